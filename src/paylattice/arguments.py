@@ -1,0 +1,144 @@
+"""The checks that every operation's arguments pass before anything is sent, by the name of the argument.
+
+The names are those of the protocol, so that the same word is held to the same rule in every operation of every provider.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from .errors import InvalidRequest
+from .idempotency import MAX_KEY_LENGTH
+from .money import Money
+
+__all__ = ["check_argument", "check_id", "check_utc"]
+
+_MAX_ID = 255
+_MAX_TEXT = 5000
+_MAX_URL = 5000
+
+
+def _fail(name: str, rule: str) -> InvalidRequest:
+    return InvalidRequest(f"{name} {rule}", param=name)
+
+
+def check_id(name: str, value: object) -> None:
+    """An id that can go into a path: not empty, not ``.`` or ``..``, no slash, no white space, no control characters.
+
+    Raises:
+        InvalidRequest: it cannot.
+    """
+    if not isinstance(value, str):
+        raise _fail(name, f"must be a str, not {type(value).__name__}")
+    if not value or len(value) > _MAX_ID:
+        raise _fail(name, f"must not be empty, nor longer than {_MAX_ID} characters")
+    if value.strip(".") == "" or not value.isprintable() or any(c in "/\\" or c.isspace() for c in value):
+        raise _fail(name, "is no id: it holds a slash, white space or control characters, or only dots")
+
+
+def check_utc(name: str, value: object) -> None:
+    """An aware datetime.
+
+    Raises:
+        InvalidRequest: it is naive, or no datetime.
+    """
+    if not isinstance(value, datetime):
+        raise _fail(name, f"must be a datetime, not {type(value).__name__}")
+    if value.utcoffset() is None:
+        raise _fail(name, "has no time zone: use datetime.now(UTC), or .replace(tzinfo=...) with the zone it is meant in")
+
+
+def _text(name: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise _fail(name, f"must be a str, not {type(value).__name__}")
+    if not value.strip() or len(value) > _MAX_TEXT or any(ord(c) < ord(" ") and c not in "\n\t" for c in value):
+        raise _fail(name, f"must not be empty, longer than {_MAX_TEXT} characters, or hold control characters")
+
+
+def _email(name: str, value: object) -> None:
+    _text(name, value)
+    text = str(value)
+    if "@" not in text[1:-1] or any(c.isspace() for c in text):
+        raise _fail(name, "is not an e-mail address")
+
+
+def _url(name: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise _fail(name, f"must be a str, not {type(value).__name__}")
+    if not value.lower().startswith(("https://", "http://")) or not value.isprintable() or " " in value or len(value) > _MAX_URL:
+        raise _fail(name, "must be an absolute http(s) URL")
+
+
+def _amount(name: str, value: object) -> None:
+    if not isinstance(value, Money):
+        raise _fail(name, f"must be Money, not {type(value).__name__}")
+    if value.amount <= 0:
+        raise _fail(name, "must be greater than zero")
+
+
+def _metadata(name: str, value: object) -> None:
+    if not isinstance(value, Mapping):
+        raise _fail(name, f"must be a mapping of str to str, not {type(value).__name__}")
+    for key, word in value.items():
+        if not isinstance(key, str) or not isinstance(word, str):
+            raise _fail(name, "must hold only str keys and str values: convert numbers and dates yourself")
+        if not key:
+            raise _fail(name, "has an empty key")
+
+
+def _integer(least: int) -> Callable[[str, object], None]:
+    def check(name: str, value: object) -> None:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise _fail(name, f"must be an int, not {type(value).__name__}")
+        if value < least:
+            raise _fail(name, f"must be at least {least}")
+
+    return check
+
+
+def _flag(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise _fail(name, f"must be True or False, not {type(value).__name__}")
+
+
+def _key(name: str, value: object) -> None:
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_KEY_LENGTH or not value.isascii() or not value.isprintable():
+        raise _fail(name, f"must be 1 to {MAX_KEY_LENGTH} printable ASCII characters; operation_key() makes good ones")
+
+
+
+_CHECKS: Mapping[str, Callable[[str, object], None]] = {
+    "email": _email,
+    "customer_email": _email,
+    "name": _text,
+    "description": _text,
+    "reason": _text,
+    "metadata": _metadata,
+    "success_url": _url,
+    "cancel_url": _url,
+    "quantity": _integer(1),
+    "trial_days": _integer(0),
+    "limit": _integer(1),
+    "amount": _amount,
+    "timestamp": check_utc,
+    "since": check_utc,
+    "idempotency_key": _key,
+    "at_period_end": _flag,
+    "prorate": _flag,
+    "capture": _flag,
+}
+
+
+_IN_ONE_OPERATION: Mapping[tuple[str, str], Callable[[str, object], None]] = {
+    ("create_usage_record", "quantity"): _integer(0),
+}
+
+
+def check_argument(operation: str, name: str, value: object) -> None:
+    """Check one argument by its name; names that end in ``_id`` are ids, names nobody knows pass.
+
+    Raises:
+        InvalidRequest: the value breaks the rule of its name.
+    """
+    check = check_id if name.endswith("_id") else _IN_ONE_OPERATION.get((operation, name)) or _CHECKS.get(name)
+    if check is not None:
+        check(name, value)

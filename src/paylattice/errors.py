@@ -1,0 +1,410 @@
+"""Every error that paylattice raises.
+
+    PaymentError
+    ├── ConfigurationError          a setting is missing or wrong; nothing was sent
+    ├── AuthenticationError         the provider does not accept the credentials
+    ├── PermissionDenied            the credentials are good, the permission is missing
+    ├── InvalidRequest              the request is wrong and will be wrong again (also a ValueError)
+    ├── NotFound                    the object does not exist at the provider
+    ├── Declined                    the payer's bank or the provider said no
+    ├── ActionRequired              the payer has to do something first
+    ├── Conflict                    somebody else is changing the same object, or its state forbids the operation
+    ├── IdempotencyMismatch         the idempotency key was used before with other parameters
+    ├── RateLimited                 too many requests; wait ``retry_after`` seconds
+    ├── ProviderUnavailable         the provider answers with a server error
+    ├── NetworkError                no answer at all
+    ├── InvalidResponse             the answer makes no sense, or is not the answer to what was asked
+    ├── OutcomeUnknown              a write may or may not have happened; ``provider.recover(error)`` finds out
+    │   ├── NetworkOutcomeUnknown       (also a NetworkError)
+    │   ├── UnavailableOutcomeUnknown   (also a ProviderUnavailable)
+    │   └── ResponseOutcomeUnknown      (also an InvalidResponse)
+    ├── UnsupportedOperation        the provider cannot do this; says why and what to do instead
+    └── WebhookError                a delivery was not accepted
+        ├── InvalidSignature            it was not signed with any of the configured secrets
+        ├── StaleSignature              the signature is good but too old, or from the future
+        ├── MalformedPayload            signed, or not, the body is no event
+        └── VerificationUnavailable     it cannot be checked now: answer 503, the provider will deliver again
+
+Messages are made for the person who reads them at night. They carry no secret, no e-mail address and no payload.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from enum import StrEnum
+from typing import Any, Self, TypeAlias
+
+__all__ = [
+    "ActionRequired",
+    "Advice",
+    "AuthenticationError",
+    "ConfigurationError",
+    "Conflict",
+    "DeclineReason",
+    "Declined",
+    "Diagnosis",
+    "IdempotencyMismatch",
+    "InvalidRequest",
+    "InvalidResponse",
+    "InvalidSignature",
+    "MalformedPayload",
+    "NetworkError",
+    "NetworkOutcomeUnknown",
+    "NotFound",
+    "OutcomeUnknown",
+    "PaymentError",
+    "PermissionDenied",
+    "ProviderUnavailable",
+    "RateLimited",
+    "ResponseOutcomeUnknown",
+    "StaleSignature",
+    "UnavailableOutcomeUnknown",
+    "UnsupportedOperation",
+    "VerificationUnavailable",
+    "WebhookError",
+]
+
+Replay: TypeAlias = Callable[[Any], Awaitable[object]]
+"""Calls the failed operation again, on the provider it is given, under the same idempotency key."""
+
+
+class DeclineReason(StrEnum):
+    """Why a payment was declined, in words that are the same for every provider."""
+
+    INSUFFICIENT_FUNDS = "insufficient_funds"
+    AUTHENTICATION_REQUIRED = "authentication_required"
+    INCORRECT_DETAILS = "incorrect_details"
+    EXPIRED_CARD = "expired_card"
+    LOST_STOLEN_OR_FRAUD = "lost_stolen_or_fraud"
+    NOT_SUPPORTED = "not_supported"
+    DUPLICATE = "duplicate"
+    ISSUER_DECLINED = "issuer_declined"
+    TRY_AGAIN = "try_again"
+    TEST_CARD = "test_card"
+    UNKNOWN = "unknown"
+
+
+class Advice(StrEnum):
+    """What to do after a decline."""
+
+    USE_ANOTHER_METHOD = "use_another_method"
+    CORRECT_THE_DETAILS = "correct_the_details"
+    AUTHENTICATE = "authenticate"
+    TRY_AGAIN_LATER = "try_again_later"
+    BRING_THE_PAYER_BACK = "bring_the_payer_back"
+    DO_NOT_RETRY = "do_not_retry"
+
+
+_ON_SESSION: Mapping[DeclineReason, Advice] = {
+    DeclineReason.INSUFFICIENT_FUNDS: Advice.USE_ANOTHER_METHOD,
+    DeclineReason.AUTHENTICATION_REQUIRED: Advice.AUTHENTICATE,
+    DeclineReason.INCORRECT_DETAILS: Advice.CORRECT_THE_DETAILS,
+    DeclineReason.EXPIRED_CARD: Advice.CORRECT_THE_DETAILS,
+    DeclineReason.LOST_STOLEN_OR_FRAUD: Advice.USE_ANOTHER_METHOD,
+    DeclineReason.NOT_SUPPORTED: Advice.USE_ANOTHER_METHOD,
+    DeclineReason.DUPLICATE: Advice.DO_NOT_RETRY,
+    DeclineReason.ISSUER_DECLINED: Advice.USE_ANOTHER_METHOD,
+    DeclineReason.TRY_AGAIN: Advice.TRY_AGAIN_LATER,
+    DeclineReason.TEST_CARD: Advice.USE_ANOTHER_METHOD,
+    DeclineReason.UNKNOWN: Advice.USE_ANOTHER_METHOD,
+}
+
+_OFF_SESSION: Mapping[DeclineReason, Advice] = {
+    DeclineReason.INSUFFICIENT_FUNDS: Advice.TRY_AGAIN_LATER,
+    DeclineReason.AUTHENTICATION_REQUIRED: Advice.BRING_THE_PAYER_BACK,
+    DeclineReason.INCORRECT_DETAILS: Advice.BRING_THE_PAYER_BACK,
+    DeclineReason.EXPIRED_CARD: Advice.BRING_THE_PAYER_BACK,
+    DeclineReason.LOST_STOLEN_OR_FRAUD: Advice.DO_NOT_RETRY,
+    DeclineReason.NOT_SUPPORTED: Advice.BRING_THE_PAYER_BACK,
+    DeclineReason.DUPLICATE: Advice.DO_NOT_RETRY,
+    DeclineReason.ISSUER_DECLINED: Advice.TRY_AGAIN_LATER,
+    DeclineReason.TRY_AGAIN: Advice.TRY_AGAIN_LATER,
+    DeclineReason.TEST_CARD: Advice.DO_NOT_RETRY,
+    DeclineReason.UNKNOWN: Advice.TRY_AGAIN_LATER,
+}
+
+
+class Diagnosis(StrEnum):
+    """Why a webhook was refused, as far as that can be told. Safe to log: it never holds a byte of the delivery."""
+
+    HEADER_MISSING = "header_missing"
+    HEADER_MALFORMED = "header_malformed"
+    SECRET_NOT_CONFIGURED = "secret_not_configured"  # noqa: S105 - a word, not a secret
+    WRONG_SECRET = "wrong_secret"  # noqa: S105 - a word, not a secret
+    TEST_SECRET_FOR_LIVE_EVENT = "test_secret_for_live_event"  # noqa: S105 - a word, not a secret
+    LIVE_SECRET_FOR_TEST_EVENT = "live_secret_for_test_event"  # noqa: S105 - a word, not a secret
+    BODY_REENCODED = "body_reencoded"
+    BODY_EMPTY = "body_empty"
+    BODY_NOT_AN_EVENT = "body_not_an_event"
+    URL_MISMATCH = "url_mismatch"
+    TIMESTAMP_TOO_OLD = "timestamp_too_old"
+    CLOCK_SKEW = "clock_skew"
+    CERTIFICATE_UNAVAILABLE = "certificate_unavailable"
+    UNKNOWN = "unknown"
+
+
+class PaymentError(Exception):
+    """The base of every error here.
+
+    Args:
+        message: what failed and what to do, in one or two sentences.
+        provider: the provider's name, for example ``stripe``.
+        operation: the protocol's name of the operation, for example ``create_customer``.
+        code: the provider's own word for the failure.
+        http_status: the status of the provider's answer, if there was one.
+        request_id: the provider's id of the request: quote it to the provider's support.
+        retryable: whether the same call, under the same idempotency key, may succeed later. None: the class decides.
+        outcome_unknown: whether a write may have happened although it failed.
+        idempotency_key: the key that the operation was sent with.
+    """
+
+    default_retryable: bool = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str | None = None,
+        operation: str | None = None,
+        code: str | None = None,
+        http_status: int | None = None,
+        request_id: str | None = None,
+        retryable: bool | None = None,
+        outcome_unknown: bool = False,
+        idempotency_key: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.provider = provider
+        self.operation = operation
+        self.code = code
+        self.http_status = http_status
+        self.request_id = request_id
+        self.retryable = self.default_retryable if retryable is None else retryable
+        self.outcome_unknown = outcome_unknown
+        self.idempotency_key = idempotency_key
+
+    def __str__(self) -> str:
+        where = ".".join(part for part in (self.provider, self.operation) if part)
+        facts = [
+            self.code,
+            f"HTTP {self.http_status}" if self.http_status else None,
+            f"request {self.request_id}" if self.request_id else None,
+        ]
+        about = ", ".join(fact for fact in facts if fact)
+        return f"{where + ': ' if where else ''}{self.message}{f' ({about})' if about else ''}"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
+    def __reduce__(self) -> tuple[Callable[..., "PaymentError"], tuple[type[Self], str, dict[str, object]]]:
+        """Errors travel between processes (task queues), without what they know of the failed call."""
+        state = {name: value for name, value in self.__dict__.items() if not name.startswith("_")}
+        return _rebuild, (type(self), self.message, state)
+
+
+def _rebuild(cls: type[PaymentError], message: str, state: dict[str, object]) -> PaymentError:
+    error = cls.__new__(cls)
+    Exception.__init__(error, message)
+    error.__dict__.update(state)
+    return error
+
+
+class ConfigurationError(PaymentError):
+    """A setting is missing or wrong. Nothing was sent; fix the configuration and start again."""
+
+
+class AuthenticationError(PaymentError):
+    """The provider does not accept the credentials."""
+
+
+class PermissionDenied(PaymentError):
+    """The credentials are good, but they may not do this."""
+
+
+class InvalidRequest(PaymentError, ValueError):
+    """The request is wrong and will be wrong again.
+
+    Args:
+        message: what is wrong.
+        param: the argument, or the provider's parameter, that is wrong.
+        **context: the fields of :class:`PaymentError`.
+    """
+
+    def __init__(self, message: str, *, param: str | None = None, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.param = param
+
+
+class NotFound(PaymentError):
+    """The object does not exist at the provider, or not in this mode (test or live) or account."""
+
+
+class Declined(PaymentError):
+    """The payment was declined. Not retried by itself; the same idempotency key would get the same answer.
+
+    Args:
+        message: what happened; may be shown to an operator, not to the payer.
+        reason: the cause, in this library's words; the provider's own word is in ``code``.
+        payment_id: the payment that exists in spite of the decline, if the provider keeps one.
+        **context: the fields of :class:`PaymentError`.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: DeclineReason = DeclineReason.UNKNOWN,
+        payment_id: str | None = None,
+        advice_off_session: Advice | None = None,
+        **context: Any,
+    ) -> None:
+        super().__init__(message, **context)
+        self.reason = reason
+        self.payment_id = payment_id
+        self.advice_on_session = _ON_SESSION[reason]
+        self.advice_off_session = advice_off_session or _OFF_SESSION[reason]
+
+
+class ActionRequired(PaymentError):
+    """The payer has to act (authenticate, consent) before the payment can go on.
+
+    Args:
+        message: what is needed.
+        url: where to send the payer, if the provider hosts the step.
+        client_secret: what a browser component needs to run the step; never logged, absent from ``repr``.
+        payment_id: the payment that waits.
+        **context: the fields of :class:`PaymentError`.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        url: str | None = None,
+        client_secret: str | None = None,
+        payment_id: str | None = None,
+        **context: Any,
+    ) -> None:
+        super().__init__(message, **context)
+        self.url = url
+        self._client_secret = client_secret
+        self.payment_id = payment_id
+
+    @property
+    def client_secret(self) -> str | None:
+        """What a browser component needs to run the step. A property, so that no dump of the error's fields shows it."""
+        return self._client_secret
+
+
+class Conflict(PaymentError):
+    """The object's present state forbids the operation, or somebody else is changing it."""
+
+
+class IdempotencyMismatch(PaymentError):
+    """The idempotency key was used before with other parameters. Take a new key for a new operation."""
+
+
+class RateLimited(PaymentError):
+    """Too many requests.
+
+    Args:
+        message: what happened.
+        retry_after: seconds to wait, if the provider said so.
+        **context: the fields of :class:`PaymentError`.
+    """
+
+    default_retryable = True
+
+    def __init__(self, message: str, *, retry_after: float | None = None, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.retry_after = retry_after
+
+
+class ProviderUnavailable(PaymentError):
+    """The provider answers with a server error."""
+
+    default_retryable = True
+
+
+class NetworkError(PaymentError):
+    """There was no answer: no connection, a time-out, or a connection that broke."""
+
+    default_retryable = True
+
+
+class InvalidResponse(PaymentError):
+    """The answer makes no sense, or is not the answer to what was asked."""
+
+
+class OutcomeUnknown(PaymentError):
+    """A write may or may not have happened: its answer never came, or could not be read.
+
+    Do not call the operation again as a new one. ``await provider.recover(error)`` repeats it under the same
+    idempotency key (or looks the object up where the provider has no keys) and returns what exists.
+    """
+
+    default_retryable = True
+    _replay: Replay | None = None
+
+    def __init__(self, message: str, **context: Any) -> None:
+        context["outcome_unknown"] = True
+        super().__init__(message, **context)
+
+
+class NetworkOutcomeUnknown(OutcomeUnknown, NetworkError):
+    """The request was, or may have been, sent; no answer came."""
+
+
+class UnavailableOutcomeUnknown(OutcomeUnknown, ProviderUnavailable):
+    """The provider answered a write with a server error: it may have happened."""
+
+
+class ResponseOutcomeUnknown(OutcomeUnknown, InvalidResponse):
+    """The provider took the write, but its answer cannot be read."""
+
+
+class UnsupportedOperation(PaymentError):
+    """The provider cannot do this.
+
+    Args:
+        message: made from the reason and the alternative when left empty.
+        reason: why the provider cannot.
+        alternative: what to do instead.
+        **context: the fields of :class:`PaymentError`.
+    """
+
+    def __init__(self, message: str = "", *, reason: str, alternative: str | None = None, **context: Any) -> None:
+        super().__init__(message or f"not supported: {reason}{f' Instead: {alternative}' if alternative else ''}", **context)
+        self.reason = reason
+        self.alternative = alternative
+
+
+class WebhookError(PaymentError):
+    """A webhook delivery was not accepted.
+
+    Args:
+        message: what is wrong and how to mend it.
+        diagnosis: the likely cause; safe to log.
+        **context: the fields of :class:`PaymentError`.
+    """
+
+    def __init__(self, message: str, *, diagnosis: Diagnosis = Diagnosis.UNKNOWN, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.diagnosis = diagnosis
+
+
+class InvalidSignature(WebhookError):
+    """The delivery was not signed with any of the configured secrets. Answer 400."""
+
+
+class StaleSignature(WebhookError):
+    """The signature is good but its time is out of bounds: a replay, or a clock that is wrong. Answer 400."""
+
+
+class MalformedPayload(WebhookError):
+    """The body is not an event of this provider. Answer 400."""
+
+
+class VerificationUnavailable(WebhookError):
+    """The delivery cannot be checked at the moment. Answer 503: the provider will deliver it again."""
+
+    default_retryable = True

@@ -1,0 +1,133 @@
+"""What a webhook says, in words that are the same for every provider."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import attrs
+
+from .models import CheckoutSession, Customer, Invoice, Model, Payment, Refund, Subscription, SubscriptionStatus
+
+__all__ = ["EventType", "WebhookEvent"]
+
+
+class EventType(StrEnum):
+    """The events that are the same for every provider. All others are called ``<provider>:<its own name>``."""
+
+    CUSTOMER_CREATED = "customer.created"
+    CUSTOMER_UPDATED = "customer.updated"
+    CUSTOMER_DELETED = "customer.deleted"
+
+    CHECKOUT_COMPLETED = "checkout.completed"
+    CHECKOUT_PENDING = "checkout.pending"
+    CHECKOUT_FAILED = "checkout.failed"
+    CHECKOUT_EXPIRED = "checkout.expired"
+
+    SUBSCRIPTION_CREATED = "subscription.created"
+    SUBSCRIPTION_UPDATED = "subscription.updated"
+    SUBSCRIPTION_RESUMED = "subscription.resumed"
+    SUBSCRIPTION_RENEWED = "subscription.renewed"
+    SUBSCRIPTION_TRIAL_ENDING = "subscription.trial_ending"
+    SUBSCRIPTION_UPDATE_EXPIRED = "subscription.update_expired"
+    SUBSCRIPTION_INCOMPLETE = "subscription.incomplete"
+    SUBSCRIPTION_TRIALING = "subscription.trialing"
+    SUBSCRIPTION_ACTIVE = "subscription.active"
+    SUBSCRIPTION_PAST_DUE = "subscription.past_due"
+    SUBSCRIPTION_UNPAID = "subscription.unpaid"
+    SUBSCRIPTION_PAUSED = "subscription.paused"
+    SUBSCRIPTION_CANCELED = "subscription.canceled"
+    SUBSCRIPTION_EXPIRED = "subscription.expired"
+
+    INVOICE_CREATED = "invoice.created"
+    INVOICE_FINALIZED = "invoice.finalized"
+    INVOICE_UPDATED = "invoice.updated"
+    INVOICE_SENT = "invoice.sent"
+    INVOICE_PAID = "invoice.paid"
+    INVOICE_PAYMENT_FAILED = "invoice.payment_failed"
+    INVOICE_PAYMENT_RECORDED = "invoice.payment_recorded"
+    INVOICE_ACTION_REQUIRED = "invoice.action_required"
+    INVOICE_ATTEMPT_REQUIRED = "invoice.attempt_required"
+    INVOICE_FINALIZATION_FAILED = "invoice.finalization_failed"
+    INVOICE_VOIDED = "invoice.voided"
+    INVOICE_UNCOLLECTIBLE = "invoice.uncollectible"
+    INVOICE_OVERDUE = "invoice.overdue"
+    INVOICE_DUE_SOON = "invoice.due_soon"
+    INVOICE_UPCOMING = "invoice.upcoming"
+    INVOICE_OVERPAID = "invoice.overpaid"
+    INVOICE_DELETED = "invoice.deleted"
+
+    PAYMENT_SUCCEEDED = "payment.succeeded"
+    PAYMENT_FAILED = "payment.failed"
+    PAYMENT_CANCELED = "payment.canceled"
+    PAYMENT_PROCESSING = "payment.processing"
+    PAYMENT_ACTION_REQUIRED = "payment.action_required"
+    PAYMENT_AUTHORIZED = "payment.authorized"
+    PAYMENT_PARTIALLY_FUNDED = "payment.partially_funded"
+
+    REFUND_CREATED = "refund.created"
+    REFUND_UPDATED = "refund.updated"
+    REFUND_SUCCEEDED = "refund.succeeded"
+    REFUND_FAILED = "refund.failed"
+
+    DISPUTE_OPENED = "dispute.opened"
+    DISPUTE_UPDATED = "dispute.updated"
+    DISPUTE_CLOSED = "dispute.closed"
+    DISPUTE_FUNDS_WITHDRAWN = "dispute.funds_withdrawn"
+    DISPUTE_FUNDS_REINSTATED = "dispute.funds_reinstated"
+
+    PAYMENT_METHOD_ATTACHED = "payment_method.attached"
+    PAYMENT_METHOD_DETACHED = "payment_method.detached"
+    PAYMENT_METHOD_UPDATED = "payment_method.updated"
+    PAYMENT_METHOD_SETUP_SUCCEEDED = "payment_method.setup_succeeded"
+    PAYMENT_METHOD_SETUP_FAILED = "payment_method.setup_failed"
+
+    FRAUD_WARNING = "fraud.warning"
+
+    @classmethod
+    def of_status(cls, status: SubscriptionStatus) -> "EventType | None":
+        """The event that says that a subscription has come to this status; None for ``UNKNOWN``."""
+        return _OF_STATUS.get(status)
+
+    @property
+    def names_a_status(self) -> bool:
+        """Whether the word is ``subscription.<status>``: handlers of such words run once for each change of status."""
+        return self in _NAMES_A_STATUS
+
+
+_OF_STATUS = {
+    status: EventType(f"subscription.{status}") for status in SubscriptionStatus if status is not SubscriptionStatus.UNKNOWN
+}
+_NAMES_A_STATUS = frozenset(_OF_STATUS.values())
+
+
+@attrs.frozen
+class WebhookEvent(Model):
+    """One verified delivery.
+
+    Args:
+        id: the provider's id of the event.
+        type: the word for it that all providers share, or ``<provider>:<its own name>``.
+        provider: the provider's name.
+        created_at: when it happened; UTC.
+        customer_id: the provider's id of the customer it is about, if it says so.
+        subscription_id: the provider's id of the subscription it is about, if it says so.
+        subscription: what the delivery carries; so are the other objects. Payloads can be old: prefer a fresh read.
+        dedupe_key: the same for every delivery of the same event.
+        livemode: False for test events; None where the provider does not say.
+        provider_type: the provider's own name of the event.
+        raw: the whole delivery, as it came.
+    """
+
+    id: str
+    type: EventType | str
+    created_at: datetime
+    dedupe_key: str
+    customer_id: str | None = None
+    subscription_id: str | None = None
+    customer: Customer | None = attrs.field(default=None, kw_only=True)
+    subscription: Subscription | None = attrs.field(default=None, kw_only=True)
+    invoice: Invoice | None = attrs.field(default=None, kw_only=True)
+    payment: Payment | None = attrs.field(default=None, kw_only=True)
+    refund: Refund | None = attrs.field(default=None, kw_only=True)
+    checkout_session: CheckoutSession | None = attrs.field(default=None, kw_only=True)
+    livemode: bool | None = attrs.field(default=None, kw_only=True)
+    provider_type: str | None = attrs.field(default=None, kw_only=True)

@@ -1,0 +1,377 @@
+"""The values that every provider speaks: customers, plans, subscriptions, invoices, checkouts, payments, refunds.
+
+All of them are frozen, and made for reading: times are aware datetimes in UTC, amounts are :class:`~paylattice.Money`,
+collections are tuples and immutable mappings. A word of the provider that nobody here knows becomes ``UNKNOWN`` and stays
+readable in ``raw_status``; it never raises. ``raw`` is the provider's own object, for what only this provider has.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+
+import attrs
+
+from .frozen import FrozenMap
+from .money import Money
+
+__all__ = [
+    "CheckoutSession",
+    "CheckoutStatus",
+    "Customer",
+    "Invoice",
+    "InvoiceStatus",
+    "Model",
+    "Payment",
+    "PaymentMethod",
+    "PaymentStatus",
+    "Plan",
+    "Refund",
+    "RefundStatus",
+    "Subscription",
+    "SubscriptionChange",
+    "SubscriptionItem",
+    "SubscriptionStatus",
+]
+
+
+class SubscriptionStatus(StrEnum):
+    """Where a subscription is in its life."""
+
+    INCOMPLETE = "incomplete"
+    TRIALING = "trialing"
+    ACTIVE = "active"
+    PAST_DUE = "past_due"
+    UNPAID = "unpaid"
+    PAUSED = "paused"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
+
+    @property
+    def grants_access(self) -> bool:
+        """Whether the status by itself entitles to the product: active and trialing do.
+
+        ``past_due`` does not by itself; how long it still does is policy: see :meth:`BillingService.access`.
+        """
+        return self in {SubscriptionStatus.ACTIVE, SubscriptionStatus.TRIALING}
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a subscription with this status never comes back to life."""
+        return self in {SubscriptionStatus.CANCELED, SubscriptionStatus.EXPIRED}
+
+
+class PaymentStatus(StrEnum):
+    """Where a payment is."""
+
+    PENDING = "pending"
+    REQUIRES_ACTION = "requires_action"
+    PROCESSING = "processing"
+    AUTHORIZED = "authorized"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    PARTIALLY_REFUNDED = "partially_refunded"
+    REFUNDED = "refunded"
+    UNKNOWN = "unknown"
+
+
+class InvoiceStatus(StrEnum):
+    """Where an invoice is."""
+
+    DRAFT = "draft"
+    OPEN = "open"
+    PAID = "paid"
+    VOID = "void"
+    UNCOLLECTIBLE = "uncollectible"
+    UNKNOWN = "unknown"
+
+    @property
+    def payment_status(self) -> PaymentStatus:
+        """The same in the words of a payment."""
+        return _INVOICE_AS_PAYMENT[self]
+
+
+_INVOICE_AS_PAYMENT: Mapping[InvoiceStatus, PaymentStatus] = {
+    InvoiceStatus.DRAFT: PaymentStatus.PENDING,
+    InvoiceStatus.OPEN: PaymentStatus.PENDING,
+    InvoiceStatus.PAID: PaymentStatus.SUCCEEDED,
+    InvoiceStatus.VOID: PaymentStatus.CANCELED,
+    InvoiceStatus.UNCOLLECTIBLE: PaymentStatus.FAILED,
+    InvoiceStatus.UNKNOWN: PaymentStatus.UNKNOWN,
+}
+
+
+class CheckoutStatus(StrEnum):
+    """Where a hosted checkout is. ``PENDING``: completed by the customer, the money is still under way."""
+
+    OPEN = "open"
+    PENDING = "pending"
+    COMPLETE = "complete"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
+
+
+class RefundStatus(StrEnum):
+    """Where a refund is."""
+
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    UNKNOWN = "unknown"
+
+
+NOTHING: FrozenMap[str, str] = FrozenMap()
+_NO_RAW: Mapping[str, object] = FrozenMap()
+
+
+def _metadata(value: Mapping[str, str] | None) -> FrozenMap[str, str]:
+    if isinstance(value, FrozenMap):
+        return value
+    return FrozenMap(value) if value else NOTHING
+
+
+@attrs.frozen
+class Model:
+    """What all models have.
+
+    Args:
+        provider: the name of the provider that the object belongs to.
+        replayed: whether the provider says that this is the stored answer to an earlier request with the same key.
+        raw: the provider's own object, as it came; neither compared nor shown.
+    """
+
+    provider: str = attrs.field(default="", kw_only=True, repr=False)
+    replayed: bool = attrs.field(default=False, kw_only=True, repr=False, eq=False)
+    raw: Mapping[str, object] = attrs.field(default=_NO_RAW, kw_only=True, repr=False, eq=False)
+
+
+@attrs.frozen
+class Customer(Model):
+    """Who pays. ``repr`` leaves out what is personal."""
+
+    id: str
+    email: str | None = attrs.field(default=None, repr=False)
+    name: str | None = attrs.field(default=None, repr=False)
+    metadata: FrozenMap[str, str] = attrs.field(default=NOTHING, converter=_metadata, repr=False)
+    created_at: datetime | None = None
+
+
+@attrs.frozen
+class PaymentMethod(Model):
+    """A saved card, bank account or wallet. ``type`` is the provider's word, for example ``card``."""
+
+    id: str
+    type: str
+    last4: str | None = None
+    brand: str | None = None
+    customer_id: str | None = None
+    exp_month: int | None = None
+    exp_year: int | None = None
+
+
+@attrs.frozen
+class Plan(Model):
+    """What can be subscribed to.
+
+    Args:
+        id: what :meth:`PaymentProvider.create_checkout_session` takes as ``plan_id``.
+        name: for people.
+        amount: per interval and unit; None where there is no single amount (tiers, several currencies).
+        interval: ``day``, ``week``, ``month`` or ``year``; None where the plan is not recurring.
+        interval_count: how many intervals make one period.
+        trial_days: the plan's own trial, if it has one.
+        metered: whether usage is reported and billed afterwards.
+        active: whether it can be subscribed to now.
+        product_id: the product that the plan sells, where the provider knows products.
+        metadata: the application's own words.
+    """
+
+    id: str
+    name: str | None = None
+    amount: Money | None = None
+    interval: str | None = None
+    interval_count: int = 1
+    trial_days: int | None = None
+    metered: bool = False
+    active: bool = True
+    product_id: str | None = None
+    metadata: FrozenMap[str, str] = attrs.field(default=NOTHING, converter=_metadata, repr=False)
+
+
+@attrs.frozen
+class SubscriptionItem(Model):
+    """One line of a subscription. ``quantity`` is None for a metered plan."""
+
+    id: str
+    plan_id: str | None = None
+    quantity: int | None = None
+    metered: bool = False
+    current_period_start: datetime | None = None
+    current_period_end: datetime | None = None
+
+
+@attrs.frozen
+class Subscription(Model):
+    """A customer's subscription.
+
+    Args:
+        id: the provider's id.
+        customer_id: the provider's id of the customer, if it has one.
+        status: see :class:`SubscriptionStatus`.
+        current_period_start: UTC; None where the provider does not say.
+        current_period_end: UTC; None where the provider does not say.
+        plan_id: the first item's plan.
+        metadata: the application's own words.
+        quantity: the first item's quantity.
+        items: all lines.
+        cancel_at: when it ends, or until when it is paid for if it is already canceled; UTC.
+        canceled_at: when the cancellation was asked for; UTC.
+        trial_end: UTC.
+        collection_paused: whether invoices are held back although the status says nothing of it.
+        created_at: UTC.
+        version: the provider's own version of the object, where it counts versions.
+        raw_status: the provider's own word for the status.
+    """
+
+    id: str
+    customer_id: str | None = None
+    status: SubscriptionStatus = SubscriptionStatus.UNKNOWN
+    current_period_start: datetime | None = None
+    current_period_end: datetime | None = None
+    plan_id: str | None = None
+    metadata: FrozenMap[str, str] = attrs.field(default=NOTHING, converter=_metadata, repr=False)
+    quantity: int | None = None
+    items: tuple[SubscriptionItem, ...] = ()
+    cancel_at: datetime | None = None
+    canceled_at: datetime | None = None
+    trial_end: datetime | None = None
+    collection_paused: bool = False
+    created_at: datetime | None = None
+    version: int | None = None
+    raw_status: str | None = None
+
+    @property
+    def cancel_scheduled(self) -> bool:
+        """Whether the subscription is alive and set to end."""
+        return self.cancel_at is not None and not self.status.is_terminal
+
+
+@attrs.frozen
+class SubscriptionChange:
+    """The answer to a change of plan or quantity.
+
+    Args:
+        subscription: the subscription after the change, or as it still is while consent is missing.
+        approval_url: where the payer must consent; None if the change is done.
+    """
+
+    subscription: Subscription
+    approval_url: str | None = None
+
+
+@attrs.frozen
+class Invoice(Model):
+    """A demand for money.
+
+    Args:
+        id: the provider's id.
+        customer_id: the provider's id of the customer, if it has one.
+        amount: the total.
+        status: see :class:`InvoiceStatus`.
+        due_date: UTC; None for invoices that are charged automatically.
+        paid_at: UTC.
+        amount_due: what was to be paid when the invoice was made final.
+        amount_paid: what has been paid.
+        subscription_id: the subscription that it bills, if any.
+        number: the number printed on it.
+        hosted_url: the page where the customer sees and pays it.
+        pdf_url: the document.
+        created_at: UTC.
+        raw_status: the provider's own word for the status.
+    """
+
+    id: str
+    customer_id: str | None
+    amount: Money
+    status: InvoiceStatus = InvoiceStatus.UNKNOWN
+    due_date: datetime | None = None
+    paid_at: datetime | None = None
+    amount_due: Money | None = None
+    amount_paid: Money | None = None
+    subscription_id: str | None = None
+    number: str | None = None
+    hosted_url: str | None = attrs.field(default=None, repr=False)
+    pdf_url: str | None = attrs.field(default=None, repr=False)
+    created_at: datetime | None = None
+    raw_status: str | None = None
+
+    @property
+    def amount_cents(self) -> int:
+        """The total in the currency's smallest unit (yen for JPY, not cents)."""
+        return self.amount.amount
+
+    @property
+    def currency(self) -> str:
+        """The ISO 4217 code, upper case."""
+        return self.amount.currency
+
+
+@attrs.frozen
+class CheckoutSession(Model):
+    """A page of the provider where the customer pays or subscribes. ``url`` is None once it is no longer open."""
+
+    id: str
+    url: str | None = attrs.field(default=None, repr=False)
+    customer_id: str | None = None
+    metadata: FrozenMap[str, str] = attrs.field(default=NOTHING, converter=_metadata, repr=False)
+    status: CheckoutStatus = CheckoutStatus.OPEN
+    subscription_id: str | None = None
+    payment_id: str | None = None
+    expires_at: datetime | None = None
+    raw_status: str | None = None
+
+
+@attrs.frozen
+class Payment(Model):
+    """A one-off payment.
+
+    Args:
+        id: the provider's id.
+        amount: what was asked for.
+        status: see :class:`PaymentStatus`.
+        customer_id: the provider's id of the customer, if any.
+        amount_captured: what has been taken.
+        amount_refunded: what has been given back.
+        payment_method_id: what it was charged to.
+        description: for people.
+        metadata: the application's own words.
+        created_at: UTC.
+        raw_status: the provider's own word for the status.
+    """
+
+    id: str
+    amount: Money
+    status: PaymentStatus = PaymentStatus.UNKNOWN
+    customer_id: str | None = None
+    amount_captured: Money | None = None
+    amount_refunded: Money | None = None
+    payment_method_id: str | None = None
+    description: str | None = attrs.field(default=None, repr=False)
+    metadata: FrozenMap[str, str] = attrs.field(default=NOTHING, converter=_metadata, repr=False)
+    created_at: datetime | None = None
+    raw_status: str | None = None
+
+
+@attrs.frozen
+class Refund(Model):
+    """Money given back. A refund can fail after it was accepted: watch ``refund.failed``."""
+
+    id: str
+    amount: Money
+    status: RefundStatus = RefundStatus.UNKNOWN
+    payment_id: str | None = None
+    reason: str | None = None
+    created_at: datetime | None = None
+    raw_status: str | None = None

@@ -1,0 +1,311 @@
+"""The table of operations, and the guard that makes the promises of the protocol hold for every provider.
+
+Every operation that a subclass of :class:`~paylattice.BaseProvider` defines runs inside :func:`guarded`, plugins' too:
+
+1. the arguments are checked before anything is sent;
+2. an operation whose capability is not declared raises :class:`~paylattice.errors.UnsupportedOperation`;
+3. a write gets an idempotency key, and one key for two operations is refused;
+4. the answer is compared with what was asked for;
+5. only this library's errors leave, and a write whose outcome is unknown leaves with the means to repeat it.
+"""
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
+from enum import StrEnum
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from .arguments import check_argument
+from .errors import (
+    InvalidResponse,
+    MalformedPayload,
+    OutcomeUnknown,
+    PaymentError,
+    ResponseOutcomeUnknown,
+    UnsupportedOperation,
+)
+from .idempotency import new_key
+from .models import CheckoutSession, Customer, Invoice, Payment, PaymentMethod, Plan, Refund, Subscription, SubscriptionChange
+
+if TYPE_CHECKING:
+    from .provider import BaseProvider
+
+__all__ = ["OPERATIONS", "Capability", "Limit", "Operation", "current_operation", "guard_class", "unsupported"]
+
+
+class Capability(StrEnum):
+    """What a provider can do. ``create_customer`` and webhooks are always there."""
+
+    CUSTOMERS = "customers"
+    CHECKOUT = "checkout"
+    PAYMENTS = "payments"
+    DIRECT_PAYMENTS = "direct_payments"
+    REFUNDS = "refunds"
+    SUBSCRIPTIONS = "subscriptions"
+    LIST_SUBSCRIPTIONS = "list_subscriptions"
+    CANCEL_NOW = "cancel_now"
+    CANCEL_AT_PERIOD_END = "cancel_at_period_end"
+    CHANGE_SUBSCRIPTION = "change_subscription"
+    PAUSE = "pause"
+    METERED_USAGE = "metered_usage"
+    INVOICES = "invoices"
+    PAYMENT_METHODS = "payment_methods"
+    PLANS = "plans"
+    LIST_EVENTS = "list_events"
+
+
+@attrs.frozen
+class Limit:
+    """What a provider lacks, in words.
+
+    Args:
+        reason: why it cannot.
+        alternative: what to do instead.
+    """
+
+    reason: str
+    alternative: str | None = None
+
+
+@attrs.frozen
+class Operation:
+    """One row of the table.
+
+    Args:
+        name: the method of the protocol.
+        capability: what must be declared; None: always there.
+        returns: the class of the answer, or of its elements.
+        writes: whether it changes something at the provider.
+        many: whether the answer is a list.
+        optional: whether None is an answer.
+        echoes: argument -> attribute of the answer that must be equal to it.
+    """
+
+    name: str
+    capability: Capability | None
+    returns: type
+    writes: bool = False
+    many: bool = False
+    optional: bool = False
+    echoes: Mapping[str, str] = attrs.field(factory=dict[str, str])
+
+    def capability_for(self, arguments: Mapping[str, object]) -> Capability | None:
+        """The capability that this call needs: each way to cancel is one of its own."""
+        if self.name == "cancel_subscription" and arguments.get("at_period_end"):
+            return Capability.CANCEL_AT_PERIOD_END
+        return self.capability
+
+
+_C = Capability
+_ROWS = (
+    Operation("create_customer", None, Customer, writes=True),
+    Operation("get_customer", _C.CUSTOMERS, Customer, optional=True, echoes={"customer_id": "id"}),
+    Operation("update_customer", _C.CUSTOMERS, Customer, writes=True, echoes={"customer_id": "id"}),
+    Operation("delete_customer", _C.CUSTOMERS, type(None), writes=True),
+    Operation("create_checkout_session", _C.CHECKOUT, CheckoutSession, writes=True, echoes={"customer_id": "customer_id"}),
+    Operation("create_payment_session", _C.PAYMENTS, CheckoutSession, writes=True, echoes={"customer_id": "customer_id"}),
+    Operation("get_checkout_session", _C.CHECKOUT, CheckoutSession, optional=True, echoes={"session_id": "id"}),
+    Operation("get_subscription", _C.SUBSCRIPTIONS, Subscription, optional=True, echoes={"subscription_id": "id"}),
+    Operation("list_subscriptions", _C.LIST_SUBSCRIPTIONS, Subscription, many=True, echoes={"customer_id": "customer_id"}),
+    Operation("cancel_subscription", _C.CANCEL_NOW, Subscription, writes=True, echoes={"subscription_id": "id"}),
+    Operation(
+        "change_subscription",
+        _C.CHANGE_SUBSCRIPTION,
+        SubscriptionChange,
+        writes=True,
+        echoes={"subscription_id": "subscription.id"},
+    ),
+    Operation("pause_subscription", _C.PAUSE, Subscription, writes=True, echoes={"subscription_id": "id"}),
+    Operation("resume_subscription", _C.PAUSE, Subscription, writes=True, echoes={"subscription_id": "id"}),
+    Operation("create_usage_record", _C.METERED_USAGE, bool, writes=True),
+    Operation("get_invoices", _C.INVOICES, Invoice, many=True, echoes={"customer_id": "customer_id"}),
+    Operation("get_payment", _C.PAYMENTS, Payment, optional=True, echoes={"payment_id": "id"}),
+    Operation("capture_payment", _C.PAYMENTS, Payment, writes=True, echoes={"payment_id": "id"}),
+    Operation("cancel_payment", _C.PAYMENTS, Payment, writes=True, echoes={"payment_id": "id"}),
+    Operation(
+        "create_payment",
+        _C.DIRECT_PAYMENTS,
+        Payment,
+        writes=True,
+        echoes={"amount": "amount", "customer_id": "customer_id"},
+    ),
+    Operation(
+        "refund_payment", _C.REFUNDS, Refund, writes=True, echoes={"payment_id": "payment_id", "amount": "amount"}
+    ),
+    Operation("get_payment_methods", _C.PAYMENT_METHODS, PaymentMethod, many=True, echoes={"customer_id": "customer_id"}),
+    Operation("remove_payment_method", _C.PAYMENT_METHODS, type(None), writes=True),
+    Operation("get_plan", _C.PLANS, Plan, optional=True, echoes={"plan_id": "id"}),
+    Operation("list_plans", _C.PLANS, Plan, many=True),
+    Operation("list_events", _C.LIST_EVENTS, object, many=True),
+)
+
+OPERATIONS: Mapping[str, Operation] = {row.name: row for row in _ROWS}
+"""Every operation that goes to the provider, in the order of the protocol."""
+
+_current: ContextVar[str | None] = ContextVar("paylattice_operation", default=None)
+
+
+def current_operation() -> str | None:
+    """The operation that is running here, for log lines and observers."""
+    return _current.get()
+
+
+def unsupported(provider: "BaseProvider", operation: str, capability: Capability | None) -> UnsupportedOperation:
+    """The error for an operation that the provider lacks, in the provider's own words if it has some."""
+    name = provider.get_provider_name()
+    limit = provider.limits.get(capability) if capability else None
+    if limit is None:
+        limit = Limit(f"{name} does not offer {capability.replace('_', ' ') if capability else operation}.")
+    return UnsupportedOperation(reason=limit.reason, alternative=limit.alternative, provider=name, operation=operation)
+
+
+def guard_class(cls: type) -> None:
+    """Put every operation that the class itself defines under guard."""
+    for name, operation in OPERATIONS.items():
+        method = cls.__dict__.get(name)
+        if inspect.iscoroutinefunction(method):
+            setattr(cls, name, _guarded(operation, method))
+    parse = cls.__dict__.get("parse_webhook")
+    if inspect.iscoroutinefunction(parse):
+        cls.parse_webhook = _guarded_parse(parse)  # type: ignore[attr-defined]
+    verify = cls.__dict__.get("verify_webhook_signature")
+    if inspect.isfunction(verify):
+        cls.verify_webhook_signature = _guarded_verify(verify)  # type: ignore[attr-defined]
+
+
+def _guarded(operation: Operation, method: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
+    signature = inspect.signature(method)
+    takes_key = operation.writes and "idempotency_key" in signature.parameters
+
+    @functools.wraps(method)
+    async def call(self: "BaseProvider", *args: object, **kwargs: object) -> object:
+        bound = signature.bind(self, *args, **kwargs)
+        bound.apply_defaults()
+        arguments = dict(bound.arguments)
+        del arguments[next(iter(arguments))]
+        try:
+            _check(self, operation, arguments)
+            if takes_key:
+                key = arguments["idempotency_key"]
+                if key is None:
+                    key = bound.arguments["idempotency_key"] = arguments["idempotency_key"] = new_key()
+                else:
+                    self.key_ledger.note(str(key), operation.name, sorted(arguments.items()))
+            token = _current.set(operation.name)
+            try:
+                result = await _own_errors_only(self, operation, method(*bound.args, **bound.kwargs))
+            finally:
+                _current.reset(token)
+            _compare(operation, arguments, result)
+        except PaymentError as error:
+            _complete(error, self, operation, arguments)
+            raise
+        return result
+
+    return call
+
+
+def _check(provider: "BaseProvider", operation: Operation, arguments: Mapping[str, object]) -> None:
+    capability = operation.capability_for(arguments)
+    if capability is not None and capability not in provider.capabilities:
+        raise unsupported(provider, operation.name, capability)
+    for name, value in arguments.items():
+        if value is not None:
+            check_argument(operation.name, name, value)
+
+
+async def _own_errors_only(provider: "BaseProvider", operation: Operation, call: Awaitable[object]) -> object:
+    try:
+        return await call
+    except PaymentError:
+        raise
+    except Exception as exc:  # noqa: BLE001 - whatever it is, it must not carry a payload to the caller
+        broken = _stray(provider, exc)
+    if operation.writes:
+        raise ResponseOutcomeUnknown(broken)
+    raise InvalidResponse(broken)
+
+
+def _stray(provider: "BaseProvider", exc: Exception) -> str:
+    """Where a stray exception came from; its text may hold a payload, its place does not."""
+    trace = exc.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f" at {trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}" if trace is not None else ""
+    return f"{type(provider).__name__} failed with {type(exc).__name__}{place}: report it to the provider's authors"
+
+
+def _compare(operation: Operation, arguments: Mapping[str, object], result: object) -> None:
+    if result is None and operation.optional:
+        return
+    answers: list[Any]
+    if operation.many:
+        answers = list(result) if isinstance(result, list | tuple) else [NotImplemented]
+    else:
+        answers = [result]
+    wrong: str | None = None
+    for answer in answers:
+        if not isinstance(answer, operation.returns) or answer is NotImplemented:
+            wrong = f"the answer is not {'a list of ' if operation.many else ''}{operation.returns.__name__}"
+            break
+        for argument, attribute in operation.echoes.items():
+            asked, answered = arguments.get(argument), attrgetter(attribute)(answer)
+            if asked is not None and answered is not None and asked != answered:
+                wrong = f"the answer is about another {attribute} than the {argument} that was asked for"
+    if wrong is not None:
+        failure = ResponseOutcomeUnknown if operation.writes else InvalidResponse
+        raise failure(f"{wrong}; it is not passed on")
+
+
+def _complete(error: PaymentError, provider: "BaseProvider", operation: Operation, arguments: Mapping[str, object]) -> None:
+    error.provider = error.provider or provider.get_provider_name()
+    error.operation = error.operation or operation.name
+    if not operation.writes:
+        return
+    key = arguments.get("idempotency_key")
+    error.idempotency_key = error.idempotency_key or (str(key) if key else None)
+    if isinstance(error, OutcomeUnknown) and error._replay is None:  # noqa: SLF001 - the guard's half of recover()
+
+        def replay(again: "BaseProvider") -> Awaitable[object]:
+            repeat: Awaitable[object] = getattr(again, operation.name)(**arguments)
+            return repeat
+
+        error._replay = replay  # noqa: SLF001
+
+
+def _guarded_parse(method: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
+    @functools.wraps(method)
+    async def call(self: "BaseProvider", *args: object, **kwargs: object) -> object:
+        try:
+            return await method(self, *args, **kwargs)
+        except PaymentError as error:
+            error.provider = error.provider or self.get_provider_name()
+            error.operation = error.operation or "parse_webhook"
+            raise
+        except Exception as exc:  # noqa: BLE001 - hostile bodies must not choose the exception
+            broken = MalformedPayload(_stray(self, exc), provider=self.get_provider_name(), operation="parse_webhook")
+        raise broken
+
+    return call
+
+
+def _guarded_verify(method: Callable[..., object]) -> Callable[..., object]:
+    @functools.wraps(method)
+    def call(self: "BaseProvider", *args: object, **kwargs: object) -> object:
+        try:
+            return method(self, *args, **kwargs)
+        except PaymentError as error:
+            error.provider = error.provider or self.get_provider_name()
+            error.operation = error.operation or "verify_webhook_signature"
+            raise
+        except Exception as exc:  # noqa: BLE001 - hostile bodies must not choose the exception
+            broken = MalformedPayload(
+                _stray(self, exc), provider=self.get_provider_name(), operation="verify_webhook_signature"
+            )
+        raise broken
+
+    return call

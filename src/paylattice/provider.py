@@ -1,0 +1,417 @@
+"""The protocol of a provider, and the base class that makes writing one small.
+
+:class:`BaseProvider` implements every operation by raising :class:`~paylattice.errors.UnsupportedOperation`; a provider
+overrides what it can do, and declares it in ``capabilities``. The guard of :mod:`paylattice.operations` does the rest.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self, TypeAlias, runtime_checkable
+
+from .config import ProviderConfig
+from .errors import ConfigurationError, InvalidRequest, OutcomeUnknown, PaymentError
+from .frozen import FrozenMap
+from .idempotency import KeyLedger
+from .operations import OPERATIONS, Capability, Limit, guard_class, unsupported
+
+if TYPE_CHECKING:
+    from .events import WebhookEvent
+    from .models import (
+        CheckoutSession,
+        Customer,
+        Invoice,
+        Payment,
+        PaymentMethod,
+        Plan,
+        Refund,
+        Subscription,
+        SubscriptionChange,
+    )
+    from .money import Money
+    from .transport import Transport
+
+__all__ = ["CONTRACT_VERSION", "BaseProvider", "Capability", "Headers", "Limit", "PaymentProvider"]
+
+CONTRACT_VERSION = 1
+"""The version of the contract between this library and its providers."""
+
+Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
+"""HTTP headers as any framework hands them out: a mapping, or pairs."""
+
+
+@runtime_checkable
+class PaymentProvider(Protocol):
+    """What every provider can be asked.
+
+    All operations are coroutines; :mod:`paylattice.sync` has the same without ``await``. Every one of them may raise
+    :class:`~paylattice.errors.PaymentError`. What changes something takes ``idempotency_key``: the same key, the same
+    effect, once. None: one is made, and kept over the provider's own retries.
+    """
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What the provider can do."""
+        ...
+
+    @property
+    def limits(self) -> Mapping[Capability, Limit]:
+        """What it cannot do, why, and what to do instead."""
+        ...
+
+    def get_provider_name(self) -> str:
+        """The name under which the provider is registered."""
+        ...
+
+    async def create_customer(
+        self,
+        email: str,
+        name: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> "Customer":
+        """Create a customer. Providers do not look for one with the same e-mail address: that is the caller's."""
+        raise _unsupported(self, "create_customer")
+
+    async def get_customer(self, customer_id: str) -> "Customer | None":
+        """The customer; None if there is none, or it was deleted."""
+        raise _unsupported(self, "get_customer")
+
+    async def update_customer(
+        self,
+        customer_id: str,
+        *,
+        email: str | None = None,
+        name: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> "Customer":
+        """Change what is given; metadata is merged key by key.
+
+        Raises:
+            NotFound: there is no such customer.
+        """
+        raise _unsupported(self, "update_customer")
+
+    async def delete_customer(self, customer_id: str, *, idempotency_key: str | None = None) -> None:
+        """Delete the customer, which ends its subscriptions at once. Deleting twice is no error."""
+        raise _unsupported(self, "delete_customer")
+
+    async def create_checkout_session(
+        self,
+        customer_id: str,
+        plan_id: str,
+        success_url: str,
+        cancel_url: str,
+        metadata: Mapping[str, str] | None = None,
+        *,
+        quantity: int = 1,
+        trial_days: int | None = None,
+        customer_email: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> "CheckoutSession":
+        """A hosted page where the customer subscribes to a plan.
+
+        Args:
+            customer_id: the provider's id of the customer.
+            plan_id: the provider's id of the plan (a Stripe price, a PayPal plan, a Square plan variation).
+            success_url: where the customer comes back to; the webhook may come later, or earlier.
+            cancel_url: where the customer goes who gives up.
+            metadata: kept on the session and on the subscription.
+            quantity: how many units; of no meaning for metered plans.
+            trial_days: instead of the plan's own trial.
+            customer_email: shown on the page, for providers without a customer object.
+            idempotency_key: see the class.
+        """
+        raise _unsupported(self, "create_checkout_session")
+
+    async def create_payment_session(
+        self,
+        amount: "Money",
+        success_url: str,
+        cancel_url: str,
+        *,
+        customer_id: str | None = None,
+        description: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        capture: bool = True,
+        idempotency_key: str | None = None,
+    ) -> "CheckoutSession":
+        """A hosted page for a one-off payment. ``capture=False`` only authorizes: see :meth:`capture_payment`."""
+        raise _unsupported(self, "create_payment_session")
+
+    async def get_checkout_session(self, session_id: str) -> "CheckoutSession | None":
+        """The session of either kind; None if there is none."""
+        raise _unsupported(self, "get_checkout_session")
+
+    async def get_subscription(self, subscription_id: str) -> "Subscription | None":
+        """The subscription as it is now; None if there is none."""
+        raise _unsupported(self, "get_subscription")
+
+    async def list_subscriptions(self, customer_id: str) -> "list[Subscription]":
+        """All subscriptions of the customer, ended ones too, newest first."""
+        raise _unsupported(self, "list_subscriptions")
+
+    async def cancel_subscription(
+        self,
+        subscription_id: str,
+        *,
+        at_period_end: bool = False,
+        reason: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> "Subscription":
+        """End the subscription now, or at the end of the period that is paid for.
+
+        Canceling what is canceled already answers the subscription as it is.
+
+        Raises:
+            NotFound: there is no such subscription.
+        """
+        raise _unsupported(self, "cancel_subscription")
+
+    async def change_subscription(
+        self,
+        subscription_id: str,
+        *,
+        plan_id: str | None = None,
+        quantity: int | None = None,
+        prorate: bool = True,
+        idempotency_key: str | None = None,
+    ) -> "SubscriptionChange":
+        """Change the plan, the quantity or both. ``approval_url`` in the answer: the payer has to consent there first."""
+        raise _unsupported(self, "change_subscription")
+
+    async def pause_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> "Subscription":
+        """Stop billing until :meth:`resume_subscription`. Pausing twice is no error."""
+        raise _unsupported(self, "pause_subscription")
+
+    async def resume_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> "Subscription":
+        """Bill again. Resuming what is not paused is no error."""
+        raise _unsupported(self, "resume_subscription")
+
+    async def create_usage_record(
+        self,
+        subscription_item_id: str,
+        quantity: int,
+        timestamp: datetime | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> bool:
+        """Report usage of a metered item.
+
+        Args:
+            subscription_item_id: the metered line of a subscription: :attr:`Subscription.items`.
+            quantity: how many units; zero or more.
+            timestamp: when; an aware datetime. None: now.
+            idempotency_key: see the class. Without one of yours, a report that you repeat counts twice.
+
+        Returns:
+            True: accepted. Providers may still refuse it later.
+        """
+        raise _unsupported(self, "create_usage_record")
+
+    async def get_invoices(
+        self, customer_id: str, limit: int = 10, *, subscription_id: str | None = None
+    ) -> "list[Invoice]":
+        """The customer's invoices, newest first, as many as ``limit`` over as many pages as that takes."""
+        raise _unsupported(self, "get_invoices")
+
+    async def get_payment(self, payment_id: str) -> "Payment | None":
+        """The payment; None if there is none."""
+        raise _unsupported(self, "get_payment")
+
+    async def capture_payment(
+        self, payment_id: str, amount: "Money | None" = None, *, idempotency_key: str | None = None
+    ) -> "Payment":
+        """Take the money of an authorized payment; None: all of it. What is not taken is released."""
+        raise _unsupported(self, "capture_payment")
+
+    async def cancel_payment(self, payment_id: str, *, idempotency_key: str | None = None) -> "Payment":
+        """Give up a payment that has not been captured. Canceling twice is no error."""
+        raise _unsupported(self, "cancel_payment")
+
+    async def create_payment(
+        self,
+        amount: "Money",
+        *,
+        customer_id: str,
+        payment_method_id: str,
+        capture: bool = True,
+        description: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> "Payment":
+        """Charge a saved payment method while the payer is away.
+
+        Raises:
+            Declined: the bank said no; ``payment_id`` names the payment that exists all the same.
+            ActionRequired: the payer has to authenticate.
+        """
+        raise _unsupported(self, "create_payment")
+
+    async def refund_payment(
+        self,
+        payment_id: str,
+        amount: "Money | None" = None,
+        reason: str | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> "Refund":
+        """Give money back; None: all that is left.
+
+        Raises:
+            InvalidRequest: more than is left.
+        """
+        raise _unsupported(self, "refund_payment")
+
+    async def get_payment_methods(self, customer_id: str) -> "list[PaymentMethod]":
+        """The customer's saved payment methods."""
+        raise _unsupported(self, "get_payment_methods")
+
+    async def remove_payment_method(self, payment_method_id: str, *, idempotency_key: str | None = None) -> None:
+        """Forget a saved payment method, for good. Removing twice is no error."""
+        raise _unsupported(self, "remove_payment_method")
+
+    async def get_plan(self, plan_id: str) -> "Plan | None":
+        """The plan; None if there is none."""
+        raise _unsupported(self, "get_plan")
+
+    async def list_plans(self) -> "list[Plan]":
+        """All plans that can be subscribed to."""
+        raise _unsupported(self, "list_plans")
+
+    async def list_events(self, since: datetime, limit: int = 100) -> "list[WebhookEvent]":
+        """Events since a time, oldest first: to catch up on deliveries that were missed."""
+        raise _unsupported(self, "list_events")
+
+    def verify_webhook_signature(self, payload: bytes, signature: str | Headers, secret: str) -> Mapping[str, object]:
+        """Check a delivery against one secret, and nothing else. Low level: applications call :meth:`parse_webhook`.
+
+        Args:
+            payload: the raw body.
+            signature: the signature header's value, or all headers.
+            secret: the endpoint's secret.
+
+        Returns:
+            The parsed body.
+
+        Raises:
+            WebhookError: it is forged, stale or no event.
+        """
+        raise _unsupported(self, "verify_webhook_signature")
+
+    async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> "WebhookEvent":
+        """Verify a delivery with the configured secrets and read it.
+
+        Args:
+            payload: the raw body: bytes, before any framework parsed it.
+            headers: the request's headers.
+            url: the public URL that it was delivered to, for providers that sign it.
+
+        Raises:
+            WebhookError: it is forged, stale, malformed, or cannot be checked now.
+            ConfigurationError: no webhook secret is configured.
+        """
+        raise _unsupported(self, "parse_webhook")
+
+    async def aclose(self) -> None:
+        """Close what is open. The provider cannot be used afterwards."""
+        ...
+
+
+class BaseProvider(PaymentProvider):
+    """Inherit this, override what the provider can do, declare it.
+
+    Args:
+        config: the provider's settings; None: from the environment.
+        transport: how to reach the provider; None: one of its own, which :meth:`aclose` closes.
+    """
+
+    name: ClassVar[str]
+    config_class: ClassVar[type[ProviderConfig] | None] = None
+    capabilities: frozenset[Capability] = frozenset()
+    limits: Mapping[Capability, Limit] = FrozenMap()
+    contract_version: ClassVar[int] = 1
+    """The contract that the provider was written for. One that does not say was written for the first."""
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        guard_class(cls)
+
+    def __init__(self, config: ProviderConfig | None = None, *, transport: "Transport | None" = None) -> None:
+        expected = self.config_class
+        if config is None and expected is not None:
+            config = expected.from_env()
+        if expected is not None and not isinstance(config, expected):
+            message = f"provider {self.name!r} takes {expected.__name__}, not {type(config).__name__}"
+            raise ConfigurationError(message, provider=self.name)
+        self._config = config
+        self._transport = transport
+        self._owns_transport = transport is None
+        self.key_ledger = KeyLedger()
+
+    @property
+    def transport(self) -> "Transport":
+        """How the provider is reached; made when it is first needed."""
+        if self._transport is None:
+            from .transport import AsyncTransport  # noqa: PLC0415 - only who sends pays for httpx
+
+            self._transport = AsyncTransport()
+        return self._transport
+
+    def get_provider_name(self) -> str:
+        """The name under which the provider is registered."""
+        return self.name
+
+    def require(self, *capabilities: Capability) -> None:
+        """Fail now, at start-up, rather than later in front of a customer.
+
+        Raises:
+            UnsupportedOperation: one of the capabilities is missing; says which, and why.
+        """
+        for capability in capabilities:
+            if capability not in self.capabilities:
+                raise unsupported(self, f"require({capability})", capability)
+
+    async def recover(self, error: PaymentError) -> object:
+        """Find out what became of a write whose answer never came, and return what it made.
+
+        The operation is repeated under its idempotency key, so that it takes effect once; where the provider has no
+        keys, the operation reads the state first. May itself end in :class:`~paylattice.errors.OutcomeUnknown`.
+
+        Args:
+            error: what the operation raised, on this provider, in this process.
+
+        Raises:
+            InvalidRequest: the error is not of that kind, or comes from another provider or process.
+        """
+        if not isinstance(error, OutcomeUnknown) or error.provider != self.get_provider_name():
+            message = f"recover() takes an OutcomeUnknown of {self.get_provider_name()}; this is {type(error).__name__} of {error.provider}"
+            raise InvalidRequest(message, param="error", provider=self.get_provider_name())
+        replay = error._replay  # noqa: SLF001 - set by the guard
+        if replay is None:
+            message = "this error comes from another process: call the operation again with error.idempotency_key and the same arguments"
+            raise InvalidRequest(message, param="error", provider=self.get_provider_name())
+        return await replay(self)
+
+    async def aclose(self) -> None:
+        """Close the transport, unless it was handed in: then it is its owner's."""
+        if self._owns_transport and self._transport is not None:
+            await self._transport.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+def _unsupported(provider: PaymentProvider, operation: str) -> PaymentError:
+    row = OPERATIONS.get(operation)
+    if isinstance(provider, BaseProvider):
+        return unsupported(provider, operation, row.capability if row else None)
+    message = f"{type(provider).__name__} does not implement {operation}; inherit BaseProvider"
+    return ConfigurationError(message, operation=operation)

@@ -1,0 +1,170 @@
+"""Finds providers by name: those registered by hand, and those that installed packages announce.
+
+A package announces a provider with one line under ``[project.entry-points."paylattice.providers"]``. Discovery reads
+these lines; it imports nothing but the provider that is asked for.
+"""
+
+import os
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+import attrs
+
+from .config import ProviderConfig
+from .errors import ConfigurationError
+from .provider import CONTRACT_VERSION, BaseProvider
+
+if TYPE_CHECKING:
+    from .transport import Transport
+
+__all__ = ["GROUP", "PaymentProviderFactory", "ProviderClass", "ProviderEntry", "create_provider", "discover"]
+
+GROUP = "paylattice.providers"
+DEFAULT = "stripe"
+VARIABLE = "PAYMENT_PROVIDER"
+
+ProviderClass: TypeAlias = Callable[..., BaseProvider]
+"""A provider's class, or anything else that takes ``config`` and ``transport=`` and returns a provider."""
+
+
+@attrs.frozen
+class ProviderEntry:
+    """A provider that can be asked for.
+
+    Args:
+        name: what to ask for.
+        origin: the package that announced it, with its version.
+        entry_points: the lines that announce it; more than one is a conflict.
+        registered: the class that was registered by hand; it wins over installed packages.
+    """
+
+    name: str
+    origin: str
+    entry_points: tuple[EntryPoint, ...] = attrs.field(default=(), repr=False)
+    registered: ProviderClass | None = attrs.field(default=None, repr=False)
+
+    def load(self) -> ProviderClass:
+        """Import the provider.
+
+        Raises:
+            ConfigurationError: two packages use the name, the import fails, or the plugin was written for another contract.
+        """
+        if self.registered is not None:
+            return _fitting(self.name, self.registered)
+        if len(self.entry_points) > 1:
+            message = f"provider {self.name!r} is announced by several packages: {self.origin}. Uninstall all but one of them"
+            raise ConfigurationError(message, provider=self.name)
+        try:
+            loaded = self.entry_points[0].load()
+        except Exception as exc:
+            message = f"provider {self.name!r} of {self.origin} cannot be imported: {type(exc).__name__}: {exc}"
+            raise ConfigurationError(message, provider=self.name) from exc
+        return _fitting(self.name, loaded)
+
+
+def _fitting(name: str, loaded: Any) -> ProviderClass:
+    if not callable(loaded):
+        message = f"provider {name!r} is no class: its entry point must name one"
+        raise ConfigurationError(message, provider=name)
+    version = getattr(loaded, "contract_version", CONTRACT_VERSION)
+    if version != CONTRACT_VERSION:
+        message = (
+            f"provider {name!r} was written for version {version} of the provider contract, this paylattice speaks "
+            f"version {CONTRACT_VERSION}: install a matching version of the plugin"
+        )
+        raise ConfigurationError(message, provider=name)
+    found: ProviderClass = loaded
+    return found
+
+
+def discover() -> dict[str, ProviderEntry]:
+    """All providers that can be asked for, by name. Imports none of them."""
+    announced: dict[str, dict[tuple[str, str], EntryPoint]] = {}
+    for point in entry_points(group=GROUP):
+        package = f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown package"
+        announced.setdefault(point.name, {})[package, point.value] = point
+    found = {
+        name: ProviderEntry(name, " and ".join(package for package, _ in points), tuple(points.values()))
+        for name, points in announced.items()
+    }
+    for name, provider in PaymentProviderFactory.registered().items():
+        found[name] = ProviderEntry(name, "registered by the application", registered=provider)
+    return dict(sorted(found.items()))
+
+
+def create_provider(
+    name: str | None = None, *, config: ProviderConfig | None = None, transport: "Transport | None" = None
+) -> BaseProvider:
+    """A provider, ready for use.
+
+    Args:
+        name: None reads ``PAYMENT_PROVIDER`` from the environment; without that, ``stripe``.
+        config: the provider's settings; None: from the environment.
+        transport: how to reach the provider, and yours to close; None: one of its own.
+
+    Raises:
+        ConfigurationError: nobody knows the name, the provider cannot be imported, or a setting is missing.
+    """
+    wanted = name or os.environ.get(VARIABLE, "").strip() or DEFAULT
+    known = discover()
+    entry = known.get(wanted)
+    if entry is None:
+        choice = ", ".join(known) or "none: install paylattice with pip, so that its entry points exist"
+        origin = "" if name else f" ({VARIABLE} names it)" if os.environ.get(VARIABLE, "").strip() else " (the default)"
+        message = f"there is no provider {str(wanted)[:60]!r}{origin}. Known providers: {choice}"
+        raise ConfigurationError(message)
+    provider = entry.load()
+    try:
+        return provider(config, transport=transport)
+    except ConfigurationError as error:
+        error.provider = error.provider or wanted
+        raise
+
+
+class PaymentProviderFactory:
+    """The same under one roof: create, register, list."""
+
+    _registered: ClassVar[dict[str, ProviderClass]] = {}
+
+    @classmethod
+    def create_provider(
+        cls,
+        name: str | None = None,
+        *,
+        config: ProviderConfig | None = None,
+        transport: "Transport | None" = None,
+    ) -> BaseProvider:
+        """See :func:`create_provider`."""
+        return create_provider(name, config=config, transport=transport)
+
+    @classmethod
+    def register_provider(cls, name: str, provider: ProviderClass) -> None:
+        """Make a provider known in this process, without a package that announces it.
+
+        Args:
+            name: what :meth:`create_provider` takes; an installed provider of that name is hidden.
+            provider: the class.
+
+        Raises:
+            ConfigurationError: the name is empty, or the class is no class or was written for another contract.
+        """
+        if not isinstance(name, str) or not name.strip():
+            message = "a provider needs a name"
+            raise ConfigurationError(message)
+        cls._registered[name] = _fitting(name, provider)
+
+    @classmethod
+    def unregister_provider(cls, name: str) -> None:
+        """Take back :meth:`register_provider`."""
+        cls._registered.pop(name, None)
+
+    @classmethod
+    def registered(cls) -> dict[str, ProviderClass]:
+        """What was registered by hand."""
+        return dict(cls._registered)
+
+    @classmethod
+    def get_available_providers(cls) -> list[str]:
+        """The names that :meth:`create_provider` takes."""
+        return list(discover())

@@ -1,0 +1,29 @@
+"""How requests reach a provider: one retry policy, one set of time-outs, one way to watch, for all of them.
+
+httpx is imported only here, and only when the first request is sent.
+"""
+
+from .asynchronous import AsyncTransport
+from .base import Timeouts, Transport
+from .blocking import BlockingTransport
+from .messages import Request, Response
+from .observers import Observer, RequestSent, ResponseReceived, RetryScheduled
+from .primitives import AsyncPrimitives, BlockingPrimitives, Primitives
+from .retry import RetryPolicy
+
+__all__ = [
+    "AsyncPrimitives",
+    "AsyncTransport",
+    "BlockingPrimitives",
+    "BlockingTransport",
+    "Observer",
+    "Primitives",
+    "Request",
+    "RequestSent",
+    "Response",
+    "ResponseReceived",
+    "RetryPolicy",
+    "RetryScheduled",
+    "Timeouts",
+    "Transport",
+]

@@ -1,0 +1,137 @@
+"""The transport for asyncio: ``httpx.AsyncClient``, one per event loop."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from ..errors import ConfigurationError
+from .base import (
+    DEFAULT_RETRY,
+    DEFAULT_TIMEOUTS,
+    MAX_BODY,
+    USER_AGENT,
+    HTTPTransport,
+    NoAnswer,
+    Timeouts,
+    monotonic,
+    uniform,
+)
+from .messages import Request, Response
+from .observers import Observer
+from .primitives import AsyncPrimitives
+from .retry import RetryPolicy
+
+if TYPE_CHECKING:
+    import asyncio
+    import ssl
+
+    import httpx
+
+__all__ = ["AsyncTransport"]
+
+
+class AsyncTransport(HTTPTransport):
+    """Sends with ``httpx.AsyncClient``. One object serves several event loops, one after the other or at once.
+
+    Args:
+        client: yours; used on whatever loop runs, and left open by :meth:`aclose`.
+        transport: an httpx transport for the clients made here, for example ``httpx.MockTransport``.
+        timeouts: see :class:`Timeouts`.
+        retry: see :class:`RetryPolicy`.
+        observers: told of every attempt.
+        sleep: instead of ``asyncio.sleep``.
+        clock: monotonic seconds, instead of ``time.monotonic``.
+        uniform: instead of ``random.uniform``.
+    """
+
+    def __init__(
+        self,
+        *,
+        client: "httpx.AsyncClient | None" = None,
+        transport: "httpx.AsyncBaseTransport | None" = None,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
+        retry: RetryPolicy = DEFAULT_RETRY,
+        observers: Sequence[Observer] = (),
+        sleep: Callable[[float], Awaitable[None]] | None = None,
+        clock: Callable[[], float] = monotonic,
+        uniform: Callable[[float, float], float] = uniform,
+    ) -> None:
+        super().__init__(
+            AsyncPrimitives(),
+            timeouts=timeouts,
+            retry=retry,
+            observers=observers,
+            clock=clock,
+            uniform=uniform,
+            sleep=sleep,
+        )
+        self._given = client
+        self._transport = transport
+        self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
+        self._tls: ssl.SSLContext | None = None
+        self._closed = False
+
+    def _client(self) -> "httpx.AsyncClient":
+        if self._closed:
+            message = "this transport is closed: make a new provider"
+            raise ConfigurationError(message)
+        if self._given is not None:
+            return self._given
+        import asyncio  # noqa: PLC0415 - whoever gets here has it loaded
+
+        loop = asyncio.get_running_loop()
+        client = self._clients.get(loop)
+        if client is None or client.is_closed:
+            import httpx  # noqa: PLC0415 - only who sends pays for it
+
+            if self._transport is None and self._tls is None:
+                self._tls = httpx.create_ssl_context()
+            client = self._clients[loop] = httpx.AsyncClient(
+                transport=self._transport,
+                verify=self._tls or True,
+                headers={"User-Agent": USER_AGENT},
+                follow_redirects=False,
+            )
+        return client
+
+    async def _exchange(self, request: Request, timeouts: Timeouts, deadline: float) -> Response:
+        client = self._client()
+        try:
+            sending = client.build_request(
+                request.method,
+                request.url,
+                headers=request.headers,
+                params=request.params or None,
+                json=request.json,
+                content=request.content,
+                timeout=(timeouts.connect, timeouts.read, timeouts.read, timeouts.read),
+            )
+            answer = await client.send(sending, stream=True, follow_redirects=False)
+            try:
+                parts, size = [], 0
+                async for part in answer.aiter_bytes():
+                    parts.append(part)
+                    size += len(part)
+                    if size > MAX_BODY:
+                        raise NoAnswer("the answer is too large", sent=True, lasting=True)
+                    if self._clock() > deadline:
+                        raise NoAnswer("the answer did not come in time", sent=True)
+            finally:
+                await answer.aclose()
+            return Response(answer.status_code, dict(answer.headers), b"".join(parts))
+        except NoAnswer:
+            raise
+        except Exception as exc:  # noqa: BLE001 - httpx raises more than its own errors
+            failure = exc
+        from .httpx_errors import no_answer  # noqa: PLC0415 - imports httpx
+
+        raise no_answer(failure)
+
+    async def aclose(self) -> None:
+        """Close the running loop's client. Clients of loops that are gone went with them; yours stays open."""
+        import asyncio  # noqa: PLC0415 - whoever gets here has it loaded
+
+        self._closed = True
+        client = self._clients.pop(asyncio.get_running_loop(), None)
+        if client is not None:
+            await client.aclose()

@@ -1,0 +1,225 @@
+"""Sending: attempts, waiting, the deadline, and telling the observers. The two transports add only the exchange itself."""
+
+import logging
+import random
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
+from urllib.parse import urlsplit
+
+import attrs
+
+from .._version import __version__
+from ..errors import NetworkError, NetworkOutcomeUnknown, PaymentError
+from .messages import Request, Response
+from .observers import Observer, RequestSent, ResponseReceived, RetryScheduled, tell
+from .primitives import Lock, Primitives
+from .retry import RetryPolicy, retry_after
+
+__all__ = ["MAX_BODY", "HTTPTransport", "NoAnswer", "Timeouts", "Transport"]
+
+T = TypeVar("T")
+_log = logging.getLogger("paylattice")
+
+MAX_BODY = 32 * 1024 * 1024
+USER_AGENT = f"paylattice/{__version__}"
+
+
+@attrs.frozen
+class Timeouts:
+    """Seconds: to connect, between two pieces of an answer, and for the whole operation with all its attempts."""
+
+    connect: float = 5.0
+    read: float = 30.0
+    total: float = 60.0
+
+    def within(self, remaining: float) -> "Timeouts":
+        """The same, but none longer than what is left."""
+        least = max(remaining, 0.001)
+        return Timeouts(min(self.connect, least), min(self.read, least), least)
+
+
+class Transport(Primitives, Protocol):
+    """The seam between providers and the network."""
+
+    async def send(self, request: Request) -> Response:
+        """Send, again where that is right, and return the last answer, whatever its status.
+
+        Raises:
+            NetworkError: no answer came; also an ``OutcomeUnknown`` if a write may have taken effect.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+
+
+class NoAnswer(Exception):  # noqa: N818 - never leaves this package
+    """One attempt brought no answer.
+
+    Args:
+        reason: what happened, in words that hold nothing of the request.
+        sent: whether the request, or a part of it, may have left.
+        lasting: whether another attempt would end in the same way.
+    """
+
+    def __init__(self, reason: str, *, sent: bool, lasting: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.sent = sent
+        self.lasting = lasting
+
+
+class HTTPTransport(ABC):
+    """What both transports share.
+
+    Args:
+        primitives: how to wait and exclude.
+        timeouts: see :class:`Timeouts`.
+        retry: see :class:`RetryPolicy`.
+        observers: told of every attempt.
+        clock: monotonic seconds.
+        uniform: for the jitter.
+        sleep: instead of the primitives' own; tests and replays pass one that does not wait.
+    """
+
+    def __init__(
+        self,
+        primitives: Primitives,
+        *,
+        timeouts: Timeouts,
+        retry: RetryPolicy,
+        observers: Sequence[Observer],
+        clock: Callable[[], float],
+        uniform: Callable[[float, float], float],
+        sleep: Callable[[float], Awaitable[None]] | None,
+    ) -> None:
+        self._primitives = primitives
+        self._timeouts = timeouts
+        self._retry = retry
+        self._observers = tuple(observers)
+        self._clock = clock
+        self._uniform = uniform
+        self._sleep = sleep or primitives.sleep
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await self._sleep(seconds)
+
+    def lock(self) -> Lock:
+        """A new lock."""
+        return self._primitives.lock()
+
+    async def gather(self, calls: Sequence[Callable[[], Awaitable[T]]], *, limit: int) -> list[T]:
+        """The results of all calls, in their order; at most ``limit`` run at a time."""
+        return await self._primitives.gather(calls, limit=limit)
+
+    @abstractmethod
+    async def _exchange(self, request: Request, timeouts: Timeouts, deadline: float) -> Response:
+        """One attempt. Raises nothing but :class:`NoAnswer`, or a PaymentError that ends the operation."""
+
+    async def send(self, request: Request) -> Response:
+        """Send, again where that is right, and return the last answer, whatever its status.
+
+        Raises:
+            NetworkError: no answer came; also an ``OutcomeUnknown`` if a write may have taken effect.
+        """
+        deadline = self._clock() + self._timeouts.total
+        path = urlsplit(request.url).path
+        unsettled = False
+        attempt = 0
+        while True:
+            attempt += 1
+            self._on_request(request, path, attempt)
+            started = self._clock()
+            outcome: Response | NoAnswer
+            try:
+                outcome = await self._exchange(request, self._timeouts.within(deadline - started), deadline)
+            except NoAnswer as exc:
+                outcome = exc
+            self._on_response(request, path, attempt, outcome, self._clock() - started)
+            if isinstance(outcome, Response):
+                again = self._retry.after_answer(request, outcome, attempt)
+                asked = retry_after(outcome)
+            else:
+                unsettled = unsettled or (outcome.sent and request.writes)
+                again = not outcome.lasting and self._retry.after_silence(request, attempt, sent=outcome.sent)
+                asked = None
+            if again:
+                wait = self._retry.wait(attempt, self._uniform) if asked is None else asked
+                if self._clock() + wait < deadline:
+                    self._on_retry(request, path, attempt, outcome, wait)
+                    await self._sleep(wait)
+                    continue
+            if isinstance(outcome, Response):
+                return attrs.evolve(outcome, unsettled=True) if unsettled else outcome
+            raise _failure(request, outcome.reason, attempt, unsettled=unsettled)
+
+    def _on_request(self, request: Request, path: str, attempt: int) -> None:
+        if self._observers:
+            event = RequestSent(
+                request.provider, request.operation, request.method, path, attempt, request.idempotency_key
+            )
+            tell((observer.on_request for observer in self._observers), event)
+
+    def _on_response(
+        self, request: Request, path: str, attempt: int, outcome: Response | NoAnswer, seconds: float
+    ) -> None:
+        status, reason, request_id = _seen(outcome)
+        _log.debug(
+            "%s %s: attempt %d: %s in %.3f s", request.provider, request.operation, attempt, status or reason, seconds
+        )
+        if self._observers:
+            event = ResponseReceived(
+                request.provider,
+                request.operation,
+                request.method,
+                path,
+                attempt,
+                status,
+                reason,
+                seconds,
+                request_id,
+            )
+            tell((observer.on_response for observer in self._observers), event)
+
+    def _on_retry(
+        self, request: Request, path: str, attempt: int, outcome: Response | NoAnswer, wait: float
+    ) -> None:
+        status, reason, _ = _seen(outcome)
+        _log.info(
+            "%s %s: attempt %d: %s; again in %.2f s", request.provider, request.operation, attempt, status or reason, wait
+        )
+        if self._observers:
+            event = RetryScheduled(
+                request.provider, request.operation, request.method, path, attempt, status, reason, wait
+            )
+            tell((observer.on_retry for observer in self._observers), event)
+
+
+def _seen(outcome: Response | NoAnswer) -> tuple[int | None, str | None, str | None]:
+    if isinstance(outcome, Response):
+        return outcome.status, None, outcome.headers.get("request-id")
+    return None, outcome.reason, None
+
+
+def _failure(request: Request, reason: str, attempt: int, *, unsettled: bool) -> PaymentError:
+    tries = f"after {attempt} attempts" if attempt > 1 else "at the first attempt"
+    failure, consequence = (
+        (NetworkOutcomeUnknown, "it may have taken effect. Do not send it as new: provider.recover(error) finds out")
+        if unsettled
+        else (NetworkError, "nothing was changed at the provider")
+    )
+    return failure(
+        f"{reason}, {tries}: {consequence}",
+        provider=request.provider or None,
+        operation=request.operation,
+        idempotency_key=request.idempotency_key,
+    )
+
+
+DEFAULT_TIMEOUTS = Timeouts()
+DEFAULT_RETRY = RetryPolicy()
+monotonic = time.monotonic
+uniform = random.uniform

@@ -1,0 +1,124 @@
+"""The blocking transport: ``httpx.Client`` behind coroutines that never suspend."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
+
+from ..errors import ConfigurationError
+from .base import (
+    DEFAULT_RETRY,
+    DEFAULT_TIMEOUTS,
+    MAX_BODY,
+    USER_AGENT,
+    HTTPTransport,
+    NoAnswer,
+    Timeouts,
+    monotonic,
+    uniform,
+)
+from .messages import Request, Response
+from .observers import Observer
+from .primitives import BlockingPrimitives, mutex
+from .retry import RetryPolicy
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["BlockingTransport"]
+
+
+class BlockingTransport(HTTPTransport):
+    """Sends with ``httpx.Client``, in the calling thread. One object serves many threads.
+
+    Args:
+        client: yours; left open by :meth:`aclose`.
+        transport: an httpx transport for the client made here, for example ``httpx.MockTransport``.
+        timeouts: see :class:`Timeouts`.
+        retry: see :class:`RetryPolicy`.
+        observers: told of every attempt.
+        sleep: instead of ``time.sleep``.
+        clock: monotonic seconds, instead of ``time.monotonic``.
+        uniform: instead of ``random.uniform``.
+    """
+
+    def __init__(
+        self,
+        *,
+        client: "httpx.Client | None" = None,
+        transport: "httpx.BaseTransport | None" = None,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
+        retry: RetryPolicy = DEFAULT_RETRY,
+        observers: Sequence[Observer] = (),
+        sleep: Callable[[float], None] | None = None,
+        clock: Callable[[], float] = monotonic,
+        uniform: Callable[[float, float], float] = uniform,
+    ) -> None:
+        waiting: Callable[[float], Awaitable[None]] | None = BlockingPrimitives(sleep).sleep if sleep else None
+        super().__init__(
+            BlockingPrimitives(),
+            timeouts=timeouts,
+            retry=retry,
+            observers=observers,
+            clock=clock,
+            uniform=uniform,
+            sleep=waiting,
+        )
+        self._given = client
+        self._transport = transport
+        self._own: httpx.Client | None = None
+        self._opening = mutex()
+        self._closed = False
+
+    def _client(self) -> "httpx.Client":
+        if self._closed:
+            message = "this transport is closed: make a new provider"
+            raise ConfigurationError(message)
+        if self._given is not None:
+            return self._given
+        if self._own is None:
+            import httpx  # noqa: PLC0415 - only who sends pays for it
+
+            with self._opening:
+                if self._own is None:
+                    self._own = httpx.Client(
+                        transport=self._transport, headers={"User-Agent": USER_AGENT}, follow_redirects=False
+                    )
+        return self._own
+
+    async def _exchange(self, request: Request, timeouts: Timeouts, deadline: float) -> Response:
+        client = self._client()
+        try:
+            sending = client.build_request(
+                request.method,
+                request.url,
+                headers=request.headers,
+                params=request.params or None,
+                json=request.json,
+                content=request.content,
+                timeout=(timeouts.connect, timeouts.read, timeouts.read, timeouts.read),
+            )
+            answer = client.send(sending, stream=True, follow_redirects=False)
+            try:
+                parts, size = [], 0
+                for part in answer.iter_bytes():
+                    parts.append(part)
+                    size += len(part)
+                    if size > MAX_BODY:
+                        raise NoAnswer("the answer is too large", sent=True, lasting=True)
+                    if self._clock() > deadline:
+                        raise NoAnswer("the answer did not come in time", sent=True)
+            finally:
+                answer.close()
+            return Response(answer.status_code, dict(answer.headers), b"".join(parts))
+        except NoAnswer:
+            raise
+        except Exception as exc:  # noqa: BLE001 - httpx raises more than its own errors
+            failure = exc
+        from .httpx_errors import no_answer  # noqa: PLC0415 - imports httpx
+
+        raise no_answer(failure)
+
+    async def aclose(self) -> None:
+        """Close the client, unless it is yours."""
+        self._closed = True
+        if self._own is not None:
+            self._own.close()

@@ -1,0 +1,72 @@
+"""What goes over the wire, as values. Their ``repr`` shows no header, no query and no body."""
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+import attrs
+
+from ..frozen import FrozenMap
+
+__all__ = ["Request", "Response", "RetryHint"]
+
+_NONE: Mapping[str, str] = FrozenMap()
+
+
+@attrs.frozen
+class Response:
+    """An answer.
+
+    Args:
+        status: the HTTP status.
+        headers: by lower-case name.
+        body: the decoded body.
+        unsettled: an earlier attempt of the same request may have taken effect; its answer never came.
+    """
+
+    status: int
+    headers: Mapping[str, str] = attrs.field(default=_NONE, repr=False)
+    body: bytes = attrs.field(default=b"", repr=False)
+    unsettled: bool = False
+
+
+RetryHint: TypeAlias = Callable[[Response], bool | None]
+"""What a provider says about trying again: yes, no, or None for "as the policy thinks"."""
+
+
+@attrs.frozen
+class Request:
+    """A request.
+
+    Args:
+        method: the HTTP method, upper case.
+        url: absolute.
+        headers: in addition to the transport's own.
+        params: the query.
+        json: a body to be sent as JSON.
+        content: a body to be sent as it is.
+        idempotency_key: the key that the request carries, if its endpoint honours one.
+        provider: for log lines and observers.
+        operation: for log lines and observers.
+        hint: asked before the retry policy.
+    """
+
+    method: str
+    url: str = attrs.field(repr=False)
+    headers: Mapping[str, str] = attrs.field(default=_NONE, repr=False)
+    params: Mapping[str, str] = attrs.field(default=_NONE, repr=False)
+    json: object = attrs.field(default=None, repr=False)
+    content: bytes | None = attrs.field(default=None, repr=False)
+    idempotency_key: str | None = None
+    provider: str = ""
+    operation: str | None = None
+    hint: RetryHint | None = attrs.field(default=None, repr=False)
+
+    @property
+    def writes(self) -> bool:
+        """Whether it may change something."""
+        return self.method not in {"GET", "HEAD"}
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether sending it twice has the effect of sending it once."""
+        return not self.writes or self.idempotency_key is not None

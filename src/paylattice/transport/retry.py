@@ -1,0 +1,66 @@
+"""Whether a request is sent again, and when. The one place that decides it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import attrs
+
+from .messages import Request, Response
+
+__all__ = ["RetryPolicy", "retry_after"]
+
+_TRANSIENT = frozenset({408, 425, 429})
+_SERVER_ERROR = 500
+
+
+@attrs.frozen
+class RetryPolicy:
+    """Exponential backoff with full jitter: attempt n waits between 0 and ``min(cap, base * 2**(n-1))`` seconds.
+
+    Only a request that may be repeated is (a read, or a write with an idempotency key that its endpoint honours), and
+    only after a failure that passes: no connection, a time-out, 408, 425, 429 or 5xx, or what the provider hints at.
+    A ``Retry-After`` is waited for, to the second.
+
+    Args:
+        attempts: how many in all.
+        base: seconds.
+        cap: seconds.
+    """
+
+    attempts: int = 4
+    base: float = 0.5
+    cap: float = 8.0
+
+    def after_answer(self, request: Request, response: Response, attempt: int) -> bool:
+        """Whether to send the request again after this answer."""
+        if attempt >= self.attempts or not request.repeatable:
+            return False
+        hint = request.hint(response) if request.hint else None
+        if hint is not None:
+            return hint
+        return response.status in _TRANSIENT or response.status >= _SERVER_ERROR
+
+    def after_silence(self, request: Request, attempt: int, *, sent: bool) -> bool:
+        """Whether to send the request again when no answer came. One that never left may always be sent again."""
+        return attempt < self.attempts and (request.repeatable or not sent)
+
+    def wait(self, attempt: int, uniform: Callable[[float, float], float]) -> float:
+        """Seconds to wait before the attempt after this one."""
+        return uniform(0.0, min(self.cap, self.base * 2.0 ** (attempt - 1)))
+
+
+def retry_after(response: Response, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> float | None:
+    """The seconds that the answer's ``Retry-After`` asks for; None if it has none that can be read."""
+    value = response.headers.get("retry-after", "").strip()
+    if not value:
+        return None
+    if value.replace(".", "", 1).isdecimal() and value.isascii():
+        return float(value)
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - rarely needed
+
+    try:
+        when = parsedate_to_datetime(value)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    when = when if when.tzinfo else when.replace(tzinfo=UTC)
+    return max(0.0, (when - now()).total_seconds())
