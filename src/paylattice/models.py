@@ -56,9 +56,25 @@ class SubscriptionStatus(StrEnum):
         return self in {SubscriptionStatus.ACTIVE, SubscriptionStatus.TRIALING}
 
     @property
+    def is_current(self) -> bool:
+        """Whether the subscription exists for the customer: begun, and not ended. An unpaid or paused one does."""
+        return self in _CURRENT
+
+    @property
     def is_terminal(self) -> bool:
         """Whether a subscription with this status never comes back to life."""
         return self in {SubscriptionStatus.CANCELED, SubscriptionStatus.EXPIRED}
+
+
+_CURRENT = frozenset(
+    {
+        SubscriptionStatus.TRIALING,
+        SubscriptionStatus.ACTIVE,
+        SubscriptionStatus.PAST_DUE,
+        SubscriptionStatus.UNPAID,
+        SubscriptionStatus.PAUSED,
+    }
+)
 
 
 class PaymentStatus(StrEnum):

@@ -1,0 +1,1 @@
+"""What an application keeps about its customers' subscriptions, and how webhooks change it exactly once."""

@@ -1,0 +1,77 @@
+"""The application's own code for events, and what it is given."""
+
+import difflib
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeAlias, TypeVar
+
+import attrs
+
+from ..errors import ConfigurationError
+from ..events import EventType, WebhookEvent
+from ..models import SubscriptionStatus
+from .records import BillingCustomer, BillingSubscription
+from .repository import Tx
+
+__all__ = ["EventContext", "Handler", "Handlers"]
+
+
+@attrs.frozen
+class EventContext(Generic[Tx]):
+    """What a handler gets beside the event.
+
+    Args:
+        customer: whom the event is about; None if it is about nobody.
+        subscription: as stored after the event.
+        transaction: what the repository's transaction yields: what is written with it commits together with the event.
+        previous_status: of the subscription before the event; None if it was not stored.
+    """
+
+    customer: BillingCustomer | None
+    subscription: BillingSubscription | None
+    transaction: Tx
+    previous_status: SubscriptionStatus | None = None
+
+
+Handler: TypeAlias = Callable[[WebhookEvent, EventContext[Tx]], Awaitable[None] | None]
+H = TypeVar("H", bound=Callable[..., Awaitable[None] | None])
+
+
+class Handlers(Generic[Tx]):
+    """The handlers, by the word of the event."""
+
+    def __init__(self) -> None:
+        self._by_word: dict[str, list[Handler[Tx]]] = {}
+
+    def on(self, event_type: EventType | str) -> Callable[[H], H]:
+        """Register the decorated function for an event.
+
+        Args:
+            event_type: a word of :class:`~paylattice.EventType`, or ``<provider>:<its own name>``.
+
+        Raises:
+            ConfigurationError: no event has this name.
+        """
+        word = str(event_type)
+        if ":" not in word and word not in set(EventType):
+            near = difflib.get_close_matches(word, list(EventType), n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else "The words are those of paylattice.EventType."
+            message = f"there is no event {word[:60]!r}. {hint}"
+            raise ConfigurationError(message)
+
+        def register(function: H) -> H:
+            self._by_word.setdefault(word, []).append(function)
+            return function
+
+        return register
+
+    def listens_to(self, word: str) -> bool:
+        """Whether anything is registered for the word."""
+        return word in self._by_word
+
+    async def run(self, word: str, event: WebhookEvent, context: EventContext[Tx]) -> None:
+        """Run what is registered for the word, in the order of registration. The first exception ends it."""
+        for handler in self._by_word.get(word, ()):
+            result = handler(event, context)
+            if inspect.isawaitable(result):
+                await result

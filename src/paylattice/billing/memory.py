@@ -1,0 +1,289 @@
+"""The embedded repository: real transactions over dictionaries, for tests, demos and small tools."""
+
+import itertools
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from datetime import datetime
+from typing import Any, TypeVar
+
+import attrs
+
+from ..errors import ConfigurationError
+from ..transport.primitives import AsyncPrimitives, Primitives
+from .records import BillingCustomer, BillingEvent, BillingSubscription, ParkedEvent
+from .repository import Upserted
+
+__all__ = ["InMemoryRepository", "InMemoryTransaction"]
+
+V = TypeVar("V")
+Key = tuple[str, ...]
+_GONE = object()
+
+
+@attrs.define(eq=False)
+class InMemoryTransaction:
+    """What a transaction has written so far; dropped when it fails."""
+
+    writes: dict[tuple[str, Key], object] = attrs.field(factory=dict[tuple[str, Key], object])
+
+
+_open_here: ContextVar["frozenset[InMemoryRepository]"] = ContextVar("paylattice_open_here", default=frozenset())
+
+
+class InMemoryRepository:
+    """Keeps everything in this process. Transactions run one at a time; readers see what is committed.
+
+    It serves one event loop (or, as :class:`paylattice.sync.InMemoryRepository`, any number of threads).
+
+    Args:
+        max_events: how many applied events to remember; None: all. A delivery that comes again after its event was
+            forgotten is applied again.
+        primitives: how to exclude; None: on the running event loop.
+    """
+
+    def __init__(self, *, max_events: int | None = None, primitives: Primitives | None = None) -> None:
+        self._max_events = max_events
+        self._lock = (primitives or AsyncPrimitives()).lock()
+        self._tickets = itertools.count(1)
+        self._customers: dict[Key, BillingCustomer] = {}
+        self._customer_keys: dict[Key, Key] = {}
+        self._customer_order: dict[str, list[str]] = {}
+        self._customer_place: dict[str, int] = {}
+        self._subscriptions: dict[Key, BillingSubscription] = {}
+        self._subscriptions_of: dict[Key, tuple[Key, ...]] = {}
+        self._events: dict[Key, BillingEvent] = {}
+        self._parked: dict[Key, ParkedEvent] = {}
+        self._tables: dict[str, dict[Key, Any]] = {
+            "customers": self._customers,
+            "customer_keys": self._customer_keys,
+            "subscriptions": self._subscriptions,
+            "subscriptions_of": self._subscriptions_of,
+            "events": self._events,
+            "parked": self._parked,
+        }
+
+    # --- transactions --------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[InMemoryTransaction]:
+        """A transaction; the next one waits for its end.
+
+        Raises:
+            ConfigurationError: this task is inside a transaction already, and would wait for itself.
+        """
+        here = _open_here.get()
+        if self in here:
+            message = (
+                "a transaction of this repository is open here already: inside a handler, write with context.transaction, "
+                "and call billing operations that write after the handler is done"
+            )
+            raise ConfigurationError(message)
+        async with self._lock:
+            tx = InMemoryTransaction()
+            token = _open_here.set(here | {self})
+            try:
+                yield tx
+            finally:
+                _open_here.reset(token)
+            self._commit(tx)
+
+    def _commit(self, tx: InMemoryTransaction) -> None:
+        for (table, key), value in tx.writes.items():
+            if value is _GONE:
+                self._tables[table].pop(key, None)
+            else:
+                if table == "customers" and key not in self._customers:
+                    self._take_place(value)
+                self._tables[table][key] = value
+        if self._max_events is not None:
+            while len(self._events) > self._max_events:
+                del self._events[next(iter(self._events))]
+
+    def _take_place(self, customer: object) -> None:
+        if isinstance(customer, BillingCustomer):
+            order = self._customer_order.setdefault(customer.provider, [])
+            self._customer_place[customer.id] = len(order)
+            order.append(customer.id)
+
+    def _get(self, tx: InMemoryTransaction | None, table: Mapping[Key, V], name: str, key: Key) -> V | None:
+        if tx is not None and (name, key) in tx.writes:
+            value = tx.writes[name, key]
+            return None if value is _GONE else value  # type: ignore[return-value]  # written by the method of this table
+        return table.get(key)
+
+    @asynccontextmanager
+    async def _in(self, tx: InMemoryTransaction | None) -> AsyncIterator[InMemoryTransaction]:
+        if tx is not None:
+            yield tx
+        else:
+            async with self.transaction() as own:
+                yield own
+
+    async def next_ticket(self) -> int:
+        """A number greater than every number given out before."""
+        return next(self._tickets)
+
+    # --- customers -----------------------------------------------------------------------------------------------
+
+    async def insert_customer(self, customer: BillingCustomer, *, tx: InMemoryTransaction | None = None) -> bool:
+        """Insert; False if the org has a customer at the provider already, or the external id is taken."""
+        by_org = ("org", customer.org_id, customer.provider)
+        by_external = ("external", customer.provider, customer.external_customer_id)
+        async with self._in(tx) as tx:
+            if any(self._get(tx, self._customer_keys, "customer_keys", key) for key in (by_org, by_external)):
+                return False
+            tx.writes["customers", (customer.id,)] = customer
+            tx.writes["customer_keys", by_org] = tx.writes["customer_keys", by_external] = (customer.id,)
+            return True
+
+    async def update_customer(self, customer: BillingCustomer, *, tx: InMemoryTransaction | None = None) -> None:
+        """Write e-mail, name, metadata and ``updated_at`` of the customer with this ``id``."""
+        async with self._in(tx) as tx:
+            stored = self._get(tx, self._customers, "customers", (customer.id,))
+            if stored is not None:
+                tx.writes["customers", (customer.id,)] = attrs.evolve(
+                    stored,
+                    email=customer.email,
+                    name=customer.name,
+                    metadata=customer.metadata,
+                    updated_at=customer.updated_at,
+                )
+
+    async def get_customer(
+        self, org_id: str, provider: str, *, tx: InMemoryTransaction | None = None
+    ) -> BillingCustomer | None:
+        """The org's customer at the provider."""
+        return self._customer(tx, ("org", org_id, provider))
+
+    async def get_customer_by_id(
+        self, customer_id: str, *, tx: InMemoryTransaction | None = None
+    ) -> BillingCustomer | None:
+        """The customer with this record id."""
+        return self._get(tx, self._customers, "customers", (customer_id,))
+
+    async def get_customer_by_external_id(
+        self, provider: str, external_customer_id: str, *, tx: InMemoryTransaction | None = None
+    ) -> BillingCustomer | None:
+        """The customer with the provider's id."""
+        return self._customer(tx, ("external", provider, external_customer_id))
+
+    def _customer(self, tx: InMemoryTransaction | None, index: Key) -> BillingCustomer | None:
+        key = self._get(tx, self._customer_keys, "customer_keys", index)
+        return self._get(tx, self._customers, "customers", key) if key else None
+
+    async def list_customers(
+        self,
+        provider: str,
+        after: str | None = None,
+        limit: int = 100,
+        *,
+        tx: InMemoryTransaction | None = None,  # noqa: ARG002 - the order is that of commits
+    ) -> list[BillingCustomer]:
+        """A page of the provider's customers, in the order of their insertion."""
+        start = self._customer_place[after] + 1 if after is not None else 0
+        return [self._customers[id_,] for id_ in self._customer_order.get(provider, [])[start : start + limit]]
+
+    # --- subscriptions -------------------------------------------------------------------------------------------
+
+    async def upsert_subscription(
+        self, subscription: BillingSubscription, *, tx: InMemoryTransaction | None = None
+    ) -> Upserted:
+        """Insert, or overwrite if the new state supersedes the stored one."""
+        key = (subscription.provider, subscription.external_subscription_id)
+        async with self._in(tx) as tx:
+            stored = self._get(tx, self._subscriptions, "subscriptions", key)
+            if not subscription.supersedes(stored):
+                return Upserted(written=False, previous=stored)
+            if stored is None:
+                owner = (subscription.customer_id,)
+                others = self._get(tx, self._subscriptions_of, "subscriptions_of", owner) or ()
+                tx.writes["subscriptions_of", owner] = (*others, key)
+            else:
+                subscription = attrs.evolve(
+                    subscription, id=stored.id, customer_id=stored.customer_id, created_at=stored.created_at
+                )
+            tx.writes["subscriptions", key] = subscription
+            return Upserted(written=True, previous=stored)
+
+    async def get_subscription(
+        self, provider: str, external_subscription_id: str, *, tx: InMemoryTransaction | None = None
+    ) -> BillingSubscription | None:
+        """The subscription with the provider's id."""
+        return self._get(tx, self._subscriptions, "subscriptions", (provider, external_subscription_id))
+
+    async def list_subscriptions(
+        self, customer_id: str, *, tx: InMemoryTransaction | None = None
+    ) -> list[BillingSubscription]:
+        """All subscriptions of the customer with this record id, in the order of their insertion."""
+        keys = self._get(tx, self._subscriptions_of, "subscriptions_of", (customer_id,)) or ()
+        found = (self._get(tx, self._subscriptions, "subscriptions", key) for key in keys)
+        return [subscription for subscription in found if subscription is not None]
+
+    # --- events --------------------------------------------------------------------------------------------------
+
+    async def insert_event(self, event: BillingEvent, *, tx: InMemoryTransaction | None = None) -> bool:
+        """Insert; False if ``(provider, external_event_id)`` is there already."""
+        key = (event.provider, event.external_event_id)
+        async with self._in(tx) as tx:
+            if self._get(tx, self._events, "events", key) is not None:
+                return False
+            tx.writes["events", key] = event
+            return True
+
+    async def get_event(
+        self, provider: str, external_event_id: str, *, tx: InMemoryTransaction | None = None
+    ) -> BillingEvent | None:
+        """The event, if it was inserted."""
+        return self._get(tx, self._events, "events", (provider, external_event_id))
+
+    async def mark_event_processed(
+        self, provider: str, external_event_id: str, processed_at: datetime, *, tx: InMemoryTransaction | None = None
+    ) -> None:
+        """Stamp the event."""
+        key = (provider, external_event_id)
+        async with self._in(tx) as tx:
+            event = self._get(tx, self._events, "events", key)
+            if event is not None:
+                tx.writes["events", key] = attrs.evolve(event, processed_at=processed_at)
+
+    async def park_event(self, event: ParkedEvent, *, tx: InMemoryTransaction | None = None) -> bool:
+        """Keep an event for later; False if it is kept already."""
+        key = (event.provider, event.external_event_id)
+        async with self._in(tx) as tx:
+            if self._get(tx, self._parked, "parked", key) is not None:
+                return False
+            tx.writes["parked", key] = event
+            return True
+
+    async def parked_events(
+        self,
+        provider: str,
+        *,
+        external_customer_id: str | None = None,
+        external_subscription_id: str | None = None,
+        after: ParkedEvent | None = None,
+        limit: int = 100,
+        tx: InMemoryTransaction | None = None,  # noqa: ARG002 - committed ones only
+    ) -> list[ParkedEvent]:
+        """A page of events kept for later, oldest first."""
+        found = [
+            event
+            for event in self._parked.values()
+            if event.provider == provider
+            and external_customer_id in {None, event.external_customer_id}
+            and external_subscription_id in {None, event.external_subscription_id}
+            and (after is None or _age(event) > _age(after))
+        ]
+        return sorted(found, key=_age)[:limit]
+
+    async def delete_parked_event(
+        self, provider: str, external_event_id: str, *, tx: InMemoryTransaction | None = None
+    ) -> None:
+        """Forget an event that was kept for later."""
+        async with self._in(tx) as tx:
+            tx.writes["parked", (provider, external_event_id)] = _GONE
+
+
+def _age(event: ParkedEvent) -> tuple[datetime, str]:
+    return event.parked_at, event.external_event_id

@@ -1,0 +1,200 @@
+"""What is stored. Every field is a plain value that a column can hold; times are aware UTC datetimes."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Self
+
+import attrs
+
+from ..events import WebhookEvent
+from ..frozen import FrozenMap
+from ..models import NOTHING, Subscription, SubscriptionStatus
+
+__all__ = ["BillingCustomer", "BillingEvent", "BillingSubscription", "ParkedEvent"]
+
+
+def _metadata(value: Mapping[str, str] | None) -> FrozenMap[str, str]:
+    return value if isinstance(value, FrozenMap) else FrozenMap(value) if value else NOTHING
+
+
+@attrs.frozen
+class BillingCustomer:
+    """An organisation as a customer of one provider.
+
+    Unique: ``(org_id, provider)`` and ``(provider, external_customer_id)``.
+
+    Args:
+        id: this record's own id.
+        org_id: the application's id of who pays.
+        provider: the provider's name.
+        external_customer_id: the provider's id of the customer.
+        email: as given by the application.
+        name: as given by the application.
+        metadata: the application's own words.
+        created_at: UTC.
+        updated_at: UTC.
+    """
+
+    id: str
+    org_id: str
+    provider: str
+    external_customer_id: str
+    email: str | None = attrs.field(default=None, repr=False)
+    name: str | None = attrs.field(default=None, repr=False)
+    metadata: FrozenMap[str, str] = attrs.field(default=NOTHING, converter=_metadata, repr=False)
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+@attrs.frozen
+class BillingSubscription:
+    """A subscription as it was last read from its provider.
+
+    Unique: ``(provider, external_subscription_id)``.
+
+    Args:
+        id: this record's own id.
+        customer_id: the id of its :class:`BillingCustomer`.
+        external_subscription_id: the provider's id.
+        plan_id: the provider's id of the plan.
+        status: see :class:`~paylattice.SubscriptionStatus`.
+        current_period_start: UTC; None where the provider does not say.
+        current_period_end: UTC; None where the provider does not say.
+        metadata: the application's own words.
+        created_at: UTC; when this record was made.
+        updated_at: UTC; when it was last written.
+        provider: the provider's name.
+        quantity: of the first item.
+        cancel_at: when it ends, or until when it is paid for if it is canceled already; UTC.
+        ticket: which reading of the provider's state this is; see :meth:`supersedes`.
+        version: the provider's own order of states; set only where payloads are applied without reading again.
+    """
+
+    id: str
+    customer_id: str
+    external_subscription_id: str
+    plan_id: str | None = None
+    status: SubscriptionStatus = attrs.field(default=SubscriptionStatus.UNKNOWN, converter=SubscriptionStatus)
+    current_period_start: datetime | None = None
+    current_period_end: datetime | None = None
+    metadata: FrozenMap[str, str] = attrs.field(default=NOTHING, converter=_metadata, repr=False)
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    provider: str = ""
+    quantity: int | None = None
+    cancel_at: datetime | None = None
+    ticket: int = 0
+    version: int | None = None
+
+    def supersedes(self, stored: "BillingSubscription | None") -> bool:
+        """Whether this state may overwrite the stored one.
+
+        A later ticket may overwrite an earlier one: it was taken, and the provider was read, later. Where both states
+        come from payloads, the provider's own order decides instead.
+        """
+        if stored is None:
+            return True
+        if self.version is not None and stored.version is not None:
+            return self.version >= stored.version
+        return self.ticket > stored.ticket
+
+    @classmethod
+    def of(
+        cls, subscription: Subscription, *, id: str, customer_id: str, provider: str, now: datetime, ticket: int, version: int | None  # noqa: A002
+    ) -> Self:
+        """The record of what the provider said."""
+        return cls(
+            id=id,
+            customer_id=customer_id,
+            external_subscription_id=subscription.id,
+            plan_id=subscription.plan_id,
+            status=subscription.status,
+            current_period_start=subscription.current_period_start,
+            current_period_end=subscription.current_period_end,
+            metadata=subscription.metadata,
+            created_at=now,
+            updated_at=now,
+            provider=provider,
+            quantity=subscription.quantity,
+            cancel_at=subscription.cancel_at,
+            ticket=ticket,
+            version=version,
+        )
+
+
+@attrs.frozen
+class BillingEvent:
+    """An event that was applied: the proof that it was applied once.
+
+    Unique: ``(provider, external_event_id)``.
+
+    Args:
+        id: this record's own id.
+        org_id: whom it is about, if anybody.
+        customer_id: the id of the :class:`BillingCustomer` it is about, if any.
+        event_type: the shared word for it.
+        provider: the provider's name.
+        external_event_id: the event's ``dedupe_key``.
+        amount_cents: the money it is about, in the currency's smallest unit.
+        metadata: more about it.
+        processed_at: UTC; set in the same transaction that applies it.
+        created_at: UTC; when it happened, by the provider's clock.
+        currency: the ISO 4217 code of ``amount_cents``.
+    """
+
+    id: str
+    org_id: str | None
+    customer_id: str | None
+    event_type: str
+    provider: str
+    external_event_id: str
+    amount_cents: int | None = None
+    metadata: FrozenMap[str, str] = attrs.field(default=NOTHING, converter=_metadata, repr=False)
+    processed_at: datetime | None = None
+    created_at: datetime | None = None
+    currency: str | None = None
+
+    @classmethod
+    def of(cls, event: WebhookEvent, *, id: str, customer: BillingCustomer | None) -> Self:  # noqa: A002
+        """The record of an event."""
+        money = None
+        if event.refund is not None:
+            money = event.refund.amount
+        elif event.payment is not None:
+            money = event.payment.amount
+        elif event.invoice is not None:
+            money = event.invoice.amount
+        return cls(
+            id=id,
+            org_id=customer.org_id if customer else None,
+            customer_id=customer.id if customer else None,
+            event_type=str(event.type),
+            provider=event.provider,
+            external_event_id=event.dedupe_key,
+            amount_cents=money.amount if money else None,
+            created_at=event.created_at,
+            currency=money.currency if money else None,
+        )
+
+
+@attrs.frozen
+class ParkedEvent:
+    """An event about somebody who is not known here yet. It is applied when its customer appears.
+
+    Unique: ``(provider, external_event_id)``.
+
+    Args:
+        provider: the provider's name.
+        external_event_id: the event's ``dedupe_key``.
+        external_customer_id: the provider's id of the customer, if the event says it.
+        external_subscription_id: the provider's id of the subscription, if the event says it.
+        payload: the event, ready for JSON; holds personal data.
+        parked_at: UTC.
+    """
+
+    provider: str
+    external_event_id: str
+    external_customer_id: str | None
+    external_subscription_id: str | None
+    payload: Mapping[str, object] = attrs.field(repr=False)
+    parked_at: datetime

@@ -1,0 +1,527 @@
+"""The face of billing: organisations, their checkout, their subscription, their invoices, their webhooks."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
+
+import attrs
+
+from ..errors import ConfigurationError, Conflict, InvalidRequest, NotFound, PaymentError, UnsupportedOperation, WebhookError
+from ..events import EventType, WebhookEvent
+from ..idempotency import new_key, operation_key
+from ..models import CheckoutSession, Invoice, SubscriptionChange, SubscriptionItem
+from ..operations import Capability
+from ..provider import BaseProvider, Headers
+from .access import DEFAULT_POLICY, Access, AccessPolicy, access_of
+from .handlers import Handlers
+from .records import BillingCustomer, BillingSubscription
+from .repository import BillingRepository, Tx
+from .webhooks import EventPipeline, WebhookOutcome, new_record_id
+
+if TYPE_CHECKING:
+    from ..errors import Diagnosis
+
+__all__ = ["BillingService", "RejectedWebhook"]
+
+H = TypeVar("H", bound=Callable[..., Awaitable[None] | None])
+
+
+@attrs.frozen
+class RejectedWebhook:
+    """A delivery that was not accepted, for metrics and alerts. Headers and body are withheld.
+
+    Args:
+        provider: for which it came.
+        error: the class of the error.
+        diagnosis: the likely cause.
+    """
+
+    provider: str
+    error: str
+    diagnosis: "Diagnosis"
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class BillingService(Generic[Tx]):
+    """Billing for organisations, over one or several providers and a repository.
+
+    Args:
+        provider: one, or several with different names.
+        repository: where the records are kept.
+        select: the name of the provider for a NEW customer, by organisation; known customers stay where they are.
+            Needed with several providers.
+        require: what every provider must be able to do; checked now rather than in front of a customer.
+        refetch: read a subscription again from the provider before a webhook changes it. False believes the payload:
+            one request less, and deliveries within one second may end in the wrong order.
+        clock: the time; aware.
+        on_rejected: told of every delivery that was not accepted.
+
+    Raises:
+        ConfigurationError: no provider, two of one name, or several and no ``select``.
+        UnsupportedOperation: a provider lacks what is required.
+    """
+
+    def __init__(
+        self,
+        provider: BaseProvider | Sequence[BaseProvider],
+        repository: BillingRepository[Tx],
+        *,
+        select: Callable[[str], str] | None = None,
+        require: Iterable[Capability] = (),
+        refetch: bool = True,
+        clock: Callable[[], datetime] = utc_now,
+        on_rejected: Callable[[RejectedWebhook], None] | None = None,
+    ) -> None:
+        providers = [provider] if isinstance(provider, BaseProvider) else list(provider)
+        self._providers = {each.get_provider_name(): each for each in providers}
+        if not providers or len(self._providers) < len(providers):
+            message = "a BillingService needs one provider, or several with different names"
+            raise ConfigurationError(message)
+        if len(providers) > 1 and select is None:
+            message = "with several providers, select=... has to say which one a new customer gets"
+            raise ConfigurationError(message)
+        required = tuple(require)
+        for each in providers:
+            each.require(*required)
+        self._select = select
+        self._repository = repository
+        self._clock = clock
+        self._on_rejected = on_rejected
+        self._handlers: Handlers[Tx] = Handlers()
+        self._pipeline = EventPipeline(repository, self._providers, self._handlers, refetch=refetch, clock=clock)
+
+    @property
+    def repository(self) -> BillingRepository[Tx]:
+        """Where the records are kept."""
+        return self._repository
+
+    def provider(self, name: str) -> BaseProvider:
+        """One of the providers.
+
+        Raises:
+            ConfigurationError: there is none of this name.
+        """
+        found = self._providers.get(name)
+        if found is None:
+            message = f"this service has no provider {str(name)[:60]!r}; it has {', '.join(self._providers)}"
+            raise ConfigurationError(message)
+        return found
+
+    def on(self, event_type: EventType | str) -> Callable[[H], H]:
+        """Register a handler: ``@billing.on("subscription.past_due")``.
+
+        It gets the event and an :class:`EventContext`, and runs inside the transaction that applies the event: what it
+        writes with ``context.transaction`` is committed together with the event, exactly once. What it does elsewhere (an
+        e-mail) may happen more than once: write an outbox row, and send from there.
+
+        Handlers of ``subscription.<status>`` run once for every change to that status, whatever word the provider used.
+        """
+        return self._handlers.on(event_type)
+
+    # --- customers -----------------------------------------------------------------------------------------------
+
+    async def ensure_customer(
+        self,
+        org_id: str,
+        *,
+        email: str,
+        name: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        provider: str | None = None,
+    ) -> BillingCustomer:
+        """The organisation's customer; created at the provider if there is none yet.
+
+        There is one per organisation and provider, also when this runs twice at the same time, or again after a crash
+        between the provider's answer and the insert: the idempotency key is made of the organisation and the provider.
+
+        Args:
+            org_id: the application's id of who pays.
+            email: for a new customer.
+            name: for a new customer.
+            metadata: for a new customer; ``org_id`` is added.
+            provider: a certain one. None: where the organisation is, else what ``select`` says.
+        """
+        _check_org(org_id)
+        known = await self._customers(org_id)
+        if provider is not None:
+            known = [customer for customer in known if customer.provider == provider]
+        if known:
+            return known[0]
+        chosen = provider or (self._select(org_id) if self._select else next(iter(self._providers)))
+        created = await self.provider(chosen).create_customer(
+            email,
+            name,
+            {**(metadata or {}), "org_id": org_id},
+            idempotency_key=operation_key("customer", chosen, org_id),
+        )
+        now = self._clock()
+        customer = BillingCustomer(
+            id=new_record_id(),
+            org_id=org_id,
+            provider=chosen,
+            external_customer_id=created.id,
+            email=email,
+            name=name,
+            metadata=metadata,
+            created_at=now,
+            updated_at=now,
+        )
+        if not await self._repository.insert_customer(customer):
+            winner = await self._repository.get_customer(org_id, chosen)
+            if winner is None:
+                message = "the provider's customer belongs to another organisation here: two organisations share its id"
+                raise Conflict(message, provider=chosen, operation="ensure_customer")
+            return winner
+        await self._pipeline.apply_parked(chosen, external_customer_id=created.id)
+        return customer
+
+    async def _customers(self, org_id: str) -> list[BillingCustomer]:
+        """The organisation's customers, the one whose subscription counts first."""
+        _check_org(org_id)
+        found = [await self._repository.get_customer(org_id, name) for name in self._providers]
+        known = [customer for customer in found if customer is not None]
+        if len(known) < 2:  # noqa: PLR2004 - nothing to sort
+            return known
+        ranked = [(await self._subscription_of(customer), customer) for customer in known]
+        return [customer for _, customer in sorted(ranked, key=lambda pair: _rank(pair[0]), reverse=True)]
+
+    async def _subscription_of(self, customer: BillingCustomer) -> BillingSubscription | None:
+        stored = await self._repository.list_subscriptions(customer.id)
+        return max(stored, key=_rank, default=None)
+
+    # --- checkout ------------------------------------------------------------------------------------------------
+
+    async def start_checkout(
+        self,
+        org_id: str,
+        plan_id: str,
+        *,
+        email: str,
+        name: str | None = None,
+        success_url: str,
+        cancel_url: str,
+        quantity: int = 1,
+        trial_days: int | None = None,
+        metadata: Mapping[str, str] | None = None,
+        provider: str | None = None,
+        allow_second: bool = False,
+        idempotency_key: str | None = None,
+    ) -> CheckoutSession:
+        """A hosted page where the organisation subscribes.
+
+        Args:
+            org_id: the application's id of who pays.
+            plan_id: the provider's id of the plan.
+            email: of a new customer.
+            name: of a new customer.
+            success_url: where the customer comes back to: call :meth:`confirm_return` there.
+            cancel_url: where the customer goes who gives up.
+            quantity: how many units.
+            trial_days: instead of the plan's own trial.
+            metadata: kept on the session and the subscription; ``org_id`` is added.
+            provider: see :meth:`ensure_customer`.
+            allow_second: let an organisation that has a living subscription start another one.
+            idempotency_key: one of yours makes a double click open one page. None: every call opens a new one.
+
+        Raises:
+            Conflict: the organisation has a living subscription: see :meth:`change_plan`.
+        """
+        customer = await self.ensure_customer(org_id, email=email, name=name, provider=provider)
+        current = await self._subscription_of(customer)
+        if current is not None and current.status.is_current and not allow_second:
+            message = (
+                f"the organisation has a subscription that is {current.status}: change it with change_plan(), cancel it, or "
+                "pass allow_second=True to let it pay for two"
+            )
+            raise Conflict(message, provider=customer.provider, operation="start_checkout")
+        return await self.provider(customer.provider).create_checkout_session(
+            customer.external_customer_id,
+            plan_id,
+            success_url,
+            cancel_url,
+            {**(metadata or {}), "org_id": org_id},
+            quantity=quantity,
+            trial_days=trial_days,
+            customer_email=email,
+            idempotency_key=idempotency_key or new_key(),
+        )
+
+    async def confirm_return(
+        self, session_id: str, *, org_id: str | None = None, provider: str | None = None
+    ) -> BillingSubscription | None:
+        """Store what a finished checkout brought, when the customer's browser is back before the webhook.
+
+        The webhook leads to the same state; whichever comes first, the subscription is there once.
+
+        Args:
+            session_id: of the checkout session. It comes from the browser: pass ``org_id`` so that nobody can show another
+                organisation's.
+            org_id: whose session it must be.
+            provider: whose session it is. None: each provider is asked.
+
+        Returns:
+            The subscription; None while the checkout is not finished, or its payment is still under way.
+
+        Raises:
+            NotFound: no provider knows the session, or it is another organisation's.
+        """
+        for name in (provider,) if provider else tuple(self._providers):
+            session = await self._find_session(name, session_id)
+            if session is None:
+                continue
+            customer = (
+                await self._repository.get_customer_by_external_id(name, session.customer_id)
+                if session.customer_id
+                else None
+            )
+            if customer is None or org_id not in {None, customer.org_id}:
+                break
+            if session.subscription_id is None:
+                return None
+            return await self._pipeline.observe(name, customer, session.subscription_id)
+        message = "there is no such checkout session of this organisation"
+        raise NotFound(message, operation="confirm_return")
+
+    async def _find_session(self, name: str, session_id: str) -> CheckoutSession | None:
+        try:
+            return await self.provider(name).get_checkout_session(session_id)
+        except (InvalidRequest, UnsupportedOperation):
+            if len(self._providers) == 1:
+                raise
+            return None
+
+    # --- the subscription ----------------------------------------------------------------------------------------
+
+    async def subscription(self, org_id: str) -> BillingSubscription | None:
+        """The organisation's subscription as stored: the living one if there is one, else the last."""
+        found = [await self._subscription_of(customer) for customer in await self._customers(org_id)]
+        return max((each for each in found if each is not None), key=_rank, default=None)
+
+    async def _current(self, org_id: str, operation: str) -> tuple[BillingCustomer, BillingSubscription]:
+        for customer in await self._customers(org_id):
+            stored = await self._subscription_of(customer)
+            if stored is not None:
+                return customer, stored
+        message = "the organisation has no subscription"
+        raise NotFound(message, operation=operation)
+
+    async def access(
+        self, org_id: str, *, now: datetime | None = None, policy: AccessPolicy = DEFAULT_POLICY
+    ) -> Access:
+        """Whether the organisation may use the product, why, and until when. Reads the repository only."""
+        return access_of(await self.subscription(org_id), now or self._clock(), policy)
+
+    async def cancel(
+        self,
+        org_id: str,
+        *,
+        at_period_end: bool = True,
+        reason: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> BillingSubscription:
+        """End the organisation's subscription: when what is paid for is used up, or now.
+
+        Raises:
+            NotFound: it has none.
+            UnsupportedOperation: the provider cannot end it in this way.
+        """
+        customer, stored = await self._current(org_id, "cancel")
+        await self.provider(customer.provider).cancel_subscription(
+            stored.external_subscription_id,
+            at_period_end=at_period_end,
+            reason=reason,
+            idempotency_key=idempotency_key,
+        )
+        return await self._observe_again(customer, stored)
+
+    async def change_plan(
+        self,
+        org_id: str,
+        plan_id: str | None = None,
+        *,
+        quantity: int | None = None,
+        prorate: bool = True,
+        idempotency_key: str | None = None,
+    ) -> SubscriptionChange:
+        """Change the plan, the quantity or both. ``approval_url`` in the answer: the payer has to consent there first.
+
+        Raises:
+            NotFound: the organisation has no subscription.
+        """
+        customer, stored = await self._current(org_id, "change_plan")
+        change = await self.provider(customer.provider).change_subscription(
+            stored.external_subscription_id,
+            plan_id=plan_id,
+            quantity=quantity,
+            prorate=prorate,
+            idempotency_key=idempotency_key,
+        )
+        await self._observe_again(customer, stored)
+        return change
+
+    async def _observe_again(self, customer: BillingCustomer, stored: BillingSubscription) -> BillingSubscription:
+        """Read after the change: an answer to a write has no place in the order of tickets."""
+        seen = await self._pipeline.observe(customer.provider, customer, stored.external_subscription_id)
+        return seen or stored
+
+    async def sync_subscription(self, org_id: str) -> BillingSubscription | None:
+        """Read what the provider says now, for all of the organisation's subscriptions, and store it."""
+        for customer in await self._customers(org_id):
+            provider = self.provider(customer.provider)
+            if Capability.LIST_SUBSCRIPTIONS in provider.capabilities:
+                ticket = await self._repository.next_ticket()
+                for each in reversed(await provider.list_subscriptions(customer.external_customer_id)):
+                    await self._pipeline.store(customer.provider, customer, each, ticket)
+            else:
+                for stored in await self._repository.list_subscriptions(customer.id):
+                    await self._observe_again(customer, stored)
+        return await self.subscription(org_id)
+
+    # --- invoices, usage -----------------------------------------------------------------------------------------
+
+    async def invoices(self, org_id: str, limit: int = 10) -> list[Invoice]:
+        """The organisation's invoices over all its providers, newest first."""
+        found: list[Invoice] = []
+        for customer in await self._customers(org_id):
+            provider = self.provider(customer.provider)
+            if Capability.CUSTOMERS in provider.capabilities:
+                found += await provider.get_invoices(customer.external_customer_id, limit)
+                continue
+            for stored in await self._repository.list_subscriptions(customer.id):
+                found += await provider.get_invoices(
+                    customer.external_customer_id, limit, subscription_id=stored.external_subscription_id
+                )
+        return sorted(found, key=_created, reverse=True)[:limit]
+
+    async def record_usage(
+        self,
+        org_id: str,
+        quantity: int,
+        *,
+        idempotency_key: str,
+        plan_id: str | None = None,
+        timestamp: datetime | None = None,
+    ) -> bool:
+        """Report usage of the organisation's metered subscription.
+
+        Args:
+            org_id: who used it.
+            quantity: how many units.
+            idempotency_key: the same for the same usage, however often it is reported: the id of the job that counted it.
+            plan_id: which plan's, if several are metered.
+            timestamp: when; aware. None: now.
+
+        Raises:
+            NotFound: the organisation has no subscription.
+            InvalidRequest: the subscription has no metered item, or several and ``plan_id`` does not choose one.
+        """
+        customer, stored = await self._current(org_id, "record_usage")
+        provider = self.provider(customer.provider)
+        subscription = await provider.get_subscription(stored.external_subscription_id)
+        items = subscription.items if subscription else ()
+        item = _metered_item(items, plan_id)
+        return await provider.create_usage_record(item.id, quantity, timestamp, idempotency_key=idempotency_key)
+
+    # --- webhooks ------------------------------------------------------------------------------------------------
+
+    async def handle_webhook(
+        self, provider: str, payload: bytes, headers: Headers, *, url: str | None = None
+    ) -> WebhookOutcome:
+        """Verify a delivery and apply it, exactly once.
+
+        Args:
+            provider: whose delivery it is: each has an endpoint of its own.
+            payload: the raw body: bytes, before any framework parsed it.
+            headers: the request's headers.
+            url: the public URL that it was delivered to, for providers that sign it.
+
+        Returns:
+            What became of it; answer 200 to all of them.
+
+        Raises:
+            VerificationUnavailable: answer 503.
+            WebhookError: answer 400.
+            Exception: whatever else comes (the database, the provider, a handler): answer 500; nothing was changed, and
+                the provider delivers again.
+        """
+        event = await self.parse_webhook(provider, payload, headers, url=url)
+        return await self._pipeline.apply(event)
+
+    async def parse_webhook(
+        self, provider: str, payload: bytes, headers: Headers, *, url: str | None = None
+    ) -> WebhookEvent:
+        """The first half of :meth:`handle_webhook`: verify and read. :meth:`apply_event` is the second."""
+        try:
+            return await self.provider(provider).parse_webhook(payload, headers, url=url)
+        except WebhookError as error:
+            if self._on_rejected is not None:
+                self._on_rejected(RejectedWebhook(provider, type(error).__name__, error.diagnosis))
+            raise
+
+    async def apply_event(self, event: WebhookEvent) -> WebhookOutcome:
+        """The second half of :meth:`handle_webhook`, for a worker: apply an event that was verified before."""
+        return await self._pipeline.apply(event)
+
+    async def apply_parked(self, provider: str) -> int:
+        """Try again what is parked. Returns how many events were applied. Call it now and then, from a scheduled job."""
+        self.provider(provider)
+        return await self._pipeline.apply_parked(provider)
+
+    # --- closing -------------------------------------------------------------------------------------------------
+
+    async def aclose(self) -> None:
+        """Close the providers. The repository is its owner's."""
+        first: PaymentError | None = None
+        for provider in self._providers.values():
+            try:
+                await provider.aclose()
+            except PaymentError as error:
+                first = first or error
+        if first is not None:
+            raise first
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+def _check_org(org_id: str) -> None:
+    if not isinstance(org_id, str) or not org_id.strip():
+        message = "org_id must not be empty"
+        raise InvalidRequest(message, param="org_id")
+
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+def _rank(subscription: BillingSubscription | None) -> tuple[int, datetime]:
+    """Which of several subscriptions counts: access before none, alive before ended, then the newest."""
+    if subscription is None:
+        return 0, _LONG_AGO
+    status = subscription.status
+    rank = 3 if status.grants_access else 2 if status.is_current else 1
+    return rank, subscription.created_at or _LONG_AGO
+
+
+def _created(invoice: Invoice) -> datetime:
+    return invoice.created_at or _LONG_AGO
+
+
+def _metered_item(items: Sequence[SubscriptionItem], plan_id: str | None) -> SubscriptionItem:
+    metered = [item for item in items if item.metered and plan_id in {None, item.plan_id}]
+    if len(metered) == 1:
+        return metered[0]
+    message = (
+        "the subscription has several metered items: plan_id= has to choose one"
+        if metered
+        else "the subscription has no metered item (of this plan): usage needs a metered plan"
+    )
+    raise InvalidRequest(message, param="plan_id", operation="record_usage")

@@ -1,0 +1,331 @@
+"""The delivery pipeline: from a verified event to a committed change, exactly once.
+
+1. An event that was applied before is a DUPLICATE at once.
+2. A ticket is taken, THEN the subscription is read again from the provider. No transaction and no lock is open meanwhile.
+3. One transaction: insert the event (its key is unique: of two workers one gets through), write the subscription if its
+   ticket is newer, run the handlers, stamp the event. An exception or a crash undoes all of it, and the provider delivers
+   again.
+
+Why tickets: whoever handles the last change took its ticket, and read, after that change. Only a still later ticket may
+overwrite what it wrote, and that one read later still. So every order of deliveries ends in the provider's true state.
+"""
+
+import logging
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import cache
+from typing import TYPE_CHECKING, Generic
+
+import attrs
+
+from ..errors import ConfigurationError
+from ..events import EventType, WebhookEvent
+from ..models import Subscription
+from ..operations import Capability
+from ..provider import PaymentProvider
+from ..serialization import converter
+from .handlers import EventContext, Handlers
+from .records import BillingCustomer, BillingEvent, BillingSubscription, ParkedEvent
+from .repository import BillingRepository, Tx, Upserted
+
+if TYPE_CHECKING:
+    from cattrs import Converter
+
+__all__ = ["EventContext", "EventPipeline", "WebhookOutcome"]
+
+_log = logging.getLogger("paylattice")
+_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+
+
+class WebhookOutcome(StrEnum):
+    """What became of a delivery. All of them are answered with 200."""
+
+    PROCESSED = "processed"
+    """It was applied."""
+    DUPLICATE = "duplicate"
+    """It had been applied before; nothing was done."""
+    STALE = "stale"
+    """Its handlers ran, but a newer state of the subscription is stored already and stays."""
+    IGNORED = "ignored"
+    """It is of a kind that nobody here listens to."""
+    PARKED = "parked"
+    """It is about somebody who is not known here yet; it is kept, and applied when they appear."""
+
+
+@attrs.frozen
+class _Reading:
+    """A state of a subscription at the provider, and its place in the order of states."""
+
+    subscription: Subscription
+    ticket: int
+    version: int | None = None
+
+
+@cache
+def _converter() -> "Converter":
+    return converter()
+
+
+def new_record_id() -> str:
+    """The id of a new record."""
+    return uuid.uuid4().hex
+
+
+class EventPipeline(Generic[Tx]):
+    """Applies events.
+
+    Args:
+        repository: where the records are.
+        providers: by name.
+        handlers: the application's.
+        refetch: read a subscription again before it is written; False: believe the payload, in the provider's own order.
+        clock: the time, aware.
+    """
+
+    def __init__(
+        self,
+        repository: BillingRepository[Tx],
+        providers: Mapping[str, PaymentProvider],
+        handlers: Handlers[Tx],
+        *,
+        refetch: bool,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._repository = repository
+        self._providers = providers
+        self._handlers = handlers
+        self._refetch = refetch
+        self._clock = clock
+
+    async def apply(self, event: WebhookEvent) -> WebhookOutcome:
+        """Apply an event that was verified before, here or in another process."""
+        if event.provider not in self._providers:
+            message = f"there is no provider {event.provider!r} in this service"
+            raise ConfigurationError(message, provider=event.provider)
+        seen = await self._repository.get_event(event.provider, event.dedupe_key)
+        if seen is not None and seen.processed_at is not None:
+            return WebhookOutcome.DUPLICATE
+        if not isinstance(event.type, EventType) and not self._handlers.listens_to(event.type):
+            return WebhookOutcome.IGNORED
+        customer = await self._customer_of(event)
+        reading: _Reading | None = None
+        if customer is None and event.customer_id is None and event.subscription_id is not None:
+            reading = await self._read(event)
+            customer = await self._owner_of(event.provider, reading)
+        if customer is None and (event.customer_id is not None or event.subscription_id is not None):
+            await self._park(event)
+            # The customer may have appeared after it was looked for and before the event was parked. Whoever brought it
+            # looked for parked events after committing it; so one of the two sees the other.
+            customer = await self._customer_of(event) or await self._owner_of(event.provider, reading)
+            if customer is None:
+                return WebhookOutcome.PARKED
+            return await self._commit(event, customer, reading or await self._read(event), parked=True)
+        return await self._commit(event, customer, reading or await self._read(event))
+
+    async def apply_parked(
+        self, provider: str, *, external_customer_id: str | None = None, external_subscription_id: str | None = None
+    ) -> int:
+        """Apply what was parked for a customer or a subscription, or for anybody. Returns how many events were applied.
+
+        An event whose handlers fail stays parked, and does not keep the others waiting.
+        """
+        applied = 0
+        last: ParkedEvent | None = None
+        while True:
+            page = await self._repository.parked_events(
+                provider,
+                external_customer_id=external_customer_id,
+                external_subscription_id=external_subscription_id,
+                after=last,
+            )
+            for parked in page:
+                try:
+                    applied += await self._unpark(parked)
+                except Exception as exc:  # noqa: BLE001 - it stays parked, whatever its handlers stumbled over
+                    _log.warning("an event of %s stays parked: %s", provider, type(exc).__name__)
+            if not page:
+                return applied
+            last = page[-1]
+
+    async def _unpark(self, parked: ParkedEvent) -> bool:
+        event = _converter().structure(parked.payload, WebhookEvent)
+        customer = await self._customer_of(event)
+        reading: _Reading | None = None
+        if customer is not None or event.customer_id is None:
+            reading = await self._read(event)
+            customer = customer or await self._owner_of(event.provider, reading)
+        if customer is None:
+            return False
+        await self._commit(event, customer, reading, parked=True)
+        return True
+
+    async def observe(self, provider: str, customer: BillingCustomer, subscription_id: str) -> BillingSubscription | None:
+        """Read a subscription from the provider and store it, as a webhook about it would."""
+        ticket = await self._repository.next_ticket()
+        subscription = await self._providers[provider].get_subscription(subscription_id)
+        if subscription is None:
+            return None
+        return await self.store(provider, customer, subscription, ticket)
+
+    async def store(
+        self, provider: str, customer: BillingCustomer, subscription: Subscription, ticket: int
+    ) -> BillingSubscription:
+        """Store a state that was read after the ticket was taken; handlers of a change of status run, once."""
+        async with self._repository.transaction() as tx:
+            stored, upserted = await self._write(customer, _Reading(subscription, ticket), tx)
+            word = _new_status(stored, upserted)
+            if word is not None:
+                event = self._own_event(provider, customer, subscription, word, ticket)
+                await self._repository.insert_event(BillingEvent.of(event, id=new_record_id(), customer=customer), tx=tx)
+                await self._run(event, (word,), customer, stored, upserted, tx)
+                await self._repository.mark_event_processed(provider, event.dedupe_key, self._clock(), tx=tx)
+        return stored
+
+    # --- whom it is about ----------------------------------------------------------------------------------------
+
+    async def _customer_of(self, event: WebhookEvent) -> BillingCustomer | None:
+        if event.customer_id is not None:
+            found = await self._repository.get_customer_by_external_id(event.provider, event.customer_id)
+            if found is not None:
+                return found
+        if event.subscription_id is not None:
+            stored = await self._repository.get_subscription(event.provider, event.subscription_id)
+            if stored is not None:
+                return await self._repository.get_customer_by_id(stored.customer_id)
+        return None
+
+    async def _owner_of(self, provider: str, reading: _Reading | None) -> BillingCustomer | None:
+        if reading is None or reading.subscription.customer_id is None:
+            return None
+        return await self._repository.get_customer_by_external_id(provider, reading.subscription.customer_id)
+
+    async def _park(self, event: WebhookEvent) -> None:
+        payload: dict[str, object] = _converter().unstructure(event)
+        await self._repository.park_event(
+            ParkedEvent(
+                provider=event.provider,
+                external_event_id=event.dedupe_key,
+                external_customer_id=event.customer_id,
+                external_subscription_id=event.subscription_id,
+                payload=payload,
+                parked_at=self._clock(),
+            )
+        )
+
+    # --- what is true --------------------------------------------------------------------------------------------
+
+    async def _read(self, event: WebhookEvent) -> _Reading | None:
+        if not self._refetch:
+            if event.subscription is None:
+                return None
+            version = event.subscription.version
+            if version is None:
+                version = (event.created_at - _EPOCH) // timedelta(microseconds=1)
+            return _Reading(event.subscription, await self._repository.next_ticket(), version)
+        provider = self._providers[event.provider]
+        if event.subscription_id is None or Capability.SUBSCRIPTIONS not in provider.capabilities:
+            return None
+        ticket = await self._repository.next_ticket()
+        subscription = await provider.get_subscription(event.subscription_id)
+        return _Reading(subscription, ticket) if subscription is not None else None
+
+    # --- the one transaction -------------------------------------------------------------------------------------
+
+    async def _commit(
+        self, event: WebhookEvent, customer: BillingCustomer | None, reading: _Reading | None, *, parked: bool = False
+    ) -> WebhookOutcome:
+        outcome = WebhookOutcome.PROCESSED
+        stored: BillingSubscription | None = None
+        upserted: Upserted | None = None
+        repository = self._repository
+        async with repository.transaction() as tx:
+            if parked:
+                await repository.delete_parked_event(event.provider, event.dedupe_key, tx=tx)
+            record = BillingEvent.of(event, id=new_record_id(), customer=customer)
+            if not await repository.insert_event(record, tx=tx):
+                return WebhookOutcome.DUPLICATE
+            if customer is not None and reading is not None:
+                stored, upserted = await self._write(customer, reading, tx)
+                if not upserted.written:
+                    outcome = WebhookOutcome.STALE
+            elif event.subscription_id is not None:
+                stored = await repository.get_subscription(event.provider, event.subscription_id, tx=tx)
+            await self._run(event, _words(event, stored, upserted), customer, stored, upserted, tx)
+            await repository.mark_event_processed(event.provider, event.dedupe_key, self._clock(), tx=tx)
+        if stored is not None and upserted is not None and upserted.previous is None:
+            await self.apply_parked(event.provider, external_subscription_id=stored.external_subscription_id)
+        return outcome
+
+    async def _write(
+        self, customer: BillingCustomer, reading: _Reading, tx: Tx
+    ) -> tuple[BillingSubscription, Upserted]:
+        record = BillingSubscription.of(
+            reading.subscription,
+            id=new_record_id(),
+            customer_id=customer.id,
+            provider=customer.provider,
+            now=self._clock(),
+            ticket=reading.ticket,
+            version=reading.version,
+        )
+        upserted = await self._repository.upsert_subscription(record, tx=tx)
+        previous = upserted.previous
+        if previous is None:
+            return record, upserted
+        if not upserted.written:
+            return previous, upserted
+        return attrs.evolve(record, id=previous.id, customer_id=previous.customer_id, created_at=previous.created_at), upserted
+
+    async def _run(
+        self,
+        event: WebhookEvent,
+        words: tuple[str, ...],
+        customer: BillingCustomer | None,
+        stored: BillingSubscription | None,
+        upserted: Upserted | None,
+        tx: Tx,
+    ) -> None:
+        previous = upserted.previous.status if upserted and upserted.written and upserted.previous else None
+        if stored is not None and (upserted is None or not upserted.written):
+            previous = stored.status
+        context = EventContext(customer=customer, subscription=stored, transaction=tx, previous_status=previous)
+        for word in words:
+            await self._handlers.run(word, event, context)
+
+    def _own_event(
+        self, provider: str, customer: BillingCustomer, subscription: Subscription, word: EventType, ticket: int
+    ) -> WebhookEvent:
+        name = f"paylattice:{subscription.id}:{ticket}"
+        return WebhookEvent(
+            id=name,
+            type=word,
+            created_at=self._clock(),
+            dedupe_key=name,
+            customer_id=customer.external_customer_id,
+            subscription_id=subscription.id,
+            subscription=subscription,
+            provider=provider,
+        )
+
+
+def _new_status(stored: BillingSubscription | None, upserted: Upserted | None) -> EventType | None:
+    """The word for the status that a subscription has just come to; None if the status did not change."""
+    if stored is None or upserted is None or not upserted.written:
+        return None
+    if upserted.previous is not None and upserted.previous.status is stored.status:
+        return None
+    return EventType.of_status(stored.status)
+
+
+def _words(event: WebhookEvent, stored: BillingSubscription | None, upserted: Upserted | None) -> tuple[str, ...]:
+    """The words whose handlers run: the event's own, and that of a new status; the latter once for each change.
+
+    A word that names a status is about a change of status, whichever event brought it; so it is not repeated for an
+    event of that name that changed nothing any more.
+    """
+    changed = _new_status(stored, upserted)
+    if isinstance(event.type, EventType) and event.type.names_a_status and upserted is not None:
+        return (changed,) if changed else ()
+    return (event.type, changed) if changed else (event.type,)

@@ -1,0 +1,150 @@
+"""Reads JSON that others wrote: the one way in for every wire type.
+
+A JSON object is a ``Mapping[str, object]``. What is missing, null or of a wrong type comes out as None (or as nothing in
+it), here and once; only what a model cannot be without is demanded, with :func:`identity` and :func:`whole`.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TypeAlias, cast
+
+from .errors import InvalidResponse
+from .frozen import FrozenMap
+
+__all__ = [
+    "JsonObject",
+    "as_object",
+    "child",
+    "children",
+    "flag",
+    "identity",
+    "integer",
+    "moment",
+    "parse_object",
+    "reference",
+    "rfc3339",
+    "text",
+    "whole",
+    "words",
+]
+
+JsonObject: TypeAlias = Mapping[str, object]
+"""An object of JSON, as ``json.loads`` makes it."""
+
+_NOTHING: JsonObject = FrozenMap()
+_LAST_SECOND = 253_402_300_799
+"""The end of the year 9999, where ``datetime`` ends too."""
+
+
+def parse_object(body: bytes | str) -> JsonObject | None:
+    """The JSON object that the body is; None if it is anything else: no UTF-8, no JSON, a list, nested too deeply."""
+    try:
+        return as_object(json.loads(body.decode() if isinstance(body, bytes) else body))
+    except (ValueError, RecursionError):
+        return None
+
+
+def as_object(value: object) -> JsonObject | None:
+    """The value if it is an object."""
+    return cast("JsonObject", value) if isinstance(value, Mapping) else None
+
+
+def text(data: JsonObject, key: str) -> str | None:
+    """A text; None for everything that is not one."""
+    value = data.get(key)
+    return value if isinstance(value, str) else None
+
+
+def integer(data: JsonObject, key: str) -> int | None:
+    """A whole number; None for everything that is not one (``true`` is not)."""
+    value = data.get(key)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def flag(data: JsonObject, key: str) -> bool:
+    """Whether the value is ``true``."""
+    return data.get(key) is True
+
+
+def moment(data: JsonObject, key: str) -> datetime | None:
+    """Seconds since 1970, as UTC; None for everything that is no such time."""
+    seconds = integer(data, key)
+    if seconds is None or not 0 <= seconds <= _LAST_SECOND:
+        return None
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def rfc3339(data: JsonObject, key: str) -> datetime | None:
+    """A time like ``2026-01-31T12:00:00Z``, as UTC; None for everything that is no such time, or has no zone."""
+    value = text(data, key)
+    if value is None:
+        return None
+    try:
+        when = datetime.fromisoformat(value)
+        return when.astimezone(UTC) if when.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def child(data: JsonObject, *keys: str) -> JsonObject:
+    """The object under the keys, one inside the other; an empty one where there is none."""
+    for key in keys:
+        data = as_object(data.get(key)) or _NOTHING
+    return data
+
+
+def children(data: JsonObject, key: str) -> tuple[JsonObject, ...]:
+    """The objects of a list; what is no object is left out."""
+    value = data.get(key)
+    if not isinstance(value, list):
+        return ()
+    found = (as_object(element) for element in cast("list[object]", value))
+    return tuple(element for element in found if element is not None)
+
+
+def words(data: JsonObject, key: str) -> FrozenMap[str, str]:
+    """A mapping of text to text, as metadata is; other values are left out."""
+    return FrozenMap({name: value for name, value in child(data, key).items() if isinstance(value, str)})
+
+
+def reference(data: JsonObject, key: str) -> str | None:
+    """The id of another object, which comes as the id alone or as the whole object."""
+    value = data.get(key)
+    return (value if isinstance(value, str) else text(child(data, key), "id")) or None
+
+
+def identity(data: JsonObject, key: str, what: str) -> str:
+    """A text that the object cannot be without.
+
+    Args:
+        data: the object.
+        key: the field.
+        what: what the object is, for the message.
+
+    Raises:
+        InvalidResponse: it is missing, empty or no text.
+    """
+    value = text(data, key)
+    if not value:
+        message = f"the answer is no {what}: its {key!r} is missing or no text"
+        raise InvalidResponse(message)
+    return value
+
+
+def whole(data: JsonObject, key: str, what: str) -> int:
+    """A whole number that the object cannot be without.
+
+    Args:
+        data: the object.
+        key: the field.
+        what: what the object is, for the message.
+
+    Raises:
+        InvalidResponse: it is missing or no whole number.
+    """
+    value = integer(data, key)
+    if value is None:
+        message = f"the answer is no {what}: its {key!r} is missing or no whole number"
+        raise InvalidResponse(message)
+    return value

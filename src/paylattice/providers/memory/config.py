@@ -1,0 +1,60 @@
+"""The embedded provider's settings, and the refusal to run in production."""
+
+import os
+from collections.abc import Mapping
+from typing import ClassVar
+
+import attrs
+
+from ...config import ProviderConfig, Secret, env, secrets_from
+from ...errors import ConfigurationError
+
+__all__ = ["MemoryConfig", "refuse_production"]
+
+_SAYS_WHERE = (
+    "PAYLATTICE_ENV",
+    "APP_ENV",
+    "ENVIRONMENT",
+    "ENV",
+    "STAGE",
+    "DEPLOY_ENV",
+    "DJANGO_ENV",
+    "FASTAPI_ENV",
+    "FLASK_ENV",
+    "PYTHON_ENV",
+)
+
+
+@attrs.frozen(kw_only=True)
+class MemoryConfig(ProviderConfig):
+    """Settings of the embedded provider.
+
+    Args:
+        webhook_secret: what deliveries are signed with; several for rotation, the first one signs.
+        allow_production: it charges nobody, so it refuses to start where the environment says production. True: it may.
+    """
+
+    provider: ClassVar[str] = "memory"
+
+    webhook_secret: tuple[Secret, ...] = attrs.field(
+        default="whsec_memory",
+        converter=secrets_from,
+        metadata=env("MEMORY_WEBHOOK_SECRET", "sign and verify webhooks with a secret of your own"),
+    )
+    allow_production: bool = False
+
+
+def refuse_production(environ: Mapping[str, str] | None = None) -> None:
+    """Refuse to give the product away.
+
+    Raises:
+        ConfigurationError: a variable of the environment says that this is production.
+    """
+    environ = os.environ if environ is None else environ
+    for variable in _SAYS_WHERE:
+        if environ.get(variable, "").strip().lower() in {"prod", "production", "live"}:
+            message = (
+                f"{variable} says that this is production, and the memory provider charges nobody. Choose a real provider "
+                "with PAYMENT_PROVIDER, or pass MemoryConfig(allow_production=True) if you mean it"
+            )
+            raise ConfigurationError(message, provider="memory")

@@ -1,0 +1,111 @@
+"""What the embedded provider keeps: one mutable record per subscription, frozen models for all the rest."""
+
+from datetime import datetime
+
+import attrs
+
+from ...frozen import FrozenMap
+from ...models import (
+    CheckoutSession,
+    Customer,
+    Invoice,
+    Payment,
+    PaymentMethod,
+    Plan,
+    Refund,
+    Subscription,
+    SubscriptionItem,
+    SubscriptionStatus,
+)
+from ...money import Money
+
+__all__ = ["CheckoutOrder", "Store", "SubscriptionRecord"]
+
+
+@attrs.define(eq=False)
+class SubscriptionRecord:
+    """A subscription, and what the billing of it needs to know."""
+
+    id: str
+    item_id: str
+    customer_id: str
+    plan: Plan
+    price: Money
+    quantity: int
+    status: SubscriptionStatus
+    anchor: datetime
+    period_start: datetime
+    period_end: datetime
+    created_at: datetime
+    metadata: FrozenMap[str, str]
+    provider: str
+    period_number: int = 0
+    trial_end: datetime | None = None
+    cancel_at_period_end: bool = False
+    canceled_at: datetime | None = None
+    ended_at: datetime | None = None
+    usage: int = 0
+    carried: int = 0
+    """Smallest currency units to be added to the next invoice: prorations, and credits (negative)."""
+    open_invoices: list[str] = attrs.field(factory=list[str])
+    version: int = 1
+
+    def amount_per_period(self) -> int:
+        """What one full period costs without usage."""
+        return 0 if self.plan.metered else self.price.amount * self.quantity
+
+    def model(self) -> Subscription:
+        """The subscription as the outside sees it now."""
+        quantity = None if self.plan.metered else self.quantity
+        cancel_at = self.ended_at or (self.period_end if self.cancel_at_period_end else None)
+        item = SubscriptionItem(
+            self.item_id, self.plan.id, quantity, self.plan.metered, self.period_start, self.period_end
+        )
+        return Subscription(
+            id=self.id,
+            customer_id=self.customer_id,
+            status=self.status,
+            current_period_start=self.period_start,
+            current_period_end=self.period_end,
+            plan_id=self.plan.id,
+            metadata=self.metadata,
+            quantity=quantity,
+            items=(item,),
+            cancel_at=cancel_at,
+            canceled_at=self.canceled_at,
+            trial_end=self.trial_end,
+            created_at=self.created_at,
+            version=self.version,
+            raw_status=str(self.status),
+            provider=self.provider,
+        )
+
+
+@attrs.frozen
+class CheckoutOrder:
+    """What a checkout session is for: a subscription to a plan, or an amount."""
+
+    plan_id: str | None = None
+    quantity: int = 1
+    trial_days: int | None = None
+    amount: Money | None = None
+    capture: bool = True
+    description: str | None = None
+
+
+@attrs.define
+class Store:
+    """Everything, by id."""
+
+    plans: dict[str, Plan] = attrs.field(factory=dict[str, Plan])
+    customers: dict[str, Customer] = attrs.field(factory=dict[str, Customer])
+    payment_methods: dict[str, PaymentMethod] = attrs.field(factory=dict[str, PaymentMethod])
+    sessions: dict[str, CheckoutSession] = attrs.field(factory=dict[str, CheckoutSession])
+    orders: dict[str, CheckoutOrder] = attrs.field(factory=dict[str, CheckoutOrder])
+    subscriptions: dict[str, SubscriptionRecord] = attrs.field(factory=dict[str, SubscriptionRecord])
+    subscriptions_of: dict[str, list[str]] = attrs.field(factory=dict[str, list[str]])
+    items: dict[str, str] = attrs.field(factory=dict[str, str])
+    invoices: dict[str, Invoice] = attrs.field(factory=dict[str, Invoice])
+    invoices_of: dict[str, list[str]] = attrs.field(factory=dict[str, list[str]])
+    payments: dict[str, Payment] = attrs.field(factory=dict[str, Payment])
+    refunds: dict[str, Refund] = attrs.field(factory=dict[str, Refund])

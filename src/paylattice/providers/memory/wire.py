@@ -1,0 +1,42 @@
+"""The embedded provider's wire format: an event is its own JSON."""
+
+import json
+from functools import cache
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...errors import Diagnosis, MalformedPayload
+from ...events import WebhookEvent
+from ...serialization import converter
+
+if TYPE_CHECKING:
+    from cattrs import Converter
+
+__all__ = ["event_from", "payload_of"]
+
+
+@cache
+def _converter() -> "Converter":
+    return converter()
+
+
+def payload_of(event: WebhookEvent) -> bytes:
+    """The body of the event's delivery."""
+    return json.dumps(_converter().unstructure(event), separators=(",", ":")).encode()
+
+
+def event_from(data: dict[str, object]) -> WebhookEvent:
+    """The event of a verified body.
+
+    Raises:
+        MalformedPayload: it is no event.
+    """
+    try:
+        event = _converter().structure(data, WebhookEvent)
+    except Exception:  # noqa: BLE001 - whatever the body made it stumble over
+        event = None
+    if event is None or not event.id or not event.dedupe_key:
+        message = "the body is signed but is no event of the memory provider"
+        raise MalformedPayload(message, diagnosis=Diagnosis.BODY_NOT_AN_EVENT)
+    return attrs.evolve(event, raw=data)

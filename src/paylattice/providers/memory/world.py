@@ -1,0 +1,128 @@
+"""The embedded provider's world: what exists, what time it is, what will happen when, and what was told about it."""
+
+import heapq
+import itertools
+import secrets
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime
+
+import attrs
+
+from ...errors import DeclineReason, InvalidRequest, NotFound
+from ...events import EventType, WebhookEvent
+from ...models import CheckoutSession, Customer, Invoice, Payment, Refund, Subscription
+from .state import Store
+
+__all__ = ["Agenda", "World"]
+
+_EVENTS_KEPT = 10_000
+
+
+class Agenda:
+    """Simulated time: it stands still until :meth:`advance_to`, which runs everything that falls due on the way."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self._due: list[tuple[datetime, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+
+    def at(self, when: datetime, action: Callable[[], None]) -> None:
+        """Run the action when that time comes. It has to check for itself whether it is still wanted."""
+        heapq.heappush(self._due, (when, next(self._order), action))
+
+    def advance_to(self, target: datetime) -> None:
+        """Let time pass."""
+        if target < self.now:
+            message = "time only goes forward"
+            raise InvalidRequest(message, param="days")
+        while self._due and self._due[0][0] <= target:
+            when, _, action = heapq.heappop(self._due)
+            self.now = max(self.now, when)
+            action()
+        self.now = target
+
+
+@attrs.define(eq=False)
+class World:
+    """What the parts of the embedded provider share.
+
+    Args:
+        name: the provider's name, on every model and event.
+        agenda: the simulated time.
+    """
+
+    name: str
+    agenda: Agenda
+    store: Store = attrs.field(factory=Store)
+    events: deque[WebhookEvent] = attrs.field(factory=lambda: deque(maxlen=_EVENTS_KEPT))
+    outbox: list[WebhookEvent] = attrs.field(factory=list[WebhookEvent])
+    failures: list[tuple[str | None, DeclineReason]] = attrs.field(factory=list[tuple[str | None, DeclineReason]])
+    _run: str = attrs.field(factory=lambda: secrets.token_hex(3), init=False)
+    _numbers: "itertools.count[int]" = attrs.field(factory=lambda: itertools.count(1), init=False)
+
+    @property
+    def now(self) -> datetime:
+        """The simulated time, UTC."""
+        return self.agenda.now
+
+    def new_id(self, prefix: str) -> str:
+        """An id that no other run of the provider has given, so that a database outlives the process."""
+        return f"{prefix}_{self._run}{next(self._numbers):04d}"
+
+    def customer(self, customer_id: str) -> Customer:
+        """The customer.
+
+        Raises:
+            NotFound: there is none.
+        """
+        found = self.store.customers.get(customer_id)
+        if found is None:
+            message = "there is no such customer"
+            raise NotFound(message, code="customer_missing")
+        return found
+
+    def fails_next(self, customer_id: str | None) -> DeclineReason | None:
+        """Whether the customer's next payment is set to fail; uses the setting up."""
+        for place, (whose, reason) in enumerate(self.failures):
+            if whose is None or whose == customer_id:
+                del self.failures[place]
+                return reason
+        return None
+
+    def tell(
+        self,
+        event_type: EventType,
+        *,
+        customer_id: str | None,
+        customer: Customer | None = None,
+        subscription: Subscription | None = None,
+        invoice: Invoice | None = None,
+        payment: Payment | None = None,
+        refund: Refund | None = None,
+        checkout_session: CheckoutSession | None = None,
+    ) -> None:
+        """Put an event into the outbox."""
+        event_id = self.new_id("evt")
+        about = subscription.id if subscription else invoice.subscription_id if invoice else None
+        if about is None and checkout_session is not None:
+            about = checkout_session.subscription_id
+        event = WebhookEvent(
+            id=event_id,
+            type=event_type,
+            created_at=self.now,
+            dedupe_key=event_id,
+            customer_id=customer_id,
+            subscription_id=about,
+            customer=customer,
+            subscription=subscription,
+            invoice=invoice,
+            payment=payment,
+            refund=refund,
+            checkout_session=checkout_session,
+            livemode=False,
+            provider_type=str(event_type),
+            provider=self.name,
+        )
+        self.events.append(event)
+        self.outbox.append(event)

@@ -1,0 +1,132 @@
+"""Stripe's settings."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import attrs
+
+from ...config import ProviderConfig, Secret, env, secrets_from, url_from
+from ...errors import ConfigurationError
+
+__all__ = ["API_VERSION", "StripeConfig"]
+
+API_VERSION = "2026-10-28.endive"
+"""The version of Stripe's API that this provider speaks, whatever the account's default is."""
+
+_KEY_PAGE = "https://dashboard.stripe.com/apikeys"
+_WHAT_IT_IS: Mapping[str, str] = {
+    "pk_": "a publishable key",
+    "sk_": "a secret key",
+    "rk_": "a restricted key",
+    "whsec_": "a webhook secret",
+    "we_": "the id of a webhook endpoint",
+}
+
+
+def _kind(value: str) -> str:
+    return next((what for prefix, what in _WHAT_IT_IS.items() if value.startswith(prefix)), "something else")
+
+
+def _mode(key: str | None) -> bool | None:
+    parts = (key or "").split("_")
+    return {"live": True, "test": False}.get(parts[1]) if len(parts) > 1 else None
+
+
+def _plain(value: str | None) -> str | None:
+    return (value or "").strip() or None
+
+
+def _version(value: str | None) -> str:
+    return _plain(value) or API_VERSION
+
+
+def _secret_key(_config: object, _field: "attrs.Attribute[Secret | None]", value: Secret | None) -> None:
+    if value is not None and not value.reveal().startswith(("sk_", "rk_")):
+        message = (
+            f"the Stripe secret key (STRIPE_SECRET_KEY) must start with sk_ or rk_; this is {_kind(value.reveal())}. "
+            f"Copy the secret key from {_KEY_PAGE}"
+        )
+        raise ConfigurationError(message, provider="stripe")
+
+
+def _publishable_key(config: "StripeConfig", _field: "attrs.Attribute[str | None]", value: str | None) -> None:
+    if value is None:
+        return
+    if not value.startswith("pk_"):
+        message = (
+            "the Stripe publishable key (STRIPE_PUBLISHABLE_KEY) must start with pk_; "
+            f"this is {_kind(value)}, and browsers get to see what is put here"
+        )
+        raise ConfigurationError(message, provider="stripe")
+    if config.livemode is not None and _mode(value) is (not config.livemode):
+        message = "the Stripe secret key and publishable key are not of the same mode: one is live, the other is test"
+        raise ConfigurationError(message, provider="stripe")
+
+
+def _webhook_secret(
+    _config: object, _field: "attrs.Attribute[tuple[Secret, ...]]", value: tuple[Secret, ...]
+) -> None:
+    for secret in value:
+        if secret.reveal().startswith(("sk_", "rk_", "pk_", "we_")):
+            message = (
+                f"the Stripe webhook secret (STRIPE_WEBHOOK_SECRET) is {_kind(secret.reveal())}. The endpoint's signing "
+                "secret starts with whsec_: https://dashboard.stripe.com/webhooks"
+            )
+            raise ConfigurationError(message, provider="stripe")
+
+
+def _header_safe(_config: object, _field: "attrs.Attribute[str]", value: str) -> None:
+    if not value.isascii() or not value.isprintable():
+        message = f"the Stripe API version must look like {API_VERSION!r}"
+        raise ConfigurationError(message, provider="stripe")
+
+
+@attrs.frozen(kw_only=True)
+class StripeConfig(ProviderConfig):
+    """Stripe's settings.
+
+    Args:
+        secret_key: ``sk_...`` or a restricted ``rk_...``; decides between test and live mode.
+        publishable_key: ``pk_...``, for browsers; kept here for the application's use, and no secret.
+        webhook_secret: ``whsec_...`` of the endpoint; several (separated by commas, or an iterable) while one is rolled.
+        api_version: the version of Stripe's API; the default is the one that this provider is tested with.
+        base_url: instead of Stripe's own servers, for a local one.
+
+    Raises:
+        ConfigurationError: a value is of the wrong kind, for example a publishable key in place of the secret key.
+    """
+
+    provider: ClassVar[str] = "stripe"
+
+    secret_key: Secret | None = attrs.field(
+        default=None,
+        converter=Secret.of,
+        validator=_secret_key,
+        metadata=env("STRIPE_SECRET_KEY", "call the API", required=True),
+    )
+    publishable_key: str | None = attrs.field(
+        default=None,
+        converter=_plain,
+        validator=_publishable_key,
+        metadata=env("STRIPE_PUBLISHABLE_KEY", "start Stripe.js in the browser"),
+    )
+    webhook_secret: tuple[Secret, ...] = attrs.field(
+        default=(),
+        converter=secrets_from,
+        validator=_webhook_secret,
+        metadata=env("STRIPE_WEBHOOK_SECRET", "verify webhooks"),
+    )
+    api_version: str = attrs.field(default=API_VERSION, converter=_version, validator=_header_safe)
+    base_url: str | None = attrs.field(
+        default=None, converter=url_from, metadata=env("STRIPE_API_BASE", "talk to a local server")
+    )
+
+    @property
+    def livemode(self) -> bool | None:
+        """Whether the secret key moves real money; None if it does not say."""
+        return _mode(self.secret_key.reveal()) if self.secret_key else None
+
+    def __getstate__(self) -> Any:
+        """Refuse to be pickled, also without a key, so that it fails in development and not first in production."""
+        message = "a StripeConfig holds secrets and does not let itself be pickled: build it again where it is needed"
+        raise TypeError(message)

@@ -1,0 +1,301 @@
+"""The same names without ``await``: for Django, Flask, Celery, scripts.
+
+Nothing here is a second implementation: each method drives the coroutine of the same name from its first line to its
+last, in the calling thread, with no event loop (see :mod:`paylattice.driving`).
+"""
+
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
+
+from . import registry
+from .billing.memory import InMemoryRepository as AsyncInMemoryRepository
+from .billing.memory import InMemoryTransaction
+from .billing.repository import BillingRepository, BlockingBillingRepository, Tx
+from .billing.service import BillingService as AsyncBillingService
+from .billing.service import RejectedWebhook, utc_now
+from .config import ProviderConfig
+from .driving import run
+from .errors import ConfigurationError
+from .events import EventType
+from .operations import Capability
+from .provider import BaseProvider, Headers, PaymentProvider
+from .transport import BlockingTransport, Transport
+from .transport.primitives import BlockingPrimitives
+
+__all__ = ["BillingService", "InMemoryRepository", "Provider", "create_provider", "run"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+H = TypeVar("H", bound=Callable[..., Awaitable[None] | None])
+
+
+class blocking(Generic[P, R]):  # noqa: N801 - reads as a verb where it is used
+    """A method that runs the coroutine of the same name of ``self.wrapped``, with its signature and its docstring."""
+
+    def __init__(self, method: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]]) -> None:
+        self.__doc__ = method.__doc__
+        self.__name__ = method.__name__
+        self.__wrapped__ = method
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Callable[P, R]:
+        """The method, bound."""
+        if instance is None:
+            return self  # type: ignore[return-value]  # for help() and inspect, which look at the class
+
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            coroutine: Coroutine[Any, Any, R] = getattr(instance.wrapped, self.__name__)(*args, **kwargs)
+            return run(coroutine)
+
+        call.__doc__, call.__name__ = self.__doc__, self.__name__
+        return call
+
+
+class awaitable(Generic[P, R]):  # noqa: N801 - reads as a verb where it is used
+    """The opposite of :class:`blocking`: a coroutine that calls the plain method of the same name of ``self.wrapped``."""
+
+    def __init__(self, method: Callable[Concatenate[Any, P], R]) -> None:
+        self.__doc__ = method.__doc__
+        self.__name__ = method.__name__
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Callable[P, Coroutine[Any, Any, R]]:
+        """The method, bound."""
+
+        async def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            result: R = getattr(instance.wrapped, self.__name__)(*args, **kwargs)
+            return result
+
+        return call
+
+
+class Provider:
+    """A provider without ``await``.
+
+    Args:
+        wrapped: the provider. What only it can do is called as ``run(provider.wrapped.its_own_method(...))``.
+        transport: closed together with the provider.
+    """
+
+    def __init__(self, wrapped: BaseProvider, *, transport: Transport | None = None) -> None:
+        self.wrapped = wrapped
+        self._transport = transport
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What the provider can do."""
+        return self.wrapped.capabilities
+
+    def get_provider_name(self) -> str:
+        """The name under which the provider is registered."""
+        return self.wrapped.get_provider_name()
+
+    def require(self, *capabilities: Capability) -> None:
+        """See :meth:`BaseProvider.require`."""
+        self.wrapped.require(*capabilities)
+
+    def verify_webhook_signature(self, payload: bytes, signature: str | Headers, secret: str) -> object:
+        """See :meth:`PaymentProvider.verify_webhook_signature`."""
+        return self.wrapped.verify_webhook_signature(payload, signature, secret)
+
+    create_customer = blocking(PaymentProvider.create_customer)
+    get_customer = blocking(PaymentProvider.get_customer)
+    update_customer = blocking(PaymentProvider.update_customer)
+    delete_customer = blocking(PaymentProvider.delete_customer)
+    create_checkout_session = blocking(PaymentProvider.create_checkout_session)
+    create_payment_session = blocking(PaymentProvider.create_payment_session)
+    get_checkout_session = blocking(PaymentProvider.get_checkout_session)
+    get_subscription = blocking(PaymentProvider.get_subscription)
+    list_subscriptions = blocking(PaymentProvider.list_subscriptions)
+    cancel_subscription = blocking(PaymentProvider.cancel_subscription)
+    change_subscription = blocking(PaymentProvider.change_subscription)
+    pause_subscription = blocking(PaymentProvider.pause_subscription)
+    resume_subscription = blocking(PaymentProvider.resume_subscription)
+    create_usage_record = blocking(PaymentProvider.create_usage_record)
+    get_invoices = blocking(PaymentProvider.get_invoices)
+    get_payment = blocking(PaymentProvider.get_payment)
+    capture_payment = blocking(PaymentProvider.capture_payment)
+    cancel_payment = blocking(PaymentProvider.cancel_payment)
+    create_payment = blocking(PaymentProvider.create_payment)
+    refund_payment = blocking(PaymentProvider.refund_payment)
+    get_payment_methods = blocking(PaymentProvider.get_payment_methods)
+    remove_payment_method = blocking(PaymentProvider.remove_payment_method)
+    get_plan = blocking(PaymentProvider.get_plan)
+    list_plans = blocking(PaymentProvider.list_plans)
+    list_events = blocking(PaymentProvider.list_events)
+    parse_webhook = blocking(PaymentProvider.parse_webhook)
+    recover = blocking(BaseProvider.recover)
+
+    def close(self) -> None:
+        """Close what is open. The provider cannot be used afterwards."""
+        run(self.wrapped.aclose())
+        if self._transport is not None:
+            run(self._transport.aclose())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def create_provider(
+    name: str | None = None, *, config: ProviderConfig | None = None, transport: Transport | None = None
+) -> Provider:
+    """See :func:`paylattice.create_provider`; the transport, if one is given, has to be a blocking one."""
+    own = BlockingTransport() if transport is None else None
+    return Provider(registry.create_provider(name, config=config, transport=transport or own), transport=own)
+
+
+class InMemoryRepository:
+    """The embedded repository without ``await``, for any number of threads. See :class:`paylattice.InMemoryRepository`.
+
+    Args:
+        max_events: how many applied events to remember; None: all.
+    """
+
+    def __init__(self, *, max_events: int | None = None) -> None:
+        self.wrapped = AsyncInMemoryRepository(max_events=max_events, primitives=BlockingPrimitives())
+
+    @contextmanager
+    def transaction(self) -> Iterator[InMemoryTransaction]:
+        """A transaction; the next one waits for its end."""
+        manager = self.wrapped.transaction()
+        tx = run(_entered(manager.__aenter__()))
+        try:
+            yield tx
+        except BaseException as exc:
+            run(_entered(manager.__aexit__(type(exc), exc, exc.__traceback__)))
+            raise
+        run(_entered(manager.__aexit__(None, None, None)))
+
+    next_ticket = blocking(AsyncInMemoryRepository.next_ticket)
+    insert_customer = blocking(AsyncInMemoryRepository.insert_customer)
+    update_customer = blocking(AsyncInMemoryRepository.update_customer)
+    get_customer = blocking(AsyncInMemoryRepository.get_customer)
+    get_customer_by_id = blocking(AsyncInMemoryRepository.get_customer_by_id)
+    get_customer_by_external_id = blocking(AsyncInMemoryRepository.get_customer_by_external_id)
+    list_customers = blocking(AsyncInMemoryRepository.list_customers)
+    upsert_subscription = blocking(AsyncInMemoryRepository.upsert_subscription)
+    get_subscription = blocking(AsyncInMemoryRepository.get_subscription)
+    list_subscriptions = blocking(AsyncInMemoryRepository.list_subscriptions)
+    insert_event = blocking(AsyncInMemoryRepository.insert_event)
+    get_event = blocking(AsyncInMemoryRepository.get_event)
+    mark_event_processed = blocking(AsyncInMemoryRepository.mark_event_processed)
+    park_event = blocking(AsyncInMemoryRepository.park_event)
+    parked_events = blocking(AsyncInMemoryRepository.parked_events)
+    delete_parked_event = blocking(AsyncInMemoryRepository.delete_parked_event)
+
+
+async def _entered(step: Awaitable[R]) -> R:
+    return await step
+
+
+class _Adapted(Generic[Tx]):
+    """A blocking repository with ``async`` in front of every method; none of them suspends."""
+
+    def __init__(self, wrapped: BlockingBillingRepository[Tx]) -> None:
+        self.wrapped = wrapped
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Tx]:
+        with self.wrapped.transaction() as tx:
+            yield tx
+
+    next_ticket = awaitable(BlockingBillingRepository.next_ticket)
+    insert_customer = awaitable(BlockingBillingRepository.insert_customer)
+    update_customer = awaitable(BlockingBillingRepository.update_customer)
+    get_customer = awaitable(BlockingBillingRepository.get_customer)
+    get_customer_by_id = awaitable(BlockingBillingRepository.get_customer_by_id)
+    get_customer_by_external_id = awaitable(BlockingBillingRepository.get_customer_by_external_id)
+    list_customers = awaitable(BlockingBillingRepository.list_customers)
+    upsert_subscription = awaitable(BlockingBillingRepository.upsert_subscription)
+    get_subscription = awaitable(BlockingBillingRepository.get_subscription)
+    list_subscriptions = awaitable(BlockingBillingRepository.list_subscriptions)
+    insert_event = awaitable(BlockingBillingRepository.insert_event)
+    get_event = awaitable(BlockingBillingRepository.get_event)
+    mark_event_processed = awaitable(BlockingBillingRepository.mark_event_processed)
+    park_event = awaitable(BlockingBillingRepository.park_event)
+    parked_events = awaitable(BlockingBillingRepository.parked_events)
+    delete_parked_event = awaitable(BlockingBillingRepository.delete_parked_event)
+
+
+class BillingService(Generic[Tx]):
+    """Billing without ``await``. See :class:`paylattice.BillingService` for the arguments."""
+
+    def __init__(
+        self,
+        provider: Provider | BaseProvider | Sequence[Provider | BaseProvider],
+        repository: BlockingBillingRepository[Tx],
+        *,
+        select: Callable[[str], str] | None = None,
+        require: Iterable[Capability] = (),
+        refetch: bool = True,
+        clock: Callable[[], datetime] = utc_now,
+        on_rejected: Callable[[RejectedWebhook], None] | None = None,
+    ) -> None:
+        if inspect.iscoroutinefunction(getattr(repository, "next_ticket", None)):
+            message = (
+                f"{type(repository).__name__} is an async repository: paylattice.sync needs one without await, such as "
+                "paylattice.sync.InMemoryRepository"
+            )
+            raise ConfigurationError(message)
+        given = [provider] if isinstance(provider, Provider | BaseProvider) else list(provider)
+        self._given = [each if isinstance(each, Provider) else Provider(each) for each in given]
+        adapted: BillingRepository[Tx] = _Adapted(repository)
+        self._repository = repository
+        self.wrapped: AsyncBillingService[Tx] = AsyncBillingService(
+            [each.wrapped for each in self._given],
+            adapted,
+            select=select,
+            require=require,
+            refetch=refetch,
+            clock=clock,
+            on_rejected=on_rejected,
+        )
+
+    @property
+    def repository(self) -> BlockingBillingRepository[Tx]:
+        """Where the records are kept."""
+        return self._repository
+
+    def provider(self, name: str) -> Provider:
+        """One of the providers."""
+        self.wrapped.provider(name)
+        return next(each for each in self._given if each.get_provider_name() == name)
+
+    def on(self, event_type: EventType | str) -> Callable[[H], H]:
+        """Register a plain function as a handler. See :meth:`paylattice.BillingService.on`."""
+        return self.wrapped.on(event_type)
+
+    ensure_customer = blocking(AsyncBillingService.ensure_customer)
+    start_checkout = blocking(AsyncBillingService.start_checkout)
+    confirm_return = blocking(AsyncBillingService.confirm_return)
+    subscription = blocking(AsyncBillingService.subscription)
+    access = blocking(AsyncBillingService.access)
+    cancel = blocking(AsyncBillingService.cancel)
+    change_plan = blocking(AsyncBillingService.change_plan)
+    sync_subscription = blocking(AsyncBillingService.sync_subscription)
+    invoices = blocking(AsyncBillingService.invoices)
+    record_usage = blocking(AsyncBillingService.record_usage)
+    handle_webhook = blocking(AsyncBillingService.handle_webhook)
+    parse_webhook = blocking(AsyncBillingService.parse_webhook)
+    apply_event = blocking(AsyncBillingService.apply_event)
+    apply_parked = blocking(AsyncBillingService.apply_parked)
+
+    def close(self) -> None:
+        """Close the providers. The repository is its owner's."""
+        for each in self._given:
+            each.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
