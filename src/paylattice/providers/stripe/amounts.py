@@ -10,7 +10,7 @@ from ...errors import InvalidRequest, InvalidResponse
 from ...jsonlike import JsonObject, integer, text
 from ...money import EXPONENTS, Money
 
-__all__ = ["WIRE_EXPONENTS", "money_from", "optional_money_from", "wire_amount", "wire_currency"]
+__all__ = ["WIRE_EXPONENTS", "money_from", "money_of", "optional_money_from", "wire_amount", "wire_currency"]
 
 _OVERRIDES: Mapping[str, int] = {"ISK": 2, "UGX": 2, "MGA": 0}
 """Where Stripe counts otherwise than ISO 4217."""

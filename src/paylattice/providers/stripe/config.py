@@ -1,7 +1,7 @@
 """Stripe's settings."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import attrs
 
@@ -125,8 +125,3 @@ class StripeConfig(ProviderConfig):
     def livemode(self) -> bool | None:
         """Whether the secret key moves real money; None if it does not say."""
         return _mode(self.secret_key.reveal()) if self.secret_key else None
-
-    def __getstate__(self) -> Any:
-        """Refuse to be pickled, also without a key, so that it fails in development and not first in production."""
-        message = "a StripeConfig holds secrets and does not let itself be pickled: build it again where it is needed"
-        raise TypeError(message)

@@ -1,0 +1,31 @@
+"""``python -m paylattice providers``."""
+
+from ..errors import ConfigurationError
+from ..operations import Capability
+from ..registry import discover
+
+__all__ = ["providers"]
+
+
+def providers() -> int:
+    """List the installed providers with what they can do; 1 if one of them cannot be loaded."""
+    found = discover()
+    broken = 0
+    for entry in found.values():
+        print(f"{entry.name}  ({entry.origin})")
+        try:
+            loaded = entry.load()
+        except ConfigurationError as error:
+            print(f"    cannot be used: {error.message}")
+            broken += 1
+            continue
+        declared = getattr(loaded, "capabilities", frozenset[Capability]())
+        limits = getattr(loaded, "limits", {})
+        print(f"    can:  {', '.join(c for c in Capability if c in declared) or 'create customers, receive webhooks'}")
+        for capability in Capability:
+            if capability not in declared:
+                limit = limits.get(capability)
+                print(f"    not:  {capability}{f' - {limit.reason}' if limit else ''}")
+    if not found:
+        print("no providers: install paylattice with pip, so that its entry points exist")
+    return 1 if broken or not found else 0

@@ -1,0 +1,204 @@
+"""Requests to Stripe's API, as the operations need them: read, find, change, delete, and lists over all their pages."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import TYPE_CHECKING, TypeVar, cast
+from urllib.parse import quote
+
+import attrs
+
+from ...arguments import check_id
+from ...errors import ConfigurationError, InvalidRequest, InvalidResponse, NotFound, ResponseOutcomeUnknown
+from ...jsonlike import JsonObject, as_object, flag, parse_object, text
+from ...models import Model
+from ...transport.messages import Response
+from .config import StripeConfig
+from .errors import failure_from, request_id_of
+
+if TYPE_CHECKING:
+    from ...transport import Transport
+    from .sdk import SDK
+
+__all__ = ["Answer", "StripeAPI", "path_of"]
+
+M = TypeVar("M", bound=Model)
+
+_PAGE = 100
+_MOST_PAGES = 1000
+_SUCCESS = range(200, 300)
+_NONE: Mapping[str, object] = {}
+
+
+@attrs.frozen
+class Answer:
+    """The answer to a write.
+
+    Args:
+        data: the object.
+        replayed: whether Stripe says that it is the stored answer to an earlier request with the same key.
+        status: the HTTP status.
+        request_id: Stripe's id of the request.
+    """
+
+    data: JsonObject = attrs.field(repr=False)
+    replayed: bool = False
+    status: int = 200
+    request_id: str | None = None
+
+    def into(self, read: Callable[[JsonObject], M]) -> M:
+        """The model that the answer holds.
+
+        Raises:
+            ResponseOutcomeUnknown: it cannot be read, although the write was done.
+        """
+        try:
+            model = read(self.data)
+        except InvalidResponse as error:
+            why = error.message
+        else:
+            return attrs.evolve(model, replayed=True) if self.replayed else model
+        raise self.incomplete(why)
+
+    def incomplete(self, why: str) -> ResponseOutcomeUnknown:
+        """The error for a write that was done, but whose result cannot be told in full."""
+        message = f"Stripe took the request, but its answer cannot be read: {why}"
+        return ResponseOutcomeUnknown(message, http_status=self.status, request_id=self.request_id)
+
+
+def path_of(*parts: str) -> str:
+    """The path of an object: words and ids in turn, the ids quoted.
+
+    Raises:
+        InvalidResponse: an id, which Stripe itself gave, would lead elsewhere.
+    """
+    for identifier in parts[1::2]:
+        try:
+            check_id("id", identifier)
+        except InvalidRequest:
+            broken = True
+        else:
+            broken = False
+        if broken:
+            message = "an id in Stripe's answer cannot be one"
+            raise InvalidResponse(message)
+    return "/v1/" + "/".join(quote(part, safe="/" if index % 2 == 0 else "") for index, part in enumerate(parts))
+
+
+class StripeAPI:
+    """Stripe's API for one configuration.
+
+    Args:
+        config: the provider's settings.
+        transport: gives the transport; asked at each request.
+    """
+
+    def __init__(self, config: StripeConfig, transport: Callable[[], "Transport"]) -> None:
+        self._config = config
+        self._transport = transport
+        self._sdk: SDK | None = None
+
+    async def get(self, path: str, params: Mapping[str, object] = _NONE) -> JsonObject:
+        """The object at the path.
+
+        Raises:
+            NotFound: there is none.
+        """
+        response = await self._send("get", path, params)
+        return self._object(response, writes=False)
+
+    async def find(self, path: str, params: Mapping[str, object] = _NONE) -> JsonObject | None:
+        """The object at the path; None if there is none, or no more."""
+        try:
+            found = await self.get(path, params)
+        except NotFound:
+            return None
+        return None if flag(found, "deleted") else found
+
+    async def post(self, path: str, params: Mapping[str, object], key: str | None) -> Answer:
+        """Create or change something, under an idempotency key."""
+        response = await self._send("post", path, params, key)
+        data = self._object(response, writes=True, key=key)
+        replayed = response.headers.get("idempotent-replayed") == "true"
+        return Answer(data, replayed, response.status, request_id_of(response))
+
+    async def delete(self, path: str, params: Mapping[str, object] = _NONE) -> Answer:
+        """Delete something. Stripe knows no idempotency key here: a failure leaves the caller to look at the state."""
+        response = await self._send("delete", path, params)
+        return Answer(self._object(response, writes=True), status=response.status, request_id=request_id_of(response))
+
+    async def pages(
+        self, path: str, params: Mapping[str, object] = _NONE, *, limit: int | None = None
+    ) -> AsyncIterator[JsonObject]:
+        """The objects of a list, page after page, in Stripe's order.
+
+        Args:
+            path: of the list.
+            params: its filters.
+            limit: how many objects at most; None: all.
+
+        Raises:
+            InvalidResponse: it is no list, or a list without end.
+        """
+        left = limit
+        cursor: dict[str, object] = {}
+        seen: set[str] = set()
+        for _ in range(_MOST_PAGES):
+            size = _PAGE if left is None else min(_PAGE, left)
+            page = await self.get(path, {**params, "limit": size, **cursor})
+            fresh = [entry for entry in _elements(page) if text(entry, "id") not in seen]
+            for entry in fresh if left is None else fresh[:left]:
+                yield entry
+            last = text(fresh[-1], "id") if fresh else None
+            left = None if left is None else left - len(fresh)
+            if not flag(page, "has_more") or not last or (left is not None and left <= 0):
+                return
+            seen.update(filter(None, (text(entry, "id") for entry in fresh)))
+            cursor = {"starting_after": last}
+        message = f"the list has more than {_MOST_PAGES} pages"
+        raise InvalidResponse(message)
+
+    async def listed(
+        self, path: str, params: Mapping[str, object] = _NONE, *, limit: int | None = None
+    ) -> list[JsonObject]:
+        """The objects of a list, as :meth:`pages` brings them."""
+        return [entry async for entry in self.pages(path, params, limit=limit)]
+
+    async def _send(
+        self, method: str, path: str, params: Mapping[str, object], key: str | None = None
+    ) -> Response:
+        if self._sdk is None:
+            self._sdk = _sdk(self._config, self._transport)
+        return await self._sdk.send(method, path, params, key)
+
+    @staticmethod
+    def _object(response: Response, *, writes: bool, key: str | None = None) -> JsonObject:
+        if response.status in _SUCCESS:
+            data = parse_object(response.body)
+            if data is not None:
+                return data
+        raise failure_from(response, writes=writes, key=key)
+
+
+def _elements(page: JsonObject) -> list[JsonObject]:
+    elements = page.get("data")
+    if isinstance(elements, list):
+        found = [as_object(element) for element in cast("list[object]", elements)]
+        if None not in found:
+            return [entry for entry in found if entry is not None]
+    message = "the answer is no list of objects"
+    raise InvalidResponse(message)
+
+
+def _sdk(config: StripeConfig, transport: Callable[[], "Transport"]) -> "SDK":
+    try:
+        from .sdk import SDK  # noqa: PLC0415 - only who sends pays for the SDK
+    except ImportError:
+        pass
+    else:
+        return SDK(config, transport)
+    raise missing_sdk()
+
+
+def missing_sdk() -> ConfigurationError:
+    """The error for an installation without Stripe's SDK."""
+    message = 'the Stripe provider needs Stripe\'s SDK: pip install "paylattice[stripe]"'
+    return ConfigurationError(message, provider="stripe")

@@ -1,0 +1,134 @@
+"""Stripe's events in the words that all providers share.
+
+Two kinds are read: snapshot events (``object: event``), which carry an object, and thin ones (``v2.core.event``), which only
+name it. The table is https://docs.stripe.com/api/events/types, without the low-level twins of other events
+(``charge.succeeded`` beside ``payment_intent.succeeded``, ``invoice.payment_succeeded`` beside ``invoice.paid``, ``charge.refunded``
+beside ``refund.created``): those keep Stripe's name, so that nothing is counted twice.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from ...errors import InvalidResponse
+from ...events import EventType, WebhookEvent
+from ...jsonlike import JsonObject, child, identity, moment, reference, rfc3339, text
+from ...models import CheckoutSession, Customer, Invoice, Payment, Refund, Subscription
+from ...redaction import redact
+from . import wire
+
+__all__ = ["EVENT_TYPES", "SNAPSHOT", "THIN", "event_from"]
+
+_log = logging.getLogger("paylattice")
+
+SNAPSHOT = "event"
+THIN = "v2.core.event"
+
+EVENT_TYPES: Mapping[str, EventType] = {
+    "customer.created": EventType.CUSTOMER_CREATED,
+    "customer.updated": EventType.CUSTOMER_UPDATED,
+    "customer.deleted": EventType.CUSTOMER_DELETED,
+    "checkout.session.async_payment_succeeded": EventType.CHECKOUT_COMPLETED,
+    "checkout.session.async_payment_failed": EventType.CHECKOUT_FAILED,
+    "checkout.session.expired": EventType.CHECKOUT_EXPIRED,
+    "customer.subscription.created": EventType.SUBSCRIPTION_CREATED,
+    "customer.subscription.updated": EventType.SUBSCRIPTION_UPDATED,
+    "customer.subscription.deleted": EventType.SUBSCRIPTION_CANCELED,
+    "customer.subscription.paused": EventType.SUBSCRIPTION_PAUSED,
+    "customer.subscription.resumed": EventType.SUBSCRIPTION_RESUMED,
+    "customer.subscription.trial_will_end": EventType.SUBSCRIPTION_TRIAL_ENDING,
+    "customer.subscription.pending_update_applied": EventType.SUBSCRIPTION_UPDATED,
+    "customer.subscription.pending_update_expired": EventType.SUBSCRIPTION_UPDATE_EXPIRED,
+    "invoice.created": EventType.INVOICE_CREATED,
+    "invoice.finalized": EventType.INVOICE_FINALIZED,
+    "invoice.updated": EventType.INVOICE_UPDATED,
+    "invoice.sent": EventType.INVOICE_SENT,
+    "invoice.paid": EventType.INVOICE_PAID,
+    "invoice.payment_failed": EventType.INVOICE_PAYMENT_FAILED,
+    "invoice.payment_action_required": EventType.INVOICE_ACTION_REQUIRED,
+    "invoice.payment_attempt_required": EventType.INVOICE_ATTEMPT_REQUIRED,
+    "invoice.finalization_failed": EventType.INVOICE_FINALIZATION_FAILED,
+    "invoice.voided": EventType.INVOICE_VOIDED,
+    "invoice.marked_uncollectible": EventType.INVOICE_UNCOLLECTIBLE,
+    "invoice.overdue": EventType.INVOICE_OVERDUE,
+    "invoice.will_be_due": EventType.INVOICE_DUE_SOON,
+    "invoice.upcoming": EventType.INVOICE_UPCOMING,
+    "invoice.overpaid": EventType.INVOICE_OVERPAID,
+    "invoice.deleted": EventType.INVOICE_DELETED,
+    "invoice_payment.paid": EventType.INVOICE_PAYMENT_RECORDED,
+    "payment_intent.succeeded": EventType.PAYMENT_SUCCEEDED,
+    "payment_intent.payment_failed": EventType.PAYMENT_FAILED,
+    "payment_intent.canceled": EventType.PAYMENT_CANCELED,
+    "payment_intent.processing": EventType.PAYMENT_PROCESSING,
+    "payment_intent.requires_action": EventType.PAYMENT_ACTION_REQUIRED,
+    "payment_intent.amount_capturable_updated": EventType.PAYMENT_AUTHORIZED,
+    "payment_intent.partially_funded": EventType.PAYMENT_PARTIALLY_FUNDED,
+    "refund.created": EventType.REFUND_CREATED,
+    "refund.updated": EventType.REFUND_UPDATED,
+    "refund.failed": EventType.REFUND_FAILED,
+    "charge.dispute.created": EventType.DISPUTE_OPENED,
+    "charge.dispute.updated": EventType.DISPUTE_UPDATED,
+    "charge.dispute.closed": EventType.DISPUTE_CLOSED,
+    "charge.dispute.funds_withdrawn": EventType.DISPUTE_FUNDS_WITHDRAWN,
+    "charge.dispute.funds_reinstated": EventType.DISPUTE_FUNDS_REINSTATED,
+    "payment_method.attached": EventType.PAYMENT_METHOD_ATTACHED,
+    "payment_method.detached": EventType.PAYMENT_METHOD_DETACHED,
+    "payment_method.updated": EventType.PAYMENT_METHOD_UPDATED,
+    "payment_method.automatically_updated": EventType.PAYMENT_METHOD_UPDATED,
+    "setup_intent.succeeded": EventType.PAYMENT_METHOD_SETUP_SUCCEEDED,
+    "setup_intent.setup_failed": EventType.PAYMENT_METHOD_SETUP_FAILED,
+    "radar.early_fraud_warning.created": EventType.FRAUD_WARNING,
+}
+"""The events whose type says it all. ``checkout.session.completed`` is not here: its session tells whether it is paid."""
+
+CHECKOUT_COMPLETED = "checkout.session.completed"
+
+COMPLETED_CHECKOUTS: Mapping[str | None, EventType] = {
+    "paid": EventType.CHECKOUT_COMPLETED,
+    "no_payment_required": EventType.CHECKOUT_COMPLETED,
+    "unpaid": EventType.CHECKOUT_PENDING,
+}
+"""``payment_status`` of a completed session."""
+
+THIN_ONLY: Mapping[str, EventType] = {
+    "customer.subscription.active": EventType.SUBSCRIPTION_ACTIVE,
+    "customer.subscription.incomplete": EventType.SUBSCRIPTION_INCOMPLETE,
+    "customer.subscription.incomplete_expired": EventType.SUBSCRIPTION_EXPIRED,
+    "customer.subscription.past_due": EventType.SUBSCRIPTION_PAST_DUE,
+    "customer.subscription.trialing": EventType.SUBSCRIPTION_TRIALING,
+    "customer.subscription.unpaid": EventType.SUBSCRIPTION_UNPAID,
+}
+"""Events that come as thin ones only. Thin types are the snapshot's, after ``v1.``."""
+
+
+def event_from(data: JsonObject) -> WebhookEvent:
+    """The event, of either kind. An object in it that cannot be read is left out, its ids are not.
+
+    Raises:
+        InvalidResponse: it has no id, no type or no time.
+    """
+    return _thin(data) if text(data, "object") == THIN else _snapshot(data)
+
+
+def _snapshot(data: JsonObject) -> WebhookEvent:
+    event_id, stripe_type = identity(data, "id", "event"), identity(data, "type", "event")
+    subject = child(data, "data", "object")
+    typed = _Typed(subject, event_id, stripe_type)
+    return WebhookEvent(
+        id=event_id,
+        type=_snapshot_type(stripe_type, subject, child(data, "data", "previous_attributes")),
+        created_at=_known(moment(data, "created")),
+        dedupe_key=event_id,
+        customer_id=_customer_id(subject) or reference(child(data, "data", "previous_attributes"), "customer"),
+        subscription_id=_subscription_id(subject),
+        customer=typed.read("customer", wire.customer_from, Customer),
+        subscription=typed.read("subscription", wire.subscription_from, Subscription),
+        invoice=typed.read("invoice", wire.invoice_from, Invoice),
+        payment=typed.read("payment_intent", wire.payment_from, Payment),
+        refund=typed.read("refund", wire.refund_from, Refund),
+        checkout_session=typed.read("checkout.session", wire.checkout_session_from, CheckoutSession),
+        livemode=_livemode(data),
+        provider_type=stripe_type,
+        provider="stripe",
+        raw=data,
+    )

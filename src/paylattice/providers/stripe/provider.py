@@ -1,0 +1,474 @@
+"""The operations, in the order of the protocol."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from ...arguments import check_argument
+from ...errors import Conflict, InvalidRequest, NotFound, OutcomeUnknown, PaymentError
+from ...events import WebhookEvent
+from ...idempotency import new_key
+from ...jsonlike import JsonObject, flag, integer, reference, text
+from ...models import (
+    CheckoutSession,
+    Customer,
+    Invoice,
+    Payment,
+    PaymentMethod,
+    Plan,
+    Refund,
+    Subscription,
+    SubscriptionChange,
+)
+from ...money import Money
+from ...provider import BaseProvider, Capability, Headers
+from . import requests, wire
+from .amounts import money_of, wire_amount, wire_currency
+from .api import StripeAPI, missing_sdk, path_of
+from .config import StripeConfig
+from .errors import unsuccessful_payment
+from .events import event_from
+from .lookups import Lookups
+from .subscriptions import Subscriptions
+from .webhooks import secret_from, verified
+
+if TYPE_CHECKING:
+    from ...transport import Transport
+
+__all__ = ["StripeProvider"]
+
+_EXPANDED: Mapping[str, object] = {"expand": ["latest_charge"]}
+_OLDEST_USAGE = timedelta(days=35)
+_NEWEST_USAGE = timedelta(minutes=5)
+_DUPLICATE_USAGE = "duplicate_meter_event"
+
+
+class StripeProvider(BaseProvider):
+    """Stripe.
+
+    Args:
+        config: the settings; None: from the environment.
+        transport: how to reach Stripe; None: one of its own, which :meth:`aclose` closes.
+        clock: seconds since 1970, for the age of webhooks and usage.
+
+    Raises:
+        ConfigurationError: a setting is missing or wrong, or Stripe's SDK is not installed.
+    """
+
+    name = "stripe"
+    config_class = StripeConfig
+    capabilities = frozenset(Capability)
+
+    def __init__(
+        self,
+        config: StripeConfig | None = None,
+        *,
+        transport: "Transport | None" = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        settings = StripeConfig.from_env() if config is None else config
+        super().__init__(settings, transport=transport)
+        settings.require("secret_key")
+        if find_spec("stripe") is None:
+            raise missing_sdk()
+        self._settings = settings
+        self._clock = clock
+        self._api = StripeAPI(settings, lambda: self.transport)
+        self._lookups = Lookups(self._api, clock)
+        self._subscriptions = Subscriptions(self._api, self._lookups)
+
+    # Customers
+
+    async def create_customer(
+        self,
+        email: str,
+        name: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Customer:
+        """Create a customer. Stripe does not mind a second one with the same e-mail address."""
+        params = requests.customer_request(email, name, metadata)
+        return (await self._api.post("/v1/customers", params, idempotency_key)).into(wire.customer_from)
+
+    async def get_customer(self, customer_id: str) -> Customer | None:
+        """The customer; None if there is none, or it was deleted."""
+        found = await self._api.find(path_of("customers", customer_id))
+        return None if found is None else wire.customer_from(found)
+
+    async def update_customer(
+        self,
+        customer_id: str,
+        *,
+        email: str | None = None,
+        name: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Customer:
+        """Change what is given; metadata is merged key by key, and an empty value takes its key away."""
+        params = requests.customer_request(email, name, metadata)
+        answer = await self._api.post(path_of("customers", customer_id), params, idempotency_key)
+        return answer.into(wire.customer_from)
+
+    async def delete_customer(self, customer_id: str, *, idempotency_key: str | None = None) -> None:  # noqa: ARG002
+        """Delete the customer, which ends its subscriptions at once. Stripe keeps its invoices and payments."""
+        path = path_of("customers", customer_id)
+        try:
+            await self._api.delete(path)
+        except (OutcomeUnknown, NotFound) as error:
+            failure = error
+        else:
+            return
+        if not await self._is_deleted(path):
+            raise failure
+
+    async def _is_deleted(self, path: str) -> bool:
+        """Whether the object is known to be deleted; False also if that cannot be read."""
+        try:
+            return flag(await self._api.get(path), "deleted")
+        except PaymentError:
+            return False
+
+    # Checkout
+
+    async def create_checkout_session(
+        self,
+        customer_id: str,
+        plan_id: str,
+        success_url: str,
+        cancel_url: str,
+        metadata: Mapping[str, str] | None = None,
+        *,
+        quantity: int = 1,
+        trial_days: int | None = None,
+        customer_email: str | None = None,  # noqa: ARG002 - the customer has one
+        idempotency_key: str | None = None,
+    ) -> CheckoutSession:
+        """A Checkout page for a subscription.
+
+        Args:
+            customer_id: ``cus_...``.
+            plan_id: a recurring price, ``price_...``.
+            success_url: may hold ``{CHECKOUT_SESSION_ID}``.
+            cancel_url: where the customer goes who gives up.
+            metadata: kept on the session and on the subscription.
+            quantity: of no meaning for a metered price.
+            trial_days: instead of the price's own trial; 0: none.
+            customer_email: not used: Stripe takes the customer's.
+            idempotency_key: see the class.
+        """
+        requests.metadata_of(metadata)
+        params = requests.checkout_request(
+            customer_id,
+            plan_id,
+            await self._lookups.price(plan_id),
+            success_url,
+            cancel_url,
+            metadata=metadata,
+            quantity=quantity,
+            trial_days=trial_days,
+        )
+        answer = await self._api.post("/v1/checkout/sessions", params, idempotency_key)
+        return answer.into(wire.checkout_session_from)
+
+    async def create_payment_session(
+        self,
+        amount: Money,
+        success_url: str,
+        cancel_url: str,
+        *,
+        customer_id: str | None = None,
+        description: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        capture: bool = True,
+        idempotency_key: str | None = None,
+    ) -> CheckoutSession:
+        """A Checkout page for a one-off payment, with the payment methods that the Dashboard allows."""
+        params = requests.payment_session_request(
+            amount,
+            success_url,
+            cancel_url,
+            customer_id=customer_id,
+            description=description,
+            metadata=metadata,
+            capture=capture,
+        )
+        answer = await self._api.post("/v1/checkout/sessions", params, idempotency_key)
+        return answer.into(wire.checkout_session_from)
+
+    async def get_checkout_session(self, session_id: str) -> CheckoutSession | None:
+        """The session of either kind; None if there is none."""
+        found = await self._api.find(path_of("checkout/sessions", session_id))
+        return None if found is None else wire.checkout_session_from(found)
+
+    async def create_billing_portal_session(
+        self, customer_id: str, return_url: str, *, idempotency_key: str | None = None
+    ) -> str:
+        """The URL of Stripe's own page where the customer changes the subscription and the payment method.
+
+        This is Stripe's alone, and not a part of the protocol. The Dashboard must hold a configuration of the page.
+
+        Args:
+            customer_id: ``cus_...``.
+            return_url: where the customer comes back to.
+            idempotency_key: None: one is made.
+        """
+        name = "create_billing_portal_session"
+        key = idempotency_key or new_key()
+        for argument, value in (("customer_id", customer_id), ("return_url", return_url), ("idempotency_key", key)):
+            check_argument(name, argument, value)
+        if not return_url.lower().startswith(("https://", "http://")):
+            message = "return_url must be an absolute http(s) URL"
+            raise InvalidRequest(message, param="return_url", provider=self.name, operation=name)
+        params = {"customer": customer_id, "return_url": return_url}
+        answer = await self._api.post("/v1/billing_portal/sessions", params, key)
+        url = text(answer.data, "url")
+        if not url:
+            why = "the answer is no billing portal session: it has no URL"
+            raise answer.incomplete(why)
+        return url
+
+    # Subscriptions
+
+    async def get_subscription(self, subscription_id: str) -> Subscription | None:
+        """The subscription with all its items; None if there is none."""
+        return await self._subscriptions.find(subscription_id)
+
+    async def list_subscriptions(self, customer_id: str) -> list[Subscription]:
+        """All subscriptions of the customer, ended ones too, newest first."""
+        return await self._subscriptions.all_of(customer_id)
+
+    async def cancel_subscription(
+        self,
+        subscription_id: str,
+        *,
+        at_period_end: bool = False,
+        reason: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Subscription:
+        """End the subscription now, or when the paid period does. Nothing is refunded, and nothing more is billed."""
+        if at_period_end:
+            return await self._subscriptions.cancel_at_period_end(subscription_id, reason, idempotency_key)
+        return await self._subscriptions.cancel_now(subscription_id, reason)
+
+    async def change_subscription(
+        self,
+        subscription_id: str,
+        *,
+        plan_id: str | None = None,
+        quantity: int | None = None,
+        prorate: bool = True,
+        idempotency_key: str | None = None,
+    ) -> SubscriptionChange:
+        """Change the plan, the quantity or both, at once; what is not given stays as it is."""
+        return await self._subscriptions.change(
+            subscription_id, plan_id=plan_id, quantity=quantity, prorate=prorate, key=idempotency_key
+        )
+
+    async def pause_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
+        """Stop billing.
+
+        In flexible billing mode the subscription is paused (status ``paused``); in classic mode its invoices are voided
+        while the status stays as it is (``collection_paused``).
+        """
+        return await self._subscriptions.pause(subscription_id, idempotency_key)
+
+    async def resume_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
+        """Bill again. A paused subscription begins a new period, and is billed for it, today."""
+        return await self._subscriptions.resume(subscription_id, idempotency_key)
+
+    async def create_usage_record(
+        self,
+        subscription_item_id: str,
+        quantity: int,
+        timestamp: datetime | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> bool:
+        """Report usage to the meter of the item's price, for the customer of its subscription.
+
+        Stripe counts by customer and meter: two subscriptions of one customer with the same meter are both billed.
+
+        Returns:
+            True: accepted. Stripe checks some of it later, and reports errors as ``v1.billing.meter.error_report_triggered``.
+        """
+        if timestamp is not None:
+            age = timedelta(seconds=self._clock() - timestamp.timestamp())
+            if not -_NEWEST_USAGE <= age <= _OLDEST_USAGE:
+                message = "Stripe takes usage of the last 35 days, and of at most 5 minutes ahead"
+                raise InvalidRequest(message, param="timestamp")
+        route = await self._lookups.usage_route(subscription_item_id)
+        key = idempotency_key or new_key()
+        params = requests.usage_request(route.event_name, route.payload(quantity), timestamp, key)
+        try:
+            await self._api.post("/v1/billing/meter_events", params, key)
+        except InvalidRequest as error:
+            if not _is_duplicate_usage(error):
+                raise
+        return True
+
+    async def get_invoices(
+        self, customer_id: str, limit: int = 10, *, subscription_id: str | None = None
+    ) -> list[Invoice]:
+        """The customer's invoices, newest first."""
+        params = {"customer": customer_id, "subscription": subscription_id}
+        return [wire.invoice_from(data) for data in await self._api.listed("/v1/invoices", params, limit=limit)]
+
+    # Payments
+
+    async def get_payment(self, payment_id: str) -> Payment | None:
+        """The payment, ``pi_...``; None if there is none."""
+        found = await self._api.find(path_of("payment_intents", payment_id), _EXPANDED)
+        return None if found is None else wire.payment_from(found)
+
+    async def capture_payment(
+        self, payment_id: str, amount: Money | None = None, *, idempotency_key: str | None = None
+    ) -> Payment:
+        """Take the money of an authorized payment; what is not taken is released."""
+        path = path_of("payment_intents", payment_id)
+        params: requests.Params = dict(_EXPANDED)
+        if amount is not None:
+            params["amount_to_capture"] = wire_amount(amount)
+            found = await self._api.get(path)
+            _same_currency(found, amount)
+            _at_most_authorized(found, amount)
+        return (await self._api.post(f"{path}/capture", params, idempotency_key)).into(wire.payment_from)
+
+    async def cancel_payment(self, payment_id: str, *, idempotency_key: str | None = None) -> Payment:
+        """Give up a payment that has not been captured. Canceling twice is no error."""
+        path = path_of("payment_intents", payment_id)
+        try:
+            answer = await self._api.post(f"{path}/cancel", _EXPANDED, idempotency_key)
+        except Conflict as error:
+            failure = error
+        else:
+            return answer.into(wire.payment_from)
+        found = await self._api.get(path, _EXPANDED)
+        if text(found, "status") != "canceled":
+            raise failure
+        return wire.payment_from(found)
+
+    async def create_payment(
+        self,
+        amount: Money,
+        *,
+        customer_id: str,
+        payment_method_id: str,
+        capture: bool = True,
+        description: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Payment:
+        """Charge a saved payment method while the payer is away."""
+        params = requests.payment_request(
+            amount,
+            customer_id=customer_id,
+            payment_method_id=payment_method_id,
+            capture=capture,
+            description=description,
+            metadata=metadata,
+        )
+        answer = await self._api.post("/v1/payment_intents", params, idempotency_key)
+        failure = unsuccessful_payment(answer.data)
+        if failure is not None:
+            raise failure
+        return answer.into(wire.payment_from)
+
+    async def refund_payment(
+        self,
+        payment_id: str,
+        amount: Money | None = None,
+        reason: str | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Refund:
+        """Give money back; None: all that is left.
+
+        Args:
+            payment_id: ``pi_...``.
+            amount: in the payment's currency.
+            reason: ``duplicate``, ``fraudulent`` or ``requested_by_customer``; other words are kept in the metadata.
+            idempotency_key: see the class.
+        """
+        params = requests.refund_request(payment_id, amount, reason)
+        if amount is not None:  # Stripe takes a number, and would read it in the payment's own currency
+            _same_currency(await self._api.get(path_of("payment_intents", payment_id)), amount)
+        return (await self._api.post("/v1/refunds", params, idempotency_key)).into(wire.refund_from)
+
+    async def get_payment_methods(self, customer_id: str) -> list[PaymentMethod]:
+        """The customer's saved payment methods, of all types."""
+        found = await self._api.listed(path_of("customers", customer_id, "payment_methods"))
+        return [wire.payment_method_from(data) for data in found]
+
+    async def remove_payment_method(self, payment_method_id: str, *, idempotency_key: str | None = None) -> None:
+        """Detach a payment method from its customer, for good. Removing twice is no error."""
+        path = path_of("payment_methods", payment_method_id)
+        try:
+            await self._api.post(f"{path}/detach", {}, idempotency_key)
+        except (Conflict, InvalidRequest) as error:
+            failure = error
+        else:
+            return
+        if reference(await self._api.get(path), "customer") is not None:
+            raise failure
+
+    # Plans and events
+
+    async def get_plan(self, plan_id: str) -> Plan | None:
+        """The price, ``price_...``; None if there is none."""
+        found = await self._api.find(path_of("prices", plan_id), {"expand": ["product"]})
+        return None if found is None else wire.plan_from(found)
+
+    async def list_plans(self) -> list[Plan]:
+        """All active recurring prices of active products."""
+        params = {"active": True, "type": "recurring", "expand": ["data.product"]}
+        plans = [wire.plan_from(data) for data in await self._api.listed("/v1/prices", params)]
+        return [plan for plan in plans if plan.active]
+
+    async def list_events(self, since: datetime, limit: int = 100) -> list[WebhookEvent]:
+        """Events since a time, oldest first. Stripe keeps them for 30 days, and lists the newest first."""
+        params = {"created": {"gte": int(since.timestamp())}}
+        oldest: deque[JsonObject] = deque(maxlen=limit)
+        async for data in self._api.pages("/v1/events", params):
+            oldest.append(data)
+        return [event_from(data) for data in reversed(oldest)]
+
+    # Webhooks
+
+    def verify_webhook_signature(
+        self, payload: bytes, signature: str | Headers, secret: str
+    ) -> Mapping[str, object]:
+        """Check a delivery against one secret, and nothing else."""
+        return verified(payload, signature, (secret_from(secret),), now=self._clock())
+
+    async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:  # noqa: ARG002
+        """Verify a delivery with the configured secrets and read it. Both kinds are read: snapshot and thin events."""
+        self._settings.require("webhook_secret")
+        data = verified(
+            payload, headers, self._settings.webhook_secret, now=self._clock(), livemode=self._settings.livemode
+        )
+        return event_from(data, delivered=True)
+
+
+def _same_currency(intent: JsonObject, amount: Money) -> None:
+    currency = text(intent, "currency")
+    if currency is not None and currency.lower() != wire_currency(amount):
+        message = f"the payment is in {currency.upper()[:3]}, the amount in {amount.currency}"
+        raise InvalidRequest(message, param="amount")
+
+
+def _at_most_authorized(intent: JsonObject, amount: Money) -> None:
+    if text(intent, "status") != "requires_capture":
+        return  # captured already, perhaps by an earlier attempt with this key: Stripe knows
+    authorized = money_of(integer(intent, "amount_capturable") or 0, text(intent, "currency"))
+    if authorized is not None and amount > authorized:
+        message = f"only {authorized} of the payment can be captured"
+        raise InvalidRequest(message, param="amount")
+
+
+def _is_duplicate_usage(error: InvalidRequest) -> bool:
+    """Whether Stripe has the event already: from an attempt of ours with the same key, since the identifier is the key's."""
+    return error.code == _DUPLICATE_USAGE or (error.param == "identifier" and "already" in error.message)

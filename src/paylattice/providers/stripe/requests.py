@@ -1,0 +1,206 @@
+"""What the operations send: pure functions from arguments to the parameters of Stripe's API reference."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import attrs
+
+from ...errors import InvalidRequest
+from ...idempotency import sub_key
+from ...money import Money
+from .amounts import wire_amount, wire_currency
+
+__all__ = [
+    "Params",
+    "PriceFacts",
+    "cancellation",
+    "change_request",
+    "checkout_request",
+    "customer_request",
+    "payment_request",
+    "payment_session_request",
+    "refund_request",
+    "usage_request",
+]
+
+Params = dict[str, object]
+
+_MOST_KEYS = 50
+_LONGEST_KEY = 40
+_LONGEST_VALUE = 500
+_LONGEST_IDENTIFIER = 100
+_REFUND_REASONS = frozenset({"duplicate", "fraudulent", "requested_by_customer"})
+
+
+@attrs.frozen
+class PriceFacts:
+    """What never changes about a price.
+
+    Args:
+        metered: whether usage is reported and billed afterwards.
+        trial_days: the price's own trial.
+    """
+
+    metered: bool = False
+    trial_days: int | None = None
+
+
+def metadata_of(metadata: Mapping[str, str] | None) -> dict[str, str]:
+    """The metadata, if Stripe can keep it: https://docs.stripe.com/metadata#data.
+
+    Raises:
+        InvalidRequest: there are too many keys, or a key or a value is too long, or a key holds square brackets.
+    """
+    found = dict(metadata or {})
+    broken = None
+    if len(found) > _MOST_KEYS:
+        broken = f"at most {_MOST_KEYS} keys"
+    elif any(len(key) > _LONGEST_KEY for key in found):
+        broken = f"keys of at most {_LONGEST_KEY} characters"
+    elif any(len(value) > _LONGEST_VALUE for value in found.values()):
+        broken = f"values of at most {_LONGEST_VALUE} characters"
+    elif any("[" in key or "]" in key for key in found):
+        broken = "keys without square brackets"
+    if broken:
+        message = f"Stripe keeps metadata with {broken}"
+        raise InvalidRequest(message, param="metadata")
+    return found
+
+
+def customer_request(email: str | None, name: str | None, metadata: Mapping[str, str] | None) -> Params:
+    """What creates or changes a customer."""
+    return _given({"email": email, "name": name, "metadata": metadata_of(metadata)})
+
+
+def checkout_request(
+    customer_id: str,
+    plan_id: str,
+    price: PriceFacts,
+    success_url: str,
+    cancel_url: str,
+    *,
+    metadata: Mapping[str, str] | None,
+    quantity: int,
+    trial_days: int | None,
+) -> Params:
+    """What creates a page for a subscription. Metadata goes to the subscription, too: Stripe does not copy it."""
+    kept = metadata_of(metadata)
+    trial = price.trial_days if trial_days is None else trial_days
+    return _given(
+        {
+            "mode": "subscription",
+            "customer": customer_id,
+            "line_items": [_given({"price": plan_id, "quantity": None if price.metered else quantity})],
+            "success_url": success_url,
+            "cancel_url": cancel_url,
+            "metadata": kept,
+            "subscription_data": _given({"metadata": kept, "trial_period_days": trial or None}),
+        }
+    )
+
+
+def payment_session_request(
+    amount: Money,
+    success_url: str,
+    cancel_url: str,
+    *,
+    customer_id: str | None,
+    description: str | None,
+    metadata: Mapping[str, str] | None,
+    capture: bool,
+) -> Params:
+    """What creates a page for a one-off payment."""
+    kept = metadata_of(metadata)
+    price = {
+        "currency": wire_currency(amount),
+        "unit_amount": wire_amount(amount),
+        "product_data": {"name": description or "Payment"},
+    }
+    return _given(
+        {
+            "mode": "payment",
+            "customer": customer_id,
+            "line_items": [{"price_data": price, "quantity": 1}],
+            "success_url": success_url,
+            "cancel_url": cancel_url,
+            "metadata": kept,
+            "payment_intent_data": _given(
+                {"metadata": kept, "description": description, "capture_method": None if capture else "manual"}
+            ),
+        }
+    )
+
+
+def payment_request(
+    amount: Money,
+    *,
+    customer_id: str,
+    payment_method_id: str,
+    capture: bool,
+    description: str | None,
+    metadata: Mapping[str, str] | None,
+) -> Params:
+    """What charges a saved payment method while the payer is away."""
+    return _given(
+        {
+            "amount": wire_amount(amount),
+            "currency": wire_currency(amount),
+            "customer": customer_id,
+            "payment_method": payment_method_id,
+            "confirm": True,
+            "off_session": True,
+            "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+            "capture_method": None if capture else "manual",
+            "description": description,
+            "metadata": metadata_of(metadata),
+            "expand": ["latest_charge"],
+        }
+    )
+
+
+def refund_request(payment_id: str, amount: Money | None, reason: str | None) -> Params:
+    """What refunds a payment. A reason that is none of Stripe's words is kept in the metadata."""
+    known = reason in _REFUND_REASONS
+    return _given(
+        {
+            "payment_intent": payment_id,
+            "amount": None if amount is None else wire_amount(amount),
+            "reason": reason if known else None,
+            "metadata": metadata_of({} if reason is None or known else {"reason": reason[:_LONGEST_VALUE]}),
+        }
+    )
+
+
+def cancellation(reason: str | None) -> Params:
+    """Why a subscription is canceled."""
+    return {"cancellation_details": {"comment": reason}} if reason else {}
+
+
+def change_request(
+    item_id: str, *, plan_id: str | None, quantity: int | None, metered: bool, prorate: bool
+) -> Params:
+    """What changes a subscription's item.
+
+    The item's id keeps Stripe from adding a second one; a new price without a quantity would reset it to 1.
+    """
+    return {
+        "items": [_given({"id": item_id, "price": plan_id, "quantity": None if metered else quantity})],
+        "proration_behavior": "create_prorations" if prorate else "none",
+    }
+
+
+def usage_request(event_name: str, payload: Mapping[str, str], timestamp: datetime | None, key: str) -> Params:
+    """What reports usage. The identifier comes from the key, so that Stripe counts a repetition once."""
+    return _given(
+        {
+            "event_name": event_name,
+            "payload": dict(payload),
+            "timestamp": None if timestamp is None else int(timestamp.timestamp()),
+            "identifier": key if len(key) <= _LONGEST_IDENTIFIER else sub_key(key, "identifier"),
+        }
+    )
+
+
+def _given(params: Params) -> Params:
+    """What has a value. The SDK would leave the rest out, too; here it is seen."""
+    return {name: value for name, value in params.items() if value is not None and value != {}}

@@ -1,0 +1,134 @@
+"""The seam to Stripe's SDK: it encodes parameters and sets headers, the transport sends.
+
+Importing this module imports the SDK. Two of its habits are global, and handled here:
+
+* Telemetry: by default the SDK writes an id into ``~/.config/stripe/telemetry_id`` and sends it. If this module is the first
+  to import ``stripe``, it sets ``stripe.enable_telemetry = False``. An application that imported ``stripe`` before has
+  its own setting, and keeps it.
+* Logging: the logger ``stripe`` writes whole request bodies at level DEBUG. Records about this provider's requests are
+  dropped; those of the application's own use of the SDK are not. (``STRIPE_LOG=debug`` prints them all the same.)
+
+The answer does not pass through the SDK: it would be parsed into exceptions that hold the payload and the headers. The
+SDK is told of an empty success, and the transport's answer comes out beside it.
+"""
+
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+
+_SDK_WAS_HERE = "stripe" in sys.modules
+
+import stripe  # noqa: E402 - whether it was here must be known before
+
+from ...errors import ConfigurationError, InvalidRequest  # noqa: E402
+from ...operations import current_operation  # noqa: E402
+from ...transport import Request, Response, Transport  # noqa: E402
+from .config import StripeConfig  # noqa: E402
+from .errors import retry_hint  # noqa: E402
+
+__all__ = ["SDK"]
+
+if not _SDK_WAS_HERE:
+    stripe.enable_telemetry = False
+
+_sending: ContextVar[bool] = ContextVar("paylattice_stripe_sending", default=False)
+
+
+class _Discreet(logging.Filter):
+    """Drops what the SDK says about requests that are sent from here."""
+
+    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002
+        return not _sending.get()
+
+
+_DISCREET = _Discreet()
+
+
+class _Beside(dict[str, str]):
+    """No headers for the SDK, and the transport's answer beside them."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__()
+        self.response = response
+
+
+class _HTTPClient(stripe.HTTPClient):
+    """The SDK's HTTP client over a transport."""
+
+    name = "paylattice"
+
+    def __init__(self, transport: Callable[[], Transport]) -> None:
+        super().__init__()
+        self._paylattice_transport = transport
+
+    async def request_async(
+        self, method: str, url: str, headers: Mapping[str, str], post_data: str | None = None
+    ) -> tuple[bytes, int, Mapping[str, str]]:
+        """Send with the transport, and hand its answer around the SDK."""
+        request = Request(
+            method=method.upper(),
+            url=url,
+            headers=headers,
+            content=post_data.encode() if post_data is not None else None,
+            idempotency_key=headers.get("Idempotency-Key"),
+            provider="stripe",
+            operation=current_operation(),
+            hint=retry_hint,
+        )
+        return b"{}", 200, _Beside(await self._paylattice_transport().send(request))
+
+    def close(self) -> None:
+        """Nothing: the transport belongs to the provider."""
+
+    async def close_async(self) -> None:
+        """Nothing: the transport belongs to the provider."""
+
+
+class SDK:
+    """Stripe's SDK, set up for one configuration.
+
+    Args:
+        config: the provider's settings.
+        transport: gives the transport; asked at each request.
+    """
+
+    def __init__(self, config: StripeConfig, transport: Callable[[], Transport]) -> None:
+        base = config.base_url
+        logging.getLogger("stripe").addFilter(_DISCREET)
+        self._client = stripe.StripeClient(
+            config.secret_key.reveal() if config.secret_key else "",
+            stripe_version=config.api_version,
+            max_network_retries=0,
+            http_client=_HTTPClient(transport),
+            base_addresses={"api": base, "connect": base, "files": base, "meter_events": base} if base else None,
+        )
+
+    async def send(self, method: str, path: str, params: Mapping[str, object], key: str | None) -> Response:
+        """Send a request, and return the transport's answer whatever its status.
+
+        Args:
+            method: ``get``, ``post`` or ``delete``.
+            path: begins with a slash; ids in it are quoted already.
+            params: nested as Stripe's API reference has them.
+            key: the idempotency key of a POST.
+
+        Raises:
+            InvalidRequest: a parameter cannot be encoded; nothing was sent.
+        """
+        token = _sending.set(True)
+        try:
+            options = {"idempotency_key": key} if key else {}
+            answer = await self._client.raw_request_async(method, path, **params, **options)
+        except UnicodeError:
+            answer = None
+        finally:
+            _sending.reset(token)
+        if answer is None:
+            message = "a text holds half a character (a lone surrogate), which cannot be sent"
+            raise InvalidRequest(message)
+        beside = answer.headers
+        if not isinstance(beside, _Beside):
+            message = "the installed Stripe SDK does not hand through what its HTTP client returns: install stripe>=16.1,<17"
+            raise ConfigurationError(message)
+        return beside.response

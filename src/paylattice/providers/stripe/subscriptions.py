@@ -1,0 +1,161 @@
+"""The operations on subscriptions that take several requests: reading all items, canceling, changing, pausing."""
+
+from ...errors import InvalidRequest, NotFound, OutcomeUnknown, PaymentError
+from ...jsonlike import JsonObject, child, children, flag, integer, reference, text
+from ...models import Subscription, SubscriptionChange
+from .api import Answer, StripeAPI, path_of
+from .lookups import Lookups
+from .requests import Params, cancellation, change_request
+from .wire import SUBSCRIPTION_STATUS, is_metered, price_of, subscription_from
+
+__all__ = ["Subscriptions"]
+
+
+class Subscriptions:
+    """Subscriptions at Stripe.
+
+    Args:
+        api: where they are.
+        lookups: for the prices that they change to.
+    """
+
+    def __init__(self, api: StripeAPI, lookups: Lookups) -> None:
+        self._api = api
+        self._lookups = lookups
+
+    async def find(self, subscription_id: str) -> Subscription | None:
+        """The subscription; None if there is none."""
+        found = await self._api.find(path_of("subscriptions", subscription_id))
+        return None if found is None else subscription_from(await self._whole(found))
+
+    async def all_of(self, customer_id: str) -> list[Subscription]:
+        """All subscriptions of the customer, as Stripe orders them: newest first."""
+        found = await self._api.listed("/v1/subscriptions", {"customer": customer_id, "status": "all"})
+        return [subscription_from(await self._whole(data)) for data in found]
+
+    async def cancel_at_period_end(self, subscription_id: str, reason: str | None, key: str | None) -> Subscription:
+        """Let it end when the paid period does. What has ended already is answered as it is."""
+        found = await self._read(subscription_id)
+        if _has_ended(found):
+            return subscription_from(await self._whole(found))
+        return await self._update(subscription_id, {"cancel_at_period_end": True, **cancellation(reason)}, key)
+
+    async def cancel_now(self, subscription_id: str, reason: str | None) -> Subscription:
+        """End it. Stripe has no idempotency key for this, so the state is read before, and after an unknown outcome."""
+        found = await self._read(subscription_id)
+        if _has_ended(found):
+            return subscription_from(await self._whole(found))
+        failure: PaymentError
+        try:
+            answer = await self._api.delete(path_of("subscriptions", subscription_id), cancellation(reason))
+            return await self._answered(answer)
+        except (OutcomeUnknown, NotFound) as error:
+            failure = error
+        ended = await self._ended(subscription_id)
+        if ended is not None:
+            return ended
+        raise failure
+
+    async def change(
+        self, subscription_id: str, *, plan_id: str | None, quantity: int | None, prorate: bool, key: str | None
+    ) -> SubscriptionChange:
+        """Change the plan or the quantity of the item that is meant.
+
+        Raises:
+            InvalidRequest: nothing would change, or it cannot be told which of several items is meant.
+        """
+        if plan_id is None and quantity is None:
+            message = "give a plan_id, a quantity or both"
+            raise InvalidRequest(message, param="plan_id")
+        found = await self._whole(await self._read(subscription_id))
+        metered = plan_id is not None and (await self._lookups.price(plan_id)).metered
+        item = _item_to_change(found, metered=metered)
+        item_id = text(item, "id") or ""
+        present = reference(item, "price") or reference(item, "plan"), integer(item, "quantity")
+        if plan_id is None and is_metered(price_of(item)):
+            message = "a metered item has no quantity: report usage with create_usage_record"
+            raise InvalidRequest(message, param="quantity")
+        wanted = plan_id or present[0], present[1] if quantity is None else quantity
+        request = change_request(item_id, plan_id=wanted[0], quantity=wanted[1], metered=metered, prorate=prorate)
+        same = wanted[0] == present[0] and (metered or wanted[1] == present[1])
+        answer = await self._api.post(path_of("subscriptions", subscription_id), request, key)
+        if same and not answer.replayed:
+            # Sent all the same: if it is the repetition of a change that was made, Stripe says so and gives its answer.
+            message = "the subscription has this plan and quantity already; nothing was changed"
+            raise InvalidRequest(message, param="quantity" if plan_id is None else "plan_id")
+        self._lookups.forget_item(item_id)
+        return SubscriptionChange(await self._answered(answer))
+
+    async def pause(self, subscription_id: str, key: str | None) -> Subscription:
+        """Stop billing. What is paused already, in either way, is answered as it is."""
+        found = await self._read(subscription_id)
+        if text(found, "status") == "paused" or child(found, "pause_collection"):
+            return subscription_from(await self._whole(found))
+        if text(child(found, "billing_mode"), "type") == "flexible":
+            return await self._update(subscription_id, {"type": "subscription"}, key, "pause")
+        return await self._update(subscription_id, {"pause_collection": {"behavior": "void"}}, key)
+
+    async def resume(self, subscription_id: str, key: str | None) -> Subscription:
+        """Bill again. What is not paused is answered as it is."""
+        found = await self._read(subscription_id)
+        if text(found, "status") == "paused":
+            return await self._update(subscription_id, {}, key, "resume")
+        if child(found, "pause_collection"):
+            return await self._update(subscription_id, {"pause_collection": ""}, key)
+        return subscription_from(await self._whole(found))
+
+    async def _read(self, subscription_id: str) -> JsonObject:
+        return await self._api.get(path_of("subscriptions", subscription_id))
+
+    async def _update(self, subscription_id: str, params: Params, key: str | None, *action: str) -> Subscription:
+        return await self._answered(await self._api.post(path_of("subscriptions", subscription_id, *action), params, key))
+
+    async def _ended(self, subscription_id: str) -> Subscription | None:
+        """The subscription if it has ended; None if it has not, or cannot be read."""
+        try:
+            found = await self._read(subscription_id)
+            return subscription_from(await self._whole(found)) if _has_ended(found) else None
+        except PaymentError:
+            return None
+
+    async def _answered(self, answer: Answer) -> Subscription:
+        """The subscription that a write answered. That the rest of its items cannot be read does not undo the write."""
+        try:
+            data = await self._whole(answer.data)
+        except PaymentError as error:
+            why = error.message
+        else:
+            return Answer(data, answer.replayed, answer.status, answer.request_id).into(subscription_from)
+        raise answer.incomplete(why)
+
+    async def _whole(self, data: JsonObject) -> JsonObject:
+        """The subscription with all its items: Stripe embeds only the first page of them."""
+        items = child(data, "items")
+        subscription_id = text(data, "id")
+        if not flag(items, "has_more") or not subscription_id:
+            return data
+        every = await self._api.listed("/v1/subscription_items", {"subscription": subscription_id})
+        return {**data, "items": {**items, "data": every, "has_more": False}}
+
+
+def _has_ended(data: JsonObject) -> bool:
+    status = SUBSCRIPTION_STATUS.get(text(data, "status"))
+    return status is not None and status.is_terminal
+
+
+def _item_to_change(data: JsonObject, *, metered: bool) -> JsonObject:
+    """The only item, or the only one of the kind (licensed or metered) that is changed to.
+
+    Raises:
+        InvalidRequest: there are several.
+    """
+    items = [item for item in children(child(data, "items"), "data") if text(item, "id")]
+    alike = [item for item in items if is_metered(price_of(item)) is metered]
+    chosen = items if len(items) == 1 else alike
+    if len(chosen) == 1:
+        return chosen[0]
+    message = (
+        f"the subscription has {len(items)} items, and it cannot be told which of them is meant: "
+        "change it with Stripe's own API"
+    )
+    raise InvalidRequest(message, param="subscription_id")

@@ -1,0 +1,324 @@
+"""Stripe's objects to models: pure functions, tolerant of every version of the API.
+
+Webhooks come in the shape of the endpoint's version, not of this library's, so each function reads the shapes from before
+and after 2025-03-31 (basil: periods moved to the items, an invoice's subscription to its parent). Unknown words become
+``UNKNOWN``; only identity and money are demanded. The amounts are those of :mod:`.amounts`.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import attrs
+
+from ...jsonlike import JsonObject, child, children, flag, identity, integer, moment, reference, text, words
+from ...models import (
+    CheckoutSession,
+    CheckoutStatus,
+    Customer,
+    Invoice,
+    InvoiceStatus,
+    Payment,
+    PaymentMethod,
+    PaymentStatus,
+    Plan,
+    Refund,
+    RefundStatus,
+    Subscription,
+    SubscriptionItem,
+    SubscriptionStatus,
+)
+from .amounts import money_from, money_of, optional_money_from
+
+__all__ = [
+    "checkout_session_from",
+    "customer_from",
+    "invoice_from",
+    "invoice_subscription_id",
+    "is_metered",
+    "payment_from",
+    "payment_method_from",
+    "plan_from",
+    "price_of",
+    "refund_from",
+    "subscription_from",
+]
+
+SUBSCRIPTION_STATUS: Mapping[str | None, SubscriptionStatus] = {
+    "active": SubscriptionStatus.ACTIVE,
+    "canceled": SubscriptionStatus.CANCELED,
+    "incomplete": SubscriptionStatus.INCOMPLETE,
+    "incomplete_expired": SubscriptionStatus.EXPIRED,
+    "past_due": SubscriptionStatus.PAST_DUE,
+    "paused": SubscriptionStatus.PAUSED,
+    "trialing": SubscriptionStatus.TRIALING,
+    "unpaid": SubscriptionStatus.UNPAID,
+}
+"""https://docs.stripe.com/api/subscriptions/object#subscription_object-status"""
+
+INVOICE_STATUS: Mapping[str | None, InvoiceStatus] = {
+    "draft": InvoiceStatus.DRAFT,
+    "open": InvoiceStatus.OPEN,
+    "paid": InvoiceStatus.PAID,
+    "uncollectible": InvoiceStatus.UNCOLLECTIBLE,
+    "void": InvoiceStatus.VOID,
+}
+"""https://docs.stripe.com/api/invoices/object#invoice_object-status"""
+
+CHECKOUT_STATUS: Mapping[tuple[str | None, str | None], CheckoutStatus] = {
+    ("complete", "paid"): CheckoutStatus.COMPLETE,
+    ("complete", "no_payment_required"): CheckoutStatus.COMPLETE,
+    ("complete", "unpaid"): CheckoutStatus.PENDING,
+}
+"""``status`` and ``payment_status`` of a session that the customer went through."""
+
+OPEN_CHECKOUT_STATUS: Mapping[str | None, CheckoutStatus] = {
+    "open": CheckoutStatus.OPEN,
+    "expired": CheckoutStatus.EXPIRED,
+}
+"""``status`` of the other sessions."""
+
+PAYMENT_STATUS: Mapping[str | None, PaymentStatus] = {
+    "canceled": PaymentStatus.CANCELED,
+    "processing": PaymentStatus.PROCESSING,
+    "requires_action": PaymentStatus.REQUIRES_ACTION,
+    "requires_capture": PaymentStatus.AUTHORIZED,
+    "requires_confirmation": PaymentStatus.PENDING,
+    "requires_payment_method": PaymentStatus.PENDING,
+    "succeeded": PaymentStatus.SUCCEEDED,
+}
+"""https://docs.stripe.com/api/payment_intents/object#payment_intent_object-status; refunds and failures are derived."""
+
+REFUND_STATUS: Mapping[str | None, RefundStatus] = {
+    "canceled": RefundStatus.CANCELED,
+    "failed": RefundStatus.FAILED,
+    "pending": RefundStatus.PENDING,
+    "requires_action": RefundStatus.PENDING,
+    "succeeded": RefundStatus.SUCCEEDED,
+}
+"""https://docs.stripe.com/api/refunds/object#refund_object-status"""
+
+
+def customer_from(data: JsonObject) -> Customer:
+    """A customer."""
+    return Customer(
+        id=identity(data, "id", "customer"),
+        email=text(data, "email"),
+        name=text(data, "name"),
+        metadata=words(data, "metadata"),
+        created_at=moment(data, "created"),
+        provider="stripe",
+        raw=data,
+    )
+
+
+def payment_method_from(data: JsonObject) -> PaymentMethod:
+    """A payment method. Banks stand in for brands where there is no card."""
+    kind = text(data, "type") or "unknown"
+    details = child(data, kind)
+    return PaymentMethod(
+        id=identity(data, "id", "payment method"),
+        type=kind,
+        last4=text(details, "last4"),
+        brand=text(details, "brand") or text(details, "bank_name"),
+        customer_id=reference(data, "customer"),
+        exp_month=integer(details, "exp_month"),
+        exp_year=integer(details, "exp_year"),
+        provider="stripe",
+        raw=data,
+    )
+
+
+def plan_from(data: JsonObject) -> Plan:
+    """A price: what Stripe calls the thing that is subscribed to. Its product should be expanded, for the name."""
+    recurring = child(data, "recurring")
+    product = child(data, "product")
+    per_package = bool(child(data, "transform_quantity"))
+    return Plan(
+        id=identity(data, "id", "price"),
+        name=text(data, "nickname") or text(product, "name"),
+        amount=None if per_package else optional_money_from(data, "unit_amount"),
+        interval=text(recurring, "interval"),
+        interval_count=integer(recurring, "interval_count") or 1,
+        trial_days=integer(recurring, "trial_period_days"),
+        metered=is_metered(data),
+        active=data.get("active") is not False and product.get("active") is not False,
+        product_id=reference(data, "product"),
+        metadata=words(data, "metadata"),
+        provider="stripe",
+        raw=data,
+    )
+
+
+def is_metered(price: JsonObject) -> bool:
+    """Whether usage is reported and billed afterwards. Old plans say so at their top level."""
+    return "metered" in {text(child(price, "recurring"), "usage_type"), text(price, "usage_type")}
+
+
+def price_of(item: JsonObject) -> JsonObject:
+    """The price of a subscription's item; what was called a plan in old versions."""
+    return child(item, "price") or child(item, "plan")
+
+
+def subscription_from(data: JsonObject) -> Subscription:
+    """A subscription, with the items that came along."""
+    items = tuple(_item_from(item) for item in children(child(data, "items"), "data"))
+    raw_status = text(data, "status")
+    status = SUBSCRIPTION_STATUS.get(raw_status, SubscriptionStatus.UNKNOWN)
+    start, end = _period(data, items)
+    first = items[0] if items else None
+    return Subscription(
+        id=identity(data, "id", "subscription"),
+        customer_id=reference(data, "customer"),
+        status=status,
+        current_period_start=start,
+        current_period_end=end,
+        plan_id=(first.plan_id if first else None) or reference(data, "plan"),
+        metadata=words(data, "metadata"),
+        quantity=first.quantity if first else integer(data, "quantity"),
+        items=items,
+        cancel_at=_cancel_at(data, status, end),
+        canceled_at=moment(data, "canceled_at"),
+        trial_end=moment(data, "trial_end"),
+        collection_paused=bool(child(data, "pause_collection")),
+        created_at=moment(data, "created"),
+        raw_status=raw_status,
+        provider="stripe",
+        raw=data,
+    )
+
+
+def _item_from(item: JsonObject) -> SubscriptionItem:
+    metered = is_metered(price_of(item))
+    return SubscriptionItem(
+        id=identity(item, "id", "subscription item"),
+        plan_id=reference(item, "price") or reference(item, "plan"),
+        quantity=None if metered else integer(item, "quantity"),
+        metered=metered,
+        current_period_start=moment(item, "current_period_start"),
+        current_period_end=moment(item, "current_period_end"),
+        provider="stripe",
+        raw=item,
+    )
+
+
+def _period(data: JsonObject, items: tuple[SubscriptionItem, ...]) -> tuple[datetime | None, datetime | None]:
+    """From the last item's start to the first item's end, which is what Stripe's own list filters take."""
+    starts = [item.current_period_start for item in items if item.current_period_start]
+    ends = [item.current_period_end for item in items if item.current_period_end]
+    return (
+        moment(data, "current_period_start") or max(starts, default=None),
+        moment(data, "current_period_end") or min(ends, default=None),
+    )
+
+
+def _cancel_at(data: JsonObject, status: SubscriptionStatus, period_end: datetime | None) -> datetime | None:
+    if status.is_terminal:
+        return moment(data, "ended_at") or moment(data, "canceled_at")
+    return moment(data, "cancel_at") or (period_end if flag(data, "cancel_at_period_end") else None)
+
+
+def invoice_from(data: JsonObject) -> Invoice:
+    """An invoice."""
+    raw_status = text(data, "status")
+    return Invoice(
+        id=identity(data, "id", "invoice"),
+        customer_id=reference(data, "customer"),
+        amount=money_from(data, "total", "invoice"),
+        status=INVOICE_STATUS.get(raw_status, InvoiceStatus.UNKNOWN),
+        due_date=moment(data, "due_date"),
+        paid_at=moment(child(data, "status_transitions"), "paid_at"),
+        amount_due=optional_money_from(data, "amount_due"),
+        amount_paid=optional_money_from(data, "amount_paid"),
+        subscription_id=invoice_subscription_id(data),
+        number=text(data, "number"),
+        hosted_url=text(data, "hosted_invoice_url"),
+        pdf_url=text(data, "invoice_pdf"),
+        created_at=moment(data, "created"),
+        raw_status=raw_status,
+        provider="stripe",
+        raw=data,
+    )
+
+
+def invoice_subscription_id(data: JsonObject) -> str | None:
+    """The subscription that an invoice bills, wherever its version keeps it."""
+    return reference(data, "subscription") or reference(child(data, "parent", "subscription_details"), "subscription")
+
+
+def checkout_session_from(data: JsonObject) -> CheckoutSession:
+    """A Checkout Session, of either kind."""
+    raw_status = text(data, "status")
+    gone_through = CHECKOUT_STATUS.get((raw_status, text(data, "payment_status")))
+    return CheckoutSession(
+        id=identity(data, "id", "checkout session"),
+        url=text(data, "url"),
+        customer_id=reference(data, "customer"),
+        metadata=words(data, "metadata"),
+        status=gone_through or OPEN_CHECKOUT_STATUS.get(raw_status, CheckoutStatus.UNKNOWN),
+        subscription_id=reference(data, "subscription"),
+        payment_id=reference(data, "payment_intent"),
+        expires_at=moment(data, "expires_at"),
+        raw_status=raw_status,
+        provider="stripe",
+        raw=data,
+    )
+
+
+def payment_from(data: JsonObject) -> Payment:
+    """A PaymentIntent. Its latest charge should be expanded: the intent itself knows nothing of refunds."""
+    raw_status = text(data, "status")
+    status = PAYMENT_STATUS.get(raw_status, PaymentStatus.UNKNOWN)
+    if raw_status == "requires_payment_method" and child(data, "last_payment_error"):
+        status = PaymentStatus.FAILED
+    charge = child(data, "latest_charge")
+    payment = Payment(
+        id=identity(data, "id", "payment"),
+        amount=money_from(data, "amount", "payment"),
+        status=status,
+        customer_id=reference(data, "customer"),
+        amount_captured=optional_money_from(data, "amount_received"),
+        payment_method_id=reference(data, "payment_method"),
+        description=text(data, "description"),
+        metadata=words(data, "metadata"),
+        created_at=moment(data, "created"),
+        raw_status=raw_status,
+        provider="stripe",
+        raw=data,
+    )
+    return _with_refunds(payment, charge) if status is PaymentStatus.SUCCEEDED and charge else payment
+
+
+def _with_refunds(payment: Payment, charge: JsonObject) -> Payment:
+    refunded = _refunded(charge)
+    if refunded is None:
+        return payment
+    if flag(charge, "refunded"):
+        status = PaymentStatus.REFUNDED
+    else:
+        status = PaymentStatus.PARTIALLY_REFUNDED if refunded else payment.status
+    return attrs.evolve(payment, status=status, amount_refunded=money_of(refunded, payment.amount.currency))
+
+
+def _refunded(charge: JsonObject) -> int | None:
+    """What was given back. After a partial capture Stripe counts what was never taken as refunded, too."""
+    refunded, captured, amount = (integer(charge, key) for key in ("amount_refunded", "amount_captured", "amount"))
+    if refunded is None or captured is None or amount is None:
+        return refunded
+    released = max(0, amount - captured)
+    return refunded - released if refunded >= released else refunded
+
+
+def refund_from(data: JsonObject) -> Refund:
+    """A refund."""
+    raw_status = text(data, "status")
+    return Refund(
+        id=identity(data, "id", "refund"),
+        amount=money_from(data, "amount", "refund"),
+        status=REFUND_STATUS.get(raw_status, RefundStatus.UNKNOWN),
+        payment_id=reference(data, "payment_intent"),
+        reason=text(data, "reason") or text(child(data, "metadata"), "reason"),
+        created_at=moment(data, "created"),
+        raw_status=raw_status,
+        provider="stripe",
+        raw=data,
+    )
