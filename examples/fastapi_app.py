@@ -49,7 +49,7 @@ async def checkout(plan_id: str, billing: Billing) -> dict[str, str | None]:
 @app.get("/ok")
 async def welcome(session_id: str, billing: Billing) -> dict[str, str | None]:
     subscription = await billing.confirm_return(session_id, org_id="org_1")  # the browser often beats the webhook
-    return {"status": subscription and str(subscription.status)}
+    return {"status": str(subscription.status) if subscription else None}
 
 
 @app.post("/webhooks/{provider}")

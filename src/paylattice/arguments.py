@@ -3,6 +3,7 @@
 The names are those of the protocol, so that the same word is held to the same rule in every operation of every provider.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
@@ -15,6 +16,9 @@ __all__ = ["check_argument", "check_id", "check_utc"]
 _MAX_ID = 255
 _MAX_TEXT = 5000
 _MAX_URL = 5000
+_MAX_INTEGER = 10**15
+_UNSENDABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters other than white space, and halves of characters, which UTF-8 cannot say."""
 
 
 def _fail(name: str, rule: str) -> InvalidRequest:
@@ -22,7 +26,7 @@ def _fail(name: str, rule: str) -> InvalidRequest:
 
 
 def check_id(name: str, value: object) -> None:
-    """An id that can go into a path: not empty, not ``.`` or ``..``, no slash, no white space, no control characters.
+    """An id that can go into a path: not empty, not ``.`` or ``..``, nothing that a URL reads as its own, no white space.
 
     Raises:
         InvalidRequest: it cannot.
@@ -31,8 +35,8 @@ def check_id(name: str, value: object) -> None:
         raise _fail(name, f"must be a str, not {type(value).__name__}")
     if not value or len(value) > _MAX_ID:
         raise _fail(name, f"must not be empty, nor longer than {_MAX_ID} characters")
-    if value.strip(".") == "" or not value.isprintable() or any(c in "/\\" or c.isspace() for c in value):
-        raise _fail(name, "is no id: it holds a slash, white space or control characters, or only dots")
+    if value.strip(".") == "" or not value.isprintable() or any(c in "/\\?#% " for c in value):
+        raise _fail(name, "is no id: it holds one of / \\ ? # %, white space or control characters, or only dots")
 
 
 def check_utc(name: str, value: object) -> None:
@@ -50,8 +54,8 @@ def check_utc(name: str, value: object) -> None:
 def _text(name: str, value: object) -> None:
     if not isinstance(value, str):
         raise _fail(name, f"must be a str, not {type(value).__name__}")
-    if not value.strip() or len(value) > _MAX_TEXT or any(ord(c) < ord(" ") and c not in "\n\t" for c in value):
-        raise _fail(name, f"must not be empty, longer than {_MAX_TEXT} characters, or hold control characters")
+    if not value.strip() or len(value) > _MAX_TEXT or _UNSENDABLE.search(value):
+        raise _fail(name, f"must not be empty, longer than {_MAX_TEXT} characters, or hold control characters or surrogates")
 
 
 def _email(name: str, value: object) -> None:
@@ -64,8 +68,18 @@ def _email(name: str, value: object) -> None:
 def _url(name: str, value: object) -> None:
     if not isinstance(value, str):
         raise _fail(name, f"must be a str, not {type(value).__name__}")
-    if not value.lower().startswith(("https://", "http://")) or not value.isprintable() or " " in value or len(value) > _MAX_URL:
-        raise _fail(name, "must be an absolute http(s) URL")
+    if len(value) > _MAX_URL or not value.isprintable() or " " in value or not _has_host(value):
+        raise _fail(name, f"must be an absolute http(s) URL, not longer than {_MAX_URL} characters")
+
+
+def _has_host(url: str) -> bool:
+    from urllib.parse import urlsplit  # noqa: PLC0415 - not needed by most
+
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and "\\" not in parts.netloc
 
 
 def _amount(name: str, value: object) -> None:
@@ -83,14 +97,16 @@ def _metadata(name: str, value: object) -> None:
             raise _fail(name, "must hold only str keys and str values: convert numbers and dates yourself")
         if not key:
             raise _fail(name, "has an empty key")
+        if _UNSENDABLE.search(key + word):
+            raise _fail(name, "holds control characters or surrogates")
 
 
 def _integer(least: int) -> Callable[[str, object], None]:
     def check(name: str, value: object) -> None:
         if isinstance(value, bool) or not isinstance(value, int):
             raise _fail(name, f"must be an int, not {type(value).__name__}")
-        if value < least:
-            raise _fail(name, f"must be at least {least}")
+        if not least <= value <= _MAX_INTEGER:
+            raise _fail(name, f"must be at least {least}, and at most {_MAX_INTEGER}")
 
     return check
 
@@ -101,9 +117,10 @@ def _flag(name: str, value: object) -> None:
 
 
 def _key(name: str, value: object) -> None:
-    if not isinstance(value, str) or not 0 < len(value) <= MAX_KEY_LENGTH or not value.isascii() or not value.isprintable():
-        raise _fail(name, f"must be 1 to {MAX_KEY_LENGTH} printable ASCII characters; operation_key() makes good ones")
-
+    fits = isinstance(value, str) and 0 < len(value) <= MAX_KEY_LENGTH and value.isascii() and value.isprintable()
+    if not fits or value != str(value).strip():
+        rule = "must be 1 to {} printable ASCII characters, without white space around them; operation_key() makes good ones"
+        raise _fail(name, rule.format(MAX_KEY_LENGTH))
 
 
 _CHECKS: Mapping[str, Callable[[str, object], None]] = {

@@ -30,12 +30,13 @@ class Secret:
     @classmethod
     def of(cls, value: "Secret | str | None") -> "Secret | None":
         """A secret of the value; None for nothing (None, the empty string, white space)."""
-        if value is None or isinstance(value, Secret):
-            return value
-        if not isinstance(value, str):
-            message = f"a secret must be a str, not {type(value).__name__}"
+        if value is None:
+            return None
+        text = value.reveal() if isinstance(value, Secret) else value
+        if not isinstance(text, str):
+            message = f"a secret must be a str, not {type(text).__name__}"
             raise ConfigurationError(message)
-        text = value.strip()
+        text = text.strip()
         if not text:
             return None
         if not text.isascii() or not text.isprintable() or " " in text:
@@ -65,6 +66,12 @@ class Secret:
         message = "a Secret is immutable"
         raise AttributeError(message)
 
+    def __delattr__(self, name: str) -> None:
+        self.__setattr__(name, None)
+
+    def __getstate__(self) -> NoReturn:
+        self.__reduce__()
+
     def __reduce__(self) -> NoReturn:
         message = "a Secret does not let itself be pickled or copied: build the configuration again where it is needed"
         raise TypeError(message)
@@ -74,7 +81,9 @@ def secrets_from(value: "Secret | str | Iterable[Secret | str] | None") -> tuple
     """Several secrets, for rotation: a comma-separated text, or an iterable."""
     if value is None:
         return ()
-    parts = value.split(",") if isinstance(value, str) else [value] if isinstance(value, Secret) else list(value)
+    if isinstance(value, str):
+        value = value.split(",")
+    parts = value if isinstance(value, Iterable) else [value]
     return tuple(secret for secret in map(Secret.of, parts) if secret is not None)
 
 
@@ -89,8 +98,12 @@ def url_from(value: str | None) -> str | None:
     from urllib.parse import urlsplit  # noqa: PLC0415 - not needed by most
 
     text = value.strip()
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query or parts.fragment:
+    try:
+        parts = urlsplit(text)
+        fits = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits or not text.isprintable() or any(c in " @?#\\" for c in text):
         message = "a base URL must look like https://host[:port][/path]"
         raise ConfigurationError(message)
     return text.rstrip("/")
@@ -142,10 +155,26 @@ class ProviderConfig:
             ConfigurationError: a required setting is missing or empty, or a value is wrong.
         """
         environ = os.environ if environ is None else environ
-        values = {s.field: environ[s.variable] for s in cls.settings() if environ.get(s.variable, "").strip()}
-        config = cls(**values)  # type: ignore[arg-type]  # every field converts from str
+        values = {s: text for s in cls.settings() if (text := environ.get(s.variable, "").strip())}
+        try:
+            config = cls(**{s.field: text for s, text in values.items()})
+        except ConfigurationError as error:
+            raise cls._about_the_variable(error, values) from None
         config.require(*(s.field for s in cls.settings() if s.required))
         return config
+
+    @classmethod
+    def _about_the_variable(cls, error: ConfigurationError, values: Mapping[Setting, str]) -> ConfigurationError:
+        """The error, with the name of the variable whose value is refused."""
+        for setting, text in values.items():
+            try:
+                cls(**{setting.field: text})
+            except ConfigurationError as again:
+                named = setting.variable in again.message
+                message = again.message if named else f"{setting.variable}: {again.message}"
+                return ConfigurationError(message, provider=cls.provider)
+        error.provider = error.provider or cls.provider
+        return error
 
     def is_set(self, field: str) -> bool:
         """Whether the field has a value."""

@@ -5,6 +5,7 @@ their first line to their last in one step.
 """
 
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from .errors import ConfigurationError
@@ -25,9 +26,10 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
     except StopIteration as stop:
         result: T = stop.value
         return result
-    coroutine.close()
+    with suppress(Exception):  # whatever it says on its way out, the cause is that it waited
+        coroutine.close()
     message = (
-        f"{coroutine.__qualname__} waited for an event loop, which paylattice.sync does not have. Every wait must go "
+        f"{getattr(coroutine, '__qualname__', 'the operation')} waited for an event loop, which paylattice.sync does not have. Every wait must go "
         "through the transport: give the provider a BlockingTransport, and let it send, sleep and lock only with "
         "self.transport; a handler or a repository used here must be a plain one, without await"
     )

@@ -270,10 +270,12 @@ class ActionRequired(PaymentError):
     Args:
         message: what is needed.
         url: where to send the payer, if the provider hosts the step.
-        client_secret: what a browser component needs to run the step; never logged, absent from ``repr``.
+        client_secret: what a browser component needs to run the step; never logged, absent from ``repr`` and ``vars``.
         payment_id: the payment that waits.
         **context: the fields of :class:`PaymentError`.
     """
+
+    __slots__ = ("_client_secret",)
 
     def __init__(
         self,
@@ -291,8 +293,8 @@ class ActionRequired(PaymentError):
 
     @property
     def client_secret(self) -> str | None:
-        """What a browser component needs to run the step. A property, so that no dump of the error's fields shows it."""
-        return self._client_secret
+        """What a browser component needs to run the step; None once the error has travelled to another process."""
+        return getattr(self, "_client_secret", None)
 
 
 class Conflict(PaymentError):

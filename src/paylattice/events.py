@@ -1,5 +1,6 @@
 """What a webhook says, in words that are the same for every provider."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -93,7 +94,7 @@ class EventType(StrEnum):
         return self in _NAMES_A_STATUS
 
 
-_OF_STATUS = {
+_OF_STATUS: Mapping[SubscriptionStatus, EventType] = {
     status: EventType(f"subscription.{status}") for status in SubscriptionStatus if status is not SubscriptionStatus.UNKNOWN
 }
 _NAMES_A_STATUS = frozenset(_OF_STATUS.values())

@@ -41,5 +41,9 @@ class FrozenMap(Mapping[K, V_co], Generic[K, V_co]):
         message = f"FrozenMap is immutable: cannot set {name!r}"
         raise AttributeError(message)
 
+    def __delattr__(self, name: str) -> None:
+        message = f"FrozenMap is immutable: cannot delete {name!r}"
+        raise AttributeError(message)
+
     def __reduce__(self) -> "tuple[type[FrozenMap[K, V_co]], tuple[dict[K, V_co]]]":
         return type(self), (self._items,)

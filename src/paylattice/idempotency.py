@@ -5,8 +5,12 @@ replay a stored decline or validation error for the old key.
 """
 
 import hashlib
+import threading
 import uuid
 from collections import OrderedDict
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import cast
 
 from .errors import IdempotencyMismatch, InvalidRequest
 
@@ -32,10 +36,12 @@ def operation_key(kind: str, *parts: str | int, fingerprint: str | int | None = 
         attempt: counts up after each definite answer (a decline, say): the old key would only repeat that answer.
 
     Raises:
-        InvalidRequest: the kind or a part is empty, or the attempt is less than 1.
+        InvalidRequest: the kind or a part is empty, or neither text nor a whole number (a ``None`` that slipped in would
+            make one key for everybody), or the attempt is less than 1.
     """
-    if not kind or any(part == "" for part in parts) or attempt < 1:
-        message = "operation_key needs a kind, parts that are not empty, and an attempt of at least 1"
+    said = (kind, *parts, attempt) if fingerprint is None else (kind, *parts, attempt, fingerprint)
+    if any(not isinstance(word, str | int) for word in said) or not kind or "" in parts or attempt < 1:
+        message = "operation_key needs a kind, parts that are str or int and not empty, and an attempt of at least 1"
         raise InvalidRequest(message, param="idempotency_key")
     words = [kind, *map(str, parts), "" if fingerprint is None else f"fingerprint:{fingerprint}", str(attempt)]
     return _digest("paylattice.operation", *words)
@@ -48,7 +54,23 @@ def sub_key(key: str, step: str) -> str:
 
 def _digest(*words: str) -> str:
     text = "".join(f"{len(word)}:{word}" for word in words)
-    return str(uuid.UUID(bytes=hashlib.sha256(text.encode()).digest()[:16], version=5))
+    return str(uuid.UUID(bytes=_sha256(text)[:16], version=5))
+
+
+def _sha256(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+def _canonical(value: object) -> object:
+    """The value in a form whose ``repr`` is the same for equal values: mappings in order, times in UTC."""
+    if isinstance(value, Mapping):
+        items = cast("Mapping[object, object]", value).items()
+        return sorted((repr(key), repr(_canonical(entry))) for key, entry in items)
+    if isinstance(value, list | tuple):
+        return [_canonical(entry) for entry in cast("list[object] | tuple[object, ...]", value)]
+    if isinstance(value, datetime) and value.tzinfo:
+        return value.astimezone(UTC)
+    return value
 
 
 class KeyLedger:
@@ -63,20 +85,27 @@ class KeyLedger:
     def __init__(self, size: int = 4096) -> None:
         self._size = size
         self._used: OrderedDict[str, bytes] = OrderedDict()
+        self._mutex = threading.Lock()
 
     def note(self, key: str, operation: str, arguments: object) -> None:
         """Note the use of a key.
 
+        Args:
+            key: the key.
+            operation: the name of the operation.
+            arguments: its parameters; the order of a mapping's entries makes no difference.
+
         Raises:
             IdempotencyMismatch: it was used before for another operation or with other parameters.
         """
-        digest = hashlib.sha256(f"{operation}:{arguments!r}".encode()).digest()
-        seen = self._used.setdefault(key, digest)
+        digest = _sha256(f"{operation}:{_canonical(arguments)!r}")
+        with self._mutex:
+            seen = self._used.setdefault(key, digest)
+            while len(self._used) > self._size:
+                self._used.popitem(last=False)
         if seen != digest:
             message = (
                 "this idempotency key was used before with other parameters. Use the same parameters to repeat that "
                 "operation, or a new key for a new one"
             )
             raise IdempotencyMismatch(message, operation=operation, idempotency_key=key)
-        while len(self._used) > self._size:
-            self._used.popitem(last=False)

@@ -1,7 +1,7 @@
 """Reads JSON that others wrote: the one way in for every wire type.
 
-A JSON object is a ``Mapping[str, object]``. What is missing, null or of a wrong type comes out as None (or as nothing in
-it), here and once; only what a model cannot be without is demanded, with :func:`identity` and :func:`whole`.
+A JSON object is a ``Mapping[str, object]``. What is missing, null or of a wrong type comes out as None (or as nothing
+in it), here and once; only what a model cannot be without is demanded, with :func:`identity` and :func:`whole`.
 """
 
 import json

@@ -5,7 +5,7 @@ collections are tuples and immutable mappings. A word of the provider that nobod
 readable in ``raw_status``; it never raises. ``raw`` is the provider's own object, for what only this provider has.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -49,15 +49,15 @@ class SubscriptionStatus(StrEnum):
 
     @property
     def grants_access(self) -> bool:
-        """Whether the status by itself entitles to the product: active and trialing do.
+        """Whether the status by itself entitles to the product, as active and trialing do.
 
-        ``past_due`` does not by itself; how long it still does is policy: see :meth:`BillingService.access`.
+        ``past_due`` does not by itself; how long it still does is policy: see :meth:`paylattice.BillingService.access`.
         """
         return self in {SubscriptionStatus.ACTIVE, SubscriptionStatus.TRIALING}
 
     @property
     def is_current(self) -> bool:
-        """Whether the subscription exists for the customer: begun, and not ended. An unpaid or paused one does."""
+        """Whether the subscription has begun and has not ended. An unpaid or paused one is current, too."""
         return self in _CURRENT
 
     @property
@@ -146,6 +146,10 @@ def _metadata(value: Mapping[str, str] | None) -> FrozenMap[str, str]:
     if isinstance(value, FrozenMap):
         return value
     return FrozenMap(value) if value else NOTHING
+
+
+def _items(value: "Iterable[SubscriptionItem]") -> "tuple[SubscriptionItem, ...]":
+    return tuple(value)
 
 
 @attrs.frozen
@@ -259,7 +263,7 @@ class Subscription(Model):
     plan_id: str | None = None
     metadata: FrozenMap[str, str] = attrs.field(default=NOTHING, converter=_metadata, repr=False)
     quantity: int | None = None
-    items: tuple[SubscriptionItem, ...] = ()
+    items: tuple[SubscriptionItem, ...] = attrs.field(default=(), converter=_items)
     cancel_at: datetime | None = None
     canceled_at: datetime | None = None
     trial_end: datetime | None = None
@@ -284,7 +288,7 @@ class SubscriptionChange:
     """
 
     subscription: Subscription
-    approval_url: str | None = None
+    approval_url: str | None = attrs.field(default=None, repr=False)
 
 
 @attrs.frozen

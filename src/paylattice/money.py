@@ -4,6 +4,7 @@ The exponents are those of ISO 4217 (a test compares the table with the publishe
 some currencies; each provider has its own table for its wire format.
 """
 
+import re
 from collections.abc import Mapping
 from decimal import Context, Decimal, InvalidOperation
 from typing import Self
@@ -34,6 +35,7 @@ EXPONENTS: Mapping[str, int] = {code: exponent for exponent, codes in _BY_EXPONE
 
 _MAX_DIGITS = 18
 _EXACT = Context(prec=60, traps=[InvalidOperation])
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
 def currency_exponent(currency: str) -> int:
@@ -49,7 +51,7 @@ def currency_exponent(currency: str) -> int:
 
 
 def _currency(value: object) -> str:
-    if isinstance(value, str):
+    if isinstance(value, str) and value.isascii():
         code = value.upper()
         if code in EXPONENTS:
             return code
@@ -98,12 +100,14 @@ class Money:
         if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
             message = f"a decimal amount must be a str, an int or a Decimal, not {type(value).__name__}"
             raise InvalidRequest(message, param="amount")
+        if isinstance(value, str) and not _NUMBER.fullmatch(value):
+            message = "the amount is not a decimal number: digits, and a point before the decimal places"
+            raise InvalidRequest(message, param="amount")
         try:
             number = Decimal(value)
         except InvalidOperation:
-            message = "the amount is not a decimal number"
-            raise InvalidRequest(message, param="amount") from None
-        if not number.is_finite() or number.adjusted() > _MAX_DIGITS or len(number.as_tuple().digits) > _EXACT.prec:
+            number = Decimal("NaN")
+        if not number.is_finite() or abs(number.adjusted()) > _MAX_DIGITS or len(number.as_tuple().digits) > _EXACT.prec:
             message = "the amount is not a finite number of a sensible size"
             raise InvalidRequest(message, param="amount")
         exponent = currency_exponent(currency)

@@ -15,12 +15,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from enum import StrEnum
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 
 from .arguments import check_argument
 from .errors import (
+    InvalidRequest,
     InvalidResponse,
     MalformedPayload,
     OutcomeUnknown,
@@ -28,6 +29,8 @@ from .errors import (
     ResponseOutcomeUnknown,
     UnsupportedOperation,
 )
+from .events import WebhookEvent
+from .frozen import FrozenMap
 from .idempotency import new_key
 from .models import CheckoutSession, Customer, Invoice, Payment, PaymentMethod, Plan, Refund, Subscription, SubscriptionChange
 
@@ -122,7 +125,13 @@ _ROWS = (
     Operation("pause_subscription", _C.PAUSE, Subscription, writes=True, echoes={"subscription_id": "id"}),
     Operation("resume_subscription", _C.PAUSE, Subscription, writes=True, echoes={"subscription_id": "id"}),
     Operation("create_usage_record", _C.METERED_USAGE, bool, writes=True),
-    Operation("get_invoices", _C.INVOICES, Invoice, many=True, echoes={"customer_id": "customer_id"}),
+    Operation(
+        "get_invoices",
+        _C.INVOICES,
+        Invoice,
+        many=True,
+        echoes={"customer_id": "customer_id", "subscription_id": "subscription_id"},
+    ),
     Operation("get_payment", _C.PAYMENTS, Payment, optional=True, echoes={"payment_id": "id"}),
     Operation("capture_payment", _C.PAYMENTS, Payment, writes=True, echoes={"payment_id": "id"}),
     Operation("cancel_payment", _C.PAYMENTS, Payment, writes=True, echoes={"payment_id": "id"}),
@@ -140,12 +149,14 @@ _ROWS = (
     Operation("remove_payment_method", _C.PAYMENT_METHODS, type(None), writes=True),
     Operation("get_plan", _C.PLANS, Plan, optional=True, echoes={"plan_id": "id"}),
     Operation("list_plans", _C.PLANS, Plan, many=True),
-    Operation("list_events", _C.LIST_EVENTS, object, many=True),
+    Operation("list_events", _C.LIST_EVENTS, WebhookEvent, many=True),
 )
 
 OPERATIONS: Mapping[str, Operation] = {row.name: row for row in _ROWS}
 """Every operation that goes to the provider, in the order of the protocol."""
 
+_PROTOCOL = f"{__package__}.provider"
+_GUARD = "__paylattice_guard__"
 _current: ContextVar[str | None] = ContextVar("paylattice_operation", default=None)
 
 
@@ -164,17 +175,27 @@ def unsupported(provider: "BaseProvider", operation: str, capability: Capability
 
 
 def guard_class(cls: type) -> None:
-    """Put every operation that the class itself defines under guard."""
+    """Put every operation that the class brings along under guard: its own, and those of its mixins.
+
+    Raises:
+        TypeError: ``verify_webhook_signature`` is a coroutine function: who forgot to await it would take any forgery.
+    """
+    if inspect.iscoroutinefunction(getattr(cls, "verify_webhook_signature", None)):
+        message = f"{cls.__name__}.verify_webhook_signature must be a plain function, without async"
+        raise TypeError(message)
     for name, operation in OPERATIONS.items():
-        method = cls.__dict__.get(name)
-        if inspect.iscoroutinefunction(method):
-            setattr(cls, name, _guarded(operation, method))
-    parse = cls.__dict__.get("parse_webhook")
-    if inspect.iscoroutinefunction(parse):
-        cls.parse_webhook = _guarded_parse(parse)  # type: ignore[attr-defined]
-    verify = cls.__dict__.get("verify_webhook_signature")
-    if inspect.isfunction(verify):
-        cls.verify_webhook_signature = _guarded_verify(verify)  # type: ignore[attr-defined]
+        _put_under_guard(cls, name, functools.partial(_guarded, operation))
+    _put_under_guard(cls, "parse_webhook", _guarded_parse)
+    _put_under_guard(cls, "verify_webhook_signature", _guarded_verify)
+
+
+def _put_under_guard(cls: type, name: str, guarded: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+    method = getattr(cls, name, None)
+    if not inspect.isfunction(method) or method.__module__ == _PROTOCOL or getattr(method, _GUARD, None) is method:
+        return
+    call = guarded(method)
+    setattr(call, _GUARD, call)
+    setattr(cls, name, call)
 
 
 def _guarded(operation: Operation, method: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
@@ -185,19 +206,18 @@ def _guarded(operation: Operation, method: Callable[..., Awaitable[object]]) -> 
     async def call(self: "BaseProvider", *args: object, **kwargs: object) -> object:
         bound = signature.bind(self, *args, **kwargs)
         bound.apply_defaults()
-        arguments = dict(bound.arguments)
-        del arguments[next(iter(arguments))]
+        arguments = _by_name(bound)
+        outermost = _current.get() is None
         try:
-            _check(self, operation, arguments)
+            _check(self, operation, arguments, signature)
             if takes_key:
-                key = arguments["idempotency_key"]
-                if key is None:
-                    key = bound.arguments["idempotency_key"] = arguments["idempotency_key"] = new_key()
-                else:
-                    self.key_ledger.note(str(key), operation.name, sorted(arguments.items()))
+                if arguments["idempotency_key"] is None:
+                    arguments["idempotency_key"] = bound.arguments["idempotency_key"] = new_key()
+                elif outermost:
+                    self.key_ledger.note(str(arguments["idempotency_key"]), operation.name, arguments)
             token = _current.set(operation.name)
             try:
-                result = await _own_errors_only(self, operation, method(*bound.args, **bound.kwargs))
+                result = await _own_errors_only(self, operation, method, bound)
             finally:
                 _current.reset(token)
             _compare(operation, arguments, result)
@@ -209,18 +229,37 @@ def _guarded(operation: Operation, method: Callable[..., Awaitable[object]]) -> 
     return call
 
 
-def _check(provider: "BaseProvider", operation: Operation, arguments: Mapping[str, object]) -> None:
+def _by_name(bound: inspect.BoundArguments) -> dict[str, object]:
+    """The arguments without ``self``. Mappings are copied: nobody changes them while, or before, the operation is repeated."""
+    arguments: dict[str, object] = {}
+    for (name, value), parameter in list(zip(bound.arguments.items(), bound.signature.parameters.values(), strict=True))[1:]:
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            arguments.update(value)
+        elif isinstance(value, Mapping):
+            arguments[name] = FrozenMap(cast("Mapping[object, object]", value))
+            bound.arguments[name] = dict(cast("Mapping[object, object]", value))
+        else:
+            arguments[name] = value
+    return arguments
+
+
+def _check(
+    provider: "BaseProvider", operation: Operation, arguments: Mapping[str, object], signature: inspect.Signature
+) -> None:
     capability = operation.capability_for(arguments)
     if capability is not None and capability not in provider.capabilities:
         raise unsupported(provider, operation.name, capability)
     for name, value in arguments.items():
-        if value is not None:
+        parameter = signature.parameters.get(name)
+        if value is not None or (parameter is not None and parameter.default is not None):
             check_argument(operation.name, name, value)
 
 
-async def _own_errors_only(provider: "BaseProvider", operation: Operation, call: Awaitable[object]) -> object:
+async def _own_errors_only(
+    provider: "BaseProvider", operation: Operation, method: Callable[..., Awaitable[object]], bound: inspect.BoundArguments
+) -> object:
     try:
-        return await call
+        return await method(*bound.args, **bound.kwargs)
     except PaymentError:
         raise
     except Exception as exc:  # noqa: BLE001 - whatever it is, it must not carry a payload to the caller
@@ -236,7 +275,11 @@ def _stray(provider: "BaseProvider", exc: Exception) -> str:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     place = f" at {trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}" if trace is not None else ""
-    return f"{type(provider).__name__} failed with {type(exc).__name__}{place}: report it to the provider's authors"
+    if isinstance(exc, RuntimeError) and ("event loop" in str(exc) or "async library" in str(exc)):
+        cure = "it needs an event loop of its own; for paylattice.sync it must send, sleep and lock with self.transport alone"
+    else:
+        cure = "report it to the provider's authors"
+    return f"{type(provider).__name__} failed with {type(exc).__name__}{place}: {cure}"
 
 
 def _compare(operation: Operation, arguments: Mapping[str, object], result: object) -> None:
@@ -249,7 +292,7 @@ def _compare(operation: Operation, arguments: Mapping[str, object], result: obje
         answers = [result]
     wrong: str | None = None
     for answer in answers:
-        if not isinstance(answer, operation.returns) or answer is NotImplemented:
+        if not isinstance(answer, operation.returns):
             wrong = f"the answer is not {'a list of ' if operation.many else ''}{operation.returns.__name__}"
             break
         for argument, attribute in operation.echoes.items():
@@ -262,33 +305,42 @@ def _compare(operation: Operation, arguments: Mapping[str, object], result: obje
 
 
 def _complete(error: PaymentError, provider: "BaseProvider", operation: Operation, arguments: Mapping[str, object]) -> None:
+    """Write into the error what the caller asked for: of operations inside one another, the outermost has the last word."""
     error.provider = error.provider or provider.get_provider_name()
-    error.operation = error.operation or operation.name
+    error.operation = operation.name
     if not operation.writes:
         return
     key = arguments.get("idempotency_key")
-    error.idempotency_key = error.idempotency_key or (str(key) if key else None)
-    if isinstance(error, OutcomeUnknown) and error._replay is None:  # noqa: SLF001 - the guard's half of recover()
+    error.idempotency_key = str(key) if key else error.idempotency_key
+    if isinstance(error, OutcomeUnknown):
 
+        # the guard's half of recover()
         def replay(again: "BaseProvider") -> Awaitable[object]:
+            if again._config != provider._config:  # noqa: SLF001 - as above
+                message = "this error comes from a provider with other settings, perhaps of another account: recover it there"
+                raise InvalidRequest(message, param="error", provider=again.get_provider_name())
             repeat: Awaitable[object] = getattr(again, operation.name)(**arguments)
             return repeat
 
-        error._replay = replay  # noqa: SLF001
+        error._replay = replay  # noqa: SLF001 - as above
 
 
 def _guarded_parse(method: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
     @functools.wraps(method)
     async def call(self: "BaseProvider", *args: object, **kwargs: object) -> object:
         try:
-            return await method(self, *args, **kwargs)
+            event = await method(self, *args, **kwargs)
         except PaymentError as error:
             error.provider = error.provider or self.get_provider_name()
             error.operation = error.operation or "parse_webhook"
             raise
         except Exception as exc:  # noqa: BLE001 - hostile bodies must not choose the exception
-            broken = MalformedPayload(_stray(self, exc), provider=self.get_provider_name(), operation="parse_webhook")
-        raise broken
+            broken = _stray(self, exc)
+        else:
+            if isinstance(event, WebhookEvent):
+                return event
+            broken = f"{type(self).__name__} made no WebhookEvent of it: report it to the provider's authors"
+        raise MalformedPayload(broken, provider=self.get_provider_name(), operation="parse_webhook")
 
     return call
 

@@ -201,7 +201,7 @@ class PaymentProvider(Protocol):
         """Report usage of a metered item.
 
         Args:
-            subscription_item_id: the metered line of a subscription: :attr:`Subscription.items`.
+            subscription_item_id: the metered line of a subscription: one of ``Subscription.items``.
             quantity: how many units; zero or more.
             timestamp: when; an aware datetime. None: now.
             idempotency_key: see the class. Without one of yours, a report that you repeat counts twice.
@@ -349,12 +349,16 @@ class BaseProvider(PaymentProvider):
         self._config = config
         self._transport = transport
         self._owns_transport = transport is None
+        self._closed = False
         self.key_ledger = KeyLedger()
 
     @property
     def transport(self) -> "Transport":
         """How the provider is reached; made when it is first needed."""
         if self._transport is None:
+            if self._closed:
+                message = f"this {self.name} provider is closed: make a new one"
+                raise ConfigurationError(message, provider=self.name)
             from .transport import AsyncTransport  # noqa: PLC0415 - only who sends pays for httpx
 
             self._transport = AsyncTransport()
@@ -386,8 +390,9 @@ class BaseProvider(PaymentProvider):
         Raises:
             InvalidRequest: the error is not of that kind, or comes from another provider or process.
         """
-        if not isinstance(error, OutcomeUnknown) or error.provider != self.get_provider_name():
-            message = f"recover() takes an OutcomeUnknown of {self.get_provider_name()}; this is {type(error).__name__} of {error.provider}"
+        origin = getattr(error, "provider", None)
+        if not isinstance(error, OutcomeUnknown) or origin != self.get_provider_name():
+            message = f"recover() takes an OutcomeUnknown of {self.get_provider_name()}; this is {type(error).__name__} of {origin}"
             raise InvalidRequest(message, param="error", provider=self.get_provider_name())
         replay = error._replay  # noqa: SLF001 - set by the guard
         if replay is None:
@@ -397,6 +402,7 @@ class BaseProvider(PaymentProvider):
 
     async def aclose(self) -> None:
         """Close the transport, unless it was handed in: then it is its owner's."""
+        self._closed = True
         if self._owns_transport and self._transport is not None:
             await self._transport.aclose()
 

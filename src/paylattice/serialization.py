@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from enum import Enum
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from .arguments import check_utc
 from .config import Secret
 from .errors import ConfigurationError, InvalidRequest
 from .events import EventType
@@ -14,12 +16,16 @@ if TYPE_CHECKING:
 
 __all__ = ["converter"]
 
+T = TypeVar("T")
+
 
 def converter() -> "Converter":
     """A converter for every model, event and record of this library.
 
     ``converter().unstructure(event)`` is ready for ``json.dumps``; ``converter().structure(data, WebhookEvent)`` is equal
-    to what it was made from. Datetimes are ISO 8601 in UTC. A :class:`~paylattice.config.Secret` is refused.
+    to what it was made from. Datetimes are ISO 8601 in UTC; a naive one is refused, and so is a
+    :class:`~paylattice.config.Secret`. On the way back nothing is guessed: an amount of ``19.99`` or ``"5"`` is an error. A
+    status or an event that only a later version knows is taken as what this version makes of unknown words.
     """
     from cattrs import Converter  # noqa: PLC0415 - only who converts pays for it
 
@@ -28,8 +34,11 @@ def converter() -> "Converter":
     conv.register_structure_hook(datetime, lambda value, _: _datetime_in(value))
     conv.register_unstructure_hook(FrozenMap, dict)
     conv.register_structure_hook_func(
-        lambda kind: getattr(kind, "__origin__", kind) is FrozenMap, lambda value, _: FrozenMap(value)
+        lambda kind: getattr(kind, "__origin__", kind) is FrozenMap,
+        lambda value, _: FrozenMap(conv.structure(value, dict[str, str])),
     )
+    for kind in (str, int, bool):
+        conv.register_structure_hook(kind, _plain_in)
     conv.register_unstructure_hook_func(lambda kind: kind == Mapping[str, object], dict)
     conv.register_structure_hook_func(lambda kind: kind == Mapping[str, object], lambda value, _: dict(value))
     conv.register_structure_hook_func(lambda kind: kind == EventType | str, lambda value, _: _event_type(value))
@@ -38,23 +47,34 @@ def converter() -> "Converter":
     return conv
 
 
+def _plain_in(value: Any, kind: Any) -> Any:
+    """For str, int, bool, and for the enums, which are kinds of str."""
+    if issubclass(kind, Enum):
+        return kind["UNKNOWN"] if "UNKNOWN" in kind.__members__ and value not in set(kind) else kind(value)
+    return _exactly(value, kind)
+
+
+def _exactly(value: Any, kind: type[T]) -> T:
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        message = f"a stored value should be {kind.__name__}, and is {type(value).__name__}"
+        raise InvalidRequest(message)
+    return value
+
+
 def _datetime_out(value: datetime) -> str:
+    check_utc("a datetime to be stored", value)
     return value.astimezone(UTC).isoformat()
 
 
 def _datetime_in(value: Any) -> datetime:
-    moment = datetime.fromisoformat(value)
-    if moment.tzinfo is None:
-        message = "a stored datetime has no time zone"
-        raise InvalidRequest(message)
+    moment = datetime.fromisoformat(_exactly(value, str))
+    check_utc("a stored datetime", moment)
     return moment.astimezone(UTC)
 
 
-def _event_type(value: str) -> EventType | str:
-    try:
-        return EventType(value)
-    except ValueError:
-        return value
+def _event_type(value: Any) -> EventType | str:
+    word = _exactly(value, str)
+    return EventType(word) if word in set(EventType) else word
 
 
 def _refuse(_: Secret) -> str:

@@ -5,11 +5,11 @@ last, in the calling thread, with no event loop (see :mod:`paylattice.driving`).
 """
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterable, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
-from types import TracebackType
-from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
+from types import CoroutineType, TracebackType
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast
 
 from . import registry
 from .billing.memory import InMemoryRepository as AsyncInMemoryRepository
@@ -30,45 +30,35 @@ __all__ = ["BillingService", "InMemoryRepository", "Provider", "create_provider"
 
 P = ParamSpec("P")
 R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., object])
 H = TypeVar("H", bound=Callable[..., Awaitable[None] | None])
 
 
-class blocking(Generic[P, R]):  # noqa: N801 - reads as a verb where it is used
-    """A method that runs the coroutine of the same name of ``self.wrapped``, with its signature and its docstring."""
+def blocking(method: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]]) -> Callable[Concatenate[Any, P], R]:
+    """A method that runs the coroutine of the same name of ``self.wrapped``; its parameters and docstring are the same."""
 
-    def __init__(self, method: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]]) -> None:
-        self.__doc__ = method.__doc__
-        self.__name__ = method.__name__
-        self.__wrapped__ = method
+    def call(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        coroutine: Coroutine[Any, Any, R] = getattr(self.wrapped, method.__name__)(*args, **kwargs)
+        return run(coroutine)
 
-    def __get__(self, instance: Any, owner: type | None = None) -> Callable[P, R]:
-        """The method, bound."""
-        if instance is None:
-            return self  # type: ignore[return-value]  # for help() and inspect, which look at the class
-
-        def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            coroutine: Coroutine[Any, Any, R] = getattr(instance.wrapped, self.__name__)(*args, **kwargs)
-            return run(coroutine)
-
-        call.__doc__, call.__name__ = self.__doc__, self.__name__
-        return call
+    return _named_like(method, call)
 
 
-class awaitable(Generic[P, R]):  # noqa: N801 - reads as a verb where it is used
-    """The opposite of :class:`blocking`: a coroutine that calls the plain method of the same name of ``self.wrapped``."""
+def awaitable(method: Callable[Concatenate[Any, P], R]) -> "Callable[Concatenate[Any, P], CoroutineType[Any, Any, R]]":
+    """The opposite: a coroutine that calls the plain method of the same name of ``self.wrapped``."""
 
-    def __init__(self, method: Callable[Concatenate[Any, P], R]) -> None:
-        self.__doc__ = method.__doc__
-        self.__name__ = method.__name__
+    async def call(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        result: R = getattr(self.wrapped, method.__name__)(*args, **kwargs)
+        return result
 
-    def __get__(self, instance: Any, owner: type | None = None) -> Callable[P, Coroutine[Any, Any, R]]:
-        """The method, bound."""
+    return cast("Callable[Concatenate[Any, P], CoroutineType[Any, Any, R]]", _named_like(method, call))
 
-        async def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            result: R = getattr(instance.wrapped, self.__name__)(*args, **kwargs)
-            return result
 
-        return call
+def _named_like(method: Callable[..., object], call: F) -> F:
+    for attribute in ("__name__", "__doc__"):
+        setattr(call, attribute, getattr(method, attribute))
+    call.__signature__ = inspect.signature(method)  # type: ignore[attr-defined]  # what help() and IDEs show
+    return call
 
 
 class Provider:
@@ -162,7 +152,7 @@ class InMemoryRepository:
         self.wrapped = AsyncInMemoryRepository(max_events=max_events, primitives=BlockingPrimitives())
 
     @contextmanager
-    def transaction(self) -> Iterator[InMemoryTransaction]:
+    def transaction(self) -> Generator[InMemoryTransaction]:
         """A transaction; the next one waits for its end."""
         manager = self.wrapped.transaction()
         tx = run(_entered(manager.__aenter__()))
@@ -202,7 +192,7 @@ class _Adapted(Generic[Tx]):
         self.wrapped = wrapped
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Tx]:
+    async def transaction(self) -> AsyncGenerator[Tx]:
         with self.wrapped.transaction() as tx:
             yield tx
 

@@ -86,7 +86,9 @@ def access_of(subscription: BillingSubscription | None, now: datetime, policy: A
         case SubscriptionStatus.ACTIVE | SubscriptionStatus.TRIALING:
             return _running(subscription, now, policy)
         case SubscriptionStatus.PAST_DUE:
-            since = end if end is not None and end <= now else subscription.current_period_start or subscription.updated_at
+            since = (
+                end if end is not None and end <= now else subscription.current_period_start or subscription.updated_at
+            )
             until = since + policy.past_due_grace if since else None
             if until is not None and now < until:
                 return Access(True, AccessReason.GRACE, until)

@@ -1,7 +1,7 @@
 """The embedded repository: real transactions over dictionaries, for tests, demos and small tools."""
 
 import itertools
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -66,7 +66,7 @@ class InMemoryRepository:
     # --- transactions --------------------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[InMemoryTransaction]:
+    async def transaction(self) -> AsyncGenerator[InMemoryTransaction]:
         """A transaction; the next one waits for its end.
 
         Raises:
@@ -113,7 +113,7 @@ class InMemoryRepository:
         return table.get(key)
 
     @asynccontextmanager
-    async def _in(self, tx: InMemoryTransaction | None) -> AsyncIterator[InMemoryTransaction]:
+    async def _in(self, tx: InMemoryTransaction | None) -> AsyncGenerator[InMemoryTransaction]:
         if tx is not None:
             yield tx
         else:
@@ -130,19 +130,19 @@ class InMemoryRepository:
         """Insert; False if the org has a customer at the provider already, or the external id is taken."""
         by_org = ("org", customer.org_id, customer.provider)
         by_external = ("external", customer.provider, customer.external_customer_id)
-        async with self._in(tx) as tx:
-            if any(self._get(tx, self._customer_keys, "customer_keys", key) for key in (by_org, by_external)):
+        async with self._in(tx) as own:
+            if any(self._get(own, self._customer_keys, "customer_keys", key) for key in (by_org, by_external)):
                 return False
-            tx.writes["customers", (customer.id,)] = customer
-            tx.writes["customer_keys", by_org] = tx.writes["customer_keys", by_external] = (customer.id,)
+            own.writes["customers", (customer.id,)] = customer
+            own.writes["customer_keys", by_org] = own.writes["customer_keys", by_external] = (customer.id,)
             return True
 
     async def update_customer(self, customer: BillingCustomer, *, tx: InMemoryTransaction | None = None) -> None:
         """Write e-mail, name, metadata and ``updated_at`` of the customer with this ``id``."""
-        async with self._in(tx) as tx:
-            stored = self._get(tx, self._customers, "customers", (customer.id,))
+        async with self._in(tx) as own:
+            stored = self._get(own, self._customers, "customers", (customer.id,))
             if stored is not None:
-                tx.writes["customers", (customer.id,)] = attrs.evolve(
+                own.writes["customers", (customer.id,)] = attrs.evolve(
                     stored,
                     email=customer.email,
                     name=customer.name,
@@ -178,7 +178,7 @@ class InMemoryRepository:
         after: str | None = None,
         limit: int = 100,
         *,
-        tx: InMemoryTransaction | None = None,  # noqa: ARG002 - the order is that of commits
+        tx: InMemoryTransaction | None = None,
     ) -> list[BillingCustomer]:
         """A page of the provider's customers, in the order of their insertion."""
         start = self._customer_place[after] + 1 if after is not None else 0
@@ -191,19 +191,19 @@ class InMemoryRepository:
     ) -> Upserted:
         """Insert, or overwrite if the new state supersedes the stored one."""
         key = (subscription.provider, subscription.external_subscription_id)
-        async with self._in(tx) as tx:
-            stored = self._get(tx, self._subscriptions, "subscriptions", key)
+        async with self._in(tx) as own:
+            stored = self._get(own, self._subscriptions, "subscriptions", key)
             if not subscription.supersedes(stored):
                 return Upserted(written=False, previous=stored)
             if stored is None:
                 owner = (subscription.customer_id,)
-                others = self._get(tx, self._subscriptions_of, "subscriptions_of", owner) or ()
-                tx.writes["subscriptions_of", owner] = (*others, key)
+                others = self._get(own, self._subscriptions_of, "subscriptions_of", owner) or ()
+                own.writes["subscriptions_of", owner] = (*others, key)
             else:
                 subscription = attrs.evolve(
                     subscription, id=stored.id, customer_id=stored.customer_id, created_at=stored.created_at
                 )
-            tx.writes["subscriptions", key] = subscription
+            own.writes["subscriptions", key] = subscription
             return Upserted(written=True, previous=stored)
 
     async def get_subscription(
@@ -225,10 +225,10 @@ class InMemoryRepository:
     async def insert_event(self, event: BillingEvent, *, tx: InMemoryTransaction | None = None) -> bool:
         """Insert; False if ``(provider, external_event_id)`` is there already."""
         key = (event.provider, event.external_event_id)
-        async with self._in(tx) as tx:
-            if self._get(tx, self._events, "events", key) is not None:
+        async with self._in(tx) as own:
+            if self._get(own, self._events, "events", key) is not None:
                 return False
-            tx.writes["events", key] = event
+            own.writes["events", key] = event
             return True
 
     async def get_event(
@@ -242,18 +242,18 @@ class InMemoryRepository:
     ) -> None:
         """Stamp the event."""
         key = (provider, external_event_id)
-        async with self._in(tx) as tx:
-            event = self._get(tx, self._events, "events", key)
+        async with self._in(tx) as own:
+            event = self._get(own, self._events, "events", key)
             if event is not None:
-                tx.writes["events", key] = attrs.evolve(event, processed_at=processed_at)
+                own.writes["events", key] = attrs.evolve(event, processed_at=processed_at)
 
     async def park_event(self, event: ParkedEvent, *, tx: InMemoryTransaction | None = None) -> bool:
         """Keep an event for later; False if it is kept already."""
         key = (event.provider, event.external_event_id)
-        async with self._in(tx) as tx:
-            if self._get(tx, self._parked, "parked", key) is not None:
+        async with self._in(tx) as own:
+            if self._get(own, self._parked, "parked", key) is not None:
                 return False
-            tx.writes["parked", key] = event
+            own.writes["parked", key] = event
             return True
 
     async def parked_events(
@@ -264,7 +264,7 @@ class InMemoryRepository:
         external_subscription_id: str | None = None,
         after: ParkedEvent | None = None,
         limit: int = 100,
-        tx: InMemoryTransaction | None = None,  # noqa: ARG002 - committed ones only
+        tx: InMemoryTransaction | None = None,
     ) -> list[ParkedEvent]:
         """A page of events kept for later, oldest first."""
         found = [
@@ -281,8 +281,8 @@ class InMemoryRepository:
         self, provider: str, external_event_id: str, *, tx: InMemoryTransaction | None = None
     ) -> None:
         """Forget an event that was kept for later."""
-        async with self._in(tx) as tx:
-            tx.writes["parked", (provider, external_event_id)] = _GONE
+        async with self._in(tx) as own:
+            own.writes["parked", (provider, external_event_id)] = _GONE
 
 
 def _age(event: ParkedEvent) -> tuple[datetime, str]:

@@ -100,7 +100,15 @@ class BillingSubscription:
 
     @classmethod
     def of(
-        cls, subscription: Subscription, *, id: str, customer_id: str, provider: str, now: datetime, ticket: int, version: int | None  # noqa: A002
+        cls,
+        subscription: Subscription,
+        *,
+        id: str,  # noqa: A002 - the record's field
+        customer_id: str,
+        provider: str,
+        now: datetime,
+        ticket: int,
+        version: int | None,
     ) -> Self:
         """The record of what the provider said."""
         return cls(

@@ -37,7 +37,7 @@ class BillingRepository(Protocol[Tx]):
     * **Atomicity.** What is done with one ``tx`` becomes visible at once, when the ``async with`` block ends, or never,
       when it ends with an exception or the process dies.
     * **Isolation.** A transaction sees committed records only, and its own. READ COMMITTED is enough.
-    * **Uniqueness.** The keys that :mod:`paylattice.billing.records` names are unique, also among transactions that run
+    * **Uniqueness.** The keys that the records name in their docstrings are unique, also among transactions that run
       at the same time: the later one waits for the earlier one, and then finds its record.
     * **Durability.** What is committed is there after a crash; so are the tickets that were given out.
 

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 import attrs
 
-from ..errors import ConfigurationError, Conflict, InvalidRequest, NotFound, PaymentError, UnsupportedOperation, WebhookError
+from ..errors import (
+    ConfigurationError,
+    Conflict,
+    InvalidRequest,
+    NotFound,
+    PaymentError,
+    UnsupportedOperation,
+    WebhookError,
+)
 from ..events import EventType, WebhookEvent
 from ..idempotency import new_key, operation_key
 from ..models import CheckoutSession, Invoice, SubscriptionChange, SubscriptionItem

@@ -161,7 +161,9 @@ class EventPipeline(Generic[Tx]):
         await self._commit(event, customer, reading, parked=True)
         return True
 
-    async def observe(self, provider: str, customer: BillingCustomer, subscription_id: str) -> BillingSubscription | None:
+    async def observe(
+        self, provider: str, customer: BillingCustomer, subscription_id: str
+    ) -> BillingSubscription | None:
         """Read a subscription from the provider and store it, as a webhook about it would."""
         ticket = await self._repository.next_ticket()
         subscription = await self._providers[provider].get_subscription(subscription_id)
@@ -178,7 +180,9 @@ class EventPipeline(Generic[Tx]):
             word = _new_status(stored, upserted)
             if word is not None:
                 event = self._own_event(provider, customer, subscription, word, ticket)
-                await self._repository.insert_event(BillingEvent.of(event, id=new_record_id(), customer=customer), tx=tx)
+                await self._repository.insert_event(
+                    BillingEvent.of(event, id=new_record_id(), customer=customer), tx=tx
+                )
                 await self._run(event, (word,), customer, stored, upserted, tx)
                 await self._repository.mark_event_processed(provider, event.dedupe_key, self._clock(), tx=tx)
         return stored
@@ -276,7 +280,9 @@ class EventPipeline(Generic[Tx]):
             return record, upserted
         if not upserted.written:
             return previous, upserted
-        return attrs.evolve(record, id=previous.id, customer_id=previous.customer_id, created_at=previous.created_at), upserted
+        return attrs.evolve(
+            record, id=previous.id, customer_id=previous.customer_id, created_at=previous.created_at
+        ), upserted
 
     async def _run(
         self,

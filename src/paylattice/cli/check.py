@@ -29,11 +29,12 @@ def check(name: str | None) -> int:
         return 0
     _settings(loaded.config_class)
     try:
-        provider = loaded()
+        config = loaded.config_class.from_env()
+        provider = loaded(config)
     except ConfigurationError as error:
         print(f"{wanted}  NOT configured: {error.message}")
         return 1
-    mode = getattr(provider, "livemode", None)
+    mode = getattr(config, "livemode", None)
     words = {True: "live", False: "test", None: ""}[mode if isinstance(mode, bool) else None]
     marks = "  ".join(f"{c.replace('_', ' ')} {'✓' if c in provider.capabilities else '✗'}" for c in Capability)
     print(f"{wanted}  configured  {words}  {marks}")
@@ -45,5 +46,7 @@ def _settings(config: type[ProviderConfig]) -> None:
         if os.environ.get(setting.variable, "").strip():
             state = "set"
         else:
-            state = f"MISSING: needed to {setting.purpose}" if setting.required else f"not set: needed to {setting.purpose}"
+            state = (
+                f"MISSING: needed to {setting.purpose}" if setting.required else f"not set: needed to {setting.purpose}"
+            )
         print(f"    {setting.variable:<28} {state}")

@@ -17,7 +17,6 @@ from ..providers.memory import Delivery, InMemoryProvider, MemoryConfig
 __all__ = ["demo"]
 
 _START = datetime(2026, 1, 31, 9, 0, tzinfo=UTC)
-_RETURN = {"success_url": "https://app.example/welcome", "cancel_url": "https://app.example/pricing"}
 
 
 class _OneSlowRead(InMemoryProvider):
@@ -63,6 +62,23 @@ class _Demo:
                 f" (told by {event.type})"
             )
 
+    async def checkout(self, org_id: str, plan_id: str) -> CheckoutSession:
+        return await self.billing.start_checkout(
+            org_id,
+            plan_id,
+            email=f"billing@{org_id}.example",
+            success_url="https://app.example/welcome",
+            cancel_url="https://app.example/pricing",
+        )
+
+    async def charge(self, org_id: str, amount: Money, key: str) -> Payment:
+        """Charge the organisation's saved card."""
+        customer = await self.billing.ensure_customer(org_id, email=f"billing@{org_id}.example")
+        [card] = await self.provider.get_payment_methods(customer.external_customer_id)
+        return await self.provider.create_payment(
+            amount, customer_id=customer.external_customer_id, payment_method_id=card.id, idempotency_key=key
+        )
+
     # --- how it is told ------------------------------------------------------------------------------------------
 
     def say(self, what: str) -> None:
@@ -81,7 +97,7 @@ class _Demo:
         print(f"{'':12}  {who:<8}  {delivery.type:<28} signature good   {outcome}")
         return outcome
 
-    async def advance(self, *, days: float = 0, months: int = 0) -> None:
+    def advance(self, *, days: float = 0, months: int = 0) -> None:
         self.provider.advance(days=days, months=months)
 
     # --- the story -----------------------------------------------------------------------------------------------
@@ -104,7 +120,7 @@ class _Demo:
 
     async def checkout_with_trial(self) -> CheckoutSession:
         self.say("ACME chooses plan 'pro' (19.00 USD a month, 14 days free) and is sent to the hosted checkout")
-        session = await self.billing.start_checkout("acme", "pro", email="ada@acme.example", **_RETURN)
+        session = await self.checkout("acme", "pro")
         self.provider.complete_checkout(session.id)
         self.say("ACME completes the checkout; its browser is back before the first webhook")
         stored = await self.billing.confirm_return(session.id, org_id="acme")
@@ -113,7 +129,7 @@ class _Demo:
         return session
 
     async def renewal(self) -> None:
-        await self.advance(days=15)
+        self.advance(days=15)
         self.say("the trial is over and the first period is billed; every webhook is delivered twice")
         for delivery in self.provider.deliveries():
             await self.deliver(delivery)
@@ -122,31 +138,35 @@ class _Demo:
         print(f"{'':12}  access    {access.reason}, until {access.until:%Y-%m-%d}")
 
     async def usage(self) -> None:
-        self.say("Globex subscribes to metered 'api-calls' (0.02 USD each) and uses 1,250 of them; one report is repeated")
-        session = await self.billing.start_checkout("globex", "api-calls", email="hank@globex.example", **_RETURN)
+        self.say(
+            "Globex subscribes to metered 'api-calls' (0.02 USD each) and uses 1,250 of them; one report is repeated"
+        )
+        session = await self.checkout("globex", "api-calls")
         self.provider.complete_checkout(session.id)
         await self.deliver_all()
         for job, calls in (("job-1", 1000), ("job-2", 250), ("job-2", 250)):
             await self.billing.record_usage("globex", calls, idempotency_key=job)
 
     async def failed_payment_and_recovery(self) -> None:
-        customer = await self.billing.ensure_customer("acme", email="ada@acme.example")
+        customer = await self.billing.ensure_customer("acme", email="billing@acme.example")
         self.provider.fail_next_payment(customer.external_customer_id, times=2)
-        await self.advance(days=28)
+        self.advance(days=28)
         self.say("ACME's renewal is declined and dunning begins; Globex pays its usage; the webhooks come in no order")
         self.provider.shuffle_next_deliveries(seed=4)
         await self.deliver_all()
         access = await self.billing.access("acme")
         print(f"{'':12}  access    ACME: {access.reason}, until {access.until:%Y-%m-%d}")
-        await self.advance(days=2.5)
+        self.advance(days=2.5)
         self.say("the first retry fails, too")
         await self.deliver_all()
-        await self.advance(days=2)
+        self.advance(days=2)
         self.say("the second retry succeeds: ACME has recovered")
         await self.deliver_all()
 
     async def plan_change_with_a_slow_worker(self) -> None:
-        self.say("ACME moves to 'team' (49.00 USD), then to three seats; worker A reads between the two changes and is slow")
+        self.say(
+            "ACME moves to 'team' (49.00 USD), then to three seats; worker A reads between the two changes and is slow"
+        )
         stored = await self.billing.subscription("acme")
         if stored is None:
             return
@@ -166,22 +186,21 @@ class _Demo:
 
     async def refund(self) -> None:
         self.say("ACME buys a setup for 250.00 USD with its saved card; the bank declines at first")
-        customer = await self.billing.ensure_customer("acme", email="ada@acme.example")
-        [card] = await self.provider.get_payment_methods(customer.external_customer_id)
-        who = {"customer_id": customer.external_customer_id, "payment_method_id": card.id}
-        self.provider.fail_next_payment(customer.external_customer_id)
+        self.provider.fail_next_payment()
         try:
-            await self.provider.create_payment(Money(25000, "USD"), **who, idempotency_key="setup-attempt-1")
+            await self.charge("acme", Money(25000, "USD"), "setup-attempt-1")
         except Declined as declined:
             print(f"{'':12}  declined  {declined.reason}; off-session advice: {declined.advice_off_session}")
-        payment = await self.provider.create_payment(Money(25000, "USD"), **who, idempotency_key="setup-attempt-2")
-        refund = await self.provider.refund_payment(payment.id, Money(5000, "USD"), "goodwill", idempotency_key="goodwill-1")
+        payment = await self.charge("acme", Money(25000, "USD"), "setup-attempt-2")
+        refund = await self.provider.refund_payment(
+            payment.id, Money(5000, "USD"), "goodwill", idempotency_key="goodwill-1"
+        )
         print(f"{'':12}  refund    {refund.amount} of {payment.amount} given back: {refund.status}")
         await self.deliver_all()
 
     async def lost_answer(self) -> None:
         self.say("the answer to a payment is lost after it took effect: nobody pays twice")
-        customer = await self.billing.ensure_customer("acme", email="ada@acme.example")
+        customer = await self.billing.ensure_customer("acme", email="billing@acme.example")
         [card] = await self.provider.get_payment_methods(customer.external_customer_id)
         self.provider.time_out_next_call(after_effect=True)
         try:
@@ -198,7 +217,9 @@ class _Demo:
     async def forgery(self) -> None:
         self.say("somebody sends a webhook of their own making")
         try:
-            await self.billing.handle_webhook("memory", b'{"type":"invoice.paid"}', {"Paylattice-Signature": "t=1,v1=0"})
+            await self.billing.handle_webhook(
+                "memory", b'{"type":"invoice.paid"}', {"Paylattice-Signature": "t=1,v1=0"}
+            )
         except WebhookError as error:
             print(f"{'':12}  refused   {type(error).__name__}, diagnosis {error.diagnosis}: answer 400")
 
@@ -208,7 +229,7 @@ class _Demo:
         await self.deliver_all()
         access = await self.billing.access("acme")
         print(f"{'':12}  access    {access.reason}, until {access.until:%Y-%m-%d}")
-        await self.advance(months=1)
+        self.advance(months=1)
         self.say("the period is over")
         await self.deliver_all()
         access = await self.billing.access("acme")
@@ -232,7 +253,8 @@ class _Demo:
         print(f"\n{'=' * 12}  {len(self.sent)} events in {self.outcomes.total()} deliveries: ", end="")
         print(", ".join(f"{count} {outcome}" for outcome, count in sorted(self.outcomes.items())))
         print(f"{'':12}  every event applied exactly once: {'yes' if once else 'NO'}")
-        print(f"{'':12}  the ledger of the handlers: {Money(booked, 'USD')}; paid invoices at the provider: {Money(billed, 'USD')}")
+        print(f"{'':12}  the ledger of the handlers: {Money(booked, 'USD')}; ", end="")
+        print(f"paid invoices at the provider: {Money(billed, 'USD')}")
         print(f"{'':12}  the stored subscription is what the provider says: {'yes' if same else 'NO'}")
         return good
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 from ..errors import ConfigurationError
 from .base import (
@@ -13,21 +12,24 @@ from .base import (
     HTTPTransport,
     NoAnswer,
     Timeouts,
+    built,
     monotonic,
     uniform,
 )
 from .messages import Request, Response
 from .observers import Observer
-from .primitives import AsyncPrimitives
+from .primitives import AsyncPrimitives, PerLoop
 from .retry import RetryPolicy
 
 if TYPE_CHECKING:
-    import asyncio
     import ssl
 
     import httpx
 
 __all__ = ["AsyncTransport"]
+
+_GRACE = 0.25
+"""Seconds by which the hard stop comes after httpx's own time-outs: those say whether the request has left."""
 
 
 class AsyncTransport(HTTPTransport):
@@ -36,8 +38,8 @@ class AsyncTransport(HTTPTransport):
     Args:
         client: yours; used on whatever loop runs, and left open by :meth:`aclose`.
         transport: an httpx transport for the clients made here, for example ``httpx.MockTransport``.
-        timeouts: see :class:`Timeouts`.
-        retry: see :class:`RetryPolicy`.
+        timeouts: see :class:`~paylattice.Timeouts`.
+        retry: see :class:`~paylattice.RetryPolicy`.
         observers: told of every attempt.
         sleep: instead of ``asyncio.sleep``.
         clock: monotonic seconds, instead of ``time.monotonic``.
@@ -67,7 +69,7 @@ class AsyncTransport(HTTPTransport):
         )
         self._given = client
         self._transport = transport
-        self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
+        self._clients: PerLoop[httpx.AsyncClient] = PerLoop()
         self._tls: ssl.SSLContext | None = None
         self._closed = False
 
@@ -76,48 +78,43 @@ class AsyncTransport(HTTPTransport):
             message = "this transport is closed: make a new provider"
             raise ConfigurationError(message)
         if self._given is not None:
+            if self._given.is_closed:
+                message = "the HTTP client that was handed to this transport is closed"
+                raise ConfigurationError(message)
             return self._given
-        import asyncio  # noqa: PLC0415 - whoever gets here has it loaded
+        return self._clients.get(self._new_client)
 
-        loop = asyncio.get_running_loop()
-        client = self._clients.get(loop)
-        if client is None or client.is_closed:
-            import httpx  # noqa: PLC0415 - only who sends pays for it
+    def _new_client(self) -> "httpx.AsyncClient":
+        import httpx  # noqa: PLC0415 - only who sends pays for it
 
-            if self._transport is None and self._tls is None:
-                self._tls = httpx.create_ssl_context()
-            client = self._clients[loop] = httpx.AsyncClient(
-                transport=self._transport,
-                verify=self._tls or True,
-                headers={"User-Agent": USER_AGENT},
-                follow_redirects=False,
-            )
-        return client
+        if self._transport is None and self._tls is None:
+            self._tls = httpx.create_ssl_context()
+        return httpx.AsyncClient(
+            transport=self._transport,
+            verify=self._tls or True,
+            headers={"User-Agent": USER_AGENT},
+            follow_redirects=False,
+        )
 
     async def _exchange(self, request: Request, timeouts: Timeouts, deadline: float) -> Response:
+        import asyncio  # noqa: PLC0415 - whoever gets here has it loaded
+
         client = self._client()
+        sending = built(client, request, timeouts)
         try:
-            sending = client.build_request(
-                request.method,
-                request.url,
-                headers=request.headers,
-                params=request.params or None,
-                json=request.json,
-                content=request.content,
-                timeout=(timeouts.connect, timeouts.read, timeouts.read, timeouts.read),
-            )
-            answer = await client.send(sending, stream=True, follow_redirects=False)
-            try:
-                parts, size = [], 0
-                async for part in answer.aiter_bytes():
-                    parts.append(part)
-                    size += len(part)
-                    if size > MAX_BODY:
-                        raise NoAnswer("the answer is too large", sent=True, lasting=True)
-                    if self._clock() > deadline:
-                        raise NoAnswer("the answer did not come in time", sent=True)
-            finally:
-                await answer.aclose()
+            async with asyncio.timeout(timeouts.total + _GRACE):
+                answer = await client.send(sending, stream=True, follow_redirects=False)
+                try:
+                    parts, size = [], 0
+                    async for part in answer.aiter_bytes():
+                        parts.append(part)
+                        size += len(part)
+                        if size > MAX_BODY:
+                            raise NoAnswer("the answer is too large", sent=True, lasting=True)
+                        if self._clock() > deadline:
+                            raise NoAnswer("the answer did not come in time", sent=True)
+                finally:
+                    await answer.aclose()
             return Response(answer.status_code, dict(answer.headers), b"".join(parts))
         except NoAnswer:
             raise
@@ -129,9 +126,7 @@ class AsyncTransport(HTTPTransport):
 
     async def aclose(self) -> None:
         """Close the running loop's client. Clients of loops that are gone went with them; yours stays open."""
-        import asyncio  # noqa: PLC0415 - whoever gets here has it loaded
-
         self._closed = True
-        client = self._clients.pop(asyncio.get_running_loop(), None)
+        client = self._clients.pop()
         if client is not None:
             await client.aclose()

@@ -5,17 +5,20 @@ import random
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import attrs
 
 from .._version import __version__
-from ..errors import NetworkError, NetworkOutcomeUnknown, PaymentError
+from ..errors import ConfigurationError, NetworkError, NetworkOutcomeUnknown, PaymentError
 from .messages import Request, Response
 from .observers import Observer, RequestSent, ResponseReceived, RetryScheduled, tell
 from .primitives import Lock, Primitives
-from .retry import RetryPolicy, retry_after
+from .retry import SERVER_ERROR, RetryPolicy, retry_after
+
+if TYPE_CHECKING:
+    import httpx
 
 __all__ = ["MAX_BODY", "HTTPTransport", "NoAnswer", "Timeouts", "Transport"]
 
@@ -69,6 +72,28 @@ class NoAnswer(Exception):  # noqa: N818 - never leaves this package
         self.reason = reason
         self.sent = sent
         self.lasting = lasting
+
+
+def built(client: "httpx.Client | httpx.AsyncClient", request: Request, timeouts: Timeouts) -> "httpx.Request":
+    """The request, for httpx.
+
+    Raises:
+        ConfigurationError: it cannot be built; nothing was sent.
+    """
+    try:
+        return client.build_request(
+            request.method,
+            request.url,
+            headers=request.headers,
+            params=request.params or None,
+            json=request.json,
+            content=request.content,
+            timeout=(timeouts.connect, timeouts.read, timeouts.read, timeouts.read),
+        )
+    except Exception as exc:  # noqa: BLE001 - whatever it is, its text may hold the request
+        cause = type(exc).__name__
+    message = f"the request cannot be built ({cause}): check the base URL and the credentials for stray characters"
+    raise ConfigurationError(message)
 
 
 class HTTPTransport(ABC):
@@ -138,6 +163,10 @@ class HTTPTransport(ABC):
                 outcome = await self._exchange(request, self._timeouts.within(deadline - started), deadline)
             except NoAnswer as exc:
                 outcome = exc
+            except ConfigurationError as exc:
+                if not unsettled:
+                    raise
+                outcome = NoAnswer(exc.message, sent=False, lasting=True)
             self._on_response(request, path, attempt, outcome, self._clock() - started)
             if isinstance(outcome, Response):
                 again = self._retry.after_answer(request, outcome, attempt)
@@ -151,6 +180,7 @@ class HTTPTransport(ABC):
                 if self._clock() + wait < deadline:
                     self._on_retry(request, path, attempt, outcome, wait)
                     await self._sleep(wait)
+                    unsettled = unsettled or (request.writes and _is_server_error(outcome))
                     continue
             if isinstance(outcome, Response):
                 return attrs.evolve(outcome, unsettled=True) if unsettled else outcome
@@ -161,7 +191,7 @@ class HTTPTransport(ABC):
             event = RequestSent(
                 request.provider, request.operation, request.method, path, attempt, request.idempotency_key
             )
-            tell((observer.on_request for observer in self._observers), event)
+            tell(self._observers, lambda observer: observer.on_request(event))
 
     def _on_response(
         self, request: Request, path: str, attempt: int, outcome: Response | NoAnswer, seconds: float
@@ -182,7 +212,7 @@ class HTTPTransport(ABC):
                 seconds,
                 request_id,
             )
-            tell((observer.on_response for observer in self._observers), event)
+            tell(self._observers, lambda observer: observer.on_response(event))
 
     def _on_retry(
         self, request: Request, path: str, attempt: int, outcome: Response | NoAnswer, wait: float
@@ -195,7 +225,11 @@ class HTTPTransport(ABC):
             event = RetryScheduled(
                 request.provider, request.operation, request.method, path, attempt, status, reason, wait
             )
-            tell((observer.on_retry for observer in self._observers), event)
+            tell(self._observers, lambda observer: observer.on_retry(event))
+
+
+def _is_server_error(outcome: Response | NoAnswer) -> bool:
+    return isinstance(outcome, Response) and outcome.status >= SERVER_ERROR
 
 
 def _seen(outcome: Response | NoAnswer) -> tuple[int | None, str | None, str | None]:

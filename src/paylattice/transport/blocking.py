@@ -12,6 +12,7 @@ from .base import (
     HTTPTransport,
     NoAnswer,
     Timeouts,
+    built,
     monotonic,
     uniform,
 )
@@ -32,8 +33,8 @@ class BlockingTransport(HTTPTransport):
     Args:
         client: yours; left open by :meth:`aclose`.
         transport: an httpx transport for the client made here, for example ``httpx.MockTransport``.
-        timeouts: see :class:`Timeouts`.
-        retry: see :class:`RetryPolicy`.
+        timeouts: see :class:`~paylattice.Timeouts`.
+        retry: see :class:`~paylattice.RetryPolicy`.
         observers: told of every attempt.
         sleep: instead of ``time.sleep``.
         clock: monotonic seconds, instead of ``time.monotonic``.
@@ -73,6 +74,9 @@ class BlockingTransport(HTTPTransport):
             message = "this transport is closed: make a new provider"
             raise ConfigurationError(message)
         if self._given is not None:
+            if self._given.is_closed:
+                message = "the HTTP client that was handed to this transport is closed"
+                raise ConfigurationError(message)
             return self._given
         if self._own is None:
             import httpx  # noqa: PLC0415 - only who sends pays for it
@@ -86,16 +90,8 @@ class BlockingTransport(HTTPTransport):
 
     async def _exchange(self, request: Request, timeouts: Timeouts, deadline: float) -> Response:
         client = self._client()
+        sending = built(client, request, timeouts)
         try:
-            sending = client.build_request(
-                request.method,
-                request.url,
-                headers=request.headers,
-                params=request.params or None,
-                json=request.json,
-                content=request.content,
-                timeout=(timeouts.connect, timeouts.read, timeouts.read, timeouts.read),
-            )
             answer = client.send(sending, stream=True, follow_redirects=False)
             try:
                 parts, size = [], 0

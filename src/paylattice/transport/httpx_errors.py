@@ -22,7 +22,7 @@ def no_answer(exc: Exception) -> NoAnswer:
         case httpx.UnsupportedProtocol() | httpx.InvalidURL() | httpx.LocalProtocolError():
             message = "the request cannot be built: check the base URL and the credentials for stray characters"
             raise ConfigurationError(message)
-        case httpx.TimeoutException():
+        case httpx.TimeoutException() | TimeoutError():
             return NoAnswer("the answer did not come in time", sent=True)
         case httpx.DecodingError():
             return NoAnswer("the answer's compression is broken", sent=True)

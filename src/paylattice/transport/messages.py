@@ -20,7 +20,7 @@ class Response:
         status: the HTTP status.
         headers: by lower-case name.
         body: the decoded body.
-        unsettled: an earlier attempt of the same request may have taken effect; its answer never came.
+        unsettled: an earlier attempt of the same write may have taken effect: no answer came, or a server error.
     """
 
     status: int

@@ -2,14 +2,13 @@
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import attrs
 
 __all__ = ["Observer", "RequestSent", "ResponseReceived", "RetryScheduled", "tell"]
 
 _log = logging.getLogger("paylattice")
-E = TypeVar("E")
 
 
 @attrs.frozen
@@ -66,10 +65,10 @@ class Observer(Protocol):
         """Another attempt follows."""
 
 
-def tell(hooks: Iterable[Callable[[E], None]], event: E) -> None:
-    """Call every hook with the event; a hook that raises is logged and harms nobody."""
-    for hook in hooks:
+def tell(observers: Iterable[Observer], hook: Callable[[Observer], None]) -> None:
+    """Call the hook of every observer; one that raises, or has no such hook, is logged and harms nobody."""
+    for observer in observers:
         try:
-            hook(event)
+            hook(observer)
         except Exception:
-            _log.exception("an observer failed on %s", type(event).__name__)
+            _log.exception("an observer failed: %s", type(observer).__name__)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
@@ -55,10 +55,10 @@ class AsyncPrimitives:
         return _LoopLock()
 
     async def gather(self, calls: Sequence[Callable[[], Awaitable[T]]], *, limit: int) -> list[T]:
-        """Run the calls as tasks; the first failure cancels the others."""
+        """Run the calls as tasks; the first failure cancels the others, and is raised when they have ended."""
         import asyncio  # noqa: PLC0415 - whoever gets here has it loaded
 
-        slots = asyncio.Semaphore(limit)
+        slots = asyncio.Semaphore(max(limit, 1))
 
         async def one(call: Callable[[], Awaitable[T]]) -> T:
             async with slots:
@@ -67,19 +67,52 @@ class AsyncPrimitives:
         tasks = [asyncio.ensure_future(one(call)) for call in calls]
         try:
             return await asyncio.gather(*tasks)
-        finally:
+        except BaseException:
             for task in tasks:
                 task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            raise
+
+
+class PerLoop(Generic[T]):
+    """One value for each event loop.
+
+    Those of closed loops are dropped when the next one is made: a value that refers to its loop, as clients with open
+    connections and contended locks do, would keep its own weak key alive for ever.
+    """
+
+    def __init__(self) -> None:
+        self._values: WeakKeyDictionary[asyncio.AbstractEventLoop, T] = WeakKeyDictionary()
+        self._mutex = mutex()
+
+    def get(self, make: Callable[[], T]) -> T:
+        """The running loop's value, made if it has none."""
+        import asyncio  # noqa: PLC0415 - whoever gets here has it loaded
+
+        loop = asyncio.get_running_loop()
+        with self._mutex:
+            if loop not in self._values:
+                for old in [known for known in self._values if known.is_closed()]:
+                    del self._values[old]
+                self._values[loop] = make()
+            return self._values[loop]
+
+    def pop(self) -> T | None:
+        """The running loop's value, which is forgotten; None if it has none."""
+        import asyncio  # noqa: PLC0415 - whoever gets here has it loaded
+
+        with self._mutex:
+            return self._values.pop(asyncio.get_running_loop(), None)
 
 
 class _LoopLock(Lock):
     def __init__(self) -> None:
-        self._locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+        self._locks: PerLoop[asyncio.Lock] = PerLoop()
 
     def _mine(self) -> "asyncio.Lock":
         import asyncio  # noqa: PLC0415 - whoever gets here has it loaded
 
-        return self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+        return self._locks.get(asyncio.Lock)
 
     async def __aenter__(self) -> None:
         await self._mine().acquire()

@@ -7,10 +7,11 @@ import attrs
 
 from .messages import Request, Response
 
-__all__ = ["RetryPolicy", "retry_after"]
+__all__ = ["SERVER_ERROR", "RetryPolicy", "retry_after"]
 
 _TRANSIENT = frozenset({408, 425, 429})
-_SERVER_ERROR = 500
+SERVER_ERROR = 500
+_LONGEST = 365 * 86_400.0
 
 
 @attrs.frozen
@@ -38,7 +39,7 @@ class RetryPolicy:
         hint = request.hint(response) if request.hint else None
         if hint is not None:
             return hint
-        return response.status in _TRANSIENT or response.status >= _SERVER_ERROR
+        return response.status in _TRANSIENT or response.status >= SERVER_ERROR
 
     def after_silence(self, request: Request, attempt: int, *, sent: bool) -> bool:
         """Whether to send the request again when no answer came. One that never left may always be sent again."""
@@ -50,12 +51,12 @@ class RetryPolicy:
 
 
 def retry_after(response: Response, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> float | None:
-    """The seconds that the answer's ``Retry-After`` asks for; None if it has none that can be read."""
+    """The seconds that the answer's ``Retry-After`` asks for, at most a year; None if it has none that can be read."""
     value = response.headers.get("retry-after", "").strip()
     if not value:
         return None
     if value.replace(".", "", 1).isdecimal() and value.isascii():
-        return float(value)
+        return min(float(value), _LONGEST)
     from email.utils import parsedate_to_datetime  # noqa: PLC0415 - rarely needed
 
     try:
@@ -63,4 +64,4 @@ def retry_after(response: Response, now: Callable[[], datetime] = lambda: dateti
     except (ValueError, TypeError, OverflowError):
         return None
     when = when if when.tzinfo else when.replace(tzinfo=UTC)
-    return max(0.0, (when - now()).total_seconds())
+    return min(max(0.0, (when - now()).total_seconds()), _LONGEST)

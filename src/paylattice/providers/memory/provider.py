@@ -61,7 +61,7 @@ class InMemoryProvider(BaseProvider):
         config: None: from the environment, which may hold nothing.
         transport: not used; there is no network.
         name: another name than ``memory``, to run several of them side by side.
-        now: the simulated time to begin with; an aware datetime. It moves only by :meth:`advance`.
+        now: the simulated time to begin with; an aware datetime. It moves only by ``advance()``.
         retry_days: when a failed renewal is tried again, in days.
         cancel_when_unpaid: whether the last failed retry cancels the subscription; otherwise it becomes unpaid.
         clock: the real time, in seconds since the epoch, for the signatures of deliveries.

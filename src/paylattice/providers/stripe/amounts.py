@@ -1,7 +1,7 @@
 """Money on Stripe's wire: whole numbers of a unit that is not always the smallest one by ISO 4217.
 
-The table is https://docs.stripe.com/currencies: zero-decimal currencies, three-decimal ones whose last digit must be 0, and
-two (ISK, UGX) that ISO counts without decimals and Stripe with two, which must be 00.
+The table is https://docs.stripe.com/currencies: zero-decimal currencies, three-decimal ones whose last digit must be 0,
+and two (ISK, UGX) that ISO counts without decimals and Stripe with two, which must be 00.
 """
 
 from collections.abc import Mapping
@@ -42,7 +42,9 @@ def wire_amount(money: Money) -> int:
         message = f"Stripe does not take {money.currency}"
         raise InvalidRequest(message, param="amount")
     if exponent == _THREE_DECIMALS and money.amount % 10:
-        message = f"Stripe takes {money.currency} only with a 0 as the third decimal place: round the amount to a multiple of 10"
+        message = (
+            f"Stripe takes {money.currency} only with a 0 as the third decimal: the amount must be a multiple of 10"
+        )
         raise InvalidRequest(message, param="amount")
     amount, rest = _scaled(money.amount, exponent - EXPONENTS[money.currency])
     if rest:
@@ -88,5 +90,5 @@ def money_of(amount: int, currency: str | None) -> Money | None:
 def _scaled(amount: int, places: int) -> tuple[int, int]:
     """The amount with so many decimal places more (or less), and what could not be kept of it."""
     if places >= 0:
-        return amount * 10**places, 0
-    return divmod(amount, 10**-places)
+        return amount * int(10**places), 0
+    return divmod(amount, int(10**-places))

@@ -162,9 +162,7 @@ class StripeAPI:
         """The objects of a list, as :meth:`pages` brings them."""
         return [entry async for entry in self.pages(path, params, limit=limit)]
 
-    async def _send(
-        self, method: str, path: str, params: Mapping[str, object], key: str | None = None
-    ) -> Response:
+    async def _send(self, method: str, path: str, params: Mapping[str, object], key: str | None = None) -> Response:
         if self._sdk is None:
             self._sdk = _sdk(self._config, self._transport)
         return await self._sdk.send(method, path, params, key)

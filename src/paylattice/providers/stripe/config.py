@@ -32,6 +32,10 @@ def _mode(key: str | None) -> bool | None:
     return {"live": True, "test": False}.get(parts[1]) if len(parts) > 1 else None
 
 
+def _secret(value: Secret | str | None) -> Secret | None:
+    return Secret.of(value)
+
+
 def _plain(value: str | None) -> str | None:
     return (value or "").strip() or None
 
@@ -63,14 +67,12 @@ def _publishable_key(config: "StripeConfig", _field: "attrs.Attribute[str | None
         raise ConfigurationError(message, provider="stripe")
 
 
-def _webhook_secret(
-    _config: object, _field: "attrs.Attribute[tuple[Secret, ...]]", value: tuple[Secret, ...]
-) -> None:
+def _webhook_secret(_config: object, _field: "attrs.Attribute[tuple[Secret, ...]]", value: tuple[Secret, ...]) -> None:
     for secret in value:
         if secret.reveal().startswith(("sk_", "rk_", "pk_", "we_")):
             message = (
-                f"the Stripe webhook secret (STRIPE_WEBHOOK_SECRET) is {_kind(secret.reveal())}. The endpoint's signing "
-                "secret starts with whsec_: https://dashboard.stripe.com/webhooks"
+                f"the Stripe webhook secret (STRIPE_WEBHOOK_SECRET) is {_kind(secret.reveal())}. The endpoint's "
+                "signing secret starts with whsec_: https://dashboard.stripe.com/webhooks"
             )
             raise ConfigurationError(message, provider="stripe")
 
@@ -88,7 +90,7 @@ class StripeConfig(ProviderConfig):
     Args:
         secret_key: ``sk_...`` or a restricted ``rk_...``; decides between test and live mode.
         publishable_key: ``pk_...``, for browsers; kept here for the application's use, and no secret.
-        webhook_secret: ``whsec_...`` of the endpoint; several (separated by commas, or an iterable) while one is rolled.
+        webhook_secret: ``whsec_...`` of the endpoint; several (by commas, or an iterable) while one is rolled.
         api_version: the version of Stripe's API; the default is the one that this provider is tested with.
         base_url: instead of Stripe's own servers, for a local one.
 
@@ -100,7 +102,7 @@ class StripeConfig(ProviderConfig):
 
     secret_key: Secret | None = attrs.field(
         default=None,
-        converter=Secret.of,
+        converter=_secret,
         validator=_secret_key,
         metadata=env("STRIPE_SECRET_KEY", "call the API", required=True),
     )

@@ -6,6 +6,7 @@ https://docs.stripe.com/declines/codes.
 
 import re
 from collections.abc import Mapping
+from typing import TypedDict
 
 from ...errors import (
     ActionRequired,
@@ -80,14 +81,14 @@ _SAYS_NOTHING_OF_EARLIER_ATTEMPTS = (
     ProviderUnavailable,
     RateLimited,
 )
-"""Refusals of this attempt alone. The others come from the endpoint itself, which would have replayed an earlier result."""
+"""Refusals of this attempt alone. The others come from the endpoint, which would have replayed an earlier result."""
 
 _LEADS: Mapping[type[PaymentError], str] = {
     ActionRequired: "the payer has to authenticate: bring them back and complete the payment there",
     AuthenticationError: "Stripe does not accept the secret key: check STRIPE_SECRET_KEY (wrong, rolled, or expired)",
     Conflict: "Stripe cannot do this in the object's present state, or somebody else is changing it",
     Declined: "the payment was declined",
-    IdempotencyMismatch: "the idempotency key was used before with other parameters: take a new key for a new operation",
+    IdempotencyMismatch: "the idempotency key was used before with other parameters: a new operation needs a new key",
     InvalidRequest: "Stripe refuses the request",
     InvalidResponse: "this is no answer of Stripe's API: check the base URL, and what stands between here and Stripe",
     NotFound: "Stripe has no such object, in this account and mode (test or live)",
@@ -144,6 +145,16 @@ ADVICE: Mapping[str, Advice] = {
     "try_again_later": Advice.TRY_AGAIN_LATER,
 }
 """``advice_code`` to what to do while the payer is away; it wins over the reason's own advice."""
+
+
+class _Context(TypedDict, total=False):
+    """The fields that every error has."""
+
+    code: str | None
+    http_status: int
+    request_id: str | None
+    idempotency_key: str | None
+
 
 _SERVER_ERROR = 500
 _REDIRECTS = range(300, 400)
@@ -251,7 +262,7 @@ def _is_missing(code: str | None, error: JsonObject) -> bool:
     )
 
 
-def _declined(error: JsonObject, lead: str, context: "Mapping[str, object]") -> Declined:
+def _declined(error: JsonObject, lead: str, context: _Context) -> Declined:
     word = _matching(_WORD, text(error, "decline_code"))
     reason = DECLINE_REASONS.get(word or "") or DECLINE_REASONS.get(text(error, "code") or "") or DeclineReason.UNKNOWN
     return Declined(
@@ -263,7 +274,7 @@ def _declined(error: JsonObject, lead: str, context: "Mapping[str, object]") -> 
     )
 
 
-def _action_required(intent: JsonObject, lead: str, context: "Mapping[str, object]") -> ActionRequired:
+def _action_required(intent: JsonObject, lead: str, context: _Context) -> ActionRequired:
     return ActionRequired(
         lead,
         url=text(child(intent, "next_action", "redirect_to_url"), "url"),
@@ -286,5 +297,5 @@ def _matching(pattern: re.Pattern[str], value: str | None) -> str | None:
     return value if value is not None and pattern.fullmatch(value) and redact(value) == value else None
 
 
-def _context(response: Response, *, code: str | None = None, key: str | None = None) -> dict[str, object]:
+def _context(response: Response, *, code: str | None = None, key: str | None = None) -> _Context:
     return {"code": code, "http_status": response.status, "request_id": request_id_of(response), "idempotency_key": key}

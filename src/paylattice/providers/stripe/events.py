@@ -1,19 +1,20 @@
 """Stripe's events in the words that all providers share.
 
-Two kinds are read: snapshot events (``object: event``), which carry an object, and thin ones (``v2.core.event``), which only
-name it. The table is https://docs.stripe.com/api/events/types, without the low-level twins of other events
-(``charge.succeeded`` beside ``payment_intent.succeeded``, ``invoice.payment_succeeded`` beside ``invoice.paid``, ``charge.refunded``
-beside ``refund.created``): those keep Stripe's name, so that nothing is counted twice.
+Two kinds are read: snapshot events (``object: event``), which carry an object, and thin ones (``v2.core.event``), which
+only name it. The table is https://docs.stripe.com/api/events/types, without the low-level twins of other events
+(``charge.succeeded`` beside ``payment_intent.succeeded``, ``invoice.payment_succeeded`` beside ``invoice.paid``,
+``charge.refunded`` beside ``refund.created``): those keep Stripe's name, so that nothing is counted twice.
 """
 
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 
 from ...errors import InvalidResponse
 from ...events import EventType, WebhookEvent
 from ...jsonlike import JsonObject, child, identity, moment, reference, rfc3339, text
-from ...models import CheckoutSession, Customer, Invoice, Payment, Refund, Subscription
+from ...models import Model
 from ...redaction import redact
 from . import wire
 
@@ -79,7 +80,7 @@ EVENT_TYPES: Mapping[str, EventType] = {
     "setup_intent.setup_failed": EventType.PAYMENT_METHOD_SETUP_FAILED,
     "radar.early_fraud_warning.created": EventType.FRAUD_WARNING,
 }
-"""The events whose type says it all. ``checkout.session.completed`` is not here: its session tells whether it is paid."""
+"""The events whose type says it all. ``checkout.session.completed`` is not here: only its session tells what it is."""
 
 CHECKOUT_COMPLETED = "checkout.session.completed"
 
@@ -113,22 +114,88 @@ def event_from(data: JsonObject) -> WebhookEvent:
 def _snapshot(data: JsonObject) -> WebhookEvent:
     event_id, stripe_type = identity(data, "id", "event"), identity(data, "type", "event")
     subject = child(data, "data", "object")
-    typed = _Typed(subject, event_id, stripe_type)
+    before = child(data, "data", "previous_attributes")
     return WebhookEvent(
         id=event_id,
-        type=_snapshot_type(stripe_type, subject, child(data, "data", "previous_attributes")),
+        type=_snapshot_type(stripe_type, subject, before),
         created_at=_known(moment(data, "created")),
         dedupe_key=event_id,
-        customer_id=_customer_id(subject) or reference(child(data, "data", "previous_attributes"), "customer"),
-        subscription_id=_subscription_id(subject),
-        customer=typed.read("customer", wire.customer_from, Customer),
-        subscription=typed.read("subscription", wire.subscription_from, Subscription),
-        invoice=typed.read("invoice", wire.invoice_from, Invoice),
-        payment=typed.read("payment_intent", wire.payment_from, Payment),
-        refund=typed.read("refund", wire.refund_from, Refund),
-        checkout_session=typed.read("checkout.session", wire.checkout_session_from, CheckoutSession),
+        customer_id=_own_id(subject, "customer") or reference(subject, "customer") or reference(before, "customer"),
+        subscription_id=_own_id(subject, "subscription") or wire.invoice_subscription_id(subject),
+        livemode=_livemode(data),
+        provider_type=stripe_type,
+        provider="stripe",
+        raw=data,
+        **_carried(subject, event_id, stripe_type),
+    )
+
+
+def _snapshot_type(stripe_type: str, subject: JsonObject, before: JsonObject) -> EventType | str:
+    shared = EVENT_TYPES.get(stripe_type)
+    if stripe_type == CHECKOUT_COMPLETED:
+        shared = COMPLETED_CHECKOUTS.get(text(subject, "payment_status"))
+    if shared is EventType.REFUND_UPDATED and text(subject, "status") == "succeeded" and "status" in before:
+        shared = EventType.REFUND_SUCCEEDED
+    return shared or f"stripe:{stripe_type}"
+
+
+_READERS: Mapping[str, tuple[str, Callable[[JsonObject], Model]]] = {
+    "customer": ("customer", wire.customer_from),
+    "subscription": ("subscription", wire.subscription_from),
+    "invoice": ("invoice", wire.invoice_from),
+    "payment_intent": ("payment", wire.payment_from),
+    "refund": ("refund", wire.refund_from),
+    "checkout.session": ("checkout_session", wire.checkout_session_from),
+}
+"""Stripe's word for the kind of an object, and the field of the event that holds it."""
+
+
+def _carried(subject: JsonObject, event_id: str, stripe_type: str) -> dict[str, Any]:
+    field, read = _READERS.get(text(subject, "object") or "", (None, None))
+    if field is None or read is None:
+        return {}
+    if stripe_type == "invoice.upcoming":  # a preview: it has no id yet
+        return {}
+    try:
+        return {field: read(subject)}
+    except InvalidResponse as error:
+        _log.warning(
+            "stripe: the object of event %s (%s) cannot be read: %s", redact(event_id), redact(stripe_type), error
+        )
+        return {}
+
+
+def _own_id(subject: JsonObject, kind: str) -> str | None:
+    return text(subject, "id") if text(subject, "object") == kind else None
+
+
+def _thin(data: JsonObject) -> WebhookEvent:
+    event_id, stripe_type = identity(data, "id", "event"), identity(data, "type", "event")
+    name = stripe_type.removeprefix("v1.")
+    shared = (EVENT_TYPES.get(name) or THIN_ONLY.get(name)) if name != stripe_type else None
+    related = child(data, "related_object")
+    ids = {text(related, "type"): text(related, "id")}
+    return WebhookEvent(
+        id=event_id,
+        type=shared or f"stripe:{stripe_type}",
+        created_at=_known(rfc3339(data, "created")),
+        dedupe_key=reference(data, "snapshot_event") or event_id,
+        customer_id=ids.get("customer"),
+        subscription_id=ids.get("subscription"),
         livemode=_livemode(data),
         provider_type=stripe_type,
         provider="stripe",
         raw=data,
     )
+
+
+def _known(created: datetime | None) -> datetime:
+    if created is None:
+        message = "the event does not say when it was created"
+        raise InvalidResponse(message)
+    return created
+
+
+def _livemode(data: JsonObject) -> bool | None:
+    value = data.get("livemode")
+    return value if isinstance(value, bool) else None

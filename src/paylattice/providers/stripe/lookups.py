@@ -137,7 +137,7 @@ class Lookups:
             raise InvalidRequest(message, param="subscription_item_id")
         if not meter_id:
             raise UnsupportedOperation(
-                reason="the item's price is metered without a billing meter, and Stripe takes no usage records any more.",
+                reason="the item's price is metered without a billing meter, and Stripe takes no usage records now.",
                 alternative="create a price with a meter: https://docs.stripe.com/billing/subscriptions/usage-based",
             )
         meter = self._meters.get(meter_id) or self._meters.put(meter_id, await self._meter(meter_id))

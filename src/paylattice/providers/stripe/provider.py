@@ -33,7 +33,7 @@ from .errors import unsuccessful_payment
 from .events import event_from
 from .lookups import Lookups
 from .subscriptions import Subscriptions
-from .webhooks import secret_from, verified
+from .webhooks import delivered, secret_from, verified
 
 if TYPE_CHECKING:
     from ...transport import Transport
@@ -293,7 +293,7 @@ class StripeProvider(BaseProvider):
         Stripe counts by customer and meter: two subscriptions of one customer with the same meter are both billed.
 
         Returns:
-            True: accepted. Stripe checks some of it later, and reports errors as ``v1.billing.meter.error_report_triggered``.
+            True: accepted. Stripe checks some of it later: errors come as ``v1.billing.meter.error_report_triggered``.
         """
         if timestamp is not None:
             age = timedelta(seconds=self._clock() - timestamp.timestamp())
@@ -438,9 +438,7 @@ class StripeProvider(BaseProvider):
 
     # Webhooks
 
-    def verify_webhook_signature(
-        self, payload: bytes, signature: str | Headers, secret: str
-    ) -> Mapping[str, object]:
+    def verify_webhook_signature(self, payload: bytes, signature: str | Headers, secret: str) -> Mapping[str, object]:
         """Check a delivery against one secret, and nothing else."""
         return verified(payload, signature, (secret_from(secret),), now=self._clock())
 
@@ -450,7 +448,7 @@ class StripeProvider(BaseProvider):
         data = verified(
             payload, headers, self._settings.webhook_secret, now=self._clock(), livemode=self._settings.livemode
         )
-        return event_from(data, delivered=True)
+        return delivered(data)
 
 
 def _same_currency(intent: JsonObject, amount: Money) -> None:
@@ -470,5 +468,5 @@ def _at_most_authorized(intent: JsonObject, amount: Money) -> None:
 
 
 def _is_duplicate_usage(error: InvalidRequest) -> bool:
-    """Whether Stripe has the event already: from an attempt of ours with the same key, since the identifier is the key's."""
+    """Whether Stripe has the event already: from an attempt with the same key, since the identifier is the key's."""
     return error.code == _DUPLICATE_USAGE or (error.param == "identifier" and "already" in error.message)

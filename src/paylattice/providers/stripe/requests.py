@@ -176,9 +176,7 @@ def cancellation(reason: str | None) -> Params:
     return {"cancellation_details": {"comment": reason}} if reason else {}
 
 
-def change_request(
-    item_id: str, *, plan_id: str | None, quantity: int | None, metered: bool, prorate: bool
-) -> Params:
+def change_request(item_id: str, *, plan_id: str | None, quantity: int | None, metered: bool, prorate: bool) -> Params:
     """What changes a subscription's item.
 
     The item's id keeps Stripe from adding a second one; a new price without a quantity would reset it to 1.

@@ -2,9 +2,9 @@
 
 Importing this module imports the SDK. Two of its habits are global, and handled here:
 
-* Telemetry: by default the SDK writes an id into ``~/.config/stripe/telemetry_id`` and sends it. If this module is the first
-  to import ``stripe``, it sets ``stripe.enable_telemetry = False``. An application that imported ``stripe`` before has
-  its own setting, and keeps it.
+* Telemetry: by default the SDK writes an id into ``~/.config/stripe/telemetry_id`` and sends it. If this module is the
+  first to import ``stripe``, it sets ``stripe.enable_telemetry = False``. An application that imported ``stripe``
+  before has its own setting, and keeps it.
 * Logging: the logger ``stripe`` writes whole request bodies at level DEBUG. Records about this provider's requests are
   dropped; those of the application's own use of the SDK are not. (``STRIPE_LOG=debug`` prints them all the same.)
 
@@ -59,7 +59,7 @@ class _HTTPClient(stripe.HTTPClient):
     name = "paylattice"
 
     def __init__(self, transport: Callable[[], Transport]) -> None:
-        super().__init__()
+        super().__init__()  # pyright: ignore[reportUnknownMemberType] - the SDK leaves an argument untyped
         self._paylattice_transport = transport
 
     async def request_async(
@@ -119,7 +119,9 @@ class SDK:
         token = _sending.set(True)
         try:
             options = {"idempotency_key": key} if key else {}
-            answer = await self._client.raw_request_async(method, path, **params, **options)
+            answer = await self._client.raw_request_async(  # pyright: ignore[reportUnknownMemberType] - untyped **params
+                method, path, **params, **options
+            )
         except UnicodeError:
             answer = None
         finally:
@@ -129,6 +131,8 @@ class SDK:
             raise InvalidRequest(message)
         beside = answer.headers
         if not isinstance(beside, _Beside):
-            message = "the installed Stripe SDK does not hand through what its HTTP client returns: install stripe>=16.1,<17"
+            message = (
+                "the installed Stripe SDK does not hand through what its HTTP client returns: install stripe>=16.1,<17"
+            )
             raise ConfigurationError(message)
         return beside.response

@@ -108,7 +108,9 @@ class Subscriptions:
         return await self._api.get(path_of("subscriptions", subscription_id))
 
     async def _update(self, subscription_id: str, params: Params, key: str | None, *action: str) -> Subscription:
-        return await self._answered(await self._api.post(path_of("subscriptions", subscription_id, *action), params, key))
+        return await self._answered(
+            await self._api.post(path_of("subscriptions", subscription_id, *action), params, key)
+        )
 
     async def _ended(self, subscription_id: str) -> Subscription | None:
         """The subscription if it has ended; None if it has not, or cannot be read."""

@@ -1,8 +1,8 @@
 """Stripe's objects to models: pure functions, tolerant of every version of the API.
 
-Webhooks come in the shape of the endpoint's version, not of this library's, so each function reads the shapes from before
-and after 2025-03-31 (basil: periods moved to the items, an invoice's subscription to its parent). Unknown words become
-``UNKNOWN``; only identity and money are demanded. The amounts are those of :mod:`.amounts`.
+Webhooks come in the shape of the endpoint's version, not of this library's, so each function reads the shapes from
+before and after 2025-03-31 (basil: periods moved to the items, an invoice's subscription to its parent). Unknown words
+become ``UNKNOWN``; only identity and money are demanded. The amounts are those of :mod:`.amounts`.
 """
 
 from collections.abc import Mapping

@@ -1,0 +1,24 @@
+"""Sphinx configuration."""
+
+from paylattice import __version__
+
+project = "paylattice"
+author = "The paylattice authors"
+copyright = "2026, the paylattice authors"  # noqa: A001 - Sphinx's name
+version = release = __version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+html_theme = "furo"
+html_title = "paylattice"
+exclude_patterns = ["_build"]
+nitpicky = True
+
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+autodoc_class_signature = "separated"
+autodoc_default_options = {"members": True, "exclude-members": "__init__, __new__"}
+napoleon_use_param = False
+napoleon_use_rtype = False
+napoleon_custom_sections = [("Returns", "returns_style")]

@@ -1,0 +1,61 @@
+"""The README's and the documentation's code runs, and generated pages are current."""
+
+import ast
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^(?P<indent> *)```(?P<language>python|py)\n(?P<code>.*?)^ *```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    found = []
+    for match in BLOCK.finditer(page.read_text(encoding="utf-8")):
+        if match["language"] == language:
+            indent = len(match["indent"])
+            found.append("\n".join(line[indent:] for line in match["code"].splitlines()))
+    return found
+
+
+def generator() -> object:
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name)
+def test_the_code_of_a_page_runs_from_top_to_bottom(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    namespace: dict[str, object] = {"__name__": "page"}
+    for number, code in enumerate(blocks(page, "python"), start=1):
+        exec(compile(code, f"{page.name} block {number}", "exec"), namespace)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "py")], ids=lambda page: page.name)
+def test_the_fragments_of_a_page_are_python(page: Path) -> None:
+    for code in blocks(page, "py"):
+        ast.parse(code)
+
+
+@pytest.mark.parametrize("name", ["errors.md"])
+def test_a_generated_page_is_current(name: str) -> None:
+    pages = generator().PAGES  # type: ignore[attr-defined]  # loaded by its path
+    assert (ROOT / "docs" / name).read_text(encoding="utf-8") == pages[name](), "run: python docs/generate.py"
+
+
+def test_the_pages_link_to_files_that_exist() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_readme_has_the_two_commands_that_set_everything_up() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "python -m pip install nox && python -m nox -s demo" in text
+    assert "python -m pip install nox && python -m nox " in text

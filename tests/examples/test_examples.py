@@ -1,0 +1,127 @@
+"""The example programs do what they show, over HTTP where they are web applications."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Callable
+from types import ModuleType
+
+import pytest
+from fastapi.testclient import TestClient
+
+from paylattice import Money
+
+from .loopback_stripe import running
+
+Load = Callable[[str], ModuleType]
+
+
+def stripe_delivery(event: dict[str, object], secret: str) -> tuple[bytes, dict[str, str]]:
+    body = json.dumps({"object": "event", "created": int(time.time()), "livemode": False, **event}).encode()
+    stamp = int(time.time())
+    signature = hmac.new(secret.encode(), f"{stamp}.".encode() + body, hashlib.sha256).hexdigest()
+    return body, {"Stripe-Signature": f"t={stamp},v1={signature}", "Content-Type": "application/json"}
+
+
+def test_the_quickstart_runs(load: Load, capsys: pytest.CaptureFixture[str]) -> None:
+    asyncio.run(load("quickstart").main())
+    assert "invoice.paid processed" in capsys.readouterr().out
+
+
+def test_each_organisation_goes_to_the_provider_of_its_region(load: Load, capsys: pytest.CaptureFixture[str]) -> None:
+    asyncio.run(load("two_providers_by_region").main())
+    told = capsys.readouterr().out
+    assert "org_eu ('eu', 'active')" in told
+    assert "org_us ('us', 'active')" in told
+
+
+@pytest.fixture
+def stripe_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRIPE_SECRET_KEY", "sk_test_1")
+    monkeypatch.setenv("STRIPE_WEBHOOK_SECRET", "whsec_1")
+
+
+def test_fastapi_sells_a_subscription(load: Load, monkeypatch: pytest.MonkeyPatch, stripe_settings: None) -> None:
+    with running() as stripe:
+        monkeypatch.setenv("STRIPE_API_BASE", stripe.url)
+        with TestClient(load("fastapi_app").app) as browser:
+            assert browser.post("/checkout/price_pro").json() == {"url": "https://checkout.stripe.test/c/pay/cs_1"}
+            checkout = stripe.forms[-1]
+            assert checkout["mode"] == ["subscription"]
+            assert checkout["metadata[org_id]"] == checkout["subscription_data[metadata][org_id]"] == ["org_1"]
+            assert browser.get("/ok", params={"session_id": "cs_1"}).json() == {"status": "active"}
+
+            created = {"id": "evt_1", "type": "customer.subscription.created", "data": {"object": stripe.subscription}}
+            body, headers = stripe_delivery(created, "whsec_1")
+            for outcome in ("processed", "duplicate"):
+                answer = browser.post("/webhooks/stripe", content=body, headers=headers)
+                assert (answer.status_code, answer.json()) == (200, {"outcome": outcome})
+            assert stripe.customers == 1
+
+
+def test_fastapi_runs_the_dunning_handler_when_a_payment_is_late(
+    load: Load, monkeypatch: pytest.MonkeyPatch, stripe_settings: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with running() as stripe:
+        monkeypatch.setenv("STRIPE_API_BASE", stripe.url)
+        with TestClient(load("fastapi_app").app) as browser:
+            browser.post("/checkout/price_pro")
+            stripe.subscription["status"] = "past_due"
+            event = {"id": "evt_2", "type": "customer.subscription.updated", "data": {"object": stripe.subscription}}
+            body, headers = stripe_delivery(event, "whsec_1")
+            assert browser.post("/webhooks/stripe", content=body, headers=headers).status_code == 200
+    assert "remind org_1" in capsys.readouterr().out
+
+
+def test_fastapi_refuses_a_forged_delivery(load: Load, stripe_settings: None) -> None:
+    with TestClient(load("fastapi_app").app) as browser:
+        body, headers = stripe_delivery(
+            {"id": "evt_1", "type": "customer.created", "data": {"object": {}}}, "whsec_other"
+        )
+        assert browser.post("/webhooks/stripe", content=body, headers=headers).status_code == 400
+
+
+def test_every_tenant_is_verified_with_its_own_secret(load: Load) -> None:
+    browser = TestClient(load("per_tenant_credentials").app)
+    event = {"id": "evt_1", "type": "invoice.paid", "data": {"object": {}}}
+    for tenant, other in (("1", "2"), ("2", "1")):
+        body, headers = stripe_delivery(event, f"whsec_{tenant}")
+        answer = browser.post(f"/t/t{tenant}/webhooks/stripe", content=body, headers=headers)
+        assert answer.json() == {"type": "invoice.paid"}
+        assert browser.post(f"/t/t{other}/webhooks/stripe", content=body, headers=headers).status_code == 400
+    assert browser.post("/t/t3/webhooks/stripe", content=body, headers=headers).status_code == 404
+
+
+def test_django_sells_a_subscription_and_takes_its_webhooks(load: Load) -> None:
+    import django
+    from django.conf import settings
+    from django.test import Client
+
+    if not settings.configured:
+        settings.configure(ROOT_URLCONF="django_app", ALLOWED_HOSTS=["*"], SECRET_KEY="for this test", USE_TZ=True)
+        django.setup()
+    application = load("django_app")
+    provider = application.billing.provider("memory").wrapped
+    provider.add_plan("pro", Money(1900, "USD"))
+    url = Client().post("/checkout/pro").json()["url"]
+    provider.complete_checkout(url.rpartition("/")[2])
+    sender = Client(enforce_csrf_checks=True)
+    for hook in provider.deliveries():
+        headers = {"HTTP_PAYLATTICE_SIGNATURE": hook.headers["Paylattice-Signature"]}
+        answer = sender.post("/webhooks/memory", hook.payload, content_type="application/json", **headers)
+        assert answer.status_code == 200
+    assert application.billing.subscription("org_1").status == "active"
+    assert sender.post("/webhooks/memory", b"{}", content_type="application/json").status_code == 400
+
+
+def test_flask_takes_webhooks(load: Load) -> None:
+    application = load("flask_app")
+    provider = application.billing.provider("memory").wrapped
+    asyncio.run(provider.create_customer("ada@example.com"))
+    [hook] = provider.deliveries()
+    browser = application.app.test_client()
+    good = browser.post("/webhooks/memory", data=hook.payload, headers=dict(hook.headers))
+    forged = browser.post("/webhooks/memory", data=hook.payload + b" ", headers=dict(hook.headers))
+    assert (good.status_code, forged.status_code) == (200, 400)
