@@ -6,6 +6,7 @@ The names are those of the protocol, so that the same word is held to the same r
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import cast
 
 from .errors import InvalidRequest
 from .idempotency import MAX_KEY_LENGTH
@@ -48,14 +49,18 @@ def check_utc(name: str, value: object) -> None:
     if not isinstance(value, datetime):
         raise _fail(name, f"must be a datetime, not {type(value).__name__}")
     if value.utcoffset() is None:
-        raise _fail(name, "has no time zone: use datetime.now(UTC), or .replace(tzinfo=...) with the zone it is meant in")
+        raise _fail(
+            name, "has no time zone: use datetime.now(UTC), or .replace(tzinfo=...) with the zone it is meant in"
+        )
 
 
 def _text(name: str, value: object) -> None:
     if not isinstance(value, str):
         raise _fail(name, f"must be a str, not {type(value).__name__}")
     if not value.strip() or len(value) > _MAX_TEXT or _UNSENDABLE.search(value):
-        raise _fail(name, f"must not be empty, longer than {_MAX_TEXT} characters, or hold control characters or surrogates")
+        raise _fail(
+            name, f"must not be empty, longer than {_MAX_TEXT} characters, or hold control characters or surrogates"
+        )
 
 
 def _email(name: str, value: object) -> None:
@@ -92,7 +97,7 @@ def _amount(name: str, value: object) -> None:
 def _metadata(name: str, value: object) -> None:
     if not isinstance(value, Mapping):
         raise _fail(name, f"must be a mapping of str to str, not {type(value).__name__}")
-    for key, word in value.items():
+    for key, word in cast("Mapping[object, object]", value).items():
         if not isinstance(key, str) or not isinstance(word, str):
             raise _fail(name, "must hold only str keys and str values: convert numbers and dates yourself")
         if not key:

@@ -40,7 +40,7 @@ class Secret:
         if not text:
             return None
         if not text.isascii() or not text.isprintable() or " " in text:
-            message = "a secret contains white space, control or non-ASCII characters: copy it again from the provider's dashboard"
+            message = "a secret holds white space, control or non-ASCII characters: copy it again from the dashboard"
             raise ConfigurationError(message)
         return cls(text)
 
@@ -141,7 +141,9 @@ class ProviderConfig:
     def settings(cls) -> tuple[Setting, ...]:
         """The settings that can come from the environment, in order."""
         return tuple(
-            attrs.evolve(field.metadata[_ENV], field=field.name) for field in attrs.fields(cls) if _ENV in field.metadata
+            attrs.evolve(field.metadata[_ENV], field=field.name)
+            for field in attrs.fields(cls)
+            if _ENV in field.metadata
         )
 
     @classmethod

@@ -28,9 +28,10 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
         return result
     with suppress(Exception):  # whatever it says on its way out, the cause is that it waited
         coroutine.close()
+    name = getattr(coroutine, "__qualname__", "the operation")
     message = (
-        f"{getattr(coroutine, '__qualname__', 'the operation')} waited for an event loop, which paylattice.sync does not have. Every wait must go "
-        "through the transport: give the provider a BlockingTransport, and let it send, sleep and lock only with "
-        "self.transport; a handler or a repository used here must be a plain one, without await"
+        f"{name} waited for an event loop, which paylattice.sync does not have. Every wait must go through the transport: "
+        "give the provider a BlockingTransport, and let it send, sleep and lock only with self.transport; a handler or a "
+        "repository used here must be a plain one, without await"
     )
     raise ConfigurationError(message)

@@ -375,7 +375,9 @@ class UnsupportedOperation(PaymentError):
     """
 
     def __init__(self, message: str = "", *, reason: str, alternative: str | None = None, **context: Any) -> None:
-        super().__init__(message or f"not supported: {reason}{f' Instead: {alternative}' if alternative else ''}", **context)
+        super().__init__(
+            message or f"not supported: {reason}{f' Instead: {alternative}' if alternative else ''}", **context
+        )
         self.reason = reason
         self.alternative = alternative
 

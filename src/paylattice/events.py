@@ -95,7 +95,9 @@ class EventType(StrEnum):
 
 
 _OF_STATUS: Mapping[SubscriptionStatus, EventType] = {
-    status: EventType(f"subscription.{status}") for status in SubscriptionStatus if status is not SubscriptionStatus.UNKNOWN
+    status: EventType(f"subscription.{status}")
+    for status in SubscriptionStatus
+    if status is not SubscriptionStatus.UNKNOWN
 }
 _NAMES_A_STATUS = frozenset(_OF_STATUS.values())
 

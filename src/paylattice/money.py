@@ -107,7 +107,11 @@ class Money:
             number = Decimal(value)
         except InvalidOperation:
             number = Decimal("NaN")
-        if not number.is_finite() or abs(number.adjusted()) > _MAX_DIGITS or len(number.as_tuple().digits) > _EXACT.prec:
+        if (
+            not number.is_finite()
+            or abs(number.adjusted()) > _MAX_DIGITS
+            or len(number.as_tuple().digits) > _EXACT.prec
+        ):
             message = "the amount is not a finite number of a sensible size"
             raise InvalidRequest(message, param="amount")
         exponent = currency_exponent(currency)

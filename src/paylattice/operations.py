@@ -32,7 +32,17 @@ from .errors import (
 from .events import WebhookEvent
 from .frozen import FrozenMap
 from .idempotency import new_key
-from .models import CheckoutSession, Customer, Invoice, Payment, PaymentMethod, Plan, Refund, Subscription, SubscriptionChange
+from .models import (
+    CheckoutSession,
+    Customer,
+    Invoice,
+    Payment,
+    PaymentMethod,
+    Plan,
+    Refund,
+    Subscription,
+    SubscriptionChange,
+)
 
 if TYPE_CHECKING:
     from .provider import BaseProvider
@@ -109,11 +119,17 @@ _ROWS = (
     Operation("get_customer", _C.CUSTOMERS, Customer, optional=True, echoes={"customer_id": "id"}),
     Operation("update_customer", _C.CUSTOMERS, Customer, writes=True, echoes={"customer_id": "id"}),
     Operation("delete_customer", _C.CUSTOMERS, type(None), writes=True),
-    Operation("create_checkout_session", _C.CHECKOUT, CheckoutSession, writes=True, echoes={"customer_id": "customer_id"}),
-    Operation("create_payment_session", _C.PAYMENTS, CheckoutSession, writes=True, echoes={"customer_id": "customer_id"}),
+    Operation(
+        "create_checkout_session", _C.CHECKOUT, CheckoutSession, writes=True, echoes={"customer_id": "customer_id"}
+    ),
+    Operation(
+        "create_payment_session", _C.PAYMENTS, CheckoutSession, writes=True, echoes={"customer_id": "customer_id"}
+    ),
     Operation("get_checkout_session", _C.CHECKOUT, CheckoutSession, optional=True, echoes={"session_id": "id"}),
     Operation("get_subscription", _C.SUBSCRIPTIONS, Subscription, optional=True, echoes={"subscription_id": "id"}),
-    Operation("list_subscriptions", _C.LIST_SUBSCRIPTIONS, Subscription, many=True, echoes={"customer_id": "customer_id"}),
+    Operation(
+        "list_subscriptions", _C.LIST_SUBSCRIPTIONS, Subscription, many=True, echoes={"customer_id": "customer_id"}
+    ),
     Operation("cancel_subscription", _C.CANCEL_NOW, Subscription, writes=True, echoes={"subscription_id": "id"}),
     Operation(
         "change_subscription",
@@ -145,7 +161,9 @@ _ROWS = (
     Operation(
         "refund_payment", _C.REFUNDS, Refund, writes=True, echoes={"payment_id": "payment_id", "amount": "amount"}
     ),
-    Operation("get_payment_methods", _C.PAYMENT_METHODS, PaymentMethod, many=True, echoes={"customer_id": "customer_id"}),
+    Operation(
+        "get_payment_methods", _C.PAYMENT_METHODS, PaymentMethod, many=True, echoes={"customer_id": "customer_id"}
+    ),
     Operation("remove_payment_method", _C.PAYMENT_METHODS, type(None), writes=True),
     Operation("get_plan", _C.PLANS, Plan, optional=True, echoes={"plan_id": "id"}),
     Operation("list_plans", _C.PLANS, Plan, many=True),
@@ -232,7 +250,9 @@ def _guarded(operation: Operation, method: Callable[..., Awaitable[object]]) -> 
 def _by_name(bound: inspect.BoundArguments) -> dict[str, object]:
     """The arguments without ``self``. Mappings are copied: nobody changes them while, or before, the operation is repeated."""
     arguments: dict[str, object] = {}
-    for (name, value), parameter in list(zip(bound.arguments.items(), bound.signature.parameters.values(), strict=True))[1:]:
+    for (name, value), parameter in list(
+        zip(bound.arguments.items(), bound.signature.parameters.values(), strict=True)
+    )[1:]:
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
             arguments.update(value)
         elif isinstance(value, Mapping):
@@ -256,7 +276,10 @@ def _check(
 
 
 async def _own_errors_only(
-    provider: "BaseProvider", operation: Operation, method: Callable[..., Awaitable[object]], bound: inspect.BoundArguments
+    provider: "BaseProvider",
+    operation: Operation,
+    method: Callable[..., Awaitable[object]],
+    bound: inspect.BoundArguments,
 ) -> object:
     try:
         return await method(*bound.args, **bound.kwargs)
@@ -285,11 +308,9 @@ def _stray(provider: "BaseProvider", exc: Exception) -> str:
 def _compare(operation: Operation, arguments: Mapping[str, object], result: object) -> None:
     if result is None and operation.optional:
         return
-    answers: list[Any]
+    answers: list[Any] = [result]
     if operation.many:
-        answers = list(result) if isinstance(result, list | tuple) else [NotImplemented]
-    else:
-        answers = [result]
+        answers = list(cast("list[Any]", result)) if isinstance(result, list | tuple) else [None]
     wrong: str | None = None
     for answer in answers:
         if not isinstance(answer, operation.returns):
@@ -304,7 +325,9 @@ def _compare(operation: Operation, arguments: Mapping[str, object], result: obje
         raise failure(f"{wrong}; it is not passed on")
 
 
-def _complete(error: PaymentError, provider: "BaseProvider", operation: Operation, arguments: Mapping[str, object]) -> None:
+def _complete(
+    error: PaymentError, provider: "BaseProvider", operation: Operation, arguments: Mapping[str, object]
+) -> None:
     """Write into the error what the caller asked for: of operations inside one another, the outermost has the last word."""
     error.provider = error.provider or provider.get_provider_name()
     error.operation = operation.name
@@ -313,16 +336,17 @@ def _complete(error: PaymentError, provider: "BaseProvider", operation: Operatio
     key = arguments.get("idempotency_key")
     error.idempotency_key = str(key) if key else error.idempotency_key
     if isinstance(error, OutcomeUnknown):
-
         # the guard's half of recover()
         def replay(again: "BaseProvider") -> Awaitable[object]:
-            if again._config != provider._config:  # noqa: SLF001 - as above
-                message = "this error comes from a provider with other settings, perhaps of another account: recover it there"
+            if again._config != provider._config:
+                message = (
+                    "this error comes from a provider with other settings, perhaps of another account: recover it there"
+                )
                 raise InvalidRequest(message, param="error", provider=again.get_provider_name())
             repeat: Awaitable[object] = getattr(again, operation.name)(**arguments)
             return repeat
 
-        error._replay = replay  # noqa: SLF001 - as above
+        error._replay = replay
 
 
 def _guarded_parse(method: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:

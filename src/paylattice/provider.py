@@ -392,11 +392,15 @@ class BaseProvider(PaymentProvider):
         """
         origin = getattr(error, "provider", None)
         if not isinstance(error, OutcomeUnknown) or origin != self.get_provider_name():
-            message = f"recover() takes an OutcomeUnknown of {self.get_provider_name()}; this is {type(error).__name__} of {origin}"
+            kind = type(error).__name__
+            message = f"recover() takes an OutcomeUnknown of {self.get_provider_name()}; this is {kind} of {origin}"
             raise InvalidRequest(message, param="error", provider=self.get_provider_name())
-        replay = error._replay  # noqa: SLF001 - set by the guard
+        replay = error._replay
         if replay is None:
-            message = "this error comes from another process: call the operation again with error.idempotency_key and the same arguments"
+            message = (
+                "this error comes from another process: call the operation again with error.idempotency_key "
+                "and the same arguments"
+            )
             raise InvalidRequest(message, param="error", provider=self.get_provider_name())
         return await replay(self)
 

@@ -14,7 +14,7 @@ _TAIL = 120
 _NO_ADDRESS = r"\s@<>\"'(),;:/?&=#"
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     # jane@example.com, also as it stands in a URL: jane%40example.com
-    (re.compile(rf"(?:[^{_NO_ADDRESS}%]|%(?!40))++(?:@|%40)[^{_NO_ADDRESS}]+"), "<e-mail>"),
+    (re.compile(rf"(?:[^{_NO_ADDRESS}%]|%(?!40))*+(?:@|%40)[^{_NO_ADDRESS}]+"), "<e-mail>"),
     # what an Authorization header holds
     (re.compile(r"(?i)\b(bearer|basic)[\s:]+[a-z0-9._~+/=-]{16,}"), r"\1 <secret>"),
     # password=..., "client_secret": "..."; words of prose after such a name hold no digit
@@ -47,5 +47,7 @@ def redact(text: object) -> str:
     for pattern, replacement in _PATTERNS:
         clean = pattern.sub(replacement, clean)
     if len(text) > _MAX_READ:
-        clean = clean[:-_TAIL]  # it may be the beginning of an address or a number, cut where nothing matches it any more
+        clean = clean[
+            :-_TAIL
+        ]  # it may be the beginning of an address or a number, cut where nothing matches it any more
     return clean if len(clean) <= _MAX_LENGTH else clean[: _MAX_LENGTH - 1] + "…"

@@ -7,7 +7,7 @@ these lines; it imports nothing but the provider that is asked for.
 import os
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
 
 import attrs
 
@@ -52,11 +52,14 @@ class ProviderEntry:
         """
         if self.registered is not None:
             return _fitting(self.name, self.registered)
-        if len(self.entry_points) > 1:
-            message = f"provider {self.name!r} is announced by several packages: {self.origin}. Uninstall all but one of them"
+        point, *others = self.entry_points
+        if others:
+            message = (
+                f"provider {self.name!r} is announced by several packages: {self.origin}. Uninstall all but one of them"
+            )
             raise ConfigurationError(message, provider=self.name)
         try:
-            loaded = self.entry_points[0].load()
+            loaded = point.load()
         except Exception as exc:
             message = f"provider {self.name!r} of {self.origin} cannot be imported: {type(exc).__name__}: {exc}"
             raise ConfigurationError(message, provider=self.name) from exc
@@ -74,8 +77,7 @@ def _fitting(name: str, loaded: Any) -> ProviderClass:
             f"version {CONTRACT_VERSION}: install a matching version of the plugin"
         )
         raise ConfigurationError(message, provider=name)
-    found: ProviderClass = loaded
-    return found
+    return cast("ProviderClass", loaded)
 
 
 def discover() -> dict[str, ProviderEntry]:
@@ -149,7 +151,7 @@ class PaymentProviderFactory:
         Raises:
             ConfigurationError: the name is empty, or the class is no class or was written for another contract.
         """
-        if not isinstance(name, str) or not name.strip():
+        if not name or not name.strip():
             message = "a provider needs a name"
             raise ConfigurationError(message)
         cls._registered[name] = _fitting(name, provider)

@@ -62,7 +62,9 @@ class FakeStripe:
         answer = waiting.popleft()
         if isinstance(answer, Exception):
             raise answer
-        return answer if isinstance(answer, httpx.Response) else httpx.Response(200, json=answer)
+        if isinstance(answer, httpx.Response):  # anew: one is used up when it has been read
+            return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
+        return httpx.Response(200, json=answer)
 
     @property
     def calls(self) -> list[tuple[str, str]]:
@@ -89,9 +91,13 @@ class World:
         mock = httpx.MockTransport(self.server)
         transport: AsyncTransport | BlockingTransport
         if mode == "async":
-            transport = AsyncTransport(transport=mock, retry=retry, sleep=self._sleep_async, uniform=lambda _, high: high)
+            transport = AsyncTransport(
+                transport=mock, retry=retry, sleep=self._sleep_async, uniform=lambda _, high: high
+            )
         else:
-            transport = BlockingTransport(transport=mock, retry=retry, sleep=self.slept.append, uniform=lambda _, high: high)
+            transport = BlockingTransport(
+                transport=mock, retry=retry, sleep=self.slept.append, uniform=lambda _, high: high
+            )
         self.provider = StripeProvider(config or configuration(), transport=transport, clock=lambda: self.now)
 
     async def _sleep_async(self, seconds: float) -> None:
@@ -126,7 +132,8 @@ def listing(*elements: object, more: bool = False) -> dict[str, object]:
 
 def signature(body: bytes, *secrets: str, at: float = NOW) -> str:
     values = [
-        hmac.new(secret.encode(), f"{int(at)}.".encode() + body, "sha256").hexdigest() for secret in secrets or (SECRET,)
+        hmac.new(secret.encode(), f"{int(at)}.".encode() + body, "sha256").hexdigest()
+        for secret in secrets or (SECRET,)
     ]
     return ",".join([f"t={int(at)}", *(f"v1={value}" for value in values)])
 

@@ -63,7 +63,9 @@ def test_a_metered_plan_is_sent_without_a_quantity_and_looked_up_once(world: Wor
 
 
 @pytest.mark.parametrize(("asked", "sent"), [(None, "7"), (3, "3"), (0, None)])
-def test_the_trial_is_the_one_asked_for_or_else_the_plans_own(world: World, asked: int | None, sent: str | None) -> None:
+def test_the_trial_is_the_one_asked_for_or_else_the_plans_own(
+    world: World, asked: int | None, sent: str | None
+) -> None:
     world.on("GET", "/v1/prices/price_pro", price(recurring={"interval": "month", "trial_period_days": 7}))
     world.on("POST", "/v1/checkout/sessions", session())
     world.run(world.provider.create_checkout_session("cus_1", "price_pro", SUCCESS, CANCEL, trial_days=asked))

@@ -131,7 +131,10 @@ def test_a_payment_that_was_captured_cannot_be_canceled(world: World) -> None:
     assert not caught.value.retryable
 
 
-def pay(world: World, amount: Money = Money(1000, "USD"), **more: Any) -> Any:
+TEN = Money(1000, "USD")
+
+
+def pay(world: World, amount: Money = TEN, **more: Any) -> Any:
     call = world.provider.create_payment(amount, customer_id="cus_1", payment_method_id="pm_1", **more)
     return world.run(call)
 

@@ -191,7 +191,6 @@ def test_a_metered_plan_replaces_the_metered_item(world: World) -> None:
         ([item(), item(id="si_2")], {"quantity": 9}, "subscription_id"),
         ([item(id=None)], {"quantity": 9}, "subscription_id"),
         ([metered_item()], {"quantity": 9}, "quantity"),
-        ([item()], {}, "plan_id"),
     ],
 )
 def test_a_change_that_makes_no_sense_is_not_sent(
@@ -204,12 +203,25 @@ def test_a_change_that_makes_no_sense_is_not_sent(
     assert all(method == "GET" for method, _ in world.server.calls)
 
 
+def test_a_change_of_nothing_is_not_sent(world: World) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        change(world)
+    assert caught.value.param == "plan_id"
+    assert world.server.seen == []
+
+
 @pytest.mark.parametrize(
     ("asked", "param"),
-    [({"plan_id": "price_pro"}, "plan_id"), ({"plan_id": "price_pro", "quantity": 3}, "plan_id"), ({"quantity": 3}, "quantity")],
+    [
+        ({"plan_id": "price_pro"}, "plan_id"),
+        ({"plan_id": "price_pro", "quantity": 3}, "plan_id"),
+        ({"quantity": 3}, "quantity"),
+    ],
 )
 def test_a_change_to_the_same_is_refused(world: World, asked: dict[str, Any], param: str) -> None:
-    world.on("GET", "/v1/prices/price_pro", price()).on("GET", PATH, subscription()).on("POST", PATH, subscription())
+    world.on("GET", PATH, subscription()).on("POST", PATH, subscription())
+    if "plan_id" in asked:
+        world.on("GET", "/v1/prices/price_pro", price())
     with pytest.raises(InvalidRequest, match="already") as caught:
         change(world, **asked)
     assert caught.value.param == param

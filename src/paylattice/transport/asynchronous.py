@@ -105,7 +105,8 @@ class AsyncTransport(HTTPTransport):
             async with asyncio.timeout(timeouts.total + _GRACE):
                 answer = await client.send(sending, stream=True, follow_redirects=False)
                 try:
-                    parts, size = [], 0
+                    parts: list[bytes] = []
+                    size = 0
                     async for part in answer.aiter_bytes():
                         parts.append(part)
                         size += len(part)

@@ -58,7 +58,7 @@ class Transport(Primitives, Protocol):
         """Close the connections."""
 
 
-class NoAnswer(Exception):  # noqa: N818 - never leaves this package
+class NoAnswer(Exception):
     """One attempt brought no answer.
 
     Args:
@@ -214,12 +214,15 @@ class HTTPTransport(ABC):
             )
             tell(self._observers, lambda observer: observer.on_response(event))
 
-    def _on_retry(
-        self, request: Request, path: str, attempt: int, outcome: Response | NoAnswer, wait: float
-    ) -> None:
+    def _on_retry(self, request: Request, path: str, attempt: int, outcome: Response | NoAnswer, wait: float) -> None:
         status, reason, _ = _seen(outcome)
         _log.info(
-            "%s %s: attempt %d: %s; again in %.2f s", request.provider, request.operation, attempt, status or reason, wait
+            "%s %s: attempt %d: %s; again in %.2f s",
+            request.provider,
+            request.operation,
+            attempt,
+            status or reason,
+            wait,
         )
         if self._observers:
             event = RetryScheduled(

@@ -94,7 +94,8 @@ class BlockingTransport(HTTPTransport):
         try:
             answer = client.send(sending, stream=True, follow_redirects=False)
             try:
-                parts, size = [], 0
+                parts: list[bytes] = []
+                size = 0
                 for part in answer.iter_bytes():
                     parts.append(part)
                     size += len(part)

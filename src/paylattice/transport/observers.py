@@ -70,5 +70,5 @@ def tell(observers: Iterable[Observer], hook: Callable[[Observer], None]) -> Non
     for observer in observers:
         try:
             hook(observer)
-        except Exception:
+        except Exception:  # noqa: BLE001 - it is somebody else's code, and only watches
             _log.exception("an observer failed: %s", type(observer).__name__)

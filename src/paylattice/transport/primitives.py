@@ -137,7 +137,7 @@ class BlockingPrimitives:
         """A lock among threads."""
         return _ThreadLock()
 
-    async def gather(self, calls: Sequence[Callable[[], Awaitable[T]]], *, limit: int) -> list[T]:  # noqa: ARG002
+    async def gather(self, calls: Sequence[Callable[[], Awaitable[T]]], *, limit: int) -> list[T]:
         """Run the calls one after the other."""
         return [await call() for call in calls]
 

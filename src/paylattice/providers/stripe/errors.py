@@ -55,8 +55,8 @@ _BY_CODE: Mapping[str, type[PaymentError]] = {
 }
 """Error codes that say more than the status does."""
 
-_PASSING_CONFLICTS = frozenset({"lock_timeout", "idempotency_key_in_use", None})
-"""Conflicts that go away by themselves; a 409 without a code is one of these."""
+_PASSING = frozenset({"lock_timeout", "idempotency_key_in_use"})
+"""Conflicts that go away by themselves, as every 409 does."""
 
 _BY_TYPE: Mapping[str, type[PaymentError]] = {"idempotency_error": IdempotencyMismatch}
 
@@ -150,6 +150,7 @@ ADVICE: Mapping[str, Advice] = {
 class _Context(TypedDict, total=False):
     """The fields that every error has."""
 
+    provider: str
     code: str | None
     http_status: int
     request_id: str | None
@@ -160,6 +161,7 @@ _SERVER_ERROR = 500
 _REDIRECTS = range(300, 400)
 _CLIENT_ERROR = 400
 _NOT_FOUND = 404
+_CONFLICT = 409
 
 _WORD = re.compile(r"[a-z][a-z0-9_.]{0,79}")
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
@@ -171,7 +173,7 @@ def retry_hint(response: Response) -> bool | None:
     if response.status < _CLIENT_ERROR:
         return None
     said = {"true": True, "false": False}.get(response.headers.get("stripe-should-retry", ""))
-    return True if said is None and response.status == 409 else said  # noqa: PLR2004 - a conflict
+    return True if said is None and response.status == _CONFLICT else said
 
 
 def request_id_of(response: Response) -> str | None:
@@ -210,7 +212,7 @@ def failure_from(response: Response, *, writes: bool, key: str | None = None) ->
     if kind is RateLimited:
         return RateLimited(lead, retry_after=retry_after(response), **context)
     if kind is Conflict:
-        return Conflict(lead, retryable=code in _PASSING_CONFLICTS, **context)
+        return Conflict(lead, retryable=code in _PASSING or response.status == _CONFLICT, **context)
     return kind(lead, **context)
 
 
@@ -298,4 +300,10 @@ def _matching(pattern: re.Pattern[str], value: str | None) -> str | None:
 
 
 def _context(response: Response, *, code: str | None = None, key: str | None = None) -> _Context:
-    return {"code": code, "http_status": response.status, "request_id": request_id_of(response), "idempotency_key": key}
+    return {
+        "provider": "stripe",
+        "code": code,
+        "http_status": response.status,
+        "request_id": request_id_of(response),
+        "idempotency_key": key,
+    }

@@ -1,9 +1,10 @@
 """The operations, in the order of the protocol."""
 
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from ...arguments import check_argument
 from ...errors import Conflict, InvalidRequest, NotFound, OutcomeUnknown, PaymentError
 from ...events import WebhookEvent
 from ...idempotency import new_key
-from ...jsonlike import JsonObject, flag, integer, reference, text
+from ...jsonlike import JsonObject, flag, reference, text
 from ...models import (
     CheckoutSession,
     Customer,
@@ -26,24 +27,19 @@ from ...models import (
 from ...money import Money
 from ...provider import BaseProvider, Capability, Headers
 from . import requests, wire
-from .amounts import money_of, wire_amount, wire_currency
 from .api import StripeAPI, missing_sdk, path_of
 from .config import StripeConfig
-from .errors import unsuccessful_payment
 from .events import event_from
 from .lookups import Lookups
+from .payments import Payments
 from .subscriptions import Subscriptions
+from .usage import Usage
 from .webhooks import delivered, secret_from, verified
 
 if TYPE_CHECKING:
     from ...transport import Transport
 
 __all__ = ["StripeProvider"]
-
-_EXPANDED: Mapping[str, object] = {"expand": ["latest_charge"]}
-_OLDEST_USAGE = timedelta(days=35)
-_NEWEST_USAGE = timedelta(minutes=5)
-_DUPLICATE_USAGE = "duplicate_meter_event"
 
 
 class StripeProvider(BaseProvider):
@@ -72,13 +68,15 @@ class StripeProvider(BaseProvider):
         settings = StripeConfig.from_env() if config is None else config
         super().__init__(settings, transport=transport)
         settings.require("secret_key")
-        if find_spec("stripe") is None:
+        if sys.modules.get("stripe") is None and find_spec("stripe") is None:
             raise missing_sdk()
         self._settings = settings
         self._clock = clock
         self._api = StripeAPI(settings, lambda: self.transport)
         self._lookups = Lookups(self._api, clock)
         self._subscriptions = Subscriptions(self._api, self._lookups)
+        self._usage = Usage(self._api, self._lookups, clock)
+        self._payments = Payments(self._api)
 
     # Customers
 
@@ -113,7 +111,7 @@ class StripeProvider(BaseProvider):
         answer = await self._api.post(path_of("customers", customer_id), params, idempotency_key)
         return answer.into(wire.customer_from)
 
-    async def delete_customer(self, customer_id: str, *, idempotency_key: str | None = None) -> None:  # noqa: ARG002
+    async def delete_customer(self, customer_id: str, *, idempotency_key: str | None = None) -> None:
         """Delete the customer, which ends its subscriptions at once. Stripe keeps its invoices and payments."""
         path = path_of("customers", customer_id)
         try:
@@ -144,7 +142,7 @@ class StripeProvider(BaseProvider):
         *,
         quantity: int = 1,
         trial_days: int | None = None,
-        customer_email: str | None = None,  # noqa: ARG002 - the customer has one
+        customer_email: str | None = None,
         idempotency_key: str | None = None,
     ) -> CheckoutSession:
         """A Checkout page for a subscription.
@@ -295,19 +293,8 @@ class StripeProvider(BaseProvider):
         Returns:
             True: accepted. Stripe checks some of it later: errors come as ``v1.billing.meter.error_report_triggered``.
         """
-        if timestamp is not None:
-            age = timedelta(seconds=self._clock() - timestamp.timestamp())
-            if not -_NEWEST_USAGE <= age <= _OLDEST_USAGE:
-                message = "Stripe takes usage of the last 35 days, and of at most 5 minutes ahead"
-                raise InvalidRequest(message, param="timestamp")
-        route = await self._lookups.usage_route(subscription_item_id)
         key = idempotency_key or new_key()
-        params = requests.usage_request(route.event_name, route.payload(quantity), timestamp, key)
-        try:
-            await self._api.post("/v1/billing/meter_events", params, key)
-        except InvalidRequest as error:
-            if not _is_duplicate_usage(error):
-                raise
+        await self._usage.report(subscription_item_id, quantity, timestamp, key)
         return True
 
     async def get_invoices(
@@ -321,35 +308,17 @@ class StripeProvider(BaseProvider):
 
     async def get_payment(self, payment_id: str) -> Payment | None:
         """The payment, ``pi_...``; None if there is none."""
-        found = await self._api.find(path_of("payment_intents", payment_id), _EXPANDED)
-        return None if found is None else wire.payment_from(found)
+        return await self._payments.find(payment_id)
 
     async def capture_payment(
         self, payment_id: str, amount: Money | None = None, *, idempotency_key: str | None = None
     ) -> Payment:
         """Take the money of an authorized payment; what is not taken is released."""
-        path = path_of("payment_intents", payment_id)
-        params: requests.Params = dict(_EXPANDED)
-        if amount is not None:
-            params["amount_to_capture"] = wire_amount(amount)
-            found = await self._api.get(path)
-            _same_currency(found, amount)
-            _at_most_authorized(found, amount)
-        return (await self._api.post(f"{path}/capture", params, idempotency_key)).into(wire.payment_from)
+        return await self._payments.capture(payment_id, amount, idempotency_key)
 
     async def cancel_payment(self, payment_id: str, *, idempotency_key: str | None = None) -> Payment:
         """Give up a payment that has not been captured. Canceling twice is no error."""
-        path = path_of("payment_intents", payment_id)
-        try:
-            answer = await self._api.post(f"{path}/cancel", _EXPANDED, idempotency_key)
-        except Conflict as error:
-            failure = error
-        else:
-            return answer.into(wire.payment_from)
-        found = await self._api.get(path, _EXPANDED)
-        if text(found, "status") != "canceled":
-            raise failure
-        return wire.payment_from(found)
+        return await self._payments.cancel(payment_id, idempotency_key)
 
     async def create_payment(
         self,
@@ -371,11 +340,7 @@ class StripeProvider(BaseProvider):
             description=description,
             metadata=metadata,
         )
-        answer = await self._api.post("/v1/payment_intents", params, idempotency_key)
-        failure = unsuccessful_payment(answer.data)
-        if failure is not None:
-            raise failure
-        return answer.into(wire.payment_from)
+        return await self._payments.create(params, idempotency_key)
 
     async def refund_payment(
         self,
@@ -393,10 +358,7 @@ class StripeProvider(BaseProvider):
             reason: ``duplicate``, ``fraudulent`` or ``requested_by_customer``; other words are kept in the metadata.
             idempotency_key: see the class.
         """
-        params = requests.refund_request(payment_id, amount, reason)
-        if amount is not None:  # Stripe takes a number, and would read it in the payment's own currency
-            _same_currency(await self._api.get(path_of("payment_intents", payment_id)), amount)
-        return (await self._api.post("/v1/refunds", params, idempotency_key)).into(wire.refund_from)
+        return await self._payments.refund(payment_id, amount, reason, idempotency_key)
 
     async def get_payment_methods(self, customer_id: str) -> list[PaymentMethod]:
         """The customer's saved payment methods, of all types."""
@@ -442,31 +404,11 @@ class StripeProvider(BaseProvider):
         """Check a delivery against one secret, and nothing else."""
         return verified(payload, signature, (secret_from(secret),), now=self._clock())
 
-    async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:  # noqa: ARG002
+    async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
         """Verify a delivery with the configured secrets and read it. Both kinds are read: snapshot and thin events."""
-        self._settings.require("webhook_secret")
+        if not self._settings.webhook_secret:
+            self._settings.require("webhook_secret")
         data = verified(
             payload, headers, self._settings.webhook_secret, now=self._clock(), livemode=self._settings.livemode
         )
         return delivered(data)
-
-
-def _same_currency(intent: JsonObject, amount: Money) -> None:
-    currency = text(intent, "currency")
-    if currency is not None and currency.lower() != wire_currency(amount):
-        message = f"the payment is in {currency.upper()[:3]}, the amount in {amount.currency}"
-        raise InvalidRequest(message, param="amount")
-
-
-def _at_most_authorized(intent: JsonObject, amount: Money) -> None:
-    if text(intent, "status") != "requires_capture":
-        return  # captured already, perhaps by an earlier attempt with this key: Stripe knows
-    authorized = money_of(integer(intent, "amount_capturable") or 0, text(intent, "currency"))
-    if authorized is not None and amount > authorized:
-        message = f"only {authorized} of the payment can be captured"
-        raise InvalidRequest(message, param="amount")
-
-
-def _is_duplicate_usage(error: InvalidRequest) -> bool:
-    """Whether Stripe has the event already: from an attempt with the same key, since the identifier is the key's."""
-    return error.code == _DUPLICATE_USAGE or (error.param == "identifier" and "already" in error.message)

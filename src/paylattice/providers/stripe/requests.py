@@ -153,7 +153,6 @@ def payment_request(
             "capture_method": None if capture else "manual",
             "description": description,
             "metadata": metadata_of(metadata),
-            "expand": ["latest_charge"],
         }
     )
 

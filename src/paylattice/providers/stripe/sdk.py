@@ -38,7 +38,7 @@ _sending: ContextVar[bool] = ContextVar("paylattice_stripe_sending", default=Fal
 class _Discreet(logging.Filter):
     """Drops what the SDK says about requests that are sent from here."""
 
-    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002
+    def filter(self, record: logging.LogRecord) -> bool:
         return not _sending.get()
 
 

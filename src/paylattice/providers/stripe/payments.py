@@ -1,0 +1,103 @@
+"""The operations on payments that have to look before or after they write."""
+
+from collections.abc import Mapping
+
+from ...errors import Conflict, InvalidRequest
+from ...jsonlike import JsonObject, integer, text
+from ...models import Payment, Refund
+from ...money import Money
+from .amounts import money_of, wire_amount, wire_currency
+from .api import StripeAPI, path_of
+from .errors import unsuccessful_payment
+from .requests import Params, refund_request
+from .wire import payment_from, refund_from
+
+__all__ = ["Payments"]
+
+_EXPANDED: Mapping[str, object] = {"expand": ["latest_charge"]}
+
+
+class Payments:
+    """Payments at Stripe.
+
+    Args:
+        api: where they are.
+    """
+
+    def __init__(self, api: StripeAPI) -> None:
+        self._api = api
+
+    async def find(self, payment_id: str) -> Payment | None:
+        """The payment with its charge; None if there is none."""
+        found = await self._api.find(path_of("payment_intents", payment_id), _EXPANDED)
+        return None if found is None else payment_from(found)
+
+    async def create(self, params: Params, key: str | None) -> Payment:
+        """Charge.
+
+        Raises:
+            Declined: the bank said no, in an answer of its own or inside the payment's.
+            ActionRequired: the payer has to act.
+        """
+        answer = await self._api.post("/v1/payment_intents", {**params, **_EXPANDED}, key)
+        failure = unsuccessful_payment(answer.data)
+        if failure is not None:
+            raise failure
+        return answer.into(payment_from)
+
+    async def capture(self, payment_id: str, amount: Money | None, key: str | None) -> Payment:
+        """Take the money.
+
+        Raises:
+            InvalidRequest: it is more than was authorized, or of another currency.
+        """
+        path = path_of("payment_intents", payment_id)
+        params: Params = dict(_EXPANDED)
+        if amount is not None:
+            params["amount_to_capture"] = wire_amount(amount)
+            found = await self._api.get(path)
+            _same_currency(found, amount)
+            _at_most_authorized(found, amount)
+        return (await self._api.post(f"{path}/capture", params, key)).into(payment_from)
+
+    async def cancel(self, payment_id: str, key: str | None) -> Payment:
+        """Give it up. What is canceled already is answered as it is."""
+        path = path_of("payment_intents", payment_id)
+        try:
+            answer = await self._api.post(f"{path}/cancel", _EXPANDED, key)
+        except Conflict as error:
+            failure = error
+        else:
+            return answer.into(payment_from)
+        found = await self._api.get(path, _EXPANDED)
+        if text(found, "status") != "canceled":
+            raise failure
+        return payment_from(found)
+
+    async def refund(self, payment_id: str, amount: Money | None, reason: str | None, key: str | None) -> Refund:
+        """Give money back.
+
+        Raises:
+            InvalidRequest: it is of another currency.
+        """
+        params = refund_request(payment_id, amount, reason)
+        if amount is not None:
+            _same_currency(await self._api.get(path_of("payment_intents", payment_id)), amount)
+        return (await self._api.post("/v1/refunds", params, key)).into(refund_from)
+
+
+def _same_currency(intent: JsonObject, amount: Money) -> None:
+    """Stripe takes a bare number, and would read it in the payment's own currency."""
+    currency = text(intent, "currency")
+    if currency is not None and currency.lower() != wire_currency(amount):
+        message = f"the payment is in {currency.upper()[:3]}, the amount in {amount.currency}"
+        raise InvalidRequest(message, param="amount")
+
+
+def _at_most_authorized(intent: JsonObject, amount: Money) -> None:
+    if text(intent, "status") != "requires_capture":
+        return  # captured already, perhaps by an earlier attempt with this key: Stripe knows
+    authorized = money_of(integer(intent, "amount_capturable") or 0, text(intent, "currency"))
+    if authorized is not None and amount > authorized:
+        message = f"only {authorized} of the payment can be captured"
+        raise InvalidRequest(message, param="amount")
