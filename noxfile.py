@@ -89,6 +89,13 @@ def demo(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """What the library costs, as ratios against the alternatives: a table, and JSON in benchmarks/results.json."""
+    session.install(".[stripe]")
+    session.run("python", "benchmarks", "benchmarks/results.json")
+
+
+@nox.session
 def contract(session: nox.Session) -> None:
     """The tests against the official API descriptions: ``nox -s contract -- --specs DIR``."""
     install(session, "tests")

@@ -17,11 +17,12 @@ import attrs
 import httpx
 import stripe
 from measure import Figure, alternate, alternate_async, process_seconds, resident_mebibytes
-from server import SUBSCRIPTION, running
+from server import running, subscription
 
 from paylattice import BillingCustomer, BillingService, InMemoryRepository, create_provider, sync
 from paylattice.providers.stripe import StripeConfig, StripeProvider
 
+stripe.enable_telemetry = False  # it would write into the home directory, and not change the figures
 SECRET = "whsec_bench"
 PATH = "/v1/subscriptions/sub_1"
 
@@ -58,7 +59,7 @@ def delivery(number: int = 0) -> tuple[bytes, dict[str, str]]:
         "created": 1_790_000_000,
         "livemode": False,
         "type": "customer.subscription.updated",
-        "data": {"object": SUBSCRIPTION},
+        "data": {"object": subscription(2)},
         "request": {"id": None, "idempotency_key": None},
     }
     body = json.dumps(event, indent=2).encode()

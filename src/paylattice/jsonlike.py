@@ -47,7 +47,7 @@ def parse_object(body: bytes | str) -> JsonObject | None:
 
 def as_object(value: object) -> JsonObject | None:
     """The value if it is an object."""
-    return cast("JsonObject", value) if isinstance(value, Mapping) else None
+    return cast("JsonObject", value) if isinstance(value, (dict, Mapping)) else None
 
 
 def text(data: JsonObject, key: str) -> str | None:

@@ -200,7 +200,9 @@ class Acme(BaseProvider):
 
     name = "acme"
     capabilities = frozenset(Capability) - {Capability.PAUSE}
-    limits: ClassVar[dict[Capability, Limit]] = {Capability.PAUSE: Limit("Acme knows no pause.", "Cancel, and subscribe again.")}
+    limits: ClassVar[dict[Capability, Limit]] = {
+        Capability.PAUSE: Limit("Acme knows no pause.", "Cancel, and subscribe again.")
+    }
     config_class = AcmeConfig
 
     def __init__(self, *answers: object, config: AcmeConfig | None = None) -> None:

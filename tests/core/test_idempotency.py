@@ -21,7 +21,10 @@ words = st.text(min_size=1, max_size=6)
 def test_a_key_that_was_made_once_is_made_for_ever() -> None:
     """These values are stored at providers: a change of them would charge customers twice."""
     assert operation_key("charge", "order-1") == "9ea34efe-f201-5557-a9a6-547f54f22653"
-    assert operation_key("charge", "order-1", 7, fingerprint="19.99 USD", attempt=2) == "98fd5df5-459a-5b98-b73b-6d4501cfc09b"
+    assert (
+        operation_key("charge", "order-1", 7, fingerprint="19.99 USD", attempt=2)
+        == "98fd5df5-459a-5b98-b73b-6d4501cfc09b"
+    )
     assert sub_key("k", "step") == "babbc806-0067-50c1-93a0-67ba24770bac"
 
 
@@ -148,7 +151,9 @@ def test_the_order_of_metadata_makes_no_difference(entries: list[tuple[str, str]
 def test_equal_values_are_the_same_operation() -> None:
     ledger = KeyLedger()
     noon, there = datetime(2026, 1, 31, 12, tzinfo=UTC), timezone(timedelta(hours=1))
-    ledger.note("k", "create_usage_record", {"timestamp": noon, "amount": Money(5, "usd"), "tags": ["a", {"x": 1, "y": 2}]})
+    ledger.note(
+        "k", "create_usage_record", {"timestamp": noon, "amount": Money(5, "usd"), "tags": ["a", {"x": 1, "y": 2}]}
+    )
     ledger.note(
         "k",
         "create_usage_record",

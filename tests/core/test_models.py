@@ -99,10 +99,14 @@ def test_what_all_models_have_is_given_by_name_only() -> None:
 @pytest.mark.parametrize(
     "model",
     [
-        Customer("cus_1", "ada@example.com", "Ada Lovelace", {"note": "ada@example.com"}, raw={"email": "ada@example.com"}),
+        Customer(
+            "cus_1", "ada@example.com", "Ada Lovelace", {"note": "ada@example.com"}, raw={"email": "ada@example.com"}
+        ),
         CheckoutSession("cs_1", "https://pay.example/ada@example.com", metadata={"note": "Ada Lovelace"}),
         Payment("pay_1", Money(1, "USD"), description="for ada@example.com", metadata={"who": "Ada Lovelace"}),
-        Invoice("in_1", "cus_1", Money(1, "USD"), hosted_url="https://x/Ada Lovelace", pdf_url="https://x/ada@example.com"),
+        Invoice(
+            "in_1", "cus_1", Money(1, "USD"), hosted_url="https://x/Ada Lovelace", pdf_url="https://x/ada@example.com"
+        ),
         Subscription("sub_1", metadata={"who": "ada@example.com"}, raw={"who": "Ada Lovelace"}),
         SubscriptionChange(Subscription("sub_1"), approval_url="https://x/ada@example.com"),
         WebhookEvent(

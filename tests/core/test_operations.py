@@ -199,9 +199,7 @@ def test_exactly_the_writes_take_an_idempotency_key() -> None:
     from paylattice import PaymentProvider
 
     taking = {
-        name
-        for name in OPERATIONS
-        if "idempotency_key" in inspect.signature(getattr(PaymentProvider, name)).parameters
+        name for name in OPERATIONS if "idempotency_key" in inspect.signature(getattr(PaymentProvider, name)).parameters
     }
     assert taking == {name for name, row in OPERATIONS.items() if row.writes}
 
@@ -240,7 +238,9 @@ def test_one_key_for_the_same_operation_again_is_sent() -> None:
         lambda p: p.delete_customer("cus_1", idempotency_key="mine"),
     ],
 )
-def test_one_key_for_another_operation_is_refused_before_anything_is_sent(other: Callable[[Acme], Awaitable[Any]]) -> None:
+def test_one_key_for_another_operation_is_refused_before_anything_is_sent(
+    other: Callable[[Acme], Awaitable[Any]],
+) -> None:
     provider = Acme(CUSTOMER)
     run(provider.create_customer("a@b", idempotency_key="mine"))
     error = fails(other(provider))
@@ -345,7 +345,10 @@ def test_a_write_that_is_answered_wrongly_has_an_unknown_outcome(
         (None, lambda p: p.delete_customer("cus_1")),
         ([], lambda p: p.list_subscriptions("cus_1")),
         ([Subscription("sub_1"), Subscription("sub_2", "cus_1")], lambda p: p.list_subscriptions("cus_1")),
-        (SubscriptionChange(Subscription("sub_1"), "https://consent"), lambda p: p.change_subscription("sub_1", quantity=2)),
+        (
+            SubscriptionChange(Subscription("sub_1"), "https://consent"),
+            lambda p: p.change_subscription("sub_1", quantity=2),
+        ),
         (Payment("pay_1", Money(500, "USD")), pay),
         (False, lambda p: p.create_usage_record("si_1", 1)),
         ([EVENT], lambda p: p.list_events(NOW)),
@@ -376,7 +379,10 @@ STRAY = [
 @pytest.mark.parametrize("stray", STRAY, ids=lambda e: type(e).__name__)
 @pytest.mark.parametrize(
     ("kind", "call"),
-    [(InvalidResponse, lambda p: p.get_customer("cus_1")), (ResponseOutcomeUnknown, lambda p: p.create_customer("a@b"))],
+    [
+        (InvalidResponse, lambda p: p.get_customer("cus_1")),
+        (ResponseOutcomeUnknown, lambda p: p.create_customer("a@b")),
+    ],
     ids=["read", "write"],
 )
 def test_a_stray_exception_becomes_ours_without_its_text(
@@ -388,7 +394,10 @@ def test_a_stray_exception_becomes_ours_without_its_text(
     assert (error.__cause__, error.__context__) == (None, None)
     assert "hunter2" not in f"{error} {error!r} {vars(error)!r} {caplog.text}"
     assert f"Acme failed with {type(stray).__name__} at {Acme.__module__}:" in str(error)
-    assert (error.provider, error.operation) == ("acme", kind is InvalidResponse and "get_customer" or "create_customer")
+    assert (error.provider, error.operation) == (
+        "acme",
+        "get_customer" if kind is InvalidResponse else "create_customer",
+    )
 
 
 def test_an_exception_on_the_way_into_the_operation_becomes_ours_too() -> None:
@@ -658,10 +667,19 @@ def test_a_decorated_operation_is_under_guard() -> None:
         async def get_plan(self, plan_id: str) -> Plan | None:
             raise ValueError(plan_id)
 
-        list_plans = logged(Acme.create_customer)  # type: ignore[assignment]
-
     assert isinstance(fails(Decorated().get_plan("../x")), InvalidRequest)
     assert isinstance(fails(Decorated().get_plan("x")), InvalidResponse)
+
+
+def test_a_decorator_around_a_guarded_operation_is_under_guard_too() -> None:
+    @functools.wraps(Acme.create_customer)
+    async def broken(*_: Any, **__: Any) -> Any:
+        raise ValueError
+
+    class Wrapped(Acme):
+        create_customer = broken
+
+    assert isinstance(fails(Wrapped().create_customer("a@b")), ResponseOutcomeUnknown)
 
 
 def test_an_operation_of_a_mixin_is_under_guard() -> None:

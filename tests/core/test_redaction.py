@@ -42,7 +42,9 @@ cards = st.one_of(
     *(plain_cards.map(lambda c, s=s: s.join(c[i : i + 4] for i in range(0, len(c), 4))) for s in (" ", "-", ".", "  ")),
 )
 around = st.one_of(
-    st.sampled_from(["", " ", "'", '"', "\n", ": ", ", ", "(", ")", "<", ">", ";", "=", "&", "?", "https://x.example/a?b="]),
+    st.sampled_from(
+        ["", " ", "'", '"', "\n", ": ", ", ", "(", ")", "<", ">", ";", "=", "&", "?", "https://x.example/a?b="]
+    ),
     st.text(max_size=5),
 )
 prose = st.text(string.ascii_letters + " ,.\n", max_size=300)
@@ -160,7 +162,8 @@ def test_a_long_text_ends_in_an_ellipsis() -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["a", "4 ", "a_", "%", "sk_", "a%4", "1", "EAAA", "secret", "secret=", "a_secret_", "eyJ.", "@", "a@", "bearer "]
+    "unit",
+    ["a", "4 ", "a_", "%", "sk_", "a%4", "1", "EAAA", "secret", "secret=", "a_secret_", "eyJ.", "@", "a@", "bearer "],
 )
 def test_hostile_repetition_takes_no_time(unit: str) -> None:
     started = time.process_time()

@@ -20,7 +20,6 @@ from paylattice import (
     SubscriptionStatus,
     WebhookEvent,
     converter,
-
 )
 from paylattice.config import ProviderConfig, Secret, env, secrets_from
 from paylattice.errors import ConfigurationError, InvalidRequest

@@ -8,14 +8,15 @@ from .base import (
     DEFAULT_RETRY,
     DEFAULT_TIMEOUTS,
     MAX_BODY,
-    USER_AGENT,
     HTTPTransport,
     NoAnswer,
     Timeouts,
     built,
+    by_name,
     monotonic,
     uniform,
 )
+from .discretion import discreet
 from .messages import Request, Response
 from .observers import Observer
 from .primitives import AsyncPrimitives, PerLoop
@@ -92,7 +93,6 @@ class AsyncTransport(HTTPTransport):
         return httpx.AsyncClient(
             transport=self._transport,
             verify=self._tls or True,
-            headers={"User-Agent": USER_AGENT},
             follow_redirects=False,
         )
 
@@ -100,10 +100,11 @@ class AsyncTransport(HTTPTransport):
         import asyncio  # noqa: PLC0415 - whoever gets here has it loaded
 
         client = self._client()
-        sending = built(client, request, timeouts)
+        sending = built(request, timeouts, self._given)
         try:
             async with asyncio.timeout(timeouts.total + _GRACE):
-                answer = await client.send(sending, stream=True, follow_redirects=False)
+                with discreet():
+                    answer = await client.send(sending, stream=True, follow_redirects=False)
                 try:
                     parts: list[bytes] = []
                     size = 0
@@ -116,7 +117,7 @@ class AsyncTransport(HTTPTransport):
                             raise NoAnswer("the answer did not come in time", sent=True)
                 finally:
                     await answer.aclose()
-            return Response(answer.status_code, dict(answer.headers), b"".join(parts))
+            return Response(answer.status_code, by_name(answer.headers.raw), b"".join(parts))
         except NoAnswer:
             raise
         except Exception as exc:  # noqa: BLE001 - httpx raises more than its own errors

@@ -4,9 +4,8 @@ import logging
 import random
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
-from urllib.parse import urlsplit
 
 import attrs
 
@@ -26,7 +25,7 @@ T = TypeVar("T")
 _log = logging.getLogger("paylattice")
 
 MAX_BODY = 32 * 1024 * 1024
-USER_AGENT = f"paylattice/{__version__}"
+_OWN_HEADERS = {"Accept-Encoding": "gzip, deflate", "User-Agent": f"paylattice/{__version__}"}
 
 
 @attrs.frozen
@@ -74,26 +73,44 @@ class NoAnswer(Exception):
         self.lasting = lasting
 
 
-def built(client: "httpx.Client | httpx.AsyncClient", request: Request, timeouts: Timeouts) -> "httpx.Request":
-    """The request, for httpx.
+def built(request: Request, timeouts: Timeouts, client: "httpx.Client | httpx.AsyncClient | None") -> "httpx.Request":
+    """The request, for httpx; through the client's own settings (headers, cookies, base URL) if it was handed in.
 
     Raises:
         ConfigurationError: it cannot be built; nothing was sent.
     """
+    import httpx  # noqa: PLC0415 - only who sends pays for it
+
+    limits = httpx.Timeout(timeouts.read, connect=timeouts.connect)
     try:
-        return client.build_request(
+        if client is not None:
+            return client.build_request(
+                request.method,
+                request.url,
+                headers=request.headers,
+                params=request.params or None,
+                json=request.json,
+                content=request.content,
+                timeout=limits,
+            )
+        return httpx.Request(
             request.method,
             request.url,
-            headers=request.headers,
+            headers={**_OWN_HEADERS, **request.headers},
             params=request.params or None,
             json=request.json,
             content=request.content,
-            timeout=(timeouts.connect, timeouts.read, timeouts.read, timeouts.read),
+            extensions={"timeout": limits.as_dict()},
         )
     except Exception as exc:  # noqa: BLE001 - whatever it is, its text may hold the request
         cause = type(exc).__name__
     message = f"the request cannot be built ({cause}): check the base URL and the credentials for stray characters"
     raise ConfigurationError(message)
+
+
+def by_name(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers by lower-case name; of one that comes several times, the last."""
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in raw}
 
 
 class HTTPTransport(ABC):
@@ -151,12 +168,11 @@ class HTTPTransport(ABC):
             NetworkError: no answer came; also an ``OutcomeUnknown`` if a write may have taken effect.
         """
         deadline = self._clock() + self._timeouts.total
-        path = urlsplit(request.url).path
         unsettled = False
         attempt = 0
         while True:
             attempt += 1
-            self._on_request(request, path, attempt)
+            self._on_request(request, attempt)
             started = self._clock()
             outcome: Response | NoAnswer
             try:
@@ -167,7 +183,7 @@ class HTTPTransport(ABC):
                 if not unsettled:
                     raise
                 outcome = NoAnswer(exc.message, sent=False, lasting=True)
-            self._on_response(request, path, attempt, outcome, self._clock() - started)
+            self._on_response(request, attempt, outcome, self._clock() - started)
             if isinstance(outcome, Response):
                 again = self._retry.after_answer(request, outcome, attempt)
                 asked = retry_after(outcome)
@@ -178,7 +194,7 @@ class HTTPTransport(ABC):
             if again:
                 wait = self._retry.wait(attempt, self._uniform) if asked is None else asked
                 if self._clock() + wait < deadline:
-                    self._on_retry(request, path, attempt, outcome, wait)
+                    self._on_retry(request, attempt, outcome, wait)
                     await self._sleep(wait)
                     unsettled = unsettled or (request.writes and _is_server_error(outcome))
                     continue
@@ -186,16 +202,14 @@ class HTTPTransport(ABC):
                 return attrs.evolve(outcome, unsettled=True) if unsettled else outcome
             raise _failure(request, outcome.reason, attempt, unsettled=unsettled)
 
-    def _on_request(self, request: Request, path: str, attempt: int) -> None:
+    def _on_request(self, request: Request, attempt: int) -> None:
         if self._observers:
             event = RequestSent(
-                request.provider, request.operation, request.method, path, attempt, request.idempotency_key
+                request.provider, request.operation, request.method, request.path, attempt, request.idempotency_key
             )
             tell(self._observers, lambda observer: observer.on_request(event))
 
-    def _on_response(
-        self, request: Request, path: str, attempt: int, outcome: Response | NoAnswer, seconds: float
-    ) -> None:
+    def _on_response(self, request: Request, attempt: int, outcome: Response | NoAnswer, seconds: float) -> None:
         status, reason, request_id = _seen(outcome)
         _log.debug(
             "%s %s: attempt %d: %s in %.3f s", request.provider, request.operation, attempt, status or reason, seconds
@@ -205,7 +219,7 @@ class HTTPTransport(ABC):
                 request.provider,
                 request.operation,
                 request.method,
-                path,
+                request.path,
                 attempt,
                 status,
                 reason,
@@ -214,7 +228,7 @@ class HTTPTransport(ABC):
             )
             tell(self._observers, lambda observer: observer.on_response(event))
 
-    def _on_retry(self, request: Request, path: str, attempt: int, outcome: Response | NoAnswer, wait: float) -> None:
+    def _on_retry(self, request: Request, attempt: int, outcome: Response | NoAnswer, wait: float) -> None:
         status, reason, _ = _seen(outcome)
         _log.info(
             "%s %s: attempt %d: %s; again in %.2f s",
@@ -226,7 +240,7 @@ class HTTPTransport(ABC):
         )
         if self._observers:
             event = RetryScheduled(
-                request.provider, request.operation, request.method, path, attempt, status, reason, wait
+                request.provider, request.operation, request.method, request.path, attempt, status, reason, wait
             )
             tell(self._observers, lambda observer: observer.on_retry(event))
 

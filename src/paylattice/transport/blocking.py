@@ -8,14 +8,15 @@ from .base import (
     DEFAULT_RETRY,
     DEFAULT_TIMEOUTS,
     MAX_BODY,
-    USER_AGENT,
     HTTPTransport,
     NoAnswer,
     Timeouts,
     built,
+    by_name,
     monotonic,
     uniform,
 )
+from .discretion import discreet
 from .messages import Request, Response
 from .observers import Observer
 from .primitives import BlockingPrimitives, mutex
@@ -83,16 +84,15 @@ class BlockingTransport(HTTPTransport):
 
             with self._opening:
                 if self._own is None:
-                    self._own = httpx.Client(
-                        transport=self._transport, headers={"User-Agent": USER_AGENT}, follow_redirects=False
-                    )
+                    self._own = httpx.Client(transport=self._transport, follow_redirects=False)
         return self._own
 
     async def _exchange(self, request: Request, timeouts: Timeouts, deadline: float) -> Response:
         client = self._client()
-        sending = built(client, request, timeouts)
+        sending = built(request, timeouts, self._given)
         try:
-            answer = client.send(sending, stream=True, follow_redirects=False)
+            with discreet():
+                answer = client.send(sending, stream=True, follow_redirects=False)
             try:
                 parts: list[bytes] = []
                 size = 0
@@ -105,7 +105,7 @@ class BlockingTransport(HTTPTransport):
                         raise NoAnswer("the answer did not come in time", sent=True)
             finally:
                 answer.close()
-            return Response(answer.status_code, dict(answer.headers), b"".join(parts))
+            return Response(answer.status_code, by_name(answer.headers.raw), b"".join(parts))
         except NoAnswer:
             raise
         except Exception as exc:  # noqa: BLE001 - httpx raises more than its own errors

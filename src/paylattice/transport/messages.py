@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
+from urllib.parse import urlsplit
 
 import attrs
 
@@ -60,6 +61,11 @@ class Request:
     provider: str = ""
     operation: str | None = None
     hint: RetryHint | None = attrs.field(default=None, repr=False)
+
+    @property
+    def path(self) -> str:
+        """The URL's path, which names no host and holds no query."""
+        return urlsplit(self.url).path
 
     @property
     def writes(self) -> bool:

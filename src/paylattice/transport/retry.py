@@ -47,7 +47,7 @@ class RetryPolicy:
 
     def wait(self, attempt: int, uniform: Callable[[float, float], float]) -> float:
         """Seconds to wait before the attempt after this one."""
-        return uniform(0.0, min(self.cap, self.base * 2.0 ** (attempt - 1)))
+        return uniform(0.0, min(self.cap, self.base * 2.0 ** min(attempt - 1, 60)))
 
 
 def retry_after(response: Response, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> float | None:

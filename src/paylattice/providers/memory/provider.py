@@ -36,6 +36,7 @@ from ...models import (
 from ...money import Money
 from ...operations import Capability, current_operation
 from ...provider import BaseProvider, Headers
+from ...signatures import secret_from
 from ...transport import Transport
 from ...transport.primitives import mutex
 from .calendar import add_months
@@ -44,7 +45,7 @@ from .config import MemoryConfig, refuse_production
 from .payments import Payments
 from .state import CheckoutOrder
 from .subscriptions import Subscriptions
-from .webhooks import Delivery, sign, verify
+from .webhooks import SIGNATURE, Delivery
 from .wire import event_from, payload_of
 from .world import Agenda, World
 
@@ -408,13 +409,14 @@ class InMemoryProvider(BaseProvider):
 
     def verify_webhook_signature(self, payload: bytes, signature: str | Headers, secret: str) -> Mapping[str, object]:
         """Check a delivery against one secret and return its body."""
-        return verify(payload, signature, (secret,), self._clock())
+        return SIGNATURE.verified(
+            payload, signature, (secret_from(secret, "MEMORY_WEBHOOK_SECRET"),), now=self._clock()
+        )
 
     async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:  # noqa: ARG002
         """Verify a delivery with the configured secrets and read it."""
         self._settings.require("webhook_secret")
-        secrets = tuple(secret.reveal() for secret in self._settings.webhook_secret)
-        return event_from(verify(payload, headers, secrets, self._clock()))
+        return event_from(SIGNATURE.verified(payload, headers, self._settings.webhook_secret, now=self._clock()))
 
     # --- what a test can do --------------------------------------------------------------------------------------
 
@@ -574,11 +576,12 @@ class InMemoryProvider(BaseProvider):
             if self._twice and events:
                 events.insert(0, events[0])
                 self._twice = False
-        secret = self._settings.webhook_secret[0].reveal()
-        found = []
+        secret, now = self._settings.webhook_secret[0], self._clock()
+        found: list[Delivery] = []
         for event in events:
             payload = payload_of(event)
-            found.append(Delivery(str(event.type), payload, sign(payload, secret, self._clock()), event.id))
+            headers = {"Content-Type": "application/json", SIGNATURE.header: SIGNATURE.signed(payload, secret, now)}
+            found.append(Delivery(str(event.type), payload, headers, event.id))
         return found
 
     # --- faults and keys -----------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import attrs
 
 from ...errors import Diagnosis, MalformedPayload
 from ...events import WebhookEvent
+from ...jsonlike import JsonObject
 from ...serialization import converter
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def payload_of(event: WebhookEvent) -> bytes:
     return json.dumps(_converter().unstructure(event), separators=(",", ":")).encode()
 
 
-def event_from(data: dict[str, object]) -> WebhookEvent:
+def event_from(data: JsonObject) -> WebhookEvent:
     """The event of a verified body.
 
     Raises:

@@ -26,6 +26,7 @@ from ...models import (
 )
 from ...money import Money
 from ...provider import BaseProvider, Capability, Headers
+from ...signatures import secret_from
 from . import requests, wire
 from .api import StripeAPI, missing_sdk, path_of
 from .config import StripeConfig
@@ -34,7 +35,7 @@ from .lookups import Lookups
 from .payments import Payments
 from .subscriptions import Subscriptions
 from .usage import Usage
-from .webhooks import delivered, secret_from, verified
+from .webhooks import SIGNATURE, delivered
 
 if TYPE_CHECKING:
     from ...transport import Transport
@@ -402,13 +403,15 @@ class StripeProvider(BaseProvider):
 
     def verify_webhook_signature(self, payload: bytes, signature: str | Headers, secret: str) -> Mapping[str, object]:
         """Check a delivery against one secret, and nothing else."""
-        return verified(payload, signature, (secret_from(secret),), now=self._clock())
+        return SIGNATURE.verified(
+            payload, signature, (secret_from(secret, "STRIPE_WEBHOOK_SECRET"),), now=self._clock()
+        )
 
     async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
         """Verify a delivery with the configured secrets and read it. Both kinds are read: snapshot and thin events."""
         if not self._settings.webhook_secret:
             self._settings.require("webhook_secret")
-        data = verified(
+        data = SIGNATURE.verified(
             payload, headers, self._settings.webhook_secret, now=self._clock(), livemode=self._settings.livemode
         )
         return delivered(data)

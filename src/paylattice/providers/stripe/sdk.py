@@ -32,6 +32,9 @@ __all__ = ["SDK"]
 if not _SDK_WAS_HERE:
     stripe.enable_telemetry = False
 
+_TELLTALE = frozenset({"X-Stripe-Client-User-Agent", "X-Stripe-Client-Telemetry"})
+"""Headers that describe this machine and how it is used. Nothing depends on them."""
+
 _sending: ContextVar[bool] = ContextVar("paylattice_stripe_sending", default=False)
 
 
@@ -69,7 +72,7 @@ class _HTTPClient(stripe.HTTPClient):
         request = Request(
             method=method.upper(),
             url=url,
-            headers=headers,
+            headers={name: value for name, value in headers.items() if name not in _TELLTALE},
             content=post_data.encode() if post_data is not None else None,
             idempotency_key=headers.get("Idempotency-Key"),
             provider="stripe",

@@ -1,119 +1,23 @@
-"""Webhooks: the signature over the raw bytes, and what is wrong when it does not match.
+"""Webhooks: the signature over the raw bytes, and the event of a verified body.
 
-``Stripe-Signature: t=<seconds>,v1=<hex>[,v1=<hex>...]``, where each ``v1`` is HMAC-SHA256 of ``<t>.<body>`` under a
-secret of the endpoint: https://docs.stripe.com/webhooks#verify-manually.
+The scheme of ``Stripe-Signature``: https://docs.stripe.com/webhooks#verify-manually.
 """
 
-import hmac
-import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from hashlib import sha256
-from typing import cast
-
-import attrs
-
-from ...config import Secret
-from ...errors import (
-    ConfigurationError,
-    Diagnosis,
-    InvalidResponse,
-    InvalidSignature,
-    MalformedPayload,
-    StaleSignature,
-    WebhookError,
-)
+from ...errors import Diagnosis, InvalidResponse, MalformedPayload
 from ...events import WebhookEvent
-from ...headers import header
-from ...jsonlike import JsonObject, parse_object, text
+from ...jsonlike import JsonObject, text
+from ...signatures import TimestampedScheme
 from .events import SNAPSHOT, THIN, event_from
 
-__all__ = ["HEADER", "TOLERANCE", "delivered", "secret_from", "verified"]
-
-HEADER = "Stripe-Signature"
-TOLERANCE = 300
-"""Seconds that a signature may be old, or ahead."""
-
-_LARGEST_TO_DIAGNOSE = 256 * 1024
-_TIME = re.compile(r"[0-9]{1,15}")
-_SIGNATURE = re.compile(r"[0-9a-f]{64}")
-
-_CURES: Mapping[Diagnosis, str] = {
-    Diagnosis.HEADER_MISSING: f"there is no {HEADER} header: pass all headers, or this request is not Stripe's",
-    Diagnosis.HEADER_MALFORMED: f"the {HEADER} header is not of the form t=...,v1=...",
-    Diagnosis.WRONG_SECRET: (
-        "the delivery was not signed with any of the given secrets, or was altered: each endpoint has a secret of its "
-        "own (whsec_...), and so has `stripe listen`"
-    ),
-    Diagnosis.TEST_SECRET_FOR_LIVE_EVENT: (
-        "this is a live event, the configured key is a test key: take the live endpoint's secret and the live key"
-    ),
-    Diagnosis.LIVE_SECRET_FOR_TEST_EVENT: (
-        "this is a test event, the configured key is a live key: take the test endpoint's secret and the test key"
-    ),
-    Diagnosis.BODY_REENCODED: (
-        "the body was parsed and written again on its way here: pass the raw bytes, as they came over the network"
-    ),
-    Diagnosis.BODY_EMPTY: "the body is empty: something read it before, or pass the raw body instead of the form",
-    Diagnosis.BODY_NOT_AN_EVENT: "the body is no event of Stripe's",
-    Diagnosis.TIMESTAMP_TOO_OLD: (
-        f"the signature is more than {TOLERANCE} seconds old: a replay, a queue before the verification, or a clock "
-        "that is ahead"
-    ),
-    Diagnosis.CLOCK_SKEW: f"the signature is more than {TOLERANCE} seconds ahead: set this machine's clock",
-}
-"""What to tell the person who reads the log. Nothing of the delivery is in it."""
+__all__ = ["SIGNATURE", "delivered"]
 
 
-@attrs.frozen
-class _Signatures:
-    time: str
-    values: tuple[str, ...]
-
-    def match(self, body: bytes, secrets: Sequence[Secret]) -> bool:
-        """Whether one of the signatures was made with one of the secrets. Takes as long whichever it is."""
-        signed = self.time.encode() + b"." + body
-        found = False
-        for secret in secrets:
-            expected = hmac.digest(secret.reveal().encode(), signed, sha256).hex()
-            for value in self.values:
-                found |= hmac.compare_digest(expected, value)
-        return found
+def _is_event(data: JsonObject) -> bool:
+    return text(data, "object") in {SNAPSHOT, THIN} and bool(text(data, "id")) and bool(text(data, "type"))
 
 
-def verified(
-    payload: object,
-    headers: object,
-    secrets: Sequence[Secret],
-    *,
-    now: float,
-    livemode: bool | None = None,
-) -> JsonObject:
-    """The body of a delivery that Stripe signed with one of the secrets, just now.
-
-    Args:
-        payload: the raw body.
-        headers: the request's headers, or the value of the signature's.
-        secrets: at least one.
-        now: seconds since 1970.
-        livemode: the mode of the configured key, to tell why a signature does not match.
-
-    Raises:
-        WebhookError: it is forged, stale or no event.
-    """
-    signatures = _signatures(headers if isinstance(headers, str) else header(headers, HEADER))
-    body = _raw(payload)
-    if not signatures.match(body, secrets):
-        raise _refusal(InvalidSignature, _diagnosis(body, signatures, secrets, livemode=livemode))
-    age = now - int(signatures.time)
-    if age > TOLERANCE:
-        raise _refusal(StaleSignature, Diagnosis.TIMESTAMP_TOO_OLD)
-    if age < -TOLERANCE:
-        raise _refusal(StaleSignature, Diagnosis.CLOCK_SKEW)
-    data = parse_object(body)
-    if data is None or not _is_event(data):
-        raise _refusal(MalformedPayload, Diagnosis.BODY_NOT_AN_EVENT)
-    return data
+SIGNATURE = TimestampedScheme("Stripe", "Stripe-Signature", _is_event)
+"""Each endpoint has a secret of its own (``whsec_...``), and so has ``stripe listen``."""
 
 
 def delivered(data: JsonObject) -> WebhookEvent:
@@ -127,80 +31,3 @@ def delivered(data: JsonObject) -> WebhookEvent:
     except InvalidResponse as error:
         why = error.message
     raise MalformedPayload(why, diagnosis=Diagnosis.BODY_NOT_AN_EVENT)
-
-
-def secret_from(value: Secret | str) -> Secret:
-    """The secret.
-
-    Raises:
-        ConfigurationError: it is empty, or no text: with it, anybody could sign.
-    """
-    secret = Secret.of(value)
-    if secret is None:
-        message = "the webhook secret is empty: set STRIPE_WEBHOOK_SECRET to the endpoint's signing secret (whsec_...)"
-        raise ConfigurationError(message)
-    return secret
-
-
-def _refusal(error: type[WebhookError], diagnosis: Diagnosis) -> WebhookError:
-    return error(_CURES[diagnosis], diagnosis=diagnosis)
-
-
-def _raw(payload: object) -> bytes:
-    if isinstance(payload, str):
-        payload = payload.encode(errors="surrogateescape")
-    if not isinstance(payload, bytes | bytearray | memoryview):
-        message = f"the body must be the raw bytes, not {type(payload).__name__}"
-        raise MalformedPayload(message, diagnosis=Diagnosis.BODY_NOT_AN_EVENT)
-    body = bytes(cast("bytes | bytearray", payload))
-    if not body:
-        raise _refusal(MalformedPayload, Diagnosis.BODY_EMPTY)
-    return body
-
-
-def _signatures(value: str | None) -> _Signatures:
-    if value is None:
-        raise _refusal(InvalidSignature, Diagnosis.HEADER_MISSING)
-    parts = [part.strip().partition("=") for part in value.split(",")]
-    times = [found.strip() for name, _, found in parts if name.strip() == "t"]
-    values = tuple(found.strip() for name, _, found in parts if name.strip() == "v1")
-    values = tuple(found for found in values if _SIGNATURE.fullmatch(found))
-    if not times or not _TIME.fullmatch(times[0]) or not values:
-        raise _refusal(InvalidSignature, Diagnosis.HEADER_MALFORMED)
-    return _Signatures(times[0], values)
-
-
-def _is_event(data: JsonObject) -> bool:
-    return text(data, "object") in {SNAPSHOT, THIN} and bool(text(data, "id")) and bool(text(data, "type"))
-
-
-def _diagnosis(body: bytes, signatures: _Signatures, secrets: Sequence[Secret], *, livemode: bool | None) -> Diagnosis:
-    """Why no signature matches, as far as the unverified body can tell. Nothing else is done with it."""
-    if len(body) > _LARGEST_TO_DIAGNOSE:
-        return Diagnosis.WRONG_SECRET
-    data = parse_object(body)
-    if data is None:
-        return Diagnosis.BODY_NOT_AN_EVENT
-    if any(signatures.match(original, secrets) for original in _originals(body, data)):
-        return Diagnosis.BODY_REENCODED
-    if livemode is not None and data.get("livemode") is (not livemode):
-        return Diagnosis.LIVE_SECRET_FOR_TEST_EVENT if livemode else Diagnosis.TEST_SECRET_FOR_LIVE_EVENT
-    return Diagnosis.WRONG_SECRET
-
-
-def _originals(body: bytes, data: JsonObject) -> Iterator[bytes]:
-    """What the body may have been before it was written again: other line ends, other white space, other escapes."""
-    lines = body.replace(b"\r\n", b"\n")
-    for ending in (lines, lines.replace(b"\n", b"\r\n")):
-        stripped = ending.rstrip(b"\r\n")
-        yield from (ending, stripped, stripped + b"\n", stripped + b"\r\n")
-    for ascii_only in (False, True):
-        for indent, separators in ((2, (",", ": ")), (None, (",", ":")), (None, (", ", ": "))):
-            try:
-                written = json.dumps(data, ensure_ascii=ascii_only, indent=indent, separators=separators).encode()
-            except (ValueError, RecursionError):  # half a character, or too deep to be written again
-                continue
-            yield from (written, written + b"\n")
-            if indent:
-                crlf = written.replace(b"\n", b"\r\n")
-                yield from (crlf, crlf + b"\r\n")

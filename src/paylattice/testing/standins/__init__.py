@@ -1,0 +1,8 @@
+"""Stand-in servers: stateful simulations of the providers' HTTP APIs, for tests and for recording cassettes."""
+
+from .faults import Faults
+from .messages import Delivery, SeenRequest
+from .server import StandIn
+from .stripe import StripeStandIn
+
+__all__ = ["Delivery", "Faults", "SeenRequest", "StandIn", "StripeStandIn"]

@@ -1,0 +1,33 @@
+"""Keeps httpx from logging the URLs of the requests that are sent from here: their queries may hold personal data.
+
+httpx logs every request with its whole URL at level INFO. Records about other requests of the application are not touched;
+those about the ones from here are dropped, and the logger ``paylattice`` has its own line for each attempt.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+__all__ = ["discreet"]
+
+_sending: ContextVar[bool] = ContextVar("paylattice_sending", default=False)
+
+
+class _Discreet(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not _sending.get()
+
+
+_DISCREET = _Discreet()
+
+
+@contextmanager
+def discreet() -> Iterator[None]:
+    """Inside, httpx logs no URL."""
+    logging.getLogger("httpx").addFilter(_DISCREET)
+    token = _sending.set(True)
+    try:
+        yield
+    finally:
+        _sending.reset(token)
