@@ -23,7 +23,7 @@ def test_method_url_query_headers_and_body_are_sent(wire: MakeWire) -> None:
     line = wire(200)
     line.send(Request("POST", URL, headers={"X-A": "b"}, params={"q": "ä b"}, json={"a": [1]}))
     (sent,) = line.seen
-    assert (sent.method, str(sent.url)) == ("POST", f"{URL}?q=%C3%A4%20b")
+    assert (sent.method, str(sent.url.copy_with(query=None)), dict(sent.url.params)) == ("POST", URL, {"q": "ä b"})
     assert (sent.headers["x-a"], sent.headers["content-type"]) == ("b", "application/json")
     assert sent.content == b'{"a":[1]}'
     assert sent.headers["user-agent"].startswith("paylattice/")
@@ -51,10 +51,6 @@ def test_a_query_in_the_url_stays_where_it_is(wire: MakeWire) -> None:
 @pytest.mark.parametrize(
     "request_",
     [
-        Request("POST", "https://", json={}),
-        Request("POST", "no url at all"),
-        Request("POST", "ftp://api.example/"),
-        Request("POST", "https://api.example:99999/"),
         Request("POST", URL, headers={"Authorization": "Bearer ключ"}),
         Request("POST", URL, json={"a": object()}),
         Request("POST", URL, json={"a": float("nan")}),
@@ -69,6 +65,12 @@ def test_a_request_that_cannot_be_built_was_not_sent(wire: MakeWire, request_: R
     assert line.seen == []
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
     assert "ключ" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["no url at all", "ftp://api.example/", "/v1/things"])
+def test_a_url_that_leads_nowhere_is_a_configuration_error(wire: MakeWire, url: str) -> None:
+    with pytest.raises(ConfigurationError, match="cannot be built"):
+        wire(200, transport=None).send(Request("POST", url, json={}))
 
 
 def test_redirects_are_answers_and_not_followed(wire: MakeWire) -> None:
@@ -153,7 +155,9 @@ def test_an_unknown_failure_of_the_client_is_not_repeated_and_not_repeated_in_wo
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
-@pytest.mark.parametrize("failure", [httpx.LocalProtocolError("x"), httpx.UnsupportedProtocol("x"), httpx.InvalidURL("x")])
+@pytest.mark.parametrize(
+    "failure", [httpx.LocalProtocolError("x"), httpx.UnsupportedProtocol("x"), httpx.InvalidURL("x")]
+)
 def test_a_request_that_httpx_does_not_send_is_a_configuration_error(failure: Exception) -> None:
     with pytest.raises(ConfigurationError, match="cannot be built"):
         no_answer(failure)

@@ -78,7 +78,7 @@ def test_no_more_than_the_limit_run_at_a_time(limit: int) -> None:
     assert most == limit
 
 
-def test_a_failure_cancels_the_others_and_waits_until_they_have_ended() -> None:
+def test_a_failure_cancels_the_others_waits_until_they_have_ended_and_begins_no_more() -> None:
     ended: list[str] = []
 
     async def slow() -> None:
@@ -113,9 +113,7 @@ def test_cancellation_reaches_all_calls() -> None:
             ended.append(number)
 
     async def main() -> None:
-        gathering = asyncio.create_task(
-            AsyncPrimitives().gather([lambda n=n: slow(n) for n in range(3)], limit=3)
-        )
+        gathering = asyncio.create_task(AsyncPrimitives().gather([lambda n=n: slow(n) for n in range(3)], limit=3))
         await asyncio.sleep(0.001)
         gathering.cancel()
         with pytest.raises(asyncio.CancelledError):

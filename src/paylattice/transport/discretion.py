@@ -5,7 +5,7 @@ those about the ones from here are dropped, and the logger ``paylattice`` has it
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -23,7 +23,7 @@ _DISCREET = _Discreet()
 
 
 @contextmanager
-def discreet() -> Iterator[None]:
+def discreet() -> Generator[None, None, None]:
     """Inside, httpx logs no URL."""
     logging.getLogger("httpx").addFilter(_DISCREET)
     token = _sending.set(True)

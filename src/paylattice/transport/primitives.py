@@ -59,10 +59,18 @@ class AsyncPrimitives:
         import asyncio  # noqa: PLC0415 - whoever gets here has it loaded
 
         slots = asyncio.Semaphore(max(limit, 1))
+        failed = False
 
         async def one(call: Callable[[], Awaitable[T]]) -> T:
+            nonlocal failed
             async with slots:
-                return await call()
+                if failed:
+                    raise asyncio.CancelledError
+                try:
+                    return await call()
+                except BaseException:
+                    failed = True
+                    raise
 
         tasks = [asyncio.ensure_future(one(call)) for call in calls]
         try:

@@ -1,0 +1,63 @@
+"""An endpoint: its path, what it takes, and what it does."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import attrs
+
+from .parameters import Parameter, parameters_of
+from .refusals import Refusal
+from .world import JSON, World
+
+__all__ = ["Params", "Route", "find_route"]
+
+Params: TypeAlias = dict[str, Any]
+"""The checked parameters of a request."""
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\{\w+\}", r"([A-Za-z0-9_.-]+)", path))
+
+
+@attrs.frozen
+class Route:
+    """An endpoint.
+
+    Args:
+        method: the HTTP method.
+        path: with ``{id}`` where an id stands.
+        handler: gets the world, the parameters and the id; returns the object that is sent.
+        takes: its parameters, as :mod:`.parameters` reads them.
+        sdk: the type in ``stripe.params`` that has all of them, and those that are not simulated.
+    """
+
+    method: str
+    path: str
+    handler: Callable[..., JSON]
+    takes: str = ""
+    sdk: str = ""
+    pattern: re.Pattern[str] = attrs.field(
+        init=False, repr=False, default=attrs.Factory(lambda self: _pattern(self.path), takes_self=True)
+    )
+    parameters: tuple[Parameter, ...] = attrs.field(
+        init=False, repr=False, default=attrs.Factory(lambda self: parameters_of(self.takes), takes_self=True)
+    )
+
+    def run(self, world: World, params: Params, ids: Sequence[str]) -> JSON:
+        """Do it."""
+        return self.handler(world, params, *ids)
+
+
+def find_route(routes: Sequence[Route], method: str, path: str) -> tuple[Route, tuple[str, ...]]:
+    """The endpoint that a request is for, and the ids in its path.
+
+    Raises:
+        Refusal: there is none.
+    """
+    for route in routes:
+        found = route.pattern.fullmatch(path) if route.method == method else None
+        if found is not None:
+            return route, found.groups()
+    message = f"Unrecognized request URL ({method}: {path}). (This stand-in has only a part of Stripe's API.)"
+    raise Refusal(404, {"message": message, "type": "invalid_request_error"})

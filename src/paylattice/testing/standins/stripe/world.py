@@ -1,0 +1,123 @@
+"""What the stand-in knows: objects by kind and id, events, and the simulated time."""
+
+import copy
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias
+
+import attrs
+
+from .refusals import missing
+
+__all__ = ["API_VERSION", "JSON", "World"]
+
+API_VERSION = "2026-10-28.endive"
+
+JSON: TypeAlias = dict[str, Any]
+"""An object as Stripe has it. Keys that begin with an underscore are the stand-in's own, and are never sent."""
+
+_DELETED = "_deleted"
+
+
+@attrs.define
+class World:
+    """Everything that is there.
+
+    Args:
+        now: the simulated time, in seconds since 1970.
+        largest_page: how many objects a page of a list holds at most.
+        render: makes of an object what is sent of it.
+    """
+
+    now: int
+    largest_page: int
+    render: Callable[["World", JSON], JSON]
+    request: tuple[str | None, str | None] = (None, None)
+    outbox: list[JSON] = attrs.field(factory=list[JSON])
+    _objects: dict[str, dict[str, JSON]] = attrs.field(factory=dict[str, dict[str, JSON]])
+    _made: Counter[str] = attrs.field(factory=Counter[str])
+
+    def new_id(self, prefix: str) -> str:
+        """The next id with this prefix: the same in every run."""
+        self._made[prefix] += 1
+        return f"{prefix}_standin{self._made[prefix]:06d}"
+
+    def add(self, prefix: str, data: Mapping[str, Any], event: str | None = None, *, known_as: str | None = None) -> JSON:
+        """Keep a new object.
+
+        Args:
+            prefix: of its id.
+            data: its fields; ``object`` is its kind.
+            event: the type of the event that tells of it.
+            known_as: its id; None: the next one.
+        """
+        made: JSON = {"id": known_as or self.new_id(prefix), **data}
+        made.setdefault("created", self.now)
+        made.setdefault("livemode", False)
+        self._objects.setdefault(made["object"], {})[made["id"]] = made
+        if event:
+            self.tell(event, made)
+        return made
+
+    def get(self, kind: str, identifier: str) -> JSON | None:
+        """The object; None if there is none, also if it was deleted."""
+        found = self._objects.get(kind, {}).get(identifier)
+        return None if found is None or found.get(_DELETED) else found
+
+    def need(self, kind: str, identifier: str, param: str = "id") -> JSON:
+        """The object.
+
+        Raises:
+            Refusal: there is none.
+        """
+        found = self.get(kind, identifier)
+        if found is None:
+            raise missing(kind, identifier, param)
+        return found
+
+    def was_deleted(self, kind: str, identifier: str) -> bool:
+        """Whether there was such an object."""
+        return bool(self._objects.get(kind, {}).get(identifier, {}).get(_DELETED))
+
+    def delete(self, data: JSON) -> None:
+        """Forget the object, but not that it was there."""
+        data[_DELETED] = True
+
+    def all(self, kind: str, **equal: object) -> list[JSON]:
+        """The objects of a kind whose fields are equal to what is given, oldest first."""
+        return [
+            found
+            for found in self._objects.get(kind, {}).values()
+            if not found.get(_DELETED) and all(found.get(name) == value for name, value in equal.items())
+        ]
+
+    def count(self, kind: str) -> int:
+        """How many objects of a kind were ever made."""
+        return len(self._objects.get(kind, {}))
+
+    def change(self, data: JSON, events: str | Iterable[str] = (), **changes: Any) -> JSON:
+        """Change fields of an object, and tell what they were."""
+        before = self.render(self, data)
+        data.update(changes)
+        for event in (events,) if isinstance(events, str) else events:
+            self.tell(event, data, before)
+        return data
+
+    def tell(self, event: str, data: JSON, before: JSON | None = None) -> None:
+        """Note an event: it is listed, and waits to be delivered."""
+        now = self.render(self, data)
+        about: JSON = {"object": now}
+        if before is not None and event.endswith("updated"):
+            about["previous_attributes"] = {
+                name: value for name, value in before.items() if name in now and now[name] != value
+            }
+        request_id, key = self.request
+        told: JSON = {
+            "object": "event",
+            "api_version": API_VERSION,
+            "data": copy.deepcopy(about),
+            "pending_webhooks": 1,
+            "request": {"id": request_id, "idempotency_key": key},
+            "type": event,
+        }
+        self.outbox.append(self.add("evt", told))
