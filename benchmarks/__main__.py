@@ -15,10 +15,10 @@ from pathlib import Path
 
 import attrs
 import httpx
-import stripe
 from measure import Figure, alternate, alternate_async, process_seconds, resident_mebibytes
 from server import running, subscription
 
+import stripe
 from paylattice import BillingCustomer, BillingService, InMemoryRepository, create_provider, sync
 from paylattice.providers.stripe import StripeConfig, StripeProvider
 
@@ -48,7 +48,9 @@ def config(base_url: str | None = None) -> StripeConfig:
 
 def imports() -> list[Row]:
     spent = process_seconds({"attrs": "import attrs", "paylattice": "import paylattice"}, rounds=21)
-    return [Row("import paylattice, whole process, against import attrs", spent["paylattice"] / spent["attrs"], 1.5, False)]
+    return [
+        Row("import paylattice, whole process, against import attrs", spent["paylattice"] / spent["attrs"], 1.5, False)
+    ]
 
 
 def delivery(number: int = 0) -> tuple[bytes, dict[str, str]]:
@@ -89,7 +91,12 @@ def webhooks() -> list[Row]:
     )
     kilobytes = f"{len(body) / 1000:.0f} KB"
     return [
-        Row(f"webhook of {kilobytes}: events per second against construct_event", spent["sdk"] / spent["paylattice"], 12, True),
+        Row(
+            f"webhook of {kilobytes}: events per second against construct_event",
+            spent["sdk"] / spent["paylattice"],
+            12,
+            True,
+        ),
         Row(f"webhook of {kilobytes}: CPU against HMAC + json.loads", spent["paylattice"] / spent["bare"], 2.5, False),
     ]
 
@@ -172,7 +179,9 @@ async def memory(run: Callable[[int], Awaitable[object]]) -> Row:
     await run(1_000)
     before = resident_mebibytes()
     await run(19_000)
-    return Row("20,000 calls: resident memory after the first 1,000", resident_mebibytes() - before, 5, False, " MiB more")
+    return Row(
+        "20,000 calls: resident memory after the first 1,000", resident_mebibytes() - before, 5, False, " MiB more"
+    )
 
 
 def billing() -> list[Row]:
@@ -181,7 +190,9 @@ def billing() -> list[Row]:
     repository = InMemoryRepository(max_events=500)
     service = BillingService(provider, repository, refetch=False)
     now = datetime.now(UTC)
-    known = BillingCustomer(id="1", org_id="org", provider="stripe", external_customer_id="cus_1", created_at=now, updated_at=now)
+    known = BillingCustomer(
+        id="1", org_id="org", provider="stripe", external_customer_id="cus_1", created_at=now, updated_at=now
+    )
 
     async def both() -> Figure:
         await repository.insert_customer(known)

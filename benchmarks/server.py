@@ -10,7 +10,6 @@ from contextlib import contextmanager
 __all__ = ["running", "subscription"]
 
 
-
 def subscription(items: int) -> dict[str, object]:
     """A subscription, as large and as deep as Stripe's: one item makes about 4 KB, three items 7 KB."""
     return {
@@ -133,7 +132,9 @@ def _item(number: int) -> dict[str, object]:
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     body = json.dumps(subscription(1), indent=2).encode()
-    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nRequest-Id: req_1\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = (
+        f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nRequest-Id: req_1\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
     answer = head.encode() + body
     try:
         while True:

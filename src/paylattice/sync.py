@@ -83,11 +83,11 @@ class Provider:
         return self.wrapped.get_provider_name()
 
     def require(self, *capabilities: Capability) -> None:
-        """See :meth:`BaseProvider.require`."""
+        """See :meth:`paylattice.BaseProvider.require`."""
         self.wrapped.require(*capabilities)
 
     def verify_webhook_signature(self, payload: bytes, signature: str | Headers, secret: str) -> object:
-        """See :meth:`PaymentProvider.verify_webhook_signature`."""
+        """See :meth:`paylattice.PaymentProvider.verify_webhook_signature`."""
         return self.wrapped.verify_webhook_signature(payload, signature, secret)
 
     create_customer = blocking(PaymentProvider.create_customer)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .customers import merged
+from .metadata import merged
 from .pages import page
 from .refusals import invalid
 from .routes import Params, Route

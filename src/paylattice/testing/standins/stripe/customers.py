@@ -1,5 +1,6 @@
 """Customers: https://docs.stripe.com/api/customers."""
 
+from .metadata import merged
 from .pages import page
 from .payment_methods import usable_method
 from .refusals import missing
@@ -7,15 +8,7 @@ from .routes import Params, Route
 from .subscriptions import end
 from .world import JSON, World
 
-__all__ = ["CUSTOMER_ROUTES", "merged", "new_customer"]
-
-
-def merged(old: dict[str, str], sent: object) -> dict[str, str]:
-    """Metadata after a change: merged key by key, an empty value takes its key away, and empty metadata all of them."""
-    if not isinstance(sent, dict):
-        return {}
-    joined: dict[str, str] = {**old, **sent}
-    return {key: value for key, value in joined.items() if value != ""}
+__all__ = ["CUSTOMER_ROUTES", "new_customer"]
 
 
 def new_customer(world: World, params: Params) -> JSON:

@@ -1,7 +1,7 @@
 """The endpoints of PaymentIntents and charges: https://docs.stripe.com/api/payment_intents."""
 
 from . import payments
-from .customers import merged
+from .metadata import merged
 from .pages import page
 from .payment_methods import usable_method
 from .refusals import Refusal, invalid
@@ -39,7 +39,7 @@ def _create(world: World, params: Params) -> JSON:
         params["currency"].lower(),
         customer,
         method=method["id"] if method else None,
-        capture_method=params.get("capture_method", "automatic"),
+        capture_method=params.get("capture_method", "automatic_async"),
         description=params.get("description"),
         metadata=merged({}, params.get("metadata", {})),
     )
@@ -61,7 +61,7 @@ def _confirmed(world: World, intent: JSON, method: JSON | None, params: Params) 
     if method is None:
         message = "You cannot confirm this PaymentIntent because it's missing a payment method."
         raise invalid(message, code="payment_intent_unexpected_state", payment_intent=world.render(world, intent))
-    error = payments.confirm(world, world.bank, intent, method, off_session=params.get("off_session", False))
+    error = payments.confirm(world, intent, method, off_session=params.get("off_session", False))
     if error is None and intent["status"] == "requires_action" and params.get("error_on_requires_action"):
         error = payments.decline(world, intent, method, "authentication_required")
     if error is not None:

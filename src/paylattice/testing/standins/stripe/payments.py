@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from .bank import AUTHENTICATE, Bank
+from .bank import AUTHENTICATE
 from .refusals import card_error
 from .world import JSON, World
 
@@ -16,7 +16,7 @@ def new_intent(
     customer: str | None,
     *,
     method: str | None = None,
-    capture_method: str = "automatic",
+    capture_method: str = "automatic_async",
     description: str | None = None,
     metadata: Mapping[str, str] | None = None,
 ) -> JSON:
@@ -55,22 +55,20 @@ def new_intent(
     return world.add("pi", data, "payment_intent.created", known_as=identifier)
 
 
-def confirm(world: World, bank: Bank, intent: JSON, method: JSON, *, off_session: bool = False) -> JSON | None:
+def confirm(world: World, intent: JSON, method: JSON, *, off_session: bool = False) -> JSON | None:
     """Try to take the money, or to reserve it.
 
     Returns:
         The error if the bank declined; None if it did not, or if the payer must act first.
     """
-    said = bank.verdict(intent["customer"], method.get("_verdict"))
+    said = world.bank.verdict(intent["customer"], method.get("_verdict"))
     if said == AUTHENTICATE and not off_session:
-        secret = intent["client_secret"]
         world.change(
             intent,
             "payment_intent.requires_action",
             payment_method=method["id"],
             status="requires_action",
             next_action={"type": "use_stripe_sdk", "use_stripe_sdk": {"type": "stripe_3ds2_fingerprint"}},
-            client_secret=secret,
             last_payment_error=None,
         )
         return None

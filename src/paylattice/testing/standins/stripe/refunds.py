@@ -1,6 +1,6 @@
 """Refunds: https://docs.stripe.com/api/refunds."""
 
-from .customers import merged
+from .metadata import merged
 from .pages import page
 from .refusals import invalid
 from .routes import Params, Route

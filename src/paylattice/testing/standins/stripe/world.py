@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
+from .bank import Bank
 from .refusals import missing
 
 __all__ = ["API_VERSION", "JSON", "World"]
@@ -27,11 +28,16 @@ class World:
         now: the simulated time, in seconds since 1970.
         largest_page: how many objects a page of a list holds at most.
         render: makes of an object what is sent of it.
+        retry_days: when the payment of a renewal is tried again, in days after the attempt before.
+        when_retries_fail: the status of a subscription whose last retry failed.
     """
 
     now: int
     largest_page: int
     render: Callable[["World", JSON], JSON]
+    retry_days: tuple[int, ...] = (3, 5, 7)
+    when_retries_fail: str = "canceled"
+    bank: Bank = attrs.field(factory=Bank)
     request: tuple[str | None, str | None] = (None, None)
     outbox: list[JSON] = attrs.field(factory=list[JSON])
     _objects: dict[str, dict[str, JSON]] = attrs.field(factory=dict[str, dict[str, JSON]])
