@@ -68,14 +68,11 @@ def test_no_card_number_gets_through(before: str, left: str, card: str, after: s
     assert card[:6] not in shown or "<number>" in shown
 
 
-@given(emails, st.integers(1100, 1300))
-@example("ada.lovelace@example.com", 1192)
-def test_an_address_at_the_end_of_what_is_read_does_not_get_through_in_part(email: str, at: int) -> None:
+@given(st.text(ALNUM + ".+-_", min_size=8, max_size=64), st.integers(1100, 1300))
+@example("ada.lovelace", 1192)
+def test_an_address_at_the_end_of_what_is_read_does_not_get_through_in_part(local: str, at: int) -> None:
     filler = "sk_live_" + "x" * (at - 9) + " "
-    local = email.partition("@")[0]
-    shown = redact(filler + email)
-    assert email not in shown
-    assert len(local) < 8 or local not in shown
+    assert local not in redact(f"{filler}{local}@example.com")
 
 
 @given(st.text())

@@ -48,7 +48,7 @@ def nested(values: Iterable[tuple[str, object]]) -> Nested:
             inner = node.setdefault(part or str(len(node)), {})
             if not isinstance(inner, dict):
                 message = f"{name!r} is a value and a mapping at once"
-                raise ValueError(message)
+                raise ValueError(message)  # noqa: TRY004 - what was sent is wrong, not a type of this program
             node = cast("dict[str, object]", inner)
         node[last or str(len(node))] = value
     return {name: _with_lists(value) for name, value in tree.items()}

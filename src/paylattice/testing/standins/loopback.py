@@ -1,6 +1,8 @@
 """A stand-in server on 127.0.0.1, on a free port: for clients in other processes, and for recording."""
 
+import sys
 import threading
+import traceback
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -42,12 +44,14 @@ class _Server(ThreadingHTTPServer):
                     connection.shutdown(SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Nothing: a client that hangs up is not worth a traceback."""
+        """A client that hangs up is not worth a traceback; a mistake in the stand-in is."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            traceback.print_exc()
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: _Server
+    server: _Server  # pyright: ignore[reportIncompatibleVariableOverride] - it never changes
 
     def setup(self) -> None:
         super().setup()

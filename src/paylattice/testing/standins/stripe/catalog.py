@@ -5,7 +5,7 @@ from typing import Any
 from .metadata import merged
 from .pages import page
 from .refusals import invalid
-from .routes import Params, Route
+from .routes import Params, Route, retrieve
 from .world import JSON, World
 
 __all__ = ["CATALOG_ROUTES", "new_price", "new_product"]
@@ -13,7 +13,7 @@ __all__ = ["CATALOG_ROUTES", "new_price", "new_product"]
 
 def new_product(world: World, params: Params, *, known_as: str | None = None) -> JSON:
     """A product."""
-    data = {
+    data: JSON = {
         "object": "product",
         "active": params.get("active", True),
         "default_price": None,
@@ -46,7 +46,7 @@ def new_price(world: World, params: Params, *, known_as: str | None = None) -> J
     if amount is None or amount < 0:
         message = "A price needs a unit_amount of at least 0. (This stand-in has no tiers and no decimal amounts.)"
         raise invalid(message, param="unit_amount")
-    data = {
+    data: JSON = {
         "object": "price",
         "active": params.get("active", True),
         "billing_scheme": "per_unit",
@@ -133,7 +133,7 @@ _PRICE = (
 
 CATALOG_ROUTES = (
     Route("POST", "/v1/products", new_product, f"id {_PRODUCT}", "ProductCreateParams"),
-    Route("GET", "/v1/products/{id}", lambda world, _, id_: world.need("product", id_), "", "ProductRetrieveParams"),
+    Route("GET", "/v1/products/{id}", retrieve("product"), "", "ProductRetrieveParams"),
     Route(
         "POST",
         "/v1/products/{id}",
@@ -143,7 +143,7 @@ CATALOG_ROUTES = (
     ),
     Route("GET", "/v1/products", _list_products, "active:bool <list>", "ProductListParams"),
     Route("POST", "/v1/prices", new_price, _PRICE, "PriceCreateParams"),
-    Route("GET", "/v1/prices/{id}", lambda world, _, id_: world.need("price", id_), "", "PriceRetrieveParams"),
+    Route("GET", "/v1/prices/{id}", retrieve("price"), "", "PriceRetrieveParams"),
     Route("POST", "/v1/prices/{id}", _update_price, "active:bool nickname? metadata[*]?", "PriceUpdateParams"),
     Route(
         "GET",

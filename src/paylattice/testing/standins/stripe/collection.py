@@ -1,7 +1,6 @@
 """Collecting the money of an invoice, and what that does to the subscription behind it."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from . import payments
 from .world import JSON, World
@@ -10,20 +9,15 @@ __all__ = ["collect", "default_method", "failed_for_good", "intent_of", "mark_pa
 
 _DAY = 86_400
 
-_AFTER_SUCCESS: Mapping[str, str] = {
-    "incomplete": "active",
-    "past_due": "active",
-    "paused": "active",
-    "unpaid": "active",
-}
-_AFTER_FAILURE: Mapping[str, str] = {"active": "past_due", "paused": "past_due", "trialing": "past_due"}
+_AFTER_SUCCESS: Mapping[str, str] = {"incomplete": "active", "past_due": "active", "unpaid": "active"}
+_AFTER_FAILURE: Mapping[str, str] = {"active": "past_due", "trialing": "past_due"}
 """What becomes of a subscription's status; what is not here stays."""
 
 
 def subscription_of(world: World, invoice: JSON) -> JSON | None:
     """The subscription that an invoice bills."""
-    details = (invoice["parent"] or {}).get("subscription_details") or {}
-    return world.get("subscription", details.get("subscription", ""))
+    parent: JSON | None = invoice["parent"]
+    return world.get("subscription", parent["subscription_details"]["subscription"]) if parent else None
 
 
 def default_method(world: World, subscription: JSON | None, customer_id: str) -> JSON | None:
@@ -40,7 +34,7 @@ def intent_of(world: World, invoice: JSON) -> JSON:
     if known:
         return world.need("payment_intent", known[-1]["payment"]["payment_intent"])
     intent = payments.new_intent(world, invoice["amount_remaining"], invoice["currency"], invoice["customer"])
-    data = {
+    data: JSON = {
         "object": "invoice_payment",
         "amount_paid": None,
         "amount_requested": intent["amount"],
@@ -104,7 +98,7 @@ def failed_for_good(world: World, subscription: JSON) -> bool:
 
 
 def _failed(world: World, invoice: JSON, *, waits: bool) -> None:
-    attempts = invoice["attempt_count"] + 1
+    attempts: int = invoice["attempt_count"] + 1
     renews = invoice["billing_reason"] == "subscription_cycle"
     retry = world.retry_days[attempts - 1] if renews and attempts <= len(world.retry_days) else None
     world.change(
@@ -117,14 +111,12 @@ def _failed(world: World, invoice: JSON, *, waits: bool) -> None:
     _follow(world, invoice, _AFTER_FAILURE)
 
 
-def _follow(world: World, invoice: JSON, table: Mapping[str, Any]) -> None:
+def _follow(world: World, invoice: JSON, table: Mapping[str, str]) -> None:
     subscription = subscription_of(world, invoice)
     status = table.get(subscription["status"]) if subscription else None
     if subscription is None or status is None or _is_older(world, invoice, subscription):
         return
-    resumed = subscription["status"] == "paused"
-    event = "customer.subscription.resumed" if resumed else "customer.subscription.updated"
-    world.change(subscription, event, status=status, status_details=None)
+    world.change(subscription, "customer.subscription.updated", status=status)
 
 
 def _is_older(world: World, invoice: JSON, subscription: JSON) -> bool:

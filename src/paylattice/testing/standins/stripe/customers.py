@@ -1,11 +1,11 @@
 """Customers: https://docs.stripe.com/api/customers."""
 
+from .lifecycle import end
 from .metadata import merged
 from .pages import page
 from .payment_methods import usable_method
 from .refusals import missing
 from .routes import Params, Route
-from .subscriptions import end
 from .world import JSON, World
 
 __all__ = ["CUSTOMER_ROUTES", "new_customer"]
@@ -13,7 +13,7 @@ __all__ = ["CUSTOMER_ROUTES", "new_customer"]
 
 def new_customer(world: World, params: Params) -> JSON:
     """A customer."""
-    data = {
+    data: JSON = {
         "object": "customer",
         "address": None,
         "balance": 0,
@@ -58,7 +58,7 @@ def _get(world: World, _params: Params, customer_id: str) -> JSON:
 
 def _update(world: World, params: Params, customer_id: str) -> JSON:
     customer = world.need("customer", customer_id)
-    changes = {name: params[name] or None for name in ("email", "name", "description", "phone") if name in params}
+    changes: JSON = {name: params[name] or None for name in ("email", "name", "description", "phone") if name in params}
     if "metadata" in params:
         changes["metadata"] = merged(customer["metadata"], params["metadata"])
     _set_default(world, customer, params)

@@ -5,7 +5,7 @@ from .metadata import merged
 from .pages import page
 from .payment_methods import usable_method
 from .refusals import Refusal, invalid
-from .routes import Params, Route
+from .routes import Params, Route, retrieve
 from .world import JSON, World
 
 __all__ = ["INTENT_ROUTES"]
@@ -73,7 +73,7 @@ def _capture(world: World, params: Params, intent_id: str) -> JSON:
     intent = world.need("payment_intent", intent_id)
     if intent["status"] != "requires_capture":
         raise _unexpected(world, intent, "capture")
-    amount = params.get("amount_to_capture", intent["amount_capturable"])
+    amount: int = params["amount_to_capture"] if "amount_to_capture" in params else intent["amount_capturable"]
     if not 1 <= amount <= intent["amount_capturable"]:
         message = f"amount_to_capture must be between 1 and {intent['amount_capturable']}."
         raise invalid(message, param="amount_to_capture", code="amount_too_large" if amount > 0 else None)
@@ -117,7 +117,7 @@ INTENT_ROUTES = (
     Route(
         "GET",
         "/v1/payment_intents/{id}",
-        lambda world, _, id_: world.need("payment_intent", id_),
+        retrieve("payment_intent"),
         "",
         "PaymentIntentRetrieveParams",
     ),
@@ -143,6 +143,6 @@ INTENT_ROUTES = (
         "PaymentIntentCancelParams",
     ),
     Route("GET", "/v1/payment_intents", _list, "customer <list>", "PaymentIntentListParams"),
-    Route("GET", "/v1/charges/{id}", lambda world, _, id_: world.need("charge", id_), "", "ChargeRetrieveParams"),
+    Route("GET", "/v1/charges/{id}", retrieve("charge"), "", "ChargeRetrieveParams"),
     Route("GET", "/v1/charges", _list_charges, "customer payment_intent <list>", "ChargeListParams"),
 )

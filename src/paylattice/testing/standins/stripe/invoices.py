@@ -10,7 +10,7 @@ from .metadata import merged
 from .pages import page
 from .payment_methods import usable_method
 from .refusals import Refusal, invalid
-from .routes import Params, Route
+from .routes import Params, Route, retrieve
 from .world import JSON, World
 
 __all__ = ["INVOICE_ROUTES", "Line", "bill", "new_invoice", "void"]
@@ -60,7 +60,8 @@ def bill(
     for one in pending:
         world.change(one, invoice=invoice["id"])
     subscription["latest_invoice"] = invoice["id"]
-    behavior = (subscription["pause_collection"] or {}).get("behavior")
+    pause: JSON = subscription["pause_collection"] or {}
+    behavior = pause.get("behavior")
     if behavior == "keep_as_draft" or subscription["status"] == "unpaid":
         return invoice, None
     _finalize(world, invoice)
@@ -90,7 +91,7 @@ def new_invoice(
         parent = {"quote_details": None, "subscription_details": details, "type": "subscription_details"}
     identifier = world.new_id("in")
     shown = [_shown(world, line, identifier, currency, subscription) for line in lines]
-    data = {
+    data: JSON = {
         "object": "invoice",
         "account_country": "US",
         "account_name": None,
@@ -124,9 +125,7 @@ def new_invoice(
         "period_start": start,
         "starting_balance": balance,
         "status": "draft",
-        "status_transitions": dict.fromkeys(
-            ("finalized_at", "marked_uncollectible_at", "paid_at", "voided_at")
-        ),
+        "status_transitions": dict.fromkeys(("finalized_at", "marked_uncollectible_at", "paid_at", "voided_at")),
         "subtotal": total,
         "total": total,
         "total_taxes": [],
@@ -137,9 +136,7 @@ def new_invoice(
 def void(world: World, invoice: JSON) -> None:
     """Take a finalized invoice back."""
     transitions = {**invoice["status_transitions"], "voided_at": world.now}
-    world.change(
-        invoice, "invoice.voided", next_payment_attempt=None, status="void", status_transitions=transitions
-    )
+    world.change(invoice, "invoice.voided", next_payment_attempt=None, status="void", status_transitions=transitions)
 
 
 def _finalize(world: World, invoice: JSON) -> None:
@@ -164,7 +161,7 @@ def _line_of(world: World, pending: JSON) -> Line:
     price = world.need("price", pending["pricing"]["price_details"]["price"])
     period = pending["period"]["start"], pending["period"]["end"]
     quantity = pending["quantity"]
-    return Line(pending["amount"], price, quantity, pending["_item"], period, True, pending["id"])  # noqa: FBT003
+    return Line(pending["amount"], price, quantity, pending["_item"], period, True, pending["id"])
 
 
 def _shown(world: World, line: Line, invoice_id: str, currency: str, subscription: JSON | None) -> JSON:
@@ -180,7 +177,7 @@ def _shown(world: World, line: Line, invoice_id: str, currency: str, subscriptio
         "object": "line_item",
         "amount": line.amount,
         "currency": currency,
-        "description": f"{line.quantity} × {line.price['nickname'] or line.price['id']}",
+        "description": f"{line.quantity} x {line.price['nickname'] or line.price['id']}",
         "discountable": not line.proration,
         "discounts": [],
         "invoice": invoice_id,
@@ -234,9 +231,7 @@ def _pay(world: World, params: Params, invoice_id: str) -> JSON:
         raise Refusal(402, {**error, "payment_intent": world.render(world, intent_of(world, invoice))})
     if invoice["status"] != "paid" and intent_of(world, invoice)["status"] == "requires_action":
         message = "This payment requires additional user action before it can be completed successfully."
-        raise Refusal(
-            402, {"code": "invoice_payment_intent_requires_action", "message": message, "type": "card_error"}
-        )
+        raise Refusal(402, {"code": "invoice_payment_intent_requires_action", "message": message, "type": "card_error"})
     if invoice["status"] != "paid":
         message = "There is no default payment method: pass a payment_method."
         raise invalid(message, code="resource_missing", param="payment_method")
@@ -273,7 +268,7 @@ INVOICE_ROUTES = (
         "customer! currency auto_advance:bool description metadata[*]",
         "InvoiceCreateParams",
     ),
-    Route("GET", "/v1/invoices/{id}", lambda world, _, id_: world.need("invoice", id_), "", "InvoiceRetrieveParams"),
+    Route("GET", "/v1/invoices/{id}", retrieve("invoice"), "", "InvoiceRetrieveParams"),
     Route("POST", "/v1/invoices/{id}/finalize", _finalize_one, "", "InvoiceFinalizeInvoiceParams"),
     Route(
         "POST",

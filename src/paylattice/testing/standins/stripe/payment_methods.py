@@ -3,7 +3,7 @@
 from .bank import TEST_METHODS
 from .pages import page
 from .refusals import invalid
-from .routes import Params, Route
+from .routes import Params, Route, retrieve
 from .world import JSON, World
 
 __all__ = ["PAYMENT_METHOD_ROUTES", "new_card", "usable_method"]
@@ -25,7 +25,7 @@ def new_card(
         "wallet": None,
     }
     address = dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))
-    data = {
+    data: JSON = {
         "object": "payment_method",
         "allow_redisplay": "unspecified",
         "billing_details": {"address": address, "email": None, "name": None, "phone": None, "tax_id": None},
@@ -84,10 +84,8 @@ def _list(world: World, params: Params, customer_id: str) -> JSON:
 
 
 PAYMENT_METHOD_ROUTES = (
-    Route("GET", "/v1/payment_methods/{id}", lambda world, _, id_: world.need("payment_method", id_)),
+    Route("GET", "/v1/payment_methods/{id}", retrieve("payment_method")),
     Route("POST", "/v1/payment_methods/{id}/attach", _attach, "customer!", "PaymentMethodAttachParams"),
     Route("POST", "/v1/payment_methods/{id}/detach", _detach, "", "PaymentMethodDetachParams"),
-    Route(
-        "GET", "/v1/customers/{id}/payment_methods", _list, "type <page>", "CustomerPaymentMethodListParams"
-    ),
+    Route("GET", "/v1/customers/{id}/payment_methods", _list, "type <page>", "CustomerPaymentMethodListParams"),
 )

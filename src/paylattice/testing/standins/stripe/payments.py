@@ -22,7 +22,7 @@ def new_intent(
 ) -> JSON:
     """A PaymentIntent that nobody has confirmed."""
     identifier = world.new_id("pi")
-    data = {
+    data: JSON = {
         "object": "payment_intent",
         "amount": amount,
         "amount_capturable": 0,
@@ -102,9 +102,7 @@ def capture(world: World, intent: JSON, amount: int) -> None:
     charge = world.need("charge", intent["latest_charge"])
     released = intent["amount"] - amount
     world.change(charge, "charge.captured", amount_captured=amount, amount_refunded=released, captured=True)
-    world.change(
-        intent, "payment_intent.succeeded", amount_capturable=0, amount_received=amount, status="succeeded"
-    )
+    world.change(intent, "payment_intent.succeeded", amount_capturable=0, amount_received=amount, status="succeeded")
 
 
 def cancel(world: World, intent: JSON, reason: str | None) -> None:
@@ -124,6 +122,7 @@ def cancel(world: World, intent: JSON, reason: str | None) -> None:
 
 
 def decline(world: World, intent: JSON, method: JSON, reason: str) -> JSON:
+    """The bank says no; the error that tells so."""
     charge = _charge(world, intent, method, captured=False, failure=reason)
     sent = world.render(world, method)
     error = card_error(reason, charge=charge["id"], payment_method=sent)
@@ -143,7 +142,7 @@ def decline(world: World, intent: JSON, method: JSON, reason: str) -> JSON:
 def _charge(world: World, intent: JSON, method: JSON, *, captured: bool, failure: str | None = None) -> JSON:
     amount = intent["amount"]
     error = card_error(failure) if failure else {}
-    data = {
+    data: JSON = {
         "object": "charge",
         "amount": amount,
         "amount_captured": amount if captured else 0,

@@ -3,7 +3,7 @@
 from .metadata import merged
 from .pages import page
 from .refusals import invalid
-from .routes import Params, Route
+from .routes import Params, Route, retrieve
 from .world import JSON, World
 
 __all__ = ["REFUND_ROUTES"]
@@ -19,7 +19,7 @@ def _create(world: World, params: Params) -> JSON:
     if not 1 <= amount <= left:
         message = f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left})."
         raise invalid(message, param="amount")
-    data = {
+    data: JSON = {
         "object": "refund",
         "amount": amount,
         "balance_transaction": None,
@@ -66,6 +66,6 @@ REFUND_ROUTES = (
         "payment_intent charge amount:int reason:duplicate|fraudulent|requested_by_customer metadata[*]",
         "RefundCreateParams",
     ),
-    Route("GET", "/v1/refunds/{id}", lambda world, _, id_: world.need("refund", id_), "", "RefundRetrieveParams"),
+    Route("GET", "/v1/refunds/{id}", retrieve("refund"), "", "RefundRetrieveParams"),
     Route("GET", "/v1/refunds", _list, "charge payment_intent <list>", "RefundListParams"),
 )

@@ -1,13 +1,13 @@
 """What is sent of an object: without the stand-in's own fields, with what lives elsewhere, and expanded where asked."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .refusals import invalid
 from .world import JSON, World
 
-__all__ = ["expanded", "listing", "rendered"]
+__all__ = ["check_expandable", "expanded", "listing", "rendered"]
 
 _EMBEDDED_ITEMS = 10
 _DEEPEST = 4
@@ -26,6 +26,9 @@ _REFERENCES: Mapping[str, str] = {
 }
 """Fields that hold an id, and the kind of what it is of."""
 
+_CONTAINERS = ("data", "items", "lines", "parent", "payment", "subscription_details")
+"""Fields that a path leads through."""
+
 
 def rendered(world: World, data: JSON) -> JSON:
     """The object as it is sent, without anything expanded."""
@@ -39,12 +42,27 @@ def rendered(world: World, data: JSON) -> JSON:
         shown["price"] = rendered(world, world.need("price", data["price"]))
         if shown["price"]["recurring"]["usage_type"] == "metered":
             del shown["quantity"]
+    elif data["object"] == "billing.meter_event":
+        del shown["id"]  # it has none but its identifier
     return shown
 
 
 def listing(world: World, rows: list[JSON], url: str, *, more: bool) -> JSON:
     """A page of a list."""
     return {"object": "list", "data": [rendered(world, row) for row in rows], "has_more": more, "url": url}
+
+
+def check_expandable(paths: Sequence[str]) -> None:
+    """Refuse what cannot be expanded in any object, before anything is done.
+
+    Raises:
+        Refusal: there is such a path.
+    """
+    known = {*_REFERENCES, *(name for _, name in _EXTRA), *_CONTAINERS}
+    for path in paths:
+        parts = path.split(".")
+        if len(parts) > _DEEPEST or not known.issuperset(parts):
+            raise _impossible(path)
 
 
 def expanded(world: World, data: JSON, paths: list[str]) -> JSON:
@@ -63,11 +81,11 @@ def _expand(world: World, data: Any, parts: list[str], path: str) -> None:
         for element in data:  # pyright: ignore[reportUnknownVariableType] - it is JSON
             _expand(world, element, parts, path)
         return
-    if not isinstance(data, dict) or len(path.split(".")) > _DEEPEST:
+    if not isinstance(data, dict):
         raise _impossible(path)
     node: JSON = data  # pyright: ignore[reportUnknownVariableType] - it is JSON
     first, *rest = parts
-    extra = _EXTRA.get((node.get("object"), first))
+    extra = _EXTRA.get((node.get("object", ""), first))
     if extra is not None:
         node[first] = extra(world, node)
     elif first not in node:
@@ -93,7 +111,9 @@ def _payments(world: World, invoice: JSON) -> JSON:
 
 
 def _confirmation_secret(world: World, invoice: JSON) -> JSON | None:
-    intents = [world.need("payment_intent", one["payment"]["payment_intent"]) for one in _payments(world, invoice)["data"]]
+    intents = [
+        world.need("payment_intent", one["payment"]["payment_intent"]) for one in _payments(world, invoice)["data"]
+    ]
     if not intents or intents[-1]["status"] in {"succeeded", "canceled"}:
         return None
     return {"client_secret": intents[-1]["client_secret"], "type": "payment_intent"}

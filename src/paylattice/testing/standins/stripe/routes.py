@@ -10,7 +10,7 @@ from .parameters import Parameter, parameters_of
 from .refusals import Refusal
 from .world import JSON, World
 
-__all__ = ["Params", "Route", "find_route"]
+__all__ = ["Params", "Route", "find_route", "retrieve"]
 
 Params: TypeAlias = dict[str, Any]
 """The checked parameters of a request."""
@@ -47,6 +47,15 @@ class Route:
     def run(self, world: World, params: Params, ids: Sequence[str]) -> JSON:
         """Do it."""
         return self.handler(world, params, *ids)
+
+
+def retrieve(kind: str) -> Callable[[World, Params, str], JSON]:
+    """The handler that sends an object of a kind as it is."""
+
+    def handler(world: World, _params: Params, identifier: str) -> JSON:
+        return world.need(kind, identifier)
+
+    return handler
 
 
 def find_route(routes: Sequence[Route], method: str, path: str) -> tuple[Route, tuple[str, ...]]:

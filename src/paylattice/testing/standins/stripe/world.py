@@ -48,7 +48,9 @@ class World:
         self._made[prefix] += 1
         return f"{prefix}_standin{self._made[prefix]:06d}"
 
-    def add(self, prefix: str, data: Mapping[str, Any], event: str | None = None, *, known_as: str | None = None) -> JSON:
+    def add(
+        self, prefix: str, data: Mapping[str, Any], event: str | None = None, *, known_as: str | None = None
+    ) -> JSON:
         """Keep a new object.
 
         Args:
@@ -103,9 +105,10 @@ class World:
 
     def change(self, data: JSON, events: str | Iterable[str] = (), **changes: Any) -> JSON:
         """Change fields of an object, and tell what they were."""
-        before = self.render(self, data)
+        told = (events,) if isinstance(events, str) else tuple(events)
+        before = self.render(self, data) if told else None
         data.update(changes)
-        for event in (events,) if isinstance(events, str) else events:
+        for event in told:
             self.tell(event, data, before)
         return data
 

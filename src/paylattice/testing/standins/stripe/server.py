@@ -1,0 +1,261 @@
+"""Stripe's stand-in server: an account in this process, and what a test can do with it.
+
+It simulates what Stripe documents, in the version that this library speaks. What it does not simulate it refuses, and it
+has never been compared with a live account.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+
+from ..messages import Delivery
+from . import checkout
+from .bank import AUTHENTICATE
+from .catalog import new_price, new_product
+from .clock import advance_to
+from .dispatch import StripeRequests
+from .events import delivery_of
+from .lifecycle import Start, period_of, start
+from .payment_methods import new_card
+from .periods import add_months
+from .rendering import rendered
+from .usage import new_meter
+from .world import JSON, World
+
+__all__ = ["StripeStandIn"]
+
+
+class StripeStandIn(StripeRequests):
+    """A Stripe account in this process.
+
+    Args:
+        secret_key: the only key that is accepted.
+        webhook_secret: signs the deliveries.
+        now: the simulated time to begin with; an aware datetime. It moves only by :meth:`advance` and :meth:`renew`.
+        largest_page: how many objects a page of a list holds at most: a small number lets few objects fill many pages.
+        retry_days: when the payment of a renewal is tried again, in days after the attempt before.
+        when_retries_fail: the status of a subscription whose last retry failed: ``canceled``, ``unpaid``, ``past_due``.
+        clock: the real time, in seconds since 1970, for the signatures of deliveries.
+    """
+
+    def __init__(
+        self,
+        secret_key: str = "sk_test_standin",  # noqa: S107 - not a secret: nothing but this object accepts it
+        webhook_secret: str = "whsec_standin",  # noqa: S107 - the same
+        *,
+        now: datetime | None = None,
+        largest_page: int = 100,
+        retry_days: tuple[int, ...] = (3, 5, 7),
+        when_retries_fail: str = "canceled",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        if when_retries_fail not in {"canceled", "unpaid", "past_due"}:
+            message = "when_retries_fail must be canceled, unpaid or past_due"
+            raise ValueError(message)
+        begin = int((now or datetime.now(UTC)).timestamp())
+        super().__init__(secret_key, World(begin, largest_page, rendered, tuple(retry_days), when_retries_fail))
+        self.webhook_secret = webhook_secret
+        self._clock = clock
+
+    # --- what a test can look at ---------------------------------------------------------------------------------
+
+    @property
+    def now(self) -> datetime:
+        """The simulated time."""
+        return datetime.fromtimestamp(self._world.now, UTC)
+
+    def objects(self, kind: str) -> list[Mapping[str, object]]:
+        """All objects of a kind, oldest first, as the API sends them.
+
+        Args:
+            kind: Stripe's word: ``customer``, ``payment_intent``, ``charge``, ``subscription``, ``checkout.session``...
+        """
+        with self._lock:
+            return [rendered(self._world, found) for found in self._world.all(kind)]
+
+    def count(self, kind: str) -> int:
+        """How many objects of a kind were ever made, deleted ones too."""
+        with self._lock:
+            return self._world.count(kind)
+
+    def money_taken(self, currency: str = "usd", *, customer: str | None = None) -> int:
+        """What was captured and not given back, in the currency's smallest unit at Stripe.
+
+        Args:
+            currency: in which.
+            customer: from whom; None: from everybody.
+        """
+        with self._lock:
+            charges = self._world.all("charge", currency=currency.lower(), status="succeeded", captured=True)
+            return sum(
+                charge["amount"] - charge["amount_refunded"]
+                for charge in charges
+                if customer in {None, charge["customer"]}
+            )
+
+    def deliveries(self) -> list[Delivery]:
+        """The webhooks that wait, signed as of now; they leave the outbox."""
+        with self._lock:
+            events, self._world.outbox = self._world.outbox, []
+        at = int(self._clock())
+        return [delivery_of(rendered(self._world, event), self.webhook_secret, at) for event in events]
+
+    # --- what a test can do --------------------------------------------------------------------------------------
+
+    def add_price(
+        self,
+        price_id: str,
+        amount: int,
+        currency: str = "usd",
+        *,
+        interval: str | None = "month",
+        interval_count: int = 1,
+        trial_days: int | None = None,
+        metered: bool = False,
+        product: str | None = None,
+    ) -> str:
+        """Be the Dashboard, where prices are made.
+
+        Args:
+            price_id: what checkout takes.
+            amount: per unit and period, in the currency's smallest unit at Stripe.
+            currency: in which.
+            interval: ``day``, ``week``, ``month`` or ``year``; None: the price is paid once.
+            interval_count: how many intervals make a period.
+            trial_days: the price's own trial.
+            metered: bill usage; a meter for events named like the price is made.
+            product: the name of its product; None: the price's id.
+
+        Returns:
+            The price's id.
+        """
+        with self._lock:
+            made = new_product(self._world, {"name": product or price_id})
+            sent: JSON = {"currency": currency, "unit_amount": amount, "product": made["id"]}
+            if interval is not None:
+                sent["recurring"] = {
+                    "interval": interval,
+                    "interval_count": interval_count,
+                    "trial_period_days": trial_days,
+                }
+            if metered:
+                sent["recurring"] |= {"usage_type": "metered", "meter": self._meter_for(price_id)["id"]}
+            new_price(self._world, sent, known_as=price_id)
+            return price_id
+
+    def _meter_for(self, name: str) -> JSON:
+        sent = {"display_name": name, "event_name": name, "default_aggregation": {"formula": "sum"}}
+        return new_meter(self._world, sent)
+
+    def add_payment_method(
+        self,
+        customer: str,
+        *,
+        brand: str = "visa",
+        last4: str = "4242",
+        declines: str | None = None,
+        requires_action: bool = False,
+        default: bool = True,
+    ) -> str:
+        """Be the customer who saves a card.
+
+        Args:
+            customer: the customer's id.
+            brand: of the card.
+            last4: of its number.
+            declines: the decline code of every payment with it.
+            requires_action: whether the payer must authenticate every payment with it.
+            default: whether subscriptions are paid with it.
+
+        Returns:
+            The payment method's id.
+        """
+        with self._lock:
+            owner = self._world.need("customer", customer)
+            verdict = AUTHENTICATE if requires_action else declines
+            method: str = new_card(self._world, owner["id"], brand=brand, last4=last4, verdict=verdict)["id"]
+            if default:
+                owner["invoice_settings"] = {**owner["invoice_settings"], "default_payment_method": method}
+            return method
+
+    def add_subscription(self, customer: str, price: str, *, quantity: int = 1, billing_mode: str = "flexible") -> str:
+        """Be somebody who subscribed without this library: the Dashboard, or an import.
+
+        Args:
+            customer: the customer's id; needs a default payment method to be active.
+            price: the price's id.
+            quantity: how many.
+            billing_mode: ``flexible`` or ``classic``.
+
+        Returns:
+            The subscription's id.
+        """
+        with self._lock:
+            owner = self._world.need("customer", customer)["id"]
+            wanted = Start(owner, [(self._world.need("price", price), quantity)], billing_mode=billing_mode)
+            return str(start(self._world, wanted)[0]["id"])
+
+    def complete_checkout(self, session_id: str, *, delayed: bool = False) -> Mapping[str, object]:
+        """Be the customer who fills in the page.
+
+        Args:
+            session_id: of the Checkout Session.
+            delayed: pay with a method whose money arrives later: see :meth:`settle_checkout`.
+
+        Returns:
+            The session; still ``open`` if the payment was declined.
+
+        Raises:
+            ValueError: the page is not open.
+        """
+        with self._lock:
+            session = self._world.need("checkout.session", session_id)
+            return rendered(self._world, checkout.complete(self._world, session, delayed=delayed))
+
+    def settle_checkout(self, session_id: str, *, succeeded: bool = True) -> Mapping[str, object]:
+        """Let the money of a delayed payment arrive, or not."""
+        with self._lock:
+            session = self._world.need("checkout.session", session_id)
+            return rendered(self._world, checkout.settle(self._world, session, succeeded=succeeded))
+
+    def decline_next_payment(
+        self, code: str = "generic_decline", *, customer: str | None = None, times: int = 1
+    ) -> None:
+        """Be the bank that says no, to a payment, a renewal or a page.
+
+        Args:
+            code: the decline code: https://docs.stripe.com/declines/codes.
+            customer: whose payment; None: anybody's.
+            times: how often.
+        """
+        with self._lock:
+            self._world.bank.expect(code, customer=customer, times=times)
+
+    def require_action_next(self, *, customer: str | None = None, times: int = 1) -> None:
+        """Be the bank that wants the payer to authenticate. Off session, this is a decline."""
+        with self._lock:
+            self._world.bank.expect(AUTHENTICATE, customer=customer, times=times)
+
+    def advance(self, *, months: int = 0, days: float = 0, hours: float = 0) -> datetime:
+        """Let time pass, with everything that is due: renewals, retries, ends of trials, expiries.
+
+        Returns:
+            The new simulated time.
+        """
+        with self._lock:
+            moment = add_months(self._world.now, months)
+            advance_to(self._world, moment + int(timedelta(days=days, hours=hours).total_seconds()))
+            return self.now
+
+    def renew(self, subscription_id: str) -> Mapping[str, object]:
+        """Let time pass until the subscription's period has ended, and it is billed again, or over.
+
+        After :meth:`decline_next_payment` the renewal fails.
+
+        Returns:
+            The subscription.
+        """
+        with self._lock:
+            subscription = self._world.need("subscription", subscription_id)
+            advance_to(self._world, period_of(self._world, subscription)[1])
+            return rendered(self._world, subscription)

@@ -1,0 +1,74 @@
+"""Runs coroutines one step at a time, in every order or in a given one, with no event loop: a schedule is a list of numbers."""
+
+from collections.abc import Callable, Coroutine, Generator, Iterator
+from typing import Any
+
+Task = Coroutine["Pause", None, None]
+
+
+def always() -> bool:
+    return True
+
+
+class Pause:
+    """``await Pause()`` hands control to the scheduler; it comes back when ``ready`` says so."""
+
+    def __init__(self, ready: Callable[[], bool] = always) -> None:
+        self.ready = ready
+
+    def __await__(self) -> Generator["Pause", None, None]:
+        yield self
+
+
+class Deadlock(AssertionError):
+    """Nobody can go on."""
+
+
+def run(tasks: list[Task], schedule: list[int]) -> list[int]:
+    """Run the tasks to their ends. Choice n of the schedule takes that one of the tasks that can go on; then the first.
+
+    Returns:
+        How many tasks could go on at each choice.
+    """
+    waiting: dict[int, Callable[[], bool]] = dict.fromkeys(range(len(tasks)), always)
+    widths: list[int] = []
+    try:
+        while waiting:
+            able = [number for number, ready in waiting.items() if ready()]
+            if not able:
+                raise Deadlock
+            choice = schedule[len(widths)] % len(able) if len(widths) < len(schedule) else 0
+            widths.append(len(able))
+            number = able[choice]
+            try:
+                waiting[number] = tasks[number].send(None).ready
+            except StopIteration:
+                del waiting[number]
+    finally:
+        for task in tasks:
+            task.close()
+    return widths
+
+
+def every_schedule(run_one: Callable[[list[int]], list[int]]) -> Iterator[list[int]]:
+    """All schedules, each run once with ``run_one``; yields each after its run."""
+    schedule: list[int] = []
+    while True:
+        widths = run_one(schedule)
+        schedule = schedule + [0] * (len(widths) - len(schedule))
+        yield schedule
+        while schedule and schedule[-1] + 1 >= widths[len(schedule) - 1]:
+            schedule.pop()
+        if not schedule:
+            return
+        schedule[-1] += 1
+
+
+def drive(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """The result of a coroutine whose pauses are all ready."""
+    while True:
+        try:
+            pause = coroutine.send(None)
+        except StopIteration as stop:
+            return stop.value
+        assert pause.ready()

@@ -1,0 +1,162 @@
+"""Every order of changes at the provider, deliveries, duplicates and re-reads ends in the provider's true state."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from paylattice import EventContext, SubscriptionStatus, WebhookEvent, WebhookOutcome
+from paylattice.billing.handlers import Handlers
+from paylattice.billing.webhooks import EventPipeline, _Reading
+
+from .interleaving import CUSTOMER, NOW, OneSubscription, ReadCommitted, Transaction
+from .scheduler import Pause, Task, every_schedule, run
+
+LIFE = (SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE, SubscriptionStatus.CANCELED)
+
+
+class ReadThenTicket(EventPipeline[Transaction]):
+    """Wrong on purpose: the ticket is taken after the read."""
+
+    async def _read(self, event: WebhookEvent) -> _Reading | None:
+        assert event.subscription_id is not None
+        subscription = await self._providers[event.provider].get_subscription(event.subscription_id)
+        ticket = await self._repository.next_ticket()
+        return _Reading(subscription, ticket) if subscription else None
+
+
+class PayloadAsItComes(EventPipeline[Transaction]):
+    """Wrong on purpose: the payload is believed, in the order of arrival."""
+
+    async def _read(self, event: WebhookEvent) -> _Reading | None:
+        assert event.subscription is not None
+        return _Reading(event.subscription, await self._repository.next_ticket())
+
+
+class History:
+    """One run: the provider changes, each change is delivered (some twice), and somebody reads again in between."""
+
+    def __init__(
+        self,
+        pipeline: type[EventPipeline[Transaction]] = EventPipeline,
+        *,
+        changes: int,
+        duplicates: int = 0,
+        rereads: int = 0,
+        fine: bool = False,
+    ) -> None:
+        self.provider = OneSubscription(fine=fine)
+        self.repository = ReadCommitted(fine=fine)
+        self.handled: list[tuple[str, str]] = []
+        self.changes_seen: list[tuple[SubscriptionStatus | None, SubscriptionStatus]] = []
+        self.outcomes: list[WebhookOutcome] = []
+        self.events: list[WebhookEvent] = []
+        handlers: Handlers[Transaction] = Handlers()
+        handlers.on("subscription.updated")(self.on_event)
+        for status in LIFE:
+            handlers.on(f"subscription.{status}")(self.on_change)
+        self.pipeline = pipeline(
+            self.repository, {"fake": self.provider}, handlers, refetch=True, clock=lambda: NOW
+        )
+        self.tasks: list[Task] = [self.change(changes)]
+        self.tasks += [self.deliver(number) for number in range(changes)]
+        self.tasks += [self.deliver(number % changes) for number in range(duplicates)]
+        self.tasks += [self.reread() for _ in range(rereads)]
+
+    async def on_event(self, event: WebhookEvent, context: EventContext[Transaction]) -> None:
+        context.transaction.notes.append(event.id)
+
+    async def on_change(self, event: WebhookEvent, context: EventContext[Transaction]) -> None:
+        assert context.subscription is not None
+        context.transaction.notes.append(f"{context.previous_status} -> {context.subscription.status}")
+
+    async def change(self, times: int) -> None:
+        for number in range(times):
+            await Pause()
+            self.provider.status = LIFE[number % len(LIFE)]
+            self.events.append(self.provider.event(f"evt_{number}"))
+
+    async def deliver(self, number: int) -> None:
+        await Pause(lambda: len(self.events) > number)
+        self.outcomes.append(await self.pipeline.apply(self.events[number]))
+
+    async def reread(self) -> None:
+        await Pause(lambda: bool(self.events))
+        await self.pipeline.observe("fake", CUSTOMER, "sub")
+
+    def run(self, schedule: list[int]) -> list[int]:
+        return run(self.tasks, schedule)
+
+    def check(self) -> None:
+        stored = self.repository.subscriptions["sub"]
+        assert stored.status == self.provider.status, "the stored state is stale"
+        applied = [note for note in self.repository.notes if note.startswith("evt_")]
+        assert sorted(applied) == sorted(event.id for event in self.events), "an event was not applied exactly once"
+        moves = [note.split(" -> ") for note in self.repository.notes if " -> " in note]
+        assert moves[0][0] == "None"
+        for (_, end), (start, _) in zip(moves, moves[1:], strict=False):
+            assert start == end, "a change of status was told twice, or not at all"
+        assert moves[-1][1] == stored.status
+        wanted = len(self.tasks) - 1 - len(self.events)
+        assert self.outcomes.count(WebhookOutcome.DUPLICATE) <= wanted
+
+
+def every_interleaving(make: Callable[[], History]) -> int:
+    """Run all schedules of a history; returns how many there are."""
+    count = 0
+    current: list[History] = []
+
+    def run_one(schedule: list[int]) -> list[int]:
+        current[:] = [make()]
+        return current[0].run(schedule)
+
+    for _ in every_schedule(run_one):
+        current[0].check()
+        count += 1
+    return count
+
+
+def test_two_changes_and_their_deliveries_end_in_the_true_state_in_every_order() -> None:
+    assert every_interleaving(lambda: History(changes=2)) == 3024
+
+
+def test_a_duplicate_delivery_changes_nothing_in_any_order() -> None:
+    assert every_interleaving(lambda: History(changes=1, duplicates=1)) == 1176
+
+
+def test_a_re_read_beside_the_delivery_changes_nothing_in_any_order() -> None:
+    assert every_interleaving(lambda: History(changes=1, rereads=1)) == 1176
+
+
+@settings(max_examples=1500, deadline=None)
+@given(
+    schedule=st.lists(st.integers(0, 11), max_size=120),
+    changes=st.integers(1, 5),
+    duplicates=st.integers(0, 4),
+    rereads=st.integers(0, 3),
+)
+def test_longer_histories_with_interleaved_transactions_end_in_the_true_state(
+    schedule: list[int], changes: int, duplicates: int, rereads: int
+) -> None:
+    history = History(changes=changes, duplicates=duplicates, rereads=rereads, fine=True)
+    history.run(schedule)
+    history.check()
+
+
+@pytest.mark.parametrize("wrong", [ReadThenTicket, PayloadAsItComes])
+def test_the_checker_catches_a_pipeline_that_loses_the_order(wrong: type[EventPipeline[Transaction]]) -> None:
+    with pytest.raises(AssertionError, match="stale"):
+        every_interleaving(lambda: History(wrong, changes=2))
+
+
+def test_the_checker_catches_a_repository_without_the_unique_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def insert_event(self: ReadCommitted, event: object, *, tx: Transaction | None = None) -> bool:
+        await Pause()
+        assert tx is not None
+        tx.events[event.external_event_id] = event  # type: ignore[attr-defined,assignment]  # the broken double
+        return True
+
+    monkeypatch.setattr(ReadCommitted, "insert_event", insert_event)
+    with pytest.raises(AssertionError, match="exactly once"):
+        every_interleaving(lambda: History(changes=1, duplicates=1))
