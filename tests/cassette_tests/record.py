@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -93,11 +94,12 @@ def main() -> None:
         parser.error("STRIPE_SECRET_KEY must be the test key of a sandbox; or record --stand-in")
     for scenario in SCENARIOS:
         if arguments.stand_in:
-            print(record_stand_in(scenario, folder))
+            done = f"{record_stand_in(scenario, folder)}"
         elif scenario.disturb is None:
-            print(record_sandbox(scenario, folder, key))
+            done = f"{record_sandbox(scenario, folder, key)}"
         else:
-            print(f"{scenario.name}: the sandbox cannot be made to do this; its cassette stays")
+            done = f"{scenario.name}: the sandbox cannot be made to do this; its cassette stays"
+        sys.stdout.write(f"{done}\n")
     leaks = leaks_in(folder)
     if leaks:
         parser.exit(1, "\n".join(["do not commit these:", *map(str, leaks), ""]))

@@ -135,9 +135,9 @@ def test_a_new_idempotency_key_matches_the_recorded_one(tmp_path: Path) -> None:
         config = StripeConfig(secret_key=server.secret_key, base_url=url)
         with sync.create_provider("stripe", config=config) as stripe:
             first = stripe.create_customer("ada@example.com", idempotency_key="a")
-    with vcr.VCR(record_mode="none", **vcr_config("stripe")).use_cassette(path):
-        with sync.create_provider("stripe", config=StripeConfig(secret_key="sk_test_x")) as stripe:
-            again = stripe.create_customer("ada@example.com", idempotency_key="b")
+    replay = vcr.VCR(record_mode="none", **vcr_config("stripe")).use_cassette(path)
+    with replay, sync.create_provider("stripe", config=StripeConfig(secret_key="sk_test_x")) as stripe:
+        again = stripe.create_customer("ada@example.com", idempotency_key="b")
     assert again == first
 
 

@@ -55,7 +55,7 @@ class Handlers(Generic[Tx]):
         word = str(event_type)
         if ":" not in word and word not in set(EventType):
             near = difflib.get_close_matches(word, list(EventType), n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else "The words are those of paylattice.EventType."
+            hint = f"Did you mean {str(near[0])!r}?" if near else "The words are those of paylattice.EventType."
             message = f"there is no event {word[:60]!r}. {hint}"
             raise ConfigurationError(message)
 

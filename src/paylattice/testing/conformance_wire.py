@@ -1,7 +1,8 @@
 """What a conformance suite puts between a provider and its server: it sees every request, and lets answers get lost."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from typing import TypeAlias, cast
 
 import attrs
@@ -74,6 +75,7 @@ class Wire(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     def __init__(self, behind: "Server | httpx.BaseTransport | httpx.AsyncBaseTransport | None") -> None:
         self.seen: list[Seen] = []
+        self.crash: Exception | None = None
         self._behind = behind
         self._lost = 0
         self._loss: Loss = broken_connection
@@ -93,47 +95,56 @@ class Wire(httpx.BaseTransport, httpx.AsyncBaseTransport):
         """Pass on a request of ``httpx.Client``."""
         self._note(request, request.read())
         behind = self._behind
-        if callable(behind):
-            return self._arrived(request, behind(request))
         if behind is None:
             behind = self._network = self._network or httpx.HTTPTransport()
-        if not isinstance(behind, httpx.BaseTransport):
-            message = "what plays the provider answers async requests only: let it answer httpx.Client, too"
-            raise TypeError(message)
-        answer = behind.handle_request(request)
-        answer.read()
-        return self._arrived(request, answer)
+        with self._watched():
+            if not isinstance(behind, httpx.BaseTransport):
+                return self._arrived(request, self._played(request))
+            answer = behind.handle_request(request)
+            answer.read()
+            return self._arrived(request, answer)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Pass on a request of ``httpx.AsyncClient``."""
         self._note(request, await request.aread())
         behind = self._behind
-        if callable(behind):
-            return self._arrived(request, behind(request))
         if behind is None:
             behind = self._async_network = self._async_network or httpx.AsyncHTTPTransport()
-        if not isinstance(behind, httpx.AsyncBaseTransport):
-            message = "what plays the provider answers blocking requests only: let it answer httpx.AsyncClient, too"
-            raise TypeError(message)
-        answer = await behind.handle_async_request(request)
-        await answer.aread()
-        return self._arrived(request, answer)
-
-    async def end_of_loop(self) -> None:
-        """Close the network connections, which belong to the running event loop."""
-        network, self._async_network = self._async_network, None
-        if network is not None:
-            await network.aclose()
+        with self._watched():
+            if not isinstance(behind, httpx.AsyncBaseTransport):
+                return self._arrived(request, self._played(request))
+            answer = await behind.handle_async_request(request)
+            await answer.aread()
+            return self._arrived(request, answer)
 
     def close(self) -> None:
-        """Close the network connections of the blocking side; what plays the provider stays open for the next check."""
+        """Close the network connections of the blocking side; what plays the provider stays open."""
         network, self._network = self._network, None
         if network is not None:
             network.close()
 
     async def aclose(self) -> None:
-        """Close the network connections; what plays the provider stays open for the next check."""
-        await self.end_of_loop()
+        """Close the network connections, which belong to this event loop; what plays the provider stays open."""
+        network, self._async_network = self._async_network, None
+        if network is not None:
+            await network.aclose()
+
+    @contextmanager
+    def _watched(self) -> Generator[None]:
+        """Keep what is no failure of the network: it is a mistake in what plays the provider, and must not look like one."""
+        try:
+            yield
+        except httpx.HTTPError:
+            raise
+        except Exception as exc:
+            self.crash = exc
+            raise
+
+    def _played(self, request: httpx.Request) -> httpx.Response:
+        if callable(self._behind):
+            return self._behind(request)
+        message = "what plays the provider must answer both httpx.Client and httpx.AsyncClient, as httpx.MockTransport does"
+        raise TypeError(message)
 
     def _note(self, request: httpx.Request, body: bytes) -> None:
         self.seen.append(Seen(request.method, str(request.url), tuple(request.headers.multi_items()), body))

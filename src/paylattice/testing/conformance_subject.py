@@ -1,0 +1,238 @@
+"""The provider under test, in one of its two faces, and what its author tells the suite about it."""
+
+import asyncio
+from collections.abc import Coroutine, Iterator, Mapping
+from typing import Any, ClassVar, TypeVar, cast
+
+import attrs
+import httpx
+import pytest
+
+from ..driving import run
+from ..errors import OutcomeUnknown, PaymentError
+from ..models import CheckoutSession
+from ..operations import Capability
+from ..provider import BaseProvider
+from ..transport import AsyncTransport, BlockingTransport, Transport
+from ..transport.base import HTTPTransport
+from .conformance_calls import Call
+from .conformance_models import expect
+from .conformance_wire import Loss, Server, Wire, broken_connection
+
+__all__ = ["ProviderChecks", "Subject"]
+
+T = TypeVar("T")
+
+
+async def _no_wait(_seconds: float) -> None:
+    """Retries follow at once."""
+
+
+@attrs.define
+class Subject:
+    """A provider, and how to drive it.
+
+    Args:
+        provider: the provider.
+        face: ``async`` (on an event loop) or ``blocking`` (as :mod:`paylattice.sync` does).
+        wire: what its requests go through; None: it has no HTTP.
+        played: whether something answers as the provider does.
+        patience: seconds that a check may take on an event loop.
+    """
+
+    provider: BaseProvider
+    face: str
+    wire: Wire | None = None
+    played: bool = True
+    patience: float = 120.0
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """The coroutine's result, in the way of the face."""
+        __tracebackhide__ = True
+        try:
+            if self.face == "blocking":
+                return run(coroutine)
+            return asyncio.run(self._on_a_loop(coroutine))
+        finally:
+            crash = self.wire.crash if self.wire else None
+            if crash is not None:
+                raise AssertionError("what plays the provider failed: see the cause") from crash
+
+    async def _on_a_loop(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        try:
+            async with asyncio.timeout(self.patience):
+                return await coroutine
+        finally:
+            if self.wire is not None:
+                await self.wire.aclose()
+
+    async def call(self, call: Call, *, key: str | None = None, **changed: object) -> object:
+        """Call the operation."""
+        arguments: dict[str, object] = {**call.arguments, **changed}
+        if key is not None:
+            arguments["idempotency_key"] = key
+        result: object = await getattr(self.provider, call.name)(**arguments)
+        return result
+
+    async def failure(self, call: Call, *, key: str | None = None, **changed: object) -> PaymentError | None:
+        """The error that the operation ends in; None if it ends well.
+
+        Raises:
+            AssertionError: something else escaped.
+        """
+        try:
+            await self.call(call, key=key, **changed)
+        except PaymentError as error:
+            return error
+        except Exception as exc:
+            raise AssertionError(f"{call} let {type(exc).__name__} escape: only this library's errors may") from exc
+        return None
+
+
+class ProviderChecks:
+    """What the author of a provider tells the suite: one fixture, and what only the author can know.
+
+    Everything but the fixture is optional; a check that would need more is skipped, and says what it needs.
+    """
+
+    http: ClassVar[bool] = True
+    """Whether the provider speaks HTTP through its transport. False: nothing on the wire can be watched."""
+    network: ClassVar[bool] = False
+    """True: the provider of the fixture talks to a real sandbox, which plays the provider for this suite."""
+    examples: ClassVar[Mapping[str, object]] = {}
+    """Sample arguments by name (``{"plan_id": "P-1"}``), where the suite's own are not of a form that the provider takes."""
+    without_keys: ClassVar[frozenset[str]] = frozenset()
+    """Operations whose endpoints honour no idempotency key. They must then never be sent twice by themselves."""
+    plan_id: ClassVar[str | None] = None
+    """A plan that can be subscribed to. None: the first that ``list_plans`` brings, if the provider declares it."""
+    other_plan_id: ClassVar[str | None] = None
+    """Another one, to change to. None: the same way."""
+    metered_plan_id: ClassVar[str | None] = None
+    """A metered plan. None: the same way."""
+    currency: ClassVar[str] = "USD"
+    """The currency of one-off payments."""
+    webhook_url: ClassVar[str | None] = None
+    """Where deliveries arrive, for providers that sign it."""
+
+    @pytest.fixture
+    def provider(self) -> BaseProvider:
+        """The provider, ready for use. A new one for each check."""
+        message = "the suite needs one fixture, provider: @pytest.fixture def provider(self) -> AcmeProvider: ..."
+        raise NotImplementedError(message)
+
+    def rebuilt(self, provider: BaseProvider, transport: Transport) -> BaseProvider:
+        """The same provider over another transport. The default calls its class with its configuration."""
+        return type(provider)(provider._config, transport=transport)  # pyright: ignore[reportPrivateUsage]
+
+    def backend(self, provider: BaseProvider) -> httpx.BaseTransport | httpx.AsyncBaseTransport | None:
+        """What plays the provider: an httpx transport, such as ``httpx.MockTransport`` over a stateful fake.
+
+        The default takes the one that the fixture handed to the provider's ``AsyncTransport``.
+        """
+        transport = provider._transport  # pyright: ignore[reportPrivateUsage]
+        inner = getattr(transport, "_transport", None) if isinstance(transport, HTTPTransport) else None
+        return inner if isinstance(inner, httpx.BaseTransport | httpx.AsyncBaseTransport) else None
+
+    def complete_checkout(self, provider: BaseProvider, session: CheckoutSession) -> None:
+        """Be the customer who subscribes on the session's page."""
+        self.needs("complete_checkout", "who subscribes on the checkout page")
+
+    def complete_payment(self, provider: BaseProvider, session: CheckoutSession) -> None:
+        """Be the customer who pays on the session's page, which was made by ``create_payment_session``."""
+        self.needs("complete_payment", "who pays on the checkout page")
+
+    def saved_payment_method(self, provider: BaseProvider, customer_id: str) -> str:
+        """The id of a payment method that is saved for the customer."""
+        return self.needs("saved_payment_method", "how a customer comes to have a saved payment method")
+
+    def lose_next_answer(self, provider: BaseProvider) -> None:
+        """Let the next operation take effect and its answer get lost: only for a provider without HTTP."""
+        self.needs("lose_next_answer", "how an answer gets lost, as there is no wire to cut")
+
+    def effects(self, provider: BaseProvider) -> object:
+        """What the provider's side holds, as a value that changes with every effect: None if that cannot be told."""
+        return None
+
+    def signed_delivery(self, provider: BaseProvider) -> tuple[bytes, Mapping[str, str]]:
+        """The body and the headers of a webhook, signed now and with the secret of the provider's configuration."""
+        return self.needs("signed_delivery", "how the provider signs its webhooks")
+
+    def old_delivery(self, provider: BaseProvider) -> tuple[bytes, Mapping[str, str]]:
+        """The same, but signed an hour ago: for schemes that sign a time."""
+        return self.needs("old_delivery", "how an old delivery looks, if the scheme signs a time")
+
+    def webhook_secret(self, provider: BaseProvider) -> str:
+        """The secret that :meth:`signed_delivery` signs with."""
+        return self.needs("webhook_secret", "the secret that deliveries are signed with")
+
+    # --- what the checks use -------------------------------------------------------------------------------------
+
+    def needs(self, hook: str, what: str) -> Any:
+        """Skip the check, and say what would make it run."""
+        pytest.skip(f"implement {type(self).__name__}.{hook}: the suite cannot know {what}")
+
+    @pytest.fixture(params=["async", "blocking"])
+    def subject(self, request: pytest.FixtureRequest, provider: BaseProvider) -> Iterator[Subject]:
+        """The provider in front of what plays it, once on an event loop and once without."""
+        face = cast("str", request.param)
+        if not self.http:
+            yield Subject(provider, face)
+            return
+        behind = self.backend(provider)
+        made = self.over(provider, face, Wire(behind))
+        made.played = behind is not None or self.network
+        yield made
+        if made.wire is not None:
+            made.wire.close()
+
+    def over(self, provider: BaseProvider, face: str, wire: Wire) -> Subject:
+        """The provider, rebuilt over the wire. Retries do not wait."""
+        transport: Transport
+        if face == "blocking":
+            transport = BlockingTransport(transport=wire, sleep=lambda _seconds: None)
+        else:
+            transport = AsyncTransport(transport=wire, sleep=_no_wait)
+        return Subject(self.rebuilt(provider, transport), face, wire)
+
+    def against(self, subject: Subject, server: Server) -> tuple[Subject, Wire]:
+        """The provider in front of a server that answers as the check wants."""
+        if not self.http:
+            pytest.skip("the provider has no HTTP")
+        wire = Wire(server)
+        return self.over(subject.provider, subject.face, wire), wire
+
+    def sample(self, call: Call) -> Call:
+        """The call, with the author's own examples for its arguments."""
+        own = {name: self.examples[name] for name in call.arguments if name in self.examples}
+        return attrs.evolve(call, arguments={**call.arguments, **own})
+
+    def declared(self, subject: Subject, *capabilities: Capability | None) -> None:
+        """Skip the check unless the provider declares the capabilities."""
+        for capability in capabilities:
+            if capability is not None and capability not in subject.provider.capabilities:
+                pytest.skip(f"{subject.provider.get_provider_name()} does not declare {capability}")
+
+    def played(self, subject: Subject, *capabilities: Capability | None) -> None:
+        """Skip the check unless the provider declares the capabilities, and something plays it."""
+        self.declared(subject, *capabilities)
+        if not subject.played:
+            pytest.skip(
+                "nothing plays the provider: hand it AsyncTransport(transport=httpx.MockTransport(fake)), or set "
+                "network = True if the fixture's provider talks to a sandbox"
+            )
+
+    async def unanswered(self, subject: Subject, call: Call, key: str, loss: Loss = broken_connection) -> OutcomeUnknown:
+        """The error of a write that took effect, and whose answers got lost, those to its retries too."""
+        if subject.wire is None:
+            self.lose_next_answer(subject.provider)
+        else:
+            subject.wire.lose(100, loss)
+        error = await subject.failure(call, key=key)
+        if subject.wire is not None:
+            subject.wire.lose(0)
+        expect(error is not None, f"{call} ended well although its answer got lost: where does the result come from?")
+        if not isinstance(error, OutcomeUnknown):
+            raise AssertionError(
+                f"{call} took effect and its answer got lost: that is an OutcomeUnknown, not a {type(error).__name__}"
+            )
+        return error
