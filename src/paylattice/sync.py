@@ -5,7 +5,7 @@ last, in the calling thread, with no event loop (see :mod:`paylattice.driving`).
 """
 
 import inspect
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from types import CoroutineType, TracebackType
@@ -22,7 +22,7 @@ from .driving import run
 from .errors import ConfigurationError
 from .events import EventType
 from .operations import Capability
-from .provider import BaseProvider, Headers, PaymentProvider
+from .provider import BaseProvider, Headers, Limit, PaymentProvider
 from .transport import BlockingTransport, Transport
 from .transport.primitives import BlockingPrimitives
 
@@ -78,6 +78,11 @@ class Provider:
         """What the provider can do."""
         return self.wrapped.capabilities
 
+    @property
+    def limits(self) -> Mapping[Capability, Limit]:
+        """What it cannot do, why, and what to do instead."""
+        return self.wrapped.limits
+
     def get_provider_name(self) -> str:
         """The name under which the provider is registered."""
         return self.wrapped.get_provider_name()
@@ -86,7 +91,7 @@ class Provider:
         """See :meth:`paylattice.BaseProvider.require`."""
         self.wrapped.require(*capabilities)
 
-    def verify_webhook_signature(self, payload: bytes, signature: str | Headers, secret: str) -> object:
+    def verify_webhook_signature(self, payload: bytes, signature: str | Headers, secret: str) -> Mapping[str, object]:
         """See :meth:`paylattice.PaymentProvider.verify_webhook_signature`."""
         return self.wrapped.verify_webhook_signature(payload, signature, secret)
 
@@ -120,9 +125,11 @@ class Provider:
 
     def close(self) -> None:
         """Close what is open. The provider cannot be used afterwards."""
-        run(self.wrapped.aclose())
-        if self._transport is not None:
-            run(self._transport.aclose())
+        try:
+            run(self.wrapped.aclose())
+        finally:
+            if self._transport is not None:
+                run(self._transport.aclose())
 
     def __enter__(self) -> Self:
         return self
@@ -278,9 +285,15 @@ class BillingService(Generic[Tx]):
     apply_parked = blocking(AsyncBillingService.apply_parked)
 
     def close(self) -> None:
-        """Close the providers. The repository is its owner's."""
+        """Close the providers, each of them, whatever the others raise. The repository is its owner's."""
+        first: Exception | None = None
         for each in self._given:
-            each.close()
+            try:
+                each.close()
+            except Exception as error:  # noqa: BLE001 - the others have to be closed all the same
+                first = first or error
+        if first is not None:
+            raise first
 
     def __enter__(self) -> Self:
         return self

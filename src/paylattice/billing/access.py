@@ -81,22 +81,19 @@ def access_of(subscription: BillingSubscription | None, now: datetime, policy: A
     """
     if subscription is None:
         return Access(False, AccessReason.NO_SUBSCRIPTION)
-    end = subscription.current_period_end
     match subscription.status:
         case SubscriptionStatus.ACTIVE | SubscriptionStatus.TRIALING:
             return _running(subscription, now, policy)
         case SubscriptionStatus.PAST_DUE:
-            since = (
-                end if end is not None and end <= now else subscription.current_period_start or subscription.updated_at
-            )
-            until = since + policy.past_due_grace if since else None
+            since = _unpaid_since(subscription)
+            until = _earlier(since + policy.past_due_grace, subscription.cancel_at) if since else None
             if until is not None and now < until:
                 return Access(True, AccessReason.GRACE, until)
             return Access(False, AccessReason.PAST_DUE)
         case SubscriptionStatus.UNPAID:
-            return Access(policy.allow_unpaid, AccessReason.UNPAID)
+            return _held(policy.allow_unpaid, AccessReason.UNPAID, subscription, now)
         case SubscriptionStatus.PAUSED:
-            return Access(policy.allow_paused, AccessReason.PAUSED)
+            return _held(policy.allow_paused, AccessReason.PAUSED, subscription, now)
         case SubscriptionStatus.CANCELED | SubscriptionStatus.EXPIRED:
             if subscription.cancel_at is not None and now < subscription.cancel_at:
                 return Access(True, AccessReason.PAID_THROUGH, subscription.cancel_at)
@@ -108,12 +105,35 @@ def access_of(subscription: BillingSubscription | None, now: datetime, policy: A
 
 
 def _running(subscription: BillingSubscription, now: datetime, policy: AccessPolicy) -> Access:
-    if subscription.cancel_at is not None:
-        if now >= subscription.cancel_at:
-            return Access(False, AccessReason.CANCELED)
-        return Access(True, AccessReason.ENDING, subscription.cancel_at)
-    end = subscription.current_period_end
-    if end is not None and now >= end + policy.renewal_slack:
+    ends = subscription.cancel_at
+    if ends is not None and now >= ends:
+        return Access(False, AccessReason.CANCELED)
+    period_end = subscription.current_period_end
+    believed = period_end + policy.renewal_slack if period_end is not None else None
+    if believed is not None and now >= believed:
         return Access(False, AccessReason.RENEWAL_UNCONFIRMED)
+    until = _earlier(believed, ends)
+    if ends is not None:
+        return Access(True, AccessReason.ENDING, until)
     trial = subscription.status is SubscriptionStatus.TRIALING
-    return Access(True, AccessReason.TRIAL if trial else AccessReason.ACTIVE, end)
+    return Access(True, AccessReason.TRIAL if trial else AccessReason.ACTIVE, until)
+
+
+def _held(allowed: bool, reason: AccessReason, subscription: BillingSubscription, now: datetime) -> Access:
+    """What the policy alone decides, as long as the subscription has not come to its end."""
+    ends = subscription.cancel_at
+    if not allowed:
+        return Access(False, reason)
+    return Access(True, reason, ends) if ends is None or now < ends else Access(False, AccessReason.CANCELED)
+
+
+def _unpaid_since(subscription: BillingSubscription) -> datetime | None:
+    """When the payment failed: at the start of the period, or at its end where it was over when the state was read."""
+    end, read = subscription.current_period_end, subscription.updated_at
+    if end is not None and read is not None and end <= read:
+        return end
+    return subscription.current_period_start or read or end
+
+
+def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
+    return min((moment for moment in (one, other) if moment is not None), default=None)

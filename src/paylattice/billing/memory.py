@@ -5,11 +5,11 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import attrs
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, InvalidRequest
 from ..transport.primitives import AsyncPrimitives, Primitives
 from .records import BillingCustomer, BillingEvent, BillingSubscription, ParkedEvent
 from .repository import Upserted
@@ -26,9 +26,11 @@ class InMemoryTransaction:
     """What a transaction has written so far; dropped when it fails."""
 
     writes: dict[tuple[str, Key], object] = attrs.field(factory=dict[tuple[str, Key], object])
+    over: bool = attrs.field(default=False, init=False)
 
 
-_open_here: ContextVar["frozenset[InMemoryRepository]"] = ContextVar("paylattice_open_here", default=frozenset())
+_Open = tuple[tuple["InMemoryRepository", InMemoryTransaction], ...]
+_open_here: ContextVar[_Open] = ContextVar("paylattice_open_here", default=())
 
 
 class InMemoryRepository:
@@ -37,12 +39,15 @@ class InMemoryRepository:
     It serves one event loop (or, as :class:`paylattice.sync.InMemoryRepository`, any number of threads).
 
     Args:
-        max_events: how many applied events to remember; None: all. A delivery that comes again after its event was
-            forgotten is applied again.
+        max_events: how many applied events to remember, at least one; None: all. A delivery that comes again after its
+            event was forgotten is applied again.
         primitives: how to exclude; None: on the running event loop.
     """
 
     def __init__(self, *, max_events: int | None = None, primitives: Primitives | None = None) -> None:
+        if max_events is not None and max_events < 1:
+            message = "max_events must be at least 1, or None to remember all"
+            raise InvalidRequest(message, param="max_events")
         self._max_events = max_events
         self._lock = (primitives or AsyncPrimitives()).lock()
         self._tickets = itertools.count(1)
@@ -73,7 +78,7 @@ class InMemoryRepository:
             ConfigurationError: this task is inside a transaction already, and would wait for itself.
         """
         here = _open_here.get()
-        if self in here:
+        if any(repository is self and not tx.over for repository, tx in here):
             message = (
                 "a transaction of this repository is open here already: inside a handler, write with context.transaction, "
                 "and call billing operations that write after the handler is done"
@@ -81,10 +86,11 @@ class InMemoryRepository:
             raise ConfigurationError(message)
         async with self._lock:
             tx = InMemoryTransaction()
-            token = _open_here.set(here | {self})
+            token = _open_here.set((*here, (self, tx)))
             try:
                 yield tx
             finally:
+                tx.over = True
                 _open_here.reset(token)
             self._commit(tx)
 
@@ -107,7 +113,7 @@ class InMemoryRepository:
             order.append(customer.id)
 
     def _get(self, tx: InMemoryTransaction | None, table: Mapping[Key, V], name: str, key: Key) -> V | None:
-        if tx is not None and (name, key) in tx.writes:
+        if tx is not None and (name, key) in _alive(tx).writes:
             value = tx.writes[name, key]
             return None if value is _GONE else value  # type: ignore[return-value]  # written by the method of this table
         return table.get(key)
@@ -115,7 +121,7 @@ class InMemoryRepository:
     @asynccontextmanager
     async def _in(self, tx: InMemoryTransaction | None) -> AsyncGenerator[InMemoryTransaction]:
         if tx is not None:
-            yield tx
+            yield _alive(tx)
         else:
             async with self.transaction() as own:
                 yield own
@@ -181,8 +187,22 @@ class InMemoryRepository:
         tx: InMemoryTransaction | None = None,
     ) -> list[BillingCustomer]:
         """A page of the provider's customers, in the order of their insertion."""
-        start = self._customer_place[after] + 1 if after is not None else 0
-        return [self._customers[id_,] for id_ in self._customer_order.get(provider, [])[start : start + limit]]
+        order = self._customer_order.get(provider, [])
+        if tx is None:
+            start = self._customer_place[after] + 1 if after is not None else 0
+        else:
+            own = (value for (table, _), value in _alive(tx).writes.items() if table == "customers")
+            order = [*order, *(each.id for each in own if self._is_new(each, provider))]
+            start = order.index(after) + 1 if after is not None else 0
+        found = (self._get(tx, self._customers, "customers", (id_,)) for id_ in order[start : start + limit])
+        return [customer for customer in found if customer is not None]
+
+    def _is_new(self, written: object, provider: str) -> TypeGuard[BillingCustomer]:
+        return (
+            isinstance(written, BillingCustomer)
+            and written.provider == provider
+            and written.id not in self._customer_place
+        )
 
     # --- subscriptions -------------------------------------------------------------------------------------------
 
@@ -267,10 +287,14 @@ class InMemoryRepository:
         tx: InMemoryTransaction | None = None,
     ) -> list[ParkedEvent]:
         """A page of events kept for later, oldest first."""
+        kept: dict[Key, object] = {**self._parked}
+        if tx is not None:
+            kept.update({key: value for (table, key), value in _alive(tx).writes.items() if table == "parked"})
         found = [
             event
-            for event in self._parked.values()
-            if event.provider == provider
+            for event in kept.values()
+            if isinstance(event, ParkedEvent)
+            and event.provider == provider
             and external_customer_id in {None, event.external_customer_id}
             and external_subscription_id in {None, event.external_subscription_id}
             and (after is None or _age(event) > _age(after))
@@ -283,6 +307,13 @@ class InMemoryRepository:
         """Forget an event that was kept for later."""
         async with self._in(tx) as own:
             own.writes["parked", (provider, external_event_id)] = _GONE
+
+
+def _alive(tx: InMemoryTransaction) -> InMemoryTransaction:
+    if tx.over:
+        message = "this transaction is over: what is done with it must be done before its block, or the handler, ends"
+        raise ConfigurationError(message)
+    return tx
 
 
 def _age(event: ParkedEvent) -> tuple[datetime, str]:

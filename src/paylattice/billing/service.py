@@ -1,24 +1,28 @@
 """The face of billing: organisations, their checkout, their subscription, their invoices, their webhooks."""
 
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Generic, Self, TypeVar
+from typing import Generic, Self, TypeVar
 
 import attrs
 
+from ..arguments import check_utc
 from ..errors import (
     ConfigurationError,
     Conflict,
+    Diagnosis,
+    IdempotencyMismatch,
     InvalidRequest,
+    MalformedPayload,
     NotFound,
-    PaymentError,
     UnsupportedOperation,
     WebhookError,
 )
 from ..events import EventType, WebhookEvent
 from ..idempotency import new_key, operation_key
-from ..models import CheckoutSession, Invoice, SubscriptionChange, SubscriptionItem
+from ..models import CheckoutSession, Customer, Invoice, SubscriptionChange, SubscriptionItem, SubscriptionStatus
 from ..operations import Capability
 from ..provider import BaseProvider, Headers
 from .access import DEFAULT_POLICY, Access, AccessPolicy, access_of
@@ -27,12 +31,11 @@ from .records import BillingCustomer, BillingSubscription
 from .repository import BillingRepository, Tx
 from .webhooks import EventPipeline, WebhookOutcome, new_record_id
 
-if TYPE_CHECKING:
-    from ..errors import Diagnosis
-
 __all__ = ["BillingService", "RejectedWebhook"]
 
 H = TypeVar("H", bound=Callable[..., Awaitable[None] | None])
+
+_log = logging.getLogger("paylattice")
 
 
 @attrs.frozen
@@ -47,7 +50,7 @@ class RejectedWebhook:
 
     provider: str
     error: str
-    diagnosis: "Diagnosis"
+    diagnosis: Diagnosis
 
 
 def utc_now() -> datetime:
@@ -66,7 +69,7 @@ class BillingService(Generic[Tx]):
         refetch: read a subscription again from the provider before a webhook changes it. False believes the payload:
             one request less, and deliveries within one second may end in the wrong order.
         clock: the time; aware.
-        on_rejected: told of every delivery that was not accepted.
+        on_rejected: told of every delivery that was not accepted. What it raises is logged and otherwise ignored.
 
     Raises:
         ConfigurationError: no provider, two of one name, or several and no ``select``.
@@ -85,6 +88,9 @@ class BillingService(Generic[Tx]):
         on_rejected: Callable[[RejectedWebhook], None] | None = None,
     ) -> None:
         providers = [provider] if isinstance(provider, BaseProvider) else list(provider)
+        if strange := [each for each in providers if not isinstance(each, BaseProvider)]:
+            message = f"a BillingService takes providers that inherit BaseProvider, and not {type(strange[0]).__name__}"
+            raise ConfigurationError(message)
         self._providers = {each.get_provider_name(): each for each in providers}
         if not providers or len(self._providers) < len(providers):
             message = "a BillingService needs one provider, or several with different names"
@@ -145,6 +151,8 @@ class BillingService(Generic[Tx]):
 
         There is one per organisation and provider, also when this runs twice at the same time, or again after a crash
         between the provider's answer and the insert: the idempotency key is made of the organisation and the provider.
+        (Where the second call has another e-mail address, name or metadata than the one that was lost, the provider may
+        keep one customer more, which nobody uses.)
 
         Args:
             org_id: the application's id of who pays.
@@ -159,13 +167,18 @@ class BillingService(Generic[Tx]):
             known = [customer for customer in known if customer.provider == provider]
         if known:
             return known[0]
+        self._pipeline.refuse_in_handlers()
         chosen = provider or (self._select(org_id) if self._select else next(iter(self._providers)))
-        created = await self.provider(chosen).create_customer(
-            email,
-            name,
-            {**(metadata or {}), "org_id": org_id},
-            idempotency_key=operation_key("customer", chosen, org_id),
-        )
+        words = {**(metadata or {}), "org_id": org_id}
+        created = await self._create_customer(chosen, org_id, email, name, words)
+        if created is None:
+            there = await self._repository.get_customer(org_id, chosen)
+            if there is not None:
+                return there
+            changed = repr((email, name, sorted(words.items())))
+            created = await self.provider(chosen).create_customer(
+                email, name, words, idempotency_key=operation_key("customer", chosen, org_id, fingerprint=changed)
+            )
         now = self._clock()
         customer = BillingCustomer(
             id=new_record_id(),
@@ -187,6 +200,19 @@ class BillingService(Generic[Tx]):
         await self._pipeline.apply_parked(chosen, external_customer_id=created.id)
         return customer
 
+    async def _create_customer(
+        self, provider: str, org_id: str, email: str, name: str | None, metadata: Mapping[str, str]
+    ) -> Customer | None:
+        """The organisation's customer; None: another call, with other details, has used the organisation's key.
+
+        That call is under way, or it died before the insert, or the provider refused its e-mail address.
+        """
+        key = operation_key("customer", provider, org_id)
+        try:
+            return await self.provider(provider).create_customer(email, name, metadata, idempotency_key=key)
+        except IdempotencyMismatch:
+            return None
+
     async def _customers(self, org_id: str) -> list[BillingCustomer]:
         """The organisation's customers, the one whose subscription counts first."""
         _check_org(org_id)
@@ -198,8 +224,7 @@ class BillingService(Generic[Tx]):
         return [customer for _, customer in sorted(ranked, key=lambda pair: _rank(pair[0]), reverse=True)]
 
     async def _subscription_of(self, customer: BillingCustomer) -> BillingSubscription | None:
-        stored = await self._repository.list_subscriptions(customer.id)
-        return max(stored, key=_rank, default=None)
+        return _first(await self._repository.list_subscriptions(customer.id))
 
     # --- checkout ------------------------------------------------------------------------------------------------
 
@@ -236,16 +261,16 @@ class BillingService(Generic[Tx]):
             idempotency_key: one of yours makes a double click open one page. None: every call opens a new one.
 
         Raises:
-            Conflict: the organisation has a living subscription: see :meth:`change_plan`.
+            Conflict: the organisation has a living subscription, at whichever provider: see :meth:`change_plan`.
         """
-        customer = await self.ensure_customer(org_id, email=email, name=name, provider=provider)
-        current = await self._subscription_of(customer)
+        current = await self.subscription(org_id)
         if current is not None and current.status.is_current and not allow_second:
             message = (
                 f"the organisation has a subscription that is {current.status}: change it with change_plan(), cancel it, or "
                 "pass allow_second=True to let it pay for two"
             )
-            raise Conflict(message, provider=customer.provider, operation="start_checkout")
+            raise Conflict(message, provider=current.provider, operation="start_checkout")
+        customer = await self.ensure_customer(org_id, email=email, name=name, provider=provider)
         return await self.provider(customer.provider).create_checkout_session(
             customer.external_customer_id,
             plan_id,
@@ -272,7 +297,8 @@ class BillingService(Generic[Tx]):
             provider: whose session it is. None: each provider is asked.
 
         Returns:
-            The subscription; None while the checkout is not finished, or its payment is still under way.
+            The subscription; None while the checkout is not finished, or its first payment is still under way (the
+            subscription is then stored as ``incomplete``).
 
         Raises:
             NotFound: no provider knows the session, or it is another organisation's.
@@ -290,7 +316,8 @@ class BillingService(Generic[Tx]):
                 break
             if session.subscription_id is None:
                 return None
-            return await self._pipeline.observe(name, customer, session.subscription_id)
+            stored = await self._pipeline.observe(name, customer, session.subscription_id)
+            return None if stored is not None and stored.status is SubscriptionStatus.INCOMPLETE else stored
         message = "there is no such checkout session of this organisation"
         raise NotFound(message, operation="confirm_return")
 
@@ -306,8 +333,16 @@ class BillingService(Generic[Tx]):
 
     async def subscription(self, org_id: str) -> BillingSubscription | None:
         """The organisation's subscription as stored: the living one if there is one, else the last."""
-        found = [await self._subscription_of(customer) for customer in await self._customers(org_id)]
-        return max((each for each in found if each is not None), key=_rank, default=None)
+        return _first(await self._subscriptions(org_id))
+
+    async def _subscriptions(self, org_id: str) -> list[BillingSubscription]:
+        _check_org(org_id)
+        found: list[BillingSubscription] = []
+        for name in self._providers:
+            customer = await self._repository.get_customer(org_id, name)
+            if customer is not None:
+                found += await self._repository.list_subscriptions(customer.id)
+        return found
 
     async def _current(self, org_id: str, operation: str) -> tuple[BillingCustomer, BillingSubscription]:
         for customer in await self._customers(org_id):
@@ -320,8 +355,20 @@ class BillingService(Generic[Tx]):
     async def access(
         self, org_id: str, *, now: datetime | None = None, policy: AccessPolicy = DEFAULT_POLICY
     ) -> Access:
-        """Whether the organisation may use the product, why, and until when. Reads the repository only."""
-        return access_of(await self.subscription(org_id), now or self._clock(), policy)
+        """Whether the organisation may use the product, why, and until when. Reads the repository only.
+
+        Any of its subscriptions may allow it: one that was canceled and is paid for still does while a new one begins.
+
+        Args:
+            org_id: the application's id of who wants to use it.
+            now: an aware datetime; None: the service's clock.
+            policy: what the application decides.
+        """
+        moment = self._clock() if now is None else now
+        check_utc("now", moment)
+        stored = sorted(await self._subscriptions(org_id), key=_rank)
+        answers = [access_of(each, moment, policy) for each in stored]
+        return max(reversed(answers), key=bool, default=access_of(None, moment, policy))
 
     async def cancel(
         self,
@@ -337,6 +384,7 @@ class BillingService(Generic[Tx]):
             NotFound: it has none.
             UnsupportedOperation: the provider cannot end it in this way.
         """
+        self._pipeline.refuse_in_handlers()
         customer, stored = await self._current(org_id, "cancel")
         await self.provider(customer.provider).cancel_subscription(
             stored.external_subscription_id,
@@ -360,6 +408,7 @@ class BillingService(Generic[Tx]):
         Raises:
             NotFound: the organisation has no subscription.
         """
+        self._pipeline.refuse_in_handlers()
         customer, stored = await self._current(org_id, "change_plan")
         change = await self.provider(customer.provider).change_subscription(
             stored.external_subscription_id,
@@ -378,6 +427,7 @@ class BillingService(Generic[Tx]):
 
     async def sync_subscription(self, org_id: str) -> BillingSubscription | None:
         """Read what the provider says now, for all of the organisation's subscriptions, and store it."""
+        self._pipeline.refuse_in_handlers()
         for customer in await self._customers(org_id):
             provider = self.provider(customer.provider)
             if Capability.LIST_SUBSCRIPTIONS in provider.capabilities:
@@ -464,11 +514,22 @@ class BillingService(Generic[Tx]):
     ) -> WebhookEvent:
         """The first half of :meth:`handle_webhook`: verify and read. :meth:`apply_event` is the second."""
         try:
-            return await self.provider(provider).parse_webhook(payload, headers, url=url)
+            event = await self.provider(provider).parse_webhook(payload, headers, url=url)
+            if event.provider != provider:
+                message = "the delivery is an event of another provider: each has a URL, and a secret, of its own"
+                raise MalformedPayload(message, provider=provider, diagnosis=Diagnosis.BODY_NOT_AN_EVENT)
         except WebhookError as error:
-            if self._on_rejected is not None:
-                self._on_rejected(RejectedWebhook(provider, type(error).__name__, error.diagnosis))
+            self._report(RejectedWebhook(provider, type(error).__name__, error.diagnosis))
             raise
+        return event
+
+    def _report(self, rejected: RejectedWebhook) -> None:
+        if self._on_rejected is None:
+            return
+        try:
+            self._on_rejected(rejected)
+        except Exception:  # noqa: BLE001 - it is somebody else's code, and only watches
+            _log.exception("the observer of rejected webhooks failed")
 
     async def apply_event(self, event: WebhookEvent) -> WebhookOutcome:
         """The second half of :meth:`handle_webhook`, for a worker: apply an event that was verified before."""
@@ -482,12 +543,12 @@ class BillingService(Generic[Tx]):
     # --- closing -------------------------------------------------------------------------------------------------
 
     async def aclose(self) -> None:
-        """Close the providers. The repository is its owner's."""
-        first: PaymentError | None = None
+        """Close the providers, each of them, whatever the others raise. The repository is its owner's."""
+        first: Exception | None = None
         for provider in self._providers.values():
             try:
                 await provider.aclose()
-            except PaymentError as error:
+            except Exception as error:  # noqa: BLE001 - the others have to be closed all the same
                 first = first or error
         if first is not None:
             raise first
@@ -503,7 +564,7 @@ class BillingService(Generic[Tx]):
 
 def _check_org(org_id: str) -> None:
     if not isinstance(org_id, str) or not org_id.strip():
-        message = "org_id must not be empty"
+        message = "org_id must be a str that is not empty"
         raise InvalidRequest(message, param="org_id")
 
 
@@ -517,6 +578,11 @@ def _rank(subscription: BillingSubscription | None) -> tuple[int, datetime]:
     status = subscription.status
     rank = 3 if status.grants_access else 2 if status.is_current else 1
     return rank, subscription.created_at or _LONG_AGO
+
+
+def _first(subscriptions: Sequence[BillingSubscription]) -> BillingSubscription | None:
+    """The one that counts; of two that count alike, the one that was inserted later."""
+    return max(reversed(subscriptions), key=_rank, default=None)
 
 
 def _created(invoice: Invoice) -> datetime:

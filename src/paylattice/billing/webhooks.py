@@ -12,7 +12,9 @@ overwrite what it wrote, and that one read later still. So every order of delive
 
 import logging
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
@@ -37,6 +39,7 @@ __all__ = ["EventContext", "EventPipeline", "WebhookOutcome"]
 
 _log = logging.getLogger("paylattice")
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+_WORDS = frozenset(EventType)
 
 
 class WebhookOutcome(StrEnum):
@@ -61,6 +64,18 @@ class _Reading:
     subscription: Subscription
     ticket: int
     version: int | None = None
+
+
+@attrs.define(eq=False)
+class _Handling:
+    """The time in which a pipeline's handlers run. What they start, and what outlives them, inherits it."""
+
+    pipeline: object
+    outer: "_Handling | None"
+    over: bool = False
+
+
+_handling: ContextVar[_Handling | None] = ContextVar("paylattice_handling", default=None)
 
 
 @cache
@@ -101,9 +116,12 @@ class EventPipeline(Generic[Tx]):
 
     async def apply(self, event: WebhookEvent) -> WebhookOutcome:
         """Apply an event that was verified before, here or in another process."""
+        self.refuse_in_handlers()
         if event.provider not in self._providers:
             message = f"there is no provider {event.provider!r} in this service"
             raise ConfigurationError(message, provider=event.provider)
+        if not isinstance(event.type, EventType) and event.type in _WORDS:
+            event = attrs.evolve(event, type=EventType(event.type))
         seen = await self._repository.get_event(event.provider, event.dedupe_key)
         if seen is not None and seen.processed_at is not None:
             return WebhookOutcome.DUPLICATE
@@ -115,14 +133,16 @@ class EventPipeline(Generic[Tx]):
             reading = await self._read(event)
             customer = await self._owner_of(event.provider, reading)
         if customer is None and (event.customer_id is not None or event.subscription_id is not None):
-            await self._park(event)
+            await self._park(event, reading)
             # The customer may have appeared after it was looked for and before the event was parked. Whoever brought it
             # looked for parked events after committing it; so one of the two sees the other.
             customer = await self._customer_of(event) or await self._owner_of(event.provider, reading)
             if customer is None:
                 return WebhookOutcome.PARKED
-            return await self._commit(event, customer, reading or await self._read(event), parked=True)
-        return await self._commit(event, customer, reading or await self._read(event))
+            outcome, _ = await self._commit(event, customer, reading or await self._read(event), parked=True)
+            return outcome
+        outcome, _ = await self._commit(event, customer, reading or await self._read(event))
+        return outcome
 
     async def apply_parked(
         self, provider: str, *, external_customer_id: str | None = None, external_subscription_id: str | None = None
@@ -131,6 +151,7 @@ class EventPipeline(Generic[Tx]):
 
         An event whose handlers fail stays parked, and does not keep the others waiting.
         """
+        self.refuse_in_handlers()
         applied = 0
         last: ParkedEvent | None = None
         while True:
@@ -149,7 +170,7 @@ class EventPipeline(Generic[Tx]):
                 return applied
             last = page[-1]
 
-    async def _unpark(self, parked: ParkedEvent) -> bool:
+    async def _unpark(self, parked: ParkedEvent) -> int:
         event = _converter().structure(parked.payload, WebhookEvent)
         customer = await self._customer_of(event)
         reading: _Reading | None = None
@@ -157,14 +178,15 @@ class EventPipeline(Generic[Tx]):
             reading = await self._read(event)
             customer = customer or await self._owner_of(event.provider, reading)
         if customer is None:
-            return False
-        await self._commit(event, customer, reading, parked=True)
-        return True
+            return 0
+        outcome, others = await self._commit(event, customer, reading, parked=True)
+        return others + (outcome is not WebhookOutcome.DUPLICATE)
 
     async def observe(
         self, provider: str, customer: BillingCustomer, subscription_id: str
     ) -> BillingSubscription | None:
         """Read a subscription from the provider and store it, as a webhook about it would."""
+        self.refuse_in_handlers()
         ticket = await self._repository.next_ticket()
         subscription = await self._providers[provider].get_subscription(subscription_id)
         if subscription is None:
@@ -175,6 +197,7 @@ class EventPipeline(Generic[Tx]):
         self, provider: str, customer: BillingCustomer, subscription: Subscription, ticket: int
     ) -> BillingSubscription:
         """Store a state that was read after the ticket was taken; handlers of a change of status run, once."""
+        self.refuse_in_handlers()
         async with self._repository.transaction() as tx:
             stored, upserted = await self._write(customer, _Reading(subscription, ticket), tx)
             word = _new_status(stored, upserted)
@@ -185,7 +208,24 @@ class EventPipeline(Generic[Tx]):
                 )
                 await self._run(event, (word,), customer, stored, upserted, tx)
                 await self._repository.mark_event_processed(provider, event.dedupe_key, self._clock(), tx=tx)
+        await self._apply_what_waited_for(stored, upserted)
         return stored
+
+    def refuse_in_handlers(self) -> None:
+        """Refuse what needs a transaction of its own, before anything is sent, to the handlers of this pipeline.
+
+        Raises:
+            ConfigurationError: a handler is running here.
+        """
+        here = _handling.get()
+        while here is not None:
+            if here.pipeline is self and not here.over:
+                message = (
+                    "a handler called a billing operation that writes, and it would wait for the transaction it is in. "
+                    "Write with context.transaction, and leave the rest to an outbox that is read after the commit"
+                )
+                raise ConfigurationError(message)
+            here = here.outer
 
     # --- whom it is about ----------------------------------------------------------------------------------------
 
@@ -205,13 +245,13 @@ class EventPipeline(Generic[Tx]):
             return None
         return await self._repository.get_customer_by_external_id(provider, reading.subscription.customer_id)
 
-    async def _park(self, event: WebhookEvent) -> None:
+    async def _park(self, event: WebhookEvent, reading: _Reading | None) -> None:
         payload: dict[str, object] = _converter().unstructure(event)
         await self._repository.park_event(
             ParkedEvent(
                 provider=event.provider,
                 external_event_id=event.dedupe_key,
-                external_customer_id=event.customer_id,
+                external_customer_id=event.customer_id or (reading.subscription.customer_id if reading else None),
                 external_subscription_id=event.subscription_id,
                 payload=payload,
                 parked_at=self._clock(),
@@ -239,7 +279,8 @@ class EventPipeline(Generic[Tx]):
 
     async def _commit(
         self, event: WebhookEvent, customer: BillingCustomer | None, reading: _Reading | None, *, parked: bool = False
-    ) -> WebhookOutcome:
+    ) -> tuple[WebhookOutcome, int]:
+        """What became of the event, and how many parked ones were applied after it."""
         outcome = WebhookOutcome.PROCESSED
         stored: BillingSubscription | None = None
         upserted: Upserted | None = None
@@ -249,7 +290,7 @@ class EventPipeline(Generic[Tx]):
                 await repository.delete_parked_event(event.provider, event.dedupe_key, tx=tx)
             record = BillingEvent.of(event, id=new_record_id(), customer=customer)
             if not await repository.insert_event(record, tx=tx):
-                return WebhookOutcome.DUPLICATE
+                return WebhookOutcome.DUPLICATE, 0
             if customer is not None and reading is not None:
                 stored, upserted = await self._write(customer, reading, tx)
                 if not upserted.written:
@@ -258,9 +299,13 @@ class EventPipeline(Generic[Tx]):
                 stored = await repository.get_subscription(event.provider, event.subscription_id, tx=tx)
             await self._run(event, _words(event, stored, upserted), customer, stored, upserted, tx)
             await repository.mark_event_processed(event.provider, event.dedupe_key, self._clock(), tx=tx)
-        if stored is not None and upserted is not None and upserted.previous is None:
-            await self.apply_parked(event.provider, external_subscription_id=stored.external_subscription_id)
-        return outcome
+        return outcome, await self._apply_what_waited_for(stored, upserted)
+
+    async def _apply_what_waited_for(self, stored: BillingSubscription | None, upserted: Upserted | None) -> int:
+        """Apply what was parked for a subscription that has just been stored for the first time."""
+        if stored is None or upserted is None or upserted.previous is not None:
+            return 0
+        return await self.apply_parked(stored.provider, external_subscription_id=stored.external_subscription_id)
 
     async def _write(
         self, customer: BillingCustomer, reading: _Reading, tx: Tx
@@ -297,8 +342,19 @@ class EventPipeline(Generic[Tx]):
         if stored is not None and (upserted is None or not upserted.written):
             previous = stored.status
         context = EventContext(customer=customer, subscription=stored, transaction=tx, previous_status=previous)
-        for word in words:
-            await self._handlers.run(word, event, context)
+        with self._running_handlers():
+            for word in words:
+                await self._handlers.run(word, event, context)
+
+    @contextmanager
+    def _running_handlers(self) -> Generator[None]:
+        here = _Handling(self, _handling.get())
+        token = _handling.set(here)
+        try:
+            yield
+        finally:
+            here.over = True
+            _handling.reset(token)
 
     def _own_event(
         self, provider: str, customer: BillingCustomer, subscription: Subscription, word: EventType, ticket: int

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine, Iterator, Mapping
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, NoReturn, TypeVar, cast
 
 import attrs
 import httpx
@@ -143,7 +143,7 @@ class ProviderChecks:
 
     def saved_payment_method(self, provider: BaseProvider, customer_id: str) -> str:
         """The id of a payment method that is saved for the customer."""
-        return self.needs("saved_payment_method", "how a customer comes to have a saved payment method")
+        self.needs("saved_payment_method", "how a customer comes to have a saved payment method")
 
     def lose_next_answer(self, provider: BaseProvider) -> None:
         """Let the next operation take effect and its answer get lost: only for a provider without HTTP."""
@@ -155,19 +155,19 @@ class ProviderChecks:
 
     def signed_delivery(self, provider: BaseProvider) -> tuple[bytes, Mapping[str, str]]:
         """The body and the headers of a webhook, signed now and with the secret of the provider's configuration."""
-        return self.needs("signed_delivery", "how the provider signs its webhooks")
+        self.needs("signed_delivery", "how the provider signs its webhooks")
 
     def old_delivery(self, provider: BaseProvider) -> tuple[bytes, Mapping[str, str]]:
         """The same, but signed an hour ago: for schemes that sign a time."""
-        return self.needs("old_delivery", "how an old delivery looks, if the scheme signs a time")
+        self.needs("old_delivery", "how an old delivery looks, if the scheme signs a time")
 
     def webhook_secret(self, provider: BaseProvider) -> str:
         """The secret that :meth:`signed_delivery` signs with."""
-        return self.needs("webhook_secret", "the secret that deliveries are signed with")
+        self.needs("webhook_secret", "the secret that deliveries are signed with")
 
     # --- what the checks use -------------------------------------------------------------------------------------
 
-    def needs(self, hook: str, what: str) -> Any:
+    def needs(self, hook: str, what: str) -> NoReturn:
         """Skip the check, and say what would make it run."""
         pytest.skip(f"implement {type(self).__name__}.{hook}: the suite cannot know {what}")
 
@@ -206,15 +206,15 @@ class ProviderChecks:
         own = {name: self.examples[name] for name in call.arguments if name in self.examples}
         return attrs.evolve(call, arguments={**call.arguments, **own})
 
-    def declared(self, subject: Subject, *capabilities: Capability | None) -> None:
+    def only_if_declared(self, subject: Subject, *capabilities: Capability | None) -> None:
         """Skip the check unless the provider declares the capabilities."""
         for capability in capabilities:
             if capability is not None and capability not in subject.provider.capabilities:
                 pytest.skip(f"{subject.provider.get_provider_name()} does not declare {capability}")
 
-    def played(self, subject: Subject, *capabilities: Capability | None) -> None:
+    def only_if_played(self, subject: Subject, *capabilities: Capability | None) -> None:
         """Skip the check unless the provider declares the capabilities, and something plays it."""
-        self.declared(subject, *capabilities)
+        self.only_if_declared(subject, *capabilities)
         if not subject.played:
             pytest.skip(
                 "nothing plays the provider: hand it AsyncTransport(transport=httpx.MockTransport(fake)), or set "

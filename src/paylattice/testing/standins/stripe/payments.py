@@ -142,6 +142,7 @@ def decline(world: World, intent: JSON, method: JSON, reason: str) -> JSON:
 def _charge(world: World, intent: JSON, method: JSON, *, captured: bool, failure: str | None = None) -> JSON:
     amount = intent["amount"]
     error = card_error(failure) if failure else {}
+    card = {name: value for name, value in method["card"].items() if name != "display_brand"}
     data: JSON = {
         "object": "charge",
         "amount": amount,
@@ -165,7 +166,7 @@ def _charge(world: World, intent: JSON, method: JSON, *, captured: bool, failure
         "paid": not failure,
         "payment_intent": intent["id"],
         "payment_method": method["id"],
-        "payment_method_details": {"card": method["card"], "type": method["type"]},
+        "payment_method_details": {"card": card, "type": method["type"]},
         "receipt_email": None,
         "receipt_url": None,
         "refunded": False,

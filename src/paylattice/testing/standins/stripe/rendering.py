@@ -26,6 +26,14 @@ _REFERENCES: Mapping[str, str] = {
 }
 """Fields that hold an id, and the kind of what it is of."""
 
+_ABSENT: Mapping[str, tuple[str, ...]] = {
+    "billing.meter_event": ("id",),
+    "invoiceitem": ("created",),
+    "refund": ("livemode",),
+    "subscription_item": ("livemode",),
+}
+"""Fields that nearly all objects have, and these have not."""
+
 _CONTAINERS = ("data", "items", "lines", "parent", "payment", "subscription_details")
 """Fields that a path leads through."""
 
@@ -42,8 +50,8 @@ def rendered(world: World, data: JSON) -> JSON:
         shown["price"] = rendered(world, world.need("price", data["price"]))
         if shown["price"]["recurring"]["usage_type"] == "metered":
             del shown["quantity"]
-    elif data["object"] == "billing.meter_event":
-        del shown["id"]  # it has none but its identifier
+    for name in _ABSENT.get(data["object"], ()):
+        del shown[name]
     return shown
 
 
