@@ -153,6 +153,7 @@ def samples() -> dict[str, Any]:
 
 
 @official
+@pytest.mark.contract
 @pytest.mark.parametrize("kind", READERS)
 def test_every_field_of_an_official_sample_may_be_missing_or_strange(kind: str) -> None:
     data = samples()[kind]
@@ -167,12 +168,14 @@ def test_every_field_of_an_official_sample_may_be_missing_or_strange(kind: str) 
 
 
 @official
+@pytest.mark.contract
 @pytest.mark.parametrize("kind", ["customer", "subscription", "invoice", "checkout.session", "event"])
 def test_official_samples_are_read_at_every_depth(kind: str) -> None:
     check_every_field(kind, samples()[kind])
 
 
 @official
+@pytest.mark.contract
 def test_the_official_samples_say_what_they_say() -> None:
     found = samples()
     assert found["deleted_customer"]["deleted"] is True
@@ -192,6 +195,7 @@ def test_the_official_samples_say_what_they_say() -> None:
 
 
 @official
+@pytest.mark.contract
 def test_a_deleted_customer_of_the_official_samples_is_none() -> None:
     from stripe_support import World
 
