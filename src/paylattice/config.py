@@ -33,7 +33,7 @@ class Secret:
         if value is None:
             return None
         text = value.reveal() if isinstance(value, Secret) else value
-        if not isinstance(text, str):
+        if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance] - not every caller checks types
             message = f"a secret must be a str, not {type(text).__name__}"
             raise ConfigurationError(message)
         text = text.strip()

@@ -97,7 +97,8 @@ class Money:
         Raises:
             InvalidRequest: the value is a float, no number, not finite, or finer than the currency's smallest unit.
         """
-        if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        fits = isinstance(value, str | int | Decimal)  # pyright: ignore[reportUnnecessaryIsInstance] - not every caller checks types
+        if not fits or isinstance(value, bool):
             message = f"a decimal amount must be a str, an int or a Decimal, not {type(value).__name__}"
             raise InvalidRequest(message, param="amount")
         if isinstance(value, str) and not _NUMBER.fullmatch(value):

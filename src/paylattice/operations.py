@@ -338,7 +338,7 @@ def _complete(
     if isinstance(error, OutcomeUnknown):
         # the guard's half of recover()
         def replay(again: "BaseProvider") -> Awaitable[object]:
-            if again._config != provider._config:
+            if again._config != provider._config:  # pyright: ignore[reportPrivateUsage] - the two halves of recover()
                 message = (
                     "this error comes from a provider with other settings, perhaps of another account: recover it there"
                 )
@@ -346,7 +346,7 @@ def _complete(
             repeat: Awaitable[object] = getattr(again, operation.name)(**arguments)
             return repeat
 
-        error._replay = replay
+        error._replay = replay  # pyright: ignore[reportPrivateUsage] - the two halves of recover()
 
 
 def _guarded_parse(method: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:

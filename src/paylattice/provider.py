@@ -330,8 +330,8 @@ class BaseProvider(PaymentProvider):
 
     name: ClassVar[str]
     config_class: ClassVar[type[ProviderConfig] | None] = None
-    capabilities: frozenset[Capability] = frozenset()
-    limits: Mapping[Capability, Limit] = FrozenMap()
+    capabilities: frozenset[Capability] = frozenset()  # pyright: ignore[reportIncompatibleMethodOverride] - reads the same
+    limits: Mapping[Capability, Limit] = FrozenMap()  # pyright: ignore[reportIncompatibleMethodOverride] - reads the same
     contract_version: ClassVar[int] = 1
     """The contract that the provider was written for. One that does not say was written for the first."""
 
@@ -395,7 +395,7 @@ class BaseProvider(PaymentProvider):
             kind = type(error).__name__
             message = f"recover() takes an OutcomeUnknown of {self.get_provider_name()}; this is {kind} of {origin}"
             raise InvalidRequest(message, param="error", provider=self.get_provider_name())
-        replay = error._replay
+        replay = error._replay  # pyright: ignore[reportPrivateUsage] - the two halves of recover()
         if replay is None:
             message = (
                 "this error comes from another process: call the operation again with error.idempotency_key "

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import inspect
 import logging
 import pickle
 from collections.abc import Awaitable, Callable, Mapping
@@ -181,7 +182,7 @@ def test_every_operation_that_goes_to_the_provider_is_in_the_table() -> None:
 
     apart = {"parse_webhook", "aclose"}
     coroutines = {
-        name for name, member in vars(PaymentProvider).items() if asyncio.iscoroutinefunction(member) and name[0] != "_"
+        name for name, member in vars(PaymentProvider).items() if inspect.iscoroutinefunction(member) and name[0] != "_"
     }
     assert set(OPERATIONS) == coroutines - apart
 
@@ -194,8 +195,6 @@ def test_every_capability_is_needed_by_an_operation() -> None:
 
 
 def test_exactly_the_writes_take_an_idempotency_key() -> None:
-    import inspect
-
     from paylattice import PaymentProvider
 
     taking = {

@@ -132,7 +132,9 @@ class ReadCommitted:
         tx.subscriptions[key] = subscription
         return Upserted(written=True, previous=stored)
 
-    async def get_event(self, provider: str, external_event_id: str, *, tx: Transaction | None = None) -> BillingEvent | None:
+    async def get_event(
+        self, provider: str, external_event_id: str, *, tx: Transaction | None = None
+    ) -> BillingEvent | None:
         return self.events.get(external_event_id)
 
     async def mark_event_processed(
@@ -174,7 +176,11 @@ class ReadCommitted:
         tx: Transaction | None = None,
     ) -> list[ParkedEvent]:
         await self._pause()
-        return [] if after else [each for each in self.parked.values() if external_customer_id in {None, each.external_customer_id}]
+        return (
+            []
+            if after
+            else [each for each in self.parked.values() if external_customer_id in {None, each.external_customer_id}]
+        )
 
     async def delete_parked_event(
         self, provider: str, external_event_id: str, *, tx: Transaction | None = None

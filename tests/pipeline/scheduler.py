@@ -1,7 +1,7 @@
 """Runs coroutines one step at a time, in every order or in a given one, with no event loop: a schedule is a list of numbers."""
 
 from collections.abc import Callable, Coroutine, Generator, Iterator
-from typing import Any
+from contextvars import copy_context
 
 Task = Coroutine["Pause", None, None]
 
@@ -31,6 +31,7 @@ def run(tasks: list[Task], schedule: list[int]) -> list[int]:
         How many tasks could go on at each choice.
     """
     waiting: dict[int, Callable[[], bool]] = dict.fromkeys(range(len(tasks)), always)
+    contexts = [copy_context() for _ in tasks]
     widths: list[int] = []
     try:
         while waiting:
@@ -41,12 +42,12 @@ def run(tasks: list[Task], schedule: list[int]) -> list[int]:
             widths.append(len(able))
             number = able[choice]
             try:
-                waiting[number] = tasks[number].send(None).ready
+                waiting[number] = contexts[number].run(tasks[number].send, None).ready
             except StopIteration:
                 del waiting[number]
     finally:
-        for task in tasks:
-            task.close()
+        for task, context in zip(tasks, contexts, strict=True):
+            context.run(task.close)
     return widths
 
 
@@ -62,13 +63,3 @@ def every_schedule(run_one: Callable[[list[int]], list[int]]) -> Iterator[list[i
         if not schedule:
             return
         schedule[-1] += 1
-
-
-def drive(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """The result of a coroutine whose pauses are all ready."""
-    while True:
-        try:
-            pause = coroutine.send(None)
-        except StopIteration as stop:
-            return stop.value
-        assert pause.ready()

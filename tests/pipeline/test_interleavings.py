@@ -1,5 +1,6 @@
 """Every order of changes at the provider, deliveries, duplicates and re-reads ends in the provider's true state."""
 
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -56,9 +57,7 @@ class History:
         handlers.on("subscription.updated")(self.on_event)
         for status in LIFE:
             handlers.on(f"subscription.{status}")(self.on_change)
-        self.pipeline = pipeline(
-            self.repository, {"fake": self.provider}, handlers, refetch=True, clock=lambda: NOW
-        )
+        self.pipeline = pipeline(self.repository, {"fake": self.provider}, handlers, refetch=True, clock=lambda: NOW)
         self.tasks: list[Task] = [self.change(changes)]
         self.tasks += [self.deliver(number) for number in range(changes)]
         self.tasks += [self.deliver(number % changes) for number in range(duplicates)]
@@ -95,7 +94,7 @@ class History:
         assert sorted(applied) == sorted(event.id for event in self.events), "an event was not applied exactly once"
         moves = [note.split(" -> ") for note in self.repository.notes if " -> " in note]
         assert moves[0][0] == "None"
-        for (_, end), (start, _) in zip(moves, moves[1:], strict=False):
+        for (_, end), (start, _) in itertools.pairwise(moves):
             assert start == end, "a change of status was told twice, or not at all"
         assert moves[-1][1] == stored.status
         wanted = len(self.tasks) - 1 - len(self.events)

@@ -210,7 +210,12 @@ def test_parked_events_are_found_by_customer_and_subscription_oldest_first_and_f
         repository = InMemoryRepository()
         for number in range(6):
             parked = ParkedEvent(
-                "memory", f"p{number}", f"cus_{number % 2}", f"sub_{number % 3}", {"n": number}, NOW - timedelta(days=number)
+                "memory",
+                f"p{number}",
+                f"cus_{number % 2}",
+                f"sub_{number % 3}",
+                {"n": number},
+                NOW - timedelta(days=number),
             )
             assert await repository.park_event(parked)
             assert not await repository.park_event(parked)

@@ -32,7 +32,6 @@ from paylattice.providers.memory import InMemoryProvider
 from .test_webhooks import World
 
 
-
 async def checkout(world: World, org_id: str = "org", plan_id: str = "pro") -> CheckoutSession:
     return await world.billing.start_checkout(
         org_id, plan_id, email="ada@example.com", success_url="https://x.test", cancel_url="https://y.test"
@@ -274,7 +273,12 @@ def test_a_double_click_with_one_key_opens_one_page() -> None:
         world = World()
         first, second = [
             await world.billing.start_checkout(
-                "org", "pro", email="a@b.co", idempotency_key="click", success_url="https://x.test", cancel_url="https://y.test"
+                "org",
+                "pro",
+                email="a@b.co",
+                idempotency_key="click",
+                success_url="https://x.test",
+                cancel_url="https://y.test",
             )
             for _ in range(2)
         ]
@@ -437,7 +441,9 @@ class WithoutCustomers(BaseProvider):
         )
 
     async def get_checkout_session(self, session_id: str) -> CheckoutSession | None:
-        return CheckoutSession(session_id, customer_id="local_1", subscription_id="sub_1", status=CheckoutStatus.COMPLETE)
+        return CheckoutSession(
+            session_id, customer_id="local_1", subscription_id="sub_1", status=CheckoutStatus.COMPLETE
+        )
 
     async def get_invoices(
         self, customer_id: str, limit: int = 10, *, subscription_id: str | None = None
@@ -523,5 +529,3 @@ def test_with_several_providers_a_session_that_one_cannot_know_is_asked_of_the_n
             await BillingService(NoSessions(), InMemoryRepository()).confirm_return("cs_1")
 
     asyncio.run(main())
-
-

@@ -1,12 +1,14 @@
 """The delivery pipeline on the embedded provider: outcomes, handlers, parked events, crashes, crowds."""
 
 import asyncio
+import itertools
 import random
 from collections import Counter
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -25,6 +27,7 @@ from paylattice import (
     sync,
 )
 from paylattice.billing.memory import InMemoryTransaction
+from paylattice.billing.repository import Upserted
 from paylattice.billing.service import RejectedWebhook
 from paylattice.providers.memory import Delivery, InMemoryProvider
 
@@ -116,9 +119,7 @@ def test_eight_threads_with_the_same_deliveries_apply_each_once() -> None:
     crowd = provider.deliveries() * 8
     random.Random(2).shuffle(crowd)
     with ThreadPoolExecutor(8) as pool:
-        outcomes = Counter(
-            pool.map(lambda each: billing.handle_webhook("memory", each.payload, each.headers), crowd)
-        )
+        outcomes = Counter(pool.map(lambda each: billing.handle_webhook("memory", each.payload, each.headers), crowd))
     assert outcomes == {WebhookOutcome.PROCESSED: 50, WebhookOutcome.DUPLICATE: 350}
     assert set(applied.values()) == {1}
 
@@ -180,7 +181,7 @@ def test_the_shuffled_and_doubled_deliveries_of_a_whole_life_end_in_the_true_sta
         assert stored is not None
         assert (stored.status, stored.plan_id, stored.cancel_at) == (true.status, true.plan_id, true.cancel_at)
         assert [end for _, end in moves][-1] == true.status
-        assert all(one[1] == two[0] for one, two in zip(moves, moves[1:], strict=False))
+        assert all(one[1] == two[0] for one, two in itertools.pairwise(moves))
 
     for seed in range(12):
         asyncio.run(life(seed))
@@ -282,8 +283,8 @@ class PausesAtParking(InMemoryRepository):
 
     customer: BillingCustomer | None = None
 
-    async def park_event(self, event, *, tx=None):  # type: ignore[no-untyped-def]
-        kept = await super().park_event(event, tx=tx)
+    async def park_event(self, *args: Any, **kwargs: Any) -> bool:
+        kept = await super().park_event(*args, **kwargs)
         if self.customer is not None:
             await self.insert_customer(self.customer)
         return kept
@@ -436,25 +437,25 @@ class CrashesAt(InMemoryRepository):
             self._tick()
         self._tick()
 
-    async def insert_event(self, event, *, tx=None):  # type: ignore[no-untyped-def]
+    async def insert_event(self, *args: Any, **kwargs: Any) -> bool:
         self._tick()
-        return await super().insert_event(event, tx=tx)
+        return await super().insert_event(*args, **kwargs)
 
-    async def upsert_subscription(self, subscription, *, tx=None):  # type: ignore[no-untyped-def]
+    async def upsert_subscription(self, *args: Any, **kwargs: Any) -> Upserted:
         self._tick()
-        return await super().upsert_subscription(subscription, tx=tx)
+        return await super().upsert_subscription(*args, **kwargs)
 
-    async def mark_event_processed(self, provider, external_event_id, processed_at, *, tx=None):  # type: ignore[no-untyped-def]
+    async def mark_event_processed(self, *args: Any, **kwargs: Any) -> None:
         self._tick()
-        await super().mark_event_processed(provider, external_event_id, processed_at, tx=tx)
+        await super().mark_event_processed(*args, **kwargs)
 
     async def next_ticket(self) -> int:
         self._tick()
         return await super().next_ticket()
 
-    async def insert_customer(self, customer, *, tx=None):  # type: ignore[no-untyped-def]
+    async def insert_customer(self, *args: Any, **kwargs: Any) -> bool:
         self._tick()
-        return await super().insert_customer(customer, tx=tx)
+        return await super().insert_customer(*args, **kwargs)
 
 
 def test_a_crash_at_any_point_and_a_redelivery_leave_what_no_crash_leaves() -> None:

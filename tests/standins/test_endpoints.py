@@ -121,7 +121,7 @@ REFUSED: list[tuple[str, str, dict[str, str], str]] = [
         {**PAGE, "mode": "subscription", "line_items[0][price]": "book"},
         "items[0][price]",
     ),
-    ("POST", "/v1/checkout/sessions", {**INLINE, "success_url": OK, "mode": "subscription"}, "items[0][price]"),
+    ("POST", "/v1/checkout/sessions", {**INLINE, "success_url": OK, "mode": "subscription"}, "line_items[0]"),
     (
         "POST",
         "/v1/checkout/sessions",

@@ -11,7 +11,6 @@ from ..driving import run
 from ..errors import ConfigurationError, IdempotencyMismatch, InvalidRequest, PaymentError, UnsupportedOperation
 from ..operations import Capability, Limit
 from ..provider import CONTRACT_VERSION, BaseProvider
-from ..registry import PaymentProviderFactory, create_provider
 from ..transport import AsyncTransport
 from .conformance_calls import CALLS, WRITES, Call, unlike
 from .conformance_models import expect
@@ -60,8 +59,12 @@ class ContractChecks(ProviderChecks):
         limits = provider.limits
         expect(isinstance(limits, Mapping), "limits must be a mapping of Capability to Limit")
         for capability, limit in limits.items():
-            expect(capability not in provider.capabilities, f"limits says why there is no {capability}, yet it is declared")
-            expect(isinstance(limit, Limit) and limit.reason.strip(), f"limits[{capability}] must be a Limit with a reason")
+            expect(
+                capability not in provider.capabilities, f"limits says why there is no {capability}, yet it is declared"
+            )
+            expect(
+                isinstance(limit, Limit) and limit.reason.strip(), f"limits[{capability}] must be a Limit with a reason"
+            )
 
     @pytest.mark.parametrize("call", CALLS, ids=str)
     def test_what_is_declared_is_there_and_what_is_not_is_refused_with_a_reason(
@@ -84,7 +87,9 @@ class ContractChecks(ProviderChecks):
             return
         expect(not seen, f"{call} is not declared, and sent a request all the same")
         if not isinstance(error, UnsupportedOperation):
-            raise AssertionError(f"{call} is not declared: it must raise UnsupportedOperation, not {type(error).__name__}")
+            raise AssertionError(
+                f"{call} is not declared: it must raise UnsupportedOperation, not {type(error).__name__}"
+            )
         expect(error.reason.strip(), f"{call} is refused without a reason")
         expect(error.operation == call.name, f"the refusal of {call} does not name the operation")
         expect(
@@ -127,17 +132,14 @@ class ContractChecks(ProviderChecks):
             f"{call} took one idempotency key for two operations: that must be an IdempotencyMismatch",
         )
 
-    def test_it_can_be_made_by_its_name(self, provider: BaseProvider) -> None:
+    def test_it_sends_through_the_transport_that_it_is_given(self, provider: BaseProvider) -> None:
         """``create_provider`` calls the class with ``config`` and ``transport=``."""
         if not self.http:
             pytest.skip("the provider has no HTTP")
-        name = f"conformance-{provider.get_provider_name()}"
-        PaymentProviderFactory.register_provider(name, lambda config, *, transport: self.rebuilt(provider, transport))
-        try:
-            made = create_provider(name, transport=AsyncTransport())
-        finally:
-            PaymentProviderFactory.unregister_provider(name)
-        expect(type(made) is type(provider), "the class cannot be made from a configuration and a transport")
+        transport = AsyncTransport()
+        made = self.rebuilt(provider, transport)
+        expect(made.transport is transport, "the class does not use the transport that it is given")
+        expect(made.get_provider_name() == provider.get_provider_name(), "made again, it has another name")
 
     def test_its_secrets_are_not_shown(self, provider: BaseProvider) -> None:
         """Settings that are a ``Secret`` are in no ``repr``; every required one should be a ``Secret``."""

@@ -42,7 +42,18 @@ _NONSENSE: Mapping[str, bytes] = {
             for name in (
                 *("id", "object", "status", "email", "customer", "customer_id", "amount", "currency", "url", "data"),
                 *("items", "metadata", "created", "created_at", "plan", "price", "subscription", "links", "has_more"),
-                *("mail", "name", "ref", "payment", "refund", "invoice", "start_time", "billing_info", "error", "errors"),
+                *(
+                    "mail",
+                    "name",
+                    "ref",
+                    "payment",
+                    "refund",
+                    "invoice",
+                    "start_time",
+                    "billing_info",
+                    "error",
+                    "errors",
+                ),
             )
         }
     ).encode(),
@@ -197,9 +208,7 @@ class FailureChecks(ProviderChecks):
             if call.operation.writes and call.name not in self.without_keys and status not in {404, 410}:
                 expect(error is not None, f"{call} was refused with {status}, and ended well")
             if status == 401 and error is not None:  # noqa: PLR2004 - the status of the check
-                expect(
-                    isinstance(error, AuthenticationError), f"{call}: 401 is an AuthenticationError, not {error!r}"
-                )
+                expect(isinstance(error, AuthenticationError), f"{call}: 401 is an AuthenticationError, not {error!r}")
             if status == 429 and error is not None:  # noqa: PLR2004 - the status of the check
                 expect(isinstance(error, RateLimited), f"{call}: 429 is a RateLimited, not {error!r}")
                 expect(error.retryable, f"{call}: after a 429 the same call may succeed later")

@@ -52,7 +52,9 @@ def expect_model(answer: object, provider: str) -> None:
         raise AssertionError(f"{type(answer).__name__}.{wrong}")
     conv = converter()
     again: object = conv.structure(json.loads(json.dumps(conv.unstructure(answer))), type(answer))
-    expect(again == answer, f"{type(answer).__name__} is not the same after a way through JSON: are all its times in UTC?")
+    expect(
+        again == answer, f"{type(answer).__name__} is not the same after a way through JSON: are all its times in UTC?"
+    )
 
 
 def _wrong(model: Model, provider: str) -> Iterator[str]:

@@ -221,7 +221,9 @@ class ProviderChecks:
                 "network = True if the fixture's provider talks to a sandbox"
             )
 
-    async def unanswered(self, subject: Subject, call: Call, key: str, loss: Loss = broken_connection) -> OutcomeUnknown:
+    async def unanswered(
+        self, subject: Subject, call: Call, key: str, loss: Loss = broken_connection
+    ) -> OutcomeUnknown:
         """The error of a write that took effect, and whose answers got lost, those to its retries too."""
         if subject.wire is None:
             self.lose_next_answer(subject.provider)

@@ -143,7 +143,9 @@ class Wire(httpx.BaseTransport, httpx.AsyncBaseTransport):
     def _played(self, request: httpx.Request) -> httpx.Response:
         if callable(self._behind):
             return self._behind(request)
-        message = "what plays the provider must answer both httpx.Client and httpx.AsyncClient, as httpx.MockTransport does"
+        message = (
+            "what plays the provider must answer both httpx.Client and httpx.AsyncClient, as httpx.MockTransport does"
+        )
         raise TypeError(message)
 
     def _note(self, request: httpx.Request, body: bytes) -> None:

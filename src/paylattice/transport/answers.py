@@ -186,13 +186,9 @@ def failure_from(response: Response, asked: Asked, refusal: Refusal | None = Non
         return OutcomeUnknown(f"{lead}; an earlier attempt brought no answer: {_MAY_HAVE_HAPPENED}", **context)
     payment_id = _matching(_ID, refusal.payment_id)
     if issubclass(kind, Declined):
-        return kind(
-            lead, reason=refusal.reason, advice_off_session=refusal.advice, payment_id=payment_id, **context
-        )
+        return kind(lead, reason=refusal.reason, advice_off_session=refusal.advice, payment_id=payment_id, **context)
     if issubclass(kind, ActionRequired):
-        return kind(
-            lead, url=refusal.url, client_secret=refusal.client_secret, payment_id=payment_id, **context
-        )
+        return kind(lead, url=refusal.url, client_secret=refusal.client_secret, payment_id=payment_id, **context)
     if issubclass(kind, InvalidRequest):
         return kind(lead, param=_matching(_PARAM, refusal.param), **context)
     if issubclass(kind, RateLimited):

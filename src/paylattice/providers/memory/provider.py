@@ -181,13 +181,13 @@ class InMemoryProvider(BaseProvider):
         self,
         customer_id: str,
         plan_id: str,
-        success_url: str,  # noqa: ARG002 - the test is the browser
-        cancel_url: str,  # noqa: ARG002 - the test is the browser
+        success_url: str,
+        cancel_url: str,
         metadata: Mapping[str, str] | None = None,
         *,
         quantity: int = 1,
         trial_days: int | None = None,
-        customer_email: str | None = None,  # noqa: ARG002 - this provider has customers
+        customer_email: str | None = None,
         idempotency_key: str | None = None,
     ) -> CheckoutSession:
         """A page that the test completes with :meth:`complete_checkout`."""
@@ -200,8 +200,8 @@ class InMemoryProvider(BaseProvider):
     async def create_payment_session(
         self,
         amount: Money,
-        success_url: str,  # noqa: ARG002 - the test is the browser
-        cancel_url: str,  # noqa: ARG002 - the test is the browser
+        success_url: str,
+        cancel_url: str,
         *,
         customer_id: str | None = None,
         description: str | None = None,
@@ -242,7 +242,7 @@ class InMemoryProvider(BaseProvider):
         subscription_id: str,
         *,
         at_period_end: bool = False,
-        reason: str | None = None,  # noqa: ARG002 - nobody here reads it
+        reason: str | None = None,
         idempotency_key: str | None = None,
     ) -> Subscription:
         """End the subscription now, or at the end of the period that is paid for."""
@@ -413,7 +413,7 @@ class InMemoryProvider(BaseProvider):
             payload, signature, (secret_from(secret, "MEMORY_WEBHOOK_SECRET"),), now=self._clock()
         )
 
-    async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:  # noqa: ARG002
+    async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
         """Verify a delivery with the configured secrets and read it."""
         self._settings.require("webhook_secret")
         return event_from(SIGNATURE.verified(payload, headers, self._settings.webhook_secret, now=self._clock()))

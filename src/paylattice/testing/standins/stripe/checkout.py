@@ -5,7 +5,7 @@ from typing import Any
 from . import payments
 from .catalog import new_price
 from .customers import new_customer
-from .lifecycle import Start, not_recurring, start
+from .lifecycle import Start, start
 from .metadata import merged
 from .pages import page
 from .payment_methods import new_card
@@ -79,16 +79,16 @@ def _create(world: World, params: Params) -> JSON:
 def _line(world: World, sent: Params, index: int, mode: str) -> JSON:
     param = f"line_items[{index}]"
     if "price_data" in sent:
-        price = _inline_price(world, sent["price_data"], param)
+        price = _inline_price(world, sent["price_data"], param, recurs=mode == "subscription")
     elif "price" in sent:
         price = world.need("price", sent["price"], f"{param}[price]")
     else:
         message = f"{param} needs a price or price_data."
         raise invalid(message, param=param, code="parameter_missing")
     recurring: JSON = price["recurring"] or {}
-    if mode == "subscription":
-        _check_recurring(world, price, param, inline="price_data" in sent)
-    elif recurring:
+    if mode == "subscription" and "price" in sent:
+        price_for(world, price["id"], f"{param}[price]")
+    elif mode == "payment" and recurring:
         message = "You specified `payment` mode but passed a recurring price."
         raise invalid(message, param="mode")
     metered = recurring.get("usage_type") == "metered"
@@ -112,20 +112,13 @@ def _line(world: World, sent: Params, index: int, mode: str) -> JSON:
     }
 
 
-def _inline_price(world: World, sent: Params, param: str) -> JSON:
-    for name in ("currency", "unit_amount", "product_data"):
+def _inline_price(world: World, sent: Params, param: str, *, recurs: bool) -> JSON:
+    """A price for this page alone, which is not active."""
+    for name in ("currency", "unit_amount", "product_data", *(("recurring",) if recurs else ())):
         if name not in sent:
             message = f"Missing required param: {param}[price_data][{name}]."
             raise invalid(message, param=f"{param}[price_data][{name}]", code="parameter_missing")
     return new_price(world, {**sent, "active": False})
-
-
-def _check_recurring(world: World, price: JSON, param: str, *, inline: bool) -> None:
-    """A price that was made for this page alone is not active, and fits all the same."""
-    if not inline:
-        price_for(world, price["id"], f"{param}[price]")
-    elif price["recurring"] is None:
-        raise not_recurring(price)
 
 
 def complete(world: World, session: JSON, *, delayed: bool = False) -> JSON:

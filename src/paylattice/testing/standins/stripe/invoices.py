@@ -5,7 +5,7 @@ from typing import Any
 
 import attrs
 
-from .collection import collect, intent_of, mark_paid, subscription_of
+from .collection import collect, default_method, intent_of, mark_paid, subscription_of
 from .metadata import merged
 from .pages import page
 from .payment_methods import usable_method
@@ -223,18 +223,19 @@ def _pay(world: World, params: Params, invoice_id: str) -> JSON:
     if params.get("paid_out_of_band"):
         mark_paid(world, invoice)
         return invoice
-    method = None
+    method = default_method(world, subscription_of(world, invoice), invoice["customer"])
     if "payment_method" in params:
         method = usable_method(world, params["payment_method"], invoice["customer"], "payment_method")
+    if method is None:
+        message = "There is no default payment method: pass a payment_method."
+        raise invalid(message, code="resource_missing", param="payment_method")
     error = collect(world, invoice, method)
     if error is not None:
         raise Refusal(402, {**error, "payment_intent": world.render(world, intent_of(world, invoice))})
-    if invoice["status"] != "paid" and intent_of(world, invoice)["status"] == "requires_action":
-        message = "This payment requires additional user action before it can be completed successfully."
-        raise Refusal(402, {"code": "invoice_payment_intent_requires_action", "message": message, "type": "card_error"})
     if invoice["status"] != "paid":
-        message = "There is no default payment method: pass a payment_method."
-        raise invalid(message, code="resource_missing", param="payment_method")
+        message = "This payment requires additional user action before it can be completed successfully."
+        code = "invoice_payment_intent_requires_action"
+        raise Refusal(402, {"code": code, "message": message, "type": "card_error"})
     return invoice
 
 

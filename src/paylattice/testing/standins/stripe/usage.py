@@ -1,6 +1,7 @@
 """Billing meters and their events: https://docs.stripe.com/api/billing/meter."""
 
 from collections.abc import Mapping
+from operator import itemgetter
 
 from .pages import page
 from .refusals import invalid
@@ -45,20 +46,21 @@ def new_meter(world: World, params: Params) -> JSON:
 def used(world: World, price: JSON, customer: str, period: tuple[int, int]) -> int:
     """What the meter of a price counted for a customer in a period."""
     meter = world.need("billing.meter", price["recurring"]["meter"])
-    values = [value for _, value in _values(world, meter, customer, period)]
+    return _aggregated(world, meter, customer, period)
+
+
+def _aggregated(world: World, meter: JSON, customer: str, period: tuple[int, int]) -> int:
+    who, how_many = meter["customer_mapping"]["event_payload_key"], meter["value_settings"]["event_payload_key"]
+    events = [
+        one
+        for one in world.all("billing.meter_event", event_name=meter["event_name"])
+        if one["payload"].get(who) == customer and period[0] <= one["timestamp"] < period[1]
+    ]
+    values = [int(one["payload"].get(how_many, "1")) for one in sorted(events, key=itemgetter("timestamp"))]
     formula = meter["default_aggregation"]["formula"]
     if formula == "count":
         return len(values)
     return sum(values) if formula == "sum" else (values or [0])[-1]
-
-
-def _values(world: World, meter: JSON, customer: str, period: tuple[int, int]) -> list[tuple[int, int]]:
-    who, how_many = meter["customer_mapping"]["event_payload_key"], meter["value_settings"]["event_payload_key"]
-    return sorted(
-        (one["timestamp"], int(one["payload"].get(how_many, "1")))
-        for one in world.all("billing.meter_event", event_name=meter["event_name"])
-        if one["payload"].get(who) == customer and period[0] <= one["timestamp"] < period[1]
-    )
 
 
 def _report(world: World, params: Params) -> JSON:
@@ -109,7 +111,7 @@ def _deactivate(world: World, _params: Params, meter_id: str) -> JSON:
 def _summaries(world: World, params: Params, meter_id: str) -> JSON:
     meter = world.need("billing.meter", meter_id)
     period = params["start_time"], params["end_time"]
-    total = sum(value for _, value in _values(world, meter, params["customer"], period))
+    total = _aggregated(world, meter, params["customer"], period)
     row: JSON = {
         "id": f"mtrusg_{meter_id}",
         "object": "billing.meter_event_summary",

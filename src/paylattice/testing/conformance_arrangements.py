@@ -1,0 +1,141 @@
+"""How a conformance suite comes to have customers, subscriptions and payments at the provider."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import cast
+
+import attrs
+import pytest
+
+from ..models import CheckoutSession, Customer, Payment, Plan, Subscription
+from ..money import Money
+from ..operations import Capability
+from .conformance_calls import EMAIL, Call
+from .conformance_models import expect
+from .conformance_subject import ProviderChecks, Subject
+
+__all__ = ["PLACES", "Arrangements"]
+
+PLACES: Mapping[str, str] = {
+    "success_url": "https://example.com/thanks?session={CHECKOUT_SESSION_ID}",
+    "cancel_url": "https://example.com/plans",
+}
+_C = Capability
+
+
+class Arrangements(ProviderChecks):
+    """Makes what a check needs, with the provider's own operations and the author's hooks."""
+
+    async def new_customer(self, subject: Subject) -> Customer:
+        """A customer."""
+        return await subject.provider.create_customer(EMAIL)
+
+    async def some_plan(self, subject: Subject, *, metered: bool = False, other_than: str | None = None) -> str:
+        """The id of a plan that can be subscribed to."""
+        hook = "metered_plan_id" if metered else "other_plan_id" if other_than else "plan_id"
+        named = cast("str | None", getattr(self, hook))
+        if named is not None:
+            return named
+        if _C.PLANS in subject.provider.capabilities:
+            for plan in await subject.provider.list_plans():
+                if plan.active and plan.metered is metered and plan.id != other_than and _is_recurring(plan):
+                    return plan.id
+        self.needs(hook, "which plans there are")
+
+    async def open_checkout(self, subject: Subject, *, metered: bool = False) -> CheckoutSession:
+        """A page for a subscription, of a new customer."""
+        customer = await self.new_customer(subject)
+        plan = await self.some_plan(subject, metered=metered)
+        return await subject.provider.create_checkout_session(customer.id, plan, **PLACES)
+
+    async def subscribed(self, subject: Subject, *, metered: bool = False) -> Subscription:
+        """A subscription that has begun."""
+        self.only_if_declared(subject, _C.CHECKOUT, _C.SUBSCRIPTIONS)
+        session = await self.open_checkout(subject, metered=metered)
+        self.complete_checkout(subject.provider, session)
+        done = await subject.provider.get_checkout_session(session.id)
+        if done is None or done.subscription_id is None:
+            raise AssertionError("a checkout that was completed must be found, and name its subscription_id")
+        subscription = await subject.provider.get_subscription(done.subscription_id)
+        if subscription is None:
+            raise AssertionError("the subscription that a completed checkout names cannot be found")
+        return subscription
+
+    def money(self, amount: int = 1900) -> Money:
+        """An amount in the currency of the checks."""
+        return Money(amount, self.currency)
+
+    async def paid(self, subject: Subject, *, capture: bool = True) -> Payment:
+        """A payment that was made, or only authorized, on the provider's page."""
+        self.only_if_declared(subject, _C.PAYMENTS)
+        session = await subject.provider.create_payment_session(self.money(), **PLACES, capture=capture)
+        self.complete_payment(subject.provider, session)
+        done = await subject.provider.get_checkout_session(session.id) if self._reads_sessions(subject) else session
+        payment_id = done.payment_id if done is not None else None
+        if payment_id is None:
+            raise AssertionError("a payment page that was completed must be found, and name its payment_id")
+        payment = await subject.provider.get_payment(payment_id)
+        if payment is None:
+            raise AssertionError("the payment that a completed page names cannot be found")
+        return payment
+
+    @staticmethod
+    def _reads_sessions(subject: Subject) -> bool:
+        return _C.CHECKOUT in subject.provider.capabilities
+
+    async def real(self, subject: Subject, call: Call) -> Call:
+        """The call, with arguments that exist at the provider and can take effect now."""
+        provider = subject.provider
+        arguments: dict[str, object]
+        match call.name:
+            case "create_customer":
+                arguments = {"email": EMAIL, "name": "Conformance"}
+            case "update_customer":
+                arguments = {"customer_id": (await self.new_customer(subject)).id, "name": "Renamed"}
+            case "delete_customer":
+                arguments = {"customer_id": (await self.new_customer(subject)).id}
+            case "create_checkout_session":
+                customer = await self.new_customer(subject)
+                arguments = {"customer_id": customer.id, "plan_id": await self.some_plan(subject), **PLACES}
+            case "create_payment_session":
+                arguments = {"amount": self.money(), **PLACES}
+            case "cancel_subscription":
+                subscription = await self.subscribed(subject)
+                at_end = bool(call.arguments.get("at_period_end"))
+                arguments = {"subscription_id": subscription.id, "at_period_end": at_end}
+            case "change_subscription":
+                subscription = await self.subscribed(subject)
+                arguments = {"subscription_id": subscription.id, "quantity": 3}
+            case "pause_subscription":
+                arguments = {"subscription_id": (await self.subscribed(subject)).id}
+            case "resume_subscription":
+                subscription = await self.subscribed(subject)
+                await provider.pause_subscription(subscription.id)
+                arguments = {"subscription_id": subscription.id}
+            case "create_usage_record":
+                subscription = await self.subscribed(subject, metered=True)
+                expect(subscription.items, "a metered subscription must name its items, which usage is reported for")
+                now = datetime.now(UTC)
+                arguments = {
+                    "subscription_item_id": subscription.items[0].id,
+                    "quantity": 7,
+                    "timestamp": max(now, subscription.current_period_start or now),
+                }
+            case "capture_payment" | "cancel_payment":
+                arguments = {"payment_id": (await self.paid(subject, capture=False)).id}
+            case "create_payment":
+                customer = await self.new_customer(subject)
+                method = self.saved_payment_method(provider, customer.id)
+                arguments = {"amount": self.money(), "customer_id": customer.id, "payment_method_id": method}
+            case "refund_payment":
+                arguments = {"payment_id": (await self.paid(subject)).id, "amount": self.money(400)}
+            case "remove_payment_method":
+                customer = await self.new_customer(subject)
+                arguments = {"payment_method_id": self.saved_payment_method(provider, customer.id)}
+            case _:
+                pytest.skip(f"the suite has no arguments for {call}")
+        return attrs.evolve(call, arguments=arguments)
+
+
+def _is_recurring(plan: Plan) -> bool:
+    return plan.interval is not None

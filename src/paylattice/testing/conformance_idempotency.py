@@ -1,0 +1,134 @@
+"""Checks of a provider: one key, one effect, whatever happens on the way."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from ..errors import OutcomeUnknown
+from ..models import Model, SubscriptionChange
+from .conformance_arrangements import Arrangements
+from .conformance_calls import WRITES, Call
+from .conformance_models import expect
+from .conformance_subject import Subject
+from .conformance_wire import Loss, broken_connection, time_out
+
+__all__ = ["IdempotencyChecks"]
+
+_LOSSES: Mapping[str, Loss] = {"a broken connection": broken_connection, "a time-out": time_out}
+_MAKERS = tuple(call for call in WRITES if call.makes and call.name != "create_usage_record")
+
+
+def _identity(answer: object) -> object:
+    """What must be the same when an operation was done once: the id of what it made, or its plain answer."""
+    if isinstance(answer, SubscriptionChange):
+        answer = answer.subscription
+    return getattr(answer, "id", None) if isinstance(answer, Model) else answer
+
+
+class IdempotencyChecks(Arrangements):
+    """A key has one effect: sent twice, after a lost answer, from another process."""
+
+    @pytest.mark.parametrize("call", WRITES, ids=str)
+    def test_the_same_key_has_one_effect(self, subject: Subject, call: Call) -> None:
+        """Sent twice under one key, an operation is done once, and answers the same."""
+        self.only_if_played(subject, call.capability)
+
+        async def twice() -> None:
+            real = await self.real(subject, call)
+            first = await subject.call(real, key="conformance-once")
+            held = self.effects(subject.provider)
+            second = await subject.call(real, key="conformance-once")
+            expect(
+                _identity(first) == _identity(second),
+                f"{call} under one key made two: the key has to reach the provider",
+            )
+            expect(self.effects(subject.provider) == held, f"{call} under one key had a second effect")
+
+        subject.run(twice())
+
+    @pytest.mark.parametrize("call", WRITES, ids=str)
+    def test_the_same_key_has_one_effect_in_another_process(self, subject: Subject, call: Call) -> None:
+        """What made the operation idempotent is the provider's, not this object's memory."""
+        self.only_if_played(subject, call.capability)
+        wire = subject.wire
+        if wire is None:
+            pytest.skip("the provider has no HTTP: another process would be another world")
+        elsewhere = self.over(subject.provider, subject.face, wire)
+
+        async def twice() -> None:
+            real = await self.real(subject, call)
+            first = await subject.call(real, key="conformance-elsewhere")
+            held = self.effects(subject.provider)
+            second = await elsewhere.call(real, key="conformance-elsewhere")
+            expect(_identity(first) == _identity(second), f"{call} under one key, from two processes, made two")
+            expect(self.effects(subject.provider) == held, f"{call} under one key, from two processes, had two effects")
+
+        subject.run(twice())
+
+    @pytest.mark.parametrize("call", _MAKERS, ids=str)
+    def test_another_key_is_another_operation(self, subject: Subject, call: Call) -> None:
+        """Two orders of the same thing are two orders."""
+        self.only_if_played(subject, call.capability)
+
+        async def twice() -> None:
+            real = await self.real(subject, call)
+            first = await subject.call(real, key="conformance-first")
+            second = await subject.call(real, key="conformance-second")
+            expect(_identity(first) != _identity(second), f"{call} under two keys made one")
+
+        subject.run(twice())
+
+    @pytest.mark.parametrize("loss", _LOSSES.values(), ids=_LOSSES)
+    @pytest.mark.parametrize("call", WRITES, ids=str)
+    def test_a_lost_answer_leads_to_no_second_effect(self, subject: Subject, call: Call, loss: Loss) -> None:
+        """The operation took effect, its answer got lost: ``recover`` brings what it made, and makes nothing new."""
+        self.only_if_played(subject, call.capability)
+        if subject.wire is None and loss is not broken_connection:
+            pytest.skip("the provider has no HTTP: an answer gets lost in one way")
+
+        async def recovered() -> None:
+            real = await self.real(subject, call)
+            error = await self.unanswered(subject, real, "conformance-lost", loss)
+            expect(error.idempotency_key == "conformance-lost", f"the error of {call} does not carry its key")
+            held = self.effects(subject.provider)
+            found = await subject.provider.recover(error)
+            expect(self.effects(subject.provider) == held, f"recover() did {call} a second time")
+            again = await subject.call(real, key="conformance-lost")
+            expect(
+                _identity(found) == _identity(again), f"recover() did {call} a second time: it must use the error's key"
+            )
+            expect(
+                self.effects(subject.provider) == held, f"{call} under the key that was recovered had a second effect"
+            )
+
+        subject.run(recovered())
+
+    @pytest.mark.parametrize("call", WRITES, ids=str)
+    def test_an_answer_that_is_lost_once_is_asked_for_again(self, subject: Subject, call: Call) -> None:
+        """The retry brings the one result; where the endpoint honours no key, the caller learns that it is unknown."""
+        self.only_if_played(subject, call.capability)
+        wire = subject.wire
+        if wire is None:
+            pytest.skip("the provider has no HTTP")
+
+        async def retried() -> None:
+            real = await self.real(subject, call)
+            held = self.effects(subject.provider)
+            wire.lose(1, time_out)
+            try:
+                found = await subject.call(real, key="conformance-retry")
+            except OutcomeUnknown:
+                expect(
+                    call.name in self.without_keys,
+                    f"{call} was not tried again after a time-out, although it has a key: hand it to the request",
+                )
+                return
+            finally:
+                wire.lose(0)
+            once = self.effects(subject.provider)
+            expect(once is None or once != held, f"{call} ended well and had no effect")
+            again = await subject.call(real, key="conformance-retry")
+            expect(_identity(found) == _identity(again), f"{call} was tried again after a time-out, and done twice")
+            expect(self.effects(subject.provider) == once, f"{call} was tried again after a time-out, and done twice")
+
+        subject.run(retried())

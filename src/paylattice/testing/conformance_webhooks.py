@@ -1,0 +1,214 @@
+"""Checks of a provider: its own webhooks are read, and forgeries of many kinds are refused."""
+
+import json
+import random
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, cast
+
+import pytest
+
+from ..errors import ConfigurationError, PaymentError, StaleSignature, WebhookError
+from ..events import EventType, WebhookEvent
+from .conformance_models import expect, expect_model
+from .conformance_subject import ProviderChecks, Subject
+
+__all__ = ["WebhookChecks"]
+
+Bodies = Callable[[bytes], bytes]
+
+_FORGED_BODIES: Mapping[str, Bodies] = {
+    "one byte changed": lambda body: (
+        body[: len(body) // 2] + bytes([body[len(body) // 2] ^ 1]) + body[len(body) // 2 + 1 :]
+    ),
+    "one byte more": lambda body: body + b"\n",
+    "one byte less": lambda body: body[:-1],
+    "written again": lambda body: json.dumps(json.loads(body), indent=3).encode(),
+    "one field more": lambda body: json.dumps({**json.loads(body), "amount": 1}).encode(),
+    "another body": lambda _body: b'{"id": "evt_forged", "type": "invoice.paid"}',
+    "an empty object": lambda _body: b"{}",
+    "nothing": lambda _body: b"",
+    "no JSON": lambda _body: b"<xml/>",
+    "no UTF-8": lambda body: b"\xff\xfe" + body,
+    "a null byte in front": lambda body: b"\x00" + body,
+    "twice": lambda body: body * 2,
+    "a megabyte": lambda _body: b"[" * 1_000_000,
+}
+
+_FORGED_VALUES: Mapping[str, Callable[[str], str]] = {
+    "empty": lambda _value: "",
+    "white space": lambda _value: "   ",
+    "one letter": lambda _value: "a",
+    "other letters": lambda value: "".join(_other(letter) for letter in value),
+    "zeros": lambda value: "".join("0" if letter.isalnum() else letter for letter in value),
+    "cut in half": lambda value: value[: len(value) // 2],
+    "commas": lambda _value: ",,,=,=,",
+    "umlauts": lambda value: "ä" + value[1:],
+    "very long": lambda _value: "x" * 100_000,
+    "another scheme": lambda _value: "none",
+}
+
+
+def _other(letter: str) -> str:
+    if letter.isdigit():
+        return str((int(letter) + 1) % 10)
+    return {"z": "a", "Z": "A"}.get(letter, chr(ord(letter) + 1)) if letter.isascii() and letter.isalpha() else letter
+
+
+_SHAPES: Mapping[str, Callable[[Mapping[str, str]], Any]] = {
+    "a mapping": dict,
+    "pairs": lambda headers: list(headers.items()),
+    "lower case": lambda headers: {name.lower(): value for name, value in headers.items()},
+    "upper case": lambda headers: {name.upper(): value for name, value in headers.items()},
+    "pairs of bytes": lambda headers: [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+    "among others": lambda headers: {"Host": "shop.example", **headers, "Accept": "*/*"},
+    "a generator": lambda headers: ((name, value) for name, value in headers.items()),
+}
+
+
+class WebhookChecks(ProviderChecks):
+    """A delivery is believed when its signature is good, and never otherwise."""
+
+    async def parsed(self, subject: Subject, payload: object, headers: object) -> WebhookEvent:
+        """What the provider makes of a delivery."""
+        return await subject.provider.parse_webhook(
+            cast("bytes", payload), cast("Mapping[str, str]", headers), url=self.webhook_url
+        )
+
+    def refusal(self, subject: Subject, payload: object, headers: object) -> WebhookError:
+        """The error of a delivery that must not be believed.
+
+        Raises:
+            AssertionError: it is believed, or something else escapes.
+        """
+        __tracebackhide__ = True
+        try:
+            subject.run(self.parsed(subject, payload, headers))
+        except WebhookError as error:
+            return error
+        except Exception as exc:
+            raise AssertionError(
+                f"a forged delivery ended in {type(exc).__name__}: only a WebhookError may come of it"
+            ) from exc
+        raise AssertionError("a forged delivery was believed")
+
+    def signing_headers(self, subject: Subject) -> list[str]:
+        """The headers without which a delivery is refused."""
+        payload, headers = self.signed_delivery(subject.provider)
+        found: list[str] = []
+        for name in headers:
+            rest = {other: value for other, value in headers.items() if other != name}
+            try:
+                subject.run(self.parsed(subject, payload, rest))
+            except WebhookError:
+                found.append(name)
+        expect(found, "no header is needed for a delivery to be believed: then anybody can send one")
+        return found
+
+    def test_a_delivery_is_read(self, subject: Subject) -> None:
+        """It is a valid event, with a key that tells it from others, and a word that handlers can listen to."""
+        payload, headers = self.signed_delivery(subject.provider)
+        event = subject.run(self.parsed(subject, payload, headers))
+        name = subject.provider.get_provider_name()
+        expect_model(event, name)
+        expect(event.dedupe_key, "an event without a dedupe_key cannot be told from another")
+        expect(event.raw, "the event's raw is empty: keep the whole delivery in it")
+        shared = isinstance(event.type, EventType)
+        expect(shared or event.type.startswith(f"{name}:"), f"an event of another kind is called {name}:<its own name>")
+
+    def test_the_same_delivery_has_the_same_key(self, subject: Subject) -> None:
+        """Providers deliver more than once: the key is how that is noticed."""
+        payload, headers = self.signed_delivery(subject.provider)
+        first = subject.run(self.parsed(subject, payload, headers))
+        second = subject.run(self.parsed(subject, payload, headers))
+        expect(first.dedupe_key == second.dedupe_key, "one delivery, read twice, has two dedupe_keys")
+
+    @pytest.mark.parametrize("shape", _SHAPES.values(), ids=_SHAPES)
+    def test_headers_may_come_as_frameworks_hand_them_out(
+        self, subject: Subject, shape: Callable[[Mapping[str, str]], Any]
+    ) -> None:
+        """A mapping or pairs, in any case, as text or bytes."""
+        payload, headers = self.signed_delivery(subject.provider)
+        try:
+            subject.run(self.parsed(subject, payload, shape(headers)))
+        except WebhookError as error:
+            raise AssertionError(f"a good delivery is refused: use paylattice.headers.header. {error}") from error
+
+    def test_a_delivery_is_verified_with_a_given_secret(self, subject: Subject) -> None:
+        """``verify_webhook_signature`` returns the body, and refuses another secret, or none."""
+        provider = subject.provider
+        payload, headers = self.signed_delivery(provider)
+        secret = self.webhook_secret(provider)
+        body = provider.verify_webhook_signature(payload, headers, secret)
+        expect(isinstance(body, Mapping), "verify_webhook_signature returns the parsed body, and is no coroutine")
+        for wrong in (f"{secret}x", secret[:-1], "whsec_another", ""):
+            try:
+                provider.verify_webhook_signature(payload, headers, wrong)
+            except (WebhookError, ConfigurationError):
+                continue
+            except Exception as exc:
+                raise AssertionError(
+                    f"another secret ended in {type(exc).__name__}: only our errors may escape"
+                ) from exc
+            raise AssertionError(f"a delivery was believed under {'no' if not wrong else 'another'} secret")
+
+    @pytest.mark.parametrize("forged", _FORGED_BODIES.values(), ids=_FORGED_BODIES)
+    def test_a_forged_body_is_refused(self, subject: Subject, forged: Bodies) -> None:
+        """The signature is that of another body."""
+        payload, headers = self.signed_delivery(subject.provider)
+        self.refusal(subject, forged(payload), headers)
+
+    @pytest.mark.parametrize("forged", _FORGED_VALUES.values(), ids=_FORGED_VALUES)
+    def test_a_forged_signature_is_refused(self, subject: Subject, forged: Callable[[str], str]) -> None:
+        """One of the headers that the signature is made of was changed."""
+        payload, headers = self.signed_delivery(subject.provider)
+        names = self.signing_headers(subject)
+        changed = {name: forged(value) if name in names else value for name, value in headers.items()}
+        self.refusal(subject, payload, changed)
+
+    @pytest.mark.parametrize("headers", [{}, [], None, "", 7, [("a",)], {b"x": 1}, {"x": None}], ids=repr)
+    def test_headers_that_hold_no_signature_are_refused(self, subject: Subject, headers: object) -> None:
+        """None at all, and things that are no headers."""
+        payload, _ = self.signed_delivery(subject.provider)
+        self.refusal(subject, payload, headers)
+
+    @pytest.mark.parametrize("payload", [None, 7, {"id": "evt_1"}, [], ["x"]], ids=repr)
+    def test_a_payload_that_is_no_body_is_refused(self, subject: Subject, payload: object) -> None:
+        """A framework's parsed JSON is not what was signed."""
+        _, headers = self.signed_delivery(subject.provider)
+        self.refusal(subject, payload, headers)
+
+    def test_a_signature_does_not_fit_another_delivery(self, subject: Subject) -> None:
+        """The headers of one delivery with the body of the next."""
+        first, headers = self.signed_delivery(subject.provider)
+        second, _ = self.signed_delivery(subject.provider)
+        if first == second:
+            second = first.replace(b":", b": ", 1)
+        self.refusal(subject, second, headers)
+
+    def test_noise_is_refused(self, subject: Subject) -> None:
+        """Random bytes in the body and in the headers, the same ones each time."""
+        _, headers = self.signed_delivery(subject.provider)
+        dice = random.Random(20260131)  # noqa: S311 - noise, no secret
+        for _ in range(200):
+            payload = dice.randbytes(dice.randrange(60))
+            noise = {name: dice.randbytes(dice.randrange(60)).decode("latin-1") for name in headers}
+            self.refusal(subject, payload, noise if dice.random() < 0.5 else headers)  # noqa: PLR2004 - heads or tails
+
+    def test_an_old_delivery_is_refused(self, subject: Subject) -> None:
+        """Where the scheme signs a time, a delivery of an hour ago is a replay."""
+        payload, headers = self.old_delivery(subject.provider)
+        error = self.refusal(subject, payload, headers)
+        expect(isinstance(error, StaleSignature), f"an old delivery is a StaleSignature, not a {type(error).__name__}")
+
+    def test_a_refusal_repeats_nothing_of_the_delivery(self, subject: Subject) -> None:
+        """Errors are logged; what anybody can send must not get into the log."""
+        _, headers = self.signed_delivery(subject.provider)
+        body = b'{"id": "evt_conformance", "email": "conformance@example.com", "note": "INJECTED"}'
+        errors: Iterable[PaymentError] = (
+            self.refusal(subject, body, headers),
+            self.refusal(subject, body, dict.fromkeys(headers, "INJECTED")),
+        )
+        for error in errors:
+            shown = f"{error} {vars(error)}"
+            expect("INJECTED" not in shown and "evt_conformance" not in shown, "a refusal repeats what was delivered")
+            expect(error.provider == subject.provider.get_provider_name(), "a refusal does not name the provider")

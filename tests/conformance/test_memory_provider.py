@@ -1,0 +1,79 @@
+"""The embedded provider keeps the promises."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from paylattice import CheckoutSession, Money
+from paylattice.provider import BaseProvider
+from paylattice.providers.memory import InMemoryProvider, MemoryConfig
+from paylattice.testing import ProviderConformance
+
+SECRET = "whsec_conformance"
+
+
+class MemoryHooks(ProviderConformance):
+    """What the suite has to be told about the embedded provider."""
+
+    http = False
+
+    @pytest.fixture
+    def provider(self) -> InMemoryProvider:
+        return self.made(InMemoryProvider)
+
+    @staticmethod
+    def made(kind: type[InMemoryProvider]) -> InMemoryProvider:
+        provider = kind(MemoryConfig(webhook_secret=SECRET))
+        provider.add_plan("pro", Money(1900, "USD"))
+        provider.add_plan("team", Money(4900, "USD"))
+        provider.add_plan("calls", Money(1, "USD"), metered=True)
+        return provider
+
+    def complete_checkout(self, provider: BaseProvider, session: CheckoutSession) -> None:
+        assert isinstance(provider, InMemoryProvider)
+        provider.complete_checkout(session.id)
+
+    def complete_payment(self, provider: BaseProvider, session: CheckoutSession) -> None:
+        assert isinstance(provider, InMemoryProvider)
+        provider.complete_payment(session.id)
+
+    def saved_payment_method(self, provider: BaseProvider, customer_id: str) -> str:
+        assert isinstance(provider, InMemoryProvider)
+        return provider._payments.save_card(customer_id).id
+
+    def lose_next_answer(self, provider: BaseProvider) -> None:
+        assert isinstance(provider, InMemoryProvider)
+        provider.time_out_next_call(after_effect=True)
+
+    def effects(self, provider: BaseProvider) -> object:
+        assert isinstance(provider, InMemoryProvider)
+        used = sum(record.usage for record in provider._world.store.subscriptions.values())
+        return used, len(provider._world.events)
+
+    def signed_delivery(self, provider: BaseProvider) -> tuple[bytes, Mapping[str, str]]:
+        return self._delivered(provider)
+
+    def old_delivery(self, provider: BaseProvider) -> tuple[bytes, Mapping[str, str]]:
+        assert isinstance(provider, InMemoryProvider)
+        clock = provider._clock
+        provider._clock = lambda: clock() - 3600
+        try:
+            return self._delivered(provider)
+        finally:
+            provider._clock = clock
+
+    def webhook_secret(self, provider: BaseProvider) -> str:
+        return SECRET
+
+    @staticmethod
+    def _delivered(provider: BaseProvider) -> tuple[bytes, Mapping[str, str]]:
+        from paylattice.driving import run
+
+        assert isinstance(provider, InMemoryProvider)
+        run(InMemoryProvider.create_customer(provider, "ada@example.com"))
+        hook = provider.deliveries()[-1]
+        return hook.payload, hook.headers
+
+
+class TestMemoryProvider(MemoryHooks):
+    """As it is."""
