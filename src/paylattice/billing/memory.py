@@ -77,8 +77,8 @@ class InMemoryRepository:
         Raises:
             ConfigurationError: this task is inside a transaction already, and would wait for itself.
         """
-        here = _open_here.get()
-        if any(repository is self and not tx.over for repository, tx in here):
+        here = tuple(each for each in _open_here.get() if not each[1].over)
+        if any(repository is self for repository, _ in here):
             message = (
                 "a transaction of this repository is open here already: inside a handler, write with context.transaction, "
                 "and call billing operations that write after the handler is done"
@@ -86,12 +86,12 @@ class InMemoryRepository:
             raise ConfigurationError(message)
         async with self._lock:
             tx = InMemoryTransaction()
-            token = _open_here.set((*here, (self, tx)))
+            _open_here.set((*here, (self, tx)))
             try:
                 yield tx
             finally:
                 tx.over = True
-                _open_here.reset(token)
+                _open_here.set(here)  # not reset(): a web framework may end the block in another context
             self._commit(tx)
 
     def _commit(self, tx: InMemoryTransaction) -> None:

@@ -464,7 +464,7 @@ class BillingService(Generic[Tx]):
         plan_id: str | None = None,
         timestamp: datetime | None = None,
     ) -> bool:
-        """Report usage of the organisation's metered subscription.
+        """Report usage of what the organisation's subscriptions meter.
 
         Args:
             org_id: who used it.
@@ -475,13 +475,16 @@ class BillingService(Generic[Tx]):
 
         Raises:
             NotFound: the organisation has no subscription.
-            InvalidRequest: the subscription has no metered item, or several and ``plan_id`` does not choose one.
+            InvalidRequest: its living subscriptions have no metered item, or several and ``plan_id`` does not choose one.
         """
-        customer, stored = await self._current(org_id, "record_usage")
-        provider = self.provider(customer.provider)
-        subscription = await provider.get_subscription(stored.external_subscription_id)
-        items = subscription.items if subscription else ()
-        item = _metered_item(items, plan_id)
+        _, first = await self._current(org_id, "record_usage")
+        living = [each for each in await self._subscriptions(org_id) if not each.status.is_terminal]
+        items: list[tuple[BaseProvider, SubscriptionItem]] = []
+        for stored in living or [first]:
+            provider = self.provider(stored.provider)
+            subscription = await provider.get_subscription(stored.external_subscription_id)
+            items += [(provider, item) for item in (subscription.items if subscription else ())]
+        provider, item = _metered_item(items, plan_id)
         return await provider.create_usage_record(item.id, quantity, timestamp, idempotency_key=idempotency_key)
 
     # --- webhooks ------------------------------------------------------------------------------------------------
@@ -589,13 +592,15 @@ def _created(invoice: Invoice) -> datetime:
     return invoice.created_at or _LONG_AGO
 
 
-def _metered_item(items: Sequence[SubscriptionItem], plan_id: str | None) -> SubscriptionItem:
-    metered = [item for item in items if item.metered and plan_id in {None, item.plan_id}]
+def _metered_item(
+    items: Sequence[tuple[BaseProvider, SubscriptionItem]], plan_id: str | None
+) -> tuple[BaseProvider, SubscriptionItem]:
+    metered = [(provider, item) for provider, item in items if item.metered and plan_id in {None, item.plan_id}]
     if len(metered) == 1:
         return metered[0]
     message = (
-        "the subscription has several metered items: plan_id= has to choose one"
+        "the organisation has several metered items: plan_id= has to choose one"
         if metered
-        else "the subscription has no metered item (of this plan): usage needs a metered plan"
+        else "the organisation has no metered item (of this plan): usage needs a metered plan"
     )
     raise InvalidRequest(message, param="plan_id", operation="record_usage")

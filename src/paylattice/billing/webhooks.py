@@ -95,7 +95,8 @@ class EventPipeline(Generic[Tx]):
         repository: where the records are.
         providers: by name.
         handlers: the application's.
-        refetch: read a subscription again before it is written; False: believe the payload, in the provider's own order.
+        refetch: read a subscription again before it is written; False, or where the provider lets nobody read it: believe
+            the payload, in the provider's own order.
         clock: the time, aware.
     """
 
@@ -199,7 +200,8 @@ class EventPipeline(Generic[Tx]):
         """Store a state that was read after the ticket was taken; handlers of a change of status run, once."""
         self.refuse_in_handlers()
         async with self._repository.transaction() as tx:
-            stored, upserted = await self._write(customer, _Reading(subscription, ticket), tx)
+            version = subscription.version if self._believes_payloads(provider) else None
+            stored, upserted = await self._write(customer, _Reading(subscription, ticket, version), tx)
             word = _new_status(stored, upserted)
             if word is not None:
                 event = self._own_event(provider, customer, subscription, word, ticket)
@@ -260,19 +262,21 @@ class EventPipeline(Generic[Tx]):
 
     # --- what is true --------------------------------------------------------------------------------------------
 
+    def _believes_payloads(self, provider: str) -> bool:
+        return not self._refetch or Capability.SUBSCRIPTIONS not in self._providers[provider].capabilities
+
     async def _read(self, event: WebhookEvent) -> _Reading | None:
-        if not self._refetch:
+        if self._believes_payloads(event.provider):
             if event.subscription is None:
                 return None
             version = event.subscription.version
             if version is None:
                 version = (event.created_at - _EPOCH) // timedelta(microseconds=1)
             return _Reading(event.subscription, await self._repository.next_ticket(), version)
-        provider = self._providers[event.provider]
-        if event.subscription_id is None or Capability.SUBSCRIPTIONS not in provider.capabilities:
+        if event.subscription_id is None:
             return None
         ticket = await self._repository.next_ticket()
-        subscription = await provider.get_subscription(event.subscription_id)
+        subscription = await self._providers[event.provider].get_subscription(event.subscription_id)
         return _Reading(subscription, ticket) if subscription is not None else None
 
     # --- the one transaction -------------------------------------------------------------------------------------
