@@ -162,6 +162,7 @@ REFUSED: list[tuple[str, str, dict[str, str], str]] = [
         "items[0][quantity]",
     ),
     ("POST", "/v1/payment_intents", {"amount": "1", "currency": "usd", "off_session": "true"}, "off_session"),
+    ("POST", "/v1/customers", {"metadata": "x"}, "metadata"),
     (
         "POST",
         "/v1/payment_intents",
@@ -200,6 +201,13 @@ def test_products_and_prices(shop: Shop) -> None:
     assert ok(shop, "POST", "/v1/products/prod_mine", name="Ours", active="false")["name"] == "Ours"
     assert ok(shop, "GET", "/v1/products/prod_mine")["metadata"] == product["metadata"]
     assert [one["id"] for one in ok(shop, "GET", "/v1/products", active="false")["data"]] == ["prod_mine"]
+    assert (
+        shop.raw("POST", "/v1/products", id="prod_mine", name="M").json()["error"]["code"] == "resource_already_exists"
+    )
+    with pytest.raises(ValueError, match="exists already"):
+        shop.server.add_price("price_pro", 1)
+    with pytest.raises(ValueError, match="No such customer"):
+        shop.server.add_payment_method("cus_none")
     price = ok(shop, "POST", "/v1/prices", lookup_key="pro_eur", **{**RECURRING, "currency": "EUR"})
     assert (price["currency"], price["type"], price["unit_amount_decimal"]) == ("eur", "recurring", "100")
     assert ok(shop, "GET", "/v1/prices", **{"lookup_keys[]": "pro_eur"})["data"][0]["id"] == price["id"]

@@ -1,6 +1,7 @@
 """The embedded repository: real transactions over dictionaries, for tests, demos and small tools."""
 
 import itertools
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -57,7 +58,7 @@ class InMemoryRepository:
         self._customer_place: dict[str, int] = {}
         self._subscriptions: dict[Key, BillingSubscription] = {}
         self._subscriptions_of: dict[Key, tuple[Key, ...]] = {}
-        self._events: dict[Key, BillingEvent] = {}
+        self._events: OrderedDict[Key, BillingEvent] = OrderedDict()
         self._parked: dict[Key, ParkedEvent] = {}
         self._tables: dict[str, dict[Key, Any]] = {
             "customers": self._customers,
@@ -104,7 +105,7 @@ class InMemoryRepository:
                 self._tables[table][key] = value
         if self._max_events is not None:
             while len(self._events) > self._max_events:
-                del self._events[next(iter(self._events))]
+                self._events.popitem(last=False)
 
     def _take_place(self, customer: object) -> None:
         if isinstance(customer, BillingCustomer):

@@ -88,9 +88,8 @@ class BillingService(Generic[Tx]):
         on_rejected: Callable[[RejectedWebhook], None] | None = None,
     ) -> None:
         providers = [provider] if isinstance(provider, BaseProvider) else list(provider)
-        if strange := [each for each in providers if not isinstance(each, BaseProvider)]:
-            message = f"a BillingService takes providers that inherit BaseProvider, and not {type(strange[0]).__name__}"
-            raise ConfigurationError(message)
+        for each in providers:
+            _check_provider(each)
         self._providers = {each.get_provider_name(): each for each in providers}
         if not providers or len(self._providers) < len(providers):
             message = "a BillingService needs one provider, or several with different names"
@@ -349,8 +348,7 @@ class BillingService(Generic[Tx]):
             stored = await self._subscription_of(customer)
             if stored is not None:
                 return customer, stored
-        message = "the organisation has no subscription"
-        raise NotFound(message, operation=operation)
+        raise _no_subscription(operation)
 
     async def access(
         self, org_id: str, *, now: datetime | None = None, policy: AccessPolicy = DEFAULT_POLICY
@@ -477,10 +475,12 @@ class BillingService(Generic[Tx]):
             NotFound: the organisation has no subscription.
             InvalidRequest: its living subscriptions have no metered item, or several and ``plan_id`` does not choose one.
         """
-        _, first = await self._current(org_id, "record_usage")
-        living = [each for each in await self._subscriptions(org_id) if not each.status.is_terminal]
+        known = await self._subscriptions(org_id)
+        if not known:
+            raise _no_subscription("record_usage")
+        living = [each for each in known if not each.status.is_terminal]
         items: list[tuple[BaseProvider, SubscriptionItem]] = []
-        for stored in living or [first]:
+        for stored in living or [max(known, key=_rank)]:
             provider = self.provider(stored.provider)
             subscription = await provider.get_subscription(stored.external_subscription_id)
             items += [(provider, item) for item in (subscription.items if subscription else ())]
@@ -565,10 +565,21 @@ class BillingService(Generic[Tx]):
         await self.aclose()
 
 
-def _check_org(org_id: str) -> None:
+def _check_provider(provider: object) -> None:
+    if not isinstance(provider, BaseProvider):
+        message = f"a BillingService takes providers that inherit BaseProvider, and not {type(provider).__name__}"
+        raise ConfigurationError(message)
+
+
+def _check_org(org_id: object) -> None:
     if not isinstance(org_id, str) or not org_id.strip():
         message = "org_id must be a str that is not empty"
         raise InvalidRequest(message, param="org_id")
+
+
+def _no_subscription(operation: str) -> NotFound:
+    message = "the organisation has no subscription"
+    return NotFound(message, operation=operation)
 
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)

@@ -14,12 +14,11 @@ from .conformance_calls import EMAIL, Call
 from .conformance_models import expect
 from .conformance_subject import ProviderChecks, Subject
 
-__all__ = ["PLACES", "Arrangements"]
+__all__ = ["CANCEL_URL", "SUCCESS_URL", "Arrangements"]
 
-PLACES: Mapping[str, str] = {
-    "success_url": "https://example.com/thanks?session={CHECKOUT_SESSION_ID}",
-    "cancel_url": "https://example.com/plans",
-}
+SUCCESS_URL = "https://example.com/thanks"
+CANCEL_URL = "https://example.com/plans"
+_PLACES: Mapping[str, object] = {"success_url": SUCCESS_URL, "cancel_url": CANCEL_URL}
 _C = Capability
 
 
@@ -30,7 +29,7 @@ class Arrangements(ProviderChecks):
         """A customer."""
         return await subject.provider.create_customer(EMAIL)
 
-    async def some_plan(self, subject: Subject, *, metered: bool = False, other_than: str | None = None) -> str:
+    async def some_plan(self, subject: Subject, *, metered: bool = False, other_than: str | None = None) -> str:  # noqa: RET503 - needs() does not return
         """The id of a plan that can be subscribed to."""
         hook = "metered_plan_id" if metered else "other_plan_id" if other_than else "plan_id"
         named = cast("str | None", getattr(self, hook))
@@ -46,7 +45,7 @@ class Arrangements(ProviderChecks):
         """A page for a subscription, of a new customer."""
         customer = await self.new_customer(subject)
         plan = await self.some_plan(subject, metered=metered)
-        return await subject.provider.create_checkout_session(customer.id, plan, **PLACES)
+        return await subject.provider.create_checkout_session(customer.id, plan, SUCCESS_URL, CANCEL_URL)
 
     async def subscribed(self, subject: Subject, *, metered: bool = False) -> Subscription:
         """A subscription that has begun."""
@@ -68,7 +67,7 @@ class Arrangements(ProviderChecks):
     async def paid(self, subject: Subject, *, capture: bool = True) -> Payment:
         """A payment that was made, or only authorized, on the provider's page."""
         self.only_if_declared(subject, _C.PAYMENTS)
-        session = await subject.provider.create_payment_session(self.money(), **PLACES, capture=capture)
+        session = await subject.provider.create_payment_session(self.money(), SUCCESS_URL, CANCEL_URL, capture=capture)
         self.complete_payment(subject.provider, session)
         done = await subject.provider.get_checkout_session(session.id) if self._reads_sessions(subject) else session
         payment_id = done.payment_id if done is not None else None
@@ -83,7 +82,7 @@ class Arrangements(ProviderChecks):
     def _reads_sessions(subject: Subject) -> bool:
         return _C.CHECKOUT in subject.provider.capabilities
 
-    async def real(self, subject: Subject, call: Call) -> Call:
+    async def real(self, subject: Subject, call: Call) -> Call:  # noqa: PLR0912 - a table of operations
         """The call, with arguments that exist at the provider and can take effect now."""
         provider = subject.provider
         arguments: dict[str, object]
@@ -96,9 +95,9 @@ class Arrangements(ProviderChecks):
                 arguments = {"customer_id": (await self.new_customer(subject)).id}
             case "create_checkout_session":
                 customer = await self.new_customer(subject)
-                arguments = {"customer_id": customer.id, "plan_id": await self.some_plan(subject), **PLACES}
+                arguments = {"customer_id": customer.id, "plan_id": await self.some_plan(subject), **_PLACES}
             case "create_payment_session":
-                arguments = {"amount": self.money(), **PLACES}
+                arguments = {"amount": self.money(), **_PLACES}
             case "cancel_subscription":
                 subscription = await self.subscribed(subject)
                 at_end = bool(call.arguments.get("at_period_end"))

@@ -1,7 +1,7 @@
 """One call of every operation, with arguments that every provider takes: for checks that need no object to exist."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import attrs
 
@@ -22,7 +22,7 @@ _SAMPLES: Mapping[str, object] = {
     "subscription_id": "sub_conformance1",
     "subscription_item_id": "si_conformance1",
     "quantity": 3,
-    "timestamp": datetime(2026, 1, 31, 12, 0, tzinfo=UTC),
+    "timestamp": datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1),
     "payment_id": "pay_conformance1",
     "payment_method_id": "pm_conformance1",
     "amount": Money(1900, "USD"),
@@ -113,5 +113,5 @@ def unlike(name: str, value: object) -> object:
     if isinstance(value, int):
         return value + 1
     if isinstance(value, datetime):
-        return value.replace(year=value.year - 1)
+        return value - timedelta(minutes=1)
     return f"other-{value}" if name in {"email", "name"} else f"{value}x"

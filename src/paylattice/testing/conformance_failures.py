@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 import httpx
 import pytest
 
-from ..config import Secret
 from ..errors import (
     AuthenticationError,
     InvalidResponse,
@@ -19,8 +18,8 @@ from ..errors import (
 from .conformance_calls import CALLS, EMAIL, WRITES, Call
 from .conformance_contract import server_error
 from .conformance_models import expect
-from .conformance_subject import ProviderChecks, Subject
-from .conformance_wire import Seen, broken_connection, refused_connection, time_out
+from .conformance_subject import ProviderChecks, Subject, on_the_wire, secrets_of
+from .conformance_wire import Seen, Server, broken_connection, refused_connection, time_out
 
 __all__ = ["FailureChecks"]
 
@@ -59,7 +58,7 @@ _NONSENSE: Mapping[str, bytes] = {
     ).encode(),
     "hostile values": json.dumps(
         {
-            "id": "../../other?x=1",
+            "id": "",
             "status": "\x00" * 50,
             "created": 10**30,
             "created_at": "yesterday",
@@ -74,14 +73,32 @@ _NONSENSE: Mapping[str, bytes] = {
 }
 
 
-def _fails(how: Callable[[httpx.Request], Exception]) -> Callable[[httpx.Request], httpx.Response]:
+def _fails(how: Callable[[httpx.Request], Exception]) -> Server:
     def server(request: httpx.Request) -> httpx.Response:
         raise how(request)
 
     return server
 
 
-_NO_ANSWERS: Mapping[str, Callable[[httpx.Request], httpx.Response]] = {
+def _answers(status: int, body: bytes, headers: Mapping[str, str] | None = None) -> Server:
+    def server(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(status, content=body, headers=headers)
+
+    return server
+
+
+def _echoes(status: int) -> Server:
+    def server(request: httpx.Request) -> httpx.Response:
+        said = f"{EMAIL} {request.url} {request.content.decode('latin-1')} {dict(request.headers)}"
+        error = {"message": said, "code": said, "type": said, "param": said, "detail": said}
+        return httpx.Response(status, json={"error": error, **error, "errors": [error]})
+
+    return server
+
+
+_EVERYWHERE: Mapping[str, type[PaymentError]] = {"401": AuthenticationError, "429": RateLimited}
+_REFUSALS = (b"", b"{}", b'{"error": "no"}', b'{"error": {"code": 7, "message": []}}', b"<html>", b'["no"]')
+_NO_ANSWERS: Mapping[str, Server] = {
     "a server error": server_error,
     "a broken connection": _fails(broken_connection),
     "a time-out": _fails(time_out),
@@ -91,27 +108,27 @@ _NO_ANSWERS: Mapping[str, Callable[[httpx.Request], httpx.Response]] = {
 class FailureChecks(ProviderChecks):
     """Nothing but this library's errors escapes, and a write that may have happened says so."""
 
+    @on_the_wire
     @pytest.mark.parametrize("call", WRITES, ids=str)
     def test_a_write_carries_its_key(self, subject: Subject, call: Call) -> None:
         """The caller's key, or one derived from it, is on the wire: the same for the same key, another for another."""
         self.only_if_declared(subject, call.capability)
         call = self.sample(call)
-        again = [self._writes_of(subject, call, key) for key in ("conformance-A", "conformance-A", "conformance-B")]
-        if not again[0]:
-            return  # it reads first, and the read was not answered
+        sent = [self._writes_of(subject, call, key) for key in ("conformance-A", "conformance-A", "conformance-B")]
+        first = sent[0]
         if call.name in self.without_keys:
-            sent = [(request.method, request.url) for request in again[0]]
-            expect(len(sent) == len(set(sent)), f"{call} has no key (without_keys), and was sent twice by itself")
+            targets = [(request.method, request.url) for request in first]
+            expect(len(targets) == len(set(targets)), f"{call} has no key (without_keys), and was sent twice by itself")
             return
-        first, second, other = (frozenset[str]().union(*(seen.words() for seen in each)) for each in again)
+        said = [frozenset[str]().union(*(request.words() for request in requests)) for requests in sent]
+        keys = (said[0] & said[1]) - said[2]
         expect(
-            (first & second) - other,
+            keys or not first,  # nothing was written: it reads first, and the read was not answered
             f"{call} sent no idempotency key that depends on the caller's: without it, a retry is a second effect. "
             "(If its endpoint honours none, name the operation in without_keys.)",
         )
-        fixed = (first & second) - other
         expect(
-            all(seen.words() & fixed for seen in again[0]),
+            all(request.words() & keys for request in first),
             f"{call} sent one of its attempts without the key, or with another one",
         )
 
@@ -120,42 +137,37 @@ class FailureChecks(ProviderChecks):
         there.run(there.failure(call, key=key))
         return wire.writes
 
-    @pytest.mark.parametrize("server", _NO_ANSWERS.values(), ids=_NO_ANSWERS)
+    @on_the_wire
     @pytest.mark.parametrize("call", WRITES, ids=str)
-    def test_a_write_without_an_answer_is_an_unknown_outcome(
-        self, subject: Subject, call: Call, server: Callable[[httpx.Request], httpx.Response]
-    ) -> None:
+    def test_a_write_without_an_answer_is_an_unknown_outcome(self, subject: Subject, call: Call) -> None:
         """It may have happened: the error says so, and carries the key to find out."""
         self.only_if_declared(subject, call.capability)
         call = self.sample(call)
-        subject, wire = self.against(subject, server)
-        error = subject.run(subject.failure(call, key="conformance-unknown"))
-        expect(error is not None, f"{call} ended well although nothing answered")
-        if not isinstance(error, OutcomeUnknown):
-            expect(
-                not wire.writes,
-                f"{call} was sent and not answered: that is an OutcomeUnknown, not a {type(error).__name__}",
-            )
-            return
-        expect(error.outcome_unknown, f"the error of {call} says that its outcome is known")
-        expect(error.idempotency_key == "conformance-unknown", f"the error of {call} does not carry its key")
-        expect(error.operation == call.name, f"the error of {call} does not name the operation")
+        for what, error, seen in self.outcomes(subject, call, _NO_ANSWERS, key="conformance-unknown"):
+            expect(error is not None, f"{call} ended well although nothing answered ({what})")
+            if not isinstance(error, OutcomeUnknown):
+                expect(
+                    not any(request.writes for request in seen),
+                    f"{call} was sent and not answered ({what}): an OutcomeUnknown, not a {type(error).__name__}",
+                )
+                continue
+            expect(error.outcome_unknown, f"the error of {call} says that its outcome is known")
+            expect(error.idempotency_key == "conformance-unknown", f"the error of {call} does not carry its key")
+            expect(error.operation == call.name, f"the error of {call} does not name the operation")
 
-    @pytest.mark.parametrize("server", _NO_ANSWERS.values(), ids=_NO_ANSWERS)
+    @on_the_wire
     @pytest.mark.parametrize("call", _READS, ids=str)
-    def test_a_read_without_an_answer_is_worth_another_try(
-        self, subject: Subject, call: Call, server: Callable[[httpx.Request], httpx.Response]
-    ) -> None:
+    def test_a_read_without_an_answer_is_worth_another_try(self, subject: Subject, call: Call) -> None:
         """A read changes nothing: the error is retryable, and no outcome is unknown."""
         self.only_if_declared(subject, call.capability)
-        subject, wire = self.against(subject, server)
-        error = subject.run(subject.failure(self.sample(call)))
-        expect(not wire.writes, f"{call} only reads, and sent a request that writes")
-        expect(
-            isinstance(error, ProviderUnavailable | NetworkError) and not error.outcome_unknown and error.retryable,
-            f"{call} was not answered: that is a ProviderUnavailable or a NetworkError, not {error!r}",
-        )
+        for what, error, seen in self.outcomes(subject, self.sample(call), _NO_ANSWERS):
+            expect(not any(request.writes for request in seen), f"{call} only reads, and sent a request that writes")
+            expect(
+                isinstance(error, ProviderUnavailable | NetworkError) and not error.outcome_unknown and error.retryable,
+                f"{call} was not answered ({what}): a ProviderUnavailable or a NetworkError, not {error!r}",
+            )
 
+    @on_the_wire
     @pytest.mark.parametrize("call", WRITES, ids=str)
     def test_what_never_left_changed_nothing(self, subject: Subject, call: Call) -> None:
         """Without a connection, nothing was sent: the outcome is known."""
@@ -167,103 +179,91 @@ class FailureChecks(ProviderChecks):
             f"{call} never left: that is a NetworkError whose outcome is known, not {error!r}",
         )
 
-    @pytest.mark.parametrize("body", _NONSENSE.values(), ids=_NONSENSE)
+    @on_the_wire
     @pytest.mark.parametrize("call", CALLS, ids=str)
-    def test_a_success_that_makes_no_sense(self, subject: Subject, call: Call, body: bytes) -> None:
+    def test_a_success_that_makes_no_sense(self, subject: Subject, call: Call) -> None:
         """It is an error of this library; and if a write was taken, its outcome is unknown."""
         self.only_if_declared(subject, call.capability)
         call = self.sample(call)
-        subject, wire = self.against(subject, lambda _request: httpx.Response(200, content=body))
-        error = subject.run(subject.failure(call, **({"key": "conformance-nonsense"} if call.operation.writes else {})))
-        if error is None:
-            expect(
-                call.operation.optional or call.operation.many or call.operation.returns in {bool, type(None)},
-                f"{call} made a {call.operation.returns.__name__} of an answer that makes no sense",
-            )
-        elif wire.writes and wire.seen[-1].writes:
-            expect(
-                isinstance(error, OutcomeUnknown),
-                f"{call} was taken, and its answer cannot be read: that is an OutcomeUnknown, not a {type(error).__name__} "
-                "(with HTTPProvider: send(request, into))",
-            )
+        servers = {what: _answers(200, body) for what, body in _NONSENSE.items()}
+        for what, error, seen in self.outcomes(subject, call, servers):
+            if error is None:
+                expect(
+                    call.operation.optional or call.operation.many or call.operation.returns in {bool, type(None)},
+                    f"{call} made a {call.operation.returns.__name__} of an answer that makes no sense ({what})",
+                )
+            elif seen and seen[-1].writes:
+                expect(
+                    isinstance(error, OutcomeUnknown),
+                    f"{call} was taken, and its answer cannot be read ({what}): an OutcomeUnknown, not a "
+                    f"{type(error).__name__} (with HTTPProvider: send(request, into))",
+                )
 
-    @pytest.mark.parametrize("status", [301, 302, 307, 400, 401, 402, 403, 404, 405, 409, 410, 422, 429, 451, 499])
+    @on_the_wire
     @pytest.mark.parametrize("call", CALLS, ids=str)
-    def test_a_refusal(self, subject: Subject, call: Call, status: int) -> None:
-        """Whatever its body, it is an error of this library; redirects are not followed; 401 and 429 are what they are."""
+    def test_a_refusal_is_an_error_of_this_library(self, subject: Subject, call: Call) -> None:
+        """Whatever its status and its body; 401 and 429 are what they are everywhere."""
         self.only_if_declared(subject, call.capability)
         call = self.sample(call)
-        for body in (b"", b"{}", b'{"error": "no"}', b'{"error": {"code": 7, "message": []}}', b"<html>", b'["no"]'):
-            headers = {"Location": "https://elsewhere.invalid/", "Retry-After": "0"}
-
-            def server(_request: httpx.Request, body: bytes = body) -> httpx.Response:
-                return httpx.Response(status, content=body, headers=headers)
-
-            there, wire = self.against(subject, server)
-            error = there.run(there.failure(call))
+        servers = {
+            f"{status} {body!r}": _answers(status, body)
+            for status in (400, 401, 402, 403, 404, 405, 409, 410, 422, 429, 451, 499)
+            for body in _REFUSALS
+        }
+        may_be_none = call.operation.optional or call.operation.many or call.name in self.without_keys
+        for refusal, error, _ in self.outcomes(subject, call, servers):
             expect(
-                not any("elsewhere.invalid" in seen.url for seen in wire.seen),
-                f"{call} followed a redirect to another host, with everything that it carries",
+                error is not None or may_be_none or refusal.startswith(("404", "410")),
+                f"{call} was refused with {refusal}, and ended well",
             )
-            if call.operation.writes and call.name not in self.without_keys and status not in {404, 410}:
-                expect(error is not None, f"{call} was refused with {status}, and ended well")
-            if status == 401 and error is not None:  # noqa: PLR2004 - the status of the check
-                expect(isinstance(error, AuthenticationError), f"{call}: 401 is an AuthenticationError, not {error!r}")
-            if status == 429 and error is not None:  # noqa: PLR2004 - the status of the check
-                expect(isinstance(error, RateLimited), f"{call}: 429 is a RateLimited, not {error!r}")
-                expect(error.retryable, f"{call}: after a 429 the same call may succeed later")
-            if 300 <= status < 400 and error is not None:  # noqa: PLR2004 - the statuses of a redirect
-                expect(isinstance(error, InvalidResponse), f"{call}: a redirect is an InvalidResponse, not {error!r}")
+            kind = _EVERYWHERE.get(refusal[:3])
+            expect(
+                kind is None or error is None or isinstance(error, kind),
+                f"{call}: {refusal} is a {kind.__name__ if kind else ''}, not {error!r}",
+            )
 
+    @on_the_wire
+    @pytest.mark.parametrize("call", CALLS, ids=str)
+    def test_a_redirect_is_not_followed(self, subject: Subject, call: Call) -> None:
+        """It would carry the credentials and the customer's data to wherever the answer says."""
+        self.only_if_declared(subject, call.capability)
+        call = self.sample(call)
+        there = {"Location": "https://elsewhere.invalid/"}
+        servers = {str(status): _answers(status, b"", there) for status in (301, 302, 303, 307, 308)}
+        for _, error, seen in self.outcomes(subject, call, servers):
+            strangers = [request for request in seen if "elsewhere.invalid" in request.url]
+            expect(not strangers, f"{call} followed a redirect to another host, with everything that it carries")
+            expect(isinstance(error, InvalidResponse), f"{call}: a redirect is an InvalidResponse, not {error!r}")
+
+    @on_the_wire
     @pytest.mark.parametrize("call", CALLS, ids=str)
     def test_an_error_holds_nothing_secret_and_nothing_personal(self, subject: Subject, call: Call) -> None:
         """In front of a server that repeats in its error what it was sent."""
         self.only_if_declared(subject, call.capability)
         call = self.sample(call)
+        servers = {str(status): _echoes(status) for status in (400, 401, 403, 404, 422, 500)}
+        for _, error, _ in self.outcomes(subject, call, servers):
+            shown = f"{error} {error!r} {' '.join(str(value) for value in vars(error).values()) if error else ''}"
+            expect(EMAIL not in shown, f"the error of {call} repeats an e-mail address")
+            for secret in secrets_of(subject.provider):
+                expect(secret not in shown, f"the error of {call} repeats a secret of the configuration")
 
-        def echo(request: httpx.Request) -> httpx.Response:
-            said = f"{request.url} {request.content.decode('latin-1')} {dict(request.headers)} {EMAIL}"
-            return httpx.Response(400, json={"error": {"message": said, "code": said}, "message": said, "detail": said})
-
-        subject, _ = self.against(subject, echo)
-        error = subject.run(subject.failure(call))
-        if error is None:
-            return
-        shown = f"{error} {error!r} {_fields(error)}"
-        expect(EMAIL not in shown, f"the error of {call} repeats an e-mail address")
-        for secret in self._secrets(subject):
-            expect(secret not in shown, f"the error of {call} repeats a secret of the configuration")
-
-    def _secrets(self, subject: Subject) -> list[str]:
-        config = subject.provider._config  # pyright: ignore[reportPrivateUsage]
-        found: list[str] = []
-        for setting in config.settings() if config is not None else ():
-            value: object = getattr(config, setting.field)
-            for part in value if isinstance(value, tuple) else (value,):
-                if isinstance(part, Secret):
-                    found.append(part.reveal())
-        return found
-
+    @on_the_wire
     def test_a_rate_limit_says_how_long_to_wait(self, subject: Subject) -> None:
         """``Retry-After`` is in the error's ``retry_after``."""
-        call = next((c for c in _READS if c.capability in subject.provider.capabilities), WRITES[0])
-        subject, _ = self.against(
-            subject, lambda _request: httpx.Response(429, json={}, headers={"Retry-After": "7200"})
-        )
+        call = next((call for call in _READS if call.capability in subject.provider.capabilities), CALLS[0])
+        subject, _ = self.against(subject, _answers(429, b"{}", {"Retry-After": "7200"}))
         error = subject.run(subject.failure(self.sample(call)))
         expect(isinstance(error, RateLimited), f"429 is a RateLimited, not {error!r}")
         expect(getattr(error, "retry_after", None) == 7200, "the seconds of Retry-After are not in retry_after")  # noqa: PLR2004
 
+    @on_the_wire
     def test_a_failure_that_passes_is_tried_again(self, subject: Subject) -> None:
         """One server error in front of a read is not the caller's affair."""
-        call = next((c for c in _READS if c.capability in subject.provider.capabilities), None)
+        call = next((call for call in _READS if call.capability in subject.provider.capabilities), None)
         if call is None:
             pytest.skip("the provider declares no read")
-        answers = iter([503, 404])
+        answers = iter([503])
         subject, wire = self.against(subject, lambda _request: httpx.Response(next(answers, 404), json={}))
         subject.run(subject.failure(self.sample(call)))
         expect(len(wire.seen) > 1, f"{call} was not tried again after a 503: send it through self.transport")
-
-
-def _fields(error: PaymentError) -> str:
-    return " ".join(str(value) for value in vars(error).values())

@@ -46,9 +46,8 @@ def expect_model(answer: object, provider: str) -> None:
     __tracebackhide__ = True
     if isinstance(answer, SubscriptionChange):
         answer = answer.subscription
-    if not isinstance(answer, Model):
-        raise AssertionError(f"an operation answered {type(answer).__name__}, which is no model")
-    for wrong in _wrong(answer, provider):
+    expect(isinstance(answer, Model), f"an operation answered {type(answer).__name__}, which is no model")
+    for wrong in _wrong(cast("Model", answer), provider):
         raise AssertionError(f"{type(answer).__name__}.{wrong}")
     conv = converter()
     again: object = conv.structure(json.loads(json.dumps(conv.unstructure(answer))), type(answer))
@@ -69,13 +68,16 @@ def _wrong(model: Model, provider: str) -> Iterator[str]:
         value: object = getattr(model, field.name)
         if isinstance(value, Model):
             yield from (f"{field.name}.{wrong}" for wrong in _wrong(value, provider))
-        if isinstance(value, tuple):
-            for element in cast("tuple[object, ...]", value):
-                yield from (f"{field.name}.{wrong}" for wrong in _loose(element))
+        for element in _elements(value):
+            yield from (f"{field.name}.{wrong}" for wrong in _loose(element))
         if not _fits(value, hints[field.name]):
             yield f"{field.name} is {type(value).__name__}, which its class does not allow"
         if isinstance(value, datetime) and value.utcoffset() != timedelta(0):
             yield f"{field.name} is not in UTC"
+
+
+def _elements(value: object) -> tuple[object, ...]:
+    return cast("tuple[object, ...]", value) if isinstance(value, tuple) else ()
 
 
 def _loose(element: object) -> Iterator[str]:

@@ -1,13 +1,14 @@
 """The provider under test, in one of its two faces, and what its author tells the suite about it."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import Any, ClassVar, NoReturn, TypeVar, cast
 
 import attrs
 import httpx
 import pytest
 
+from ..config import Secret
 from ..driving import run
 from ..errors import OutcomeUnknown, PaymentError
 from ..models import CheckoutSession
@@ -17,15 +18,34 @@ from ..transport import AsyncTransport, BlockingTransport, Transport
 from ..transport.base import HTTPTransport
 from .conformance_calls import Call
 from .conformance_models import expect
-from .conformance_wire import Loss, Server, Wire, broken_connection
+from .conformance_wire import Seen, Server, Wire
 
-__all__ = ["ProviderChecks", "Subject"]
+__all__ = ["ProviderChecks", "Subject", "on_the_wire", "secrets_of"]
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., object])
+_ON_THE_WIRE = "__paylattice_on_the_wire__"
+
+
+def on_the_wire(check: F) -> F:
+    """Mark a check that watches requests: a provider without HTTP does without it."""
+    setattr(check, _ON_THE_WIRE, True)
+    return check
 
 
 async def _no_wait(_seconds: float) -> None:
     """Retries follow at once."""
+
+
+def secrets_of(provider: BaseProvider) -> list[str]:
+    """The texts of all secrets in the provider's configuration."""
+    config = provider._config  # pyright: ignore[reportPrivateUsage]
+    values = [getattr(config, setting.field) for setting in config.settings()] if config is not None else []
+    found: list[str] = []
+    for value in values:
+        parts = cast("tuple[object, ...]", value) if isinstance(value, tuple) else (cast("object", value),)
+        found.extend(part.reveal() for part in parts if isinstance(part, Secret))
+    return found
 
 
 @attrs.define
@@ -96,7 +116,7 @@ class ProviderChecks:
     """
 
     http: ClassVar[bool] = True
-    """Whether the provider speaks HTTP through its transport. False: nothing on the wire can be watched."""
+    """Whether the provider speaks HTTP through its transport. False: what watches the wire is left out."""
     network: ClassVar[bool] = False
     """True: the provider of the fixture talks to a real sandbox, which plays the provider for this suite."""
     examples: ClassVar[Mapping[str, object]] = {}
@@ -113,6 +133,13 @@ class ProviderChecks:
     """The currency of one-off payments."""
     webhook_url: ClassVar[str | None] = None
     """Where deliveries arrive, for providers that sign it."""
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        if not cls.http:
+            for name in dir(cls):
+                if getattr(getattr(cls, name, None), _ON_THE_WIRE, False):
+                    setattr(cls, name, None)  # pytest collects it no more
 
     @pytest.fixture
     def provider(self) -> BaseProvider:
@@ -172,9 +199,13 @@ class ProviderChecks:
         pytest.skip(f"implement {type(self).__name__}.{hook}: the suite cannot know {what}")
 
     @pytest.fixture(params=["async", "blocking"])
-    def subject(self, request: pytest.FixtureRequest, provider: BaseProvider) -> Iterator[Subject]:
-        """The provider in front of what plays it, once on an event loop and once without."""
-        face = cast("str", request.param)
+    def face(self, request: pytest.FixtureRequest) -> str:
+        """Every check runs once on an event loop, and once without."""
+        return cast("str", request.param)
+
+    @pytest.fixture
+    def subject(self, face: str, provider: BaseProvider) -> Iterator[Subject]:
+        """The provider in front of what plays it."""
         if not self.http:
             yield Subject(provider, face)
             return
@@ -196,10 +227,23 @@ class ProviderChecks:
 
     def against(self, subject: Subject, server: Server) -> tuple[Subject, Wire]:
         """The provider in front of a server that answers as the check wants."""
-        if not self.http:
-            pytest.skip("the provider has no HTTP")
         wire = Wire(server)
         return self.over(subject.provider, subject.face, wire), wire
+
+    def outcomes(
+        self, subject: Subject, call: Call, servers: Mapping[str, Server], *, key: str | None = None
+    ) -> list[tuple[str, PaymentError | None, list[Seen]]]:
+        """How the call ends in front of each of the servers: the server's name, the error if any, and what was sent."""
+        there, wire = self.against(subject, next(iter(servers.values())))
+        found: list[tuple[str, PaymentError | None, list[Seen]]] = []
+
+        async def one_after_another() -> None:
+            for name, server in servers.items():
+                wire.serve(server)
+                found.append((name, await there.failure(call, key=key), wire.seen))
+
+        there.run(one_after_another())
+        return found
 
     def sample(self, call: Call) -> Call:
         """The call, with the author's own examples for its arguments."""
@@ -221,20 +265,29 @@ class ProviderChecks:
                 "network = True if the fixture's provider talks to a sandbox"
             )
 
-    async def unanswered(
-        self, subject: Subject, call: Call, key: str, loss: Loss = broken_connection
-    ) -> OutcomeUnknown:
-        """The error of a write that took effect, and whose answers got lost, those to its retries too."""
+    def wire(self, subject: Subject) -> Wire:
+        """What the provider's requests go through, for checks that are ``on_the_wire``."""
+        if subject.wire is None:
+            pytest.skip("the provider has no HTTP")
+        return subject.wire
+
+    async def unanswered(self, subject: Subject, call: Call, key: str) -> OutcomeUnknown | None:
+        """The error of a write that took effect, and whose answers got lost, those to its retries too.
+
+        None: its endpoint honours no key, and the provider found out by itself that it took effect.
+        """
         if subject.wire is None:
             self.lose_next_answer(subject.provider)
         else:
-            subject.wire.lose(100, loss)
+            subject.wire.lose(100)
         error = await subject.failure(call, key=key)
         if subject.wire is not None:
             subject.wire.lose(0)
+        if error is None and call.name in self.without_keys:
+            return None
         expect(error is not None, f"{call} ended well although its answer got lost: where does the result come from?")
-        if not isinstance(error, OutcomeUnknown):
-            raise AssertionError(
-                f"{call} took effect and its answer got lost: that is an OutcomeUnknown, not a {type(error).__name__}"
-            )
-        return error
+        if isinstance(error, OutcomeUnknown):
+            return error
+        raise AssertionError(
+            f"{call} took effect and its answer got lost: that is an OutcomeUnknown, not a {type(error).__name__}"
+        )

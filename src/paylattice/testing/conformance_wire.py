@@ -87,6 +87,11 @@ class Wire(httpx.BaseTransport, httpx.AsyncBaseTransport):
         """The requests that may have changed something."""
         return [request for request in self.seen if request.writes]
 
+    def serve(self, server: Server) -> None:
+        """Let another server answer from now on, and forget what was seen."""
+        self._behind = server
+        self.seen = []
+
     def lose(self, answers: int, loss: Loss = broken_connection) -> None:
         """Let the answers to the next writes get lost, after they took effect."""
         self._lost, self._loss = answers, loss

@@ -5,11 +5,12 @@ from functools import partial
 
 import attrs
 
-from ...errors import Conflict, InvalidRequest, NotFound
+from ...errors import Conflict, DeclineReason, InvalidRequest, NotFound
 from ...events import EventType
 from ...frozen import FrozenMap
 from ...models import CheckoutSession, CheckoutStatus, Payment, PaymentStatus
 from .payments import Payments
+from .plans import check_price, check_trial
 from .state import CheckoutOrder, SubscriptionRecord
 from .subscriptions import Subscriptions
 from .world import World
@@ -31,9 +32,9 @@ class Checkouts:
         """A new page; it stays open for a day."""
         if customer_id is not None:
             self._world.customer(customer_id)
-        if order.plan_id is not None and order.plan_id not in self._world.store.plans:
-            message = "there is no such plan: add_plan() makes one"
-            raise InvalidRequest(message, param="plan_id", code="plan_missing")
+        if order.plan_id is not None:
+            check_price(self._world.plan(order.plan_id), order.quantity)
+            check_trial(order.trial_days)
         session_id = self._world.new_id("cs")
         session = CheckoutSession(
             id=session_id,
@@ -50,48 +51,66 @@ class Checkouts:
         self._world.agenda.at(self._world.now + _OPEN_FOR, partial(self._expires, session.id))
         return session
 
-    def complete(self, session_id: str, *, delayed: bool) -> SubscriptionRecord | None:
-        """The customer subscribes. None: the first payment was declined, and the page stays open."""
+    def subscribe(
+        self, session_id: str, *, delayed: bool = False, declined: DeclineReason | None = None
+    ) -> SubscriptionRecord | None:
+        """The customer subscribes. None: the payment, or the card for later payments, was declined; the page stays open."""
         session, order = self._open_session(session_id)
         if order.plan_id is None or session.customer_id is None:
             message = "this session is for a one-off payment: complete_payment() completes it"
             raise InvalidRequest(message, param="session_id")
-        plan = self._world.store.plans[order.plan_id]
-        self._payments.save_card(session.customer_id)
-        trial = plan.trial_days if order.trial_days is None else order.trial_days
-        payment: Payment | None = None
-        if not trial and plan.amount is not None and not plan.metered:
-            payment, _ = self._payments.charge(
-                plan.amount * order.quantity, session.customer_id, delayed=delayed
+        customer = self._world.customer(session.customer_id)
+        plan = self._world.plan(order.plan_id)
+        price = check_price(plan, order.quantity)
+        trial_days = plan.trial_days if order.trial_days is None else order.trial_days
+        pays_now = not trial_days and price.amount > 0
+        if pays_now and not delayed:
+            declined = declined or self._world.fails_next(customer.id)
+        if declined is not None:
+            if pays_now:
+                self._payments.charge(price, customer.id, declined=declined, payer_there=True)
+            else:
+                self._world.tell(EventType.PAYMENT_METHOD_SETUP_FAILED, customer_id=customer.id)
+            return None
+        card = self._payments.save_card(customer.id)
+        payment = None
+        if pays_now:
+            payment = self._payments.charge(
+                price, customer.id, declined=None, delayed=delayed, payment_method_id=card.id
             )
-            if payment.status not in {PaymentStatus.SUCCEEDED, PaymentStatus.PROCESSING}:
-                return None
-        waits = payment is not None and payment.status is PaymentStatus.PROCESSING
-        record = self._subscriptions.start(
-            session.customer_id, plan, order.quantity, order.trial_days, session.metadata, delayed=waits
-        )
-        self._close(
-            attrs.evolve(session, subscription_id=record.id, payment_id=payment.id if payment else None), waits=waits
-        )
+        record = self._subscriptions.start(session, customer.id, plan, order.quantity, trial_days, payment)
+        self._close(attrs.evolve(session, subscription_id=record.id), payment)
         return record
 
-    def complete_payment(self, session_id: str, *, delayed: bool) -> Payment:
+    def pay(self, session_id: str, *, delayed: bool = False, declined: DeclineReason | None = None) -> Payment:
         """The customer pays once. A payment that was declined leaves the page open."""
         session, order = self._open_session(session_id)
         if order.amount is None:
             message = "this session is for a subscription: complete_checkout() completes it"
             raise InvalidRequest(message, param="session_id")
-        payment, declined = self._payments.charge(
+        if session.customer_id is not None:
+            self._world.customer(session.customer_id)
+        payment = self._payments.charge(
             order.amount,
             session.customer_id,
-            capture=order.capture,
+            declined=declined or (None if delayed else self._world.fails_next(session.customer_id)),
+            payer_there=True,
             delayed=delayed,
+            capture=order.capture,
             description=order.description,
             metadata=session.metadata,
         )
-        if declined is None:
-            self._close(attrs.evolve(session, payment_id=payment.id), waits=delayed)
+        if payment.status is not PaymentStatus.FAILED:
+            self._close(session, payment)
         return payment
+
+    def decline(self, session_id: str, reason: DeclineReason) -> None:
+        """The customer tries, and the bank says no."""
+        _, order = self._open_session(session_id)
+        if order.amount is None:
+            self.subscribe(session_id, declined=reason)
+        else:
+            self.pay(session_id, declined=reason)
 
     def settle(self, session_id: str, *, succeeded: bool) -> CheckoutSession:
         """A delayed payment arrives, or fails for good."""
@@ -99,18 +118,18 @@ class Checkouts:
         if session.status is not CheckoutStatus.PENDING or session.payment_id is None:
             message = f"a session that is {session.status} does not wait for a payment"
             raise Conflict(message)
-        self._payments.settle(session.payment_id, succeeded=succeeded)
         if session.subscription_id is not None:
             self._subscriptions.settle_first(self._subscriptions.get(session.subscription_id), succeeded=succeeded)
-        status = CheckoutStatus.COMPLETE if succeeded else CheckoutStatus.EXPIRED
-        event = EventType.CHECKOUT_COMPLETED if succeeded else EventType.CHECKOUT_FAILED
-        return self._keep(attrs.evolve(session, status=status, raw_status=str(status)), event)
+        else:
+            self._payments.settle(session.payment_id, succeeded=succeeded)
+            self._world.end_session(session_id, succeeded=succeeded)
+        return self.get(session_id)
 
     def abandon(self, session_id: str) -> CheckoutSession:
         """The customer never comes back."""
         session, _ = self._open_session(session_id)
         expired = attrs.evolve(session, status=CheckoutStatus.EXPIRED, raw_status="expired", url=None)
-        return self._keep(expired, EventType.CHECKOUT_EXPIRED)
+        return self._world.keep_session(expired, EventType.CHECKOUT_EXPIRED)
 
     def get(self, session_id: str) -> CheckoutSession:
         """The session.
@@ -131,15 +150,14 @@ class Checkouts:
             raise Conflict(message)
         return session, self._world.store.orders[session_id]
 
-    def _close(self, session: CheckoutSession, *, waits: bool) -> None:
+    def _close(self, session: CheckoutSession, payment: Payment | None) -> None:
+        """The customer has done all there is to do."""
+        waits = payment is not None and payment.status is PaymentStatus.PROCESSING
         status = CheckoutStatus.PENDING if waits else CheckoutStatus.COMPLETE
-        event = EventType.CHECKOUT_PENDING if waits else EventType.CHECKOUT_COMPLETED
-        self._keep(attrs.evolve(session, status=status, raw_status=str(status), url=None), event)
-
-    def _keep(self, session: CheckoutSession, event_type: EventType) -> CheckoutSession:
-        self._world.store.sessions[session.id] = session
-        self._world.tell(event_type, customer_id=session.customer_id, checkout_session=session)
-        return session
+        closed = attrs.evolve(
+            session, status=status, raw_status=str(status), url=None, payment_id=payment.id if payment else None
+        )
+        self._world.keep_session(closed, EventType.CHECKOUT_PENDING if waits else EventType.CHECKOUT_COMPLETED)
 
     def _expires(self, session_id: str) -> None:
         if self.get(session_id).status is CheckoutStatus.OPEN:

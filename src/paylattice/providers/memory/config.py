@@ -1,6 +1,7 @@
 """The embedded provider's settings, and the refusal to run in production."""
 
 import os
+import re
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -23,6 +24,8 @@ _SAYS_WHERE = (
     "FLASK_ENV",
     "PYTHON_ENV",
 )
+_PRODUCTION = frozenset({"prod", "production", "prd", "live"})
+_NOT = frozenset({"non", "not", "no", "pre"})
 
 
 @attrs.frozen(kw_only=True)
@@ -37,7 +40,7 @@ class MemoryConfig(ProviderConfig):
     provider: ClassVar[str] = "memory"
 
     webhook_secret: tuple[Secret, ...] = attrs.field(
-        default="whsec_memory",
+        default=(Secret("whsec_memory"),),
         converter=secrets_from,
         metadata=env("MEMORY_WEBHOOK_SECRET", "sign and verify webhooks with a secret of your own"),
     )
@@ -52,7 +55,8 @@ def refuse_production(environ: Mapping[str, str] | None = None) -> None:
     """
     environ = os.environ if environ is None else environ
     for variable in _SAYS_WHERE:
-        if environ.get(variable, "").strip().lower() in {"prod", "production", "live"}:
+        words = set(re.split(r"[^a-z]+", environ.get(variable, "").lower()))
+        if words & _PRODUCTION and not words & _NOT:
             message = (
                 f"{variable} says that this is production, and the memory provider charges nobody. Choose a real provider "
                 "with PAYMENT_PROVIDER, or pass MemoryConfig(allow_production=True) if you mean it"

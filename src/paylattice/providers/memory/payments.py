@@ -1,5 +1,6 @@
-"""Charging, authorizing, capturing, refunding."""
+"""Charging, authorizing, capturing, refunding; and what is charged: saved cards."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 
@@ -16,7 +17,7 @@ __all__ = ["AUTHORIZATION_DAYS", "Payments"]
 
 AUTHORIZATION_DAYS = 7
 
-_TOLD_AS = {
+_TOLD_AS: Mapping[PaymentStatus, EventType] = {
     PaymentStatus.SUCCEEDED: EventType.PAYMENT_SUCCEEDED,
     PaymentStatus.AUTHORIZED: EventType.PAYMENT_AUTHORIZED,
     PaymentStatus.FAILED: EventType.PAYMENT_FAILED,
@@ -24,8 +25,8 @@ _TOLD_AS = {
     PaymentStatus.PROCESSING: EventType.PAYMENT_PROCESSING,
     PaymentStatus.REQUIRES_ACTION: EventType.PAYMENT_ACTION_REQUIRED,
 }
-_REFUNDABLE = frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.PARTIALLY_REFUNDED})
-_CANCELABLE = frozenset({PaymentStatus.AUTHORIZED, PaymentStatus.REQUIRES_ACTION, PaymentStatus.PROCESSING})
+_TAKEN = frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED})
+_CANCELABLE = frozenset({PaymentStatus.AUTHORIZED, PaymentStatus.REQUIRES_ACTION})
 
 
 class Payments:
@@ -46,39 +47,77 @@ class Payments:
             raise NotFound(message, code="payment_missing")
         return found
 
+    # --- saved cards ---------------------------------------------------------------------------------------------
+
+    def cards(self, customer_id: str) -> list[PaymentMethod]:
+        """The customer's saved cards; the first one is charged."""
+        store = self._world.store
+        return [store.payment_methods[id_] for id_ in store.methods_of.get(customer_id, ())]
+
     def save_card(self, customer_id: str) -> PaymentMethod:
         """The customer's saved card; a new one if there is none."""
-        for method in self._world.store.payment_methods.values():
-            if method.customer_id == customer_id:
-                return method
+        for method in self.cards(customer_id):
+            return method
         method = PaymentMethod(
-            self._world.new_id("pm"), "card", "4242", "visa", customer_id, 12, self._world.now.year + 3, provider=self._world.name
+            id=self._world.new_id("pm"),
+            type="card",
+            last4="4242",
+            brand="visa",
+            customer_id=customer_id,
+            exp_month=12,
+            exp_year=self._world.now.year + 3,
+            provider=self._world.name,
         )
-        self._world.store.payment_methods[method.id] = method
+        store = self._world.store
+        store.payment_methods[method.id] = method
+        store.methods_of.setdefault(customer_id, []).append(method.id)
         self._world.tell(EventType.PAYMENT_METHOD_ATTACHED, customer_id=customer_id)
         return method
+
+    def forget_card(self, payment_method_id: str) -> None:
+        """Forget a saved card, if it is there."""
+        store = self._world.store
+        method = store.payment_methods.pop(payment_method_id, None)
+        if method is not None and method.customer_id is not None:
+            store.methods_of[method.customer_id].remove(method.id)
+            self._world.tell(EventType.PAYMENT_METHOD_DETACHED, customer_id=method.customer_id)
+
+    # --- payments ------------------------------------------------------------------------------------------------
 
     def charge(
         self,
         amount: Money,
         customer_id: str | None,
         *,
-        capture: bool = True,
+        declined: DeclineReason | None,
+        payer_there: bool = False,
         delayed: bool = False,
+        capture: bool = True,
         payment_method_id: str | None = None,
         description: str | None = None,
         metadata: FrozenMap[str, str] | None = None,
-    ) -> tuple[Payment, DeclineReason | None]:
-        """Try to take, or to authorize, an amount. The answer says why it was declined, if it was."""
-        declined = None if delayed else self._world.fails_next(customer_id)
+    ) -> Payment:
+        """Try to take, or to authorize, an amount.
+
+        Args:
+            amount: how much.
+            customer_id: whose money, if that is known.
+            declined: why the bank says no; None: it says yes.
+            payer_there: on a page of ours the payer is asked to authenticate at once, and has failed to if that is why.
+            delayed: the money arrives later, if it does: :meth:`settle`.
+            capture: False only authorizes.
+            payment_method_id: what is charged, if it is saved.
+            description: for people.
+            metadata: the application's own words.
+        """
         if delayed:
             status = PaymentStatus.PROCESSING
-        elif declined is DeclineReason.AUTHENTICATION_REQUIRED:
+        elif declined is DeclineReason.AUTHENTICATION_REQUIRED and not payer_there:
             status = PaymentStatus.REQUIRES_ACTION
         elif declined is not None:
             status = PaymentStatus.FAILED
         else:
-            status = PaymentStatus.SUCCEEDED if capture else PaymentStatus.AUTHORIZED
+            status = _ends_as(capture=capture)
         payment = Payment(
             id=self._world.new_id("pay"),
             amount=amount,
@@ -93,11 +132,9 @@ class Payments:
             raw_status=str(status),
             provider=self._world.name,
         )
-        self._keep(payment)
-        if status is PaymentStatus.AUTHORIZED:
-            expires = self._world.now + timedelta(days=AUTHORIZATION_DAYS)
-            self._world.agenda.at(expires, partial(self._authorization_expires, payment.id))
-        return payment, declined
+        if not capture:
+            self._world.store.to_authorize.add(payment.id)
+        return self._keep(payment)
 
     def create(
         self,
@@ -119,10 +156,12 @@ class Payments:
         method = self._world.store.payment_methods.get(payment_method_id)
         if method is None or method.customer_id != customer_id:
             message = "the customer has no such payment method"
-            raise InvalidRequest(message, param="payment_method_id")
-        payment, declined = self.charge(
+            raise InvalidRequest(message, param="payment_method_id", code="payment_method_missing")
+        declined = self._world.fails_next(customer_id)
+        payment = self.charge(
             amount,
             customer_id,
+            declined=declined,
             capture=capture,
             payment_method_id=payment_method_id,
             description=description,
@@ -142,14 +181,12 @@ class Payments:
         return payment
 
     def settle(self, payment_id: str, *, succeeded: bool) -> Payment:
-        """Let a payment that is under way, or waits for the payer, end."""
-        payment = self.get(payment_id)
-        if payment.status not in {PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_ACTION}:
-            message = f"a payment that is {payment.status} does not wait for anything"
-            raise Conflict(message)
-        status = PaymentStatus.SUCCEEDED if succeeded else PaymentStatus.FAILED
-        captured = payment.amount if succeeded else Money(0, payment.amount.currency)
-        return self._keep(attrs.evolve(payment, status=status, raw_status=str(status), amount_captured=captured))
+        """Let the money of a delayed payment arrive, or not."""
+        return self._finish(payment_id, PaymentStatus.PROCESSING, succeeded=succeeded)
+
+    def authenticate(self, payment_id: str, *, succeeded: bool) -> Payment:
+        """Let the payer authenticate, or fail to."""
+        return self._finish(payment_id, PaymentStatus.REQUIRES_ACTION, succeeded=succeeded)
 
     def capture(self, payment_id: str, amount: Money | None) -> Payment:
         """Take the money of an authorized payment."""
@@ -160,24 +197,29 @@ class Payments:
         taken = amount or payment.amount
         if taken > payment.amount:
             message = f"only {payment.amount} was authorized"
-            raise InvalidRequest(message, param="amount")
-        status = PaymentStatus.SUCCEEDED
-        return self._keep(attrs.evolve(payment, status=status, raw_status=str(status), amount_captured=taken))
+            raise InvalidRequest(message, param="amount", code="capture_too_large")
+        return self._move(payment, PaymentStatus.SUCCEEDED, taken)
 
     def cancel(self, payment_id: str) -> Payment:
-        """Give up a payment that has not been captured."""
+        """Give up a payment that has not been captured. What is under way at the bank cannot be called back."""
         payment = self.get(payment_id)
         if payment.status is PaymentStatus.CANCELED:
             return payment
         if payment.status not in _CANCELABLE:
             message = f"a payment that is {payment.status} cannot be canceled"
             raise Conflict(message, code="payment_not_cancelable")
-        return self._keep(attrs.evolve(payment, status=PaymentStatus.CANCELED, raw_status="canceled"))
+        return self._move(payment, PaymentStatus.CANCELED)
+
+    def give_up(self, payment_id: str, status: PaymentStatus) -> None:
+        """End a payment that nobody waits for any longer, if it is still under way or waits for the payer."""
+        payment = self.get(payment_id)
+        if payment.status in {PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_ACTION}:
+            self._move(payment, status)
 
     def refund(self, payment_id: str, amount: Money | None, reason: str | None) -> Refund:
         """Give money back."""
         payment = self.get(payment_id)
-        if payment.status is not PaymentStatus.REFUNDED and payment.status not in _REFUNDABLE:
+        if payment.status not in _TAKEN:
             message = f"a payment that is {payment.status} cannot be refunded"
             raise Conflict(message, code="payment_not_refundable")
         zero = Money(0, payment.amount.currency)
@@ -205,11 +247,32 @@ class Payments:
         self._world.tell(EventType.REFUND_CREATED, customer_id=payment.customer_id, payment=payment, refund=refund)
         return refund
 
-    def _authorization_expires(self, payment_id: str) -> None:
-        if self.get(payment_id).status is PaymentStatus.AUTHORIZED:
-            self.cancel(payment_id)
+    def _finish(self, payment_id: str, waiting: PaymentStatus, *, succeeded: bool) -> Payment:
+        payment = self.get(payment_id)
+        if payment.status is not waiting:
+            message = f"a payment that is {payment.status} does not wait for this: it would have to be {waiting}"
+            raise Conflict(message)
+        if not succeeded:
+            return self._move(payment, PaymentStatus.FAILED)
+        status = _ends_as(capture=payment_id not in self._world.store.to_authorize)
+        return self._move(payment, status, payment.amount if status is PaymentStatus.SUCCEEDED else None)
+
+    def _move(self, payment: Payment, status: PaymentStatus, captured: Money | None = None) -> Payment:
+        captured = captured or payment.amount_captured
+        return self._keep(attrs.evolve(payment, status=status, raw_status=str(status), amount_captured=captured))
 
     def _keep(self, payment: Payment) -> Payment:
         self._world.store.payments[payment.id] = payment
         self._world.tell(_TOLD_AS[payment.status], customer_id=payment.customer_id, payment=payment)
+        if payment.status is PaymentStatus.AUTHORIZED:
+            expires = self._world.now + timedelta(days=AUTHORIZATION_DAYS)
+            self._world.agenda.at(expires, partial(self._authorization_expires, payment.id))
         return payment
+
+    def _authorization_expires(self, payment_id: str) -> None:
+        if self.get(payment_id).status is PaymentStatus.AUTHORIZED:
+            self.cancel(payment_id)
+
+
+def _ends_as(*, capture: bool) -> PaymentStatus:
+    return PaymentStatus.SUCCEEDED if capture else PaymentStatus.AUTHORIZED

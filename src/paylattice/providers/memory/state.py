@@ -29,6 +29,8 @@ class SubscriptionRecord:
     id: str
     item_id: str
     customer_id: str
+    session_id: str
+    """The checkout that it comes from."""
     plan: Plan
     price: Money
     quantity: int
@@ -39,7 +41,10 @@ class SubscriptionRecord:
     created_at: datetime
     metadata: FrozenMap[str, str]
     provider: str
+    first_payment_id: str | None = None
     period_number: int = 0
+    billed: bool = False
+    """Whether there is an invoice for the present period: not in a trial, nor for a period that begins unpaid."""
     trial_end: datetime | None = None
     cancel_at_period_end: bool = False
     canceled_at: datetime | None = None
@@ -50,9 +55,24 @@ class SubscriptionRecord:
     open_invoices: list[str] = attrs.field(factory=list[str])
     version: int = 1
 
+    @property
+    def in_trial(self) -> bool:
+        """Whether the present period is the trial, paused or not."""
+        return self.period_end == self.trial_end
+
     def amount_per_period(self) -> int:
         """What one full period costs without usage."""
         return 0 if self.plan.metered else self.price.amount * self.quantity
+
+    def usage_charge(self) -> int:
+        """What the usage of the present period costs. In a trial it is free."""
+        return self.price.amount * self.usage if self.plan.metered and not self.in_trial else 0
+
+    def share_left(self, amount: int, now: datetime) -> int:
+        """The part of a period's amount that falls on the time that is left of the period, rounded down."""
+        whole = int((self.period_end - self.period_start).total_seconds())
+        left = int((self.period_end - now).total_seconds())
+        return amount * max(left, 0) // whole
 
     def model(self) -> Subscription:
         """The subscription as the outside sees it now."""
@@ -95,11 +115,12 @@ class CheckoutOrder:
 
 @attrs.define
 class Store:
-    """Everything, by id."""
+    """Everything, by id; and what belongs to what, so that nothing has to be searched for."""
 
     plans: dict[str, Plan] = attrs.field(factory=dict[str, Plan])
     customers: dict[str, Customer] = attrs.field(factory=dict[str, Customer])
     payment_methods: dict[str, PaymentMethod] = attrs.field(factory=dict[str, PaymentMethod])
+    methods_of: dict[str, list[str]] = attrs.field(factory=dict[str, list[str]])
     sessions: dict[str, CheckoutSession] = attrs.field(factory=dict[str, CheckoutSession])
     orders: dict[str, CheckoutOrder] = attrs.field(factory=dict[str, CheckoutOrder])
     subscriptions: dict[str, SubscriptionRecord] = attrs.field(factory=dict[str, SubscriptionRecord])
@@ -108,4 +129,10 @@ class Store:
     invoices: dict[str, Invoice] = attrs.field(factory=dict[str, Invoice])
     invoices_of: dict[str, list[str]] = attrs.field(factory=dict[str, list[str]])
     payments: dict[str, Payment] = attrs.field(factory=dict[str, Payment])
+    to_authorize: set[str] = attrs.field(factory=set[str])
+    """Payments under way that are only to be authorized, and captured later."""
+    waiting_payment: dict[str, str] = attrs.field(factory=dict[str, str])
+    """Invoice -> the payment that waits for the payer to authenticate."""
+    invoice_waiting: dict[str, str] = attrs.field(factory=dict[str, str])
+    """The same the other way round."""
     refunds: dict[str, Refund] = attrs.field(factory=dict[str, Refund])

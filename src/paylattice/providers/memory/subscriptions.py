@@ -1,18 +1,16 @@
-"""The billing of subscriptions: periods, renewals, dunning, changes, and how they end."""
+"""The life of subscriptions: periods, renewals, dunning, changes, and how they end."""
 
 from datetime import datetime, timedelta
 from functools import partial
 
-import attrs
-
 from ...errors import Conflict, InvalidRequest, NotFound
 from ...events import EventType
-from ...frozen import FrozenMap
-from ...models import Invoice, InvoiceStatus, PaymentStatus, Plan, SubscriptionStatus
-from ...money import Money
+from ...models import CheckoutSession, Invoice, InvoiceStatus, Payment, PaymentStatus, Plan, SubscriptionStatus
 from .calendar import period_boundary
+from .invoices import Invoices
 from .lifecycle import Trigger, transition
 from .payments import Payments
+from .plans import LARGEST, check_price, price_of
 from .state import SubscriptionRecord
 from .world import World
 
@@ -39,6 +37,7 @@ class Subscriptions:
     ) -> None:
         self._world = world
         self._payments = payments
+        self._invoices = Invoices(world, payments)
         self._retry_days = retry_days
         self._cancel_when_unpaid = cancel_when_unpaid
 
@@ -46,36 +45,33 @@ class Subscriptions:
 
     def start(
         self,
+        session: CheckoutSession,
         customer_id: str,
         plan: Plan,
         quantity: int,
         trial_days: int | None,
-        metadata: FrozenMap[str, str],
-        *,
-        delayed: bool = False,
+        payment: Payment | None,
     ) -> SubscriptionRecord:
         """Begin a subscription: with a trial, or with a first payment that has succeeded or is under way."""
         now = self._world.now
-        if plan.amount is None or plan.interval is None:
-            message = "the plan has no price"
-            raise InvalidRequest(message, param="plan_id")
-        days = plan.trial_days if trial_days is None else trial_days
-        trial_end = now + timedelta(days=days) if days else None
+        trial_end = now + timedelta(days=trial_days) if trial_days else None
         record = SubscriptionRecord(
             id=self._world.new_id("sub"),
             item_id=self._world.new_id("si"),
             customer_id=customer_id,
+            session_id=session.id,
             plan=plan,
-            price=plan.amount,
+            price=price_of(plan),
             quantity=quantity,
             status=SubscriptionStatus.INCOMPLETE,
             anchor=trial_end or now,
             period_start=now,
             period_end=trial_end or now,
             created_at=now,
-            metadata=metadata,
+            metadata=session.metadata,
             provider=self._world.name,
             trial_end=trial_end,
+            first_payment_id=payment.id if payment else None,
         )
         store = self._world.store
         store.subscriptions[record.id] = record
@@ -83,28 +79,37 @@ class Subscriptions:
         store.items[record.item_id] = record.id
         if trial_end is not None:
             self._begin(record, Trigger.TRIAL_STARTED)
-            self._when_period_ends(record)
             if trial_end - _TRIAL_NOTICE > now:
                 self._world.agenda.at(trial_end - _TRIAL_NOTICE, partial(self._trial_notice, record))
-            return record
-        self._next_period(record)
-        self._begin(record, Trigger.FIRST_PAYMENT_PENDING if delayed else Trigger.FIRST_PAYMENT_SUCCEEDED)
-        invoice = self._new_invoice(record)
-        if delayed:
-            self._world.agenda.at(now + _FIRST_PAYMENT_WINDOW, partial(self._first_payment_window_closes, record))
+            else:
+                self._trial_notice(record)
         else:
-            self._mark_paid(record, invoice)
+            self._next_period(record)
+            self._bill_first_period(record, payment)
         self._when_period_ends(record)
         return record
 
+    def _bill_first_period(self, record: SubscriptionRecord, payment: Payment | None) -> None:
+        delayed = payment is not None and payment.status is PaymentStatus.PROCESSING
+        self._begin(record, Trigger.FIRST_PAYMENT_PENDING if delayed else Trigger.FIRST_PAYMENT_SUCCEEDED)
+        record.billed = True
+        invoice = self._invoices.bill(record, record.amount_per_period())
+        if delayed:
+            closes = self._world.now + _FIRST_PAYMENT_WINDOW
+            self._world.agenda.at(closes, partial(self._first_payment_window_closes, record))
+        else:
+            self._invoices.paid(record, invoice)
+
     def settle_first(self, record: SubscriptionRecord, *, succeeded: bool) -> None:
         """End the wait for a delayed first payment."""
-        if succeeded:
-            self._move(record, Trigger.PAYMENT_SUCCEEDED)
-            for invoice_id in tuple(record.open_invoices):
-                self._mark_paid(record, self._world.store.invoices[invoice_id])
-        else:
+        if not succeeded or record.first_payment_id is None:
             self._end(record, Trigger.FIRST_PAYMENT_FAILED)
+            return
+        self._payments.settle(record.first_payment_id, succeeded=True)
+        self._move(record, Trigger.PAYMENT_SUCCEEDED)
+        for invoice_id in tuple(record.open_invoices):
+            self._invoices.paid(record, self._invoices.get(invoice_id))
+        self._world.end_session(record.session_id, succeeded=True)
 
     # --- reading -------------------------------------------------------------------------------------------------
 
@@ -128,7 +133,10 @@ class Subscriptions:
     # --- changing ------------------------------------------------------------------------------------------------
 
     def cancel(self, record: SubscriptionRecord, *, at_period_end: bool) -> None:
-        """End it now, or when what is paid for is used up. What has ended already stays as it is."""
+        """End it now, or when what is paid for is used up. What has ended already stays as it is.
+
+        At the period's end a last invoice asks for usage and changes that have not been billed; now, they are dropped.
+        """
         if record.status.is_terminal:
             return
         if at_period_end and record.period_end > self._world.now:
@@ -141,32 +149,40 @@ class Subscriptions:
         self._end(record, Trigger.CANCELED)
 
     def change(self, record: SubscriptionRecord, plan: Plan | None, quantity: int | None, *, prorate: bool) -> None:
-        """Another plan, another quantity, or both."""
-        if record.status.is_terminal:
-            message = f"a subscription that is {record.status} cannot be changed: start a new one"
+        """Another plan, another quantity, or both. A period of another length begins at once, but after a trial."""
+        if record.status.is_terminal or record.status is SubscriptionStatus.INCOMPLETE:
+            message = f"a subscription that is {record.status} cannot be changed"
             raise Conflict(message)
+        if plan is None and quantity is not None and record.plan.metered:
+            message = "a metered plan has no quantity: report usage with create_usage_record"
+            raise InvalidRequest(message, param="quantity", code="metered")
         plan = plan or record.plan
         quantity = quantity or record.quantity
-        if plan.id == record.plan.id and quantity == record.quantity:
+        if plan.id == record.plan.id and (plan.metered or quantity == record.quantity):
             message = "the subscription has this plan and quantity already"
             raise InvalidRequest(message, param="plan_id", code="nothing_changes")
-        if plan.amount is None or plan.interval is None or plan.amount.currency != record.price.currency:
-            message = "the plan has no price in the subscription's currency"
-            raise InvalidRequest(message, param="plan_id")
-        in_trial = record.status is SubscriptionStatus.TRIALING
+        price = price_of(plan)
+        if price.currency != record.price.currency:
+            message = f"the plan has no price in {record.price.currency}, which the subscription is in"
+            raise InvalidRequest(message, param="plan_id", code="currency_mismatch")
+        check_price(plan, quantity)
         same_rhythm = (plan.interval, plan.interval_count) == (record.plan.interval, record.plan.interval_count)
+        restarts = not same_rhythm and not record.in_trial
+        if restarts and record.status is SubscriptionStatus.PAUSED:
+            message = "a subscription that is paused cannot take up another billing period: resume it first"
+            raise Conflict(message)
         before = record.amount_per_period()
-        record.carried += self._usage_charge(record)
+        record.carried += record.usage_charge()
         record.usage = 0
-        record.plan, record.price, record.quantity = plan, plan.amount, quantity
-        if prorate and not in_trial:
-            after = record.amount_per_period() if same_rhythm else 0
-            record.carried += self._share_left(record, after) - self._share_left(record, before)
-        if same_rhythm or in_trial:
-            self._changed(record, EventType.SUBSCRIPTION_UPDATED)
-        else:
+        record.plan, record.price, record.quantity = plan, price, quantity
+        if prorate and record.billed:
+            after = 0 if restarts else record.amount_per_period()
+            record.carried += record.share_left(after, self._world.now) - record.share_left(before, self._world.now)
+        if restarts:
             record.anchor, record.period_number = self._world.now, 0
             self._renew(record)
+        else:
+            self._changed(record, EventType.SUBSCRIPTION_UPDATED)
 
     def pause(self, record: SubscriptionRecord) -> None:
         """Stop billing."""
@@ -177,9 +193,9 @@ class Subscriptions:
         """Bill again; a period that ran out in the pause is followed by a new one from now."""
         if record.status is not SubscriptionStatus.PAUSED:
             return
-        in_trial = record.trial_end is not None and record.trial_end > self._world.now
-        self._move(record, Trigger.RESUMED_IN_TRIAL if in_trial else Trigger.RESUMED)
-        if record.period_end <= self._world.now:
+        over = record.period_end <= self._world.now
+        self._move(record, Trigger.RESUMED_IN_TRIAL if record.in_trial and not over else Trigger.RESUMED)
+        if over:
             record.anchor, record.period_number = self._world.now, 0
             self._renew(record)
 
@@ -199,20 +215,33 @@ class Subscriptions:
         moment = when or self._world.now
         if not self._world.now - _OLDEST_USAGE <= moment <= self._world.now + _LATEST_USAGE:
             message = "usage can be reported for the past 35 days, and at most 5 minutes ahead"
-            raise InvalidRequest(message, param="timestamp")
+            raise InvalidRequest(message, param="timestamp", code="timestamp_out_of_range")
+        if record.price.amount * (record.usage + quantity) > LARGEST:
+            message = "so much usage would cost more than an invoice can hold"
+            raise InvalidRequest(message, param="quantity")
         record.usage += quantity
 
     def pay(self, invoice_id: str) -> Invoice:
-        """Try to collect an open invoice now."""
-        invoice = self._world.store.invoices.get(invoice_id)
-        if invoice is None:
-            message = "there is no such invoice"
-            raise NotFound(message, code="invoice_missing")
+        """The customer tries to pay an open invoice; a card is saved if there is none."""
+        invoice = self._invoices.get(invoice_id)
         if invoice.status is not InvoiceStatus.OPEN or invoice.subscription_id is None:
             message = f"an invoice that is {invoice.status} cannot be paid"
             raise Conflict(message)
-        self._collect(self.get(invoice.subscription_id), invoice, attempt=None)
-        return self._world.store.invoices[invoice_id]
+        record = self.get(invoice.subscription_id)
+        if record.status is SubscriptionStatus.INCOMPLETE:
+            message = "the payment of this invoice is under way"
+            raise Conflict(message)
+        self._payments.save_card(record.customer_id)
+        self._collect(record, invoice, attempt=None)
+        return self._invoices.get(invoice_id)
+
+    def authenticated(self, payment_id: str) -> None:
+        """The payer has authenticated a payment: if it was for an invoice, that is paid."""
+        invoice = self._invoices.authenticated(payment_id)
+        if invoice is not None and invoice.subscription_id is not None:
+            record = self.get(invoice.subscription_id)
+            self._invoices.paid(record, invoice)
+            self._invoice_paid(record)
 
     # --- time ----------------------------------------------------------------------------------------------------
 
@@ -223,9 +252,8 @@ class Subscriptions:
         if record.status.is_terminal or record.period_end != end:
             return
         if record.cancel_at_period_end:
+            self._bill_the_rest(record)
             self._end(record, Trigger.CANCELED)
-        elif record.status is SubscriptionStatus.INCOMPLETE:
-            self._end(record, Trigger.FIRST_PAYMENT_FAILED)
         elif record.status is not SubscriptionStatus.PAUSED:
             self._renew(record)
 
@@ -238,74 +266,41 @@ class Subscriptions:
             self._end(record, Trigger.FIRST_PAYMENT_FAILED)
 
     def _retry_falls_due(self, record: SubscriptionRecord, invoice_id: str, attempt: int) -> None:
-        invoice = self._world.store.invoices[invoice_id]
+        invoice = self._invoices.get(invoice_id)
         if record.status is SubscriptionStatus.PAST_DUE and invoice.status is InvoiceStatus.OPEN:
             self._collect(record, invoice, attempt=attempt)
 
     # --- money ---------------------------------------------------------------------------------------------------
 
     def _next_period(self, record: SubscriptionRecord) -> None:
-        plan = record.plan
-        start = period_boundary(record.anchor, plan.interval or "month", plan.interval_count, record.period_number)
+        interval, count = record.plan.interval or "month", record.plan.interval_count
+        record.period_start = period_boundary(record.anchor, interval, count, record.period_number)
         record.period_number += 1
-        record.period_start = start
-        record.period_end = period_boundary(record.anchor, plan.interval or "month", plan.interval_count, record.period_number)
+        record.period_end = period_boundary(record.anchor, interval, count, record.period_number)
 
     def _renew(self, record: SubscriptionRecord) -> None:
-        record.carried += self._usage_charge(record)
+        record.carried += record.usage_charge()
         record.usage = 0
         self._next_period(record)
         self._when_period_ends(record)
-        if record.status is SubscriptionStatus.UNPAID:
+        record.billed = record.status is not SubscriptionStatus.UNPAID
+        if record.billed:
+            self._collect(record, self._invoices.bill(record, record.amount_per_period()), attempt=0)
+        else:
             self._changed(record, EventType.SUBSCRIPTION_UPDATED)
-            return
-        self._collect(record, self._new_invoice(record), attempt=0)
 
-    def _usage_charge(self, record: SubscriptionRecord) -> int:
-        return record.price.amount * record.usage if record.plan.metered else 0
-
-    def _share_left(self, record: SubscriptionRecord, amount: int) -> int:
-        """The part of a period's amount that falls on the time that is left of the period, rounded down."""
-        whole = int((record.period_end - record.period_start).total_seconds())
-        left = int((record.period_end - self._world.now).total_seconds())
-        return amount * max(left, 0) // whole if whole else 0
-
-    def _new_invoice(self, record: SubscriptionRecord) -> Invoice:
-        total = record.amount_per_period() + record.carried
-        record.carried = min(total, 0)
-        amount = Money(max(total, 0), record.price.currency)
-        invoice_id = self._world.new_id("in")
-        invoice = Invoice(
-            id=invoice_id,
-            customer_id=record.customer_id,
-            amount=amount,
-            status=InvoiceStatus.OPEN,
-            amount_due=amount,
-            amount_paid=Money(0, amount.currency),
-            subscription_id=record.id,
-            number=f"M-{len(self._world.store.invoices) + 1:05d}",
-            hosted_url=f"https://checkout.paylattice.invalid/invoice/{invoice_id}",
-            created_at=self._world.now,
-            raw_status="open",
-            provider=self._world.name,
-        )
-        record.open_invoices.append(invoice_id)
-        self._world.store.invoices_of.setdefault(record.customer_id, []).append(invoice_id)
-        self._keep(invoice, EventType.INVOICE_CREATED)
-        return invoice
+    def _bill_the_rest(self, record: SubscriptionRecord) -> None:
+        """The last invoice: usage and changes that nothing has asked for yet. It is tried once."""
+        record.carried += record.usage_charge()
+        record.usage = 0
+        if record.carried > 0 and record.status not in {SubscriptionStatus.PAUSED, SubscriptionStatus.UNPAID}:
+            self._invoices.collect(record, self._invoices.bill(record, 0))
 
     def _collect(self, record: SubscriptionRecord, invoice: Invoice, *, attempt: int | None) -> None:
         """Try to collect an invoice. Attempt 0 schedules the retries, the last of them decides; None does neither."""
-        paid = invoice.amount.amount == 0
-        if not paid:
-            payment, _ = self._payments.charge(invoice.amount, record.customer_id)
-            paid = payment.status is PaymentStatus.SUCCEEDED
-        if paid:
-            self._mark_paid(record, invoice)
-            if not record.open_invoices:
-                self._move(record, Trigger.PAYMENT_SUCCEEDED)
+        if self._invoices.collect(record, invoice):
+            self._invoice_paid(record)
             return
-        self._keep(invoice, EventType.INVOICE_PAYMENT_FAILED)
         if record.status is SubscriptionStatus.UNPAID:
             return
         self._move(record, Trigger.PAYMENT_FAILED)
@@ -320,20 +315,17 @@ class Subscriptions:
                 due = self._world.now + timedelta(days=days)
                 self._world.agenda.at(due, partial(self._retry_falls_due, record, invoice.id, number))
 
-    def _mark_paid(self, record: SubscriptionRecord, invoice: Invoice) -> None:
-        record.open_invoices.remove(invoice.id)
-        paid = attrs.evolve(
-            invoice,
-            status=InvoiceStatus.PAID,
-            raw_status="paid",
-            amount_paid=invoice.amount,
-            paid_at=self._world.now,
-        )
-        self._keep(paid, EventType.INVOICE_PAID)
-
-    def _keep(self, invoice: Invoice, event_type: EventType) -> None:
-        self._world.store.invoices[invoice.id] = invoice
-        self._world.tell(event_type, customer_id=invoice.customer_id, invoice=invoice)
+    def _invoice_paid(self, record: SubscriptionRecord) -> None:
+        """What a paid invoice means: with the last open one the subscription is in order again."""
+        if record.open_invoices:
+            self._changed(record, EventType.SUBSCRIPTION_UPDATED)
+            return
+        if (
+            not record.billed
+        ):  # it was unpaid when the period began: what is left of the period goes on the next invoice
+            record.carried += record.share_left(record.amount_per_period(), self._world.now)
+            record.billed = True
+        self._move(record, Trigger.PAYMENT_SUCCEEDED)
 
     # --- status --------------------------------------------------------------------------------------------------
 
@@ -348,12 +340,17 @@ class Subscriptions:
         self._changed(record, row.event)
 
     def _end(self, record: SubscriptionRecord, trigger: Trigger) -> None:
-        for invoice_id in record.open_invoices:
-            invoice = self._world.store.invoices[invoice_id]
-            self._keep(attrs.evolve(invoice, status=InvoiceStatus.VOID, raw_status="void"), EventType.INVOICE_VOIDED)
-        record.open_invoices.clear()
+        incomplete = record.status is SubscriptionStatus.INCOMPLETE
+        if incomplete and record.first_payment_id is not None:
+            canceled = trigger is Trigger.CANCELED
+            self._payments.give_up(
+                record.first_payment_id, PaymentStatus.CANCELED if canceled else PaymentStatus.FAILED
+            )
+        self._invoices.void_all(record)
         record.ended_at = self._world.now
         self._move(record, trigger)
+        if incomplete:
+            self._world.end_session(record.session_id, succeeded=False)
 
     def _changed(self, record: SubscriptionRecord, event_type: EventType) -> None:
         record.version += 1

@@ -27,17 +27,17 @@ def payload_of(event: WebhookEvent) -> bytes:
     return json.dumps(_converter().unstructure(event), separators=(",", ":")).encode()
 
 
-def event_from(data: JsonObject) -> WebhookEvent:
+def event_from(data: JsonObject, provider: str) -> WebhookEvent:
     """The event of a verified body.
 
     Raises:
-        MalformedPayload: it is no event.
+        MalformedPayload: it is no event, or that of an embedded provider with another name.
     """
     try:
         event = _converter().structure(data, WebhookEvent)
     except Exception:  # noqa: BLE001 - whatever the body made it stumble over
         event = None
-    if event is None or not event.id or not event.dedupe_key:
-        message = "the body is signed but is no event of the memory provider"
+    if event is None or not event.id or not event.dedupe_key or event.provider != provider:
+        message = f"the body is signed but is no event of the memory provider that is called {provider!r}"
         raise MalformedPayload(message, diagnosis=Diagnosis.BODY_NOT_AN_EVENT)
     return attrs.evolve(event, raw=data)

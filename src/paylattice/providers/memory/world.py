@@ -6,12 +6,13 @@ import secrets
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
+from operator import itemgetter
 
 import attrs
 
 from ...errors import DeclineReason, InvalidRequest, NotFound
 from ...events import EventType, WebhookEvent
-from ...models import CheckoutSession, Customer, Invoice, Payment, Refund, Subscription
+from ...models import CheckoutSession, CheckoutStatus, Customer, Invoice, Payment, Plan, Refund, Subscription
 from .state import Store
 
 __all__ = ["Agenda", "World"]
@@ -57,8 +58,10 @@ class World:
     store: Store = attrs.field(factory=Store)
     events: deque[WebhookEvent] = attrs.field(factory=lambda: deque(maxlen=_EVENTS_KEPT))
     outbox: list[WebhookEvent] = attrs.field(factory=list[WebhookEvent])
-    failures: list[tuple[str | None, DeclineReason]] = attrs.field(factory=list[tuple[str | None, DeclineReason]])
-    _run: str = attrs.field(factory=lambda: secrets.token_hex(3), init=False)
+    _failures: dict[str | None, deque[tuple[int, DeclineReason]]] = attrs.field(
+        factory=dict[str | None, deque[tuple[int, DeclineReason]]], init=False
+    )
+    _run: str = attrs.field(factory=lambda: secrets.token_hex(5), init=False)
     _numbers: "itertools.count[int]" = attrs.field(factory=lambda: itertools.count(1), init=False)
 
     @property
@@ -82,13 +85,42 @@ class World:
             raise NotFound(message, code="customer_missing")
         return found
 
+    def plan(self, plan_id: str) -> Plan:
+        """The plan.
+
+        Raises:
+            InvalidRequest: there is none.
+        """
+        found = self.store.plans.get(plan_id)
+        if found is None:
+            message = "there is no such plan: add_plan() makes one"
+            raise InvalidRequest(message, param="plan_id", code="plan_missing")
+        return found
+
+    def fail_next(self, customer_id: str | None, reason: DeclineReason, times: int) -> None:
+        """Set the next payments to fail: the customer's, or anybody's."""
+        waiting = self._failures.setdefault(customer_id, deque())
+        waiting.extend((next(self._numbers), reason) for _ in range(times))
+
     def fails_next(self, customer_id: str | None) -> DeclineReason | None:
-        """Whether the customer's next payment is set to fail; uses the setting up."""
-        for place, (whose, reason) in enumerate(self.failures):
-            if whose is None or whose == customer_id:
-                del self.failures[place]
-                return reason
-        return None
+        """Whether the customer's next payment is set to fail; uses up the setting, the oldest that fits."""
+        fitting = [waiting for whose in {None, customer_id} if (waiting := self._failures.get(whose))]
+        if not fitting:
+            return None
+        _, reason = min(fitting, key=itemgetter(0)).popleft()
+        return reason
+
+    def keep_session(self, session: CheckoutSession, event_type: EventType) -> CheckoutSession:
+        """Keep what has become of a checkout session, and tell it."""
+        self.store.sessions[session.id] = session
+        self.tell(event_type, customer_id=session.customer_id, checkout_session=session)
+        return session
+
+    def end_session(self, session_id: str, *, succeeded: bool) -> None:
+        """The delayed payment of a checkout session has arrived, or never will."""
+        status = CheckoutStatus.COMPLETE if succeeded else CheckoutStatus.EXPIRED
+        ended = attrs.evolve(self.store.sessions[session_id], status=status, raw_status=str(status))
+        self.keep_session(ended, EventType.CHECKOUT_COMPLETED if succeeded else EventType.CHECKOUT_FAILED)
 
     def tell(
         self,

@@ -27,7 +27,7 @@ class StandIn(ABC):
     """
 
     def __init__(self) -> None:
-        self.faults = Faults()
+        self.faults: Faults = Faults()
         self._lock = threading.RLock()
         self._seen: list[SeenRequest] = []
 

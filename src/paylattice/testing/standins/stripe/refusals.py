@@ -5,8 +5,8 @@ from collections.abc import Mapping
 __all__ = ["Refusal", "card_error", "invalid", "missing"]
 
 
-class Refusal(Exception):
-    """A request is refused.
+class Refusal(ValueError):
+    """A request is refused; or what a test asked for makes no sense.
 
     Args:
         status: the HTTP status.

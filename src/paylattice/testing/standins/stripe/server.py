@@ -5,7 +5,7 @@ has never been compared with a live account.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from ..messages import Delivery
@@ -72,6 +72,12 @@ class StripeStandIn(StripeRequests):
         """
         with self._lock:
             return [rendered(self._world, found) for found in self._world.all(kind)]
+
+    def snapshot(self) -> Mapping[str, Sequence[Mapping[str, object]]]:
+        """All objects by kind, but for events: equal to a later one if nothing took effect in between."""
+        with self._lock:
+            kinds = (kind for kind in self._world.kinds if kind != "event")
+            return {kind: self.objects(kind) for kind in kinds}
 
     def count(self, kind: str) -> int:
         """How many objects of a kind were ever made, deleted ones too."""

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import attrs
 
 from .bank import Bank
-from .refusals import missing
+from .refusals import invalid, missing
 
 __all__ = ["API_VERSION", "JSON", "World"]
 
@@ -58,7 +58,13 @@ class World:
             data: its fields; ``object`` is its kind.
             event: the type of the event that tells of it.
             known_as: its id; None: the next one.
+
+        Raises:
+            Refusal: there is, or was, one with this id.
         """
+        if known_as in self._objects.get(data["object"], {}):
+            message = f"{known_as} exists already."
+            raise invalid(message, param="id", code="resource_already_exists")
         made: JSON = {"id": known_as or self.new_id(prefix), **data}
         made.setdefault("created", self.now)
         made.setdefault("livemode", False)
@@ -98,6 +104,11 @@ class World:
             for found in self._objects.get(kind, {}).values()
             if not found.get(_DELETED) and all(found.get(name) == value for name, value in equal.items())
         ]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of objects that there are."""
+        return tuple(sorted(self._objects))
 
     def count(self, kind: str) -> int:
         """How many objects of a kind were ever made."""

@@ -1,0 +1,225 @@
+"""What a test can do with the embedded provider: play the customer, the bank, time, the network and the sender of webhooks."""
+
+import random
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from ...errors import DeclineReason, InvalidRequest, NotFound, PaymentError
+from ...models import CheckoutSession, Invoice, Payment, Plan, Subscription
+from ...money import Money
+from .calendar import add_months
+from .calls import Calls
+from .checkout import Checkouts
+from .config import MemoryConfig
+from .payments import Payments
+from .plans import check_plan
+from .subscriptions import Subscriptions
+from .webhooks import SIGNATURE, Delivery
+from .wire import payload_of
+from .world import World
+
+__all__ = ["Controls"]
+
+
+class Controls:
+    """The controls of :class:`~paylattice.providers.memory.InMemoryProvider`, which makes the parts that they move."""
+
+    _settings: MemoryConfig
+    _clock: Callable[[], float]
+    _calls: Calls
+    _world: World
+    _payments: Payments
+    _subscriptions: Subscriptions
+    _checkouts: Checkouts
+    _twice: bool = False
+    _shuffled: random.Random | None = None
+
+    # --- the dashboard -------------------------------------------------------------------------------------------
+
+    def add_plan(
+        self,
+        plan_id: str,
+        amount: Money,
+        *,
+        name: str | None = None,
+        interval: str = "month",
+        interval_count: int = 1,
+        trial_days: int | None = None,
+        metered: bool = False,
+    ) -> Plan:
+        """Offer a plan. One that is offered again with another price is so for new subscriptions and changes.
+
+        Args:
+            plan_id: what checkout takes.
+            amount: per period and unit, or per unit of usage.
+            name: for people.
+            interval: ``day``, ``week``, ``month`` or ``year``.
+            interval_count: how many intervals make one period; up to three years.
+            trial_days: a free trial in front; usage in it is free, too.
+            metered: bill usage afterwards instead of a quantity in advance.
+
+        Raises:
+            InvalidRequest: there can be no such plan.
+        """
+        plan = Plan(
+            id=plan_id,
+            name=name or plan_id,
+            amount=amount,
+            interval=interval,
+            interval_count=interval_count,
+            trial_days=trial_days,
+            metered=metered,
+            provider=self._world.name,
+        )
+        check_plan(plan)
+        with self._calls.mutex:
+            self._world.store.plans[plan_id] = plan
+        return plan
+
+    # --- time ----------------------------------------------------------------------------------------------------
+
+    @property
+    def now(self) -> datetime:
+        """The simulated time, UTC."""
+        return self._world.now
+
+    def advance(self, *, months: int = 0, days: float = 0, hours: float = 0) -> datetime:
+        """Let time pass: trials end, renewals are billed, retries fall due, sessions expire.
+
+        Returns:
+            The new simulated time.
+
+        Raises:
+            InvalidRequest: time would go back, or past the last year that there is.
+        """
+        with self._calls.mutex:
+            try:
+                target = add_months(self._world.now, months) + timedelta(days=days, hours=hours)
+            except (ValueError, OverflowError):
+                message = "there is no such time"
+                raise InvalidRequest(message, param="months" if months else "days") from None
+            self._world.agenda.advance_to(target)
+            return self._world.now
+
+    # --- the customer --------------------------------------------------------------------------------------------
+
+    def complete_checkout(self, session_id: str, *, delayed: bool = False) -> Subscription:
+        """Be the customer who subscribes.
+
+        Args:
+            session_id: the session.
+            delayed: pay with a method whose money arrives later: :meth:`settle_checkout` says how that ends. If it says
+                nothing for 23 hours, the payment has failed. Where nothing is to be paid yet, this makes no difference.
+
+        Raises:
+            InvalidRequest: the first payment was set to fail: the page stays open, nothing was subscribed.
+        """
+        with self._calls.mutex:
+            record = self._checkouts.subscribe(session_id, delayed=delayed)
+            if record is None:
+                message = "the first payment was declined: the checkout stays open, complete it again"
+                raise InvalidRequest(message, param="session_id", code="payment_declined")
+            return record.model()
+
+    def fail_checkout(self, session_id: str, *, reason: DeclineReason = DeclineReason.ISSUER_DECLINED) -> None:
+        """Be the customer whose payment is declined, or whose card is, where it is not charged yet; the page stays open."""
+        with self._calls.mutex:
+            self._checkouts.decline(session_id, reason)
+
+    def complete_payment(self, session_id: str, *, delayed: bool = False) -> Payment:
+        """Be the customer who pays once. A payment that was set to fail is returned as failed; the page stays open."""
+        with self._calls.mutex:
+            return self._checkouts.pay(session_id, delayed=delayed)
+
+    def settle_checkout(self, session_id: str, *, succeeded: bool = True) -> CheckoutSession:
+        """Let the money of a delayed payment arrive, or not."""
+        with self._calls.mutex:
+            return self._checkouts.settle(session_id, succeeded=succeeded)
+
+    def abandon_checkout(self, session_id: str) -> CheckoutSession:
+        """Be the customer who never comes back."""
+        with self._calls.mutex:
+            return self._checkouts.abandon(session_id)
+
+    def authenticate_payment(self, payment_id: str, *, succeeded: bool = True) -> Payment:
+        """Be the payer who authenticates a payment, or fails to. An invoice that waited for it is then paid."""
+        with self._calls.mutex:
+            payment = self._payments.authenticate(payment_id, succeeded=succeeded)
+            if succeeded:
+                self._subscriptions.authenticated(payment_id)
+            return payment
+
+    def pay_invoice(self, invoice_id: str) -> Invoice:
+        """Be the customer who pays an open invoice, which can fail, too: the invoice that is returned says how it went."""
+        with self._calls.mutex:
+            return self._subscriptions.pay(invoice_id)
+
+    # --- the bank and the network --------------------------------------------------------------------------------
+
+    def fail_next_payment(
+        self,
+        customer_id: str | None = None,
+        *,
+        times: int = 1,
+        reason: DeclineReason = DeclineReason.INSUFFICIENT_FUNDS,
+    ) -> None:
+        """Let the next payments fail: the customer's, or anybody's."""
+        with self._calls.mutex:
+            self._world.fail_next(customer_id, reason, times)
+
+    def time_out_next_call(self, *, after_effect: bool = True) -> None:
+        """Let the next operation end without an answer: after it took effect, or before."""
+        self._calls.lose_next(after_effect=after_effect)
+
+    def fail_next_call(self, error: PaymentError) -> None:
+        """Let the next operation end in this error, without any effect."""
+        self._calls.fail_next(error)
+
+    # --- the sender of webhooks ----------------------------------------------------------------------------------
+
+    def deliver_next_twice(self) -> None:
+        """Let the next :meth:`deliveries` hold its first delivery twice."""
+        self._twice = True
+
+    def shuffle_next_deliveries(self, seed: int = 0) -> None:
+        """Let the next :meth:`deliveries` that holds at least two events come in another order than they happened in."""
+        self._shuffled = random.Random(seed)  # noqa: S311 - a repeatable disorder, no secret
+
+    def redeliver(self, event_id: str) -> None:
+        """Put an event that was delivered before into the outbox again, as after a failed delivery.
+
+        Raises:
+            NotFound: it is none of the last 10,000.
+        """
+        with self._calls.mutex:
+            for event in self._world.events:
+                if event.id == event_id:
+                    self._world.outbox.append(event)
+                    return
+        message = "there is no such event"
+        raise NotFound(message, provider=self._world.name)
+
+    def deliveries(self) -> list[Delivery]:
+        """The webhooks that wait, signed as of now; they leave the outbox.
+
+        Raises:
+            ConfigurationError: there is no webhook secret to sign with.
+        """
+        self._settings.require("webhook_secret")
+        with self._calls.mutex:
+            events, self._world.outbox = self._world.outbox, []
+            if self._shuffled is not None and len({event.id for event in events}) > 1:
+                order = list(events)
+                while events == order:
+                    self._shuffled.shuffle(events)
+                self._shuffled = None
+            if self._twice and events:
+                events.insert(0, events[0])
+                self._twice = False
+        secret, now = self._settings.webhook_secret[0], self._clock()
+        found: list[Delivery] = []
+        for event in events:
+            payload = payload_of(event)
+            headers = {"Content-Type": "application/json", SIGNATURE.header: SIGNATURE.signed(payload, secret, now)}
+            found.append(Delivery(str(event.type), payload, headers, event.id))
+        return found

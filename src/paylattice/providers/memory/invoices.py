@@ -1,0 +1,122 @@
+"""Invoices: what they add up to, how they are collected, how they end."""
+
+import attrs
+
+from ...errors import NotFound
+from ...events import EventType
+from ...models import Invoice, InvoiceStatus, Payment, PaymentStatus
+from ...money import Money
+from .payments import Payments
+from .state import SubscriptionRecord
+from .world import World
+
+__all__ = ["Invoices"]
+
+
+class Invoices:
+    """All invoices of the world. What they do to the subscription's status is not known here."""
+
+    def __init__(self, world: World, payments: Payments) -> None:
+        self._world = world
+        self._payments = payments
+
+    def get(self, invoice_id: str) -> Invoice:
+        """The invoice.
+
+        Raises:
+            NotFound: there is none.
+        """
+        found = self._world.store.invoices.get(invoice_id)
+        if found is None:
+            message = "there is no such invoice"
+            raise NotFound(message, code="invoice_missing")
+        return found
+
+    def bill(self, record: SubscriptionRecord, advance: int) -> Invoice:
+        """A new invoice over what is carried and what is to be paid in advance. A credit that is left is carried on."""
+        total = advance + record.carried
+        record.carried = min(total, 0)
+        amount = Money(max(total, 0), record.price.currency)
+        invoice_id = self._world.new_id("in")
+        invoice = Invoice(
+            id=invoice_id,
+            customer_id=record.customer_id,
+            amount=amount,
+            status=InvoiceStatus.OPEN,
+            amount_due=amount,
+            amount_paid=Money(0, amount.currency),
+            subscription_id=record.id,
+            number=f"M-{len(self._world.store.invoices) + 1:05d}",
+            hosted_url=f"https://checkout.paylattice.invalid/invoice/{invoice_id}",
+            created_at=self._world.now,
+            raw_status="open",
+            provider=self._world.name,
+        )
+        record.open_invoices.append(invoice_id)
+        self._world.store.invoices_of.setdefault(record.customer_id, []).append(invoice_id)
+        self._keep(invoice, EventType.INVOICE_CREATED)
+        return invoice
+
+    def collect(self, record: SubscriptionRecord, invoice: Invoice) -> bool:
+        """Charge the customer's card; whether the invoice is paid now. Without a card it is not."""
+        self._forget_waiting(invoice.id)
+        if invoice.amount.amount == 0:
+            self.paid(record, invoice)
+            return True
+        card = next(iter(self._payments.cards(record.customer_id)), None)
+        if card is not None:
+            declined = self._world.fails_next(record.customer_id)
+            payment = self._payments.charge(
+                invoice.amount, record.customer_id, declined=declined, payment_method_id=card.id
+            )
+            if payment.status is PaymentStatus.SUCCEEDED:
+                self.paid(record, invoice)
+                return True
+            if payment.status is PaymentStatus.REQUIRES_ACTION:
+                self._wait_for(payment, invoice)
+        self._keep(invoice, EventType.INVOICE_PAYMENT_FAILED)
+        return False
+
+    def paid(self, record: SubscriptionRecord, invoice: Invoice) -> None:
+        """The money is there."""
+        record.open_invoices.remove(invoice.id)
+        paid = attrs.evolve(
+            invoice,
+            status=InvoiceStatus.PAID,
+            raw_status="paid",
+            amount_paid=invoice.amount,
+            paid_at=self._world.now,
+        )
+        self._keep(paid, EventType.INVOICE_PAID)
+
+    def authenticated(self, payment_id: str) -> Invoice | None:
+        """The open invoice that this payment, which the payer has just authenticated, is for; None: it is for none."""
+        invoice_id = self._world.store.invoice_waiting.pop(payment_id, None)
+        if invoice_id is None:
+            return None
+        del self._world.store.waiting_payment[invoice_id]
+        return self.get(invoice_id)
+
+    def void_all(self, record: SubscriptionRecord) -> None:
+        """Ask for nothing any longer."""
+        for invoice_id in record.open_invoices:
+            self._forget_waiting(invoice_id)
+            voided = attrs.evolve(self.get(invoice_id), status=InvoiceStatus.VOID, raw_status="void")
+            self._keep(voided, EventType.INVOICE_VOIDED)
+        record.open_invoices.clear()
+
+    def _wait_for(self, payment: Payment, invoice: Invoice) -> None:
+        store = self._world.store
+        store.waiting_payment[invoice.id], store.invoice_waiting[payment.id] = payment.id, invoice.id
+        self._keep(invoice, EventType.INVOICE_ACTION_REQUIRED)
+
+    def _forget_waiting(self, invoice_id: str) -> None:
+        """A payment that waits for the payer must not be taken beside another attempt."""
+        payment_id = self._world.store.waiting_payment.pop(invoice_id, None)
+        if payment_id is not None:
+            del self._world.store.invoice_waiting[payment_id]
+            self._payments.give_up(payment_id, PaymentStatus.CANCELED)
+
+    def _keep(self, invoice: Invoice, event_type: EventType) -> None:
+        self._world.store.invoices[invoice.id] = invoice
+        self._world.tell(event_type, customer_id=invoice.customer_id, invoice=invoice)

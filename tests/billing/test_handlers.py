@@ -1,0 +1,313 @@
+"""What a handler may do, what it must not, and what is left when it fails."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from paylattice import BillingService, InMemoryRepository, WebhookEvent, WebhookOutcome, errors, sync
+from paylattice.billing.memory import InMemoryTransaction
+
+from .support import PAGES, Context, Fake, World, an_event
+
+Operation = Callable[[World], Awaitable[object]]
+
+WRITES: dict[str, Operation] = {
+    "ensure_customer": lambda world: world.billing.ensure_customer("new", email="b@example.com"),
+    "start_checkout": lambda world: world.billing.start_checkout("new", "pro", email="b@example.com", **PAGES),
+    "cancel": lambda world: world.billing.cancel("org"),
+    "change_plan": lambda world: world.billing.change_plan("org", "team"),
+    "sync_subscription": lambda world: world.billing.sync_subscription("org"),
+    "apply_event": lambda world: world.billing.apply_event(an_event(provider="memory")),
+    "apply_parked": lambda world: world.billing.apply_parked("memory"),
+}
+
+
+class SeparateConnections(InMemoryRepository):
+    """Like a database: a second transaction of one task is no error, it only waits for the first one's rows."""
+
+    def transaction(self):  # type: ignore[no-untyped-def]  # noqa: ANN201
+        from paylattice.billing import memory
+
+        memory._open_here.set(())
+        return super().transaction()
+
+
+@pytest.mark.parametrize("repository", [InMemoryRepository, SeparateConnections])
+@pytest.mark.parametrize("operation", WRITES)
+def test_a_handler_that_calls_an_operation_that_writes_is_refused_before_anything_is_sent(
+    operation: str, repository: type[InMemoryRepository]
+) -> None:
+    async def main() -> None:
+        world = World(repository=repository())
+        subscription = await world.subscribe()
+        await world.deliver()
+
+        @world.billing.on("invoice.paid")
+        async def meddle(event: WebhookEvent, context: Context) -> None:
+            await WRITES[operation](world)
+
+        world.provider.advance(months=1)
+        paid = world.delivery("invoice.paid")
+        before = await world.provider.get_subscription(subscription.id)
+        with pytest.raises(errors.ConfigurationError, match=r"outbox"):
+            await asyncio.wait_for(world.handle(paid), 5)
+        assert await world.provider.get_subscription(subscription.id) == before
+        assert world.customers_made() == 1
+        assert await world.repository.get_event("memory", paid.event_id) is None
+        assert await world.billing.sync_subscription("org") is not None, "the repository is still locked"
+
+    asyncio.run(main())
+
+
+def test_a_handler_may_read_and_report_usage() -> None:
+    async def main() -> None:
+        world = World()
+        await world.subscribe(plan_id="calls")
+        await world.deliver()
+        seen: list[object] = []
+
+        @world.billing.on("invoice.paid")
+        async def look(event: WebhookEvent, context: Context) -> None:
+            seen.append(await world.billing.subscription("org"))
+            seen.append(await world.billing.access("org"))
+            seen.append(await world.billing.invoices("org"))
+            seen.append(await world.billing.record_usage("org", 1, idempotency_key=event.id))
+            seen.append(await world.billing.ensure_customer("org", email="ada@example.com"))
+
+        world.provider.advance(months=1)
+        assert await world.handle(world.delivery("invoice.paid")) == "processed"
+        assert all(seen)
+
+    asyncio.run(main())
+
+
+def test_what_a_handler_starts_may_write_once_the_handler_is_done() -> None:
+    async def main() -> None:
+        world = World()
+        await world.subscribe()
+        started: list[asyncio.Task[object]] = []
+
+        @world.billing.on("subscription.active")
+        def later(event: WebhookEvent, context: Context) -> None:
+            started.append(asyncio.ensure_future(world.billing.cancel("org")))
+
+        await world.deliver()
+        stored = await asyncio.wait_for(started[0], 5)
+        assert stored.cancel_at is not None  # type: ignore[attr-defined]  # a subscription
+
+    asyncio.run(main())
+
+
+def test_writing_with_a_transaction_that_is_over_is_an_error_and_not_a_loss() -> None:
+    async def main() -> None:
+        world = World()
+        await world.subscribe()
+        kept: list[InMemoryTransaction] = []
+
+        @world.billing.on("subscription.active")
+        def keep(event: WebhookEvent, context: Context) -> None:
+            kept.append(context.transaction)
+
+        await world.deliver()
+        with pytest.raises(errors.ConfigurationError, match="is over"):
+            await world.repository.delete_parked_event("memory", "x", tx=kept[0])
+        kept[0].writes["customers", ("x",)] = None
+        with pytest.raises(errors.ConfigurationError, match="is over"):
+            await world.repository.get_customer_by_id("x", tx=kept[0])
+
+    asyncio.run(main())
+
+
+def test_a_handler_that_is_cancelled_leaves_no_trace_and_no_lock() -> None:
+    async def main() -> None:
+        world = World()
+        await world.subscribe()
+        slow = [True]
+
+        @world.billing.on("subscription.active")
+        async def sleeps(event: WebhookEvent, context: Context) -> None:
+            context.transaction.writes["customers", ("ghost",)] = None
+            if slow:
+                await asyncio.sleep(3600)
+
+        created = world.delivery("subscription.created")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(world.handle(created), 0.01)
+        assert await world.status() is None
+        assert ("ghost",) not in world.repository._customers
+        slow.clear()
+        assert await asyncio.wait_for(world.handle(created), 5) == "processed"
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt, StopIteration, errors.Conflict])
+def test_whatever_a_plain_handler_raises_undoes_the_delivery(failure: type[BaseException]) -> None:
+    world = World()
+    asyncio.run(world.subscribe())
+    broken = [True]
+
+    @world.billing.on("subscription.active")
+    def fails(event: WebhookEvent, context: Context) -> None:
+        if broken:
+            message = "not now"
+            raise failure(message)
+
+    created = world.delivery("subscription.created")
+    expected = RuntimeError if failure is StopIteration else failure  # a coroutine cannot raise StopIteration
+    with pytest.raises(expected):
+        asyncio.run(world.handle(created))
+    assert asyncio.run(world.status()) is None
+    assert asyncio.run(world.repository.get_event("memory", created.event_id)) is None
+    broken.clear()
+    assert asyncio.run(world.handle(created)) == "processed"
+
+
+def test_the_first_handler_that_fails_keeps_the_next_from_running() -> None:
+    async def main() -> None:
+        world = World()
+        await world.subscribe()
+        seen: list[str] = []
+
+        @world.billing.on("subscription.created")
+        def first(event: WebhookEvent, context: Context) -> None:
+            seen.append("first")
+
+        @world.billing.on("subscription.created")
+        def second(event: WebhookEvent, context: Context) -> None:
+            message = "not now"
+            raise RuntimeError(message)
+
+        @world.billing.on("subscription.active")
+        def third(event: WebhookEvent, context: Context) -> None:
+            seen.append("third")
+
+        with pytest.raises(RuntimeError):
+            await world.handle(world.delivery("subscription.created"))
+        assert seen == ["first"]
+
+    asyncio.run(main())
+
+
+def test_a_stale_delivery_runs_the_handlers_of_its_own_word_with_the_newer_state() -> None:
+    async def main() -> None:
+        world = World(refetch=False)
+        subscription = await world.subscribe()
+        world.provider.advance(days=1)
+        await world.provider.change_subscription(subscription.id, quantity=4)
+        deliveries = {each.type: each for each in world.provider.deliveries()}
+        seen: list[tuple[str, object, object]] = []
+
+        @world.billing.on("subscription.created")
+        @world.billing.on("subscription.active")
+        def note(event: WebhookEvent, context: Context) -> None:
+            assert context.subscription is not None
+            seen.append((str(event.type), context.subscription.quantity, context.previous_status))
+
+        assert await world.handle(deliveries["subscription.updated"]) == WebhookOutcome.PROCESSED
+        assert await world.handle(deliveries["subscription.created"]) == WebhookOutcome.STALE
+        assert seen == [("subscription.updated", 4, None), ("subscription.created", 4, "active")]
+
+    asyncio.run(main())
+
+
+# --- without await
+
+
+def blocking() -> tuple[sync.BillingService[InMemoryTransaction], World]:
+    world = World()
+    return sync.BillingService(world.provider, sync.InMemoryRepository(), clock=lambda: world.provider.now), world
+
+
+def subscribed(billing: sync.BillingService[InMemoryTransaction], world: World) -> None:
+    session = billing.start_checkout("org", "pro", email="ada@example.com", **PAGES)
+    world.provider.complete_checkout(session.id)
+
+
+def test_an_async_handler_that_never_waits_serves_the_blocking_service() -> None:
+    billing, world = blocking()
+    seen: list[str] = []
+
+    @billing.on("subscription.active")
+    async def note(event: WebhookEvent, context: Context) -> None:
+        seen.append(event.id)
+
+    subscribed(billing, world)
+    for each in world.provider.deliveries():
+        billing.handle_webhook("memory", each.payload, each.headers)
+    assert len(seen) == 1
+
+
+def test_an_async_handler_that_waits_gets_a_clear_error_and_leaves_no_trace_and_no_lock() -> None:
+    billing, world = blocking()
+    waits = [True]
+
+    @billing.on("subscription.active")
+    async def note(event: WebhookEvent, context: Context) -> None:
+        if waits:
+            await asyncio.sleep(0)
+
+    subscribed(billing, world)
+    created = world.delivery("subscription.created")
+    with pytest.raises(errors.ConfigurationError, match="a handler or a repository used here must be a plain one"):
+        billing.handle_webhook("memory", created.payload, created.headers)
+    assert billing.subscription("org") is None
+    waits.clear()
+    assert billing.handle_webhook("memory", created.payload, created.headers) == "processed"
+
+
+def test_a_blocking_handler_that_raises_leaves_no_trace() -> None:
+    billing, world = blocking()
+    broken = [True]
+
+    @billing.on("subscription.active")
+    def fails(event: WebhookEvent, context: Context) -> None:
+        context.transaction.writes["customers", ("ghost",)] = None
+        if broken:
+            message = "not now"
+            raise RuntimeError(message)
+
+    subscribed(billing, world)
+    created = world.delivery("subscription.created")
+    with pytest.raises(RuntimeError):
+        billing.handle_webhook("memory", created.payload, created.headers)
+    assert billing.repository.get_event("memory", created.event_id) is None
+    assert billing.repository.get_customer_by_id("ghost") is None
+    broken.clear()
+    assert billing.handle_webhook("memory", created.payload, created.headers) == "processed"
+
+
+def test_a_blocking_handler_that_cancels_is_refused_instead_of_waiting_for_itself() -> None:
+    billing, world = blocking()
+    subscribed(billing, world)
+
+    @billing.on("subscription.active")
+    def meddle(event: WebhookEvent, context: Context) -> None:
+        billing.cancel("org")
+
+    created = world.delivery("subscription.created")
+    with pytest.raises(errors.ConfigurationError, match="outbox"):
+        billing.handle_webhook("memory", created.payload, created.headers)
+
+
+def test_another_service_s_handlers_are_no_concern_of_this_one() -> None:
+    async def main() -> None:
+        one, other = World(), World()
+        await one.subscribe()
+
+        @one.billing.on("subscription.active")
+        async def copy(event: WebhookEvent, context: Context) -> None:
+            await other.billing.ensure_customer("org", email="ada@example.com")
+
+        await one.deliver()
+        assert await other.repository.get_customer("org", "memory") is not None
+
+    asyncio.run(main())
+
+
+def test_a_provider_s_own_words_are_never_guessed_at() -> None:
+    billing = BillingService(Fake(), InMemoryRepository())
+    billing.on("fake:anything.at_all")(print)
+    with pytest.raises(errors.ConfigurationError, match=r"Did you mean 'subscription\.canceled'"):
+        billing.on("subscription.cancelled")

@@ -1,0 +1,161 @@
+"""Who appears first, in every order: an event and its customer, an event and its subscription, two calls for one customer."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from paylattice import BillingCustomer, BillingService, SubscriptionStatus, WebhookEvent, WebhookOutcome
+from paylattice.billing.handlers import Handlers
+from paylattice.billing.memory import InMemoryTransaction
+from paylattice.billing.webhooks import EventPipeline
+
+from ..pipeline.scheduler import Task, every_schedule, run
+from .support import NOW, Concurrent, Context, Fake, an_event
+
+CUSTOMER = BillingCustomer(id="c", org_id="org", provider="fake", external_customer_id="cus")
+
+
+class Race:
+    """A service over a repository and a provider that pause, and the tasks that run against one another."""
+
+    def __init__(self, *, fine: bool = False, pauses: bool = False, says_customer: bool = True) -> None:
+        self.provider = Fake(pauses=fine or pauses, says_customer=says_customer)
+        self.repository = Concurrent(fine=fine)
+        self.billing = BillingService(self.provider, self.repository, clock=lambda: NOW)
+        self.billing.on("subscription.updated")(self.note_event)
+        self.billing.on("subscription.active")(self.note_change)
+        self.outcomes: list[WebhookOutcome] = []
+        self.customers: list[BillingCustomer] = []
+        self.tasks: list[Task] = []
+
+    def note_event(self, event: WebhookEvent, context: Context) -> None:
+        context.transaction.writes["notes", (f"{event.id} of {context.customer and context.customer.org_id}",)] = 1
+
+    def note_change(self, event: WebhookEvent, context: Context) -> None:
+        place = sum(table == "notes" for table, _ in context.transaction.writes) + len(self.repository.notes())
+        context.transaction.writes["notes", (f"{context.previous_status} -> active, {place}",)] = 1
+
+    async def deliver(self, event: WebhookEvent) -> None:
+        self.outcomes.append(await self.billing.apply_event(event))
+
+    async def appear(self) -> None:
+        self.customers.append(await self.billing.ensure_customer("org", email="ada@example.com"))
+
+    async def observe(self) -> None:
+        await self.billing._pipeline.observe("fake", CUSTOMER, "sub")
+
+    def knows_the_customer(self) -> "Race":
+        self.repository._commit(InMemoryTransaction({("customers", ("c",)): CUSTOMER, **_keys()}))
+        return self
+
+    def against(self, *tasks: Task) -> "Race":
+        self.tasks = list(tasks)
+        return self
+
+    def check(self, *event_ids: str) -> None:
+        assert not self.repository._parked, "an event stays parked although all it waits for is there"
+        notes = self.repository.notes()
+        assert sorted(note for note in notes if note.startswith("evt")) == [f"{each} of org" for each in event_ids]
+        assert [note for note in notes if "->" in note] == [next(note for note in notes if note.startswith("None -> "))]
+        stored = self.repository._subscriptions["fake", "sub"]
+        assert (stored.status, stored.customer_id) == (SubscriptionStatus.ACTIVE, self._customer().id)
+
+    def _customer(self) -> BillingCustomer:
+        [customer] = self.repository._customers.values()
+        return customer
+
+
+def _keys() -> dict[tuple[str, tuple[str, ...]], object]:
+    return {
+        ("customer_keys", ("org", "org", "fake")): ("c",),
+        ("customer_keys", ("external", "fake", "cus")): ("c",),
+    }
+
+
+def in_every_order(make: Callable[[], Race], check: Callable[[Race], None]) -> int:
+    count = 0
+    current: list[Race] = []
+
+    def run_one(schedule: list[int]) -> list[int]:
+        current[:] = [make()]
+        return run(current[0].tasks, schedule)
+
+    for _ in every_schedule(run_one):
+        check(current[0])
+        count += 1
+    return count
+
+
+def event_and_customer(event: WebhookEvent, *, fine: bool = False) -> Race:
+    race = Race(fine=fine)
+    return race.against(race.deliver(event), race.appear())
+
+
+WITH_CUSTOMER = an_event(1)
+SUBSCRIPTION_ONLY = an_event(1, customer_id=None)
+
+
+@pytest.mark.parametrize("event", [WITH_CUSTOMER, SUBSCRIPTION_ONLY], ids=["names its customer", "names no customer"])
+def test_an_event_that_races_its_customer_is_applied_once_in_every_order(event: WebhookEvent) -> None:
+    assert in_every_order(lambda: event_and_customer(event), lambda race: race.check("evt_1")) > 500
+
+
+def test_an_event_that_races_the_first_reading_of_its_subscription_is_applied_once_in_every_order() -> None:
+    def make() -> Race:
+        race = Race(pauses=True, says_customer=False).knows_the_customer()
+        return race.against(race.deliver(SUBSCRIPTION_ONLY), race.observe())
+
+    assert in_every_order(make, lambda race: race.check("evt_1")) > 30
+
+
+def test_two_calls_at_once_make_one_customer_in_every_order() -> None:
+    def make() -> Race:
+        race = Race(pauses=True)
+        return race.against(race.appear(), race.appear())
+
+    def check(race: Race) -> None:
+        assert len(race.provider.customers_by_key) == 1
+        assert race.customers == [race._customer()] * 2
+
+    assert in_every_order(make, check) > 30
+
+
+@settings(max_examples=400, deadline=None)
+@given(schedule=st.lists(st.integers(0, 7), max_size=120), named=st.booleans(), copies=st.integers(1, 3))
+def test_deliveries_customers_and_parking_interleaved_statement_by_statement_lose_nothing(
+    schedule: list[int], named: bool, copies: int
+) -> None:
+    race = Race(fine=True)
+    events = [an_event(number, customer_id="cus" if named else None) for number in (1, 2)]
+    race.against(race.appear(), race.appear(), *(race.deliver(event) for event in events * copies))
+    run(race.tasks, schedule)
+    race.check("evt_1", "evt_2")
+
+
+class LooksOnlyOnce(EventPipeline[InMemoryTransaction]):
+    """Wrong on purpose: it does not look for the customer again after parking."""
+
+    parking = False
+
+    async def _customer_of(self, event: WebhookEvent) -> BillingCustomer | None:
+        return None if self.parking else await super()._customer_of(event)
+
+    async def _park(self, event: WebhookEvent, reading: object) -> None:
+        await super()._park(event, reading)  # type: ignore[arg-type]  # handed on as it came
+        self.parking = True
+
+
+def test_the_checker_catches_a_pipeline_that_does_not_look_again_after_parking() -> None:
+    def make() -> Race:
+        race = Race()
+        wrong = LooksOnlyOnce(race.repository, race.billing._providers, Handlers(), refetch=True, clock=lambda: NOW)
+
+        async def deliver() -> None:
+            await wrong.apply(WITH_CUSTOMER)
+
+        return race.against(deliver(), race.appear())
+
+    with pytest.raises(AssertionError, match="stays parked"):
+        in_every_order(make, lambda race: race.check("evt_1"))

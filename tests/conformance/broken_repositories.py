@@ -1,0 +1,683 @@
+"""Repositories that break one promise each. Not collected by itself: ``test_broken_repositories.py`` runs it."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, nullcontext
+from datetime import datetime
+from typing import Any, ClassVar
+
+import attrs
+import pytest
+
+from paylattice import BillingCustomer, BillingEvent, BillingSubscription, InMemoryRepository, ParkedEvent, sync
+from paylattice.billing.memory import InMemoryTransaction
+from paylattice.billing.repository import Upserted
+from paylattice.testing import BlockingRepositoryConformance, RepositoryConformance
+from paylattice.transport import BlockingPrimitives
+
+Tx = InMemoryTransaction | None
+
+
+class Double(RepositoryConformance):
+    """Inherited by one class for each double; ``caught_by`` names the checks that must fail, and no others may."""
+
+    kind: ClassVar[type[Any]]
+    caught_by: ClassVar[set[str]]
+    patience = 0.6
+    grace = 0.03
+
+    @pytest.fixture
+    def repository(self) -> Any:
+        return self.kind()
+
+
+# --- what comes back ---------------------------------------------------------------------------------------------
+
+
+class LosesMetadata(InMemoryRepository):
+    async def insert_customer(self, customer: BillingCustomer, *, tx: Tx = None) -> bool:
+        return await super().insert_customer(attrs.evolve(customer, metadata={}), tx=tx)
+
+
+class TestLosesMetadata(Double):
+    kind = LosesMetadata
+    caught_by: ClassVar = {
+        "test_a_customer_comes_back_as_it_was_written",
+        "test_an_org_has_one_customer_at_a_provider",
+        "test_a_customer_is_updated",
+        "test_of_many_inserts_of_one_customer_one_gets_through",
+        "test_of_many_inserts_of_one_external_id_one_gets_through",
+    }
+
+
+class CutsTimesToSeconds(InMemoryRepository):
+    async def insert_event(self, event: BillingEvent, *, tx: Tx = None) -> bool:
+        assert event.created_at is not None
+        return await super().insert_event(
+            attrs.evolve(event, created_at=event.created_at.replace(microsecond=0)), tx=tx
+        )
+
+
+class TestCutsTimesToSeconds(Double):
+    kind = CutsTimesToSeconds
+    caught_by: ClassVar = {
+        "test_an_event_is_inserted_once",
+        "test_an_event_is_stamped",
+        "test_a_transaction_refuses_its_own_duplicates",
+    }
+
+
+class RaisesForNobody(InMemoryRepository):
+    async def get_customer_by_id(self, customer_id: str, *, tx: Tx = None) -> BillingCustomer | None:
+        found = await super().get_customer_by_id(customer_id, tx=tx)
+        if found is None and customer_id == "x":
+            raise KeyError(customer_id)
+        return found
+
+
+class TestRaisesForNobody(Double):
+    kind = RaisesForNobody
+    caught_by: ClassVar = {"test_who_is_not_there_is_none"}
+
+
+class UpdatesTooMuch(InMemoryRepository):
+    async def update_customer(self, customer: BillingCustomer, *, tx: Tx = None) -> None:
+        async with self._in(tx) as own:
+            if self._get(own, self._customers, "customers", (customer.id,)) is not None:
+                own.writes["customers", (customer.id,)] = customer
+
+
+class TestUpdatesTooMuch(Double):
+    kind = UpdatesTooMuch
+    caught_by: ClassVar = {"test_a_customer_is_updated"}
+
+
+# --- uniqueness --------------------------------------------------------------------------------------------------
+
+
+class TwoCustomersOfAnOrg(InMemoryRepository):
+    async def insert_customer(self, customer: BillingCustomer, *, tx: Tx = None) -> bool:
+        async with self._in(tx) as own:
+            key = ("external", customer.provider, customer.external_customer_id)
+            if self._get(own, self._customer_keys, "customer_keys", key) is not None:
+                return False
+            own.writes["customer_keys", ("org", customer.org_id, customer.provider)] = (customer.id,)
+            own.writes["customer_keys", key] = (customer.id,)
+            own.writes["customers", (customer.id,)] = customer
+            return True
+
+
+class TestTwoCustomersOfAnOrg(Double):
+    kind = TwoCustomersOfAnOrg
+    caught_by: ClassVar = {
+        "test_an_org_has_one_customer_at_a_provider",
+        "test_of_many_inserts_of_one_customer_one_gets_through",
+        "test_a_transaction_refuses_its_own_duplicates",
+    }
+
+
+class TwoOrgsShareACustomer(InMemoryRepository):
+    async def insert_customer(self, customer: BillingCustomer, *, tx: Tx = None) -> bool:
+        async with self._in(tx) as own:
+            key = ("org", customer.org_id, customer.provider)
+            if self._get(own, self._customer_keys, "customer_keys", key) is not None:
+                return False
+            own.writes["customer_keys", key] = (customer.id,)
+            own.writes["customer_keys", ("external", customer.provider, customer.external_customer_id)] = (customer.id,)
+            own.writes["customers", (customer.id,)] = customer
+            return True
+
+
+class TestTwoOrgsShareACustomer(Double):
+    kind = TwoOrgsShareACustomer
+    caught_by: ClassVar = {
+        "test_an_external_id_belongs_to_one_customer",
+        "test_of_many_inserts_of_one_external_id_one_gets_through",
+    }
+
+
+class AppliesEventsTwice(InMemoryRepository):
+    """The unique key is on the record's own id, which is new each time."""
+
+    async def insert_event(self, event: BillingEvent, *, tx: Tx = None) -> bool:
+        async with self._in(tx) as own:
+            own.writes["events", (event.provider, event.external_event_id)] = event
+            return True
+
+
+class TestAppliesEventsTwice(Double):
+    kind = AppliesEventsTwice
+    caught_by: ClassVar = {
+        "test_an_event_is_inserted_once",
+        "test_a_transaction_refuses_its_own_duplicates",
+        "test_of_many_inserts_of_one_event_one_gets_through",
+        "test_an_insert_waits_for_the_end_of_another",
+    }
+
+
+class OneKeyForAllProviders(InMemoryRepository):
+    async def insert_event(self, event: BillingEvent, *, tx: Tx = None) -> bool:
+        async with self._in(tx) as own:
+            if any(key[1] == event.external_event_id for key in self._events):
+                return False
+            return await super().insert_event(event, tx=own)
+
+
+class TestOneKeyForAllProviders(Double):
+    kind = OneKeyForAllProviders
+    caught_by: ClassVar = {"test_an_event_is_inserted_once", "test_an_event_is_stamped"}
+
+
+class StampsEveryEvent(InMemoryRepository):
+    async def mark_event_processed(
+        self, provider: str, external_event_id: str, processed_at: datetime, *, tx: Tx = None
+    ) -> None:
+        async with self._in(tx) as own:
+            for key in list(self._events):
+                await super().mark_event_processed(*key, processed_at, tx=own)
+
+
+class TestStampsEveryEvent(Double):
+    kind = StampsEveryEvent
+    caught_by: ClassVar = {"test_an_event_is_stamped"}
+
+
+class ParksTwice(InMemoryRepository):
+    async def park_event(self, event: ParkedEvent, *, tx: Tx = None) -> bool:
+        async with self._in(tx) as own:
+            own.writes["parked", (event.provider, event.external_event_id)] = event
+            return True
+
+
+class TestParksTwice(Double):
+    kind = ParksTwice
+    caught_by: ClassVar = {
+        "test_an_event_is_parked_once",
+        "test_a_transaction_refuses_its_own_duplicates",
+        "test_of_many_inserts_of_one_event_one_gets_through",
+        "test_an_insert_waits_for_the_end_of_another",
+    }
+
+
+# --- order and pages ---------------------------------------------------------------------------------------------
+
+
+class OverwritesBlindly(InMemoryRepository):
+    async def upsert_subscription(self, subscription: BillingSubscription, *, tx: Tx = None) -> Upserted:
+        async with self._in(tx) as own:
+            key = (subscription.provider, subscription.external_subscription_id)
+            stored = self._get(own, self._subscriptions, "subscriptions", key)
+            if stored is None:
+                return await super().upsert_subscription(subscription, tx=own)
+            own.writes["subscriptions", key] = attrs.evolve(subscription, id=stored.id, created_at=stored.created_at)
+            return Upserted(written=True, previous=stored)
+
+
+class TestOverwritesBlindly(Double):
+    kind = OverwritesBlindly
+    caught_by: ClassVar = {
+        "test_an_earlier_ticket_overwrites_nothing",
+        "test_versions_decide_where_both_states_have_one",
+        "test_of_many_states_the_latest_stays",
+    }
+
+
+class ComparesTicketsOnly(InMemoryRepository):
+    async def upsert_subscription(self, subscription: BillingSubscription, *, tx: Tx = None) -> Upserted:
+        async with self._in(tx) as own:
+            key = (subscription.provider, subscription.external_subscription_id)
+            stored = self._get(own, self._subscriptions, "subscriptions", key)
+            if stored is None:
+                return await super().upsert_subscription(subscription, tx=own)
+            if subscription.ticket <= stored.ticket:
+                return Upserted(written=False, previous=stored)
+            own.writes["subscriptions", key] = attrs.evolve(subscription, id=stored.id, created_at=stored.created_at)
+            return Upserted(written=True, previous=stored)
+
+
+class TestComparesTicketsOnly(Double):
+    kind = ComparesTicketsOnly
+    caught_by: ClassVar = {"test_versions_decide_where_both_states_have_one"}
+
+
+class TakesTheNewId(InMemoryRepository):
+    async def upsert_subscription(self, subscription: BillingSubscription, *, tx: Tx = None) -> Upserted:
+        async with self._in(tx) as own:
+            done = await super().upsert_subscription(subscription, tx=own)
+            if done.written:
+                own.writes["subscriptions", (subscription.provider, subscription.external_subscription_id)] = (
+                    subscription
+                )
+            return done
+
+
+class TestTakesTheNewId(Double):
+    kind = TakesTheNewId
+    caught_by: ClassVar = {"test_a_later_ticket_overwrites_an_earlier_one"}
+
+
+class ForgetsThePrevious(InMemoryRepository):
+    async def upsert_subscription(self, subscription: BillingSubscription, *, tx: Tx = None) -> Upserted:
+        done = await super().upsert_subscription(subscription, tx=tx)
+        return Upserted(written=done.written, previous=None)
+
+
+class TestForgetsThePrevious(Double):
+    kind = ForgetsThePrevious
+    caught_by: ClassVar = {
+        "test_a_later_ticket_overwrites_an_earlier_one",
+        "test_an_earlier_ticket_overwrites_nothing",
+        "test_of_many_states_the_latest_stays",
+    }
+
+
+class ListsByTicket(InMemoryRepository):
+    async def list_subscriptions(self, customer_id: str, *, tx: Tx = None) -> list[BillingSubscription]:
+        return sorted(await super().list_subscriptions(customer_id, tx=tx), key=lambda each: each.ticket)
+
+
+class TestListsByTicket(Double):
+    kind = ListsByTicket
+    caught_by: ClassVar = {"test_a_customer_s_subscriptions_are_in_the_order_of_their_insertion"}
+
+
+class PagesInTheOrderOfUpdates(InMemoryRepository):
+    async def list_customers(
+        self, provider: str, after: str | None = None, limit: int = 100, *, tx: Tx = None
+    ) -> list[BillingCustomer]:
+        everybody = await super().list_customers(provider, None, 1000, tx=tx)
+        ordered = sorted(everybody, key=lambda each: (each.name == "Changed", each.id), reverse=True)
+        places = [each.id for each in ordered]
+        start = places.index(after) + 1 if after else 0
+        return ordered[start : start + limit]
+
+
+class TestPagesInTheOrderOfUpdates(Double):
+    kind = PagesInTheOrderOfUpdates
+    caught_by: ClassVar = {"test_pages_of_customers_hold_everybody_once"}
+
+
+class IgnoresTheLimit(InMemoryRepository):
+    async def list_customers(
+        self, provider: str, after: str | None = None, limit: int = 100, *, tx: Tx = None
+    ) -> list[BillingCustomer]:
+        return await super().list_customers(provider, after, 1000, tx=tx)
+
+
+class TestIgnoresTheLimit(Double):
+    kind = IgnoresTheLimit
+    caught_by: ClassVar = {"test_pages_of_customers_hold_everybody_once"}
+
+
+class PagesParkedEventsByTimeAlone(InMemoryRepository):
+    async def parked_events(self, provider: str, **by: Any) -> list[ParkedEvent]:
+        after, limit = by.pop("after", None), by.pop("limit", 100)
+        found = await super().parked_events(provider, limit=1000, **by)
+        return [each for each in found if after is None or each.parked_at > after.parked_at][:limit]
+
+
+class TestPagesParkedEventsByTimeAlone(Double):
+    kind = PagesParkedEventsByTimeAlone
+    caught_by: ClassVar = {"test_pages_of_parked_events_hold_every_event_once"}
+
+
+class IgnoresTheSubscription(InMemoryRepository):
+    async def parked_events(
+        self, provider: str, *, external_subscription_id: str | None = None, **by: Any
+    ) -> list[ParkedEvent]:
+        return await super().parked_events(provider, **by)
+
+
+class TestIgnoresTheSubscription(Double):
+    kind = IgnoresTheSubscription
+    caught_by: ClassVar = {"test_parked_events_are_found_by_customer_and_by_subscription"}
+
+
+# --- tickets -----------------------------------------------------------------------------------------------------
+
+
+class TicketsCountDown(InMemoryRepository):
+    last = 2**40
+
+    async def next_ticket(self) -> int:
+        self.last -= 1
+        return self.last
+
+
+class TestTicketsCountDown(Double):
+    kind = TicketsCountDown
+    caught_by: ClassVar = {
+        "test_tickets_increase",
+        "test_tickets_increase_among_many",
+        "test_a_transaction_that_waits_does_not_hold_up_the_tickets",
+    }
+
+
+class TicketsReadThenWritten(InMemoryRepository):
+    """``max(ticket) + 1``: right for one, wrong for two at once."""
+
+    last = 0
+
+    async def next_ticket(self) -> int:
+        ticket = self.last + 1
+        await asyncio.sleep(0)
+        self.last = ticket
+        return ticket
+
+
+class TestTicketsReadThenWritten(Double):
+    kind = TicketsReadThenWritten
+    caught_by: ClassVar = {"test_tickets_increase_among_many"}
+
+
+class TicketsRolledBack(InMemoryRepository):
+    """The counter is a row like any other, and goes back with a transaction that fails."""
+
+    last = 0
+
+    async def next_ticket(self) -> int:
+        self.last += 1
+        return self.last
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[InMemoryTransaction]:
+        async with super().transaction() as tx:
+            before = self.last
+            try:
+                yield tx
+            except BaseException:
+                self.last = max(before - 1, 0)
+                raise
+
+
+class TestTicketsRolledBack(Double):
+    kind = TicketsRolledBack
+    caught_by: ClassVar = {
+        "test_tickets_increase",
+        "test_a_transaction_that_waits_does_not_hold_up_the_tickets",
+    }
+
+
+# --- transactions ------------------------------------------------------------------------------------------------
+
+
+class CommitsWhatFails(InMemoryRepository):
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[InMemoryTransaction]:
+        failure: BaseException | None = None
+        async with super().transaction() as tx:
+            try:
+                yield tx
+            except BaseException as exc:  # noqa: BLE001 - that is what is wrong with it
+                failure = exc
+        if failure is not None:
+            raise failure
+
+
+class TestCommitsWhatFails(Double):
+    kind = CommitsWhatFails
+    caught_by: ClassVar = {
+        "test_what_fails_leaves_no_trace",
+        "test_nobody_sees_what_is_not_committed",
+        "test_an_insert_waits_for_the_end_of_another",
+    }
+
+
+class CommitsWhatIsCancelled(InMemoryRepository):
+    """``except Exception: rollback``, and nothing for what is no Exception."""
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[InMemoryTransaction]:
+        failure: BaseException | None = None
+        async with super().transaction() as tx:
+            try:
+                yield tx
+            except Exception:
+                raise
+            except BaseException as exc:  # noqa: BLE001 - that is what is wrong with it
+                failure = exc
+        if failure is not None:
+            raise failure
+
+
+class TestCommitsWhatIsCancelled(Double):
+    kind = CommitsWhatIsCancelled
+    caught_by: ClassVar = {"test_what_fails_leaves_no_trace"}
+
+
+class SwallowsTheException(InMemoryRepository):
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[InMemoryTransaction]:
+        try:
+            async with super().transaction() as tx:
+                yield tx
+        except Exception:  # noqa: BLE001 - that is what is wrong with it
+            pass
+
+
+class TestSwallowsTheException(Double):
+    kind = SwallowsTheException
+    caught_by: ClassVar = {"test_what_fails_leaves_no_trace"}
+
+
+class WritesOutsideTheTransaction(InMemoryRepository):
+    """One method forgot its ``tx``."""
+
+    async def park_event(self, event: ParkedEvent, *, tx: Tx = None) -> bool:
+        key = (event.provider, event.external_event_id)
+        if key in self._parked:
+            return False
+        self._parked[key] = event
+        return True
+
+
+class TestWritesOutsideTheTransaction(Double):
+    kind = WritesOutsideTheTransaction
+    caught_by: ClassVar = {
+        "test_what_fails_leaves_no_trace",
+        "test_nobody_sees_what_is_not_committed",
+        "test_an_insert_waits_for_the_end_of_another",
+    }
+
+
+class ReadsPastTheTransaction(InMemoryRepository):
+    async def get_event(self, provider: str, external_event_id: str, *, tx: Tx = None) -> BillingEvent | None:
+        return await super().get_event(provider, external_event_id)
+
+
+class TestReadsPastTheTransaction(Double):
+    kind = ReadsPastTheTransaction
+    caught_by: ClassVar = {"test_a_transaction_sees_its_own_writes"}
+
+
+class ForgetsToCommit(InMemoryRepository):
+    def _commit(self, tx: InMemoryTransaction) -> None:
+        tx.writes = {key: value for key, value in tx.writes.items() if key[0] != "events" or value.processed_at is None}  # type: ignore[attr-defined]
+        super()._commit(tx)
+
+
+class TestForgetsToCommit(Double):
+    kind = ForgetsToCommit
+    caught_by: ClassVar = {
+        "test_what_is_committed_is_there",
+        "test_an_event_is_stamped",
+        "test_a_transaction_sees_its_own_writes",
+    }
+
+
+class BecomesVisibleInParts(InMemoryRepository):
+    """Each statement commits by itself, and a failure takes back what was written."""
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[InMemoryTransaction]:
+        async with super().transaction() as tx:
+            yield tx
+            events = {key: value for key, value in tx.writes.items() if key[0] == "events"}
+            rest = {key: value for key, value in tx.writes.items() if key[0] != "events"}
+            tx.writes = events
+            self._commit(tx)
+            await asyncio.sleep(0.01)
+            tx.writes = rest
+
+
+class TestBecomesVisibleInParts(Double):
+    kind = BecomesVisibleInParts
+    caught_by: ClassVar = {"test_a_transaction_becomes_visible_at_once"}
+
+
+class Unlocked(InMemoryRepository):
+    """Looks first and writes later; transactions run at the same time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = nullcontext()  # type: ignore[assignment]  # a lock that locks nothing
+
+
+class TestUnlocked(Double):
+    kind = Unlocked
+    caught_by: ClassVar = {
+        "test_of_many_inserts_of_one_customer_one_gets_through",
+        "test_of_many_inserts_of_one_external_id_one_gets_through",
+        "test_of_many_inserts_of_one_event_one_gets_through",
+        "test_an_insert_waits_for_the_end_of_another",
+        "test_of_many_states_the_latest_stays",
+    }
+
+
+class RefusesWithoutWaiting(InMemoryRepository):
+    """An insert is refused because of one that is not committed, and may never be."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = nullcontext()  # type: ignore[assignment]  # a lock that locks nothing
+        self._pending: set[tuple[str, str]] = set()
+
+    async def insert_event(self, event: BillingEvent, *, tx: Tx = None) -> bool:
+        key = (event.provider, event.external_event_id)
+        if key in self._pending:
+            return False
+        self._pending.add(key)
+        return await super().insert_event(event, tx=tx)
+
+
+class TestRefusesWithoutWaiting(Double):
+    kind = RefusesWithoutWaiting
+    caught_by: ClassVar = {
+        "test_an_insert_waits_for_the_end_of_another",
+        # and what it does without a lock besides
+        "test_of_many_inserts_of_one_customer_one_gets_through",
+        "test_of_many_inserts_of_one_external_id_one_gets_through",
+        "test_of_many_inserts_of_one_event_one_gets_through",
+        "test_of_many_states_the_latest_stays",
+    }
+
+
+class NeverReleasesTheLock(InMemoryRepository):
+    """After a transaction that failed, its lock stays."""
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[InMemoryTransaction]:
+        async with super().transaction() as tx:
+            try:
+                yield tx
+            except BaseException:
+                self._lock = _Stuck()  # type: ignore[assignment]  # a lock that nobody gets
+                raise
+
+
+class _Stuck:
+    async def __aenter__(self) -> None:
+        await asyncio.sleep(3600)
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+
+class TestNeverReleasesTheLock(Double):
+    kind = NeverReleasesTheLock
+    caught_by: ClassVar = {
+        "test_what_fails_leaves_no_trace",
+        "test_an_insert_waits_for_the_end_of_another",
+    }
+
+
+class ForgetsEverything(InMemoryRepository):
+    """Nothing outlives the process."""
+
+
+class TestForgetsEverything(Double):
+    kind = ForgetsEverything
+    caught_by: ClassVar = {"test_what_is_committed_outlives_the_process"}
+
+    def reopened(self, repository: Any) -> Any:
+        return InMemoryRepository()
+
+
+# --- the same, blocking ------------------------------------------------------------------------------------------
+
+
+class BlockingDouble(BlockingRepositoryConformance):
+    """As above, for threads."""
+
+    kind: ClassVar[type[Any]]
+    caught_by: ClassVar[set[str]]
+    patience = 0.6
+    grace = 0.03
+
+    @pytest.fixture
+    def repository(self) -> Any:
+        return self.kind()
+
+
+class BlockingOver(sync.InMemoryRepository):
+    """One of the doubles above behind the blocking face."""
+
+    over: ClassVar[type[InMemoryRepository]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wrapped = self.over(primitives=BlockingPrimitives())
+
+
+class BlockingUnlocked(sync.InMemoryRepository):
+    def __init__(self) -> None:
+        super().__init__()
+        self.wrapped._lock = nullcontext()  # type: ignore[assignment]  # a lock that locks nothing
+
+
+class TestBlockingUnlocked(BlockingDouble):
+    kind = BlockingUnlocked
+    caught_by: ClassVar = {
+        "test_of_many_inserts_of_one_customer_one_gets_through",
+        "test_of_many_inserts_of_one_external_id_one_gets_through",
+        "test_of_many_inserts_of_one_event_one_gets_through",
+        "test_an_insert_waits_for_the_end_of_another",
+        "test_of_many_states_the_latest_stays",
+    }
+
+
+class BlockingCommitsWhatFails(BlockingOver):
+    over = CommitsWhatFails
+
+
+class TestBlockingCommitsWhatFails(BlockingDouble):
+    kind = BlockingCommitsWhatFails
+    caught_by: ClassVar = {
+        "test_what_fails_leaves_no_trace",
+        "test_nobody_sees_what_is_not_committed",
+        "test_an_insert_waits_for_the_end_of_another",
+    }
+
+
+class BlockingTicketsByClock(sync.InMemoryRepository):
+    def next_ticket(self) -> int:  # type: ignore[override]  # the class has a descriptor in its place
+        return int(time.time())
+
+
+class TestBlockingTicketsByClock(BlockingDouble):
+    kind = BlockingTicketsByClock
+    caught_by: ClassVar = {
+        "test_tickets_increase",
+        "test_tickets_increase_among_many",
+        "test_a_transaction_that_waits_does_not_hold_up_the_tickets",
+    }

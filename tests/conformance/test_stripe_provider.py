@@ -1,0 +1,61 @@
+"""The Stripe provider keeps the promises, in front of the project's stand-in for Stripe's API."""
+
+import time
+from collections.abc import Mapping
+
+import pytest
+
+from paylattice import CheckoutSession
+from paylattice.provider import BaseProvider
+from paylattice.providers.stripe import StripeConfig, StripeProvider
+from paylattice.testing import ProviderConformance
+from paylattice.testing.standins import StripeStandIn
+from paylattice.transport import AsyncTransport
+
+SECRET = "whsec_standin"
+
+
+class TestStripe(ProviderConformance):
+    plan_id = "price_pro"
+    other_plan_id = "price_team"
+    metered_plan_id = "price_calls"
+    without_keys = frozenset({"delete_customer", "cancel_subscription"})
+
+    @pytest.fixture
+    def provider(self) -> StripeProvider:
+        self.stripe = StripeStandIn(webhook_secret=SECRET)
+        self.stripe.add_price("price_pro", 1900)
+        self.stripe.add_price("price_team", 4900)
+        self.stripe.add_price("price_calls", 1, metered=True)
+        config = StripeConfig(secret_key="sk_test_standin", webhook_secret=SECRET)
+        return StripeProvider(config, transport=AsyncTransport(transport=self.stripe.transport()))
+
+    def complete_checkout(self, provider: BaseProvider, session: CheckoutSession) -> None:
+        self.stripe.complete_checkout(session.id)
+
+    def complete_payment(self, provider: BaseProvider, session: CheckoutSession) -> None:
+        self.stripe.complete_checkout(session.id)
+
+    def saved_payment_method(self, provider: BaseProvider, customer_id: str) -> str:
+        return self.stripe.add_payment_method(customer_id)
+
+    def effects(self, provider: BaseProvider) -> object:
+        return self.stripe.snapshot()
+
+    def signed_delivery(self, provider: BaseProvider) -> tuple[bytes, Mapping[str, str]]:
+        return self._delivered()
+
+    def old_delivery(self, provider: BaseProvider) -> tuple[bytes, Mapping[str, str]]:
+        self.stripe._clock = lambda: time.time() - 3600
+        try:
+            return self._delivered()
+        finally:
+            self.stripe._clock = time.time
+
+    def webhook_secret(self, provider: BaseProvider) -> str:
+        return SECRET
+
+    def _delivered(self) -> tuple[bytes, Mapping[str, str]]:
+        self.stripe.add_price(f"price_{len(self.stripe.objects('price'))}", 100)
+        hook = self.stripe.deliveries()[-1]
+        return hook.payload, hook.headers
