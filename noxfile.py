@@ -89,6 +89,13 @@ def demo(session: nox.Session) -> None:
 
 
 @nox.session
+def record(session: nox.Session) -> None:
+    """Record the cassettes: ``-- stripe`` with the sandbox of STRIPE_SECRET_KEY; ``-- stripe --stand-in`` without a key."""
+    install(session, "tests")
+    session.run("python", "-m", "tests.cassette_tests.record", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """What the library costs, as ratios against the alternatives: a table, and JSON in benchmarks/results.json."""
     session.install(".[stripe]")

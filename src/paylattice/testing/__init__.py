@@ -7,15 +7,37 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .cassettes import Leak as Leak
+    from .cassettes import leaks_in as leaks_in
+    from .cassettes import vcr_config as vcr_config
     from .provider_conformance import ProviderConformance as ProviderConformance
     from .repository_conformance import BlockingRepositoryConformance as BlockingRepositoryConformance
     from .repository_conformance import RepositoryConformance as RepositoryConformance
+    from .standins import Delivery as Delivery
+    from .standins import Faults as Faults
+    from .standins import SeenRequest as SeenRequest
+    from .standins import StandIn as StandIn
+    from .standins import StripeStandIn as StripeStandIn
 
-__all__ = ["BlockingRepositoryConformance", "ProviderConformance", "RepositoryConformance"]
+__all__ = [
+    "BlockingRepositoryConformance",
+    "Delivery",
+    "Faults",
+    "Leak",
+    "ProviderConformance",
+    "RepositoryConformance",
+    "SeenRequest",
+    "StandIn",
+    "StripeStandIn",
+    "leaks_in",
+    "vcr_config",
+]
 
 _HOMES = {
+    "cassettes": "Leak leaks_in vcr_config",
     "provider_conformance": "ProviderConformance",
     "repository_conformance": "BlockingRepositoryConformance RepositoryConformance",
+    "standins": "Delivery Faults SeenRequest StandIn StripeStandIn",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
