@@ -14,6 +14,7 @@ html_theme = "furo"
 html_title = "paylattice"
 exclude_patterns = ["_build"]
 nitpicky = True
+nitpick_ignore = [("py:class", "collections.abc.Mapping")]  # the standard library is not linked to
 
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"

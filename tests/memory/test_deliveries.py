@@ -133,6 +133,9 @@ def test_the_next_deliveries_can_come_in_another_order(several: int, seed: int) 
     arrived = [delivery.event_id for delivery in shop.provider.deliveries()]
     assert sorted(arrived) == sorted(happened)
     assert arrived != happened
+    for event_id in happened:
+        shop.provider.redeliver(event_id)
+    assert [delivery.event_id for delivery in shop.provider.deliveries()] == happened, "the disorder is for one time"
 
 
 def test_a_disorder_can_be_repeated() -> None:

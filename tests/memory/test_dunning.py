@@ -351,3 +351,12 @@ def test_one_authenticated_invoice_of_two_does_not_recover_the_subscription() ->
     assert shop.now(made).status == "past_due"
     shop.provider.authenticate_payment(second.id)
     assert shop.now(made).status == "active"
+
+
+def test_after_a_recovery_the_rest_of_the_period_counts_as_billed() -> None:
+    shop, made = failing(4)
+    shop.provider.advance(days=31 + 15)
+    shop.provider.pay_invoice(open_invoices(shop, made)[0].id)
+    shop.change(made, plan_id="team")  # for the same half of a month, at once
+    shop.provider.advance(days=15)
+    assert shop.amounts(made) == [3000, 3000, 9000 + 4500]

@@ -170,3 +170,11 @@ def test_a_call_that_is_refused_here_does_not_use_up_the_fault() -> None:
         run(shop.provider.create_customer("no address"))
     with pytest.raises(errors.NetworkError):
         run(shop.provider.list_plans())
+
+
+def test_unless_it_is_said_otherwise_the_answer_is_lost_after_the_effect() -> None:
+    shop = Shop()
+    shop.provider.time_out_next_call()
+    with pytest.raises(errors.OutcomeUnknown):
+        shop.customer()
+    assert len(shop.events()) == 1

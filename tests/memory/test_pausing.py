@@ -380,3 +380,13 @@ def test_more_usage_than_an_invoice_can_hold_is_refused_and_time_goes_on() -> No
     assert caught.value.param == "quantity"
     shop.provider.advance(months=1)
     assert shop.invoices(made)[-1].amount == usd(2 * 10**14)
+
+
+def test_the_last_invoice_asks_for_the_smallest_amount_there_is() -> None:
+    shop = Shop()
+    shop.provider.add_plan("penny", usd(1), metered=True)
+    made = shop.subscribe("penny")
+    shop.use(made, 1)
+    shop.cancel(made, at_period_end=True)
+    shop.provider.advance(months=1)
+    assert shop.amounts(made) == [0, 1]

@@ -61,16 +61,16 @@ class HTTPProvider(BaseProvider, Generic[C]):
 
     Args:
         config: the provider's settings; None: from the environment.
-        transport: how to reach the provider; None: one of its own, which :meth:`aclose` closes.
+        transport: how to reach the provider; None: one of its own, which ``aclose()`` closes.
 
     Raises:
         ConfigurationError: a required setting is missing.
     """
 
     base_url: ClassVar[str]
-    """Where the API is: scheme, host and the path that all endpoints share."""
+    """The address of the API, with the path that all endpoints share."""
     idempotency_header: ClassVar[str | None] = "Idempotency-Key"
-    """The header that carries a write's key. None: the API knows no keys, and no write is ever sent twice."""
+    """The header that carries a write's key. With None, the API knows no keys, and no write is ever sent twice."""
     replay_header: ClassVar[str] = "Idempotent-Replayed"
     """The header that says ``true`` when the answer is the stored one to an earlier request with the same key."""
     request_id_header: ClassVar[str] = "Request-Id"

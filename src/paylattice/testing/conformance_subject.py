@@ -116,19 +116,19 @@ class ProviderChecks:
     """
 
     http: ClassVar[bool] = True
-    """Whether the provider speaks HTTP through its transport. False: what watches the wire is left out."""
+    """Whether the provider speaks HTTP through its transport. If not, what watches the wire is left out."""
     network: ClassVar[bool] = False
-    """True: the provider of the fixture talks to a real sandbox, which plays the provider for this suite."""
+    """Whether the provider of the fixture talks to a real sandbox, which then plays the provider."""
     examples: ClassVar[Mapping[str, object]] = {}
-    """Sample arguments by name (``{"plan_id": "P-1"}``), where the suite's own are not of a form that the provider takes."""
+    """Sample arguments by name, where the suite's own are not of a form that the provider takes."""
     without_keys: ClassVar[frozenset[str]] = frozenset()
     """Operations whose endpoints honour no idempotency key. They must then never be sent twice by themselves."""
     plan_id: ClassVar[str | None] = None
-    """A plan that can be subscribed to. None: the first that ``list_plans`` brings, if the provider declares it."""
+    """A plan that can be subscribed to; without it, the first that ``list_plans`` brings, if that is declared."""
     other_plan_id: ClassVar[str | None] = None
-    """Another one, to change to. None: the same way."""
+    """Another one, to change to; without it, the next that ``list_plans`` brings."""
     metered_plan_id: ClassVar[str | None] = None
-    """A metered plan. None: the same way."""
+    """A metered plan; without it, the first metered one that ``list_plans`` brings."""
     currency: ClassVar[str] = "USD"
     """The currency of one-off payments."""
     webhook_url: ClassVar[str | None] = None

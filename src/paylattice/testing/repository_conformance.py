@@ -35,7 +35,7 @@ class _Conformance(StorageChecks, TransactionChecks):
     patience: ClassVar[float] = 30.0
     """Seconds after which transactions that wait for one another count as stuck."""
     grace: ClassVar[float] = 0.3
-    """Seconds to wait for what may come but need not: longer for a database that is far away."""
+    """Seconds to wait for what may come but need not; longer for a database that is far away."""
 
     def reopened(self, repository: Any) -> Any:
         """Another repository object over the same database, as after a crash or in another process."""
@@ -114,7 +114,7 @@ class RepositoryConformance(_Conformance):
 
 
 class BlockingRepositoryConformance(_Conformance):
-    """What a :class:`~paylattice.billing.repository.BlockingBillingRepository` promises, as tests; actors are threads.
+    """What a ``BlockingBillingRepository`` promises, as tests; actors are threads.
 
     A subclass gives one fixture, ``repository``: a fresh, empty repository for each check; or a function that returns a
     context manager of one.

@@ -46,7 +46,7 @@ __all__ = ["InMemoryProvider"]
 class InMemoryProvider(Controls, BaseProvider):
     """A whole provider without a network, for tests, demos and development.
 
-    What a test can do with it (complete a checkout, let time pass, take the webhooks) it has from :class:`Controls`.
+    What a test can do with it (complete a checkout, let time pass, take the webhooks) it has from ``Controls``.
 
     Args:
         config: None: from the environment, which may hold nothing.
