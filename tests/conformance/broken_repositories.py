@@ -639,23 +639,6 @@ class BlockingOver(sync.InMemoryRepository):
         self.wrapped = self.over(primitives=BlockingPrimitives())
 
 
-class BlockingUnlocked(sync.InMemoryRepository):
-    def __init__(self) -> None:
-        super().__init__()
-        self.wrapped._lock = nullcontext()  # type: ignore[assignment]  # a lock that locks nothing
-
-
-class TestBlockingUnlocked(BlockingDouble):
-    kind = BlockingUnlocked
-    caught_by: ClassVar = {
-        "test_of_many_inserts_of_one_customer_one_gets_through",
-        "test_of_many_inserts_of_one_external_id_one_gets_through",
-        "test_of_many_inserts_of_one_event_one_gets_through",
-        "test_an_insert_waits_for_the_end_of_another",
-        "test_of_many_states_the_latest_stays",
-    }
-
-
 class BlockingCommitsWhatFails(BlockingOver):
     over = CommitsWhatFails
 
