@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         Plan,
         Refund,
         RefundStatus,
+        ScheduledChange,
         Subscription,
         SubscriptionChange,
         SubscriptionItem,
@@ -72,6 +73,7 @@ __all__ = [
     "Refund",
     "RefundStatus",
     "RetryPolicy",
+    "ScheduledChange",
     "Subscription",
     "SubscriptionChange",
     "SubscriptionItem",
@@ -102,7 +104,7 @@ _HOMES = {
     "idempotency": "operation_key",
     "models": (
         "CheckoutSession CheckoutStatus Customer Invoice InvoiceStatus Payment PaymentMethod "
-        "PaymentStatus Plan Refund RefundStatus Subscription SubscriptionChange SubscriptionItem "
+        "PaymentStatus Plan Refund RefundStatus ScheduledChange Subscription SubscriptionChange SubscriptionItem "
         "SubscriptionStatus"
     ),
     "money": "Money",

@@ -137,6 +137,7 @@ _CHECKS: Mapping[str, Callable[[str, object], None]] = {
     "metadata": _metadata,
     "success_url": _url,
     "cancel_url": _url,
+    "return_url": _url,
     "quantity": _integer(1),
     "trial_days": _integer(0),
     "limit": _integer(1),

@@ -1,49 +1,50 @@
-"""An immutable mapping: hashable and picklable, which ``types.MappingProxyType`` is not."""
+"""An immutable mapping: hashable and picklable, which ``types.MappingProxyType`` is not, and what ``json.dumps`` takes."""
 
-from collections.abc import Iterator, Mapping
-from typing import Generic, TypeVar
+from collections.abc import Mapping
+from typing import NoReturn, TypeVar
 
 __all__ = ["FrozenMap"]
 
 K = TypeVar("K")
-V_co = TypeVar("V_co", covariant=True)
+V = TypeVar("V")
 
 
-class FrozenMap(Mapping[K, V_co], Generic[K, V_co]):
+def _refuse(*_args: object, **_kwargs: object) -> NoReturn:
+    message = "FrozenMap is immutable: make a dict of it, and change that"
+    raise TypeError(message)
+
+
+class FrozenMap(dict[K, V]):
     """A mapping that never changes and equals every mapping with the same items.
+
+    It is a ``dict`` so that everything that writes JSON takes it: ``json.dumps``, ``attrs.asdict``, a JSON column.
 
     Args:
         items: a mapping (copied) or nothing.
     """
 
-    __slots__ = ("_items",)
-    _items: dict[K, V_co]
+    __slots__ = ()
 
-    def __init__(self, items: Mapping[K, V_co] | None = None) -> None:
-        object.__setattr__(self, "_items", dict(items) if items else {})
+    def __init__(self, items: Mapping[K, V] | None = None) -> None:
+        super().__init__(items or {})
 
-    def __getitem__(self, key: K) -> V_co:
-        return self._items[key]
-
-    def __iter__(self) -> Iterator[K]:
-        return iter(self._items)
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __hash__(self) -> int:
-        return hash(frozenset(self._items.items()))
+    def __hash__(self) -> int:  # type: ignore[override] # a dict has none, because it changes
+        return hash(frozenset(self.items()))
 
     def __repr__(self) -> str:
-        return f"FrozenMap({self._items!r})"
+        return f"FrozenMap({super().__repr__()})"
 
-    def __setattr__(self, name: str, value: object) -> None:
-        message = f"FrozenMap is immutable: cannot set {name!r}"
-        raise AttributeError(message)
+    def __reduce__(self) -> "tuple[type[FrozenMap[K, V]], tuple[dict[K, V]]]":
+        return type(self), (dict(self),)
 
-    def __delattr__(self, name: str) -> None:
-        message = f"FrozenMap is immutable: cannot delete {name!r}"
-        raise AttributeError(message)
+    def __copy__(self) -> "FrozenMap[K, V]":
+        return self
 
-    def __reduce__(self) -> "tuple[type[FrozenMap[K, V_co]], tuple[dict[K, V_co]]]":
-        return type(self), (self._items,)
+    __setitem__ = _refuse
+    __delitem__ = _refuse
+    __ior__ = _refuse
+    clear = _refuse
+    pop = _refuse
+    popitem = _refuse
+    setdefault = _refuse
+    update = _refuse

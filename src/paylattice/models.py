@@ -27,6 +27,7 @@ __all__ = [
     "Plan",
     "Refund",
     "RefundStatus",
+    "ScheduledChange",
     "Subscription",
     "SubscriptionChange",
     "SubscriptionItem",
@@ -152,6 +153,10 @@ def _items(value: "Iterable[SubscriptionItem]") -> "tuple[SubscriptionItem, ...]
     return tuple(value)
 
 
+def _changes(value: "Iterable[ScheduledChange]") -> "tuple[ScheduledChange, ...]":
+    return tuple(value)
+
+
 @attrs.frozen
 class Model:
     """What all models have.
@@ -169,13 +174,23 @@ class Model:
 
 @attrs.frozen
 class Customer(Model):
-    """Who pays. ``repr`` leaves out what is personal."""
+    """Who pays. ``repr`` leaves out what is personal.
+
+    Args:
+        id: the provider's id.
+        email: where the provider writes to.
+        name: for people.
+        metadata: the application's own words.
+        created_at: UTC.
+        merged_from: the id that was asked for, where the provider has merged that profile into this one since.
+    """
 
     id: str
     email: str | None = attrs.field(default=None, repr=False)
     name: str | None = attrs.field(default=None, repr=False)
     metadata: FrozenMap[str, str] = attrs.field(default=NOTHING, converter=_metadata, repr=False)
     created_at: datetime | None = None
+    merged_from: str | None = None
 
 
 @attrs.frozen
@@ -233,6 +248,21 @@ class SubscriptionItem(Model):
 
 
 @attrs.frozen
+class ScheduledChange:
+    """What the provider will do to a subscription later.
+
+    Args:
+        action: ``cancel``, ``pause``, ``resume`` or ``change_plan``; otherwise the provider's own word in lower case.
+        effective_at: when; UTC; None where the provider does not say.
+        plan_id: the plan that it changes to.
+    """
+
+    action: str
+    effective_at: datetime | None = None
+    plan_id: str | None = None
+
+
+@attrs.frozen
 class Subscription(Model):
     """A customer's subscription.
 
@@ -253,6 +283,7 @@ class Subscription(Model):
         created_at: UTC.
         version: the provider's own version of the object, where it counts versions.
         raw_status: the provider's own word for the status.
+        scheduled_changes: what the provider will do to it later, where it tells.
     """
 
     id: str
@@ -271,6 +302,7 @@ class Subscription(Model):
     created_at: datetime | None = None
     version: int | None = None
     raw_status: str | None = None
+    scheduled_changes: tuple[ScheduledChange, ...] = attrs.field(default=(), converter=_changes)
 
     @property
     def cancel_scheduled(self) -> bool:

@@ -11,11 +11,11 @@ Every operation that a subclass of :class:`~paylattice.BaseProvider` defines run
 
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextvars import ContextVar
 from enum import StrEnum
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import attrs
 
@@ -47,7 +47,19 @@ from .models import (
 if TYPE_CHECKING:
     from .provider import BaseProvider
 
-__all__ = ["OPERATIONS", "Capability", "Limit", "Operation", "current_operation", "guard_class", "unsupported"]
+__all__ = [
+    "OPERATIONS",
+    "Capability",
+    "Limit",
+    "Operation",
+    "current_operation",
+    "guard_class",
+    "provider_specific",
+    "unsupported",
+]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Capability(StrEnum):
@@ -174,6 +186,7 @@ OPERATIONS: Mapping[str, Operation] = {row.name: row for row in _ROWS}
 """Every operation that goes to the provider, in the order of the protocol."""
 
 _PROTOCOL = f"{__package__}.provider"
+_ADDRESSES = ("url", "hosted_url", "pdf_url", "approval_url")
 _GUARD = "__paylattice_guard__"
 _current: ContextVar[str | None] = ContextVar("paylattice_operation", default=None)
 
@@ -205,6 +218,28 @@ def guard_class(cls: type) -> None:
         _put_under_guard(cls, name, functools.partial(_guarded, operation))
     _put_under_guard(cls, "parse_webhook", _guarded_parse)
     _put_under_guard(cls, "verify_webhook_signature", _guarded_verify)
+
+
+def provider_specific(
+    *, returns: type, writes: bool = False, many: bool = False, optional: bool = False
+) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Coroutine[Any, Any, R]]]:
+    """Put an operation that only one provider has, and the protocol does not know, under the same guard.
+
+    Its arguments are checked by their names, a write gets an idempotency key, its answer is checked, and only this
+    library's errors leave it.
+
+    Args:
+        returns: the class of the answer, or of its elements.
+        writes: whether it changes something at the provider.
+        many: whether the answer is a list.
+        optional: whether None is an answer.
+    """
+
+    def guard(method: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any, R]]:
+        operation = Operation(method.__name__, None, returns, writes=writes, many=many, optional=optional)
+        return cast("Callable[P, Coroutine[Any, Any, R]]", _guarded(operation, method))
+
+    return guard
 
 
 def _put_under_guard(cls: type, name: str, guarded: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
@@ -316,13 +351,34 @@ def _compare(operation: Operation, arguments: Mapping[str, object], result: obje
         if not isinstance(answer, operation.returns):
             wrong = f"the answer is not {'a list of ' if operation.many else ''}{operation.returns.__name__}"
             break
+        wrong = wrong or _unusable(answer)
         for argument, attribute in operation.echoes.items():
             asked, answered = arguments.get(argument), attrgetter(attribute)(answer)
-            if asked is not None and answered is not None and asked != answered:
-                wrong = f"the answer is about another {attribute} than the {argument} that was asked for"
+            if asked is None or answered is None or asked in {answered, getattr(answer, "merged_from", None)}:
+                continue
+            wrong = f"the answer is about another {attribute} than the {argument} that was asked for"
     if wrong is not None:
         failure = ResponseOutcomeUnknown if operation.writes else InvalidResponse
         raise failure(f"{wrong}; it is not passed on")
+
+
+def _unusable(answer: object) -> str | None:
+    """What is wrong with an id or an address in the answer: the application puts them into paths, and before people."""
+    named = getattr(answer, "id", None)
+    try:
+        if named is not None:
+            check_argument("", "the_id", named)
+        for field in _ADDRESSES:
+            address = getattr(answer, field, None)
+            if address is not None:
+                check_argument("", "success_url", address)
+    except InvalidRequest as error:
+        return (
+            "the answer holds an id that cannot be one"
+            if error.param == "the_id"
+            else "the answer holds no web address"
+        )
+    return None
 
 
 def _complete(

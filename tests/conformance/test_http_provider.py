@@ -1,6 +1,7 @@
 """What ``HTTPProvider`` does for every provider that is written over it."""
 
 from collections.abc import Callable, Mapping
+from json import loads
 from typing import ClassVar
 
 import attrs
@@ -14,7 +15,7 @@ from paylattice.errors import DeclineReason, PaymentError
 from paylattice.jsonlike import JsonObject, identity, text
 from paylattice.provider import BaseProvider
 from paylattice.providers.base import HTTPProvider, Refusal, Request, Response, path_of
-from paylattice.transport import BlockingTransport, RetryPolicy
+from paylattice.transport import BlockingTransport, Observer, ResponseReceived, RetryPolicy
 
 Answer = httpx.Response | Exception
 
@@ -323,3 +324,47 @@ def test_a_hint_of_the_provider_decides_about_trying_again() -> None:
 
 def test_it_is_a_base_provider() -> None:
     assert issubclass(HTTPProvider, BaseProvider)
+
+
+# --- keys in the body, ids of requests -----------------------------------------------------------------------------
+
+
+class BodyKeys(Shop):
+    title = "The Shop"
+    idempotency_header = None
+    idempotency_field = "idempotency_key"
+    request_id_header = "X-Trace"
+
+
+def test_a_key_can_travel_in_the_body() -> None:
+    provider, desk = shop(json(200, {"id": "cus_1"}), kind=BodyKeys)
+    run(provider.send(WRITE))
+    assert loads(desk.requests[0].content) == {"idempotency_key": "k1", "email": "ada@example.com"}
+    assert "idempotency-key" not in desk.requests[0].headers
+
+
+def test_a_write_whose_key_is_in_the_body_is_sent_again_and_one_without_is_not() -> None:
+    provider, desk = shop(json(503, {}), json(200, {"id": "cus_1"}), kind=BodyKeys)
+    assert run(provider.send(WRITE))["id"] == "cus_1"
+    provider, desk = shop(json(503, {}), json(200, {"id": "cus_1"}), kind=BodyKeys)
+    failure(provider, attrs.evolve(WRITE, idempotency_key=None))
+    assert len(desk.requests) == 1
+
+
+def test_messages_call_the_provider_by_its_title_and_carry_its_request_id() -> None:
+    error = failure(shop(json(403, {}, X_Trace="t1"), kind=BodyKeys)[0], READ)
+    assert error.request_id == "t1"
+
+
+def test_observers_are_told_the_request_id_by_the_providers_own_header() -> None:
+    seen: list[str | None] = []
+
+    class Watch(Observer):
+        def on_response(self, event: ResponseReceived) -> None:
+            seen.append(event.request_id)
+
+    transport = BlockingTransport(
+        transport=httpx.MockTransport(Desk(json(200, {"id": "1"}, X_Trace="t1"))), observers=[Watch()]
+    )
+    run(BodyKeys(ShopConfig(api_key="key_1"), transport=transport).send(READ))
+    assert seen == ["t1"]

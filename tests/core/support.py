@@ -25,6 +25,7 @@ from paylattice import (
     Plan,
     Refund,
     RefundStatus,
+    ScheduledChange,
     Subscription,
     SubscriptionChange,
     SubscriptionItem,
@@ -76,6 +77,7 @@ plans = st.builds(
 items = st.builds(
     SubscriptionItem, ids, perhaps(ids), perhaps(numbers), st.booleans(), perhaps(moments), perhaps(moments)
 )
+scheduled = st.builds(ScheduledChange, texts, perhaps(moments), perhaps(ids))
 subscriptions = st.builds(
     Subscription,
     ids,
@@ -94,6 +96,7 @@ subscriptions = st.builds(
     perhaps(moments),
     perhaps(numbers),
     perhaps(texts),
+    st.lists(scheduled, max_size=2),
     **common,
 )
 changes = st.builds(SubscriptionChange, subscriptions, perhaps(texts))
@@ -165,6 +168,7 @@ events = st.builds(
     payment=perhaps(payments),
     refund=perhaps(refunds),
     checkout_session=perhaps(sessions),
+    checkout_session_id=perhaps(ids),
     livemode=st.none() | st.booleans(),
     provider_type=perhaps(texts),
     **common,
@@ -175,6 +179,7 @@ MODELS = {
     "Customer": customers,
     "PaymentMethod": payment_methods,
     "Plan": plans,
+    "ScheduledChange": scheduled,
     "SubscriptionItem": items,
     "Subscription": subscriptions,
     "SubscriptionChange": changes,

@@ -1,8 +1,9 @@
 """The immutable mapping."""
 
 import copy
+import json
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 from hypothesis import given
@@ -43,19 +44,30 @@ def test_it_reads_like_a_mapping() -> None:
     assert repr(frozen) == "FrozenMap({'a': 1, 'b': 2})"
 
 
-def test_nothing_in_it_can_be_changed() -> None:
+CHANGES = {
+    "set": lambda frozen: frozen.__setitem__("a", 2),
+    "delete": lambda frozen: frozen.__delitem__("a"),
+    "merge": lambda frozen: frozen.__ior__({"b": 2}),
+    "clear": lambda frozen: frozen.clear(),
+    "pop": lambda frozen: frozen.pop("a"),
+    "popitem": lambda frozen: frozen.popitem(),
+    "setdefault": lambda frozen: frozen.setdefault("b", 2),
+    "update": lambda frozen: frozen.update(b=2),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_nothing_in_it_can_be_changed(change: Callable[[FrozenMap[str, int]], object]) -> None:
     frozen = FrozenMap({"a": 1})
-    with pytest.raises(TypeError):
-        frozen["a"] = 2  # type: ignore[index]
-    with pytest.raises(TypeError):
-        del frozen["a"]  # type: ignore[attr-defined]
-    with pytest.raises(AttributeError, match="immutable"):
-        frozen._items = {}
-    with pytest.raises(AttributeError, match="immutable"):
-        del frozen._items
+    with pytest.raises(TypeError, match="immutable"):
+        change(frozen)
     with pytest.raises(AttributeError):
         frozen.other = 1  # type: ignore[attr-defined]
     assert frozen == {"a": 1}
+
+
+def test_it_is_json_as_it_is() -> None:
+    assert json.dumps({"metadata": FrozenMap({"a": "1"})}) == '{"metadata": {"a": "1"}}'
 
 
 def test_it_does_not_follow_the_dict_that_it_was_made_from() -> None:

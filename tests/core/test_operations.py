@@ -41,7 +41,7 @@ from paylattice.errors import (
     ResponseOutcomeUnknown,
     UnsupportedOperation,
 )
-from paylattice.operations import OPERATIONS, current_operation
+from paylattice.operations import OPERATIONS, current_operation, provider_specific
 
 from .support import NOW, Acme, AcmeConfig
 
@@ -726,3 +726,59 @@ def test_operations_work_in_the_time_zone_of_the_caller() -> None:
     provider = Acme(True)
     run(provider.create_usage_record("si_1", 1, there))
     assert provider.calls[0]["timestamp"] == datetime(2026, 1, 31, 17, tzinfo=UTC)
+
+
+# --- answers that must not be passed on --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hostile", ["../../other?x=1", "..", "a/b", "a b", ""])
+def test_an_answer_with_an_id_that_cannot_be_one_is_not_passed_on(hostile: str) -> None:
+    assert isinstance(fails(Acme(Customer(hostile)).create_customer("a@b.test")), ResponseOutcomeUnknown)
+
+
+@pytest.mark.parametrize("hostile", ["javascript:alert(1)", "//x.test", "data:text/html,x", "https://"])
+def test_an_address_that_is_no_web_address_is_not_passed_on(hostile: str) -> None:
+    invoice = Invoice("in_1", "cus_1", Money(1, "USD"), hosted_url=hostile)
+    assert isinstance(fails(Acme([invoice]).get_invoices("cus_1")), InvalidResponse)
+    change = SubscriptionChange(Subscription("sub_1"), approval_url=hostile)
+    assert isinstance(fails(Acme(change).change_subscription("sub_1", quantity=2)), ResponseOutcomeUnknown)
+
+
+def test_a_customer_who_was_merged_into_another_is_passed_on_with_both_ids() -> None:
+    merged = Customer("cus_2", merged_from="cus_1")
+    assert run(Acme(merged).get_customer("cus_1")) == merged
+    assert isinstance(fails(Acme(merged).get_customer("cus_3")), InvalidResponse)
+
+
+# --- a provider's own operations ---------------------------------------------------------------------------------
+
+
+class Extra(Acme):
+    @provider_specific(returns=str, writes=True)
+    async def open_portal(self, customer_id: str, return_url: str, *, idempotency_key: str | None = None) -> str:
+        return await self.answer(customer_id=customer_id, key=idempotency_key)
+
+
+def test_an_operation_of_the_provider_alone_is_under_the_same_guard() -> None:
+    provider = Extra("https://portal.test")
+    assert run(provider.open_portal("cus_1", "https://back.test")) == "https://portal.test"
+    assert provider.calls[0]["operation"] == "open_portal"
+    assert provider.calls[0]["key"]
+
+
+def test_its_arguments_are_checked_by_their_names() -> None:
+    assert fails(Extra().open_portal("../x", "https://back.test")).param == "customer_id"
+    assert fails(Extra().open_portal("cus_1", "javascript:1")).param == "return_url"
+
+
+def test_what_it_stumbles_over_does_not_escape_and_can_be_recovered() -> None:
+    provider = Extra(ZeroDivisionError("secret"), "https://portal.test")
+    error = fails(provider.open_portal("cus_1", "https://back.test", idempotency_key="k1"))
+    assert isinstance(error, OutcomeUnknown)
+    assert "secret" not in str(error)
+    assert run(provider.recover(error)) == "https://portal.test"
+    assert [call["key"] for call in provider.calls] == ["k1", "k1"]
+
+
+def test_an_answer_of_another_kind_is_refused() -> None:
+    assert isinstance(fails(Extra(7).open_portal("cus_1", "https://back.test")), ResponseOutcomeUnknown)

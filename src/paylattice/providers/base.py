@@ -67,10 +67,15 @@ class HTTPProvider(BaseProvider, Generic[C]):
         ConfigurationError: a required setting is missing.
     """
 
+    title: ClassVar[str] = ""
+    """The provider as a person calls it, for messages; empty: its name."""
     base_url: ClassVar[str]
     """The address of the API, with the path that all endpoints share."""
     idempotency_header: ClassVar[str | None] = "Idempotency-Key"
-    """The header that carries a write's key. With None, the API knows no keys, and no write is ever sent twice."""
+    """The header that carries a write's key; None: there is none."""
+    idempotency_field: ClassVar[str | None] = None
+    """The field of a JSON body that carries a write's key, for APIs that read it there. With neither a header nor a
+    field, the API knows no keys, and no write is ever sent twice."""
     replay_header: ClassVar[str] = "Idempotent-Replayed"
     """The header that says ``true`` when the answer is the stored one to an earlier request with the same key."""
     request_id_header: ClassVar[str] = "Request-Id"
@@ -108,11 +113,15 @@ class HTTPProvider(BaseProvider, Generic[C]):
         """
         inner = body.get("error")
         about = cast("JsonObject", inner) if isinstance(inner, Mapping) else body
-        return Refusal(code=text(about, "code"), said=text(about, "message"), stored=self._replayed(response))
+        return Refusal(code=text(about, "code"), said=text(about, "message"), stored=self.is_replayed(response))
 
     def retry_hint(self, response: Response) -> bool | None:
         """What the provider says about sending the request again; None: as the transport's retry policy thinks."""
         return None
+
+    def is_replayed(self, response: Response) -> bool:
+        """Whether the answer is the stored one to an earlier request with the same key."""
+        return response.headers.get(self.replay_header.lower()) == "true"
 
     # --- what its operations call --------------------------------------------------------------------------------
 
@@ -153,7 +162,7 @@ class HTTPProvider(BaseProvider, Generic[C]):
         except InvalidResponse as error:
             why = error.message
         else:
-            if isinstance(result, Model) and self._replayed(response):
+            if isinstance(result, Model) and self.is_replayed(response):
                 return cast("T", attrs.evolve(result, replayed=True))
             return result
         raise unreadable(why, response, asked)
@@ -173,28 +182,31 @@ class HTTPProvider(BaseProvider, Generic[C]):
             message = "the path of a request begins with one slash, and is below the base URL: nothing was sent"
             raise InvalidRequest(message, param="url", provider=self.name)
         base = getattr(self.config, "base_url", None) or self.base_url
-        key = request.idempotency_key if request.writes and self.idempotency_header else None
+        takes_keys = request.writes and (self.idempotency_header or self.idempotency_field)
+        key = request.idempotency_key if takes_keys else None
         carried = {self.idempotency_header: key} if self.idempotency_header and key else {}
+        body = request.json
+        if self.idempotency_field and key:
+            body = {self.idempotency_field: key, **cast("JsonObject", body or {})}
         return attrs.evolve(
             request,
             url=base.rstrip("/") + path,
             headers={"Accept": "application/json", **request.headers, **carried, **self.auth_headers()},
+            json=body,
             idempotency_key=key,
             provider=self.get_provider_name(),
             operation=request.operation or current_operation(),
             hint=request.hint or self.retry_hint,
+            request_id_header=self.request_id_header.lower(),
         )
 
     def _asked(self, request: Request) -> Asked:
         required = [setting.variable for setting in self.config.settings() if setting.required]
         return Asked(
             provider=self.get_provider_name(),
-            sender=self.get_provider_name(),
+            sender=self.title or self.get_provider_name(),
             credentials=", ".join(required) or "the credentials",
             writes=request.writes,
             key=request.idempotency_key,
             request_id_header=self.request_id_header.lower(),
         )
-
-    def _replayed(self, response: Response) -> bool:
-        return response.headers.get(self.replay_header.lower()) == "true"

@@ -210,7 +210,7 @@ class HTTPTransport(ABC):
             tell(self._observers, lambda observer: observer.on_request(event))
 
     def _on_response(self, request: Request, attempt: int, outcome: Response | NoAnswer, seconds: float) -> None:
-        status, reason, request_id = _seen(outcome)
+        status, reason, request_id = _seen(request, outcome)
         _log.debug(
             "%s %s: attempt %d: %s in %.3f s", request.provider, request.operation, attempt, status or reason, seconds
         )
@@ -229,7 +229,7 @@ class HTTPTransport(ABC):
             tell(self._observers, lambda observer: observer.on_response(event))
 
     def _on_retry(self, request: Request, attempt: int, outcome: Response | NoAnswer, wait: float) -> None:
-        status, reason, _ = _seen(outcome)
+        status, reason, _ = _seen(request, outcome)
         _log.info(
             "%s %s: attempt %d: %s; again in %.2f s",
             request.provider,
@@ -249,9 +249,9 @@ def _is_server_error(outcome: Response | NoAnswer) -> bool:
     return isinstance(outcome, Response) and outcome.status >= SERVER_ERROR
 
 
-def _seen(outcome: Response | NoAnswer) -> tuple[int | None, str | None, str | None]:
+def _seen(request: Request, outcome: Response | NoAnswer) -> tuple[int | None, str | None, str | None]:
     if isinstance(outcome, Response):
-        return outcome.status, None, outcome.headers.get("request-id")
+        return outcome.status, None, outcome.headers.get(request.request_id_header)
     return None, outcome.reason, None
 
 

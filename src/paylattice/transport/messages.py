@@ -49,6 +49,7 @@ class Request:
         provider: for log lines and observers.
         operation: for log lines and observers.
         hint: asked before the retry policy.
+        request_id_header: where the answer carries the provider's id of the request, in lower case; for observers.
     """
 
     method: str
@@ -61,6 +62,7 @@ class Request:
     provider: str = ""
     operation: str | None = None
     hint: RetryHint | None = attrs.field(default=None, repr=False)
+    request_id_header: str = "request-id"
 
     @property
     def path(self) -> str:
