@@ -17,6 +17,7 @@ class EventType(StrEnum):
     CUSTOMER_CREATED = "customer.created"
     CUSTOMER_UPDATED = "customer.updated"
     CUSTOMER_DELETED = "customer.deleted"
+    CUSTOMER_MERGED = "customer.merged"
 
     CHECKOUT_COMPLETED = "checkout.completed"
     CHECKOUT_PENDING = "checkout.pending"
@@ -113,7 +114,7 @@ class WebhookEvent(Model):
         created_at: when it happened; UTC.
         customer_id: the provider's id of the customer it is about, if it says so.
         subscription_id: the provider's id of the subscription it is about, if it says so.
-        checkout_session_id: the provider's id of the checkout session it comes from, if it says so.
+        checkout_reference: the ``reference`` of the checkout session it comes from, if it says so.
         subscription: what the delivery carries; so are the other objects. Payloads can be old: prefer a fresh read.
         dedupe_key: the same for every delivery of the same event.
         livemode: False for test events; None where the provider does not say.
@@ -133,6 +134,6 @@ class WebhookEvent(Model):
     payment: Payment | None = attrs.field(default=None, kw_only=True)
     refund: Refund | None = attrs.field(default=None, kw_only=True)
     checkout_session: CheckoutSession | None = attrs.field(default=None, kw_only=True)
-    checkout_session_id: str | None = attrs.field(default=None, kw_only=True)
+    checkout_reference: str | None = attrs.field(default=None, kw_only=True)
     livemode: bool | None = attrs.field(default=None, kw_only=True)
     provider_type: str | None = attrs.field(default=None, kw_only=True)

@@ -372,7 +372,20 @@ class Invoice(Model):
 
 @attrs.frozen
 class CheckoutSession(Model):
-    """A page of the provider where the customer pays or subscribes. ``url`` is None once it is no longer open."""
+    """A page of the provider where the customer pays or subscribes.
+
+    Args:
+        id: the provider's id.
+        url: where to send the customer; None once it is no longer open.
+        customer_id: the customer that it was made for.
+        metadata: the application's own words.
+        status: see :class:`CheckoutStatus`.
+        subscription_id: the subscription that came of it.
+        payment_id: the payment that came of it.
+        expires_at: UTC; None where the provider does not say.
+        raw_status: the provider's own word for the status.
+        reference: what the provider's events call it by, where that is not its id.
+    """
 
     id: str
     url: str | None = attrs.field(default=None, repr=False)
@@ -383,6 +396,7 @@ class CheckoutSession(Model):
     payment_id: str | None = None
     expires_at: datetime | None = None
     raw_status: str | None = None
+    reference: str | None = None
 
 
 @attrs.frozen

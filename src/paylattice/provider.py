@@ -5,7 +5,7 @@ overrides what it can do, and declares it in ``capabilities``. The guard of :mod
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self, TypeAlias, runtime_checkable
 
@@ -334,6 +334,11 @@ class BaseProvider(PaymentProvider):
     limits: Mapping[Capability, Limit] = FrozenMap()  # pyright: ignore[reportIncompatibleMethodOverride] - reads the same
     contract_version: ClassVar[int] = 1
     """The contract that the provider was written for. One that does not say was written for the first."""
+    idempotency_lifetime: timedelta = timedelta(hours=24)
+    """How long, at least, the provider remembers an idempotency key. Afterwards a request is not sent again by itself."""
+    checkout_keeps_customer: bool = True
+    """Whether what a checkout session brings belongs to the customer that it was made for. False: the provider may book it
+    on a profile of the buyer's own, and only the session tells what came of it."""
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
@@ -367,6 +372,14 @@ class BaseProvider(PaymentProvider):
     def get_provider_name(self) -> str:
         """The name under which the provider is registered."""
         return self.name
+
+    def is_same(self, asked: str, answered: str) -> bool:
+        """Whether an answer about the second id is one to a question about the first.
+
+        Asked by the guard where the two differ. The default says no; a provider that merges profiles, and has seen it do
+        so, says yes.
+        """
+        return False
 
     def require(self, *capabilities: Capability) -> None:
         """Fail now, at start-up, rather than later in front of a customer.
@@ -403,6 +416,29 @@ class BaseProvider(PaymentProvider):
             )
             raise InvalidRequest(message, param="error", provider=self.get_provider_name())
         return await replay(self)
+
+    async def find_created_customer(
+        self,
+        key: str,
+        since: datetime,
+        *,
+        email: str,
+        name: str | None = None,
+        metadata: "Mapping[str, str] | None" = None,
+    ) -> "Customer | None":
+        """The customer that ``create_customer`` made with these arguments in a process that died before it could say so.
+
+        It is asked for when the provider has forgotten the key. The default cannot tell, and says None; a provider that
+        overrides it must be sure: another customer with the same e-mail address is not the one.
+
+        Args:
+            key: the idempotency key of the creation.
+            since: when the creation was begun; aware.
+            email: as given to ``create_customer``; so are the others.
+            name: see ``email``.
+            metadata: see ``email``.
+        """
+        return None
 
     async def aclose(self) -> None:
         """Close the transport, unless it was handed in: then it is its owner's."""

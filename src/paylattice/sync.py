@@ -186,6 +186,10 @@ class InMemoryRepository:
     park_event = blocking(AsyncInMemoryRepository.park_event)
     parked_events = blocking(AsyncInMemoryRepository.parked_events)
     delete_parked_event = blocking(AsyncInMemoryRepository.delete_parked_event)
+    insert_operation = blocking(AsyncInMemoryRepository.insert_operation)
+    get_operation = blocking(AsyncInMemoryRepository.get_operation)
+    update_operation = blocking(AsyncInMemoryRepository.update_operation)
+    operations = blocking(AsyncInMemoryRepository.operations)
 
 
 async def _entered(step: Awaitable[R]) -> R:
@@ -219,6 +223,10 @@ class _Adapted(Generic[Tx]):
     park_event = awaitable(BlockingBillingRepository.park_event)
     parked_events = awaitable(BlockingBillingRepository.parked_events)
     delete_parked_event = awaitable(BlockingBillingRepository.delete_parked_event)
+    insert_operation = awaitable(BlockingBillingRepository.insert_operation)
+    get_operation = awaitable(BlockingBillingRepository.get_operation)
+    update_operation = awaitable(BlockingBillingRepository.update_operation)
+    operations = awaitable(BlockingBillingRepository.operations)
 
 
 class BillingService(Generic[Tx]):
@@ -253,6 +261,7 @@ class BillingService(Generic[Tx]):
             refetch=refetch,
             clock=clock,
             on_rejected=on_rejected,
+            primitives=BlockingPrimitives(),
         )
 
     @property
@@ -283,6 +292,10 @@ class BillingService(Generic[Tx]):
     parse_webhook = blocking(AsyncBillingService.parse_webhook)
     apply_event = blocking(AsyncBillingService.apply_event)
     apply_parked = blocking(AsyncBillingService.apply_parked)
+    drop_parked = blocking(AsyncBillingService.drop_parked)
+    catch_up = blocking(AsyncBillingService.catch_up)
+    reconcile = blocking(AsyncBillingService.reconcile)
+    recover_open = blocking(AsyncBillingService.recover_open)
 
     def close(self) -> None:
         """Close the providers, each of them, whatever the others raise. The repository is its owner's."""

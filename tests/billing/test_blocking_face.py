@@ -47,7 +47,9 @@ def test_everything_public_has_its_twin_with_the_same_arguments(asynchronous: ty
 def test_what_the_base_of_all_providers_adds_is_there_too() -> None:
     added = public(BaseProvider) - public(PaymentProvider)
     missing = added - public(sync.Provider)
-    assert missing == {"config_class", "contract_version", "transport"}  # of no use to who calls
+    of_no_use_to_who_calls = {"config_class", "contract_version", "transport"}
+    for_the_core = {"checkout_keeps_customer", "find_created_customer", "idempotency_lifetime", "is_same"}
+    assert missing == of_no_use_to_who_calls | for_the_core
 
 
 def test_a_provider_shows_what_it_lacks() -> None:

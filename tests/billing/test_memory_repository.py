@@ -181,6 +181,7 @@ def test_a_bounded_repository_takes_no_more_memory_after_many_webhooks() -> None
             "subscriptions_of": 1,
             "events": 100,
             "parked": 0,
+            "operations": 1,
         }
 
     asyncio.run(main())

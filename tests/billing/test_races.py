@@ -142,8 +142,8 @@ class LooksOnlyOnce(EventPipeline[InMemoryTransaction]):
     async def _customer_of(self, event: WebhookEvent) -> BillingCustomer | None:
         return None if self.parking else await super()._customer_of(event)
 
-    async def _park(self, event: WebhookEvent, reading: object) -> None:
-        await super()._park(event, reading)  # type: ignore[arg-type]  # handed on as it came
+    async def _park(self, found: object) -> None:
+        await super()._park(found)  # type: ignore[arg-type]  # handed on as it came
         self.parking = True
 
 

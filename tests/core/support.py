@@ -126,6 +126,7 @@ sessions = st.builds(
     perhaps(ids),
     perhaps(moments),
     perhaps(texts),
+    perhaps(ids),
     **common,
 )
 payments = st.builds(
@@ -168,7 +169,7 @@ events = st.builds(
     payment=perhaps(payments),
     refund=perhaps(refunds),
     checkout_session=perhaps(sessions),
-    checkout_session_id=perhaps(ids),
+    checkout_reference=perhaps(ids),
     livemode=st.none() | st.booleans(),
     provider_type=perhaps(texts),
     **common,

@@ -31,11 +31,14 @@ def parameters(function: object) -> list[tuple[str, object, object]]:
     return [(each.name, each.default, each.kind) for each in found if each.name != "self"]
 
 
+FOR_THE_CORE = {"aclose", "find_created_customer"}
+
+
 def coroutines(cls: type) -> set[str]:
     return {
         name
         for name, member in inspect.getmembers(cls)
-        if not name.startswith("_") and inspect.iscoroutinefunction(inspect.unwrap(member)) and name != "aclose"
+        if not name.startswith("_") and inspect.iscoroutinefunction(inspect.unwrap(member)) and name not in FOR_THE_CORE
     }
 
 

@@ -128,11 +128,13 @@ def _held(allowed: bool, reason: AccessReason, subscription: BillingSubscription
 
 
 def _unpaid_since(subscription: BillingSubscription) -> datetime | None:
-    """When the payment failed: at the start of the period, or at its end where it was over when the state was read."""
+    """When the payment failed: at the start of the period, or at its end where it was over when the state was read.
+
+    Not later than it was seen to be past due: the next period, unpaid too, grants no grace of its own.
+    """
     end, read = subscription.current_period_end, subscription.updated_at
-    if end is not None and read is not None and end <= read:
-        return end
-    return subscription.current_period_start or read or end
+    failed = end if end is not None and read is not None and end <= read else subscription.current_period_start or read or end
+    return _earlier(failed, subscription.status_since)
 
 
 def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:

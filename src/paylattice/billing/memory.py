@@ -12,7 +12,7 @@ import attrs
 
 from ..errors import ConfigurationError, InvalidRequest
 from ..transport.primitives import AsyncPrimitives, Primitives
-from .records import BillingCustomer, BillingEvent, BillingSubscription, ParkedEvent
+from .records import BillingCustomer, BillingEvent, BillingOperation, BillingSubscription, OperationState, ParkedEvent
 from .repository import Upserted
 
 __all__ = ["InMemoryRepository", "InMemoryTransaction"]
@@ -60,6 +60,7 @@ class InMemoryRepository:
         self._subscriptions_of: dict[Key, tuple[Key, ...]] = {}
         self._events: OrderedDict[Key, BillingEvent] = OrderedDict()
         self._parked: dict[Key, ParkedEvent] = {}
+        self._operations: dict[Key, BillingOperation] = {}
         self._tables: dict[str, dict[Key, Any]] = {
             "customers": self._customers,
             "customer_keys": self._customer_keys,
@@ -67,6 +68,7 @@ class InMemoryRepository:
             "subscriptions_of": self._subscriptions_of,
             "events": self._events,
             "parked": self._parked,
+            "operations": self._operations,
         }
 
     # --- transactions --------------------------------------------------------------------------------------------
@@ -144,18 +146,27 @@ class InMemoryRepository:
             own.writes["customer_keys", by_org] = own.writes["customer_keys", by_external] = (customer.id,)
             return True
 
-    async def update_customer(self, customer: BillingCustomer, *, tx: InMemoryTransaction | None = None) -> None:
-        """Write e-mail, name, metadata and ``updated_at`` of the customer with this ``id``."""
+    async def update_customer(self, customer: BillingCustomer, *, tx: InMemoryTransaction | None = None) -> bool:
+        """Write external id, e-mail, name, metadata and ``updated_at``; False if the external id is another's."""
+        new = ("external", customer.provider, customer.external_customer_id)
         async with self._in(tx) as own:
             stored = self._get(own, self._customers, "customers", (customer.id,))
-            if stored is not None:
-                own.writes["customers", (customer.id,)] = attrs.evolve(
-                    stored,
-                    email=customer.email,
-                    name=customer.name,
-                    metadata=customer.metadata,
-                    updated_at=customer.updated_at,
-                )
+            if stored is None or self._get(own, self._customer_keys, "customer_keys", new) not in {
+                None,
+                (customer.id,),
+            }:
+                return False
+            own.writes["customer_keys", ("external", stored.provider, stored.external_customer_id)] = _GONE
+            own.writes["customer_keys", new] = (customer.id,)
+            own.writes["customers", (customer.id,)] = attrs.evolve(
+                stored,
+                external_customer_id=customer.external_customer_id,
+                email=customer.email,
+                name=customer.name,
+                metadata=customer.metadata,
+                updated_at=customer.updated_at,
+            )
+            return True
 
     async def get_customer(
         self, org_id: str, provider: str, *, tx: InMemoryTransaction | None = None
@@ -220,11 +231,7 @@ class InMemoryRepository:
                 owner = (subscription.customer_id,)
                 others = self._get(own, self._subscriptions_of, "subscriptions_of", owner) or ()
                 own.writes["subscriptions_of", owner] = (*others, key)
-            else:
-                subscription = attrs.evolve(
-                    subscription, id=stored.id, customer_id=stored.customer_id, created_at=stored.created_at
-                )
-            own.writes["subscriptions", key] = subscription
+            own.writes["subscriptions", key] = subscription.replacing(stored)
             return Upserted(written=True, previous=stored)
 
     async def get_subscription(
@@ -308,6 +315,64 @@ class InMemoryRepository:
         """Forget an event that was kept for later."""
         async with self._in(tx) as own:
             own.writes["parked", (provider, external_event_id)] = _GONE
+
+    # --- the journal ---------------------------------------------------------------------------------------------
+
+    async def insert_operation(self, operation: BillingOperation, *, tx: InMemoryTransaction | None = None) -> bool:
+        """Insert; False if ``(provider, key)`` is there already."""
+        key = (operation.provider, operation.key)
+        async with self._in(tx) as own:
+            if self._get(own, self._operations, "operations", key) is not None:
+                return False
+            own.writes["operations", key] = operation
+            return True
+
+    async def get_operation(
+        self, provider: str, key: str, *, tx: InMemoryTransaction | None = None
+    ) -> BillingOperation | None:
+        """The operation with this key."""
+        return self._get(tx, self._operations, "operations", (provider, key))
+
+    async def update_operation(self, operation: BillingOperation, *, tx: InMemoryTransaction | None = None) -> None:
+        """Write what came of it."""
+        key = (operation.provider, operation.key)
+        async with self._in(tx) as own:
+            stored = self._get(own, self._operations, "operations", key)
+            if stored is not None:
+                own.writes["operations", key] = attrs.evolve(
+                    operation, operation=stored.operation, org_id=stored.org_id, arguments=stored.arguments
+                )
+
+    async def operations(
+        self,
+        provider: str,
+        *,
+        state: OperationState | None = None,
+        external_id: str | None = None,
+        reference: str | None = None,
+        after: BillingOperation | None = None,
+        limit: int = 100,
+        tx: InMemoryTransaction | None = None,
+    ) -> list[BillingOperation]:
+        """A page of the journal, oldest first."""
+        kept: dict[Key, object] = {**self._operations}
+        if tx is not None:
+            kept.update({key: value for (table, key), value in _alive(tx).writes.items() if table == "operations"})
+        found = [
+            operation
+            for operation in kept.values()
+            if isinstance(operation, BillingOperation)
+            and operation.provider == provider
+            and state in {None, operation.state}
+            and external_id in {None, operation.external_id}
+            and reference in {None, operation.reference}
+            and (after is None or _place(operation) > _place(after))
+        ]
+        return sorted(found, key=_place)[:limit]
+
+
+def _place(operation: BillingOperation) -> tuple[datetime, str]:
+    return operation.created_at, operation.key
 
 
 def _alive(tx: InMemoryTransaction) -> InMemoryTransaction:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import Self
 
 import attrs
@@ -10,7 +11,14 @@ from ..events import WebhookEvent
 from ..frozen import FrozenMap
 from ..models import NOTHING, Subscription, SubscriptionStatus
 
-__all__ = ["BillingCustomer", "BillingEvent", "BillingSubscription", "ParkedEvent"]
+__all__ = [
+    "BillingCustomer",
+    "BillingEvent",
+    "BillingOperation",
+    "BillingSubscription",
+    "OperationState",
+    "ParkedEvent",
+]
 
 
 def _metadata(value: Mapping[str, str] | None) -> FrozenMap[str, str]:
@@ -68,6 +76,7 @@ class BillingSubscription:
         cancel_at: when it ends, or until when it is paid for if it is canceled already; UTC.
         ticket: which reading of the provider's state this is; see :meth:`supersedes`.
         version: the provider's own order of states; set only where payloads are applied without reading again.
+        status_since: since when the status is what it is, as far as it was observed here; UTC.
     """
 
     id: str
@@ -85,6 +94,7 @@ class BillingSubscription:
     cancel_at: datetime | None = None
     ticket: int = 0
     version: int | None = None
+    status_since: datetime | None = None
 
     def supersedes(self, stored: "BillingSubscription | None") -> bool:
         """Whether this state may overwrite the stored one.
@@ -97,6 +107,19 @@ class BillingSubscription:
         if self.version is not None and stored.version is not None:
             return self.version >= stored.version
         return self.ticket > stored.ticket
+
+    def replacing(self, stored: "BillingSubscription | None") -> Self:
+        """This state as it is written over the stored one: the record's identity, owner and history stay."""
+        if stored is None:
+            return self
+        same = self.status is stored.status and stored.status_since is not None
+        return attrs.evolve(
+            self,
+            id=stored.id,
+            customer_id=stored.customer_id,
+            created_at=stored.created_at,
+            status_since=stored.status_since if same else self.status_since,
+        )
 
     @classmethod
     def of(
@@ -127,6 +150,7 @@ class BillingSubscription:
             cancel_at=subscription.cancel_at,
             ticket=ticket,
             version=version,
+            status_since=now,
         )
 
 
@@ -206,3 +230,49 @@ class ParkedEvent:
     external_subscription_id: str | None
     payload: Mapping[str, object] = attrs.field(repr=False)
     parked_at: datetime
+
+
+class OperationState(StrEnum):
+    """Where an operation in the journal is."""
+
+    OPEN = "open"
+    """It was, or was about to be, sent; nobody knows what came of it."""
+    DONE = "done"
+    """The provider did it."""
+    FAILED = "failed"
+    """The provider refused it, or it never got there: nothing was changed."""
+    ABANDONED = "abandoned"
+    """It was not found at the provider after its key had expired, and is not sent again by itself."""
+
+
+@attrs.frozen
+class BillingOperation:
+    """One line of the journal: what the service sends to a provider is written down before it is sent.
+
+    Unique: ``(provider, key)``.
+
+    Args:
+        provider: the provider's name.
+        key: the idempotency key that it is sent with.
+        operation: the provider's method.
+        org_id: for whom.
+        arguments: what it is sent with, ready for JSON; holds personal data (the e-mail address of a new customer).
+        created_at: UTC; when it was written down, before the first attempt.
+        state: see :class:`OperationState`.
+        external_id: the provider's id of what it made: a customer, a checkout session; or of the subscription it changed.
+        reference: of a checkout: what the provider's events call it by, where that is not its id.
+        error: the class of the error that ended it.
+        closed_at: UTC.
+    """
+
+    provider: str
+    key: str
+    operation: str
+    org_id: str
+    arguments: Mapping[str, object] = attrs.field(repr=False)
+    created_at: datetime
+    state: OperationState = attrs.field(default=OperationState.OPEN, converter=OperationState)
+    external_id: str | None = None
+    reference: str | None = None
+    error: str | None = None
+    closed_at: datetime | None = None

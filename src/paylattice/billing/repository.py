@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import attrs
 from typing_extensions import TypeVar
 
-from .records import BillingCustomer, BillingEvent, BillingSubscription, ParkedEvent
+from .records import BillingCustomer, BillingEvent, BillingOperation, BillingSubscription, OperationState, ParkedEvent
 
 __all__ = ["BillingRepository", "BlockingBillingRepository", "Tx", "Upserted"]
 
@@ -57,8 +57,11 @@ class BillingRepository(Protocol[Tx]):
         """Insert; False if the org has a customer at the provider already, or the external id is taken."""
         ...
 
-    async def update_customer(self, customer: BillingCustomer, *, tx: Tx | None = None) -> None:
-        """Write e-mail, name, metadata and ``updated_at`` of the customer with this ``id``."""
+    async def update_customer(self, customer: BillingCustomer, *, tx: Tx | None = None) -> bool:
+        """Write external id, e-mail, name, metadata and ``updated_at`` of the customer with this ``id``.
+
+        False, and nothing is changed, if there is none, or the external id is another customer's.
+        """
         ...
 
     async def get_customer(self, org_id: str, provider: str, *, tx: Tx | None = None) -> BillingCustomer | None:
@@ -82,10 +85,11 @@ class BillingRepository(Protocol[Tx]):
         ...
 
     async def upsert_subscription(self, subscription: BillingSubscription, *, tx: Tx | None = None) -> Upserted:
-        """Insert, or overwrite if :meth:`BillingSubscription.supersedes` allows it; ``id`` and ``created_at`` stay.
+        """Insert, or overwrite where :meth:`BillingSubscription.supersedes` allows it.
 
-        Comparing and writing is one step: lock the stored row (``SELECT ... FOR UPDATE``), compare, write. Two inserts of
-        the same subscription at once: the later one waits, and then compares with the earlier one's row.
+        What is written over a stored row is ``subscription.replacing(stored)``. Comparing and writing is one step: lock
+        the stored row (``SELECT ... FOR UPDATE``), compare, write. Two inserts of the same subscription at once: the later
+        one waits, and then compares with the earlier one's row.
         """
         ...
 
@@ -137,6 +141,39 @@ class BillingRepository(Protocol[Tx]):
         """Forget an event that was kept for later."""
         ...
 
+    async def insert_operation(self, operation: BillingOperation, *, tx: Tx | None = None) -> bool:
+        """Insert; False if ``(provider, key)`` is there already. Committed before anything is sent to the provider."""
+        ...
+
+    async def get_operation(self, provider: str, key: str, *, tx: Tx | None = None) -> BillingOperation | None:
+        """The operation with this key."""
+        ...
+
+    async def update_operation(self, operation: BillingOperation, *, tx: Tx | None = None) -> None:
+        """Write what came of the operation with this ``(provider, key)``.
+
+        That is ``state``, ``external_id``, ``reference``, ``error``, ``closed_at`` and ``created_at``; what was asked for
+        stays.
+        """
+        ...
+
+    async def operations(
+        self,
+        provider: str,
+        *,
+        state: OperationState | None = None,
+        external_id: str | None = None,
+        reference: str | None = None,
+        after: BillingOperation | None = None,
+        limit: int = 100,
+        tx: Tx | None = None,
+    ) -> list[BillingOperation]:
+        """A page of the journal, ordered by ``(created_at, key)``; ``after`` is the last page's last operation.
+
+        Those in the state, those that made ``external_id``, those with the ``reference``; with nothing given, all.
+        """
+        ...
+
 
 class BlockingBillingRepository(Protocol[Tx]):
     """The same without ``await``, for :mod:`paylattice.sync`. The docstrings are :class:`BillingRepository`'s."""
@@ -153,7 +190,7 @@ class BlockingBillingRepository(Protocol[Tx]):
         """See :meth:`BillingRepository.insert_customer`."""
         ...
 
-    def update_customer(self, customer: BillingCustomer, *, tx: Tx | None = None) -> None:
+    def update_customer(self, customer: BillingCustomer, *, tx: Tx | None = None) -> bool:
         """See :meth:`BillingRepository.update_customer`."""
         ...
 
@@ -224,4 +261,30 @@ class BlockingBillingRepository(Protocol[Tx]):
 
     def delete_parked_event(self, provider: str, external_event_id: str, *, tx: Tx | None = None) -> None:
         """See :meth:`BillingRepository.delete_parked_event`."""
+        ...
+
+    def insert_operation(self, operation: BillingOperation, *, tx: Tx | None = None) -> bool:
+        """See :meth:`BillingRepository.insert_operation`."""
+        ...
+
+    def get_operation(self, provider: str, key: str, *, tx: Tx | None = None) -> BillingOperation | None:
+        """See :meth:`BillingRepository.get_operation`."""
+        ...
+
+    def update_operation(self, operation: BillingOperation, *, tx: Tx | None = None) -> None:
+        """See :meth:`BillingRepository.update_operation`."""
+        ...
+
+    def operations(
+        self,
+        provider: str,
+        *,
+        state: OperationState | None = None,
+        external_id: str | None = None,
+        reference: str | None = None,
+        after: BillingOperation | None = None,
+        limit: int = 100,
+        tx: Tx | None = None,
+    ) -> list[BillingOperation]:
+        """See :meth:`BillingRepository.operations`."""
         ...

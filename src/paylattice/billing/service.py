@@ -2,9 +2,10 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import count
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, Self, TypeVar, cast
 
 import attrs
 
@@ -15,6 +16,7 @@ from ..errors import (
     Diagnosis,
     IdempotencyMismatch,
     InvalidRequest,
+    InvalidResponse,
     MalformedPayload,
     NotFound,
     UnsupportedOperation,
@@ -22,20 +24,35 @@ from ..errors import (
 )
 from ..events import EventType, WebhookEvent
 from ..idempotency import new_key, operation_key
-from ..models import CheckoutSession, Customer, Invoice, SubscriptionChange, SubscriptionItem, SubscriptionStatus
+from ..models import (
+    CheckoutSession,
+    Customer,
+    Invoice,
+    Subscription,
+    SubscriptionChange,
+    SubscriptionItem,
+    SubscriptionStatus,
+)
 from ..operations import Capability
 from ..provider import BaseProvider, Headers
+from ..transport.primitives import AsyncPrimitives, Primitives
 from .access import DEFAULT_POLICY, Access, AccessPolicy, access_of
+from .catching_up import CaughtUp, Difference, Maintenance, Reconciled, Recovered
 from .handlers import Handlers
-from .records import BillingCustomer, BillingSubscription
+from .journal import Journal
+from .records import BillingCustomer, BillingOperation, BillingSubscription, OperationState
 from .repository import BillingRepository, Tx
 from .webhooks import EventPipeline, WebhookOutcome, new_record_id
 
 __all__ = ["BillingService", "RejectedWebhook"]
 
+R = TypeVar("R")
 H = TypeVar("H", bound=Callable[..., Awaitable[None] | None])
 
 _log = logging.getLogger("paylattice")
+
+CHECKOUT = "create_checkout_session"
+_MAX_FOREIGN_KEYS = 1000
 
 
 @attrs.frozen
@@ -70,6 +87,7 @@ class BillingService(Generic[Tx]):
             one request less, and deliveries within one second may end in the wrong order.
         clock: the time; aware.
         on_rejected: told of every delivery that was not accepted. What it raises is logged and otherwise ignored.
+        primitives: how to do several things at a time; None: on the running event loop.
 
     Raises:
         ConfigurationError: no provider, two of one name, or several and no ``select``.
@@ -86,6 +104,7 @@ class BillingService(Generic[Tx]):
         refetch: bool = True,
         clock: Callable[[], datetime] = utc_now,
         on_rejected: Callable[[RejectedWebhook], None] | None = None,
+        primitives: Primitives | None = None,
     ) -> None:
         providers = [provider] if isinstance(provider, BaseProvider) else list(provider)
         for each in providers:
@@ -106,6 +125,10 @@ class BillingService(Generic[Tx]):
         self._on_rejected = on_rejected
         self._handlers: Handlers[Tx] = Handlers()
         self._pipeline = EventPipeline(repository, self._providers, self._handlers, refetch=refetch, clock=clock)
+        self._journal = Journal(repository, clock)
+        self._maintenance = Maintenance(
+            repository, self._pipeline, self._journal, primitives or AsyncPrimitives(), clock
+        )
 
     @property
     def repository(self) -> BillingRepository[Tx]:
@@ -150,8 +173,7 @@ class BillingService(Generic[Tx]):
 
         There is one per organisation and provider, also when this runs twice at the same time, or again after a crash
         between the provider's answer and the insert: the idempotency key is made of the organisation and the provider.
-        (Where the second call has another e-mail address, name or metadata than the one that was lost, the provider may
-        keep one customer more, which nobody uses.)
+        A creation that was begun and whose outcome is unknown is finished as it was begun, with its own e-mail address.
 
         Args:
             org_id: the application's id of who pays.
@@ -169,15 +191,8 @@ class BillingService(Generic[Tx]):
         self._pipeline.refuse_in_handlers()
         chosen = provider or (self._select(org_id) if self._select else next(iter(self._providers)))
         words = {**(metadata or {}), "org_id": org_id}
-        created = await self._create_customer(chosen, org_id, email, name, words)
-        if created is None:
-            there = await self._repository.get_customer(org_id, chosen)
-            if there is not None:
-                return there
-            changed = repr((email, name, sorted(words.items())))
-            created = await self.provider(chosen).create_customer(
-                email, name, words, idempotency_key=operation_key("customer", chosen, org_id, fingerprint=changed)
-            )
+        wanted = {"email": email, "name": name, "metadata": words}
+        created = await self._create_customer(self.provider(chosen), org_id, wanted)
         now = self._clock()
         customer = BillingCustomer(
             id=new_record_id(),
@@ -199,18 +214,39 @@ class BillingService(Generic[Tx]):
         await self._pipeline.apply_parked(chosen, external_customer_id=created.id)
         return customer
 
-    async def _create_customer(
-        self, provider: str, org_id: str, email: str, name: str | None, metadata: Mapping[str, str]
-    ) -> Customer | None:
-        """The organisation's customer; None: another call, with other details, has used the organisation's key.
+    async def _create_customer(self, provider: BaseProvider, org_id: str, arguments: Mapping[str, object]) -> Customer:
+        """The organisation's customer at the provider: the one that was begun, if one was, else a new one.
 
-        That call is under way, or it died before the insert, or the provider refused its e-mail address.
+        The key is made of the organisation and the provider. One that the provider answered with a refusal is used up:
+        the next attempt, with an e-mail address that is accepted, say, has the next key.
         """
-        key = operation_key("customer", provider, org_id)
-        try:
-            return await self.provider(provider).create_customer(email, name, metadata, idempotency_key=key)
-        except IdempotencyMismatch:
-            return None
+        name = provider.get_provider_name()
+        for attempt in count(1):
+            key = operation_key("customer", name, org_id, attempt=attempt)
+            begun = await self._repository.get_operation(name, key)
+            try:
+                if begun is None:
+                    made = await self._journal.run(provider, "create_customer", org_id, key, arguments)
+                elif begun.state is OperationState.FAILED:
+                    continue
+                else:
+                    made = await self._journal.repeat(provider, begun)
+            except IdempotencyMismatch:
+                there = await self._repository.get_customer(org_id, name)
+                if there is not None:
+                    return Customer(there.external_customer_id)
+                if begun is not None or attempt > _MAX_FOREIGN_KEYS:
+                    raise
+                # another worker was faster, and its details are taken; or the provider knows a key that the journal lost
+                begun = await self._repository.get_operation(name, key)
+                if begun is None or begun.state is OperationState.FAILED:
+                    continue
+                made = await self._journal.repeat(provider, begun)
+            if isinstance(made, Customer):
+                return made
+            break
+        message = "the provider's answer is no customer"
+        raise InvalidResponse(message, provider=name, operation="ensure_customer")
 
     async def _customers(self, org_id: str) -> list[BillingCustomer]:
         """The organisation's customers, the one whose subscription counts first."""
@@ -270,17 +306,34 @@ class BillingService(Generic[Tx]):
             )
             raise Conflict(message, provider=current.provider, operation="start_checkout")
         customer = await self.ensure_customer(org_id, email=email, name=name, provider=provider)
-        return await self.provider(customer.provider).create_checkout_session(
-            customer.external_customer_id,
-            plan_id,
-            success_url,
-            cancel_url,
-            {**(metadata or {}), "org_id": org_id},
-            quantity=quantity,
-            trial_days=trial_days,
-            customer_email=email,
-            idempotency_key=idempotency_key or new_key(),
-        )
+        arguments = {
+            "customer_id": customer.external_customer_id,
+            "plan_id": plan_id,
+            "success_url": success_url,
+            "cancel_url": cancel_url,
+            "metadata": {**(metadata or {}), "org_id": org_id},
+            "quantity": quantity,
+            "trial_days": trial_days,
+            "customer_email": email,
+        }
+        return await self._send(customer.provider, CHECKOUT, org_id, arguments, idempotency_key, CheckoutSession)
+
+    async def _send(
+        self,
+        provider: str,
+        operation: str,
+        org_id: str,
+        arguments: Mapping[str, object],
+        key: str | None,
+        returns: type[R],
+    ) -> R:
+        """Send what changes something, through the journal."""
+        self._pipeline.refuse_in_handlers()
+        made = await self._journal.run(self.provider(provider), operation, org_id, key or new_key(), arguments)
+        if not isinstance(made, returns):
+            message = f"the provider's answer is no {returns.__name__}"
+            raise InvalidResponse(message, provider=provider, operation=operation)
+        return made
 
     async def confirm_return(
         self, session_id: str, *, org_id: str | None = None, provider: str | None = None
@@ -306,11 +359,7 @@ class BillingService(Generic[Tx]):
             session = await self._find_session(name, session_id)
             if session is None:
                 continue
-            customer = (
-                await self._repository.get_customer_by_external_id(name, session.customer_id)
-                if session.customer_id
-                else None
-            )
+            customer = await self._who_started(name, session)
             if customer is None or org_id not in {None, customer.org_id}:
                 break
             if session.subscription_id is None:
@@ -319,6 +368,15 @@ class BillingService(Generic[Tx]):
             return None if stored is not None and stored.status is SubscriptionStatus.INCOMPLETE else stored
         message = "there is no such checkout session of this organisation"
         raise NotFound(message, operation="confirm_return")
+
+    async def _who_started(self, provider: str, session: CheckoutSession) -> BillingCustomer | None:
+        """By the journal; by the session where somebody else started it, or the journal has forgotten."""
+        started = await self._repository.operations(provider, external_id=session.id, limit=1)
+        if started:
+            return await self._repository.get_customer(started[0].org_id, provider)
+        if session.customer_id is None:
+            return None
+        return await self._repository.get_customer_by_external_id(provider, session.customer_id)
 
     async def _find_session(self, name: str, session_id: str) -> CheckoutSession | None:
         try:
@@ -384,12 +442,12 @@ class BillingService(Generic[Tx]):
         """
         self._pipeline.refuse_in_handlers()
         customer, stored = await self._current(org_id, "cancel")
-        await self.provider(customer.provider).cancel_subscription(
-            stored.external_subscription_id,
-            at_period_end=at_period_end,
-            reason=reason,
-            idempotency_key=idempotency_key,
-        )
+        arguments = {
+            "subscription_id": stored.external_subscription_id,
+            "at_period_end": at_period_end,
+            "reason": reason,
+        }
+        await self._send(customer.provider, "cancel_subscription", org_id, arguments, idempotency_key, Subscription)
         return await self._observe_again(customer, stored)
 
     async def change_plan(
@@ -408,12 +466,14 @@ class BillingService(Generic[Tx]):
         """
         self._pipeline.refuse_in_handlers()
         customer, stored = await self._current(org_id, "change_plan")
-        change = await self.provider(customer.provider).change_subscription(
-            stored.external_subscription_id,
-            plan_id=plan_id,
-            quantity=quantity,
-            prorate=prorate,
-            idempotency_key=idempotency_key,
+        arguments = {
+            "subscription_id": stored.external_subscription_id,
+            "plan_id": plan_id,
+            "quantity": quantity,
+            "prorate": prorate,
+        }
+        change = await self._send(
+            customer.provider, "change_subscription", org_id, arguments, idempotency_key, SubscriptionChange
         )
         await self._observe_again(customer, stored)
         return change
@@ -428,7 +488,7 @@ class BillingService(Generic[Tx]):
         self._pipeline.refuse_in_handlers()
         for customer in await self._customers(org_id):
             provider = self.provider(customer.provider)
-            if Capability.LIST_SUBSCRIPTIONS in provider.capabilities:
+            if {Capability.CUSTOMERS, Capability.LIST_SUBSCRIPTIONS} <= provider.capabilities:
                 ticket = await self._repository.next_ticket()
                 for each in reversed(await provider.list_subscriptions(customer.external_customer_id)):
                     await self._pipeline.store(customer.provider, customer, each, ticket)
@@ -485,7 +545,9 @@ class BillingService(Generic[Tx]):
             subscription = await provider.get_subscription(stored.external_subscription_id)
             items += [(provider, item) for item in (subscription.items if subscription else ())]
         provider, item = _metered_item(items, plan_id)
-        return await provider.create_usage_record(item.id, quantity, timestamp, idempotency_key=idempotency_key)
+        arguments = {"subscription_item_id": item.id, "quantity": quantity, "timestamp": timestamp}
+        name = provider.get_provider_name()
+        return await self._send(name, "create_usage_record", org_id, arguments, idempotency_key, bool)
 
     # --- webhooks ------------------------------------------------------------------------------------------------
 
@@ -542,6 +604,96 @@ class BillingService(Generic[Tx]):
         """Try again what is parked. Returns how many events were applied. Call it now and then, from a scheduled job."""
         self.provider(provider)
         return await self._pipeline.apply_parked(provider)
+
+    async def drop_parked(self, provider: str, *, before: datetime) -> int:
+        """Forget the events that were parked before a time: nobody came to know whom they are about. Returns how many."""
+        self.provider(provider)
+        check_utc("before", before)
+        return await self._maintenance.drop_parked(provider, before)
+
+    # --- what webhooks did not bring -----------------------------------------------------------------------------
+
+    async def catch_up(self, provider: str, since: datetime) -> CaughtUp:
+        """Apply the events of a provider that were missed: after an outage, say. Applied ones are not applied again.
+
+        It may be stopped at any time; go on with ``since=`` the ``until`` of what it returned, or with the same time.
+
+        Args:
+            provider: whose events.
+            since: aware; how far a provider remembers is its own: see its page.
+
+        Raises:
+            UnsupportedOperation: the provider lists no events.
+        """
+        self._pipeline.refuse_in_handlers()
+        check_utc("since", since)
+        return await self._maintenance.catch_up(self.provider(provider), since)
+
+    async def reconcile(
+        self,
+        provider: str,
+        *,
+        repair: bool = False,
+        after: str | None = None,
+        in_flight: int = 10,
+        on_difference: Callable[[Difference], None] | None = None,
+        on_progress: Callable[[Reconciled], None] | None = None,
+    ) -> Reconciled:
+        """Compare every stored subscription with the provider's, customer by customer, in bounded memory.
+
+        Args:
+            provider: whose.
+            repair: store the provider's state where it differs, as a webhook would: handlers of a new status run.
+            after: where to go on: ``after`` of what ``on_progress`` was told last.
+            in_flight: how many customers are compared at a time, 1 to 100.
+            on_difference: told of every difference.
+            on_progress: told after every hundred customers. What either raises ends the comparison.
+        """
+        self._pipeline.refuse_in_handlers()
+        return await self._maintenance.reconcile(
+            self.provider(provider),
+            repair=repair,
+            after=after,
+            in_flight=in_flight,
+            on_difference=on_difference,
+            on_progress=on_progress,
+        )
+
+    async def recover_open(self, *, older_than: timedelta = timedelta(minutes=5)) -> Recovered:
+        """Find out what became of the operations that a crash, or an answer that never came, left open.
+
+        They are sent again under their own keys, or looked up where the provider has forgotten the key. Run it from a
+        scheduled job.
+
+        Args:
+            older_than: leave younger ones alone: they may be under way.
+        """
+        self._pipeline.refuse_in_handlers()
+        total = Recovered()
+        for provider in self._providers.values():
+            found = await self._maintenance.recover_open(provider, older_than=older_than)
+            for made in found.done:
+                if made.operation == "create_customer":
+                    await self._ensure_as_begun(made)
+            total = Recovered(
+                done=total.done + found.done,
+                failed=total.failed + found.failed,
+                abandoned=total.abandoned + found.abandoned,
+                open=total.open + found.open,
+            )
+        return total
+
+    async def _ensure_as_begun(self, made: BillingOperation) -> None:
+        words = made.arguments.get("metadata")
+        metadata = cast("Mapping[str, str]", words) if isinstance(words, Mapping) else {}
+        name = made.arguments.get("name")
+        await self.ensure_customer(
+            made.org_id,
+            email=str(made.arguments["email"]),
+            name=name if isinstance(name, str) else None,
+            metadata={key: value for key, value in metadata.items() if key != "org_id"} or None,
+            provider=made.provider,
+        )
 
     # --- closing -------------------------------------------------------------------------------------------------
 

@@ -26,9 +26,10 @@ from ..errors import ConfigurationError
 from ..events import EventType, WebhookEvent
 from ..models import Subscription
 from ..operations import Capability
-from ..provider import PaymentProvider
+from ..provider import BaseProvider
 from ..serialization import converter
 from .handlers import EventContext, Handlers
+from .origins import Origins
 from .records import BillingCustomer, BillingEvent, BillingSubscription, ParkedEvent
 from .repository import BillingRepository, Tx, Upserted
 
@@ -40,6 +41,9 @@ __all__ = ["EventContext", "EventPipeline", "WebhookOutcome"]
 _log = logging.getLogger("paylattice")
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _WORDS = frozenset(EventType)
+_PATIENCE = timedelta(hours=1)
+"""How long an event about a subscription that nobody's checkout is known to have brought waits before its own word for whose
+it is counts."""
 
 
 class WebhookOutcome(StrEnum):
@@ -64,6 +68,23 @@ class _Reading:
     subscription: Subscription
     ticket: int
     version: int | None = None
+
+
+@attrs.frozen
+class _Found:
+    """Whom an event is about.
+
+    Args:
+        event: the event; with the subscription that its checkout brought, where the event itself does not name it.
+        customer: who it is about; None: nobody, or somebody who is not known here yet.
+        reading: the state of its subscription.
+        concerns_somebody: whether it is about anybody.
+    """
+
+    event: WebhookEvent
+    customer: BillingCustomer | None = None
+    reading: _Reading | None = None
+    concerns_somebody: bool = False
 
 
 @attrs.define(eq=False)
@@ -103,7 +124,7 @@ class EventPipeline(Generic[Tx]):
     def __init__(
         self,
         repository: BillingRepository[Tx],
-        providers: Mapping[str, PaymentProvider],
+        providers: Mapping[str, BaseProvider],
         handlers: Handlers[Tx],
         *,
         refetch: bool,
@@ -112,6 +133,7 @@ class EventPipeline(Generic[Tx]):
         self._repository = repository
         self._providers = providers
         self._handlers = handlers
+        self._origins = Origins(repository, providers)
         self._refetch = refetch
         self._clock = clock
 
@@ -128,22 +150,27 @@ class EventPipeline(Generic[Tx]):
             return WebhookOutcome.DUPLICATE
         if not isinstance(event.type, EventType) and not self._handlers.listens_to(event.type):
             return WebhookOutcome.IGNORED
-        customer = await self._customer_of(event)
-        reading: _Reading | None = None
-        if customer is None and event.customer_id is None and event.subscription_id is not None:
-            reading = await self._read(event)
-            customer = await self._owner_of(event.provider, reading)
-        if customer is None and (event.customer_id is not None or event.subscription_id is not None):
-            await self._park(event, reading)
+        found = await self._find(event)
+        if found.customer is None and found.concerns_somebody:
+            await self._park(found)
             # The customer may have appeared after it was looked for and before the event was parked. Whoever brought it
             # looked for parked events after committing it; so one of the two sees the other.
-            customer = await self._customer_of(event) or await self._owner_of(event.provider, reading)
-            if customer is None:
-                return WebhookOutcome.PARKED
-            outcome, _ = await self._commit(event, customer, reading or await self._read(event), parked=True)
+            again = await self._find(event)
+            if again.customer is None:
+                return await self._after_parking(event)
+            outcome, _ = await self._commit(again, parked=True)
             return outcome
-        outcome, _ = await self._commit(event, customer, reading or await self._read(event))
+        outcome, _ = await self._commit(found)
         return outcome
+
+    async def _after_parking(self, event: WebhookEvent) -> WebhookOutcome:
+        """Let a payment that waits for this very subscription be applied, and this event with it."""
+        if event.customer_id is not None and not self._providers[event.provider].checkout_keeps_customer:
+            await self.apply_parked(event.provider, external_customer_id=event.customer_id)
+            seen = await self._repository.get_event(event.provider, event.dedupe_key)
+            if seen is not None and seen.processed_at is not None:
+                return WebhookOutcome.PROCESSED
+        return WebhookOutcome.PARKED
 
     async def apply_parked(
         self, provider: str, *, external_customer_id: str | None = None, external_subscription_id: str | None = None
@@ -173,14 +200,10 @@ class EventPipeline(Generic[Tx]):
 
     async def _unpark(self, parked: ParkedEvent) -> int:
         event = _converter().structure(parked.payload, WebhookEvent)
-        customer = await self._customer_of(event)
-        reading: _Reading | None = None
-        if customer is not None or event.customer_id is None:
-            reading = await self._read(event)
-            customer = customer or await self._owner_of(event.provider, reading)
-        if customer is None:
+        found = await self._find(event, waited=self._clock() - parked.parked_at >= _PATIENCE)
+        if found.customer is None:
             return 0
-        outcome, others = await self._commit(event, customer, reading, parked=True)
+        outcome, others = await self._commit(found, parked=True)
         return others + (outcome is not WebhookOutcome.DUPLICATE)
 
     async def observe(
@@ -231,6 +254,32 @@ class EventPipeline(Generic[Tx]):
 
     # --- whom it is about ----------------------------------------------------------------------------------------
 
+    async def _find(self, event: WebhookEvent, *, waited: bool = False) -> _Found:
+        """Whom an event is about, and what is true of its subscription now.
+
+        Args:
+            event: the event.
+            waited: whether it has waited long enough for its checkout session to tell whose it is.
+        """
+        origin = await self._origins.origin_of(event)
+        if origin is not None:
+            if origin.is_under_way:
+                return _Found(event, concerns_somebody=True)
+            bought = origin.session.subscription_id
+            if bought is not None:
+                event = attrs.evolve(event, subscription_id=bought)
+            return _Found(event, origin.customer, await self._read(event), concerns_somebody=True)
+        somebody = event.customer_id is not None or event.subscription_id is not None
+        if not waited and await self._origins.is_nobodys_yet(event):
+            return _Found(event, concerns_somebody=True)
+        customer = await self._customer_of(event)
+        if customer is None and event.customer_id is not None:
+            return _Found(event, concerns_somebody=True)
+        reading = await self._read(event)
+        if customer is None:
+            customer = await self._owner_of(event.provider, reading)
+        return _Found(event, customer, reading, concerns_somebody=somebody)
+
     async def _customer_of(self, event: WebhookEvent) -> BillingCustomer | None:
         if event.customer_id is not None:
             found = await self._repository.get_customer_by_external_id(event.provider, event.customer_id)
@@ -247,7 +296,8 @@ class EventPipeline(Generic[Tx]):
             return None
         return await self._repository.get_customer_by_external_id(provider, reading.subscription.customer_id)
 
-    async def _park(self, event: WebhookEvent, reading: _Reading | None) -> None:
+    async def _park(self, found: _Found) -> None:
+        event, reading = found.event, found.reading
         payload: dict[str, object] = _converter().unstructure(event)
         await self._repository.park_event(
             ParkedEvent(
@@ -281,10 +331,9 @@ class EventPipeline(Generic[Tx]):
 
     # --- the one transaction -------------------------------------------------------------------------------------
 
-    async def _commit(
-        self, event: WebhookEvent, customer: BillingCustomer | None, reading: _Reading | None, *, parked: bool = False
-    ) -> tuple[WebhookOutcome, int]:
+    async def _commit(self, found: _Found, *, parked: bool = False) -> tuple[WebhookOutcome, int]:
         """What became of the event, and how many parked ones were applied after it."""
+        event, customer, reading = found.event, found.customer, found.reading
         outcome = WebhookOutcome.PROCESSED
         stored: BillingSubscription | None = None
         upserted: Upserted | None = None
@@ -301,6 +350,8 @@ class EventPipeline(Generic[Tx]):
                     outcome = WebhookOutcome.STALE
             elif event.subscription_id is not None:
                 stored = await repository.get_subscription(event.provider, event.subscription_id, tx=tx)
+            if customer is not None and event.type is EventType.CUSTOMER_MERGED and event.customer is not None:
+                await self._follow(customer, event.customer.id, tx)
             await self._run(event, _words(event, stored, upserted), customer, stored, upserted, tx)
             await repository.mark_event_processed(event.provider, event.dedupe_key, self._clock(), tx=tx)
         return outcome, await self._apply_what_waited_for(stored, upserted)
@@ -326,12 +377,16 @@ class EventPipeline(Generic[Tx]):
         upserted = await self._repository.upsert_subscription(record, tx=tx)
         previous = upserted.previous
         if previous is None:
+            if not self._providers[customer.provider].checkout_keeps_customer:
+                await self._follow(customer, reading.subscription.customer_id, tx)
             return record, upserted
-        if not upserted.written:
-            return previous, upserted
-        return attrs.evolve(
-            record, id=previous.id, customer_id=previous.customer_id, created_at=previous.created_at
-        ), upserted
+        return (record.replacing(previous) if upserted.written else previous), upserted
+
+    async def _follow(self, customer: BillingCustomer, external_customer_id: str | None, tx: Tx) -> None:
+        """Let the record point to the profile that the provider books on; not if that is another organisation's already."""
+        if external_customer_id not in {None, customer.external_customer_id}:
+            moved = attrs.evolve(customer, external_customer_id=external_customer_id, updated_at=self._clock())
+            await self._repository.update_customer(moved, tx=tx)
 
     async def _run(
         self,

@@ -49,6 +49,7 @@ class Request:
         provider: for log lines and observers.
         operation: for log lines and observers.
         hint: asked before the retry policy.
+        reads: whether it only reads although its method is not GET: a search with a body.
         request_id_header: where the answer carries the provider's id of the request, in lower case; for observers.
     """
 
@@ -63,6 +64,7 @@ class Request:
     operation: str | None = None
     hint: RetryHint | None = attrs.field(default=None, repr=False)
     request_id_header: str = "request-id"
+    reads: bool = False
 
     @property
     def path(self) -> str:
@@ -72,7 +74,7 @@ class Request:
     @property
     def writes(self) -> bool:
         """Whether it may change something."""
-        return self.method not in {"GET", "HEAD"}
+        return self.method not in {"GET", "HEAD"} and not self.reads
 
     @property
     def repeatable(self) -> bool:

@@ -1,0 +1,299 @@
+"""What webhooks did not bring: missed events, stored subscriptions that differ, operations that a crash left open.
+
+Each of these reads page by page, can be stopped at any time, and goes on where it was when it is started again.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Generic
+
+import attrs
+
+from ..errors import InvalidRequest, PaymentError, UnsupportedOperation
+from ..events import WebhookEvent
+from ..models import Subscription
+from ..operations import Capability
+from ..provider import BaseProvider
+from ..transport.primitives import Primitives
+from .journal import Journal
+from .records import BillingCustomer, BillingOperation, BillingSubscription, OperationState
+from .repository import BillingRepository, Tx
+from .webhooks import EventPipeline, WebhookOutcome
+
+__all__ = ["CaughtUp", "Difference", "Maintenance", "Reconciled", "Recovered"]
+
+_log = logging.getLogger("paylattice")
+
+PAGE = 100
+_NEWS = frozenset({WebhookOutcome.PROCESSED, WebhookOutcome.STALE, WebhookOutcome.PARKED})
+_LISTS_BY_CUSTOMER = frozenset({Capability.CUSTOMERS, Capability.LIST_SUBSCRIPTIONS})
+_COMPARED = ("status", "plan_id", "quantity", "current_period_start", "current_period_end", "cancel_at")
+
+
+@attrs.frozen
+class CaughtUp:
+    """What catching up brought.
+
+    Args:
+        read: how many events the provider listed.
+        applied: how many of them had been missed.
+        until: when the last of them happened, or the first that failed, UTC: go on from here; ``since`` if there was none.
+        failed: the provider's ids of those whose handlers failed; their errors are in the log.
+    """
+
+    read: int
+    applied: int
+    until: datetime
+    failed: tuple[str, ...] = ()
+
+
+class Lacks(StrEnum):
+    """Which side does not have a subscription at all."""
+
+    HERE = "here"
+    THERE = "there"
+
+
+@attrs.frozen
+class Difference:
+    """A subscription that is stored otherwise than the provider has it.
+
+    Args:
+        org_id: whose.
+        subscription_id: the provider's id.
+        fields: what differs: by field, the stored value and the provider's. Empty if one side lacks it.
+        lacks: the side that does not have it; None: both have it.
+        repaired: whether the provider's state was stored.
+    """
+
+    org_id: str
+    subscription_id: str
+    fields: Mapping[str, tuple[object, object]] = attrs.field(factory=dict[str, tuple[object, object]])
+    lacks: Lacks | None = None
+    repaired: bool = False
+
+
+@attrs.frozen
+class Reconciled:
+    """How far a comparison has come.
+
+    Args:
+        customers: how many customers were compared.
+        different: how many subscriptions differ.
+        repaired: how many of these were stored anew.
+        failed: how many customers could not be compared now.
+        after: the record id of the last customer of the last whole page: pass it to go on from there; None: from the start.
+    """
+
+    customers: int = 0
+    different: int = 0
+    repaired: int = 0
+    failed: int = 0
+    after: str | None = None
+
+
+@attrs.frozen
+class Recovered:
+    """What became of the operations that were open.
+
+    Args:
+        done: what the provider has done, before or now.
+        failed: what it refuses; nothing was changed.
+        abandoned: what cannot be seen to have been done, so long ago that it must not be sent again: look at these.
+        open: what cannot be found out now.
+    """
+
+    done: tuple[BillingOperation, ...] = ()
+    failed: tuple[BillingOperation, ...] = ()
+    abandoned: tuple[BillingOperation, ...] = ()
+    open: tuple[BillingOperation, ...] = ()
+
+
+class Maintenance(Generic[Tx]):
+    """The jobs that are run now and then.
+
+    Args:
+        repository: where the records are.
+        pipeline: applies events, and stores what is read.
+        journal: knows what was sent.
+        primitives: how to run several comparisons at a time.
+        clock: the time, aware.
+    """
+
+    def __init__(
+        self,
+        repository: BillingRepository[Tx],
+        pipeline: EventPipeline[Tx],
+        journal: Journal[Tx],
+        primitives: Primitives,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._repository = repository
+        self._primitives = primitives
+        self._pipeline = pipeline
+        self._journal = journal
+        self._clock = clock
+
+    async def catch_up(self, provider: BaseProvider, since: datetime) -> CaughtUp:
+        """Apply the provider's events since a time that were missed."""
+        read = applied = 0
+        failed: list[WebhookEvent] = []
+        until, page, seen = since, PAGE, set[str]()
+        while True:
+            events = await provider.list_events(until, page)
+            fresh = [event for event in events if event.dedupe_key not in seen]
+            for event in fresh:
+                try:
+                    outcome = await self._pipeline.apply(event)
+                except Exception as exc:  # noqa: BLE001 - whatever a handler stumbled over, the others must not wait for it
+                    _log.warning("an event of %s could not be applied: %s", event.provider, type(exc).__name__)
+                    failed.append(event)
+                else:
+                    applied += outcome in _NEWS
+            read += len(fresh)
+            last = max((event.created_at for event in events), default=until)
+            if len(events) < page:
+                reached = min((event.created_at for event in failed), default=max(until, last))
+                return CaughtUp(read, applied, reached, failed=tuple(event.id for event in failed))
+            if last <= until:  # more events within one moment than a page holds
+                page *= 2
+            until = max(until, last)
+            seen = {event.dedupe_key for event in events if event.created_at >= until}
+
+    async def reconcile(
+        self,
+        provider: BaseProvider,
+        *,
+        repair: bool,
+        after: str | None,
+        in_flight: int,
+        on_difference: Callable[[Difference], None] | None,
+        on_progress: Callable[[Reconciled], None] | None,
+    ) -> Reconciled:
+        """Compare what is stored with what the provider has, customer by customer."""
+        if not 1 <= in_flight <= PAGE:
+            message = f"in_flight must be between 1 and {PAGE}"
+            raise InvalidRequest(message, param="in_flight")
+        reads = {Capability.SUBSCRIPTIONS, Capability.LIST_SUBSCRIPTIONS} & provider.capabilities
+        if not reads:
+            message = "its subscriptions cannot be read"
+            raise UnsupportedOperation(reason=message, provider=provider.get_provider_name(), operation="reconcile")
+        so_far = Reconciled(after=after)
+        while True:
+            page = await self._repository.list_customers(provider.get_provider_name(), so_far.after, PAGE)
+            if not page:
+                return so_far
+            results = await self._primitives.gather(
+                [self._comparison(provider, customer, repair=repair) for customer in page], limit=in_flight
+            )
+            found = [difference for result in results if result is not None for difference in result]
+            for difference in found:
+                if on_difference is not None:
+                    on_difference(difference)
+            so_far = Reconciled(
+                customers=so_far.customers + len(page),
+                different=so_far.different + len(found),
+                repaired=so_far.repaired + sum(difference.repaired for difference in found),
+                failed=so_far.failed + sum(result is None for result in results),
+                after=page[-1].id,
+            )
+            if on_progress is not None:
+                on_progress(so_far)
+
+    def _comparison(
+        self, provider: BaseProvider, customer: BillingCustomer, *, repair: bool
+    ) -> Callable[[], Awaitable[list[Difference] | None]]:
+        async def compare() -> list[Difference] | None:
+            try:
+                return await self._compare(provider, customer, repair=repair)
+            except PaymentError:
+                return None
+
+        return compare
+
+    async def _compare(self, provider: BaseProvider, customer: BillingCustomer, *, repair: bool) -> list[Difference]:
+        ticket = await self._repository.next_ticket()
+        stored = {
+            each.external_subscription_id: each for each in await self._repository.list_subscriptions(customer.id)
+        }
+        there = await self._there(provider, customer, stored)
+        found: list[Difference] = []
+        for name in [*there, *(name for name in stored if name not in there)]:
+            difference = _difference(customer, stored.get(name), there.get(name))
+            if difference is None:
+                continue
+            subscription = there.get(name)
+            if repair and subscription is not None:
+                await self._pipeline.store(provider.get_provider_name(), customer, subscription, ticket)
+                difference = attrs.evolve(difference, repaired=True)
+            found.append(difference)
+        return found
+
+    async def _there(
+        self, provider: BaseProvider, customer: BillingCustomer, stored: Mapping[str, BillingSubscription]
+    ) -> dict[str, Subscription]:
+        if provider.capabilities >= _LISTS_BY_CUSTOMER:
+            listed = await provider.list_subscriptions(customer.external_customer_id)
+            return {each.id: each for each in listed}
+        read = [await provider.get_subscription(name) for name in stored]
+        return {each.id: each for each in read if each is not None}
+
+    async def drop_parked(self, provider: str, before: datetime) -> int:
+        """Forget the events that were parked before a time."""
+        dropped = 0
+        while True:
+            page = await self._repository.parked_events(provider, limit=PAGE)
+            old = [event for event in page if event.parked_at < before]
+            for event in old:
+                await self._repository.delete_parked_event(provider, event.external_event_id)
+            dropped += len(old)
+            if len(old) < PAGE:
+                return dropped
+
+    async def recover_open(self, provider: BaseProvider, *, older_than: timedelta) -> Recovered:
+        """Find out what became of the operations that were left open."""
+        became: dict[OperationState, list[BillingOperation]] = {state: [] for state in OperationState}
+        last: BillingOperation | None = None
+        name = provider.get_provider_name()
+        while True:
+            page = await self._repository.operations(name, state=OperationState.OPEN, after=last, limit=PAGE)
+            due = [each for each in page if self._clock() - each.created_at >= older_than]
+            for operation in due:
+                after = await self._settled(provider, operation)
+                became[after.state].append(after)
+            if not page:
+                break
+            last = page[-1]
+        return Recovered(
+            done=tuple(became[OperationState.DONE]),
+            failed=tuple(became[OperationState.FAILED]),
+            abandoned=tuple(became[OperationState.ABANDONED]),
+            open=tuple(became[OperationState.OPEN]),
+        )
+
+    async def _settled(self, provider: BaseProvider, operation: BillingOperation) -> BillingOperation:
+        try:
+            after = await self._journal.settle(provider, operation)
+        except PaymentError:
+            return operation
+        subscription_id = operation.arguments.get("subscription_id")
+        if after.state is OperationState.DONE and isinstance(subscription_id, str):
+            stored = await self._repository.get_subscription(after.provider, subscription_id)
+            customer = await self._repository.get_customer_by_id(stored.customer_id) if stored is not None else None
+            if customer is not None:
+                await self._pipeline.observe(after.provider, customer, subscription_id)
+        return after
+
+
+def _difference(
+    customer: BillingCustomer, here: BillingSubscription | None, there: Subscription | None
+) -> Difference | None:
+    if here is None and there is not None:
+        return Difference(customer.org_id, there.id, lacks=Lacks.HERE)
+    if there is None and here is not None:
+        return Difference(customer.org_id, here.external_subscription_id, lacks=Lacks.THERE)
+    pairs = {name: (getattr(here, name), getattr(there, name)) for name in _COMPARED}
+    fields = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+    return Difference(customer.org_id, there.id, fields) if there is not None and fields else None
