@@ -11,7 +11,7 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = False
 nox.options.download_python = "never"
-nox.options.sessions = ["lint", "typing", "tests", "tests_on", "coverage", "docs"]
+nox.options.sessions = ["lint", "typing", "verifytypes", "tests", "tests_on", "coverage", "docs"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 OTHER_PYTHONS = [version for version in ("3.11", "3.12", "3.13", "3.14") if version != f"3.{sys.version_info.minor}"]
@@ -72,6 +72,14 @@ def typing(session: nox.Session) -> None:
     session.run("mypy")
     session.run("mypy", "--strict", "tests/typing", "examples")
     session.run("pyright", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})
+
+
+@nox.session
+def verifytypes(session: nox.Session) -> None:
+    """What a type checker knows of the installed package: every public symbol must have its type."""
+    session.install(".[all]", "pyright[nodejs]", "pytest")
+    session.chdir(session.create_tmp())
+    session.run("pyright", "--verifytypes", "paylattice", "--ignoreexternal", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})
 
 
 @nox.session

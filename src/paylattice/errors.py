@@ -178,7 +178,7 @@ class PaymentError(Exception):
         self.code = code
         self.http_status = http_status
         self.request_id = request_id
-        self.retryable = self.default_retryable if retryable is None else retryable
+        self.retryable: bool = self.default_retryable if retryable is None else retryable
         self.outcome_unknown = outcome_unknown
         self.idempotency_key = idempotency_key
 
@@ -260,8 +260,8 @@ class Declined(PaymentError):
         super().__init__(message, **context)
         self.reason = reason
         self.payment_id = payment_id
-        self.advice_on_session = _ON_SESSION[reason]
-        self.advice_off_session = advice_off_session or _OFF_SESSION[reason]
+        self.advice_on_session: Advice = _ON_SESSION[reason]
+        self.advice_off_session: Advice = advice_off_session or _OFF_SESSION[reason]
 
 
 class ActionRequired(PaymentError):

@@ -9,7 +9,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-def _refuse(*_args: object, **_kwargs: object) -> NoReturn:
+def _refuse() -> NoReturn:
     message = "FrozenMap is immutable: make a dict of it, and change that"
     raise TypeError(message)
 
@@ -40,11 +40,31 @@ class FrozenMap(dict[K, V]):
     def __copy__(self) -> "FrozenMap[K, V]":
         return self
 
-    __setitem__ = _refuse
-    __delitem__ = _refuse
-    __ior__ = _refuse
-    clear = _refuse
-    pop = _refuse
-    popitem = _refuse
-    setdefault = _refuse
-    update = _refuse
+    def __setitem__(self, key: K, value: V, /) -> NoReturn:
+        _refuse()
+
+    def __delitem__(self, key: K, /) -> NoReturn:
+        _refuse()
+
+    def __ior__(self, *_args: object) -> NoReturn:  # type: ignore[misc] # | makes a dict; |= would change this one
+        _refuse()
+
+    def clear(self) -> NoReturn:
+        """Refuse: it is immutable."""
+        _refuse()
+
+    def pop(self, *_args: object) -> NoReturn:
+        """Refuse: it is immutable."""
+        _refuse()
+
+    def popitem(self) -> NoReturn:
+        """Refuse: it is immutable."""
+        _refuse()
+
+    def setdefault(self, *_args: object) -> NoReturn:
+        """Refuse: it is immutable."""
+        _refuse()
+
+    def update(self, *_args: object, **_kwargs: object) -> NoReturn:
+        """Refuse: it is immutable."""
+        _refuse()

@@ -355,7 +355,7 @@ class BaseProvider(PaymentProvider):
         self._transport = transport
         self._owns_transport = transport is None
         self._closed = False
-        self.key_ledger = KeyLedger()
+        self.key_ledger: KeyLedger = KeyLedger()
 
     @property
     def transport(self) -> "Transport":

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Gene
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from types import CoroutineType, TracebackType
-from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast
+from typing import Any, Concatenate, Final, Generic, ParamSpec, Self, TypeVar, cast
 
 from . import registry
 from .billing.memory import InMemoryRepository as AsyncInMemoryRepository
@@ -42,6 +42,17 @@ def blocking(method: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]]) -> C
         return run(coroutine)
 
     return _named_like(method, call)
+
+
+def twin(
+    method: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]],
+) -> Callable[[Callable[..., None]], Callable[Concatenate[Any, P], R]]:
+    """:func:`blocking` as a decorator: what has to fit a protocol must be a method, and not an attribute."""
+
+    def put(_: Callable[..., None]) -> Callable[Concatenate[Any, P], R]:
+        return blocking(method)
+
+    return put
 
 
 def awaitable(method: Callable[Concatenate[Any, P], R]) -> "Callable[Concatenate[Any, P], CoroutineType[Any, Any, R]]":
@@ -95,33 +106,33 @@ class Provider:
         """See :meth:`paylattice.PaymentProvider.verify_webhook_signature`."""
         return self.wrapped.verify_webhook_signature(payload, signature, secret)
 
-    create_customer = blocking(PaymentProvider.create_customer)
-    get_customer = blocking(PaymentProvider.get_customer)
-    update_customer = blocking(PaymentProvider.update_customer)
-    delete_customer = blocking(PaymentProvider.delete_customer)
-    create_checkout_session = blocking(PaymentProvider.create_checkout_session)
-    create_payment_session = blocking(PaymentProvider.create_payment_session)
-    get_checkout_session = blocking(PaymentProvider.get_checkout_session)
-    get_subscription = blocking(PaymentProvider.get_subscription)
-    list_subscriptions = blocking(PaymentProvider.list_subscriptions)
-    cancel_subscription = blocking(PaymentProvider.cancel_subscription)
-    change_subscription = blocking(PaymentProvider.change_subscription)
-    pause_subscription = blocking(PaymentProvider.pause_subscription)
-    resume_subscription = blocking(PaymentProvider.resume_subscription)
-    create_usage_record = blocking(PaymentProvider.create_usage_record)
-    get_invoices = blocking(PaymentProvider.get_invoices)
-    get_payment = blocking(PaymentProvider.get_payment)
-    capture_payment = blocking(PaymentProvider.capture_payment)
-    cancel_payment = blocking(PaymentProvider.cancel_payment)
-    create_payment = blocking(PaymentProvider.create_payment)
-    refund_payment = blocking(PaymentProvider.refund_payment)
-    get_payment_methods = blocking(PaymentProvider.get_payment_methods)
-    remove_payment_method = blocking(PaymentProvider.remove_payment_method)
-    get_plan = blocking(PaymentProvider.get_plan)
-    list_plans = blocking(PaymentProvider.list_plans)
-    list_events = blocking(PaymentProvider.list_events)
-    parse_webhook = blocking(PaymentProvider.parse_webhook)
-    recover = blocking(BaseProvider.recover)
+    create_customer: Final = blocking(PaymentProvider.create_customer)
+    get_customer: Final = blocking(PaymentProvider.get_customer)
+    update_customer: Final = blocking(PaymentProvider.update_customer)
+    delete_customer: Final = blocking(PaymentProvider.delete_customer)
+    create_checkout_session: Final = blocking(PaymentProvider.create_checkout_session)
+    create_payment_session: Final = blocking(PaymentProvider.create_payment_session)
+    get_checkout_session: Final = blocking(PaymentProvider.get_checkout_session)
+    get_subscription: Final = blocking(PaymentProvider.get_subscription)
+    list_subscriptions: Final = blocking(PaymentProvider.list_subscriptions)
+    cancel_subscription: Final = blocking(PaymentProvider.cancel_subscription)
+    change_subscription: Final = blocking(PaymentProvider.change_subscription)
+    pause_subscription: Final = blocking(PaymentProvider.pause_subscription)
+    resume_subscription: Final = blocking(PaymentProvider.resume_subscription)
+    create_usage_record: Final = blocking(PaymentProvider.create_usage_record)
+    get_invoices: Final = blocking(PaymentProvider.get_invoices)
+    get_payment: Final = blocking(PaymentProvider.get_payment)
+    capture_payment: Final = blocking(PaymentProvider.capture_payment)
+    cancel_payment: Final = blocking(PaymentProvider.cancel_payment)
+    create_payment: Final = blocking(PaymentProvider.create_payment)
+    refund_payment: Final = blocking(PaymentProvider.refund_payment)
+    get_payment_methods: Final = blocking(PaymentProvider.get_payment_methods)
+    remove_payment_method: Final = blocking(PaymentProvider.remove_payment_method)
+    get_plan: Final = blocking(PaymentProvider.get_plan)
+    list_plans: Final = blocking(PaymentProvider.list_plans)
+    list_events: Final = blocking(PaymentProvider.list_events)
+    parse_webhook: Final = blocking(PaymentProvider.parse_webhook)
+    recover: Final = blocking(BaseProvider.recover)
 
     def close(self) -> None:
         """Close what is open. The provider cannot be used afterwards."""
@@ -156,7 +167,9 @@ class InMemoryRepository:
     """
 
     def __init__(self, *, max_events: int | None = None) -> None:
-        self.wrapped = AsyncInMemoryRepository(max_events=max_events, primitives=BlockingPrimitives())
+        self.wrapped: AsyncInMemoryRepository = AsyncInMemoryRepository(
+            max_events=max_events, primitives=BlockingPrimitives()
+        )
 
     @contextmanager
     def transaction(self) -> Generator[InMemoryTransaction]:
@@ -170,26 +183,65 @@ class InMemoryRepository:
             raise
         run(_entered(manager.__aexit__(None, None, None)))
 
-    next_ticket = blocking(AsyncInMemoryRepository.next_ticket)
-    insert_customer = blocking(AsyncInMemoryRepository.insert_customer)
-    update_customer = blocking(AsyncInMemoryRepository.update_customer)
-    get_customer = blocking(AsyncInMemoryRepository.get_customer)
-    get_customer_by_id = blocking(AsyncInMemoryRepository.get_customer_by_id)
-    get_customer_by_external_id = blocking(AsyncInMemoryRepository.get_customer_by_external_id)
-    list_customers = blocking(AsyncInMemoryRepository.list_customers)
-    upsert_subscription = blocking(AsyncInMemoryRepository.upsert_subscription)
-    get_subscription = blocking(AsyncInMemoryRepository.get_subscription)
-    list_subscriptions = blocking(AsyncInMemoryRepository.list_subscriptions)
-    insert_event = blocking(AsyncInMemoryRepository.insert_event)
-    get_event = blocking(AsyncInMemoryRepository.get_event)
-    mark_event_processed = blocking(AsyncInMemoryRepository.mark_event_processed)
-    park_event = blocking(AsyncInMemoryRepository.park_event)
-    parked_events = blocking(AsyncInMemoryRepository.parked_events)
-    delete_parked_event = blocking(AsyncInMemoryRepository.delete_parked_event)
-    insert_operation = blocking(AsyncInMemoryRepository.insert_operation)
-    get_operation = blocking(AsyncInMemoryRepository.get_operation)
-    update_operation = blocking(AsyncInMemoryRepository.update_operation)
-    operations = blocking(AsyncInMemoryRepository.operations)
+    @twin(AsyncInMemoryRepository.next_ticket)
+    def next_ticket(self) -> None: ...
+
+    @twin(AsyncInMemoryRepository.insert_customer)
+    def insert_customer(self) -> None: ...
+
+    @twin(AsyncInMemoryRepository.update_customer)
+    def update_customer(self) -> None: ...
+
+    @twin(AsyncInMemoryRepository.get_customer)
+    def get_customer(self) -> None: ...
+
+    @twin(AsyncInMemoryRepository.get_customer_by_id)
+    def get_customer_by_id(self) -> None: ...
+
+    @twin(AsyncInMemoryRepository.get_customer_by_external_id)
+    def get_customer_by_external_id(self) -> None: ...
+
+    @twin(AsyncInMemoryRepository.list_customers)
+    def list_customers(self) -> None: ...
+
+    @twin(AsyncInMemoryRepository.upsert_subscription)
+    def upsert_subscription(self) -> None: ...
+
+    @twin(AsyncInMemoryRepository.get_subscription)
+    def get_subscription(self) -> None: ...
+
+    @twin(AsyncInMemoryRepository.list_subscriptions)
+    def list_subscriptions(self) -> None: ...
+
+    @twin(AsyncInMemoryRepository.insert_event)
+    def insert_event(self) -> None: ...
+
+    @twin(AsyncInMemoryRepository.get_event)
+    def get_event(self) -> None: ...
+
+    @twin(AsyncInMemoryRepository.mark_event_processed)
+    def mark_event_processed(self) -> None: ...
+
+    @twin(AsyncInMemoryRepository.park_event)
+    def park_event(self) -> None: ...
+
+    @twin(AsyncInMemoryRepository.parked_events)
+    def parked_events(self) -> None: ...
+
+    @twin(AsyncInMemoryRepository.delete_parked_event)
+    def delete_parked_event(self) -> None: ...
+
+    @twin(AsyncInMemoryRepository.insert_operation)
+    def insert_operation(self) -> None: ...
+
+    @twin(AsyncInMemoryRepository.get_operation)
+    def get_operation(self) -> None: ...
+
+    @twin(AsyncInMemoryRepository.update_operation)
+    def update_operation(self) -> None: ...
+
+    @twin(AsyncInMemoryRepository.operations)
+    def operations(self) -> None: ...
 
 
 async def _entered(step: Awaitable[R]) -> R:
@@ -278,24 +330,24 @@ class BillingService(Generic[Tx]):
         """Register a plain function as a handler. See :meth:`paylattice.BillingService.on`."""
         return self.wrapped.on(event_type)
 
-    ensure_customer = blocking(AsyncBillingService.ensure_customer)
-    start_checkout = blocking(AsyncBillingService.start_checkout)
-    confirm_return = blocking(AsyncBillingService.confirm_return)
-    subscription = blocking(AsyncBillingService.subscription)
-    access = blocking(AsyncBillingService.access)
-    cancel = blocking(AsyncBillingService.cancel)
-    change_plan = blocking(AsyncBillingService.change_plan)
-    sync_subscription = blocking(AsyncBillingService.sync_subscription)
-    invoices = blocking(AsyncBillingService.invoices)
-    record_usage = blocking(AsyncBillingService.record_usage)
-    handle_webhook = blocking(AsyncBillingService.handle_webhook)
-    parse_webhook = blocking(AsyncBillingService.parse_webhook)
-    apply_event = blocking(AsyncBillingService.apply_event)
-    apply_parked = blocking(AsyncBillingService.apply_parked)
-    drop_parked = blocking(AsyncBillingService.drop_parked)
-    catch_up = blocking(AsyncBillingService.catch_up)
-    reconcile = blocking(AsyncBillingService.reconcile)
-    recover_open = blocking(AsyncBillingService.recover_open)
+    ensure_customer: Final = blocking(AsyncBillingService.ensure_customer)
+    start_checkout: Final = blocking(AsyncBillingService.start_checkout)
+    confirm_return: Final = blocking(AsyncBillingService.confirm_return)
+    subscription: Final = blocking(AsyncBillingService.subscription)
+    access: Final = blocking(AsyncBillingService.access)
+    cancel: Final = blocking(AsyncBillingService.cancel)
+    change_plan: Final = blocking(AsyncBillingService.change_plan)
+    sync_subscription: Final = blocking(AsyncBillingService.sync_subscription)
+    invoices: Final = blocking(AsyncBillingService.invoices)
+    record_usage: Final = blocking(AsyncBillingService.record_usage)
+    handle_webhook: Final = blocking(AsyncBillingService.handle_webhook)
+    parse_webhook: Final = blocking(AsyncBillingService.parse_webhook)
+    apply_event: Final = blocking(AsyncBillingService.apply_event)
+    apply_parked: Final = blocking(AsyncBillingService.apply_parked)
+    drop_parked: Final = blocking(AsyncBillingService.drop_parked)
+    catch_up: Final = blocking(AsyncBillingService.catch_up)
+    reconcile: Final = blocking(AsyncBillingService.reconcile)
+    recover_open: Final = blocking(AsyncBillingService.recover_open)
 
     def close(self) -> None:
         """Close the providers, each of them, whatever the others raise. The repository is its owner's."""

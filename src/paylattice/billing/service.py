@@ -685,7 +685,7 @@ class BillingService(Generic[Tx]):
 
     async def _ensure_as_begun(self, made: BillingOperation) -> None:
         words = made.arguments.get("metadata")
-        metadata = cast("Mapping[str, str]", words) if isinstance(words, Mapping) else {}
+        metadata = dict(cast("Mapping[str, str]", words)) if isinstance(words, Mapping) else dict[str, str]()
         name = made.arguments.get("name")
         await self.ensure_customer(
             made.org_id,

@@ -272,5 +272,5 @@ def _failure(request: Request, reason: str, attempt: int, *, unsettled: bool) ->
 
 DEFAULT_TIMEOUTS = Timeouts()
 DEFAULT_RETRY = RetryPolicy()
-monotonic = time.monotonic
-uniform = random.uniform
+monotonic: Callable[[], float] = time.monotonic
+uniform: Callable[[float, float], float] = random.uniform

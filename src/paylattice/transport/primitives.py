@@ -6,7 +6,7 @@ Provider and billing code uses these and touches neither asyncio nor threading, 
 import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from weakref import WeakKeyDictionary
@@ -18,8 +18,10 @@ __all__ = ["AsyncPrimitives", "BlockingPrimitives", "Lock", "Primitives", "mutex
 
 T = TypeVar("T")
 
-mutex = threading.RLock
-"""Excludes threads for a moment in which nothing is awaited."""
+
+def mutex() -> AbstractContextManager[bool]:
+    """Excludes threads for a moment in which nothing is awaited. One thread may enter several times."""
+    return threading.RLock()
 
 
 class Lock(AbstractAsyncContextManager[None], Protocol):

@@ -3,6 +3,7 @@
 import copy
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 import attrs
@@ -32,7 +33,7 @@ class Calls:
     """The way in for every operation. Answers are kept by key, the last 10,000 of them: errors, too."""
 
     def __init__(self) -> None:
-        self.mutex = mutex()
+        self.mutex: AbstractContextManager[bool] = mutex()
         self._answers: OrderedDict[str, tuple[object, object]] = OrderedDict()
         self._fault: _Fault | None = None
 

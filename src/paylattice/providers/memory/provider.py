@@ -65,7 +65,7 @@ class InMemoryProvider(Controls, BaseProvider):
 
     name: ClassVar[str] = "memory"
     config_class: ClassVar[type[ProviderConfig] | None] = MemoryConfig
-    capabilities = frozenset(Capability)
+    capabilities: frozenset[Capability] = frozenset(Capability)
 
     def __init__(
         self,

@@ -24,7 +24,7 @@ class Agenda:
     """Simulated time: it stands still until :meth:`advance_to`, which runs everything that falls due on the way."""
 
     def __init__(self, now: datetime) -> None:
-        self.now = now
+        self.now: datetime = now
         self._due: list[tuple[datetime, int, Callable[[], None]]] = []
         self._order = itertools.count()
 
