@@ -417,6 +417,16 @@ class BaseProvider(PaymentProvider):
             raise InvalidRequest(message, param="error", provider=self.get_provider_name())
         return await replay(self)
 
+    async def confirm_event(self, event: "WebhookEvent") -> "WebhookEvent":
+        """The event with what it carries read again from the provider, where a verified delivery alone proves too little.
+
+        Billing asks for it before it applies an event (unless ``refetch=False``). The default believes the delivery.
+
+        Raises:
+            VerificationUnavailable: what it carries cannot be found, or cannot be read now; it is delivered again.
+        """
+        return event
+
     async def find_created_customer(
         self,
         key: str,

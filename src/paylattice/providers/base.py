@@ -113,14 +113,23 @@ class HTTPProvider(BaseProvider, Generic[C]):
         """
         inner = body.get("error")
         about = cast("JsonObject", inner) if isinstance(inner, Mapping) else body
-        return Refusal(code=text(about, "code"), said=text(about, "message"), stored=self.is_replayed(response))
+        return Refusal(code=text(about, "code"), said=text(about, "message"), stored=self.is_replayed(response, None))
 
     def retry_hint(self, response: Response) -> bool | None:
         """What the provider says about sending the request again; None: as the transport's retry policy thinks."""
         return None
 
-    def is_replayed(self, response: Response) -> bool:
-        """Whether the answer is the stored one to an earlier request with the same key."""
+    def address(self) -> str:
+        """Where the API is: the ``base_url`` of the settings, if they have one and it is set, else the class's."""
+        return getattr(self.config, "base_url", None) or self.base_url
+
+    def is_replayed(self, response: Response, request: Request | None) -> bool:
+        """Whether the answer is the stored one to an earlier request with the same key.
+
+        Args:
+            response: the answer.
+            request: what it answers; None where only the answer is known.
+        """
         return response.headers.get(self.replay_header.lower()) == "true"
 
     # --- what its operations call --------------------------------------------------------------------------------
@@ -162,7 +171,7 @@ class HTTPProvider(BaseProvider, Generic[C]):
         except InvalidResponse as error:
             why = error.message
         else:
-            if isinstance(result, Model) and self.is_replayed(response):
+            if isinstance(result, Model) and self.is_replayed(response, sent):
                 return cast("T", attrs.evolve(result, replayed=True))
             return result
         raise unreadable(why, response, asked)
@@ -181,7 +190,6 @@ class HTTPProvider(BaseProvider, Generic[C]):
         if not path.startswith("/") or path.startswith("//"):
             message = "the path of a request begins with one slash, and is below the base URL: nothing was sent"
             raise InvalidRequest(message, param="url", provider=self.name)
-        base = getattr(self.config, "base_url", None) or self.base_url
         takes_keys = request.writes and (self.idempotency_header or self.idempotency_field)
         key = request.idempotency_key if takes_keys else None
         carried = {self.idempotency_header: key} if self.idempotency_header and key else {}
@@ -190,7 +198,7 @@ class HTTPProvider(BaseProvider, Generic[C]):
             body = {self.idempotency_field: key, **cast("JsonObject", body or {})}
         return attrs.evolve(
             request,
-            url=base.rstrip("/") + path,
+            url=self.address().rstrip("/") + path,
             headers={"Accept": "application/json", **request.headers, **carried, **self.auth_headers()},
             json=body,
             idempotency_key=key,

@@ -1,0 +1,241 @@
+"""PayPal's API as the rooms of this provider use it: tokens, headers, pages, and writes that have no key."""
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeVar, overload
+from urllib.parse import parse_qsl, urlsplit
+
+import attrs
+
+from ...errors import (
+    AuthenticationError,
+    Conflict,
+    InvalidRequest,
+    InvalidResponse,
+    NotFound,
+    OutcomeUnknown,
+    PaymentError,
+    ResponseOutcomeUnknown,
+)
+from ...jsonlike import JsonObject, children, text
+from ...transport.answers import Asked
+from ..base import HTTPProvider, Refusal, Request, Response, path_of
+from . import errors
+from .access import Account, Token, TokenCache, basic, token_from
+from .config import SANDBOX, PayPalConfig
+
+if TYPE_CHECKING:
+    from ...transport import Transport
+
+__all__ = ["PayPalAPI", "path_of"]
+
+T = TypeVar("T")
+
+_REPRESENTATION: Mapping[str, str] = {"Prefer": "return=representation"}
+"""Without it, PayPal answers writes with an id and links alone."""
+_TOKEN_PATH = "/v1/oauth2/token"  # noqa: S105 - a path
+_MOST_PAGES = 1000
+_CREATED = 201
+_OK = 200
+
+
+class PayPalAPI(HTTPProvider[PayPalConfig]):
+    """What all operations need.
+
+    Args:
+        config: PayPal's settings; None: from the environment.
+        transport: how to reach PayPal; None: one of its own.
+        tokens: shared with other providers of the same process; None: a cache of its own.
+        clock: seconds since 1970.
+    """
+
+    name = "paypal"
+    title = "PayPal"
+    contract_version = 1
+    config_class = PayPalConfig
+    base_url = SANDBOX
+    idempotency_header = "PayPal-Request-Id"
+    request_id_header = "PayPal-Debug-Id"
+
+    def __init__(
+        self,
+        config: PayPalConfig | None = None,
+        *,
+        transport: "Transport | None" = None,
+        tokens: TokenCache | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(config, transport=transport)
+        self._tokens = TokenCache() if tokens is None else tokens
+        self._clock = clock
+
+    def now(self) -> datetime:
+        """The time, UTC."""
+        return datetime.fromtimestamp(self._clock(), UTC)
+
+    # --- what HTTPProvider asks for ------------------------------------------------------------------------------
+
+    def address(self) -> str:
+        """The server of the environment, or the one in its place."""
+        return self.config.server
+
+    def refusal_from(self, body: JsonObject, response: Response) -> Refusal:
+        """What an error body says."""
+        return errors.refusal_from(body)
+
+    def is_replayed(self, response: Response, request: Request | None) -> bool:
+        """PayPal answers 201 when it makes something, and 200 when it was made before under the same key."""
+        return (
+            request is not None
+            and response.status == _OK
+            and request.method == "POST"
+            and request.idempotency_key is not None
+            and not request.path.endswith("/void")
+        )
+
+    def _asked(self, request: Request) -> Asked:
+        credentials = "PAYPAL_CLIENT_ID, PAYPAL_CLIENT_SECRET and PAYPAL_ENVIRONMENT, which must belong together"
+        return attrs.evolve(super()._asked(request), credentials=credentials)
+
+    @overload
+    async def send(self, request: Request) -> JsonObject: ...
+
+    @overload
+    async def send(self, request: Request, into: Callable[[JsonObject], T]) -> T: ...
+
+    async def send(self, request: Request, into: Callable[[JsonObject], T] | None = None) -> JsonObject | T:
+        """Send a request with an access token; once more with a new one where PayPal no longer takes the old one."""
+
+        def read(data: JsonObject) -> JsonObject | T:
+            return data if into is None else into(data)
+
+        token = await self._token()
+        try:
+            return await super().send(_with(token, request), read)
+        except AuthenticationError:
+            self._tokens.drop(self._account(), token)
+        return await super().send(_with(await self._token(), request), read)
+
+    # --- access --------------------------------------------------------------------------------------------------
+
+    def _account(self) -> Account:
+        return self.address(), self.config.client_id or ""
+
+    async def _token(self) -> Token:
+        return await self._tokens.token(self._account(), self.transport, self._fetch)
+
+    async def _fetch(self) -> Token:
+        client_id, secret = self.config.client_id, self.config.client_secret
+        if client_id is None or secret is None:
+            self.config.require("client_id", "client_secret")
+        assert client_id is not None  # noqa: S101 - required above
+        assert secret is not None  # noqa: S101 - required above
+        request = Request(
+            "POST",
+            _TOKEN_PATH,
+            headers={**basic(client_id, secret), "Content-Type": "application/x-www-form-urlencoded"},
+            content=b"grant_type=client_credentials",
+            reads=True,
+        )
+        return await super().send(request, token_from)
+
+    # --- what the rooms use --------------------------------------------------------------------------------------
+
+    async def create(
+        self,
+        path: str,
+        body: Mapping[str, object],
+        key: str | None,
+        into: Callable[[JsonObject], T],
+    ) -> T:
+        """Send a write whose endpoint takes a key."""
+        request = Request("POST", path, json=dict(body), headers=_REPRESENTATION, idempotency_key=key)
+        return await self.send(request, into)
+
+    async def act(self, path: str, body: Mapping[str, object]) -> JsonObject:
+        """Send a write whose endpoint takes no key: once. The answer may be empty."""
+        return await self.send(Request("POST", path, json=dict(body), headers=_REPRESENTATION))
+
+    async def get(self, path: str, params: Mapping[str, str] | None = None) -> JsonObject | None:
+        """The object at the path; None if there is none."""
+        return await self.find(path, _same, params=params or {})
+
+    async def pages(
+        self, path: str, name: str, params: Mapping[str, str], *, headers: Mapping[str, str] | None = None
+    ) -> AsyncIterator[JsonObject]:
+        """The objects of all pages. Of the next page's link only the query is used: it may name another host."""
+        query: Mapping[str, str] = params
+        seen: set[tuple[tuple[str, str], ...]] = set()
+        while True:
+            page = await self.send(Request("GET", path, params=query, headers=headers or {}))
+            for data in children(page, name):
+                yield data
+            following = _next_query(page)
+            if following is None:
+                return
+            mark = tuple(sorted(following.items()))
+            if mark in seen or len(seen) >= _MOST_PAGES:
+                message = "PayPal's list does not end: a page came a second time, or there are too many"
+                raise InvalidResponse(message)
+            seen.add(mark)
+            query = following
+
+    async def settle(self, write: Callable[[], Awaitable[T]], look: Callable[[], Awaitable[T | None]]) -> T:
+        """Send a write, and find out by reading whether it was done where its answer does not tell.
+
+        So it is after a refusal, too: an attempt whose answer got lost may have done it, or somebody else.
+
+        Args:
+            write: sends it.
+            look: reads the state; None: it is not as wanted.
+
+        Raises:
+            PaymentError: what the write ended in, if the state is not as wanted, or cannot be read.
+        """
+        try:
+            return await write()
+        except (OutcomeUnknown, Conflict, InvalidRequest, NotFound) as error:
+            failure = error
+        try:
+            found = await look()
+        except PaymentError:
+            found = None
+        if found is None:
+            raise failure
+        return found
+
+    async def afterwards(self, read: Callable[[], Awaitable[T]]) -> T:
+        """Read what is needed to answer for a write that was done: that it cannot be read does not undo the write.
+
+        Raises:
+            ResponseOutcomeUnknown: it cannot be read.
+        """
+        try:
+            return await read()
+        except OutcomeUnknown:
+            raise
+        except PaymentError as error:
+            why = error.message
+        message = f"PayPal did it, and what came of it cannot be read: {why}. provider.recover(error) reads it again"
+        raise ResponseOutcomeUnknown(message, provider=self.name)
+
+
+def _same(data: JsonObject) -> JsonObject:
+    return data
+
+
+def _with(token: Token, request: Request) -> Request:
+    headers = {**request.headers, "Authorization": f"Bearer {token.value.reveal()}"}
+    return attrs.evolve(request, headers=headers)
+
+
+def _next_query(page: JsonObject) -> dict[str, str] | None:
+    for link in children(page, "links"):
+        if text(link, "rel") == "next":
+            try:
+                query = dict(parse_qsl(urlsplit(text(link, "href") or "").query))
+            except ValueError:
+                return None
+            return query or None
+    return None

@@ -1,0 +1,147 @@
+"""PayPal's refusals in the words that all providers share.
+
+``details[].issue`` is the machine's word; ``name`` stands in where there is none. The lists are those of
+https://developer.paypal.com/api/rest/reference/orders/v2/errors/ and of the API descriptions.
+"""
+
+from collections.abc import Mapping
+
+from ...errors import (
+    ActionRequired,
+    Advice,
+    AuthenticationError,
+    Conflict,
+    Declined,
+    DeclineReason,
+    IdempotencyMismatch,
+    InvalidRequest,
+    NotFound,
+    PaymentError,
+    PermissionDenied,
+    ProviderUnavailable,
+    RateLimited,
+)
+from ...jsonlike import JsonObject, children, text
+from ...transport.answers import Refusal
+from .wire import approval_url
+
+__all__ = ["ALREADY_DONE", "refusal_from"]
+
+_R = DeclineReason
+
+DECLINES: Mapping[str, DeclineReason] = {
+    "INSTRUMENT_DECLINED": _R.ISSUER_DECLINED,
+    "TRANSACTION_REFUSED": _R.ISSUER_DECLINED,
+    "PAYER_CANNOT_PAY": _R.NOT_SUPPORTED,
+    "PAYER_ACCOUNT_RESTRICTED": _R.NOT_SUPPORTED,
+    "PAYER_ACCOUNT_LOCKED_OR_CLOSED": _R.NOT_SUPPORTED,
+    "PAYEE_BLOCKED_TRANSACTION": _R.LOST_STOLEN_OR_FRAUD,
+    "TRANSACTION_BLOCKED_BY_PAYEE": _R.LOST_STOLEN_OR_FRAUD,
+    "COMPLIANCE_VIOLATION": _R.LOST_STOLEN_OR_FRAUD,
+    "TRANSACTION_LIMIT_EXCEEDED": _R.INSUFFICIENT_FUNDS,
+    "MAX_NUMBER_OF_PAYMENT_ATTEMPTS_EXCEEDED": _R.TRY_AGAIN,
+    "CARD_EXPIRED": _R.EXPIRED_CARD,
+    "CARD_TYPE_NOT_SUPPORTED": _R.NOT_SUPPORTED,
+    "CARD_BRAND_NOT_SUPPORTED": _R.NOT_SUPPORTED,
+    "PAYER_COUNTRY_NOT_SUPPORTED": _R.NOT_SUPPORTED,
+    "REDIRECT_PAYER_FOR_ALTERNATE_FUNDING": _R.INSUFFICIENT_FUNDS,
+    "CANNOT_BE_PAID_WITH_THIS_INSTRUMENT": _R.NOT_SUPPORTED,
+    "REFUND_FAILED_INSUFFICIENT_FUNDS": _R.INSUFFICIENT_FUNDS,
+    "SUBSCRIBER_ACCOUNT_LOCKED": _R.NOT_SUPPORTED,
+    "SUBSCRIBER_ACCOUNT_CLOSED": _R.NOT_SUPPORTED,
+    "SUBSCRIBER_ACCOUNT_RESTRICTED": _R.NOT_SUPPORTED,
+}
+"""The payer's side, or PayPal's risk check, said no."""
+
+FOR_THE_PAYER: frozenset[str] = frozenset(
+    {"PAYER_ACTION_REQUIRED", "ORDER_NOT_APPROVED", "CONTINGENCY_REQUIRED", "AGREEMENT_NOT_APPROVED"}
+)
+"""The payer has to go to the page once more."""
+
+ALREADY_DONE: frozenset[str] = frozenset(
+    {
+        "ORDER_ALREADY_CAPTURED",
+        "ORDER_ALREADY_AUTHORIZED",
+        "ORDER_COMPLETED_OR_VOIDED",
+        "AUTHORIZATION_ALREADY_CAPTURED",
+        "PREVIOUSLY_CAPTURED",
+        "PREVIOUSLY_VOIDED",
+        "AUTHORIZATION_VOIDED",
+        "CAPTURE_FULLY_REFUNDED",
+        "TRANSACTION_ALREADY_REFUNDED",
+        "TRANSACTION_ALREADY_REFUNDED_OR_REVERSED",
+        "SUBSCRIPTION_STATUS_INVALID",
+        "SUBSCRIPTION_CANNOT_BE_CANCELLED",
+    }
+)
+"""The object is in a state in which this cannot be done: perhaps because it is done already. Reading it tells."""
+
+KINDS: Mapping[str, type[PaymentError]] = {
+    "AUTHENTICATION_FAILURE": AuthenticationError,
+    "INVALID_TOKEN": AuthenticationError,
+    "NOT_AUTHORIZED": PermissionDenied,
+    "PERMISSION_DENIED": PermissionDenied,
+    "PERMISSION_NOT_GRANTED": PermissionDenied,
+    "PAYEE_ACCOUNT_RESTRICTED": PermissionDenied,
+    "PAYEE_ACCOUNT_LOCKED_OR_CLOSED": PermissionDenied,
+    "RESOURCE_NOT_FOUND": NotFound,
+    "INVALID_RESOURCE_ID": NotFound,
+    "INVALID_RESOURCE_ID_EXCEPTION": NotFound,
+    "RESOURCE_CONFLICT": Conflict,
+    "PREVIOUS_REQUEST_IN_PROGRESS": Conflict,
+    "ACTION_DOES_NOT_MATCH_INTENT": InvalidRequest,
+    "DUPLICATE_INVOICE_ID": Conflict,
+    "DUPLICATE_REQUEST_ID": IdempotencyMismatch,
+    "PAYPAL_REQUEST_ID_REQUIRED": InvalidRequest,
+    "RATE_LIMIT_REACHED": RateLimited,
+    "INTERNAL_SERVER_ERROR": ProviderUnavailable,
+    "INTERNAL_SERVICE_ERROR": ProviderUnavailable,
+    "SERVICE_UNAVAILABLE": ProviderUnavailable,
+}
+"""Issues and names that say more than the HTTP status."""
+
+_PASSING = frozenset({"PREVIOUS_REQUEST_IN_PROGRESS"})
+_ADVICE: Mapping[str, Advice] = {
+    "INSTRUMENT_DECLINED": Advice.BRING_THE_PAYER_BACK,
+    "REDIRECT_PAYER_FOR_ALTERNATE_FUNDING": Advice.BRING_THE_PAYER_BACK,
+    "CARD_EXPIRED": Advice.BRING_THE_PAYER_BACK,
+}
+
+
+def refusal_from(body: JsonObject) -> Refusal:
+    """What an error body says. OAuth's own shape (``error``, ``error_description``) is read, too."""
+    details = children(body, "details")
+    first: JsonObject = details[0] if details else {}
+    name = text(body, "name") or text(body, "error")
+    code = text(first, "issue") or name
+    said = text(first, "description") or text(body, "message") or text(body, "error_description")
+    url = approval_url(body, "payer-action", "approve", "redirect")
+    word = (code or "").upper()
+    kind = _kind(word, (name or "").upper())
+    if word in DECLINES and url is not None:
+        kind = ActionRequired  # the buyer may choose another way to pay, on the page that the link leads to
+    return Refusal(
+        kind=kind,
+        code=code,
+        said=said,
+        param=_param(first),
+        reason=DECLINES.get(word, DeclineReason.UNKNOWN),
+        advice=_ADVICE.get(word),
+        url=url,
+        passing=word in _PASSING if kind is Conflict else None,
+    )
+
+
+def _kind(word: str, name: str) -> type[PaymentError] | None:
+    if word in DECLINES:
+        return Declined
+    if word in FOR_THE_PAYER:
+        return ActionRequired
+    if word in ALREADY_DONE:
+        return Conflict
+    return KINDS.get(word) or KINDS.get(name)
+
+
+def _param(detail: JsonObject) -> str | None:
+    field = text(detail, "field")
+    return field.strip("/").replace("/", ".") or None if field is not None else None

@@ -1,0 +1,100 @@
+"""When a subscription's periods begin and end. PayPal says only when it charges next; the rest follows from the plan.
+
+A plan is a row of cycles: perhaps trials first, then the regular ones, each with a frequency of its own. The periods follow one
+another from the start time on. Months are counted from the start of the cycles, so that 31 January is followed by 28
+February and then 31 March.
+"""
+
+from calendar import monthrange
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import count
+
+import attrs
+
+from ...jsonlike import JsonObject, child, children, integer, text
+
+__all__ = ["Cycle", "cycles_from", "period_around", "shifted"]
+
+_MONTHS = {"MONTH": 1, "YEAR": 12}
+_DAYS = {"DAY": 1, "WEEK": 7}
+_MOST_PERIODS = 5000
+_SLACK = timedelta(hours=36)
+"""PayPal charges at 10:00 UTC of some day, give or take: what is so near to a boundary is meant to be on it."""
+
+
+@attrs.frozen
+class Cycle:
+    """A stretch of equal periods.
+
+    Args:
+        unit: ``DAY``, ``WEEK``, ``MONTH`` or ``YEAR``.
+        every: how many units one period has.
+        total: how many periods there are; 0: no end.
+        trial: whether it is a trial.
+    """
+
+    unit: str
+    every: int
+    total: int
+    trial: bool
+
+
+def cycles_from(plan: JsonObject) -> tuple[Cycle, ...]:
+    """The cycles of a plan, in their order; empty if one of them cannot be read."""
+    found: list[tuple[int, Cycle]] = []
+    for data in children(plan, "billing_cycles"):
+        frequency = child(data, "frequency")
+        unit = (text(frequency, "interval_unit") or "").upper()
+        every = integer(frequency, "interval_count")
+        total = integer(data, "total_cycles")
+        if unit not in _MONTHS | _DAYS:
+            return ()
+        trial = (text(data, "tenure_type") or "").upper() == "TRIAL"
+        cycle = Cycle(unit, max(every if every is not None else 1, 1), max(total if total is not None else 1, 0), trial)
+        found.append((integer(data, "sequence") or len(found) + 1, cycle))
+    return tuple(cycle for _, cycle in sorted(found, key=lambda pair: pair[0]))
+
+
+def shifted(start: datetime, unit: str, amount: int) -> datetime | None:
+    """The time so many units later; the last day of the month where that has no such day. None beyond the calendar."""
+    try:
+        if unit in _DAYS:
+            return start + timedelta(days=_DAYS[unit] * amount)
+        months = start.year * 12 + start.month - 1 + _MONTHS[unit] * amount
+        year, month = divmod(months, 12)
+        return start.replace(year=year, month=month + 1, day=min(start.day, monthrange(year, month + 1)[1]))
+    except (OverflowError, ValueError):
+        return None
+
+
+def period_around(start: datetime, cycles: tuple[Cycle, ...], moment: datetime) -> tuple[datetime, datetime] | None:
+    """The period that the moment is in; None if it is in none. What is a little before a boundary counts as on it.
+
+    Args:
+        start: when the first period begins; aware.
+        cycles: of the plan.
+        moment: aware.
+    """
+    for begins, ends in _periods(start, cycles):
+        if moment < begins - _SLACK:
+            return None
+        if moment < ends - min(_SLACK, (ends - begins) / 4):
+            return begins, ends
+    return None
+
+
+def _periods(start: datetime, cycles: tuple[Cycle, ...]) -> Iterator[tuple[datetime, datetime]]:
+    left = _MOST_PERIODS
+    for cycle in cycles:
+        begins = start
+        for number in count(1):
+            ends = shifted(start, cycle.unit, cycle.every * number)
+            if ends is None or left <= 0:
+                return
+            yield begins, ends
+            begins = ends
+            left -= 1
+            if cycle.total and number >= cycle.total:
+                break
+        start = begins
