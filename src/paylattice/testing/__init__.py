@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .repository_conformance import RepositoryConformance as RepositoryConformance
     from .standins import Delivery as Delivery
     from .standins import Faults as Faults
+    from .standins import PayPalStandIn as PayPalStandIn
     from .standins import SeenRequest as SeenRequest
     from .standins import StandIn as StandIn
     from .standins import StripeStandIn as StripeStandIn
@@ -24,6 +25,7 @@ __all__ = [
     "Delivery",
     "Faults",
     "Leak",
+    "PayPalStandIn",
     "ProviderConformance",
     "RepositoryConformance",
     "SeenRequest",
@@ -37,7 +39,7 @@ _HOMES = {
     "cassettes": "Leak leaks_in vcr_config",
     "provider_conformance": "ProviderConformance",
     "repository_conformance": "BlockingRepositoryConformance RepositoryConformance",
-    "standins": "Delivery Faults SeenRequest StandIn StripeStandIn",
+    "standins": "Delivery Faults PayPalStandIn SeenRequest StandIn StripeStandIn",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

@@ -14,7 +14,7 @@ import attrs
 
 from ...jsonlike import JsonObject, child, children, integer, text
 
-__all__ = ["Cycle", "cycles_from", "period_around", "shifted"]
+__all__ = ["Cycle", "cycles_from", "period_around", "period_ending", "shifted"]
 
 _MONTHS = {"MONTH": 1, "YEAR": 12}
 _DAYS = {"DAY": 1, "WEEK": 7}
@@ -81,6 +81,22 @@ def period_around(start: datetime, cycles: tuple[Cycle, ...], moment: datetime) 
             return None
         if moment < ends - min(_SLACK, (ends - begins) / 4):
             return begins, ends
+    return None
+
+
+def period_ending(start: datetime, cycles: tuple[Cycle, ...], moment: datetime) -> tuple[datetime, datetime] | None:
+    """The period that ends at the moment, or so near to it that this must be meant; None if none does.
+
+    Args:
+        start: when the first period begins; aware.
+        cycles: of the plan.
+        moment: aware.
+    """
+    for begins, ends in _periods(start, cycles):
+        if abs(ends - moment) <= min(_SLACK, (ends - begins) / 4):
+            return begins, ends
+        if begins > moment:
+            return None
     return None
 
 

@@ -4,7 +4,7 @@ Unknown words become ``UNKNOWN``; only identity and money are demanded. Both sha
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from ...jsonlike import JsonObject, child, children, identity, integer, rfc3339, text
 from ...models import (
@@ -19,7 +19,7 @@ from ...models import (
     SubscriptionStatus,
 )
 from .amounts import money_from, optional_money_from
-from .periods import Cycle, cycles_from, period_around, shifted
+from .periods import Cycle, cycles_from, period_around, period_ending, shifted
 
 __all__ = [
     "approval_url",
@@ -163,21 +163,10 @@ def _period(
     following = rfc3339(billing, "next_billing_time")
     if following is None or status.is_terminal or status is SubscriptionStatus.INCOMPLETE:
         return None, None
-    if start is None:
+    if start is None or start > now:
         return None, following
-    if start > now:
-        return None, following
-    around = period_around(start, cycles, following)
-    if around is not None and around[0] <= now < following:
-        before = _before(around[0], start, cycles)
-        return before, following
-    return None, following
-
-
-def _before(boundary: datetime, start: datetime, cycles: tuple[Cycle, ...]) -> datetime | None:
-    """The beginning of the period that ends at the boundary."""
-    period = period_around(start, cycles, boundary - timedelta(days=2)) if boundary > start else None
-    return period[0] if period is not None else None
+    period = period_ending(start, cycles, following)
+    return (period[0] if period is not None else None), following
 
 
 def _paid_through(billing: JsonObject, start: datetime | None, cycles: tuple[Cycle, ...]) -> datetime | None:

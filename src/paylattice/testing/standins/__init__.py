@@ -2,7 +2,8 @@
 
 from .faults import Faults
 from .messages import Delivery, SeenRequest
+from .paypal import PayPalStandIn
 from .server import StandIn
 from .stripe import StripeStandIn
 
-__all__ = ["Delivery", "Faults", "SeenRequest", "StandIn", "StripeStandIn"]
+__all__ = ["Delivery", "Faults", "PayPalStandIn", "SeenRequest", "StandIn", "StripeStandIn"]

@@ -1,0 +1,5 @@
+"""PayPal's stand-in server."""
+
+from .server import PayPalStandIn
+
+__all__ = ["PayPalStandIn"]

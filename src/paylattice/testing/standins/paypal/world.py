@@ -1,0 +1,169 @@
+"""What the stand-in knows: objects by kind and id, events, money, and the simulated time."""
+
+import copy
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+import attrs
+
+from .refusals import invalid, missing, unprocessable
+
+__all__ = ["HOST", "JSON", "World", "amount_of", "link", "money", "said"]
+
+JSON: TypeAlias = dict[str, Any]
+"""An object as PayPal has it. Keys that begin with an underscore are the stand-in's own, and are never sent."""
+
+HOST = "https://api.sandbox.paypal.com"
+"""The host in the links: PayPal still writes the old one, which is not the one that requests go to."""
+PAGES = "https://www.sandbox.paypal.com"
+
+_NO_DECIMALS = frozenset({"HUF", "JPY", "TWD"})
+_TAKEN = frozenset(
+    (
+        *("AUD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "HKD", "HUF", "ILS", "INR", "JPY"),
+        *("MXN", "MYR", "NOK", "NZD", "PHP", "PLN", "SEK", "SGD", "THB", "TWD", "USD"),
+    )
+)
+_VALUE = re.compile(r"-?(?:[0-9]+|[0-9]*\.[0-9]+)")
+
+
+def said(moment: datetime) -> str:
+    """A time as PayPal writes it."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def link(path: str, rel: str, method: str = "GET") -> JSON:
+    """A link of an answer."""
+    return {"href": path if path.startswith("https://") else HOST + path, "rel": rel, "method": method}
+
+
+def money(value: Decimal, currency: str) -> JSON:
+    """Money in the newer shape."""
+    places = 0 if currency in _NO_DECIMALS else 2
+    return {"currency_code": currency, "value": f"{value.quantize(Decimal(1).scaleb(-places)):f}"}
+
+
+def amount_of(sent: Mapping[str, Any], where: str, *, zero: bool = False) -> tuple[Decimal, str]:
+    """What was sent as money, in either shape.
+
+    Raises:
+        Refusal: it is no money, or not money that PayPal takes.
+    """
+    currency = sent.get("currency_code", sent.get("currency"))
+    value = sent.get("value", sent.get("total"))
+    if not isinstance(value, str) or not _VALUE.fullmatch(value) or len(value) > 32:  # noqa: PLR2004 - PayPal's limit
+        raise invalid(
+            "INVALID_PARAMETER_SYNTAX", "The value of a field does not conform to the expected format.", where
+        )
+    if currency not in _TAKEN:
+        raise unprocessable("CURRENCY_NOT_SUPPORTED", "Currency code is not currently supported.", where)
+    amount = Decimal(value)
+    decimals = len(value.partition(".")[2])
+    if currency in _NO_DECIMALS and decimals:
+        raise unprocessable("DECIMALS_NOT_SUPPORTED", "The currency does not support decimals.", where)
+    if decimals > 2:  # noqa: PLR2004 - the other currencies have two
+        raise unprocessable("DECIMAL_PRECISION", "The value must be with 2 decimal places at most.", where)
+    if amount < 0 or (amount == 0 and not zero):
+        raise unprocessable("CANNOT_BE_ZERO_OR_NEGATIVE", "Must be greater than zero.", where)
+    return amount, str(currency)
+
+
+@attrs.define
+class World:
+    """Everything that is there.
+
+    Args:
+        now: the simulated time.
+        largest_page: how many objects a page of a list holds at most.
+    """
+
+    now: datetime
+    largest_page: int = 20
+    outbox: list[JSON] = attrs.field(factory=list[JSON])
+    declines: list[str] = attrs.field(factory=list[str])
+    failing: set[str] = attrs.field(factory=set[str])
+    _objects: dict[str, dict[str, JSON]] = attrs.field(factory=dict[str, dict[str, JSON]])
+    _made: Counter[str] = attrs.field(factory=Counter[str])
+
+    def new_id(self, prefix: str) -> str:
+        """The next id with this prefix: the same in every run, and of the form of PayPal's."""
+        self._made[prefix] += 1
+        return f"{prefix}STANDIN{self._made[prefix]:08d}"
+
+    def add(self, kind: str, prefix: str, data: JSON, *, known_as: str | None = None) -> JSON:
+        """Keep a new object."""
+        made: JSON = {"id": known_as or self.new_id(prefix), "create_time": said(self.now), **data}
+        self._objects.setdefault(kind, {})[made["id"]] = made
+        return made
+
+    def remove(self, kind: str, identifier: str) -> None:
+        """Forget an object."""
+        self._objects.get(kind, {}).pop(identifier, None)
+
+    def get(self, kind: str, identifier: str) -> JSON | None:
+        """The object; None if there is none."""
+        return self._objects.get(kind, {}).get(identifier)
+
+    def need(self, kind: str, identifier: str) -> JSON:
+        """The object.
+
+        Raises:
+            Refusal: there is none.
+        """
+        found = self.get(kind, identifier)
+        if found is None:
+            raise missing()
+        return found
+
+    def all(self, kind: str) -> Sequence[JSON]:
+        """All objects of a kind, oldest first."""
+        return list(self._objects.get(kind, {}).values())
+
+    @property
+    def kinds(self) -> Sequence[str]:
+        """The kinds of what there is."""
+        return list(self._objects)
+
+    def tell(self, name: str, resource: Mapping[str, Any], kind: str, version: str = "2.0") -> JSON:
+        """Put an event into the outbox and into the list of events."""
+        identifier = self.new_id("WH-")
+        event: JSON = {
+            "id": identifier,
+            "event_version": "1.0",
+            "create_time": self.now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z",
+            "resource_type": kind,
+            "event_type": name,
+            "summary": name.replace(".", " ").capitalize(),
+            "resource": sendable(resource),
+            "links": [
+                link(f"/v1/notifications/webhooks-events/{identifier}", "self"),
+                link(f"/v1/notifications/webhooks-events/{identifier}/resend", "resend", "POST"),
+            ],
+        }
+        if version:
+            event["resource_version"] = version
+        event["_transmission"] = f"{self._made['WH-']:08d}-0000-1000-8000-000000000000"
+        self._objects.setdefault("event", {})[identifier] = event
+        self.outbox.append(event)
+        return event
+
+    def declined(self) -> str | None:
+        """The word of the bank about the next payment; None: it is paid."""
+        return self.declines.pop(0) if self.declines else None
+
+    def later(self, **span: float) -> datetime:
+        """A time from now."""
+        return self.now + timedelta(**span)
+
+
+def sendable(data: Any) -> Any:
+    """The object without what is the stand-in's own."""
+    if isinstance(data, Mapping):
+        return {name: sendable(value) for name, value in data.items() if not str(name).startswith("_")}
+    if isinstance(data, list):
+        return [sendable(each) for each in data]
+    return copy.copy(data)
