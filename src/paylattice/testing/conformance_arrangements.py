@@ -7,6 +7,7 @@ from typing import cast
 import attrs
 import pytest
 
+from ..errors import InvalidRequest
 from ..models import CheckoutSession, Customer, Payment, Plan, Subscription
 from ..money import Money
 from ..operations import Capability
@@ -67,8 +68,16 @@ class Arrangements(ProviderChecks):
     async def paid(self, subject: Subject, *, capture: bool = True) -> Payment:
         """A payment that was made, or only authorized, on the provider's page."""
         self.only_if_declared(subject, _C.PAYMENTS)
-        session = await subject.provider.create_payment_session(self.money(), SUCCESS_URL, CANCEL_URL, capture=capture)
+        try:
+            session = await subject.provider.create_payment_session(
+                self.money(), SUCCESS_URL, CANCEL_URL, capture=capture
+            )
+        except InvalidRequest:
+            if capture or _C.DIRECT_PAYMENTS not in subject.provider.capabilities:
+                raise
+            return await self._charged(subject, capture=False)  # its page takes the money at once
         self.complete_payment(subject.provider, session)
+        await self.finish_payment(subject.provider, session, capture=capture)
         done = await subject.provider.get_checkout_session(session.id) if self._reads_sessions(subject) else session
         payment_id = done.payment_id if done is not None else None
         if payment_id is None:
@@ -77,6 +86,13 @@ class Arrangements(ProviderChecks):
         if payment is None:
             raise AssertionError("the payment that a completed page names cannot be found")
         return payment
+
+    async def _charged(self, subject: Subject, *, capture: bool) -> Payment:
+        customer = await self.new_customer(subject)
+        method = self.saved_payment_method(subject.provider, customer.id)
+        return await subject.provider.create_payment(
+            self.money(), customer_id=customer.id, payment_method_id=method, capture=capture
+        )
 
     @staticmethod
     def _reads_sessions(subject: Subject) -> bool:
@@ -104,7 +120,11 @@ class Arrangements(ProviderChecks):
                 arguments = {"subscription_id": subscription.id, "at_period_end": at_end}
             case "change_subscription":
                 subscription = await self.subscribed(subject)
-                arguments = {"subscription_id": subscription.id, "quantity": 3}
+                if self.quantities:
+                    change: dict[str, object] = {"quantity": 3}
+                else:
+                    change = {"plan_id": await self.some_plan(subject, other_than=subscription.plan_id)}
+                arguments = {"subscription_id": subscription.id, **change}
             case "pause_subscription":
                 arguments = {"subscription_id": (await self.subscribed(subject)).id}
             case "resume_subscription":

@@ -26,7 +26,7 @@ _SAMPLES: Mapping[str, object] = {
     "payment_id": "pay_conformance1",
     "payment_method_id": "pm_conformance1",
     "amount": Money(1900, "USD"),
-    "since": datetime(2026, 1, 1, tzinfo=UTC),
+    "since": datetime.now(UTC).replace(microsecond=0) - timedelta(days=1),
     "name": "Conformance",
 }
 

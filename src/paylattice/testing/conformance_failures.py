@@ -113,6 +113,7 @@ class FailureChecks(ProviderChecks):
     def test_a_write_carries_its_key(self, subject: Subject, call: Call) -> None:
         """The caller's key, or one derived from it, is on the wire: the same for the same key, another for another."""
         self.only_if_declared(subject, call.capability)
+        self.only_if_sent(call)
         call = self.sample(call)
         sent = [self._writes_of(subject, call, key) for key in ("conformance-A", "conformance-A", "conformance-B")]
         first = sent[0]
@@ -142,6 +143,7 @@ class FailureChecks(ProviderChecks):
     def test_a_write_without_an_answer_is_an_unknown_outcome(self, subject: Subject, call: Call) -> None:
         """It may have happened: the error says so, and carries the key to find out."""
         self.only_if_declared(subject, call.capability)
+        self.only_if_sent(call)
         call = self.sample(call)
         for what, error, seen in self.outcomes(subject, call, _NO_ANSWERS, key="conformance-unknown"):
             expect(error is not None, f"{call} ended well although nothing answered ({what})")
@@ -160,6 +162,7 @@ class FailureChecks(ProviderChecks):
     def test_a_read_without_an_answer_is_worth_another_try(self, subject: Subject, call: Call) -> None:
         """A read changes nothing: the error is retryable, and no outcome is unknown."""
         self.only_if_declared(subject, call.capability)
+        self.only_if_sent(call)
         for what, error, seen in self.outcomes(subject, self.sample(call), _NO_ANSWERS):
             expect(not any(request.writes for request in seen), f"{call} only reads, and sent a request that writes")
             expect(
@@ -172,6 +175,7 @@ class FailureChecks(ProviderChecks):
     def test_what_never_left_changed_nothing(self, subject: Subject, call: Call) -> None:
         """Without a connection, nothing was sent: the outcome is known."""
         self.only_if_declared(subject, call.capability)
+        self.only_if_sent(call)
         subject, _ = self.against(subject, _fails(refused_connection))
         error = subject.run(subject.failure(self.sample(call)))
         expect(
@@ -184,6 +188,7 @@ class FailureChecks(ProviderChecks):
     def test_a_success_that_makes_no_sense(self, subject: Subject, call: Call) -> None:
         """It is an error of this library; and if a write was taken, its outcome is unknown."""
         self.only_if_declared(subject, call.capability)
+        self.only_if_sent(call)
         call = self.sample(call)
         servers = {what: _answers(200, body) for what, body in _NONSENSE.items()}
         for what, error, seen in self.outcomes(subject, call, servers):
@@ -204,6 +209,7 @@ class FailureChecks(ProviderChecks):
     def test_a_refusal_is_an_error_of_this_library(self, subject: Subject, call: Call) -> None:
         """Whatever its status and its body; 401 and 429 are what they are everywhere."""
         self.only_if_declared(subject, call.capability)
+        self.only_if_sent(call)
         call = self.sample(call)
         servers = {
             f"{status} {body!r}": _answers(status, body)
@@ -227,6 +233,7 @@ class FailureChecks(ProviderChecks):
     def test_a_redirect_is_not_followed(self, subject: Subject, call: Call) -> None:
         """It would carry the credentials and the customer's data to wherever the answer says."""
         self.only_if_declared(subject, call.capability)
+        self.only_if_sent(call)
         call = self.sample(call)
         there = {"Location": "https://elsewhere.invalid/"}
         servers = {str(status): _answers(status, b"", there) for status in (301, 302, 303, 307, 308)}
@@ -240,6 +247,7 @@ class FailureChecks(ProviderChecks):
     def test_an_error_holds_nothing_secret_and_nothing_personal(self, subject: Subject, call: Call) -> None:
         """In front of a server that repeats in its error what it was sent."""
         self.only_if_declared(subject, call.capability)
+        self.only_if_sent(call)
         call = self.sample(call)
         servers = {str(status): _echoes(status) for status in (400, 401, 403, 404, 422, 500)}
         for _, error, _ in self.outcomes(subject, call, servers):

@@ -77,6 +77,7 @@ class IdempotencyChecks(Arrangements):
     def test_a_lost_answer_leads_to_no_second_effect(self, subject: Subject, call: Call) -> None:
         """The operation took effect, its answer got lost: ``recover`` brings what it made, and makes nothing new."""
         self.only_if_played(subject, call.capability)
+        self.only_if_sent(call)
 
         async def recovered() -> None:
             real = await self.real(subject, call)
@@ -102,6 +103,7 @@ class IdempotencyChecks(Arrangements):
     def test_an_answer_that_is_lost_once_is_asked_for_again(self, subject: Subject, call: Call) -> None:
         """The retry brings the one result; where the endpoint honours no key, the caller learns that it is unknown."""
         self.only_if_played(subject, call.capability)
+        self.only_if_sent(call)
         wire = self.wire(subject)
 
         async def retried() -> None:

@@ -16,9 +16,9 @@ from ..operations import Capability
 from ..provider import BaseProvider
 from ..transport import AsyncTransport, BlockingTransport, Transport
 from ..transport.base import HTTPTransport
-from .conformance_calls import Call
+from .conformance_calls import CALLS, Call
 from .conformance_models import expect
-from .conformance_wire import Seen, Server, Wire
+from .conformance_wire import Manners, Seen, Server, Wire
 
 __all__ = ["ProviderChecks", "Subject", "on_the_wire", "secrets_of"]
 
@@ -120,9 +120,19 @@ class ProviderChecks:
     network: ClassVar[bool] = False
     """Whether the provider of the fixture talks to a real sandbox, which then plays the provider."""
     examples: ClassVar[Mapping[str, object]] = {}
-    """Sample arguments by name, where the suite's own are not of a form that the provider takes."""
+    """Sample arguments by name, where the suite's own are not of a form that the provider takes; ``"operation.name"`` for one
+    operation only, also for an argument that the suite leaves out."""
     without_keys: ClassVar[frozenset[str]] = frozenset()
     """Operations whose endpoints honour no idempotency key. They must then never be sent twice by themselves."""
+    without_requests: ClassVar[frozenset[str]] = frozenset()
+    """Operations that need no request at all, because the provider keeps no such objects."""
+    searches: ClassVar[tuple[str, ...]] = ()
+    """The ends of the paths of POSTs that only read."""
+    access: ClassVar[tuple[str, ...]] = ()
+    """The ends of the paths of requests that only fetch an access token. What plays the provider answers them, also where a
+    check puts another server in its place, and they are not counted."""
+    quantities: ClassVar[bool] = True
+    """Whether a subscription's quantity can be changed."""
     plan_id: ClassVar[str | None] = None
     """A plan that can be subscribed to; without it, the first that ``list_plans`` brings, if that is declared."""
     other_plan_id: ClassVar[str | None] = None
@@ -168,6 +178,9 @@ class ProviderChecks:
         """Be the customer who pays on the session's page, which was made by ``create_payment_session``."""
         self.needs("complete_payment", "who pays on the checkout page")
 
+    async def finish_payment(self, provider: BaseProvider, session: CheckoutSession, *, capture: bool) -> None:
+        """What the application has to do when the customer has paid on the page, where the provider waits for it."""
+
     def saved_payment_method(self, provider: BaseProvider, customer_id: str) -> str:
         """The id of a payment method that is saved for the customer."""
         self.needs("saved_payment_method", "how a customer comes to have a saved payment method")
@@ -210,7 +223,7 @@ class ProviderChecks:
             yield Subject(provider, face)
             return
         behind = self.backend(provider)
-        made = self.over(provider, face, Wire(behind))
+        made = self.over(provider, face, self.wired(provider, behind))
         made.played = behind is not None or self.network
         yield made
         if made.wire is not None:
@@ -227,8 +240,14 @@ class ProviderChecks:
 
     def against(self, subject: Subject, server: Server) -> tuple[Subject, Wire]:
         """The provider in front of a server that answers as the check wants."""
-        wire = Wire(server)
+        wire = self.wired(subject.provider, server)
         return self.over(subject.provider, subject.face, wire), wire
+
+    def wired(
+        self, provider: BaseProvider, behind: "Server | httpx.BaseTransport | httpx.AsyncBaseTransport | None"
+    ) -> Wire:
+        """A wire to what answers."""
+        return Wire(behind, Manners(self.searches, self.access), self.backend(provider))
 
     def outcomes(
         self, subject: Subject, call: Call, servers: Mapping[str, Server], *, key: str | None = None
@@ -248,7 +267,24 @@ class ProviderChecks:
     def sample(self, call: Call) -> Call:
         """The call, with the author's own examples for its arguments."""
         own = {name: self.examples[name] for name in call.arguments if name in self.examples}
-        return attrs.evolve(call, arguments={**call.arguments, **own})
+        start = f"{call.name}."
+        for_it = {name.removeprefix(start): value for name, value in self.examples.items() if name.startswith(start)}
+        return attrs.evolve(call, arguments={**call.arguments, **own, **for_it})
+
+    def any_request(self, provider: BaseProvider) -> Call:
+        """The call of an operation that sends a request."""
+        fitting = (
+            call
+            for call in CALLS
+            if call.name not in self.without_requests
+            and (call.capability is None or call.capability in provider.capabilities)
+        )
+        return self.sample(next(fitting))
+
+    def only_if_sent(self, call: Call) -> None:
+        """Skip the check of an operation that needs no request."""
+        if call.name in self.without_requests:
+            pytest.skip(f"{call} sends nothing")
 
     def only_if_declared(self, subject: Subject, *capabilities: Capability | None) -> None:
         """Skip the check unless the provider declares the capabilities."""
@@ -274,7 +310,7 @@ class ProviderChecks:
     async def unanswered(self, subject: Subject, call: Call, key: str) -> OutcomeUnknown | None:
         """The error of a write that took effect, and whose answers got lost, those to its retries too.
 
-        None: its endpoint honours no key, and the provider found out by itself that it took effect.
+        None: the provider found out by itself that it took effect, by reading.
         """
         if subject.wire is None:
             self.lose_next_answer(subject.provider)
@@ -283,7 +319,7 @@ class ProviderChecks:
         error = await subject.failure(call, key=key)
         if subject.wire is not None:
             subject.wire.lose(0)
-        if error is None and call.name in self.without_keys:
+        if error is None and (call.name in self.without_keys or _read_last(subject)):
             return None
         expect(error is not None, f"{call} ended well although its answer got lost: where does the result come from?")
         if isinstance(error, OutcomeUnknown):
@@ -291,3 +327,8 @@ class ProviderChecks:
         raise AssertionError(
             f"{call} took effect and its answer got lost: that is an OutcomeUnknown, not a {type(error).__name__}"
         )
+
+
+def _read_last(subject: Subject) -> bool:
+    """Whether the last thing that was sent only read."""
+    return subject.wire is not None and bool(subject.wire.seen) and not subject.wire.seen[-1].writes

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from ..errors import ConfigurationError, PaymentError, StaleSignature, WebhookError
+from ..errors import ConfigurationError, PaymentError, StaleSignature, VerificationUnavailable, WebhookError
 from ..events import EventType, WebhookEvent
 from .conformance_models import expect, expect_model
 from .conformance_subject import ProviderChecks, Subject
@@ -138,7 +138,12 @@ class WebhookChecks(ProviderChecks):
         provider = subject.provider
         payload, headers = self.signed_delivery(provider)
         secret = self.webhook_secret(provider)
-        body = cast("object", provider.verify_webhook_signature(payload, headers, secret))
+        try:
+            answered = provider.verify_webhook_signature(payload, headers, secret)
+        except VerificationUnavailable:  # what it takes has to be fetched, which parse_webhook does
+            subject.run(provider.parse_webhook(payload, headers))
+            answered = provider.verify_webhook_signature(payload, headers, secret)
+        body = cast("object", answered)
         expect(isinstance(body, Mapping), "verify_webhook_signature returns the parsed body, and is no coroutine")
         for wrong in (f"{secret}x", secret[:-1], "whsec_another", ""):
             try:

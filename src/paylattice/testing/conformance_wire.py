@@ -8,7 +8,7 @@ from typing import TypeAlias, cast
 import attrs
 import httpx
 
-__all__ = ["Loss", "Seen", "Server", "Wire", "broken_connection", "refused_connection", "time_out"]
+__all__ = ["Loss", "Manners", "Seen", "Server", "Wire", "broken_connection", "refused_connection", "time_out"]
 
 Server: TypeAlias = Callable[[httpx.Request], httpx.Response]
 """Answers a request, or raises what httpx raises."""
@@ -32,6 +32,30 @@ def refused_connection(request: httpx.Request) -> Exception:
 
 
 @attrs.frozen
+class Manners:
+    """What the requests of a provider are for, where their method does not tell.
+
+    Args:
+        searches: the ends of the paths of POSTs that only read.
+        access: the ends of the paths of requests that only fetch an access token.
+    """
+
+    searches: tuple[str, ...] = ()
+    access: tuple[str, ...] = ()
+
+    def writes(self, request: httpx.Request) -> bool:
+        """Whether the request may change something."""
+        return request.method not in {"GET", "HEAD"} and not request.url.path.endswith(self.searches)
+
+    def fetches_access(self, request: httpx.Request) -> bool:
+        """Whether the request only fetches an access token."""
+        return request.url.path.endswith(self.access)
+
+
+_PLAIN = Manners()
+
+
+@attrs.frozen
 class Seen:
     """A request that was sent."""
 
@@ -39,11 +63,7 @@ class Seen:
     url: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
-
-    @property
-    def writes(self) -> bool:
-        """Whether it may change something."""
-        return self.method not in {"GET", "HEAD"}
+    writes: bool
 
     def words(self) -> frozenset[str]:
         """The values of its headers, and the texts of its body: where an idempotency key can be."""
@@ -71,12 +91,21 @@ class Wire(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     Args:
         behind: what answers: a function, or another httpx transport; None: the network.
+        manners: what the requests are for.
+        aside: what answers the requests for access, which are not counted; None: the same.
     """
 
-    def __init__(self, behind: "Server | httpx.BaseTransport | httpx.AsyncBaseTransport | None") -> None:
+    def __init__(
+        self,
+        behind: "Server | httpx.BaseTransport | httpx.AsyncBaseTransport | None",
+        manners: Manners = _PLAIN,
+        aside: "httpx.BaseTransport | httpx.AsyncBaseTransport | None" = None,
+    ) -> None:
         self.seen: list[Seen] = []
         self.crash: Exception | None = None
         self._behind = behind
+        self._manners = manners
+        self._aside = aside
         self._lost = 0
         self._loss: Loss = broken_connection
         self._async_network: httpx.AsyncHTTPTransport | None = None
@@ -98,26 +127,26 @@ class Wire(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Pass on a request of ``httpx.Client``."""
-        self._note(request, request.read())
-        behind = self._behind
+        body = request.read()
+        behind = self._behind_of(request, body)
         if behind is None:
             behind = self._network = self._network or httpx.HTTPTransport()
         with self._watched():
             if not isinstance(behind, httpx.BaseTransport):
-                return self._arrived(request, self._played(request))
+                return self._arrived(request, _played(behind, request))
             answer = behind.handle_request(request)
             answer.read()
             return self._arrived(request, answer)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Pass on a request of ``httpx.AsyncClient``."""
-        self._note(request, await request.aread())
-        behind = self._behind
+        body = await request.aread()
+        behind = self._behind_of(request, body)
         if behind is None:
             behind = self._async_network = self._async_network or httpx.AsyncHTTPTransport()
         with self._watched():
             if not isinstance(behind, httpx.AsyncBaseTransport):
-                return self._arrived(request, self._played(request))
+                return self._arrived(request, _played(behind, request))
             answer = await behind.handle_async_request(request)
             await answer.aread()
             return self._arrived(request, answer)
@@ -145,19 +174,27 @@ class Wire(httpx.BaseTransport, httpx.AsyncBaseTransport):
             self.crash = exc
             raise
 
-    def _played(self, request: httpx.Request) -> httpx.Response:
-        if callable(self._behind):
-            return self._behind(request)
-        message = (
-            "what plays the provider must answer both httpx.Client and httpx.AsyncClient, as httpx.MockTransport does"
-        )
-        raise TypeError(message)
-
-    def _note(self, request: httpx.Request, body: bytes) -> None:
-        self.seen.append(Seen(request.method, str(request.url), tuple(request.headers.multi_items()), body))
+    def _behind_of(
+        self, request: httpx.Request, body: bytes
+    ) -> "Server | httpx.BaseTransport | httpx.AsyncBaseTransport | None":
+        """What answers the request, which is noted unless it only fetches access."""
+        if self._manners.fetches_access(request):
+            return self._aside if self._aside is not None else self._behind
+        headers = tuple(request.headers.multi_items())
+        self.seen.append(Seen(request.method, str(request.url), headers, body, self._manners.writes(request)))
+        return self._behind
 
     def _arrived(self, request: httpx.Request, answer: httpx.Response) -> httpx.Response:
-        if self._lost and request.method not in {"GET", "HEAD"}:
+        if self._lost and self._manners.writes(request) and not self._manners.fetches_access(request):
             self._lost -= 1
             raise self._loss(request)
         return answer
+
+
+def _played(
+    behind: "Server | httpx.BaseTransport | httpx.AsyncBaseTransport | None", request: httpx.Request
+) -> httpx.Response:
+    if callable(behind):
+        return behind(request)
+    message = "what plays the provider must answer both httpx.Client and httpx.AsyncClient, as httpx.MockTransport does"
+    raise TypeError(message)

@@ -1,0 +1,82 @@
+"""The PayPal provider keeps the promises, in front of the project's stand-in for PayPal's API."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from paylattice import CheckoutSession
+from paylattice.provider import BaseProvider
+from paylattice.providers.paypal import PayPalConfig, PayPalProvider
+from paylattice.testing import PayPalStandIn, ProviderConformance
+from paylattice.transport import AsyncTransport
+
+WEBHOOK = "0EH40505U7160970P"
+
+
+class TestPayPal(ProviderConformance):
+    access = ("/v1/oauth2/token",)
+    searches = ("/search-invoices",)
+    without_requests = frozenset({"create_customer"})
+    examples = {"get_invoices.subscription_id": "I-CONFORMANCE1"}  # noqa: RUF012 - read only
+    plan_id = "P-PRO"
+    other_plan_id = "P-TEAM"
+    without_keys = frozenset(
+        {
+            "cancel_subscription",
+            "change_subscription",
+            "pause_subscription",
+            "remove_payment_method",
+            "resume_subscription",
+        }
+    )
+
+    @pytest.fixture
+    def provider(self) -> PayPalProvider:
+        self.paypal = PayPalStandIn(webhook_id=WEBHOOK)
+        self.paypal.add_plan("P-PRO", "19.00")
+        self.paypal.add_plan("P-TEAM", "49.00")
+        config = PayPalConfig(
+            client_id="standin",
+            client_secret="standin-secret",
+            webhook_id=WEBHOOK,
+            trust_store=self.paypal.trust_store,
+        )
+        return PayPalProvider(config, transport=AsyncTransport(transport=self.paypal.transport()))
+
+    def complete_checkout(self, provider: BaseProvider, session: CheckoutSession) -> None:
+        self.paypal.complete_checkout(session.id)
+
+    def complete_payment(self, provider: BaseProvider, session: CheckoutSession) -> None:
+        self.paypal.complete_checkout(session.id)
+
+    async def finish_payment(self, provider: BaseProvider, session: CheckoutSession, *, capture: bool) -> None:
+        assert isinstance(provider, PayPalProvider)
+        if capture:
+            await provider.capture_payment(session.id)
+        else:
+            await provider.authorize_payment(session.id)
+
+    def saved_payment_method(self, provider: BaseProvider, customer_id: str) -> str:
+        return self.paypal.add_payment_method(customer_id)
+
+    def effects(self, provider: BaseProvider) -> object:
+        return self.paypal.snapshot()
+
+    def signed_delivery(self, provider: BaseProvider) -> tuple[bytes, Mapping[str, str]]:
+        return self._delivered()
+
+    def old_delivery(self, provider: BaseProvider) -> tuple[bytes, Mapping[str, str]]:
+        self.paypal._clock = lambda: datetime.now(UTC) - timedelta(days=30)
+        try:
+            return self._delivered()
+        finally:
+            self.paypal._clock = None
+
+    def webhook_secret(self, provider: BaseProvider) -> str:
+        return WEBHOOK
+
+    def _delivered(self) -> tuple[bytes, Mapping[str, str]]:
+        self.paypal.add_payment_method("customer")
+        hook = self.paypal.deliveries()[-1]
+        return hook.payload, hook.headers
