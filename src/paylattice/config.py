@@ -188,10 +188,17 @@ class ProviderConfig:
         Raises:
             ConfigurationError: one has none; names the variable, the provider and the cure.
         """
-        for setting in self.settings():
-            if setting.field in fields and not self.is_set(setting.field):
+        by_field = {setting.field: setting for setting in self.settings()}
+        for field in fields:
+            setting = by_field.get(field)
+            if setting is None:
+                message = f"{type(self).__name__} has no setting {field!r} that an environment variable could hold"
+                raise ConfigurationError(message, provider=self.provider)
+            if not self.is_set(field):
+                from .registry import discover  # noqa: PLC0415 - only who is missing something pays for it
+
                 message = (
                     f"provider {self.provider!r} needs {setting.variable} to {setting.purpose}. "
-                    f"Set it, or pass {type(self).__name__}({setting.field}=...)."
+                    f"Set it, or pass {type(self).__name__}({field}=...). Known providers: {', '.join(discover())}"
                 )
                 raise ConfigurationError(message, provider=self.provider)

@@ -104,7 +104,7 @@ def test_check_shows_that_a_secret_is_set_and_not_the_secret(
 
 def test_check_refuses_an_unknown_provider_and_lists_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "stirpe"]) == 2
-    assert "Known: memory, stripe" in capsys.readouterr().out
+    assert "Known: memory, paypal, square, stripe" in capsys.readouterr().out
 
 
 def test_check_says_that_a_provider_without_settings_has_none(capsys: pytest.CaptureFixture[str], limited: str) -> None:

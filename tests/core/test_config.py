@@ -178,10 +178,15 @@ def test_white_space_around_any_setting_is_taken_off() -> None:
 def test_a_missing_setting_names_the_variable_the_provider_and_the_cure(environ: dict[str, str]) -> None:
     with pytest.raises(ConfigurationError) as caught:
         AcmeConfig.from_env(environ)
-    assert str(caught.value) == (
-        "acme: provider 'acme' needs ACME_KEY to call the API. Set it, or pass AcmeConfig(key=...)."
+    assert str(caught.value).startswith(
+        "acme: provider 'acme' needs ACME_KEY to call the API. Set it, or pass AcmeConfig(key=...). Known providers: memory, "
     )
     assert caught.value.provider == "acme"
+
+
+def test_a_setting_that_does_not_exist_cannot_be_required() -> None:
+    with pytest.raises(ConfigurationError, match="has no setting 'typo'"):
+        AcmeConfig(key=TEXT).require("typo")
 
 
 @pytest.mark.parametrize("environ", [{}, {"ACME_HOOKS": " ", "ACME_ENVIRONMENT": ""}])

@@ -34,11 +34,22 @@ def check(name: str | None) -> int:
     except ConfigurationError as error:
         print(f"{wanted}  NOT configured: {error.message}")
         return 1
-    mode = getattr(config, "livemode", None)
-    words = {True: "live", False: "test", None: ""}[mode if isinstance(mode, bool) else None]
-    marks = "  ".join(f"{c.replace('_', ' ')} {'✓' if c in provider.capabilities else '✗'}" for c in Capability)
-    print(f"{wanted}  configured  {words}  {marks}")
+    print(f"{wanted}  configured  {_mode(config)}  {'  '.join(_mark(provider, each) for each in Capability)}")
     return 0
+
+
+def _mode(config: ProviderConfig) -> str:
+    """Whether real money moves, in the provider's own word for it."""
+    environment = getattr(config, "environment", None)
+    if isinstance(environment, str):
+        return environment
+    live = getattr(config, "livemode", None)
+    return {True: "live", False: "test"}.get(live, "") if isinstance(live, bool) else ""
+
+
+def _mark(provider: BaseProvider, capability: Capability) -> str:
+    words = capability.replace("_", " ")
+    return f"{words} ✓" if capability in provider.capabilities else f"{words} ✗ (UnsupportedOperation)"
 
 
 def _settings(config: type[ProviderConfig]) -> None:
