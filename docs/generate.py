@@ -3,7 +3,13 @@
 import inspect
 from pathlib import Path
 
-from paylattice import errors
+from paylattice import BaseProvider, Capability, errors
+from paylattice.operations import OPERATIONS
+from paylattice.providers.memory import InMemoryProvider
+from paylattice.providers.memory.lifecycle import TABLE
+from paylattice.providers.paypal import PayPalConfig, PayPalProvider
+from paylattice.providers.square import SquareConfig, SquareProvider
+from paylattice.providers.stripe import StripeConfig, StripeProvider
 
 HERE = Path(__file__).parent
 
@@ -70,7 +76,80 @@ answer: another attempt needs a new idempotency key.
 """
 
 
-PAGES = {"errors.md": errors_page}
+def providers() -> dict[str, BaseProvider]:
+    """The built-in providers, by the name of a column."""
+    return {
+        "Stripe": StripeProvider(StripeConfig(secret_key="sk_test_docs")),
+        "PayPal": PayPalProvider(PayPalConfig(client_id="docs", client_secret="docs")),
+        "Square": SquareProvider(SquareConfig(access_token="docs", location_id="docs")),
+        "memory": InMemoryProvider(),
+    }
+
+
+def capabilities_page() -> str:
+    """Which provider can do what, and what to do instead."""
+    columns = providers()
+    operations = {capability: [] for capability in Capability}
+    for name, operation in OPERATIONS.items():
+        if operation.capability is not None:
+            operations[operation.capability].append(f"`{name}`")
+    operations[Capability.CANCEL_NOW] = ["`cancel_subscription()`"]
+    operations[Capability.CANCEL_AT_PERIOD_END] = ["`cancel_subscription(at_period_end=True)`"]
+    rows = [
+        f"| capability | operations | {' | '.join(columns)} |",
+        f"|---|---|{'---|' * len(columns)}",
+    ]
+    for capability in Capability:
+        marks = ["✓" if capability in each.capabilities else "✗" for each in columns.values()]
+        rows.append(f"| `{capability.name}` | {', '.join(operations[capability])} | {' | '.join(marks)} |")
+    sections = []
+    for title, each in columns.items():
+        lines = [
+            f"- **{capability.replace('_', ' ')}**: {limit.reason} {limit.alternative or ''}".rstrip()
+            for capability, limit in sorted(each.limits.items())
+        ]
+        if lines:
+            sections.append(f"## What {title} cannot do\n\n" + "\n".join(lines))
+    return f"""# Capabilities
+
+<!-- made by docs/generate.py: change the code, then run it -->
+
+`create_customer` and webhooks are always there. What a provider does not declare raises
+{{exc}}`paylattice.errors.UnsupportedOperation` before anything is sent, with the words below.
+`BillingService(..., require={{Capability.PAUSE}})` and `provider.require(...)` find out at start-up.
+
+{chr(10).join(rows)}
+
+{(chr(10) * 2).join(sections)}
+"""
+
+
+def lifecycle_page() -> str:
+    """The life of a subscription."""
+    arrows = [
+        f"    {row.start or '[*]'} --> {row.end}: {row.trigger}" for row in TABLE if row.start is not row.end
+    ]
+    ends = sorted({f"    {row.end} --> [*]" for row in TABLE if row.end.is_terminal})
+    rows = ["| from | what happens | to | event |", "|---|---|---|---|"]
+    rows += [f"| {f'`{row.start}`' if row.start else ''} | {row.trigger} | `{row.end}` | `{row.event}` |" for row in TABLE]
+    return f"""# The life of a subscription
+
+<!-- made by docs/generate.py: change the code, then run it -->
+
+This is the table that the embedded provider runs on. The other providers go their own ways among the same statuses; their pages
+say which of their words means which.
+
+```mermaid
+stateDiagram-v2
+{chr(10).join(arrows)}
+{chr(10).join(ends)}
+```
+
+{chr(10).join(rows)}
+"""
+
+
+PAGES = {"capabilities.md": capabilities_page, "errors.md": errors_page, "lifecycle.md": lifecycle_page}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

@@ -7,7 +7,7 @@ environment carries ``metadata=env("ACME_API_KEY", "...")``.
 import hmac
 import os
 from collections.abc import Iterable, Mapping
-from typing import ClassVar, NoReturn, Self
+from typing import ClassVar, NoReturn, Self, cast
 
 import attrs
 
@@ -177,6 +177,12 @@ class ProviderConfig:
                 return ConfigurationError(message, provider=cls.provider)
         error.provider = error.provider or cls.provider
         return error
+
+    def secrets(self) -> tuple[str, ...]:
+        """The texts of all secrets in it, for those who have to keep them out of messages. Never show them."""
+        values: list[object] = [getattr(self, field.name) for field in attrs.fields(type(self))]
+        parts = [cast("tuple[object, ...]", each) if isinstance(each, tuple) else (each,) for each in values]
+        return tuple(each.reveal() for part in parts for each in part if isinstance(each, Secret))
 
     def is_set(self, field: str) -> bool:
         """Whether the field has a value."""

@@ -157,13 +157,13 @@ class HTTPProvider(BaseProvider, Generic[C]):
         """
         sent = self._addressed(request)
         response = await self.transport.send(sent)
-        asked = self._asked(sent)
         if not is_success(response):
             body = parse_object(response.body)
-            raise failure_from(response, asked, None if body is None else self.refusal_from(body, response))
+            refusal = None if body is None else self.refusal_from(body, response)
+            raise failure_from(response, self._asked(sent), refusal)
         data = object_from(response)
         if data is None:
-            raise unreadable("it is no JSON object", response, asked)
+            raise unreadable("it is no JSON object", response, self._asked(sent))
         if into is None:
             return data
         try:
@@ -174,7 +174,7 @@ class HTTPProvider(BaseProvider, Generic[C]):
             if isinstance(result, Model) and self.is_replayed(response, sent):
                 return cast("T", attrs.evolve(result, replayed=True))
             return result
-        raise unreadable(why, response, asked)
+        raise unreadable(why, response, self._asked(sent))
 
     async def find(self, path: str, into: Callable[[JsonObject], T], *, params: Mapping[str, str] = _NONE) -> T | None:
         """The object at the path; None if the provider says that there is none."""
@@ -217,4 +217,5 @@ class HTTPProvider(BaseProvider, Generic[C]):
             writes=request.writes,
             key=request.idempotency_key,
             request_id_header=self.request_id_header.lower(),
+            secrets=self.config.secrets(),
         )

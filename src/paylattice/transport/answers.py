@@ -106,6 +106,7 @@ class Asked:
         writes: whether the request may have changed something.
         key: the idempotency key that it was sent with.
         request_id_header: where the provider's id of the request is, in lower case.
+        secrets: what must not be in a message, whatever the provider repeats.
     """
 
     provider: str
@@ -114,6 +115,7 @@ class Asked:
     writes: bool = False
     key: str | None = None
     request_id_header: str = "request-id"
+    secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
 
 
 @attrs.frozen
@@ -176,7 +178,7 @@ def failure_from(response: Response, asked: Asked, refusal: Refusal | None = Non
     kind = _kind(response, refusal)
     refusal = refusal or Refusal()
     context = _context(response, asked, refusal.code)
-    said = "" if issubclass(kind, _SILENT) else redact(refusal.said)
+    said = "" if issubclass(kind, _SILENT) else redact(_without(refusal.said, asked.secrets))
     lead = _LEADS.get(kind, "{sender} refuses the request").format(sender=asked.sender, credentials=asked.credentials)
     lead = f"{lead}. {asked.sender} says: {said}" if said else lead
     if asked.writes and response.status >= SERVER_ERROR:
@@ -197,6 +199,12 @@ def failure_from(response: Response, asked: Asked, refusal: Refusal | None = Non
         passing = _BY_STATUS.get(response.status) is Conflict if refusal.passing is None else refusal.passing
         return kind(lead, retryable=passing, **context)
     return kind(lead, **context)
+
+
+def _without(said: str | None, secrets: tuple[str, ...]) -> str | None:
+    for secret in secrets:
+        said = said.replace(secret, "…") if said else said
+    return said
 
 
 def unreadable(why: str, response: Response, asked: Asked) -> PaymentError:

@@ -1,0 +1,22 @@
+"""Square, over its HTTP API: no SDK is needed.
+
+Importing this package does not load httpx; the first request does.
+"""
+
+from typing import TYPE_CHECKING
+
+from .config import API_VERSION, SquareConfig
+
+if TYPE_CHECKING:
+    from .provider import SquareProvider as SquareProvider
+
+__all__ = ["API_VERSION", "SquareConfig", "SquareProvider"]
+
+
+def __getattr__(name: str) -> object:
+    if name == "SquareProvider":
+        from .provider import SquareProvider  # noqa: PLC0415 - settings are cheaper without it
+
+        return SquareProvider
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)

@@ -1,0 +1,307 @@
+"""Square's API as the rooms of this provider use it: headers, errors inside a 200, keys, searches, pages, the location."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, TypeVar, overload
+
+from ...errors import (
+    ConfigurationError,
+    Conflict,
+    InvalidRequest,
+    InvalidResponse,
+    NotFound,
+    OutcomeUnknown,
+    PaymentError,
+    PermissionDenied,
+    ResponseOutcomeUnknown,
+)
+from ...idempotency import sub_key
+from ...jsonlike import JsonObject, child, children, text
+from ...transport.answers import Asked, failure_from
+from ...transport.primitives import mutex
+from ..base import HTTPProvider, Refusal, Request, Response, path_of
+from . import errors
+from .config import SANDBOX, SquareConfig
+from .wire import Location, location_from
+
+if TYPE_CHECKING:
+    from ...transport import Transport
+    from ...transport.primitives import Lock
+
+__all__ = ["SquareAPI", "get_page", "part", "path_of", "search", "wire_key", "write"]
+
+T = TypeVar("T")
+
+_LONGEST_KEY = 45
+_REQUEST_ID = "x-speleo-traceid"
+_MOST_PAGES = 1000
+_MOST_MERGES = 1024
+
+
+def wire_key(key: str | None) -> str | None:
+    """The key as every endpoint takes it: at most 45 characters. A longer one is replaced by a digest of it.
+
+    The limits are 45, 128 or 192 by endpoint, and not stated for some: the smallest holds for all.
+    """
+    return sub_key(key, "square") if key is not None and len(key) > _LONGEST_KEY else key
+
+
+def part(name: str, into: Callable[[JsonObject], T]) -> Callable[[JsonObject], T]:
+    """Makes a model of one object in the answer: Square's answers are ``{"customer": {...}}``."""
+    return lambda data: into(child(data, name))
+
+
+def write(
+    method: str, path: str, body: JsonObject | None = None, *, params: Mapping[str, str] | None = None
+) -> Request:
+    """A write whose endpoint takes no key: it is sent once."""
+    return Request(method, path, json=body, params=params or {})
+
+
+def get_page(path: str, params: Mapping[str, str], cursor: str | None) -> Request:
+    """One page of a list."""
+    return Request("GET", path, params={**params, "cursor": cursor} if cursor else params)
+
+
+def search(path: str, body: JsonObject) -> Request:
+    """A POST that only reads, and may be sent again as any other read."""
+    return Request("POST", path, json=body, reads=True)
+
+
+class _RefusedInside(Exception):
+    """Errors inside a 200."""
+
+    def __init__(self, body: JsonObject) -> None:
+        super().__init__("errors inside a 200")
+        self.body = body
+
+
+class SquareAPI(HTTPProvider[SquareConfig]):
+    """What all operations need."""
+
+    name = "square"
+    title = "Square"
+    contract_version = 1
+    config_class = SquareConfig
+    base_url = SANDBOX
+    idempotency_header = None
+    idempotency_field = "idempotency_key"
+    request_id_header = _REQUEST_ID
+
+    def __init__(self, config: SquareConfig | None = None, *, transport: "Transport | None" = None) -> None:
+        super().__init__(config, transport=transport)
+        self._mutex = mutex()
+        self._asking: Lock | None = None
+        self._location: Location | None = None
+        self._merges: dict[str, str] = {}
+
+    # --- what HTTPProvider asks for ------------------------------------------------------------------------------
+
+    def auth_headers(self) -> Mapping[str, str]:
+        """The token, and the version of the API."""
+        return {"Authorization": f"Bearer {self.config.token()}", "Square-Version": self.config.api_version}
+
+    def refusal_from(self, body: JsonObject, response: Response) -> Refusal:
+        """What an error body says."""
+        return errors.refusal_from(body, response)
+
+    def retry_hint(self, response: Response) -> bool | None:
+        """What Square says about sending the request again."""
+        return errors.retry_hint(response)
+
+    def asked(self, request: Request) -> Asked:
+        """Who was asked, and what for."""
+        return self._asked(request)
+
+    def _asked(self, request: Request) -> Asked:
+        return Asked(
+            provider=self.name,
+            sender=self.title,
+            credentials="SQUARE_ACCESS_TOKEN and SQUARE_ENVIRONMENT, which must belong together",
+            writes=request.writes,
+            key=request.idempotency_key,
+            request_id_header=_REQUEST_ID,
+        )
+
+    @overload
+    async def send(self, request: Request) -> JsonObject: ...
+
+    @overload
+    async def send(self, request: Request, into: Callable[[JsonObject], T]) -> T: ...
+
+    async def send(self, request: Request, into: Callable[[JsonObject], T] | None = None) -> JsonObject | T:
+        """Send a request, and return what the answer holds. Errors count as a refusal inside a 200, too."""
+
+        def checked(data: JsonObject) -> JsonObject | T:
+            if errors.errors_in(data):
+                raise _RefusedInside(data)
+            return data if into is None else into(data)
+
+        try:
+            return await super().send(request, checked)
+        except _RefusedInside as inside:
+            body = inside.body
+        response = Response(errors.status_of(body))
+        failure = failure_from(response, self._asked(request), errors.refusal_from(body, response))
+        failure.http_status = 200
+        raise failure
+
+    def is_same(self, asked: str, answered: str) -> bool:
+        """Whether Square was seen to have merged the one profile into the other."""
+        with self._mutex:
+            return self._merges.get(asked) == answered
+
+    def note_merge(self, old: str, new: str) -> None:
+        """Remember a merge."""
+        with self._mutex:
+            self._merges[old] = new
+            while len(self._merges) > _MOST_MERGES:
+                del self._merges[next(iter(self._merges))]
+
+    # --- what the rooms use --------------------------------------------------------------------------------------
+
+    async def create(self, path: str, body: JsonObject, key: str | None, into: Callable[[JsonObject], T]) -> T:
+        """Send a write whose endpoint takes a key in its body."""
+        return await self.send(Request("POST", path, json=body, idempotency_key=wire_key(key)), into)
+
+    async def listed(
+        self,
+        ask: Callable[[str | None], Request],
+        name: str,
+        *,
+        limit: int | None = None,
+        keep: Callable[[JsonObject], bool] = lambda _: True,
+    ) -> list[JsonObject]:
+        """The objects of all pages, each once, as many as ``limit``.
+
+        A page may be empty and still not be the last: only a missing cursor says that. A cursor that has become too old
+        (they live for some minutes) begins the list anew, once.
+
+        Args:
+            ask: the request of a page, by its cursor.
+            name: the list in the answer.
+            limit: how many; None: all.
+            keep: which ones count.
+        """
+        try:
+            return await self._pages(ask, name, limit, keep)
+        except InvalidRequest as error:
+            if error.code != errors.INVALID_CURSOR:
+                raise
+        return await self._pages(ask, name, limit, keep)
+
+    async def _pages(
+        self, ask: Callable[[str | None], Request], name: str, limit: int | None, keep: Callable[[JsonObject], bool]
+    ) -> list[JsonObject]:
+        found: dict[str, JsonObject] = {}
+        cursors: set[str] = set()
+        cursor: str | None = None
+        while limit is None or len(found) < limit:
+            page = await self.send(ask(cursor), _page(name))
+            for data in children(page, name):
+                if keep(data):
+                    found.setdefault(text(data, "id") or text(data, "event_id") or f"{len(found)}", data)
+            cursor = text(page, "cursor")
+            if not cursor:
+                break
+            if cursor in cursors or len(cursors) >= _MOST_PAGES:
+                message = "Square's list does not end: a cursor came a second time, or there are too many pages"
+                raise InvalidResponse(message)
+            cursors.add(cursor)
+        return list(found.values())[:limit]
+
+    async def location(self) -> Location:
+        """The location that sells; asked for once.
+
+        Raises:
+            ConfigurationError: none is configured, or there is none of the id, or it is closed; names those that exist.
+        """
+        known = self._location
+        if known is not None:
+            return known
+        with self._mutex:
+            if self._asking is None:
+                self._asking = self.transport.lock()
+            lock = self._asking
+        async with lock:
+            if self._location is None:
+                self._location = await self._read_location()
+            return self._location
+
+    async def _read_location(self) -> Location:
+        configured = self.config.location_id
+        found: Location | None = None
+        if configured is not None:
+            try:
+                found = await self.find(path_of("v2", "locations", configured), part("location", location_from))
+            except (InvalidRequest, PermissionDenied):  # of another merchant
+                found = None
+        if found is not None and found.active:
+            return found
+        if found is not None:
+            message = f"the Square location {found.id} (SQUARE_LOCATION_ID) is not active: it cannot sell"
+            raise ConfigurationError(message, provider=self.name)
+        wrong = (
+            "needs SQUARE_LOCATION_ID to know which location sells"
+            if configured is None
+            else (f"finds no location {configured} (SQUARE_LOCATION_ID) in the account's {self.config.environment}")
+        )
+        message = f"provider 'square' {wrong}. {await self._locations_in_words()}"
+        raise ConfigurationError(message, provider=self.name)
+
+    async def _locations_in_words(self) -> str:
+        try:
+            page = await self.send(Request("GET", "/v2/locations"), _page("locations"))
+            found = [location_from(data) for data in children(page, "locations") if text(data, "id")]
+        except (InvalidResponse, InvalidRequest, PermissionDenied, NotFound) as error:
+            return f"Which ones exist cannot be read: {error.message}"
+        named = ", ".join(location.in_words() for location in found)
+        return f"There {'is' if len(found) == 1 else 'are'}: {named}." if named else "There is none."
+
+    async def settle(self, write: Callable[[], Awaitable[T]], look: Callable[[], Awaitable[T | None]]) -> T:
+        """Send a write that has no key, once, and find out by reading whether it was done if it is not known.
+
+        So it is after a refusal, too: somebody else may have done it, or an attempt whose answer got lost.
+
+        Args:
+            write: sends it.
+            look: reads the state; None: it is not as wanted.
+
+        Raises:
+            PaymentError: what the write ended in, if the state is not as wanted, or cannot be read.
+        """
+        try:
+            return await write()
+        except (OutcomeUnknown, Conflict, InvalidRequest, NotFound) as error:
+            failure = error
+        try:
+            found = await look()
+        except PaymentError:
+            found = None
+        if found is None:
+            raise failure
+        return found
+
+    async def afterwards(self, read: Callable[[], Awaitable[T]]) -> T:
+        """Read what is needed to answer for a write that was done: that it cannot be read does not undo the write.
+
+        Raises:
+            ResponseOutcomeUnknown: it cannot be read.
+        """
+        try:
+            return await read()
+        except OutcomeUnknown:
+            raise
+        except PaymentError as error:
+            why = error.message
+        message = f"Square did it, and what came of it cannot be read: {why}. provider.recover(error) reads it again"
+        raise ResponseOutcomeUnknown(message, provider=self.name)
+
+
+def _page(name: str) -> Callable[[JsonObject], JsonObject]:
+    def check(data: JsonObject) -> JsonObject:
+        if name in data and not isinstance(data[name], list | type(None)):
+            message = f"the answer's {name!r} is no list"
+            raise InvalidResponse(message)
+        return data
+
+    return check

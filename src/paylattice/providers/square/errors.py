@@ -1,0 +1,201 @@
+"""What Square's refusals mean: tables from code and category to this library's errors.
+
+An error body is ``{"errors": [{"category", "code", "detail", "field"}]}``; some come inside a 200. Codes are open words:
+not every one that the endpoints name is in the published list. Source:
+https://developer.squareup.com/docs/build-basics/handling-errors and https://developer.squareup.com/reference/square/enums/ErrorCode.
+"""
+
+from collections.abc import Mapping
+
+from ...errors import (
+    ActionRequired,
+    AuthenticationError,
+    Conflict,
+    Declined,
+    DeclineReason,
+    IdempotencyMismatch,
+    InvalidRequest,
+    InvalidResponse,
+    NotFound,
+    PaymentError,
+    PermissionDenied,
+    ProviderUnavailable,
+    RateLimited,
+)
+from ...jsonlike import JsonObject, child, children, parse_object, text
+from ...transport.answers import Refusal
+from ...transport.messages import Response
+
+__all__ = [
+    "INVALID_CURSOR",
+    "decline_of",
+    "errors_in",
+    "refusal_from",
+    "retry_hint",
+    "status_of",
+]
+
+INVALID_CURSOR = "INVALID_CURSOR"
+
+_BY_CODE: Mapping[str, type[PaymentError]] = {
+    code: kind
+    for kind, codes in {
+        AuthenticationError: (
+            "UNAUTHORIZED ACCESS_TOKEN_EXPIRED ACCESS_TOKEN_REVOKED CLIENT_DISABLED APPLICATION_DISABLED V1_ACCESS_TOKEN"
+        ),
+        PermissionDenied: (
+            "FORBIDDEN INSUFFICIENT_SCOPES INSUFFICIENT_PERMISSIONS INSUFFICIENT_PERMISSIONS_FOR_REFUND "
+            "CARD_PROCESSING_NOT_ENABLED MERCHANT_SUBSCRIPTION_NOT_FOUND"
+        ),
+        NotFound: "NOT_FOUND GONE",
+        IdempotencyMismatch: "IDEMPOTENCY_KEY_REUSED",
+        Conflict: (
+            "VERSION_MISMATCH CONFLICT REFUND_ALREADY_PENDING PAYMENT_NOT_REFUNDABLE "
+            "PAYMENT_NOT_REFUNDABLE_DUE_TO_DISPUTE REFUND_ERROR_PAYMENT_NEEDS_COMPLETION REFUND_DECLINED "
+            "DELAYED_TRANSACTION_EXPIRED DELAYED_TRANSACTION_CANCELED DELAYED_TRANSACTION_CAPTURED "
+            "DELAYED_TRANSACTION_FAILED CHECKOUT_EXPIRED"
+        ),
+        RateLimited: "RATE_LIMITED",
+        ActionRequired: "CARD_DECLINED_VERIFICATION_REQUIRED",
+        ProviderUnavailable: (
+            "TEMPORARY_ERROR INTERNAL_SERVER_ERROR BAD_GATEWAY SERVICE_UNAVAILABLE GATEWAY_TIMEOUT REQUEST_TIMEOUT"
+        ),
+        InvalidRequest: (
+            "CARD_TOKEN_USED CARD_TOKEN_EXPIRED SOURCE_USED SOURCE_EXPIRED REFUND_AMOUNT_INVALID CURRENCY_MISMATCH "
+            "CUSTOMER_NOT_FOUND INVALID_LOCATION LOCATION_MISMATCH AMOUNT_TOO_HIGH AMOUNT_TOO_LOW"
+        ),
+    }.items()
+    for code in codes.split()
+}
+"""Codes that say more than their category does."""
+
+_BY_CATEGORY: Mapping[str, type[PaymentError]] = {
+    "API_ERROR": ProviderUnavailable,
+    "AUTHENTICATION_ERROR": AuthenticationError,
+    "INVALID_REQUEST_ERROR": InvalidRequest,
+    "RATE_LIMIT_ERROR": RateLimited,
+    "PAYMENT_METHOD_ERROR": Declined,
+    "REFUND_ERROR": Conflict,
+    "MERCHANT_SUBSCRIPTION_ERROR": PermissionDenied,
+    "EXTERNAL_VENDOR_ERROR": ProviderUnavailable,
+}
+"""https://developer.squareup.com/reference/square/enums/ErrorCategory"""
+
+_BY_STATUS = frozenset({401, 403, 404, 408, 409, 410, 429})
+"""HTTP statuses that say more than the category: a 404 comes as an INVALID_REQUEST_ERROR, too."""
+
+_PASSING = frozenset({"CONFLICT"})
+"""Conflicts that go away by themselves."""
+
+DECLINE_REASONS: Mapping[str, DeclineReason] = {
+    code: reason
+    for reason, codes in {
+        DeclineReason.INSUFFICIENT_FUNDS: (
+            "INSUFFICIENT_FUNDS TRANSACTION_LIMIT PAYMENT_LIMIT_EXCEEDED GIFT_CARD_AVAILABLE_AMOUNT"
+        ),
+        DeclineReason.AUTHENTICATION_REQUIRED: "CARD_DECLINED_VERIFICATION_REQUIRED",
+        DeclineReason.INCORRECT_DETAILS: (
+            "CVV_FAILURE VERIFY_CVV_FAILURE ADDRESS_VERIFICATION_FAILURE VERIFY_AVS_FAILURE INVALID_POSTAL_CODE "
+            "EXPIRATION_FAILURE BAD_EXPIRATION INVALID_EXPIRATION INVALID_EXPIRATION_YEAR INVALID_EXPIRATION_DATE "
+            "PAN_FAILURE INVALID_CARD INVALID_CARD_DATA INVALID_ACCOUNT INVALID_PIN MISSING_PIN "
+            "ALLOWABLE_PIN_TRIES_EXCEEDED"
+        ),
+        DeclineReason.EXPIRED_CARD: "CARD_EXPIRED",
+        DeclineReason.NOT_SUPPORTED: (
+            "CARD_NOT_SUPPORTED UNSUPPORTED_CARD_BRAND UNSUPPORTED_ENTRY_METHOD UNSUPPORTED_INSTRUMENT_TYPE "
+            "CARDHOLDER_INSUFFICIENT_PERMISSIONS ACCOUNT_UNUSABLE CHIP_INSERTION_REQUIRED CARD_PRESENCE_REQUIRED "
+            "UNSUPPORTED_SOURCE_TYPE"
+        ),
+        DeclineReason.ISSUER_DECLINED: (
+            "GENERIC_DECLINE CARD_DECLINED CARD_DECLINED_CALL_ISSUER VOICE_FAILURE READER_DECLINED BUYER_REFUSED_PAYMENT"
+        ),
+        DeclineReason.TRY_AGAIN: "TEMPORARY_ERROR",
+    }.items()
+    for code in codes.split()
+}
+"""Codes of the category PAYMENT_METHOD_ERROR."""
+
+_COMPANIONS = frozenset({"GIFT_CARD_AVAILABLE_AMOUNT"})
+"""Codes that only come beside the one that says what happened."""
+
+_STATUS_OF: Mapping[type[PaymentError], int] = {
+    ProviderUnavailable: 500,
+    AuthenticationError: 401,
+    PermissionDenied: 403,
+    NotFound: 404,
+    Conflict: 409,
+    RateLimited: 429,
+}
+
+_SERVER_ERROR = 500
+_CLIENT_ERROR = 400
+
+
+def errors_in(body: JsonObject) -> tuple[JsonObject, ...]:
+    """The errors of a body, the most telling first; what has neither code nor category is none."""
+    found = [error for error in children(body, "errors") if text(error, "code") or text(error, "category")]
+    return tuple(sorted(found, key=lambda error: text(error, "code") in _COMPANIONS))
+
+
+def _kind(error: JsonObject, status: int) -> type[PaymentError] | None:
+    category = text(error, "category")
+    by_code = _BY_CODE.get(text(error, "code") or "")
+    if by_code is not None:
+        return by_code
+    if status in _BY_STATUS and category != "PAYMENT_METHOD_ERROR":
+        return None
+    return _BY_CATEGORY.get(category or "")
+
+
+def refusal_from(body: JsonObject, response: Response) -> Refusal:
+    """What an error body says."""
+    found = errors_in(body)
+    if not found:
+        missing = response.status in {404, 410}  # of a gateway: it says nothing about the object
+        return Refusal(kind=InvalidResponse if missing else None)
+    error = found[0]
+    code = text(error, "code")
+    return Refusal(
+        kind=_kind(error, response.status),
+        code=code,
+        said=text(error, "detail"),
+        param=text(error, "field"),
+        reason=DECLINE_REASONS.get(code or "", DeclineReason.UNKNOWN),
+        payment_id=text(child(body, "payment"), "id"),
+        passing=code in _PASSING if code in _BY_CODE else None,
+    )
+
+
+def status_of(body: JsonObject) -> int:
+    """The HTTP status that errors inside a 200 amount to."""
+    found = errors_in(body)
+    kind = _kind(found[0], 0) if found else None
+    return _STATUS_OF.get(kind or InvalidRequest, _CLIENT_ERROR)
+
+
+def retry_hint(response: Response) -> bool | None:
+    """What the answer says about sending the same request again.
+
+    ``TEMPORARY_ERROR`` comes as a decline and means "again, with the same key"; of the conflicts, ``CONFLICT`` passes by
+    itself, and a version that does not match does not.
+    """
+    if not _CLIENT_ERROR <= response.status < _SERVER_ERROR:
+        return None
+    body = parse_object(response.body)
+    codes = {text(error, "code") for error in errors_in(body)} if body is not None else set[str | None]()
+    return True if codes & {"TEMPORARY_ERROR", "CONFLICT"} else None
+
+
+def decline_of(payment: JsonObject) -> Refusal | None:
+    """What is wrong with a payment that was answered and did not succeed; None if nothing is."""
+    if text(payment, "status") not in {"FAILED", "CANCELED"}:
+        return None
+    found = errors_in(child(payment, "card_details"))
+    code = text(found[0], "code") if found else None
+    return Refusal(
+        kind=Declined,
+        code=code,
+        said=text(found[0], "detail") if found else None,
+        reason=DECLINE_REASONS.get(code or "", DeclineReason.UNKNOWN),
+        payment_id=text(payment, "id"),
+    )

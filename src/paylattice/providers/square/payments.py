@@ -1,0 +1,211 @@
+"""Payments and refunds.
+
+Creating and refunding take a key; completing and canceling do not: the payment is read first, and again when the outcome is
+not known, and its version token keeps two writers apart.
+"""
+
+from collections.abc import Mapping
+
+from ...errors import Conflict, InvalidRequest, NotFound
+from ...idempotency import sub_key
+from ...jsonlike import JsonObject, text
+from ...models import Payment, PaymentStatus, Refund
+from ...money import Money
+from ...transport.answers import failure_from
+from ...transport.messages import Request, Response
+from . import requests, wire
+from .api import SquareAPI, part, path_of, wire_key, write
+from .errors import decline_of
+
+__all__ = ["Payments"]
+
+_TAKEN = frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED})
+_DECLINED = 402
+
+
+class _Declined(Exception):
+    """A payment was made, and failed."""
+
+    def __init__(self, payment: JsonObject) -> None:
+        super().__init__("the payment failed")
+        self.payment = payment
+
+
+class Payments:
+    """What can be done with payments.
+
+    Args:
+        api: where.
+    """
+
+    def __init__(self, api: SquareAPI) -> None:
+        self._api = api
+        self._reference_key = api.config.reference_key
+
+    async def find(self, payment_id: str) -> Payment | None:
+        """The payment; None if there is none."""
+        return await self._api.find(path_of("v2", "payments", payment_id), part("payment", self._model))
+
+    async def create(
+        self,
+        amount: Money,
+        *,
+        customer_id: str,
+        payment_method_id: str,
+        capture: bool,
+        description: str | None,
+        metadata: Mapping[str, str] | None,
+        key: str | None,
+    ) -> Payment:
+        """Charge a card on file."""
+        body = requests.payment_request(
+            amount,
+            customer_id=customer_id,
+            payment_method_id=payment_method_id,
+            location_id=await self.selling(amount),
+            capture=capture,
+            description=description,
+            metadata=metadata,
+            reference_key=self._reference_key,
+        )
+
+        def made(data: JsonObject) -> Payment:
+            payment = self._model(data)
+            if decline_of(data) is not None:
+                raise _Declined(data)
+            return payment
+
+        request = Request("POST", "/v2/payments", json=body, idempotency_key=wire_key(key))
+        try:
+            return await self._api.send(request, part("payment", made))
+        except _Declined as declined:
+            payment = declined.payment
+        failure = failure_from(Response(_DECLINED), self._api.asked(request), decline_of(payment))
+        failure.http_status = 200
+        raise failure
+
+    async def selling(self, amount: Money) -> str:
+        """The location, if it sells in this currency.
+
+        Raises:
+            InvalidRequest: it sells in another one.
+        """
+        location = await self._api.location()
+        if location.currency is not None and location.currency != amount.currency:
+            message = f"the Square location {location.id} sells in {location.currency}, not in {amount.currency}"
+            raise InvalidRequest(message, param="amount")
+        return location.id
+
+    async def capture(self, payment_id: str, amount: Money | None, key: str | None) -> Payment:
+        """Take the money of an authorized payment. To take less, its amount is lowered first: the rest is released."""
+        try:
+            return await self._capture(payment_id, amount, key)
+        except Conflict as error:
+            if error.http_status is None:
+                raise
+            return await self._capture(payment_id, amount, key)
+
+    async def _capture(self, payment_id: str, amount: Money | None, key: str | None) -> Payment:
+        payment = await self._existing(payment_id)
+        wanted = amount or payment.amount
+        if payment.status in _TAKEN:
+            if payment.amount == wanted:
+                return payment
+            message = (
+                "the payment was captured already, with another amount: give the difference back with refund_payment"
+            )
+            raise Conflict(message, provider=self._api.name)
+        if payment.status is not PaymentStatus.AUTHORIZED:
+            message = f"the payment is {payment.status}: only an authorized one can be captured"
+            raise Conflict(message, provider=self._api.name)
+        if wanted != payment.amount:
+            payment = await self._lowered(payment, wanted, key)
+        path = path_of("v2", "payments", payment_id, "complete")
+        token = text(payment.raw, "version_token")
+        body = {"version_token": token} if token else {}
+
+        async def complete() -> Payment:
+            return await self._api.send(write("POST", path, body), part("payment", self._model))
+
+        async def look() -> Payment | None:
+            found = await self.find(payment_id)
+            return found if found is not None and found.status in _TAKEN else None
+
+        return await self._api.settle(complete, look)
+
+    async def _lowered(self, payment: Payment, amount: Money, key: str | None) -> Payment:
+        if amount > payment.amount:
+            message = "no more can be captured than was authorized"
+            raise InvalidRequest(message, param="amount")
+        body = requests.capture_request(amount, text(payment.raw, "version_token"))
+        step = sub_key(f"{key}:{text(payment.raw, 'version_token') or ''}", "amount") if key else None
+        request = Request("PUT", path_of("v2", "payments", payment.id), json=body, idempotency_key=wire_key(step))
+        lowered = await self._api.send(request, part("payment", self._model))
+        if lowered.amount != amount:
+            message = "Square did not lower the amount of the payment, and nothing was captured"
+            raise Conflict(message, provider=self._api.name)
+        return lowered
+
+    async def cancel(self, payment_id: str) -> Payment:
+        """Give up an authorized payment. Canceling twice is no error."""
+        payment = await self._existing(payment_id)
+        if payment.status is PaymentStatus.CANCELED:
+            return payment
+        if payment.status in _TAKEN:
+            message = "the payment was captured already: give the money back with refund_payment"
+            raise Conflict(message, provider=self._api.name)
+        path = path_of("v2", "payments", payment_id, "cancel")
+
+        async def cancel() -> Payment:
+            return await self._api.send(write("POST", path), part("payment", self._model))
+
+        async def look() -> Payment | None:
+            found = await self.find(payment_id)
+            return found if found is not None and found.status is PaymentStatus.CANCELED else None
+
+        return await self._api.settle(cancel, look)
+
+    async def refund(self, payment_id: str, amount: Money | None, reason: str | None, key: str | None) -> Refund:
+        """Give money back; None: all that is left, which has to be read: Square wants an amount."""
+        wanted = await self._left(payment_id) if amount is None else amount
+        body = requests.refund_request(payment_id, wanted, reason)
+        return await self._api.create("/v2/refunds", body, key, part("refund", wire.refund_from))
+
+    async def _left(self, payment_id: str) -> Money:
+        """What is left to be refunded; if nothing is, what the last refund took.
+
+        Nothing is left, too, where this very refund was made and its answer got lost. Sent once more under its key, with its
+        amount, Square repeats the answer; as a new one Square refuses it.
+        """
+        payment = await self._existing(payment_id)
+        if payment.status not in _TAKEN:
+            message = f"the payment is {payment.status}: only a captured one can be refunded"
+            raise Conflict(message, provider=self._api.name)
+        total = payment.amount_captured or payment.amount
+        left = total - payment.amount_refunded if payment.amount_refunded else total
+        if left.amount > 0:
+            return left
+        last = await self._last_refund(payment)
+        if last is None:
+            message = "nothing of the payment is left to be refunded"
+            raise Conflict(message, provider=self._api.name)
+        return last.amount
+
+    async def _last_refund(self, payment: Payment) -> Refund | None:
+        found: list[Refund] = []
+        ids = payment.raw.get("refund_ids")
+        for refund_id in ids if isinstance(ids, list) else ():  # pyright: ignore[reportUnknownVariableType] - whatever came
+            if isinstance(refund_id, str) and refund_id:
+                refund = await self._api.find(path_of("v2", "refunds", refund_id), part("refund", wire.refund_from))
+                found += [refund] if refund is not None and refund.created_at is not None else []
+        return max(found, key=lambda refund: str(refund.created_at), default=None)
+
+    async def _existing(self, payment_id: str) -> Payment:
+        payment = await self.find(payment_id)
+        if payment is None:
+            message = "Square has no such payment, in this account and environment (sandbox or production)"
+            raise NotFound(message, provider=self._api.name)
+        return payment
+
+    def _model(self, data: JsonObject) -> Payment:
+        return wire.payment_from(data, reference_key=self._reference_key)

@@ -1,0 +1,434 @@
+"""The operations, in the order of the protocol."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from ...arguments import check_utc
+from ...errors import InvalidResponse
+from ...events import WebhookEvent
+from ...frozen import FrozenMap
+from ...jsonlike import JsonObject, text
+from ...models import (
+    CheckoutSession,
+    Customer,
+    Invoice,
+    Payment,
+    PaymentMethod,
+    Plan,
+    Refund,
+    Subscription,
+    SubscriptionChange,
+)
+from ...money import Money
+from ...operations import provider_specific
+from ...provider import Capability, Headers, Limit
+from ...signatures import secret_from
+from ...transport.messages import Request
+from . import requests, wire
+from .api import SquareAPI, search
+from .checkout import Checkout
+from .config import SquareConfig
+from .customers import Customers
+from .events import event_from
+from .payments import Payments
+from .plans import Plans
+from .subscriptions import Subscriptions
+from .times import moment_of
+from .webhooks import check_environment, delivered, verified
+
+if TYPE_CHECKING:
+    from ...transport import Transport
+
+__all__ = ["SquareProvider"]
+
+_log = logging.getLogger("paylattice")
+_EVENTS_KEPT = timedelta(days=28) - timedelta(minutes=5)
+
+
+class SquareProvider(SquareAPI):
+    """Square.
+
+    Args:
+        config: the settings; None: from the environment.
+        transport: how to reach Square; None: one of its own, which :meth:`aclose` closes.
+        clock: seconds since 1970: what day it is decides trials, due dates and when a pause ends.
+
+    Raises:
+        ConfigurationError: a setting is missing or wrong.
+    """
+
+    capabilities = frozenset(Capability) - {Capability.CANCEL_NOW, Capability.METERED_USAGE}
+    limits = FrozenMap(
+        {
+            Capability.CANCEL_NOW: Limit(
+                "Square ends a subscription only with the period that is paid for.",
+                "cancel_subscription(..., at_period_end=True), and refund_payment for what is not used.",
+            ),
+            Capability.METERED_USAGE: Limit(
+                "Square knows no usage, meters or quantities.",
+                "charge the card on file for each period with create_payment, or send an invoice with Square's own API.",
+            ),
+        }
+    )
+    idempotency_lifetime = timedelta(hours=1)
+
+    def __init__(
+        self,
+        config: SquareConfig | None = None,
+        *,
+        transport: "Transport | None" = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(config, transport=transport)
+        self._clock = clock
+        self._customers = Customers(self)
+        self._plans = Plans(self)
+        self._payments = Payments(self)
+        self._subscriptions = Subscriptions(self, self._plans, self._customers, clock)
+        self._checkout = Checkout(self, self._customers, self._plans, self._payments, self._subscriptions)
+        self.checkout_keeps_customer = self.config.checkout == "invoice"
+
+    # Customers
+
+    async def create_customer(
+        self,
+        email: str,
+        name: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Customer:
+        """Create a profile. Square does not mind a second one with the same e-mail address, and none is looked for.
+
+        Args:
+            email: at most 254 characters.
+            name: split at its last space into given and family name.
+            metadata: one word only, that of ``SquareConfig(reference_key=...)``: it becomes the ``reference_id``.
+            idempotency_key: see the class.
+        """
+        return await self._customers.create(email, name, metadata, idempotency_key)
+
+    async def get_customer(self, customer_id: str) -> Customer | None:
+        """The customer; None if there is none. Of a merged profile, the one it was merged into (``merged_from``)."""
+        return await self._customers.find(customer_id)
+
+    async def update_customer(
+        self,
+        customer_id: str,
+        *,
+        email: str | None = None,
+        name: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Customer:
+        """Change what is given; an empty value takes the one word of metadata away."""
+        return await self._customers.update(customer_id, email, name, metadata)
+
+    async def delete_customer(self, customer_id: str, *, idempotency_key: str | None = None) -> None:
+        """Delete the profile. Square then deactivates its subscriptions.
+
+        Raises:
+            Conflict: the profile was merged into another one, which holds what belongs to others, too.
+        """
+        await self._customers.delete(customer_id)
+
+    async def find_created_customer(
+        self,
+        key: str,
+        since: datetime,
+        *,
+        email: str,
+        name: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Customer | None:
+        """The one profile with this reference and this e-mail address that was made since.
+
+        Square's search knows a new profile after some seconds, at times after more than a minute.
+        """
+        check_utc("since", since)
+        reference = (metadata or {}).get(self.config.reference_key)
+        if not reference:
+            return None
+        return await self._customers.created_with_reference(reference, since, email)
+
+    # Checkout
+
+    async def create_checkout_session(
+        self,
+        customer_id: str,
+        plan_id: str,
+        success_url: str,
+        cancel_url: str,
+        metadata: Mapping[str, str] | None = None,
+        *,
+        quantity: int = 1,
+        trial_days: int | None = None,
+        customer_email: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> CheckoutSession:
+        """A payment link that subscribes, or the page of a first invoice: ``SquareConfig(checkout=...)`` chooses.
+
+        Args:
+            customer_id: whose e-mail address and phone number are filled in; with a link, the buyer may become another
+                profile all the same.
+            plan_id: a plan VARIATION. Its price is read, and charged.
+            success_url: where a link leads afterwards; an invoice's page leads nowhere.
+            cancel_url: not used: Square has no place for it.
+            metadata: kept with a link; an invoice keeps none.
+            quantity: 1.
+            trial_days: that of the variation's own free phase.
+            customer_email: filled in instead of the profile's.
+            idempotency_key: see the class.
+        """
+        return await self._checkout.subscribe(
+            customer_id,
+            plan_id,
+            success_url,
+            metadata=metadata,
+            quantity=quantity,
+            trial_days=trial_days,
+            email=customer_email,
+            key=idempotency_key,
+        )
+
+    async def create_payment_session(
+        self,
+        amount: Money,
+        success_url: str,
+        cancel_url: str,
+        *,
+        customer_id: str | None = None,
+        description: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        capture: bool = True,
+        idempotency_key: str | None = None,
+    ) -> CheckoutSession:
+        """A payment link for a one-off payment. It always takes the money: ``capture=False`` is refused."""
+        return await self._checkout.pay(
+            amount,
+            success_url,
+            customer_id=customer_id,
+            description=description,
+            metadata=metadata,
+            capture=capture,
+            key=idempotency_key,
+        )
+
+    async def get_checkout_session(self, session_id: str) -> CheckoutSession | None:
+        """The session of either kind; None if there is none.
+
+        A link's ``customer_id`` is the customer that it was made for; who bought is the customer of its subscription or
+        payment. ``raw`` holds what was read: ``payment_link``, ``order``, ``payment``, ``subscription``, ``invoice``.
+        """
+        return await self._checkout.find(session_id)
+
+    # Subscriptions
+
+    async def get_subscription(self, subscription_id: str) -> Subscription | None:
+        """The subscription, with what its plan and its newest invoices say about it; None if there is none."""
+        return await self._subscriptions.find(subscription_id)
+
+    async def list_subscriptions(self, customer_id: str) -> list[Subscription]:
+        """All subscriptions of the customer, at all locations, ended ones too, newest first."""
+        return await self._subscriptions.all_of(customer_id)
+
+    async def cancel_subscription(
+        self,
+        subscription_id: str,
+        *,
+        at_period_end: bool = False,
+        reason: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Subscription:
+        """End the subscription when the paid period does. It stays active until then, with ``cancel_at``."""
+        return await self._subscriptions.cancel(subscription_id)
+
+    @provider_specific(returns=Subscription, writes=True)
+    async def uncancel_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
+        """Take a cancellation back that has not taken effect yet.
+
+        This is Square's alone, and not a part of the protocol.
+
+        Args:
+            subscription_id: what is not set to end is answered as it is.
+            idempotency_key: not used: the state is read first.
+
+        Raises:
+            Conflict: the subscription has ended.
+        """
+        return await self._subscriptions.uncancel(subscription_id)
+
+    async def change_subscription(
+        self,
+        subscription_id: str,
+        *,
+        plan_id: str | None = None,
+        quantity: int | None = None,
+        prorate: bool = True,
+        idempotency_key: str | None = None,
+    ) -> SubscriptionChange:
+        """Change the plan from the next billing date on: see ``scheduled_changes``. Square never prorates it.
+
+        Raises:
+            InvalidRequest: a quantity was given, which Square does not know.
+        """
+        return await self._subscriptions.change(subscription_id, plan_id=plan_id, quantity=quantity)
+
+    async def pause_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
+        """Bill no more from the next billing date on. Until then ``collection_paused`` says so, afterwards the status."""
+        return await self._subscriptions.pause(subscription_id)
+
+    async def resume_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
+        """Bill again: a pause that has not begun is taken back, one that has ends today."""
+        return await self._subscriptions.resume(subscription_id)
+
+    async def get_invoices(
+        self, customer_id: str, limit: int = 10, *, subscription_id: str | None = None
+    ) -> list[Invoice]:
+        """The customer's invoices at the location, newest first."""
+        location = await self.location()
+
+        async def of(owner_id: str) -> list[JsonObject]:
+            def ask(cursor: str | None) -> Request:
+                return search("/v2/invoices/search", requests.invoices_request(owner_id, location.id, cursor))
+
+            def is_it(data: JsonObject) -> bool:
+                return subscription_id is None or text(data, "subscription_id") == subscription_id
+
+            return await self.listed(ask, "invoices", limit=limit, keep=is_it)
+
+        found = await self._customers.followed(customer_id, of, wire.recipient_of)
+        invoices = [wire.invoice_from(data, currency=location.currency) for data in found]
+        never = datetime.min.replace(tzinfo=UTC)
+        return sorted(invoices, key=lambda invoice: invoice.created_at or never, reverse=True)
+
+    # Payments
+
+    async def get_payment(self, payment_id: str) -> Payment | None:
+        """The payment; None if there is none."""
+        return await self._payments.find(payment_id)
+
+    async def capture_payment(
+        self, payment_id: str, amount: Money | None = None, *, idempotency_key: str | None = None
+    ) -> Payment:
+        """Take the money of an authorized payment: all of it, or less if Square lets the payment be lowered."""
+        return await self._payments.capture(payment_id, amount, idempotency_key)
+
+    async def cancel_payment(self, payment_id: str, *, idempotency_key: str | None = None) -> Payment:
+        """Give up a payment that has not been captured. Canceling twice is no error."""
+        return await self._payments.cancel(payment_id)
+
+    async def create_payment(
+        self,
+        amount: Money,
+        *,
+        customer_id: str,
+        payment_method_id: str,
+        capture: bool = True,
+        description: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Payment:
+        """Charge a card on file while the payer is away.
+
+        Args:
+            amount: in the location's currency.
+            customer_id: whose card it is.
+            payment_method_id: ``ccof:...``.
+            capture: False: only authorize; Square gives it up after seven days.
+            description: at most 500 characters; the buyer may see it.
+            metadata: one word only, that of ``SquareConfig(reference_key=...)``, of at most 40 characters.
+            idempotency_key: see the class.
+        """
+        return await self._payments.create(
+            amount,
+            customer_id=customer_id,
+            payment_method_id=payment_method_id,
+            capture=capture,
+            description=description,
+            metadata=metadata,
+            key=idempotency_key,
+        )
+
+    async def refund_payment(
+        self,
+        payment_id: str,
+        amount: Money | None = None,
+        reason: str | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Refund:
+        """Give money back; None: all that is left. It nearly always begins as pending: watch ``refund.succeeded``."""
+        return await self._payments.refund(payment_id, amount, reason, idempotency_key)
+
+    async def get_payment_methods(self, customer_id: str) -> list[PaymentMethod]:
+        """The customer's cards on file that can be charged."""
+        return await self._customers.cards(customer_id)
+
+    async def remove_payment_method(self, payment_method_id: str, *, idempotency_key: str | None = None) -> None:
+        """Disable a card on file, for good. Removing twice is no error."""
+        await self._customers.disable_card(payment_method_id)
+
+    # Plans and events
+
+    async def get_plan(self, plan_id: str) -> Plan | None:
+        """The plan variation; None if there is none."""
+        return await self._plans.find(plan_id)
+
+    async def list_plans(self) -> list[Plan]:
+        """All plan variations that can be subscribed to at the location."""
+        return await self._plans.all()
+
+    async def list_events(self, since: datetime, limit: int = 100) -> list[WebhookEvent]:
+        """Events since a time, oldest first. Square keeps them for 28 days, and shows them to the account's own token only."""
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        if since > now:
+            return []
+        start = max(since.astimezone(UTC), now - _EVENTS_KEPT)
+
+        def ask(cursor: str | None) -> Request:
+            return search("/v2/events", requests.events_request(start, cursor))
+
+        def is_it(data: JsonObject) -> bool:
+            created = moment_of(data, "created_at")
+            return created is not None and created >= since
+
+        found = await self.listed(ask, "events", limit=limit, keep=is_it)
+        events = [event for data in found if (event := self._event(data)) is not None]
+        return sorted(events, key=lambda event: event.created_at)
+
+    def _event(self, data: JsonObject) -> WebhookEvent | None:
+        try:
+            return event_from(data, reference_key=self.config.reference_key, livemode=self.config.livemode)
+        except InvalidResponse as error:
+            _log.warning("square: an event in the list cannot be read: %s", error.message)
+            return None
+
+    # Webhooks
+
+    def verify_webhook_signature(self, payload: bytes, signature: str | Headers, secret: str) -> Mapping[str, object]:
+        """Check a delivery to the configured URL against one key, and nothing else."""
+        self.config.require("webhook_url")
+        key = secret_from(secret, "SQUARE_WEBHOOK_SIGNATURE_KEY")
+        return verified(payload, signature, (key,), url=self.config.webhook_url or "")
+
+    async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
+        """Verify a delivery with the configured keys and read it.
+
+        Args:
+            payload: the raw body.
+            headers: the request's headers.
+            url: the notification URL, where it is another than the configured one. Never take it from the request: behind a
+                proxy it is wrong, and its Host header is the sender's.
+        """
+        config = self.config
+        signed_url = url or config.webhook_url
+        if not config.webhook_signature_key or not signed_url:
+            config.require("webhook_signature_key", "webhook_url")
+        others = (config.webhook_url,) if url and config.webhook_url else ()
+        data = verified(payload, headers, config.webhook_signature_key, url=signed_url or "", other_urls=others)
+        check_environment(headers, livemode=config.livemode)
+        return delivered(data, reference_key=config.reference_key, livemode=config.livemode)

@@ -1,0 +1,268 @@
+"""What a subscription is: from itself, its plan's phases, and its newest invoices.
+
+Non-payment never changes Square's status: a subscription whose invoices nobody pays stays ACTIVE and goes on being invoiced.
+So an ACTIVE one is looked at together with its invoices. https://developer.squareup.com/docs/subscriptions-api/overview.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta, tzinfo
+
+import attrs
+
+from ...jsonlike import JsonObject, children, identity, integer, text
+from ...models import ScheduledChange, Subscription, SubscriptionItem, SubscriptionStatus
+from .catalog import Variation
+from .periods import Calendar
+from .times import day_of, midnight, moment_of, today, zone_of
+from .wire import is_automatic, overdue_from
+
+__all__ = ["Known", "invoice_ids", "invoices_that_tell", "is_decided", "status_of", "subscription_from"]
+
+STATUS: Mapping[str | None, SubscriptionStatus] = {
+    "PENDING": SubscriptionStatus.INCOMPLETE,
+    "ACTIVE": SubscriptionStatus.ACTIVE,
+    "PAUSED": SubscriptionStatus.PAUSED,
+    "DEACTIVATED": SubscriptionStatus.PAUSED,
+    "CANCELED": SubscriptionStatus.CANCELED,
+    "COMPLETED": SubscriptionStatus.EXPIRED,
+}
+"""https://developer.squareup.com/reference/square/enums/SubscriptionStatus. DEACTIVATED: Square stopped billing because of
+the location or the customer's profile, not for non-payment; ``resume`` brings it back."""
+
+ACTIONS: Mapping[str, str] = {
+    "CANCEL": "cancel",
+    "PAUSE": "pause",
+    "RESUME": "resume",
+    "SWAP_PLAN": "change_plan",
+    "CHANGE_BILLING_ANCHOR_DATE": "change_billing_anchor",
+    "COMPLETE": "complete",
+}
+"""https://developer.squareup.com/reference/square/enums/SubscriptionActionType"""
+
+_PAID = frozenset({"PAID", "REFUNDED", "PARTIALLY_REFUNDED"})
+_OWED = frozenset({"UNPAID", "PARTIALLY_PAID", "FAILED"})
+_UNDER_WAY = frozenset({"PAYMENT_PENDING", "SCHEDULED"})
+_COUNTING = _PAID | _OWED | _UNDER_WAY
+"""The others (drafts, canceled ones, words nobody knows) say nothing about the subscription."""
+_NEWEST = 3
+
+
+@attrs.frozen
+class Known:
+    """What is known besides the subscription itself.
+
+    Args:
+        now: the time, aware.
+        variation: the plan variation; None: not known.
+        invoices: the newest, newest first; None: nobody has looked.
+        timezone: the location's.
+    """
+
+    now: datetime
+    variation: Variation | None = None
+    invoices: Sequence[JsonObject] | None = None
+    timezone: str | None = None
+
+
+def invoice_ids(data: JsonObject) -> tuple[str, ...]:
+    """The subscription's invoices, newest first."""
+    value = data.get("invoice_ids")
+    return tuple(one for one in value if isinstance(one, str) and one) if isinstance(value, list) else ()  # pyright: ignore[reportUnknownVariableType] - a list of whatever came
+
+
+def invoices_that_tell(data: JsonObject) -> tuple[str, ...]:
+    """The invoices that tell whether the subscription is paid for: the newest, and the first, which says if it ever was."""
+    ids = invoice_ids(data)
+    return tuple(dict.fromkeys((*ids[:_NEWEST], *ids[-1:])))
+
+
+def is_decided(data: JsonObject, known: Known) -> bool:
+    """Whether another invoice would say nothing more about the status."""
+    if text(data, "status") != "ACTIVE" or _is_trialing(data, known):
+        return True
+    return any(text(invoice, "status") in _PAID for invoice in known.invoices or ())
+
+
+def status_of(data: JsonObject, known: Known) -> SubscriptionStatus:
+    """The status."""
+    status = STATUS.get(text(data, "status"), SubscriptionStatus.UNKNOWN)
+    if status is not SubscriptionStatus.ACTIVE:
+        return status
+    if _is_trialing(data, known):
+        return SubscriptionStatus.TRIALING
+    if known.invoices is None:
+        return status
+    return _status_by_invoices(data, known, known.invoices)
+
+
+def _status_by_invoices(data: JsonObject, known: Known, invoices: Sequence[JsonObject]) -> SubscriptionStatus:
+    counting = [invoice for invoice in invoices if text(invoice, "status") in _COUNTING]
+    has_card = bool(text(data, "card_id"))
+    if not counting:
+        return SubscriptionStatus.ACTIVE if has_card or invoices else SubscriptionStatus.INCOMPLETE
+    newest, older = counting[0], counting[1:]
+    if text(newest, "status") in _PAID:
+        return SubscriptionStatus.ACTIVE
+    owed = _is_owed(newest, known, has_card)
+    if not any(text(invoice, "status") in _PAID for invoice in older):
+        if not _had_trial(known):
+            return SubscriptionStatus.INCOMPLETE
+        return SubscriptionStatus.PAST_DUE if owed or older else SubscriptionStatus.ACTIVE
+    if owed or text(older[0], "status") in _OWED:
+        return SubscriptionStatus.PAST_DUE
+    return SubscriptionStatus.ACTIVE
+
+
+def _had_trial(known: Known) -> bool:
+    return known.variation is not None and any(phase.is_free for phase in known.variation.phases[:1])
+
+
+def _is_owed(invoice: JsonObject, known: Known, has_card: bool) -> bool:
+    """Whether an invoice should have been paid by now: its day is over, or the card on file could not be charged."""
+    if text(invoice, "status") not in _OWED:
+        return False
+    over = overdue_from(invoice)
+    return (over is not None and over <= known.now) or (has_card and not is_automatic(invoice))
+
+
+# --- dates -------------------------------------------------------------------------------------------------------
+
+
+def _zone(data: JsonObject, known: Known) -> tzinfo:
+    return zone_of(text(data, "timezone") or known.timezone)
+
+
+def _calendar(data: JsonObject, known: Known) -> Calendar | None:
+    start = None if known.variation is None else day_of(data, "start_date")
+    if start is None or known.variation is None:
+        return None
+    anchor = integer(data, "monthly_billing_anchor_date") or known.variation.anchor
+    fits = anchor is not None and 1 <= anchor <= 31  # noqa: PLR2004 - a day of a month
+    return Calendar(start, known.variation.phases, anchor if fits else None)
+
+
+def _is_trialing(data: JsonObject, known: Known) -> bool:
+    days = _calendar(data, known)
+    phase = days.phase_on(today(known.now, _zone(data, known))) if days else None
+    return phase is not None and phase.is_free and text(data, "status") == "ACTIVE"
+
+
+@attrs.frozen
+class _Dates:
+    start: date | None = None
+    end: date | None = None
+    trial_end: date | None = None
+
+
+def _dates(data: JsonObject, known: Known, status: SubscriptionStatus) -> _Dates:
+    days = _calendar(data, known)
+    if days is not None and status is SubscriptionStatus.TRIALING:
+        end = days.trial_end(today(known.now, _zone(data, known)))
+        return _Dates(day_of(data, "start_date"), end, end)
+    charged = day_of(data, "charged_through_date")
+    if charged is None:
+        return _Dates()
+    end = days.end_of(charged) if days else None
+    if days is not None and end is not None:
+        return _Dates(days.start_of(end), end)
+    end = _next(charged)
+    return _Dates(_last_billed(data, known, end), end)
+
+
+def _next(day: date) -> date | None:
+    try:
+        return day + timedelta(days=1)
+    except OverflowError:
+        return None
+
+
+def _last_billed(data: JsonObject, known: Known, end: date | None) -> date | None:
+    """Where no cadence says it, the period began when the last invoice was made."""
+    for invoice in known.invoices or ():
+        made = moment_of(invoice, "created_at")
+        day = today(made, _zone(data, known)) if made else None
+        if day is not None and end is not None and day < end:
+            return day
+    return None
+
+
+def _ends_on(data: JsonObject, known: Known, dates: _Dates) -> date | None:
+    """The day on which a cancellation takes effect: with the period, if it was set for the end of it."""
+    canceled = day_of(data, "canceled_date")
+    if canceled is None:
+        return None
+    if dates.end is not None and abs(dates.end - canceled) <= timedelta(days=1):
+        return dates.end
+    days = _calendar(data, known)
+    return (days.end_of(canceled) if days else None) or _next(canceled)
+
+
+# --- the model ---------------------------------------------------------------------------------------------------
+
+
+def scheduled(data: JsonObject, known: Known, ends_on: date | None = None) -> tuple[ScheduledChange, ...]:
+    """What Square will do to the subscription, as far as the answer tells."""
+    zone = _zone(data, known)
+    changes: list[ScheduledChange] = []
+    for action in children(data, "actions"):
+        word = text(action, "type") or ""
+        day = day_of(action, "effective_date")
+        if word == "CANCEL":
+            day = ends_on or day
+        changes.append(
+            ScheduledChange(
+                action=ACTIONS.get(word, word.lower() or "unknown"),
+                effective_at=midnight(day, zone) if day else None,
+                plan_id=text(action, "new_plan_variation_id"),
+            )
+        )
+    return tuple(changes)
+
+
+def subscription_from(data: JsonObject, known: Known) -> Subscription:
+    """A subscription.
+
+    Args:
+        data: Square's object, with its actions if they are known.
+        known: what is known besides.
+    """
+    found = identity(data, "id", "subscription")
+    zone = _zone(data, known)
+    status = status_of(data, known)
+    dates = _dates(data, known, status)
+    start = midnight(dates.start, zone) if dates.start else None
+    end = midnight(dates.end, zone) if dates.end else None
+    ends_on = _ends_on(data, known, dates)
+    changes = scheduled(data, known, ends_on)
+    canceling = next((change.effective_at for change in changes if change.action == "cancel"), None)
+    plan_id = text(data, "plan_variation_id") or text(data, "plan_id")
+    pausing = any(change.action == "pause" for change in changes)
+    return Subscription(
+        id=found,
+        customer_id=text(data, "customer_id"),
+        status=status,
+        current_period_start=start,
+        current_period_end=end,
+        plan_id=plan_id,
+        quantity=1,
+        items=(
+            SubscriptionItem(
+                id=found,
+                plan_id=plan_id,
+                quantity=1,
+                current_period_start=start,
+                current_period_end=end,
+                provider="square",
+                raw=data,
+            ),
+        ),
+        cancel_at=(midnight(ends_on, zone) if ends_on else None) or canceling,
+        trial_end=midnight(dates.trial_end, zone) if dates.trial_end else None,
+        collection_paused=pausing and status is not SubscriptionStatus.PAUSED,
+        created_at=moment_of(data, "created_at"),
+        version=integer(data, "version"),
+        raw_status=text(data, "status"),
+        scheduled_changes=changes,
+        provider="square",
+        raw=data,
+    )

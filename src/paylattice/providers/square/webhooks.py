@@ -1,0 +1,187 @@
+"""Webhooks: the signature over URL and raw body, and what is wrong when one does not match.
+
+``x-square-hmacsha256-signature`` is base64 of HMAC-SHA256 under the signature key, taken as text, over the notification URL
+followed by the body: https://developer.squareup.com/docs/webhooks/step3validate. There is no time in it: a replay is noticed
+by the event's id alone. The old ``x-square-signature`` (HMAC-SHA1) is never looked at.
+"""
+
+import base64
+import hmac
+import re
+from collections.abc import Iterator, Sequence
+from typing import cast
+from urllib.parse import urlsplit, urlunsplit
+
+from ...config import Secret
+from ...errors import Diagnosis, InvalidResponse, InvalidSignature, MalformedPayload
+from ...events import WebhookEvent
+from ...headers import header
+from ...jsonlike import JsonObject, parse_object, text
+from ...signatures import raw_body, refusal, rewritten
+from .events import event_from
+
+__all__ = ["HEADER", "check_environment", "delivered", "signed", "verified"]
+
+HEADER = "x-square-hmacsha256-signature"
+ENVIRONMENT = "square-environment"
+_SENDER = "Square"
+_SIGNATURE = re.compile(r"[A-Za-z0-9+/]{43}=")
+_LARGEST_TO_DIAGNOSE = 256 * 1024
+_DEFAULT_PORTS = (":443", ":80")
+
+_URL_MISMATCH = (
+    "the key is right and the URL is not: the signature covers the notification URL of the webhook subscription, to the "
+    "letter. Set SQUARE_WEBHOOK_URL (or url=) to it{hint}, and not to the address behind a proxy"
+)
+
+
+def signed(payload: bytes, key: Secret, url: str) -> str:
+    """The signature of a body that is delivered to a URL."""
+    return _signature(url.encode() + payload, key).decode()
+
+
+def _signature(text_of_both: bytes, key: Secret) -> bytes:
+    return base64.b64encode(hmac.digest(key.reveal().encode(), text_of_both, "sha256"))
+
+
+def _header(headers: object, name: str) -> str | None:
+    """The header's value; at once where its name is written as Square writes it."""
+    return _plain(headers, name) or header(headers, name)
+
+
+def _plain(headers: object, name: str) -> str | None:
+    if not isinstance(headers, dict):
+        return None
+    value = cast("dict[object, object]", headers).get(name)
+    return value if isinstance(value, str) else None
+
+
+def verified(
+    payload: object, headers: object, keys: Sequence[Secret], *, url: str, other_urls: Sequence[str] = ()
+) -> JsonObject:
+    """The body of a delivery that was signed with one of the keys, for this URL.
+
+    Args:
+        payload: the raw body.
+        headers: the request's headers, or the value of the signature's.
+        keys: at least one.
+        url: the notification URL.
+        other_urls: URLs that it might have been signed for, to tell why a signature does not match.
+
+    Raises:
+        WebhookError: it is forged, or no event.
+    """
+    signatures = _signatures(headers if isinstance(headers, str) else _header(headers, HEADER))
+    body = raw_body(payload, _SENDER)
+    if not _match(body, signatures, keys, url):
+        raise _refusal(body, signatures, keys, url, other_urls)
+    data = parse_object(body)
+    if data is None or not text(data, "event_id") or not text(data, "type"):
+        raise refusal(MalformedPayload, Diagnosis.BODY_NOT_AN_EVENT, sender=_SENDER, header=HEADER)
+    return data
+
+
+def _signatures(value: str | None) -> tuple[bytes, ...]:
+    if value is None:
+        raise refusal(InvalidSignature, Diagnosis.HEADER_MISSING, sender=_SENDER, header=HEADER)
+    found = tuple(part.strip().encode() for part in value.split(",") if _SIGNATURE.fullmatch(part.strip()))
+    if not found:
+        raise refusal(InvalidSignature, Diagnosis.HEADER_MALFORMED, sender=_SENDER, header=HEADER)
+    return found
+
+
+def _match(body: bytes, signatures: Sequence[bytes], keys: Sequence[Secret], url: str) -> bool:
+    """Whether one of the signatures was made with one of the keys. Takes as long whichever it is."""
+    found = False
+    both = url.encode() + body
+    for key in keys:
+        expected = _signature(both, key)
+        for signature in signatures:
+            found |= hmac.compare_digest(expected, signature)
+    return found
+
+
+def _refusal(
+    body: bytes, signatures: Sequence[bytes], keys: Sequence[Secret], url: str, other_urls: Sequence[str]
+) -> Exception:
+    """Why no signature matches, as far as the unverified body can tell. Nothing else is done with it."""
+    if len(body) > _LARGEST_TO_DIAGNOSE:
+        return refusal(InvalidSignature, Diagnosis.WRONG_SECRET, sender=_SENDER, header=HEADER)
+    for hint, other in _similar(url, other_urls):
+        if _match(body, signatures, keys, other):
+            return InvalidSignature(_URL_MISMATCH.format(hint=hint), diagnosis=Diagnosis.URL_MISMATCH)
+    data = parse_object(body)
+    if data is None:
+        return refusal(InvalidSignature, Diagnosis.BODY_NOT_AN_EVENT, sender=_SENDER, header=HEADER)
+    if any(_match(original, signatures, keys, url) for original in rewritten(body, data)):
+        return refusal(InvalidSignature, Diagnosis.BODY_REENCODED, sender=_SENDER, header=HEADER)
+    return refusal(InvalidSignature, Diagnosis.WRONG_SECRET, sender=_SENDER, header=HEADER)
+
+
+def _similar(url: str, other_urls: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """URLs that are easily taken for one another, and what is different about each. Only for the diagnosis."""
+    for other in other_urls:
+        if other != url:
+            yield " (the other of the two that are given here matches)", other
+    for given in (url, *other_urls):
+        for hint, other in _changes(given):
+            yield f" (it differs in {hint})", other
+
+
+def _changes(url: str) -> Iterator[tuple[str, str]]:
+    try:
+        scheme, host, path, query, fragment = urlsplit(url)
+    except ValueError:
+        return
+    bare = host.partition(":")[0] if not host.startswith("[") else host
+    slashed = path[:-1] if path.endswith("/") else f"{path}/"
+    schemes = {"http": "https", "https": "http"}
+    other_scheme = schemes.get(scheme, scheme)
+    for hint, parts in (
+        ("the last slash", (scheme, host, slashed, query, fragment)),
+        ("http and https", (other_scheme, host, path, query, fragment)),
+        ("http and https, and the last slash", (other_scheme, host, slashed, query, fragment)),
+        ("the port", (scheme, bare, path, query, fragment)),
+        ("the port, and http and https", (other_scheme, bare, path, query, fragment)),
+        ("the query", (scheme, host, path, "", "")),
+        ("upper and lower case", (scheme, host.lower(), path, query, fragment)),
+        ("www.", (scheme, host[4:] if host.startswith("www.") else f"www.{host}", path, query, fragment)),
+    ):
+        changed = urlunsplit(parts)
+        if changed != url:
+            yield hint, changed
+    for port in _DEFAULT_PORTS:
+        yield "the port", urlunsplit((scheme, bare + port, path, query, fragment))
+
+
+def check_environment(headers: object, *, livemode: bool) -> None:
+    """Refuse a delivery that says that it comes from the other environment.
+
+    Raises:
+        InvalidSignature: it does; the signature is good, so the keys of the two environments got mixed up.
+    """
+    said = None if isinstance(headers, str) else _header(headers, ENVIRONMENT)
+    live = {"production": True, "sandbox": False}.get((said or "").strip().lower())
+    if live is None or live is livemode:
+        return
+    here = "production" if livemode else "sandbox"
+    there = "sandbox" if livemode else "production"
+    message = (
+        f"this delivery comes from Square's {there}, and SQUARE_ENVIRONMENT is {here}: take the webhook subscription, key and "
+        f"access token of one environment"
+    )
+    diagnosis = Diagnosis.LIVE_SECRET_FOR_TEST_EVENT if livemode else Diagnosis.TEST_SECRET_FOR_LIVE_EVENT
+    raise InvalidSignature(message, diagnosis=diagnosis)
+
+
+def delivered(data: JsonObject, *, reference_key: str, livemode: bool) -> WebhookEvent:
+    """The event of a verified body.
+
+    Raises:
+        MalformedPayload: it has no time.
+    """
+    try:
+        return event_from(data, reference_key=reference_key, livemode=livemode)
+    except InvalidResponse as error:
+        why = error.message
+    raise MalformedPayload(why, diagnosis=Diagnosis.BODY_NOT_AN_EVENT)

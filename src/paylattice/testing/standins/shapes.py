@@ -1,0 +1,66 @@
+"""What the JSON body of a request may hold: every field by name, with ``!`` behind those that it must have.
+
+Providers let some unknown fields pass in silence; the stand-ins refuse them, because a field that is ignored is a mistake.
+"""
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+__all__ = ["Misfit", "Shape", "checked"]
+
+Shape: TypeAlias = Mapping[str, Any]
+"""By field: ``str``, ``int`` or ``bool``; another shape (an empty one: anything goes in it); a list of one of these; None for
+anything at all."""
+
+
+class Misfit(Exception):
+    """A body does not fit.
+
+    Args:
+        problem: ``missing``, ``unknown`` or ``syntax``.
+        where: the names on the way to the field.
+        said: for people.
+    """
+
+    def __init__(self, problem: str, where: tuple[str, ...], said: str) -> None:
+        super().__init__(said)
+        self.problem = problem
+        self.where = where
+        self.said = said
+
+
+def checked(shape: Shape, body: Mapping[str, Any], where: tuple[str, ...] = ()) -> None:
+    """Refuse a body with a field too many or too few, or of another type.
+
+    Raises:
+        Misfit: what is wrong first.
+    """
+    known = {name.rstrip("!"): (inner, name.endswith("!")) for name, inner in shape.items()}
+    for name in body:
+        if name not in known:
+            message = f"{name} is not a field that this endpoint takes."
+            raise Misfit("unknown", (*where, name), message)
+    for name, (inner, required) in known.items():
+        if name in body:
+            _check_inside(inner, body[name], (*where, name))
+        elif required:
+            message = f"{name} is missing."
+            raise Misfit("missing", (*where, name), message)
+
+
+_WORDS: Mapping[type, str] = {str: "A string", bool: "A boolean", int: "An integer"}
+
+
+def _check_inside(inner: Any, value: Any, where: tuple[str, ...]) -> None:
+    if isinstance(inner, list):
+        if not isinstance(value, list):
+            raise Misfit("syntax", where, "An array is wanted.")
+        for number, each in enumerate(value):
+            _check_inside(inner[0], each, (*where, str(number)))
+    elif isinstance(inner, Mapping):
+        if not isinstance(value, Mapping):
+            raise Misfit("syntax", where, "An object is wanted.")
+        if inner:
+            checked(inner, value, where)
+    elif isinstance(inner, type) and (not isinstance(value, inner) or (inner is int and isinstance(value, bool))):
+        raise Misfit("syntax", where, f"{_WORDS[inner]} is wanted.")
