@@ -10,9 +10,17 @@ if TYPE_CHECKING:
     from . import errors, sync, testing
     from ._version import __version__
     from .billing.access import Access, AccessPolicy, AccessReason
+    from .billing.catching_up import CaughtUp, Difference, Reconciled, Recovered
     from .billing.handlers import EventContext
     from .billing.memory import InMemoryRepository
-    from .billing.records import BillingCustomer, BillingEvent, BillingSubscription, ParkedEvent
+    from .billing.records import (
+        BillingCustomer,
+        BillingEvent,
+        BillingOperation,
+        BillingSubscription,
+        OperationState,
+        ParkedEvent,
+    )
     from .billing.repository import BillingRepository
     from .billing.service import BillingService
     from .billing.webhooks import WebhookOutcome
@@ -49,13 +57,16 @@ __all__ = [
     "BaseProvider",
     "BillingCustomer",
     "BillingEvent",
+    "BillingOperation",
     "BillingRepository",
     "BillingService",
     "BillingSubscription",
     "Capability",
+    "CaughtUp",
     "CheckoutSession",
     "CheckoutStatus",
     "Customer",
+    "Difference",
     "EventContext",
     "EventType",
     "InMemoryRepository",
@@ -63,6 +74,7 @@ __all__ = [
     "InvoiceStatus",
     "Limit",
     "Money",
+    "OperationState",
     "ParkedEvent",
     "Payment",
     "PaymentMethod",
@@ -70,6 +82,8 @@ __all__ = [
     "PaymentProviderFactory",
     "PaymentStatus",
     "Plan",
+    "Reconciled",
+    "Recovered",
     "Refund",
     "RefundStatus",
     "RetryPolicy",
@@ -96,7 +110,8 @@ _HOMES = {
     "billing.access": "Access AccessPolicy AccessReason",
     "billing.handlers": "EventContext",
     "billing.memory": "InMemoryRepository",
-    "billing.records": "BillingCustomer BillingEvent BillingSubscription ParkedEvent",
+    "billing.catching_up": "CaughtUp Difference Reconciled Recovered",
+    "billing.records": "BillingCustomer BillingEvent BillingOperation BillingSubscription OperationState ParkedEvent",
     "billing.repository": "BillingRepository",
     "billing.service": "BillingService",
     "billing.webhooks": "WebhookOutcome",

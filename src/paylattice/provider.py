@@ -336,6 +336,8 @@ class BaseProvider(PaymentProvider):
     """The contract that the provider was written for. One that does not say was written for the first."""
     idempotency_lifetime: timedelta = timedelta(hours=24)
     """How long, at least, the provider remembers an idempotency key. Afterwards a request is not sent again by itself."""
+    cancel_keeps_paid_period: bool = False
+    """Whether a subscription that is canceled now says in ``cancel_at`` until when it is paid for."""
     checkout_keeps_customer: bool = True
     """Whether what a checkout session brings belongs to the customer that it was made for. False: the provider may book it
     on a profile of the buyer's own, and only the session tells what came of it."""

@@ -26,6 +26,7 @@ from paylattice import (
     WebhookOutcome,
 )
 from paylattice.billing.memory import InMemoryTransaction
+from paylattice.billing.records import BillingOperation
 from paylattice.billing.repository import Upserted
 from paylattice.billing.service import RejectedWebhook
 from paylattice.providers.memory import Delivery, InMemoryProvider
@@ -231,6 +232,29 @@ class Concurrent(InMemoryRepository):
             await self._row(own, "parked", (provider, external_event_id))
             await super().delete_parked_event(provider, external_event_id, tx=own)
 
+    async def insert_operation(self, operation: BillingOperation, *, tx: InMemoryTransaction | None = None) -> bool:
+        async with self._in(tx) as own:
+            await self._row(own, "operations", (operation.provider, operation.key))
+            return await super().insert_operation(operation, tx=own)
+
+    async def update_operation(self, operation: BillingOperation, *, tx: InMemoryTransaction | None = None) -> None:
+        async with self._in(tx) as own:
+            await self._row(own, "operations", (operation.provider, operation.key))
+            await super().update_operation(operation, tx=own)
+
+    async def get_operation(
+        self, provider: str, key: str, *, tx: InMemoryTransaction | None = None
+    ) -> BillingOperation | None:
+        if self.fine:
+            await Pause()
+        return await super().get_operation(provider, key, tx=tx)
+
+    async def update_customer(self, customer: BillingCustomer, *, tx: InMemoryTransaction | None = None) -> bool:
+        async with self._in(tx) as own:
+            await self._row(own, "customers", (customer.id,))
+            await self._row(own, "customer_keys", ("external", customer.provider, customer.external_customer_id))
+            return await super().update_customer(customer, tx=own)
+
     async def parked_events(
         self,
         provider: str,
@@ -250,3 +274,22 @@ class Concurrent(InMemoryRepository):
             limit=limit,
             tx=tx,
         )
+
+
+class Coarse(Concurrent):
+    """Pauses only before transactions, and before it looks for parked events: few enough orders to try all of them."""
+
+    async def get_customer(
+        self, org_id: str, provider: str, *, tx: InMemoryTransaction | None = None
+    ) -> BillingCustomer | None:
+        return await InMemoryRepository.get_customer(self, org_id, provider, tx=tx)
+
+    async def get_customer_by_external_id(
+        self, provider: str, external_customer_id: str, *, tx: InMemoryTransaction | None = None
+    ) -> BillingCustomer | None:
+        return await InMemoryRepository.get_customer_by_external_id(self, provider, external_customer_id, tx=tx)
+
+    async def get_subscription(
+        self, provider: str, external_subscription_id: str, *, tx: InMemoryTransaction | None = None
+    ) -> BillingSubscription | None:
+        return await InMemoryRepository.get_subscription(self, provider, external_subscription_id, tx=tx)

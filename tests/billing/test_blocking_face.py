@@ -48,7 +48,14 @@ def test_what_the_base_of_all_providers_adds_is_there_too() -> None:
     added = public(BaseProvider) - public(PaymentProvider)
     missing = added - public(sync.Provider)
     of_no_use_to_who_calls = {"config_class", "contract_version", "transport"}
-    for_the_core = {"checkout_keeps_customer", "find_created_customer", "idempotency_lifetime", "is_same"}
+    for_the_core = {
+        "cancel_keeps_paid_period",
+        "checkout_keeps_customer",
+        "confirm_event",
+        "find_created_customer",
+        "idempotency_lifetime",
+        "is_same",
+    }
     assert missing == of_no_use_to_who_calls | for_the_core
 
 

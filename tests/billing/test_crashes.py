@@ -26,6 +26,11 @@ REPOSITORY = (
     "park_event",
     "parked_events",
     "delete_parked_event",
+    "update_customer",
+    "insert_operation",
+    "get_operation",
+    "update_operation",
+    "operations",
 )
 
 

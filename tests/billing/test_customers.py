@@ -48,7 +48,10 @@ def test_other_details_after_a_crash_are_no_dead_end() -> None:
             await world.billing.ensure_customer("org", email="ada@example.com")
         customer = await world.billing.ensure_customer("org", email="ada@elsewhere.example")
         again = await world.billing.ensure_customer("org", email="ada@example.com")
-        assert (customer.email, again) == ("ada@elsewhere.example", customer)
+        there = await world.provider.get_customer(customer.external_customer_id)
+        assert there is not None
+        assert (customer.email, again) == ("ada@example.com", customer), "the record says what the provider was told"
+        assert there.email == customer.email
 
     asyncio.run(main())
 

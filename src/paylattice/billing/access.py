@@ -133,7 +133,8 @@ def _unpaid_since(subscription: BillingSubscription) -> datetime | None:
     Not later than it was seen to be past due: the next period, unpaid too, grants no grace of its own.
     """
     end, read = subscription.current_period_end, subscription.updated_at
-    failed = end if end is not None and read is not None and end <= read else subscription.current_period_start or read or end
+    over = end is not None and read is not None and end <= read
+    failed = end if over else subscription.current_period_start or read or end
     return _earlier(failed, subscription.status_since)
 
 

@@ -11,25 +11,25 @@ from typing import Generic
 
 import attrs
 
-from ..errors import InvalidRequest, PaymentError, UnsupportedOperation
-from ..events import WebhookEvent
+from ..errors import ConfigurationError, InvalidRequest, PaymentError, UnsupportedOperation
 from ..models import Subscription
 from ..operations import Capability
 from ..provider import BaseProvider
 from ..transport.primitives import Primitives
-from .journal import Journal
-from .records import BillingCustomer, BillingOperation, BillingSubscription, OperationState
+from .customers import Customers
+from .journal import CREATE_CUSTOMER, Journal
+from .records import BillingCustomer, BillingOperation, BillingSubscription, OperationState, ParkedEvent
 from .repository import BillingRepository, Tx
 from .webhooks import EventPipeline, WebhookOutcome
 
-__all__ = ["CaughtUp", "Difference", "Maintenance", "Reconciled", "Recovered"]
+__all__ = ["CaughtUp", "Difference", "Lacks", "Maintenance", "Reconciled", "Recovered"]
 
 _log = logging.getLogger("paylattice")
 
 PAGE = 100
 _NEWS = frozenset({WebhookOutcome.PROCESSED, WebhookOutcome.STALE, WebhookOutcome.PARKED})
 _LISTS_BY_CUSTOMER = frozenset({Capability.CUSTOMERS, Capability.LIST_SUBSCRIPTIONS})
-_COMPARED = ("status", "plan_id", "quantity", "current_period_start", "current_period_end", "cancel_at")
+_COMPARED = ("status", "plan_id", "quantity", "current_period_start", "current_period_end", "cancel_at", "metadata")
 
 
 @attrs.frozen
@@ -101,7 +101,8 @@ class Recovered:
     Args:
         done: what the provider has done, before or now.
         failed: what it refuses; nothing was changed.
-        abandoned: what cannot be seen to have been done, so long ago that it must not be sent again: look at these.
+        abandoned: what cannot be seen to have been done, and must not be sent again: the provider has forgotten its key, or
+            something newer was asked for since. Look at these.
         open: what cannot be found out now.
     """
 
@@ -109,6 +110,15 @@ class Recovered:
     failed: tuple[BillingOperation, ...] = ()
     abandoned: tuple[BillingOperation, ...] = ()
     open: tuple[BillingOperation, ...] = ()
+
+    def and_also(self, other: "Recovered") -> "Recovered":
+        """Both together."""
+        return Recovered(
+            done=self.done + other.done,
+            failed=self.failed + other.failed,
+            abandoned=self.abandoned + other.abandoned,
+            open=self.open + other.open,
+        )
 
 
 class Maintenance(Generic[Tx]):
@@ -118,6 +128,7 @@ class Maintenance(Generic[Tx]):
         repository: where the records are.
         pipeline: applies events, and stores what is read.
         journal: knows what was sent.
+        customers: stores those whose creation is finished.
         primitives: how to run several comparisons at a time.
         clock: the time, aware.
     """
@@ -127,6 +138,7 @@ class Maintenance(Generic[Tx]):
         repository: BillingRepository[Tx],
         pipeline: EventPipeline[Tx],
         journal: Journal[Tx],
+        customers: Customers[Tx],
         primitives: Primitives,
         clock: Callable[[], datetime],
     ) -> None:
@@ -134,12 +146,14 @@ class Maintenance(Generic[Tx]):
         self._primitives = primitives
         self._pipeline = pipeline
         self._journal = journal
+        self._customers = customers
         self._clock = clock
 
     async def catch_up(self, provider: BaseProvider, since: datetime) -> CaughtUp:
         """Apply the provider's events since a time that were missed."""
         read = applied = 0
-        failed: list[WebhookEvent] = []
+        failed: list[str] = []
+        first_failed: datetime | None = None
         until, page, seen = since, PAGE, set[str]()
         while True:
             events = await provider.list_events(until, page)
@@ -149,15 +163,17 @@ class Maintenance(Generic[Tx]):
                     outcome = await self._pipeline.apply(event)
                 except Exception as exc:  # noqa: BLE001 - whatever a handler stumbled over, the others must not wait for it
                     _log.warning("an event of %s could not be applied: %s", event.provider, type(exc).__name__)
-                    failed.append(event)
+                    failed.append(event.id)
+                    first_failed = min(first_failed or event.created_at, event.created_at)
                 else:
                     applied += outcome in _NEWS
             read += len(fresh)
             last = max((event.created_at for event in events), default=until)
-            if len(events) < page:
-                reached = min((event.created_at for event in failed), default=max(until, last))
-                return CaughtUp(read, applied, reached, failed=tuple(event.id for event in failed))
-            if last <= until:  # more events within one moment than a page holds
+            full = len(events) >= page
+            if not fresh and not full:  # a short page alone may be all that a provider gives at a time
+                reached = max(until, last) if first_failed is None else first_failed
+                return CaughtUp(read, applied, reached, tuple(failed))
+            if full and last <= until:  # more events within one moment than a page holds
                 page *= 2
             until = max(until, last)
             seen = {event.dedupe_key for event in events if event.created_at >= until}
@@ -176,8 +192,7 @@ class Maintenance(Generic[Tx]):
         if not 1 <= in_flight <= PAGE:
             message = f"in_flight must be between 1 and {PAGE}"
             raise InvalidRequest(message, param="in_flight")
-        reads = {Capability.SUBSCRIPTIONS, Capability.LIST_SUBSCRIPTIONS} & provider.capabilities
-        if not reads:
+        if not (provider.capabilities >= _LISTS_BY_CUSTOMER or Capability.SUBSCRIPTIONS in provider.capabilities):
             message = "its subscriptions cannot be read"
             raise UnsupportedOperation(reason=message, provider=provider.get_provider_name(), operation="reconcile")
         so_far = Reconciled(after=after)
@@ -185,6 +200,9 @@ class Maintenance(Generic[Tx]):
             page = await self._repository.list_customers(provider.get_provider_name(), so_far.after, PAGE)
             if not page:
                 return so_far
+            if page[-1].id == so_far.after:
+                message = "the repository's list_customers() does not go on after the customer that it is given"
+                raise ConfigurationError(message, provider=provider.get_provider_name(), operation="reconcile")
             results = await self._primitives.gather(
                 [self._comparison(provider, customer, repair=repair) for customer in page], limit=in_flight
             )
@@ -208,7 +226,9 @@ class Maintenance(Generic[Tx]):
         async def compare() -> list[Difference] | None:
             try:
                 return await self._compare(provider, customer, repair=repair)
-            except PaymentError:
+            except Exception as exc:  # noqa: BLE001 - the provider, or a handler: the others must not wait for it
+                name = customer.provider
+                _log.warning("a customer of %s could not be compared: %s", name, type(exc).__name__)
                 return None
 
         return compare
@@ -221,36 +241,67 @@ class Maintenance(Generic[Tx]):
         there = await self._there(provider, customer, stored)
         found: list[Difference] = []
         for name in [*there, *(name for name in stored if name not in there)]:
-            difference = _difference(customer, stored.get(name), there.get(name))
-            if difference is None:
-                continue
-            subscription = there.get(name)
-            if repair and subscription is not None:
-                await self._pipeline.store(provider.get_provider_name(), customer, subscription, ticket)
-                difference = attrs.evolve(difference, repaired=True)
-            found.append(difference)
+            owner: BillingCustomer | None = customer
+            if name not in stored:
+                if await self._repository.get_subscription(customer.provider, name) is not None:
+                    continue  # it is another customer's, and compared there
+                owner = await self._pipeline.whose(customer, there[name])
+            if owner is None:
+                continue  # its checkout is still under way
+            difference = _difference(owner, stored.get(name), there.get(name))
+            if difference is not None:
+                difference = await self._checked(difference, owner, there.get(name), ticket, repair=repair)
+            if difference is not None:
+                found.append(difference)
         return found
+
+    async def _checked(
+        self,
+        difference: Difference,
+        customer: BillingCustomer,
+        there: Subscription | None,
+        ticket: int,
+        *,
+        repair: bool,
+    ) -> Difference | None:
+        """The difference, repaired if it is to be; None if a webhook has stored the change meanwhile."""
+        if there is None:
+            return difference
+        now = await self._repository.get_subscription(customer.provider, there.id)
+        if now is not None and _difference(customer, now, there) is None:
+            return None
+        if not repair:
+            return difference
+        after = await self._pipeline.store(customer.provider, customer, there, ticket)
+        return attrs.evolve(difference, repaired=_difference(customer, after, there) is None)
 
     async def _there(
         self, provider: BaseProvider, customer: BillingCustomer, stored: Mapping[str, BillingSubscription]
     ) -> dict[str, Subscription]:
+        """What the provider has: of the customer, and of what is stored as the customer's."""
+        found: dict[str, Subscription] = {}
         if provider.capabilities >= _LISTS_BY_CUSTOMER:
-            listed = await provider.list_subscriptions(customer.external_customer_id)
-            return {each.id: each for each in listed}
-        read = [await provider.get_subscription(name) for name in stored]
-        return {each.id: each for each in read if each is not None}
+            found = {each.id: each for each in await provider.list_subscriptions(customer.external_customer_id)}
+        if Capability.SUBSCRIPTIONS in provider.capabilities:
+            for name in [name for name in stored if name not in found]:
+                read = await provider.get_subscription(name)
+                if read is not None:
+                    found[name] = read
+        return found
 
     async def drop_parked(self, provider: str, before: datetime) -> int:
         """Forget the events that were parked before a time."""
         dropped = 0
+        last: ParkedEvent | None = None
         while True:
-            page = await self._repository.parked_events(provider, limit=PAGE)
+            page = await self._repository.parked_events(provider, after=last, limit=PAGE)
             old = [event for event in page if event.parked_at < before]
             for event in old:
                 await self._repository.delete_parked_event(provider, event.external_event_id)
             dropped += len(old)
-            if len(old) < PAGE:
+            if len(old) < PAGE or (last is not None and page[-1] == last):
                 return dropped
+            last = page[-1]
 
     async def recover_open(self, provider: BaseProvider, *, older_than: timedelta) -> Recovered:
         """Find out what became of the operations that were left open."""
@@ -263,7 +314,7 @@ class Maintenance(Generic[Tx]):
             for operation in due:
                 after = await self._settled(provider, operation)
                 became[after.state].append(after)
-            if not page:
+            if not page or page[-1] == last:
                 break
             last = page[-1]
         return Recovered(
@@ -274,17 +325,27 @@ class Maintenance(Generic[Tx]):
         )
 
     async def _settled(self, provider: BaseProvider, operation: BillingOperation) -> BillingOperation:
+        keep = self._customers.keep if operation.operation == CREATE_CUSTOMER else None
         try:
-            after = await self._journal.settle(provider, operation)
+            after = await self._journal.settle(provider, operation, keep=keep)
         except PaymentError:
             return operation
-        subscription_id = operation.arguments.get("subscription_id")
-        if after.state is OperationState.DONE and isinstance(subscription_id, str):
-            stored = await self._repository.get_subscription(after.provider, subscription_id)
+        if after.state is OperationState.DONE:
+            try:
+                await self._store_what_came_of(after)
+            except Exception as exc:  # noqa: BLE001 - it is done; what is stored is repaired by the next reading
+                _log.warning("what came of an operation at %s is not stored: %s", after.provider, type(exc).__name__)
+        return after
+
+    async def _store_what_came_of(self, done: BillingOperation) -> None:
+        subscription_id = done.arguments.get("subscription_id")
+        if isinstance(subscription_id, str):
+            stored = await self._repository.get_subscription(done.provider, subscription_id)
             customer = await self._repository.get_customer_by_id(stored.customer_id) if stored is not None else None
             if customer is not None:
-                await self._pipeline.observe(after.provider, customer, subscription_id)
-        return after
+                await self._pipeline.observe(done.provider, customer, subscription_id)
+        elif done.operation == CREATE_CUSTOMER and done.external_id is not None:
+            await self._pipeline.apply_parked(done.provider, external_customer_id=done.external_id)
 
 
 def _difference(

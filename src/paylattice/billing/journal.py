@@ -3,19 +3,24 @@
 An operation is stored as OPEN before its request leaves. A definite answer closes it; an unknown outcome, or a process that
 dies, leaves it OPEN. Whoever finishes it later sends the same request under the same key, which has one effect, however
 often it is sent, as long as the provider remembers the key; after that the object is looked up instead.
+
+What is DONE is not sent again. What somebody has since asked for otherwise is not sent again either: a change of plan that
+was left open must not undo the change that came after it.
 """
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
-from typing import Any, Generic, cast
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Generic, TypeAlias, cast
 
 import attrs
 
+from ..arguments import check_argument
 from ..errors import (
     AuthenticationError,
     ConfigurationError,
     Conflict,
     IdempotencyMismatch,
+    InvalidRequest,
     InvalidResponse,
     NetworkError,
     OutcomeUnknown,
@@ -24,25 +29,47 @@ from ..errors import (
     ProviderUnavailable,
     RateLimited,
 )
-from ..models import Subscription, SubscriptionChange
+from ..models import Customer, SubscriptionChange
 from ..operations import Capability
 from ..provider import BaseProvider
+from .lookups import arguments_of, find_effect, is_changed, subscription_of
 from .records import BillingOperation, OperationState
 from .repository import BillingRepository, Tx
 
-__all__ = ["Journal"]
+__all__ = ["CANCEL", "CHANGE", "CHECKOUT", "CREATE_CUSTOMER", "USAGE", "Journal", "Keep", "check_same", "is_used_up"]
 
-_SAYS_NOTHING_OF_EARLIER_ATTEMPTS = (
+CREATE_CUSTOMER = "create_customer"
+CHECKOUT = "create_checkout_session"
+CANCEL = "cancel_subscription"
+CHANGE = "change_subscription"
+USAGE = "create_usage_record"
+
+Keep: TypeAlias = Callable[[BillingOperation, object, Tx], Awaitable[None]]
+"""Stores what an operation has made, in the transaction that closes it: gets the operation, its result, the transaction."""
+
+_SET_A_STATE = frozenset({CANCEL, CHANGE})
+"""Operations of which the last one counts, and whose effect can be seen on the subscription."""
+
+_OF_THE_ATTEMPT = (
     AuthenticationError,
     ConfigurationError,
-    Conflict,
     InvalidResponse,
     NetworkError,
     PermissionDenied,
     ProviderUnavailable,
     RateLimited,
 )
-"""Refusals of this attempt alone: what an attempt before it did is as unknown as it was."""
+"""Refusals of one attempt: the provider has not answered the operation itself, and the key is as good as before."""
+
+_OF_THE_ATTEMPT_BY_NAME = frozenset(kind.__name__ for kind in _OF_THE_ATTEMPT)
+_MARGIN = timedelta(minutes=5)
+"""How long before the end of its life a key is not trusted any more: sending takes time, and clocks differ."""
+_PAGE = 100
+
+
+def is_used_up(known: BillingOperation) -> bool:
+    """Whether the provider has refused the operation itself: it would only repeat that answer to this key."""
+    return known.state is OperationState.FAILED and known.error not in _OF_THE_ATTEMPT_BY_NAME
 
 
 class Journal(Generic[Tx]):
@@ -58,7 +85,14 @@ class Journal(Generic[Tx]):
         self._clock = clock
 
     async def run(
-        self, provider: BaseProvider, operation: str, org_id: str, key: str, arguments: Mapping[str, object]
+        self,
+        provider: BaseProvider,
+        operation: str,
+        org_id: str,
+        key: str,
+        arguments: Mapping[str, object],
+        *,
+        keep: Keep[Tx] | None = None,
     ) -> object:
         """Do it, once, however often this is called with the same key.
 
@@ -68,14 +102,17 @@ class Journal(Generic[Tx]):
             org_id: for whom.
             key: the idempotency key.
             arguments: of the method, without the key.
+            keep: stores the result together with the end of the operation.
 
         Returns:
             What the method returns.
 
         Raises:
+            InvalidRequest: an argument is wrong; nothing was written down.
             IdempotencyMismatch: the key was used for something else, or too long ago for the provider to know it.
             PaymentError: what the method raises.
         """
+        _check(provider, operation, {**arguments, "idempotency_key": key})
         intent = BillingOperation(
             provider=provider.get_provider_name(),
             key=key,
@@ -83,89 +120,204 @@ class Journal(Generic[Tx]):
             org_id=org_id,
             arguments=_stored(arguments),
             created_at=self._clock(),
+            external_id=str(arguments["subscription_id"]) if operation in _SET_A_STATE else None,
         )
         if await self._repository.insert_operation(intent):
-            return await self._send(provider, intent, first=True)
+            return await self._send(provider, intent, keep, first=True)
         known = await self._repository.get_operation(intent.provider, key)
         if known is None:
             message = "the journal holds another operation under this key, and does not show it"
             raise Conflict(message, provider=intent.provider, operation=operation)
-        same = (known.operation, known.org_id, dict(known.arguments))
-        if same != (intent.operation, intent.org_id, dict(intent.arguments)):
-            message = (
-                "this idempotency key was used before with other parameters. Use the same parameters to repeat that "
-                "operation, or a new key for a new one"
-            )
-            raise IdempotencyMismatch(message, provider=intent.provider, operation=operation, idempotency_key=key)
-        return await self.repeat(provider, known)
+        check_same(known, operation, org_id, arguments)
+        return await self.repeat(provider, known, keep=keep)
 
-    async def repeat(self, provider: BaseProvider, known: BillingOperation) -> object:
-        """Do again, on somebody's behalf, what the journal holds: the effect is there once afterwards."""
-        if known.state in {OperationState.FAILED, OperationState.ABANDONED}:
-            again = attrs.evolve(known, state=OperationState.OPEN, created_at=self._clock(), error=None, closed_at=None)
-            await self._repository.update_operation(again)
-            return await self._send(provider, again, first=known.state is OperationState.FAILED)
-        if not self._is_forgotten(provider, known):
-            return await self._send(provider, known)
-        found = await self._look_up(provider, known)
-        if found is not None:
-            await self._done(known, found)
-            return found
-        if known.operation == "create_usage_record" or known.state is OperationState.DONE:
-            message = (
-                "this idempotency key was used so long ago that the provider has forgotten it: sending it again could do it "
-                "twice. Check at the provider whether it was done; a new operation needs a new key"
-            )
-            raise IdempotencyMismatch(
-                message, provider=known.provider, operation=known.operation, idempotency_key=known.key
-            )
-        again = attrs.evolve(known, created_at=self._clock())
-        await self._repository.update_operation(again)
-        return await self._send(provider, again)
+    async def repeat(self, provider: BaseProvider, known: BillingOperation, *, keep: Keep[Tx] | None = None) -> object:
+        """Do again, on somebody's behalf, what the journal holds: the effect is there once afterwards.
 
-    async def settle(self, provider: BaseProvider, known: BillingOperation) -> BillingOperation:
+        Raises:
+            Conflict: something else was asked for of the subscription since.
+            IdempotencyMismatch: it cannot be found out whether it was done, and doing it now could do it twice.
+            PaymentError: what the method raises.
+        """
+        if known.state is OperationState.DONE:
+            return await self._as_it_was_done(provider, known)
+        if await self._is_superseded(known):
+            if known.state is OperationState.OPEN:
+                await self._close(known, OperationState.ABANDONED)
+            message = (
+                "the subscription was changed by a newer operation since this one was asked for: it is not done any more. "
+                "A new operation needs a new key"
+            )
+            raise Conflict(message, provider=known.provider, operation=known.operation, idempotency_key=known.key)
+        forgotten = self._is_forgotten(provider, known)
+        if forgotten and known.state is not OperationState.FAILED:
+            found = await self._look_up(provider, known)
+            if found is not None:
+                await self._done(known, found, keep)
+                return found
+            if known.operation == USAGE:
+                raise _too_long_ago(known)
+        intent = known
+        if forgotten or known.state is not OperationState.OPEN:
+            begun = self._clock() if forgotten else known.created_at
+            intent = attrs.evolve(known, state=OperationState.OPEN, created_at=begun, error=None, closed_at=None)
+            await self._repository.update_operation(intent)
+        return await self._send(provider, intent, keep, first=known.state is OperationState.FAILED)
+
+    async def settle(
+        self, provider: BaseProvider, known: BillingOperation, *, keep: Keep[Tx] | None = None
+    ) -> BillingOperation:
         """Find out what became of an operation that was left open, and close it.
+
+        It is ABANDONED where doing it now could be wrong: something newer was asked for of the subscription; the
+        organisation has subscribed meanwhile, and needs no checkout; or the provider has forgotten the key, and it cannot
+        be seen that it was done.
 
         Raises:
             PaymentError: it cannot be found out now.
         """
-        if not self._is_forgotten(provider, known):
+        if await self._is_superseded(known) or await self._is_not_needed(known):
+            return await self._close(known, OperationState.ABANDONED)
+        if self._is_forgotten(provider, known):
+            found = await self._look_up(provider, known)
+            if found is None:
+                return await self._close(known, OperationState.ABANDONED)
+            await self._done(known, found, keep)
+        else:
             try:
-                await self._send(provider, known)
+                await self._send(provider, known, keep)
             except PaymentError:
                 after = await self._repository.get_operation(known.provider, known.key)
                 if after is None or after.state is OperationState.OPEN:
                     raise
                 return after
-        else:
-            found = await self._look_up(provider, known)
-            if found is None:
-                return await self._close(known, OperationState.ABANDONED)
-            await self._done(known, found)
         return await self._repository.get_operation(known.provider, known.key) or known
 
-    def _is_forgotten(self, provider: BaseProvider, known: BillingOperation) -> bool:
-        return self._clock() - known.created_at >= provider.idempotency_lifetime
+    async def what_was_made(self, provider: BaseProvider, known: BillingOperation) -> Customer | None:
+        """The customer that a creation that is DONE has made; None if it was deleted since."""
+        if known.external_id is None:
+            made = await self._send(provider, known)
+            return made if isinstance(made, Customer) else None
+        if Capability.CUSTOMERS in provider.capabilities:
+            found = await provider.get_customer(known.external_id)
+            just_made = known.closed_at is not None and self._clock() - known.closed_at < _MARGIN
+            if found is not None or not just_made:  # some providers take a moment until they show what they have made
+                return found
+        return Customer(known.external_id, provider=known.provider)
 
-    async def _send(self, provider: BaseProvider, intent: BillingOperation, *, first: bool = False) -> object:
+    # --- what must not be sent again -----------------------------------------------------------------------------
+
+    def _is_forgotten(self, provider: BaseProvider, known: BillingOperation) -> bool:
+        lifetime = provider.idempotency_lifetime
+        return self._clock() - known.created_at >= lifetime - min(_MARGIN, lifetime / 10)
+
+    async def _is_superseded(self, known: BillingOperation) -> bool:
+        """Whether something else was asked for of the same subscription later, and was done, or may have been."""
+        if known.operation not in _SET_A_STATE:
+            return False
+        last = known
+        while True:
+            page = await self._repository.operations(
+                known.provider, external_id=str(known.arguments["subscription_id"]), after=last, limit=_PAGE
+            )
+            if any(_comes_after(each, known) for each in page):
+                return True
+            if len(page) < _PAGE:
+                return False
+            last = page[-1]
+
+    async def _is_not_needed(self, known: BillingOperation) -> bool:
+        """Whether it is a checkout that nobody waits for: its page was never shown, and there is a subscription now."""
+        if known.operation != CHECKOUT:
+            return False
+        customer = await self._repository.get_customer(known.org_id, known.provider)
+        if customer is None:
+            return True
+        stored = await self._repository.list_subscriptions(customer.id)
+        return any(not each.status.is_terminal for each in stored)
+
+    async def _as_it_was_done(self, provider: BaseProvider, known: BillingOperation) -> object:
+        """What came of an operation that is DONE, without doing it again where that can be told."""
+        match known.operation:
+            case "create_usage_record":
+                return True
+            case "cancel_subscription":
+                subscription = await subscription_of(provider, known)
+                if subscription is not None:
+                    return subscription
+            case "change_subscription":
+                subscription = await subscription_of(provider, known)
+                changed = subscription is not None and is_changed(subscription, known.arguments)
+                if subscription is not None and (changed or await self._is_superseded(known)):
+                    return SubscriptionChange(subscription)
+            case _:
+                pass
+        if not self._is_forgotten(provider, known):
+            return await self._send(provider, known)
+        found = await self._look_up(provider, known)
+        if found is None:
+            raise _too_long_ago(known)
+        return found
+
+    # --- sending -------------------------------------------------------------------------------------------------
+
+    async def _send(
+        self, provider: BaseProvider, intent: BillingOperation, keep: Keep[Tx] | None = None, *, first: bool = False
+    ) -> object:
+        """Send it under its key.
+
+        Args:
+            provider: to whom.
+            intent: what.
+            keep: see :meth:`run`.
+            first: whether nobody has sent it before, as far as this process knows.
+        """
         try:
             method = getattr(provider, intent.operation)
-            result: object = await method(**_arguments(intent), idempotency_key=intent.key)
+            result: object = await method(**arguments_of(intent), idempotency_key=intent.key)
         except OutcomeUnknown:
+            await self._stays_open(intent)
             raise
         except PaymentError as error:
-            if first or not isinstance(error, _SAYS_NOTHING_OF_EARLIER_ATTEMPTS):
-                await self._close(intent, OperationState.FAILED, error=type(error).__name__)
+            if intent.state is not OperationState.DONE and _refuses(error, intent, first=first):
+                seen = not first and intent.operation in _SET_A_STATE  # it may be refused because it was done before
+                found = await find_effect(provider, intent) if seen else None
+                if found is not None:
+                    await self._done(intent, found, keep)
+                    return found
+                await self._refused(intent, type(error).__name__)
             raise
-        await self._done(intent, result)
+        if result is False:
+            await self._refused(intent, "NotAccepted")
+        else:
+            await self._done(intent, result, keep)
         return result
 
-    async def _done(self, intent: BillingOperation, result: object) -> None:
+    async def _stays_open(self, intent: BillingOperation) -> None:
+        """Take back what another worker noted meanwhile of an attempt of its own: this one may have succeeded."""
+        if intent.state is OperationState.OPEN:
+            stored = await self._repository.get_operation(intent.provider, intent.key)
+            if stored is not None and stored.state is OperationState.FAILED:
+                await self._repository.update_operation(intent)
+
+    async def _refused(self, intent: BillingOperation, error: str) -> None:
+        """Note a refusal; not over what another worker's attempt under the same key has brought."""
+        async with self._repository.transaction() as tx:
+            stored = await self._repository.get_operation(intent.provider, intent.key, tx=tx)
+            if stored is None or stored.state is not OperationState.DONE:
+                await self._close(intent, OperationState.FAILED, error=error, tx=tx)
+
+    async def _done(self, intent: BillingOperation, result: object, keep: Keep[Tx] | None = None) -> None:
         made = result.subscription if isinstance(result, SubscriptionChange) else result
         external_id, reference = getattr(made, "id", None), getattr(made, "reference", None)
         if intent.state is OperationState.DONE and intent.external_id == external_id:
             return
-        await self._close(intent, OperationState.DONE, external_id=external_id, reference=reference)
+        if keep is None:
+            await self._close(intent, OperationState.DONE, external_id=external_id, reference=reference)
+            return
+        async with self._repository.transaction() as tx:
+            await self._close(intent, OperationState.DONE, external_id=external_id, reference=reference, tx=tx)
+            await keep(intent, result, tx)
 
     async def _close(
         self,
@@ -175,51 +327,88 @@ class Journal(Generic[Tx]):
         external_id: str | None = None,
         reference: str | None = None,
         error: str | None = None,
+        tx: Tx | None = None,
     ) -> BillingOperation:
         closed = attrs.evolve(
-            intent, state=state, external_id=external_id, reference=reference, error=error, closed_at=self._clock()
+            intent,
+            state=state,
+            external_id=external_id or intent.external_id,
+            reference=reference or intent.reference,
+            error=error,
+            closed_at=self._clock(),
         )
-        await self._repository.update_operation(closed)
+        await self._repository.update_operation(closed, tx=tx)
         return closed
 
     async def _look_up(self, provider: BaseProvider, known: BillingOperation) -> object | None:
-        """What the operation made or changed, if it can be seen at the provider that it was done."""
-        arguments = _arguments(known)
-        match known.operation:
-            case "create_customer":
-                if known.external_id is not None and Capability.CUSTOMERS in provider.capabilities:
-                    return await provider.get_customer(known.external_id)
-                return await provider.find_created_customer(known.key, known.created_at, **cast("Any", arguments))
-            case "create_checkout_session" if known.external_id is not None:
-                return await provider.get_checkout_session(known.external_id)
-            case "cancel_subscription":
-                subscription = await provider.get_subscription(str(arguments["subscription_id"]))
-                return subscription if subscription is not None and _is_ending(subscription) else None
-            case "change_subscription":
-                subscription = await provider.get_subscription(str(arguments["subscription_id"]))
-                changed = subscription is not None and _is_changed(subscription, arguments)
-                return SubscriptionChange(subscription) if subscription is not None and changed else None
-            case _:
-                return None
+        if known.operation == CREATE_CUSTOMER and known.external_id is not None:
+            return await self.what_was_made(provider, known)
+        return await find_effect(provider, known)
 
 
-def _is_ending(subscription: Subscription) -> bool:
-    return subscription.status.is_terminal or subscription.cancel_at is not None
+def _check(provider: BaseProvider, operation: str, arguments: Mapping[str, object]) -> None:
+    """Let nothing into the journal that no provider would take, and no JSON column."""
+    try:
+        for name, value in arguments.items():
+            if value is not None:
+                check_argument(operation, name, value)
+    except InvalidRequest as error:
+        error.provider, error.operation = provider.get_provider_name(), operation
+        raise
 
 
-def _is_changed(subscription: Subscription, arguments: Mapping[str, object]) -> bool:
-    wanted = ((arguments.get("plan_id"), subscription.plan_id), (arguments.get("quantity"), subscription.quantity))
-    return all(asked is None or asked == found for asked, found in wanted)
+def check_same(known: BillingOperation, operation: str, org_id: str, arguments: Mapping[str, object]) -> None:
+    """Refuse a key that was used for something else.
+
+    Args:
+        known: what it was used for.
+        operation: what it is to be used for now.
+        org_id: for whom.
+        arguments: those that the caller chose.
+
+    Raises:
+        IdempotencyMismatch: operation, organisation or one of the arguments differs.
+    """
+    before = {name: known.arguments.get(name) for name in arguments}
+    if (known.operation, known.org_id, before) != (operation, org_id, dict(_stored(arguments))):
+        message = (
+            "this idempotency key was used before with other parameters. Use the same parameters to repeat that "
+            "operation, or a new key for a new one"
+        )
+        raise IdempotencyMismatch(message, provider=known.provider, operation=operation, idempotency_key=known.key)
+
+
+def _too_long_ago(known: BillingOperation) -> IdempotencyMismatch:
+    message = (
+        "this idempotency key was used so long ago that the provider has forgotten it: sending it again could do it "
+        "twice. Check at the provider whether it was done; a new operation needs a new key"
+    )
+    return IdempotencyMismatch(message, provider=known.provider, operation=known.operation, idempotency_key=known.key)
+
+
+def _refuses(error: PaymentError, intent: BillingOperation, *, first: bool) -> bool:
+    """Whether an error says that nothing was changed: by this attempt, nor by one before it."""
+    if isinstance(error, Conflict) and error.retryable:
+        # somebody holds the object, or is using this very key: only what may be asked for anew is given up
+        return first and intent.operation in _SET_A_STATE
+    return first or not isinstance(error, _OF_THE_ATTEMPT)
+
+
+def _comes_after(other: BillingOperation, known: BillingOperation) -> bool:
+    return (
+        other.key != known.key
+        and other.operation in _SET_A_STATE
+        and other.created_at > known.created_at
+        and other.state is not OperationState.FAILED
+    )
 
 
 def _stored(arguments: Mapping[str, object]) -> Mapping[str, object]:
-    """The arguments, ready for JSON."""
-    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in arguments.items()}
+    """The arguments, ready for JSON, and the same whenever they mean the same."""
+    return {name: _plain(value) for name, value in arguments.items()}
 
 
-def _arguments(operation: BillingOperation) -> dict[str, object]:
-    """The arguments as the method takes them."""
-    arguments = dict(operation.arguments)
-    if isinstance(arguments.get("timestamp"), str):
-        arguments["timestamp"] = datetime.fromisoformat(cast("str", arguments["timestamp"]))
-    return arguments
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    return dict(cast("Mapping[str, str]", value)) if isinstance(value, Mapping) else value

@@ -1,8 +1,9 @@
 """The embedded repository: real transactions over dictionaries, for tests, demos and small tools."""
 
+import heapq
 import itertools
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -20,6 +21,10 @@ __all__ = ["InMemoryRepository", "InMemoryTransaction"]
 V = TypeVar("V")
 Key = tuple[str, ...]
 _GONE = object()
+_LOOKED_UP_BY: Mapping[str, tuple[str, ...]] = {
+    "parked": ("external_customer_id", "external_subscription_id"),
+    "operations": ("state", "external_id", "reference"),
+}
 
 
 @attrs.define(eq=False)
@@ -70,6 +75,7 @@ class InMemoryRepository:
             "parked": self._parked,
             "operations": self._operations,
         }
+        self._found_by: dict[tuple[str, ...], dict[Key, None]] = {}
 
     # --- transactions --------------------------------------------------------------------------------------------
 
@@ -99,6 +105,8 @@ class InMemoryRepository:
 
     def _commit(self, tx: InMemoryTransaction) -> None:
         for (table, key), value in tx.writes.items():
+            if table in _LOOKED_UP_BY:
+                self._index(table, key, None if value is _GONE else value)
             if value is _GONE:
                 self._tables[table].pop(key, None)
             else:
@@ -108,6 +116,26 @@ class InMemoryRepository:
         if self._max_events is not None:
             while len(self._events) > self._max_events:
                 self._events.popitem(last=False)
+
+    def _index(self, table: str, key: Key, value: object) -> None:
+        """Keep the ways to find a record: those to the stored one go, those to the new one come."""
+        for way in _ways(table, self._tables[table].get(key)):
+            ways = self._found_by[way]
+            del ways[key]
+            if not ways:
+                del self._found_by[way]
+        for way in _ways(table, value):
+            self._found_by.setdefault(way, {})[key] = None
+
+    def _candidates(
+        self, tx: InMemoryTransaction | None, table: str, provider: str, wanted: Mapping[str, str | None]
+    ) -> Iterable[object]:
+        """The records that may be those that are wanted, the transaction's own among them."""
+        ways = [(table, provider, name, value) for name, value in wanted.items() if value is not None]
+        keys = min((self._found_by.get(way, {}) for way in ways), key=len) if ways else self._tables[table]
+        own = {} if tx is None else {key: value for (of, key), value in _alive(tx).writes.items() if of == table}
+        yield from (self._tables[table][key] for key in keys if key not in own)
+        yield from own.values()
 
     def _take_place(self, customer: object) -> None:
         if isinstance(customer, BillingCustomer):
@@ -200,6 +228,9 @@ class InMemoryRepository:
     ) -> list[BillingCustomer]:
         """A page of the provider's customers, in the order of their insertion."""
         order = self._customer_order.get(provider, [])
+        if after is not None and self._get(tx, self._customers, "customers", (after,)) is None:
+            message = "there is no such customer to go on after"
+            raise InvalidRequest(message, param="after")
         if tx is None:
             start = self._customer_place[after] + 1 if after is not None else 0
         else:
@@ -295,19 +326,17 @@ class InMemoryRepository:
         tx: InMemoryTransaction | None = None,
     ) -> list[ParkedEvent]:
         """A page of events kept for later, oldest first."""
-        kept: dict[Key, object] = {**self._parked}
-        if tx is not None:
-            kept.update({key: value for (table, key), value in _alive(tx).writes.items() if table == "parked"})
+        wanted = {"external_customer_id": external_customer_id, "external_subscription_id": external_subscription_id}
         found = [
             event
-            for event in kept.values()
+            for event in self._candidates(tx, "parked", provider, wanted)
             if isinstance(event, ParkedEvent)
             and event.provider == provider
             and external_customer_id in {None, event.external_customer_id}
             and external_subscription_id in {None, event.external_subscription_id}
             and (after is None or _age(event) > _age(after))
         ]
-        return sorted(found, key=_age)[:limit]
+        return heapq.nsmallest(limit, found, key=_age)
 
     async def delete_parked_event(
         self, provider: str, external_event_id: str, *, tx: InMemoryTransaction | None = None
@@ -355,12 +384,10 @@ class InMemoryRepository:
         tx: InMemoryTransaction | None = None,
     ) -> list[BillingOperation]:
         """A page of the journal, oldest first."""
-        kept: dict[Key, object] = {**self._operations}
-        if tx is not None:
-            kept.update({key: value for (table, key), value in _alive(tx).writes.items() if table == "operations"})
+        wanted = {"state": state, "external_id": external_id, "reference": reference}
         found = [
             operation
-            for operation in kept.values()
+            for operation in self._candidates(tx, "operations", provider, wanted)
             if isinstance(operation, BillingOperation)
             and operation.provider == provider
             and state in {None, operation.state}
@@ -368,7 +395,15 @@ class InMemoryRepository:
             and reference in {None, operation.reference}
             and (after is None or _place(operation) > _place(after))
         ]
-        return sorted(found, key=_place)[:limit]
+        return heapq.nsmallest(limit, found, key=_place)
+
+
+def _ways(table: str, record: object) -> list[tuple[str, ...]]:
+    """The ways to find a record other than by its key."""
+    if not isinstance(record, ParkedEvent | BillingOperation):
+        return []
+    named = ((name, getattr(record, name)) for name in _LOOKED_UP_BY[table])
+    return [(table, record.provider, name, value) for name, value in named if value is not None]
 
 
 def _place(operation: BillingOperation) -> tuple[datetime, str]:

@@ -2,20 +2,41 @@
 
 There, neither the subscription nor its events lead back to the customer that the checkout was made for; only the session
 tells what came of it. The journal knows who started which session, and what the provider's events call it by.
+
+Three ways, the surest first: the event names a session (:meth:`Origins.origin_of`); the sessions that were started shortly
+before are asked for the subscription (:meth:`Origins.by_asking`), when nothing else has told for a while; the profile is an
+organisation's already, from an earlier checkout.
 """
 
+from collections import deque
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Generic
 
 import attrs
 
 from ..events import WebhookEvent
-from ..models import CheckoutSession, CheckoutStatus
+from ..models import CheckoutSession, CheckoutStatus, Subscription
 from ..provider import BaseProvider
-from .records import BillingCustomer
+from .journal import CHECKOUT
+from .records import BillingCustomer, BillingOperation, OperationState
 from .repository import BillingRepository, Tx
 
-__all__ = ["Origin", "Origins"]
+__all__ = ["ASKED_FOR", "PATIENCE", "Origin", "Origins"]
+
+PATIENCE = timedelta(hours=1)
+"""How long an event about a subscription that nobody's checkout is known to have brought waits before sessions are asked, and
+its own word for whose it is counts."""
+
+ASKED_FOR = timedelta(days=1)
+"""How long before a subscription the checkout of it may have been started; and how long sessions are asked for one whose
+profile nobody knows."""
+_WINDOWS = (timedelta(hours=1), ASKED_FOR)
+_SLACK = timedelta(minutes=5)
+"""How far the provider's clock and ours may differ."""
+_MOST_ASKED = 20
+_MOST_PAGES = 50
+_PAGE = 100
 
 
 @attrs.frozen
@@ -53,16 +74,60 @@ class Origins(Generic[Tx]):
         if event.checkout_reference is None:
             return None
         started = await self._repository.operations(event.provider, reference=event.checkout_reference, limit=1)
-        if not started or started[0].external_id is None:
-            return None
-        session = await self._providers[event.provider].get_checkout_session(started[0].external_id)
-        customer = await self._repository.get_customer(started[0].org_id, event.provider)
-        if session is None or customer is None:
-            return None
-        return Origin(customer, session)
+        return await self._ask(started[0]) if started else None
 
-    async def is_nobodys_yet(self, event: WebhookEvent) -> bool:
-        """Whether it is about a subscription that only a checkout session can tell the owner of, and none has so far."""
-        if event.subscription_id is None or self._providers[event.provider].checkout_keeps_customer:
+    async def is_nobodys_yet(self, provider: str, subscription_id: str | None) -> bool:
+        """Whether only a checkout session can tell the owner of a subscription, and none has so far."""
+        if subscription_id is None or self._providers[provider].checkout_keeps_customer:
             return False
-        return await self._repository.get_subscription(event.provider, event.subscription_id) is None
+        return await self._repository.get_subscription(provider, subscription_id) is None
+
+    async def by_asking(
+        self, provider: str, subscription_id: str, subscription: Subscription | None, made_at: datetime
+    ) -> Origin | None:
+        """The checkout that says that it brought the subscription: of those for its plan, the last ones before it.
+
+        Args:
+            provider: whose.
+            subscription_id: which.
+            subscription: what is known of it.
+            made_at: when it was made, or was first heard of; UTC.
+        """
+        plan_id = subscription.plan_id if subscription is not None else None
+        asked: set[str] = set()
+        for window in _WINDOWS:
+            for started in await self._started(provider, made_at - window, made_at + _SLACK, plan_id):
+                if started.key in asked or len(asked) == _MOST_ASKED:
+                    continue
+                asked.add(started.key)
+                origin = await self._ask(started)
+                if origin is not None and origin.session.subscription_id == subscription_id:
+                    return origin
+        return None
+
+    async def _started(
+        self, provider: str, since: datetime, until: datetime, plan_id: str | None
+    ) -> list[BillingOperation]:
+        """The checkouts of a plan that were started in a time, the last ones first."""
+        found: deque[BillingOperation] = deque(maxlen=_MOST_ASKED)
+        last = BillingOperation(provider=provider, key="", operation="", org_id="", arguments={}, created_at=since)
+        for _ in range(_MOST_PAGES):
+            page = await self._repository.operations(provider, state=OperationState.DONE, after=last, limit=_PAGE)
+            found.extend(
+                each
+                for each in page
+                if each.operation == CHECKOUT
+                and each.created_at <= until
+                and plan_id in {None, each.arguments.get("plan_id")}
+            )
+            if len(page) < _PAGE or page[-1].created_at > until:
+                break
+            last = page[-1]
+        return list(reversed(found))
+
+    async def _ask(self, started: BillingOperation) -> Origin | None:
+        if started.operation != CHECKOUT or started.external_id is None:
+            return None
+        session = await self._providers[started.provider].get_checkout_session(started.external_id)
+        customer = await self._repository.get_customer(started.org_id, started.provider)
+        return Origin(customer, session) if session is not None and customer is not None else None

@@ -242,7 +242,8 @@ class OperationState(StrEnum):
     FAILED = "failed"
     """The provider refused it, or it never got there: nothing was changed."""
     ABANDONED = "abandoned"
-    """It was not found at the provider after its key had expired, and is not sent again by itself."""
+    """It is not known to have been done, and is not sent again by itself: the provider has forgotten its key, or something
+    newer was asked for since."""
 
 
 @attrs.frozen
@@ -259,7 +260,8 @@ class BillingOperation:
         arguments: what it is sent with, ready for JSON; holds personal data (the e-mail address of a new customer).
         created_at: UTC; when it was written down, before the first attempt.
         state: see :class:`OperationState`.
-        external_id: the provider's id of what it made: a customer, a checkout session; or of the subscription it changed.
+        external_id: the provider's id of what it made: a customer, a checkout session; or of the subscription it changes,
+            which is known from the beginning.
         reference: of a checkout: what the provider's events call it by, where that is not its id.
         error: the class of the error that ended it.
         closed_at: UTC.

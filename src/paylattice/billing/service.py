@@ -3,9 +3,8 @@
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from types import TracebackType
-from typing import Generic, Self, TypeVar, cast
+from typing import Generic, Self, TypeVar
 
 import attrs
 
@@ -14,45 +13,33 @@ from ..errors import (
     ConfigurationError,
     Conflict,
     Diagnosis,
-    IdempotencyMismatch,
     InvalidRequest,
-    InvalidResponse,
     MalformedPayload,
     NotFound,
     UnsupportedOperation,
     WebhookError,
 )
 from ..events import EventType, WebhookEvent
-from ..idempotency import new_key, operation_key
-from ..models import (
-    CheckoutSession,
-    Customer,
-    Invoice,
-    Subscription,
-    SubscriptionChange,
-    SubscriptionItem,
-    SubscriptionStatus,
-)
+from ..models import CheckoutSession, Invoice, Subscription, SubscriptionChange, SubscriptionStatus
 from ..operations import Capability
 from ..provider import BaseProvider, Headers
 from ..transport.primitives import AsyncPrimitives, Primitives
 from .access import DEFAULT_POLICY, Access, AccessPolicy, access_of
 from .catching_up import CaughtUp, Difference, Maintenance, Reconciled, Recovered
+from .customers import Customers, check_org
 from .handlers import Handlers
-from .journal import Journal
-from .records import BillingCustomer, BillingOperation, BillingSubscription, OperationState
+from .journal import CANCEL, CHANGE, CHECKOUT, Journal
+from .orders import Orders
+from .precedence import LONG_AGO, first, rank
+from .records import BillingCustomer, BillingSubscription
 from .repository import BillingRepository, Tx
-from .webhooks import EventPipeline, WebhookOutcome, new_record_id
+from .webhooks import EventPipeline, WebhookOutcome
 
 __all__ = ["BillingService", "RejectedWebhook"]
 
-R = TypeVar("R")
 H = TypeVar("H", bound=Callable[..., Awaitable[None] | None])
 
 _log = logging.getLogger("paylattice")
-
-CHECKOUT = "create_checkout_session"
-_MAX_FOREIGN_KEYS = 1000
 
 
 @attrs.frozen
@@ -125,9 +112,11 @@ class BillingService(Generic[Tx]):
         self._on_rejected = on_rejected
         self._handlers: Handlers[Tx] = Handlers()
         self._pipeline = EventPipeline(repository, self._providers, self._handlers, refetch=refetch, clock=clock)
-        self._journal = Journal(repository, clock)
+        journal = Journal(repository, clock)
+        self._customers = Customers(repository, self._providers, self._pipeline, journal, clock)
+        self._orders = Orders(repository, self._providers, self._pipeline, journal, self._customers)
         self._maintenance = Maintenance(
-            repository, self._pipeline, self._journal, primitives or AsyncPrimitives(), clock
+            repository, self._pipeline, journal, self._customers, primitives or AsyncPrimitives(), clock
         )
 
     @property
@@ -173,7 +162,8 @@ class BillingService(Generic[Tx]):
 
         There is one per organisation and provider, also when this runs twice at the same time, or again after a crash
         between the provider's answer and the insert: the idempotency key is made of the organisation and the provider.
-        A creation that was begun and whose outcome is unknown is finished as it was begun, with its own e-mail address.
+        A creation that was begun and whose outcome is unknown is finished as it was begun: the record then says the e-mail
+        address and the name that the provider was told, not those of this call.
 
         Args:
             org_id: the application's id of who pays.
@@ -182,84 +172,15 @@ class BillingService(Generic[Tx]):
             metadata: for a new customer; ``org_id`` is added.
             provider: a certain one. None: where the organisation is, else what ``select`` says.
         """
-        _check_org(org_id)
-        known = await self._customers(org_id)
+        check_org(org_id)
+        known = await self._customers.known(org_id)
         if provider is not None:
             known = [customer for customer in known if customer.provider == provider]
         if known:
             return known[0]
         self._pipeline.refuse_in_handlers()
-        chosen = provider or (self._select(org_id) if self._select else next(iter(self._providers)))
-        words = {**(metadata or {}), "org_id": org_id}
-        wanted = {"email": email, "name": name, "metadata": words}
-        created = await self._create_customer(self.provider(chosen), org_id, wanted)
-        now = self._clock()
-        customer = BillingCustomer(
-            id=new_record_id(),
-            org_id=org_id,
-            provider=chosen,
-            external_customer_id=created.id,
-            email=email,
-            name=name,
-            metadata=metadata,
-            created_at=now,
-            updated_at=now,
-        )
-        if not await self._repository.insert_customer(customer):
-            winner = await self._repository.get_customer(org_id, chosen)
-            if winner is None:
-                message = "the provider's customer belongs to another organisation here: two organisations share its id"
-                raise Conflict(message, provider=chosen, operation="ensure_customer")
-            return winner
-        await self._pipeline.apply_parked(chosen, external_customer_id=created.id)
-        return customer
-
-    async def _create_customer(self, provider: BaseProvider, org_id: str, arguments: Mapping[str, object]) -> Customer:
-        """The organisation's customer at the provider: the one that was begun, if one was, else a new one.
-
-        The key is made of the organisation and the provider. One that the provider answered with a refusal is used up:
-        the next attempt, with an e-mail address that is accepted, say, has the next key.
-        """
-        name = provider.get_provider_name()
-        for attempt in count(1):
-            key = operation_key("customer", name, org_id, attempt=attempt)
-            begun = await self._repository.get_operation(name, key)
-            try:
-                if begun is None:
-                    made = await self._journal.run(provider, "create_customer", org_id, key, arguments)
-                elif begun.state is OperationState.FAILED:
-                    continue
-                else:
-                    made = await self._journal.repeat(provider, begun)
-            except IdempotencyMismatch:
-                there = await self._repository.get_customer(org_id, name)
-                if there is not None:
-                    return Customer(there.external_customer_id)
-                if begun is not None or attempt > _MAX_FOREIGN_KEYS:
-                    raise
-                # another worker was faster, and its details are taken; or the provider knows a key that the journal lost
-                begun = await self._repository.get_operation(name, key)
-                if begun is None or begun.state is OperationState.FAILED:
-                    continue
-                made = await self._journal.repeat(provider, begun)
-            if isinstance(made, Customer):
-                return made
-            break
-        message = "the provider's answer is no customer"
-        raise InvalidResponse(message, provider=name, operation="ensure_customer")
-
-    async def _customers(self, org_id: str) -> list[BillingCustomer]:
-        """The organisation's customers, the one whose subscription counts first."""
-        _check_org(org_id)
-        found = [await self._repository.get_customer(org_id, name) for name in self._providers]
-        known = [customer for customer in found if customer is not None]
-        if len(known) < 2:  # noqa: PLR2004 - nothing to sort
-            return known
-        ranked = [(await self._subscription_of(customer), customer) for customer in known]
-        return [customer for _, customer in sorted(ranked, key=lambda pair: _rank(pair[0]), reverse=True)]
-
-    async def _subscription_of(self, customer: BillingCustomer) -> BillingSubscription | None:
-        return _first(await self._repository.list_subscriptions(customer.id))
+        chosen = self.provider(provider or (self._select(org_id) if self._select else next(iter(self._providers))))
+        return await self._customers.create(chosen, org_id, email=email, name=name, metadata=metadata)
 
     # --- checkout ------------------------------------------------------------------------------------------------
 
@@ -298,6 +219,7 @@ class BillingService(Generic[Tx]):
         Raises:
             Conflict: the organisation has a living subscription, at whichever provider: see :meth:`change_plan`.
         """
+        self._pipeline.refuse_in_handlers()
         current = await self.subscription(org_id)
         if current is not None and current.status.is_current and not allow_second:
             message = (
@@ -305,9 +227,7 @@ class BillingService(Generic[Tx]):
                 "pass allow_second=True to let it pay for two"
             )
             raise Conflict(message, provider=current.provider, operation="start_checkout")
-        customer = await self.ensure_customer(org_id, email=email, name=name, provider=provider)
-        arguments = {
-            "customer_id": customer.external_customer_id,
+        chosen = {
             "plan_id": plan_id,
             "success_url": success_url,
             "cancel_url": cancel_url,
@@ -316,24 +236,11 @@ class BillingService(Generic[Tx]):
             "trial_days": trial_days,
             "customer_email": email,
         }
-        return await self._send(customer.provider, CHECKOUT, org_id, arguments, idempotency_key, CheckoutSession)
-
-    async def _send(
-        self,
-        provider: str,
-        operation: str,
-        org_id: str,
-        arguments: Mapping[str, object],
-        key: str | None,
-        returns: type[R],
-    ) -> R:
-        """Send what changes something, through the journal."""
-        self._pipeline.refuse_in_handlers()
-        made = await self._journal.run(self.provider(provider), operation, org_id, key or new_key(), arguments)
-        if not isinstance(made, returns):
-            message = f"the provider's answer is no {returns.__name__}"
-            raise InvalidResponse(message, provider=provider, operation=operation)
-        return made
+        begun = await self._orders.checkout_begun(org_id, chosen, idempotency_key, provider)
+        if begun is not None:
+            return begun
+        customer = await self.ensure_customer(org_id, email=email, name=name, provider=provider)
+        return await self._orders.checkout(customer, chosen, idempotency_key)
 
     async def confirm_return(
         self, session_id: str, *, org_id: str | None = None, provider: str | None = None
@@ -354,6 +261,7 @@ class BillingService(Generic[Tx]):
 
         Raises:
             NotFound: no provider knows the session, or it is another organisation's.
+            Conflict: the subscription is stored as another organisation's.
         """
         for name in (provider,) if provider else tuple(self._providers):
             session = await self._find_session(name, session_id)
@@ -365,6 +273,9 @@ class BillingService(Generic[Tx]):
             if session.subscription_id is None:
                 return None
             stored = await self._pipeline.observe(name, customer, session.subscription_id)
+            if stored is not None and stored.customer_id != customer.id:
+                message = "what this checkout brought is stored as another organisation's: look at both at the provider"
+                raise Conflict(message, provider=name, operation="confirm_return")
             return None if stored is not None and stored.status is SubscriptionStatus.INCOMPLETE else stored
         message = "there is no such checkout session of this organisation"
         raise NotFound(message, operation="confirm_return")
@@ -372,7 +283,7 @@ class BillingService(Generic[Tx]):
     async def _who_started(self, provider: str, session: CheckoutSession) -> BillingCustomer | None:
         """By the journal; by the session where somebody else started it, or the journal has forgotten."""
         started = await self._repository.operations(provider, external_id=session.id, limit=1)
-        if started:
+        if started and started[0].operation == CHECKOUT:
             return await self._repository.get_customer(started[0].org_id, provider)
         if session.customer_id is None:
             return None
@@ -390,23 +301,7 @@ class BillingService(Generic[Tx]):
 
     async def subscription(self, org_id: str) -> BillingSubscription | None:
         """The organisation's subscription as stored: the living one if there is one, else the last."""
-        return _first(await self._subscriptions(org_id))
-
-    async def _subscriptions(self, org_id: str) -> list[BillingSubscription]:
-        _check_org(org_id)
-        found: list[BillingSubscription] = []
-        for name in self._providers:
-            customer = await self._repository.get_customer(org_id, name)
-            if customer is not None:
-                found += await self._repository.list_subscriptions(customer.id)
-        return found
-
-    async def _current(self, org_id: str, operation: str) -> tuple[BillingCustomer, BillingSubscription]:
-        for customer in await self._customers(org_id):
-            stored = await self._subscription_of(customer)
-            if stored is not None:
-                return customer, stored
-        raise _no_subscription(operation)
+        return first(await self._customers.subscriptions(org_id))
 
     async def access(
         self, org_id: str, *, now: datetime | None = None, policy: AccessPolicy = DEFAULT_POLICY
@@ -422,7 +317,7 @@ class BillingService(Generic[Tx]):
         """
         moment = self._clock() if now is None else now
         check_utc("now", moment)
-        stored = sorted(await self._subscriptions(org_id), key=_rank)
+        stored = sorted(await self._customers.subscriptions(org_id), key=rank)
         answers = [access_of(each, moment, policy) for each in stored]
         return max(reversed(answers), key=bool, default=access_of(None, moment, policy))
 
@@ -436,19 +331,26 @@ class BillingService(Generic[Tx]):
     ) -> BillingSubscription:
         """End the organisation's subscription: when what is paid for is used up, or now.
 
+        Where the provider ends subscriptions at once and for good, and what is paid for stays paid for (PayPal), the former is
+        the latter: nothing more is charged, and access goes on until ``cancel_at``.
+
         Raises:
             NotFound: it has none.
             UnsupportedOperation: the provider cannot end it in this way.
         """
         self._pipeline.refuse_in_handlers()
-        customer, stored = await self._current(org_id, "cancel")
-        arguments = {
-            "subscription_id": stored.external_subscription_id,
-            "at_period_end": at_period_end,
-            "reason": reason,
-        }
-        await self._send(customer.provider, "cancel_subscription", org_id, arguments, idempotency_key, Subscription)
-        return await self._observe_again(customer, stored)
+        waits = at_period_end and not await self._keeps_what_is_paid(org_id)
+        chosen = {"at_period_end": waits, "reason": reason}
+        _, stored = await self._orders.change(CANCEL, org_id, chosen, idempotency_key, Subscription)
+        return stored
+
+    async def _keeps_what_is_paid(self, org_id: str) -> bool:
+        """Whether canceling now comes to the same as canceling at the end of the period, which the provider cannot do."""
+        stored = await self.subscription(org_id)
+        if stored is None:
+            return False
+        provider = self.provider(stored.provider)
+        return provider.cancel_keeps_paid_period and Capability.CANCEL_AT_PERIOD_END not in provider.capabilities
 
     async def change_plan(
         self,
@@ -465,36 +367,26 @@ class BillingService(Generic[Tx]):
             NotFound: the organisation has no subscription.
         """
         self._pipeline.refuse_in_handlers()
-        customer, stored = await self._current(org_id, "change_plan")
-        arguments = {
-            "subscription_id": stored.external_subscription_id,
-            "plan_id": plan_id,
-            "quantity": quantity,
-            "prorate": prorate,
-        }
-        change = await self._send(
-            customer.provider, "change_subscription", org_id, arguments, idempotency_key, SubscriptionChange
-        )
-        await self._observe_again(customer, stored)
+        chosen = {"plan_id": plan_id, "quantity": quantity, "prorate": prorate}
+        change, _ = await self._orders.change(CHANGE, org_id, chosen, idempotency_key, SubscriptionChange)
         return change
-
-    async def _observe_again(self, customer: BillingCustomer, stored: BillingSubscription) -> BillingSubscription:
-        """Read after the change: an answer to a write has no place in the order of tickets."""
-        seen = await self._pipeline.observe(customer.provider, customer, stored.external_subscription_id)
-        return seen or stored
 
     async def sync_subscription(self, org_id: str) -> BillingSubscription | None:
         """Read what the provider says now, for all of the organisation's subscriptions, and store it."""
         self._pipeline.refuse_in_handlers()
-        for customer in await self._customers(org_id):
+        for customer in await self._customers.known(org_id):
             provider = self.provider(customer.provider)
+            listed: set[str] = set()
             if {Capability.CUSTOMERS, Capability.LIST_SUBSCRIPTIONS} <= provider.capabilities:
                 ticket = await self._repository.next_ticket()
                 for each in reversed(await provider.list_subscriptions(customer.external_customer_id)):
-                    await self._pipeline.store(customer.provider, customer, each, ticket)
-            else:
-                for stored in await self._repository.list_subscriptions(customer.id):
-                    await self._observe_again(customer, stored)
+                    listed.add(each.id)
+                    owner = await self._pipeline.whose(customer, each)
+                    if owner is not None and owner.id == customer.id:
+                        await self._pipeline.store(customer.provider, customer, each, ticket)
+            for stored in await self._repository.list_subscriptions(customer.id):
+                if stored.external_subscription_id not in listed and Capability.SUBSCRIPTIONS in provider.capabilities:
+                    await self._orders.observe_again(customer, stored)
         return await self.subscription(org_id)
 
     # --- invoices, usage -----------------------------------------------------------------------------------------
@@ -502,16 +394,23 @@ class BillingService(Generic[Tx]):
     async def invoices(self, org_id: str, limit: int = 10) -> list[Invoice]:
         """The organisation's invoices over all its providers, newest first."""
         found: list[Invoice] = []
-        for customer in await self._customers(org_id):
+        for customer in await self._customers.known(org_id):
             provider = self.provider(customer.provider)
-            if Capability.CUSTOMERS in provider.capabilities:
+            if Capability.CUSTOMERS in provider.capabilities and provider.checkout_keeps_customer:
                 found += await provider.get_invoices(customer.external_customer_id, limit)
                 continue
             for stored in await self._repository.list_subscriptions(customer.id):
-                found += await provider.get_invoices(
-                    customer.external_customer_id, limit, subscription_id=stored.external_subscription_id
-                )
+                subscription_id = stored.external_subscription_id
+                payer = await self._payer(provider, customer, subscription_id)
+                found += await provider.get_invoices(payer, limit, subscription_id=subscription_id)
         return sorted(found, key=_created, reverse=True)[:limit]
+
+    async def _payer(self, provider: BaseProvider, customer: BillingCustomer, subscription_id: str) -> str:
+        """Who pays for a subscription: somebody who also pays for another organisation's, perhaps."""
+        if provider.checkout_keeps_customer:
+            return customer.external_customer_id
+        subscription = await provider.get_subscription(subscription_id)
+        return (subscription.customer_id if subscription else None) or customer.external_customer_id
 
     async def record_usage(
         self,
@@ -529,25 +428,14 @@ class BillingService(Generic[Tx]):
             quantity: how many units.
             idempotency_key: the same for the same usage, however often it is reported: the id of the job that counted it.
             plan_id: which plan's, if several are metered.
-            timestamp: when; aware. None: now.
+            timestamp: when; aware. None: when the provider gets it, which is later where a crash comes between.
 
         Raises:
             NotFound: the organisation has no subscription.
             InvalidRequest: its living subscriptions have no metered item, or several and ``plan_id`` does not choose one.
         """
-        known = await self._subscriptions(org_id)
-        if not known:
-            raise _no_subscription("record_usage")
-        living = [each for each in known if not each.status.is_terminal]
-        items: list[tuple[BaseProvider, SubscriptionItem]] = []
-        for stored in living or [max(known, key=_rank)]:
-            provider = self.provider(stored.provider)
-            subscription = await provider.get_subscription(stored.external_subscription_id)
-            items += [(provider, item) for item in (subscription.items if subscription else ())]
-        provider, item = _metered_item(items, plan_id)
-        arguments = {"subscription_item_id": item.id, "quantity": quantity, "timestamp": timestamp}
-        name = provider.get_provider_name()
-        return await self._send(name, "create_usage_record", org_id, arguments, idempotency_key, bool)
+        self._pipeline.refuse_in_handlers()
+        return await self._orders.usage(org_id, quantity, idempotency_key, plan_id=plan_id, timestamp=timestamp)
 
     # --- webhooks ------------------------------------------------------------------------------------------------
 
@@ -662,8 +550,9 @@ class BillingService(Generic[Tx]):
     async def recover_open(self, *, older_than: timedelta = timedelta(minutes=5)) -> Recovered:
         """Find out what became of the operations that a crash, or an answer that never came, left open.
 
-        They are sent again under their own keys, or looked up where the provider has forgotten the key. Run it from a
-        scheduled job.
+        They are sent again under their own keys, or looked up where the provider has forgotten the key. What somebody has
+        asked for otherwise since is not sent again, nor is usage whose key is forgotten: these are ABANDONED, and reported.
+        Run it from a scheduled job, every few minutes: what is finished late takes effect late.
 
         Args:
             older_than: leave younger ones alone: they may be under way.
@@ -671,29 +560,8 @@ class BillingService(Generic[Tx]):
         self._pipeline.refuse_in_handlers()
         total = Recovered()
         for provider in self._providers.values():
-            found = await self._maintenance.recover_open(provider, older_than=older_than)
-            for made in found.done:
-                if made.operation == "create_customer":
-                    await self._ensure_as_begun(made)
-            total = Recovered(
-                done=total.done + found.done,
-                failed=total.failed + found.failed,
-                abandoned=total.abandoned + found.abandoned,
-                open=total.open + found.open,
-            )
+            total = total.and_also(await self._maintenance.recover_open(provider, older_than=older_than))
         return total
-
-    async def _ensure_as_begun(self, made: BillingOperation) -> None:
-        words = made.arguments.get("metadata")
-        metadata = dict(cast("Mapping[str, str]", words)) if isinstance(words, Mapping) else dict[str, str]()
-        name = made.arguments.get("name")
-        await self.ensure_customer(
-            made.org_id,
-            email=str(made.arguments["email"]),
-            name=name if isinstance(name, str) else None,
-            metadata={key: value for key, value in metadata.items() if key != "org_id"} or None,
-            provider=made.provider,
-        )
 
     # --- closing -------------------------------------------------------------------------------------------------
 
@@ -723,47 +591,5 @@ def _check_provider(provider: object) -> None:
         raise ConfigurationError(message)
 
 
-def _check_org(org_id: object) -> None:
-    if not isinstance(org_id, str) or not org_id.strip():
-        message = "org_id must be a str that is not empty"
-        raise InvalidRequest(message, param="org_id")
-
-
-def _no_subscription(operation: str) -> NotFound:
-    message = "the organisation has no subscription"
-    return NotFound(message, operation=operation)
-
-
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
-
-
-def _rank(subscription: BillingSubscription | None) -> tuple[int, datetime]:
-    """Which of several subscriptions counts: access before none, alive before ended, then the newest."""
-    if subscription is None:
-        return 0, _LONG_AGO
-    status = subscription.status
-    rank = 3 if status.grants_access else 2 if status.is_current else 1
-    return rank, subscription.created_at or _LONG_AGO
-
-
-def _first(subscriptions: Sequence[BillingSubscription]) -> BillingSubscription | None:
-    """The one that counts; of two that count alike, the one that was inserted later."""
-    return max(reversed(subscriptions), key=_rank, default=None)
-
-
 def _created(invoice: Invoice) -> datetime:
-    return invoice.created_at or _LONG_AGO
-
-
-def _metered_item(
-    items: Sequence[tuple[BaseProvider, SubscriptionItem]], plan_id: str | None
-) -> tuple[BaseProvider, SubscriptionItem]:
-    metered = [(provider, item) for provider, item in items if item.metered and plan_id in {None, item.plan_id}]
-    if len(metered) == 1:
-        return metered[0]
-    message = (
-        "the organisation has several metered items: plan_id= has to choose one"
-        if metered
-        else "the organisation has no metered item (of this plan): usage needs a metered plan"
-    )
-    raise InvalidRequest(message, param="plan_id", operation="record_usage")
+    return invoice.created_at or LONG_AGO

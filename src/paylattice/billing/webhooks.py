@@ -29,7 +29,7 @@ from ..operations import Capability
 from ..provider import BaseProvider
 from ..serialization import converter
 from .handlers import EventContext, Handlers
-from .origins import Origins
+from .origins import ASKED_FOR, PATIENCE, Origins
 from .records import BillingCustomer, BillingEvent, BillingSubscription, ParkedEvent
 from .repository import BillingRepository, Tx, Upserted
 
@@ -41,9 +41,7 @@ __all__ = ["EventContext", "EventPipeline", "WebhookOutcome"]
 _log = logging.getLogger("paylattice")
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _WORDS = frozenset(EventType)
-_PATIENCE = timedelta(hours=1)
-"""How long an event about a subscription that nobody's checkout is known to have brought waits before its own word for whose
-it is counts."""
+_NO_TIME = timedelta(0)
 
 
 class WebhookOutcome(StrEnum):
@@ -150,6 +148,8 @@ class EventPipeline(Generic[Tx]):
             return WebhookOutcome.DUPLICATE
         if not isinstance(event.type, EventType) and not self._handlers.listens_to(event.type):
             return WebhookOutcome.IGNORED
+        if self._refetch:
+            event = await self._providers[event.provider].confirm_event(event)
         found = await self._find(event)
         if found.customer is None and found.concerns_somebody:
             await self._park(found)
@@ -189,6 +189,9 @@ class EventPipeline(Generic[Tx]):
                 external_subscription_id=external_subscription_id,
                 after=last,
             )
+            if last is not None and page and _place(page[0]) <= _place(last):
+                message = "the repository's parked_events() does not go on after the event that it is given"
+                raise ConfigurationError(message, provider=provider)
             for parked in page:
                 try:
                     applied += await self._unpark(parked)
@@ -200,7 +203,7 @@ class EventPipeline(Generic[Tx]):
 
     async def _unpark(self, parked: ParkedEvent) -> int:
         event = _converter().structure(parked.payload, WebhookEvent)
-        found = await self._find(event, waited=self._clock() - parked.parked_at >= _PATIENCE)
+        found = await self._find(event, waited=self._clock() - parked.parked_at)
         if found.customer is None:
             return 0
         outcome, others = await self._commit(found, parked=True)
@@ -224,17 +227,30 @@ class EventPipeline(Generic[Tx]):
         self.refuse_in_handlers()
         async with self._repository.transaction() as tx:
             version = subscription.version if self._believes_payloads(provider) else None
-            stored, upserted = await self._write(customer, _Reading(subscription, ticket, version), tx)
+            stored, upserted, owner = await self._write(customer, _Reading(subscription, ticket, version), tx)
             word = _new_status(stored, upserted)
             if word is not None:
-                event = self._own_event(provider, customer, subscription, word, ticket)
-                await self._repository.insert_event(
-                    BillingEvent.of(event, id=new_record_id(), customer=customer), tx=tx
-                )
-                await self._run(event, (word,), customer, stored, upserted, tx)
+                event = self._own_event(provider, owner, subscription, word, ticket)
+                await self._repository.insert_event(BillingEvent.of(event, id=new_record_id(), customer=owner), tx=tx)
+                await self._run(event, (word,), owner, stored, upserted, tx)
                 await self._repository.mark_event_processed(provider, event.dedupe_key, self._clock(), tx=tx)
-        await self._apply_what_waited_for(stored, upserted)
+        await self._apply_what_waited_for(stored, upserted, subscription.customer_id)
         return stored
+
+    async def whose(self, customer: BillingCustomer, subscription: Subscription) -> BillingCustomer | None:
+        """Whose a subscription is that the provider lists for a customer; None as long as that cannot be told."""
+        provider = customer.provider
+        stored = await self._repository.get_subscription(provider, subscription.id)
+        if stored is not None:
+            same = stored.customer_id == customer.id
+            return customer if same else await self._repository.get_customer_by_id(stored.customer_id)
+        if self._providers[provider].checkout_keeps_customer:
+            return customer
+        made_at = subscription.created_at or self._clock()
+        if self._clock() - made_at < PATIENCE:
+            return None
+        origin = await self._origins.by_asking(provider, subscription.id, subscription, made_at)
+        return origin.customer if origin is not None else customer
 
     def refuse_in_handlers(self) -> None:
         """Refuse what needs a transaction of its own, before anything is sent, to the handlers of this pipeline.
@@ -254,24 +270,24 @@ class EventPipeline(Generic[Tx]):
 
     # --- whom it is about ----------------------------------------------------------------------------------------
 
-    async def _find(self, event: WebhookEvent, *, waited: bool = False) -> _Found:
+    async def _find(self, event: WebhookEvent, *, waited: timedelta = _NO_TIME) -> _Found:
         """Whom an event is about, and what is true of its subscription now.
 
         Args:
             event: the event.
-            waited: whether it has waited long enough for its checkout session to tell whose it is.
+            waited: how long it has been parked.
         """
         origin = await self._origins.origin_of(event)
         if origin is not None:
-            if origin.is_under_way:
+            if origin.is_under_way and waited < PATIENCE:
                 return _Found(event, concerns_somebody=True)
             bought = origin.session.subscription_id
             if bought is not None:
                 event = attrs.evolve(event, subscription_id=bought)
             return _Found(event, origin.customer, await self._read(event), concerns_somebody=True)
+        if await self._origins.is_nobodys_yet(event.provider, event.subscription_id):
+            return await self._find_buyer(event, waited)
         somebody = event.customer_id is not None or event.subscription_id is not None
-        if not waited and await self._origins.is_nobodys_yet(event):
-            return _Found(event, concerns_somebody=True)
         customer = await self._customer_of(event)
         if customer is None and event.customer_id is not None:
             return _Found(event, concerns_somebody=True)
@@ -280,16 +296,41 @@ class EventPipeline(Generic[Tx]):
             customer = await self._owner_of(event.provider, reading)
         return _Found(event, customer, reading, concerns_somebody=somebody)
 
+    async def _find_buyer(self, event: WebhookEvent, waited: timedelta) -> _Found:
+        """Whom an event is about whose subscription only a checkout can tell the owner of; nobody, until it has waited."""
+        nobody = _Found(event, concerns_somebody=True)
+        if waited < PATIENCE or event.subscription_id is None:
+            return nobody
+        reading = await self._read(event)
+        subscription = reading.subscription if reading is not None else None
+        customer = await self._customer_of(event) or await self._owner_of(event.provider, reading)
+        if customer is not None or waited < ASKED_FOR:
+            made_at = (subscription.created_at if subscription is not None else None) or event.created_at
+            origin = await self._origins.by_asking(event.provider, event.subscription_id, subscription, made_at)
+            customer = origin.customer if origin is not None else customer
+        return attrs.evolve(nobody, customer=customer, reading=reading)
+
     async def _customer_of(self, event: WebhookEvent) -> BillingCustomer | None:
-        if event.customer_id is not None:
-            found = await self._repository.get_customer_by_external_id(event.provider, event.customer_id)
-            if found is not None:
-                return found
+        """By the profile that the event names, and by its subscription: whichever tells more at this provider."""
+        if self._providers[event.provider].checkout_keeps_customer:
+            return await self._by_profile(event) or await self._by_subscription(event)
+        stored = None
         if event.subscription_id is not None:
             stored = await self._repository.get_subscription(event.provider, event.subscription_id)
-            if stored is not None:
-                return await self._repository.get_customer_by_id(stored.customer_id)
-        return None
+        if stored is not None:
+            return await self._repository.get_customer_by_id(stored.customer_id)
+        return await self._by_profile(event)
+
+    async def _by_profile(self, event: WebhookEvent) -> BillingCustomer | None:
+        if event.customer_id is None:
+            return None
+        return await self._repository.get_customer_by_external_id(event.provider, event.customer_id)
+
+    async def _by_subscription(self, event: WebhookEvent) -> BillingCustomer | None:
+        if event.subscription_id is None:
+            return None
+        stored = await self._repository.get_subscription(event.provider, event.subscription_id)
+        return await self._repository.get_customer_by_id(stored.customer_id) if stored is not None else None
 
     async def _owner_of(self, provider: str, reading: _Reading | None) -> BillingCustomer | None:
         if reading is None or reading.subscription.customer_id is None:
@@ -345,26 +386,34 @@ class EventPipeline(Generic[Tx]):
             if not await repository.insert_event(record, tx=tx):
                 return WebhookOutcome.DUPLICATE, 0
             if customer is not None and reading is not None:
-                stored, upserted = await self._write(customer, reading, tx)
+                stored, upserted, customer = await self._write(customer, reading, tx)
                 if not upserted.written:
                     outcome = WebhookOutcome.STALE
             elif event.subscription_id is not None:
                 stored = await repository.get_subscription(event.provider, event.subscription_id, tx=tx)
             if customer is not None and event.type is EventType.CUSTOMER_MERGED and event.customer is not None:
-                await self._follow(customer, event.customer.id, tx)
+                customer = await self._follow(customer, event.customer.id, tx)
             await self._run(event, _words(event, stored, upserted), customer, stored, upserted, tx)
             await repository.mark_event_processed(event.provider, event.dedupe_key, self._clock(), tx=tx)
-        return outcome, await self._apply_what_waited_for(stored, upserted)
+        profile = reading.subscription.customer_id if reading is not None else None
+        return outcome, await self._apply_what_waited_for(stored, upserted, profile)
 
-    async def _apply_what_waited_for(self, stored: BillingSubscription | None, upserted: Upserted | None) -> int:
-        """Apply what was parked for a subscription that has just been stored for the first time."""
+    async def _apply_what_waited_for(
+        self, stored: BillingSubscription | None, upserted: Upserted | None, profile: str | None
+    ) -> int:
+        """Apply what was parked for a subscription that has just been stored for the first time, or for its profile."""
         if stored is None or upserted is None or upserted.previous is not None:
             return 0
-        return await self.apply_parked(stored.provider, external_subscription_id=stored.external_subscription_id)
+        name = stored.provider
+        applied = await self.apply_parked(name, external_subscription_id=stored.external_subscription_id)
+        if profile is not None and not self._providers[name].checkout_keeps_customer:
+            applied += await self.apply_parked(name, external_customer_id=profile)
+        return applied
 
     async def _write(
         self, customer: BillingCustomer, reading: _Reading, tx: Tx
-    ) -> tuple[BillingSubscription, Upserted]:
+    ) -> tuple[BillingSubscription, Upserted, BillingCustomer]:
+        """Write the state if it is newer. Returns what is stored then, and whose it is."""
         record = BillingSubscription.of(
             reading.subscription,
             id=new_record_id(),
@@ -378,15 +427,19 @@ class EventPipeline(Generic[Tx]):
         previous = upserted.previous
         if previous is None:
             if not self._providers[customer.provider].checkout_keeps_customer:
-                await self._follow(customer, reading.subscription.customer_id, tx)
-            return record, upserted
-        return (record.replacing(previous) if upserted.written else previous), upserted
+                customer = await self._follow(customer, reading.subscription.customer_id, tx)
+            return record, upserted, customer
+        if previous.customer_id != customer.id:  # who stored it first has the last word on whose it is
+            customer = await self._repository.get_customer_by_id(previous.customer_id, tx=tx) or customer
+        return (record.replacing(previous) if upserted.written else previous), upserted, customer
 
-    async def _follow(self, customer: BillingCustomer, external_customer_id: str | None, tx: Tx) -> None:
+    async def _follow(self, customer: BillingCustomer, external_customer_id: str | None, tx: Tx) -> BillingCustomer:
         """Let the record point to the profile that the provider books on; not if that is another organisation's already."""
-        if external_customer_id not in {None, customer.external_customer_id}:
-            moved = attrs.evolve(customer, external_customer_id=external_customer_id, updated_at=self._clock())
-            await self._repository.update_customer(moved, tx=tx)
+        if external_customer_id in {None, customer.external_customer_id}:
+            return customer
+        stored = await self._repository.get_customer_by_id(customer.id, tx=tx) or customer
+        moved = attrs.evolve(stored, external_customer_id=external_customer_id, updated_at=self._clock())
+        return moved if await self._repository.update_customer(moved, tx=tx) else stored
 
     async def _run(
         self,
@@ -429,6 +482,10 @@ class EventPipeline(Generic[Tx]):
             subscription=subscription,
             provider=provider,
         )
+
+
+def _place(parked: ParkedEvent) -> tuple[datetime, str]:
+    return parked.parked_at, parked.external_event_id
 
 
 def _new_status(stored: BillingSubscription | None, upserted: Upserted | None) -> EventType | None:

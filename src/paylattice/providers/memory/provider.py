@@ -3,7 +3,7 @@
 import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 import attrs
@@ -41,6 +41,9 @@ from .wire import event_from
 from .world import Agenda, World
 
 __all__ = ["InMemoryProvider"]
+
+_SLACK = timedelta(minutes=5)
+"""How far the application's clock may be ahead of the simulated one."""
 
 
 class InMemoryProvider(Controls, BaseProvider):
@@ -166,6 +169,25 @@ class InMemoryProvider(Controls, BaseProvider):
             self._world.tell(EventType.CUSTOMER_DELETED, customer_id=customer_id, customer=customer)
 
         self._calls.write(idempotency_key, customer_id, effect)
+
+    async def find_created_customer(
+        self,
+        key: str,
+        since: datetime,
+        *,
+        email: str,
+        name: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Customer | None:
+        """The newest customer with the same ``org_id`` in its metadata that was created since; without one, nobody."""
+        org_id = (metadata or {}).get("org_id")
+
+        def find() -> Customer | None:
+            newest_first = reversed(self._world.store.customers.values())
+            recent = itertools.takewhile(lambda each: (each.created_at or since) >= since - _SLACK, newest_first)
+            return next((each for each in recent if org_id and each.metadata.get("org_id") == org_id), None)
+
+        return self._calls.read(find)
 
     # --- checkout ------------------------------------------------------------------------------------------------
 

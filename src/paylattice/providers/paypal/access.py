@@ -6,12 +6,13 @@ invites rate limiting.
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from copy import copy
 from typing import TypeAlias
 
 import attrs
 
 from ...config import Secret
-from ...errors import InvalidResponse
+from ...errors import InvalidResponse, PaymentError
 from ...jsonlike import JsonObject, integer, text
 from ...transport import Transport
 from ...transport.primitives import Lock, mutex
@@ -24,6 +25,7 @@ Account: TypeAlias = tuple[str, str]
 _MARGIN = 60.0
 """Seconds before its end at which a token is no longer used: requests take time, and clocks differ."""
 _SHORTEST = 5.0
+_LONGEST = 10 * 365 * 86_400
 
 
 @attrs.frozen
@@ -50,13 +52,18 @@ def token_from(data: JsonObject) -> Token:
     if not value or not value.isascii() or not value.isprintable() or " " in value or lifetime is None or lifetime <= 0:
         message = "the answer is no access token: its 'access_token' or its 'expires_in' is missing"
         raise InvalidResponse(message)
-    return Token(Secret(value), float(lifetime))
+    return Token(Secret(value), float(min(lifetime, _LONGEST)))
 
 
 @attrs.define
 class _Kept:
     token: Token
     until: float
+
+
+@attrs.frozen(eq=False)
+class _Failure:
+    error: PaymentError
 
 
 class TokenCache:
@@ -70,10 +77,13 @@ class TokenCache:
         self._clock = clock
         self._mutex = mutex()
         self._kept: dict[Account, _Kept] = {}
+        self._failures: dict[Account, _Failure] = {}
         self._locks: dict[tuple[Account, type], Lock] = {}
 
     async def token(self, account: Account, transport: Transport, fetch: Callable[[], Awaitable[Token]]) -> Token:
-        """The account's token; fetched if there is none that will still be good for a while. One fetch serves all who wait.
+        """The account's token; fetched if there is none that will still be good for a while.
+
+        One fetch serves all who wait; if it fails, it has failed for all of them.
 
         Args:
             account: whose.
@@ -83,12 +93,21 @@ class TokenCache:
         kept = self._usable(account)
         if kept is not None:
             return kept
+        before = self._failures.get(account)
         async with self._lock(account, transport):
             kept = self._usable(account)
             if kept is not None:
                 return kept
+            failure = self._failures.get(account)
+            if failure is not None and failure is not before:
+                raise copy(failure.error)  # it failed while this call waited, and so for this call, too
             began = self._clock()
-            token = await fetch()
+            try:
+                token = await fetch()
+            except PaymentError as error:
+                with self._mutex:
+                    self._failures[account] = _Failure(copy(error))
+                raise
             margin = min(_MARGIN, token.lifetime / 2)
             with self._mutex:
                 self._kept[account] = _Kept(token, began + max(token.lifetime - margin, _SHORTEST))

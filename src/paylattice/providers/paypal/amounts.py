@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from ...errors import InvalidRequest, InvalidResponse
-from ...jsonlike import JsonObject, child, text
-from ...money import Money
+from ...jsonlike import JsonObject, as_object
+from ...money import EXPONENTS, Money
 
 __all__ = ["money_from", "optional_money_from", "v1_amount", "v2_amount"]
 
@@ -24,7 +24,8 @@ DECIMALS: Mapping[str, int] = {**dict.fromkeys(_TWO, 2), **dict.fromkeys(_WITHOU
 """How many decimals PayPal writes. BRL, CNY, INR and MYR are for accounts in these countries only."""
 
 _LONGEST = 32
-_NUMBER = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
+_BEYOND = 10**18
+_NUMBER = re.compile(r"(-?)([0-9]*)(?:\.([0-9]*))?")
 
 
 def v2_amount(amount: Money) -> dict[str, str]:
@@ -81,14 +82,29 @@ def money_from(data: JsonObject, *keys: str, what: str) -> Money:
 
 def optional_money_from(data: JsonObject, *keys: str) -> Money | None:
     """The money below the keys; None if there is none that can be read."""
-    amount = child(data, *keys)
-    currency = text(amount, "currency_code") or text(amount, "currency")
+    amount = data
+    for key in keys:
+        below = as_object(amount.get(key))
+        if below is None:
+            return None
+        amount = below
+    currency = amount.get("currency_code") or amount.get("currency")
     value = amount.get("value", amount.get("total"))
     if isinstance(value, int | float) and not isinstance(value, bool):
-        value = repr(value)
-    if currency is None or not isinstance(value, str) or len(value) > _LONGEST or not _NUMBER.fullmatch(value):
+        value = repr(value) if abs(value) < _BEYOND else None
+    if not isinstance(currency, str) or not isinstance(value, str) or len(value) > _LONGEST:
         return None
+    found = _NUMBER.fullmatch(value)
+    exponent = EXPONENTS.get(currency.upper())
+    if found is None or exponent is None:
+        return None
+    sign, whole, part = found.groups("")
+    if not whole and not part:
+        return None
+    kept, finer = part[:exponent], part[exponent:]
+    if finer.strip("0"):
+        return None  # a part of the smallest unit
     try:
-        return Money.from_decimal(Decimal(value), currency)
-    except InvalidRequest:
+        return Money(int(f"{sign}{whole}{kept.ljust(exponent, '0')}"), currency)
+    except InvalidRequest:  # more digits than any amount has
         return None

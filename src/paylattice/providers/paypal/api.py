@@ -1,5 +1,6 @@
 """PayPal's API as the rooms of this provider use it: tokens, headers, pages, and writes that have no key."""
 
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from ...errors import (
     PaymentError,
     ResponseOutcomeUnknown,
 )
+from ...idempotency import sub_key
 from ...jsonlike import JsonObject, children, text
 from ...transport.answers import Asked
 from ..base import HTTPProvider, Refusal, Request, Response, path_of
@@ -28,7 +30,7 @@ from .config import SANDBOX, PayPalConfig
 if TYPE_CHECKING:
     from ...transport import Transport
 
-__all__ = ["PayPalAPI", "path_of"]
+__all__ = ["PLAIN", "PayPalAPI", "path_of"]
 
 T = TypeVar("T")
 
@@ -36,6 +38,12 @@ _REPRESENTATION: Mapping[str, str] = {"Prefer": "return=representation"}
 """Without it, PayPal answers writes with an id and links alone."""
 _TOKEN_PATH = "/v1/oauth2/token"  # noqa: S105 - a path
 _MOST_PAGES = 1000
+_LONGEST_KEY = 78
+"""What the endpoint with the least room takes; https://developer.paypal.com/api/rest/reference/idempotency/."""
+_WHOSE = ("customer_id",)
+"""What a link to the next page cannot change."""
+PLAIN = "[A-Z0-9]+"
+"""The ids of orders, captures, authorizations and sales."""
 _CREATED = 201
 _OK = 200
 
@@ -149,24 +157,39 @@ class PayPalAPI(HTTPProvider[PayPalConfig]):
         key: str | None,
         into: Callable[[JsonObject], T],
     ) -> T:
-        """Send a write whose endpoint takes a key."""
-        request = Request("POST", path, json=dict(body), headers=_REPRESENTATION, idempotency_key=key)
+        """Send a write whose endpoint takes a key. One that is too long for PayPal is sent as a digest of itself."""
+        short = sub_key(key, "paypal") if key is not None and len(key) > _LONGEST_KEY else key
+        request = Request("POST", path, json=dict(body), headers=_REPRESENTATION, idempotency_key=short)
         return await self.send(request, into)
 
     async def act(self, path: str, body: Mapping[str, object]) -> JsonObject:
         """Send a write whose endpoint takes no key: once. The answer may be empty."""
-        return await self.send(Request("POST", path, json=dict(body), headers=_REPRESENTATION))
+        return await self.send(Request("POST", path, json=dict(body)))
 
-    async def get(self, path: str, params: Mapping[str, str] | None = None) -> JsonObject | None:
-        """The object at the path; None if there is none."""
-        return await self.find(path, _same, params=params or {})
+    async def get(
+        self, path: str, params: Mapping[str, str] | None = None, *, named: str | None = None, form: str = PLAIN
+    ) -> JsonObject | None:
+        """The object at the path; None if there is none.
+
+        Args:
+            path: where it is.
+            params: the query.
+            named: its id, which somebody handed in. PayPal refuses, with a 400, what cannot be one: so there is none.
+            form: what such ids look like, as a regular expression: that of one is refused for another reason.
+        """
+        try:
+            return await self.find(path, _same, params=params or {})
+        except InvalidRequest:
+            if named is None or re.fullmatch(form, named):
+                raise
+            return None
 
     async def pages(
         self, path: str, name: str, params: Mapping[str, str], *, headers: Mapping[str, str] | None = None
     ) -> AsyncIterator[JsonObject]:
         """The objects of all pages. Of the next page's link only the query is used: it may name another host."""
         query: Mapping[str, str] = params
-        seen: set[tuple[tuple[str, str], ...]] = set()
+        seen = {tuple(sorted(params.items()))}
         while True:
             page = await self.send(Request("GET", path, params=query, headers=headers or {}))
             for data in children(page, name):
@@ -174,12 +197,12 @@ class PayPalAPI(HTTPProvider[PayPalConfig]):
             following = _next_query(page)
             if following is None:
                 return
-            mark = tuple(sorted(following.items()))
+            query = {**params, **following, **{name: params[name] for name in _WHOSE if name in params}}
+            mark = tuple(sorted(query.items()))
             if mark in seen or len(seen) >= _MOST_PAGES:
                 message = "PayPal's list does not end: a page came a second time, or there are too many"
                 raise InvalidResponse(message)
             seen.add(mark)
-            query = following
 
     async def settle(self, write: Callable[[], Awaitable[T]], look: Callable[[], Awaitable[T | None]]) -> T:
         """Send a write, and find out by reading whether it was done where its answer does not tell.

@@ -40,9 +40,17 @@ def _environment(value: str | None) -> str:
     return _SPELLINGS[word]
 
 
+def _way(value: str | None) -> str:
+    return (_plain(value) or _VERIFICATIONS[0]).lower() if isinstance(value, str | None) else str(value)
+
+
+def _trusted(value: "Path | str | None") -> "Path | str | None":
+    return _plain(value) if isinstance(value, str) else value
+
+
 def _verification(_config: object, _field: "attrs.Attribute[str]", value: str) -> None:
     if value not in _VERIFICATIONS:
-        message = f"webhook_verification must be one of {', '.join(_VERIFICATIONS)}"
+        message = f"webhook_verification (PAYPAL_WEBHOOK_VERIFICATION) must be one of {', '.join(_VERIFICATIONS)}"
         raise ConfigurationError(message, provider="paypal")
 
 
@@ -111,8 +119,15 @@ class PayPalConfig(ProviderConfig):
     base_url: str | None = attrs.field(
         default=None, converter=url_from, metadata=env("PAYPAL_API_BASE", "talk to a local server")
     )
-    webhook_verification: str = attrs.field(default="offline", validator=_verification)
-    trust_store: Path | str | None = attrs.field(default=None, repr=False)
+    webhook_verification: str = attrs.field(
+        default="offline",
+        converter=_way,
+        validator=_verification,
+        metadata=env("PAYPAL_WEBHOOK_VERIFICATION", "choose between offline and postback"),
+    )
+    trust_store: Path | str | None = attrs.field(
+        default=None, converter=_trusted, repr=False, metadata=env("PAYPAL_TRUST_STORE", "believe other authorities")
+    )
     max_age: float = attrs.field(default=_FOUR_DAYS, validator=_positive)
     simulator: bool = False
 

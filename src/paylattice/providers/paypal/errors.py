@@ -6,6 +6,7 @@ https://developer.paypal.com/api/rest/reference/orders/v2/errors/ and of the API
 
 from collections.abc import Mapping
 
+from ...arguments import check_argument
 from ...errors import (
     ActionRequired,
     Advice,
@@ -25,7 +26,7 @@ from ...jsonlike import JsonObject, children, text
 from ...transport.answers import Refusal
 from .wire import approval_url
 
-__all__ = ["ALREADY_DONE", "refusal_from"]
+__all__ = ["ALREADY_DONE", "refusal_from", "web_address"]
 
 _R = DeclineReason
 
@@ -111,11 +112,13 @@ _ADVICE: Mapping[str, Advice] = {
 def refusal_from(body: JsonObject) -> Refusal:
     """What an error body says. OAuth's own shape (``error``, ``error_description``) is read, too."""
     details = children(body, "details")
-    first: JsonObject = details[0] if details else {}
+    first: JsonObject = next(
+        (each for each in details if _is_known(text(each, "issue"))), details[0] if details else {}
+    )
     name = text(body, "name") or text(body, "error")
     code = text(first, "issue") or name
     said = text(first, "description") or text(body, "message") or text(body, "error_description")
-    url = approval_url(body, "payer-action", "approve", "redirect")
+    url = web_address(approval_url(body, "payer-action", "approve", "redirect"))
     word = (code or "").upper()
     kind = _kind(word, (name or "").upper())
     if word in DECLINES and url is not None:
@@ -130,6 +133,19 @@ def refusal_from(body: JsonObject) -> Refusal:
         url=url,
         passing=word in _PASSING if kind is Conflict else None,
     )
+
+
+def _is_known(issue: str | None) -> bool:
+    return issue in DECLINES or issue in FOR_THE_PAYER or issue in ALREADY_DONE or issue in KINDS
+
+
+def web_address(url: str | None) -> str | None:
+    """The address, if it is one that a payer may be sent to."""
+    try:
+        check_argument("", "success_url", url)
+    except InvalidRequest:
+        return None
+    return url
 
 
 def _kind(word: str, name: str) -> type[PaymentError] | None:

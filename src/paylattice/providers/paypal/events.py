@@ -8,16 +8,26 @@ and refund, whatever number of events tells of it: PayPal sends two about one sa
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import TypeAlias, TypedDict
 
 from ...errors import InvalidResponse
 from ...events import EventType, WebhookEvent
-from ...jsonlike import JsonObject, child, children, identity, rfc3339, text
-from ...models import Model
+from ...jsonlike import JsonObject, as_object, child, children, identity, rfc3339, text
+from ...models import (
+    CheckoutSession,
+    CheckoutStatus,
+    Invoice,
+    InvoiceStatus,
+    Payment,
+    PaymentStatus,
+    Refund,
+    RefundStatus,
+    Subscription,
+)
 from ...redaction import redact
 from . import orders, wire
 
-__all__ = ["EVENT_TYPES", "REREAD", "event_from", "order_of"]
+__all__ = ["EVENT_TYPES", "REREAD", "bears_out", "event_from", "order_of", "subject_of", "with_subject"]
 
 _log = logging.getLogger("paylattice")
 _E = EventType
@@ -63,13 +73,14 @@ EVENT_TYPES: Mapping[str, EventType] = {
     "VAULT.PAYMENT-TOKEN.DELETED": _E.PAYMENT_METHOD_DETACHED,
 }
 
-_SALE, _SALE_REFUND, _CAPTURE, _REFUND, _AUTHORIZATION, _ORDER = (
+_SALE, _SALE_REFUND, _CAPTURE, _REFUND, _AUTHORIZATION, _ORDER, _INVOICE = (
     "/v1/payments/sale",
     "/v1/payments/refund",
     "/v2/payments/captures",
     "/v2/payments/refunds",
     "/v2/payments/authorizations",
     "/v2/checkout/orders",
+    "/v2/invoicing/invoices",
 )
 REREAD: Mapping[str, str] = {
     "PAYMENT.SALE.COMPLETED": _SALE,
@@ -88,11 +99,82 @@ REREAD: Mapping[str, str] = {
     "PAYMENT.CAPTURE.REFUNDED": _REFUND,
     "PAYMENT.REFUND.PENDING": _REFUND,
     "PAYMENT.REFUND.FAILED": _REFUND,
+    "INVOICING.INVOICE.CREATED": _INVOICE,
+    "INVOICING.INVOICE.SCHEDULED": _INVOICE,
+    "INVOICING.INVOICE.UPDATED": _INVOICE,
+    "INVOICING.INVOICE.PAID": _INVOICE,
+    "INVOICING.INVOICE.CANCELLED": _INVOICE,
 }
 """Where the object of an event about money is read again: the body of a delivery is not proof enough."""
 
+_COUNTED_ONCE = frozenset(name for name in REREAD if name.startswith("PAYMENT."))
+"""Events that are known by what happened to which sale, capture, authorization or refund."""
 
-def event_from(data: JsonObject, now: datetime, transmission_id: str | None = None) -> WebhookEvent:
+
+class _Carried(TypedDict, total=False):
+    subscription: Subscription
+    payment: Payment
+    refund: Refund
+    checkout_session: CheckoutSession
+    invoice: Invoice
+
+
+_NOTHING: _Carried = {}
+_Read: TypeAlias = Callable[[JsonObject, datetime], _Carried]
+
+
+def _subscription(data: JsonObject, now: datetime) -> _Carried:
+    return {"subscription": wire.subscription_from(data, now)}
+
+
+def _sale(data: JsonObject, _now: datetime) -> _Carried:
+    return {"payment": orders.payment_from_sale(data)}
+
+
+def _sale_refund(data: JsonObject, _now: datetime) -> _Carried:
+    return {"refund": orders.refund_from_sale(data)}
+
+
+def _capture(data: JsonObject, _now: datetime) -> _Carried:
+    return {"payment": orders.payment_from_capture(data, order_of(data))}
+
+
+def _refund(data: JsonObject, _now: datetime) -> _Carried:
+    return {"refund": orders.refund_from(data, payment_id=order_of(data) or _up(data))}
+
+
+def _authorization(data: JsonObject, _now: datetime) -> _Carried:
+    return {"payment": orders.payment_from_authorization(data, order_of(data))}
+
+
+def _order(data: JsonObject, _now: datetime) -> _Carried:
+    return {"checkout_session": orders.order_session_from(data)}
+
+
+def _invoice(data: JsonObject, _now: datetime) -> _Carried:
+    return {"invoice": wire.searched_invoice_from(child(data, "invoice") or data)}
+
+
+_BY_PLACE: Mapping[str, _Read] = {
+    _SALE: _sale,
+    _SALE_REFUND: _sale_refund,
+    _CAPTURE: _capture,
+    _REFUND: _refund,
+    _AUTHORIZATION: _authorization,
+    _ORDER: _order,
+    _INVOICE: _invoice,
+}
+_ABOUT_SUBSCRIPTIONS = frozenset(name for name in EVENT_TYPES if name.startswith("BILLING.SUBSCRIPTION."))
+_READERS: Mapping[str, _Read] = {
+    **dict.fromkeys(_ABOUT_SUBSCRIPTIONS, _subscription),
+    **{name: _BY_PLACE[place] for name, place in REREAD.items()},
+}
+"""How what an event carries is read. What is taken back (``.REVERSED``) comes in several shapes, and is left in ``raw``."""
+
+
+def event_from(
+    data: JsonObject, now: datetime, transmission_id: str | None = None, *, livemode: bool | None = None
+) -> WebhookEvent:
     """The event. What it carries and cannot be read is left out, its ids are not.
 
     Args:
@@ -100,6 +182,7 @@ def event_from(data: JsonObject, now: datetime, transmission_id: str | None = No
         now: aware.
         transmission_id: the signed id of the delivery: the id in the body is covered by a checksum only, which
             can be forged. A list names the transmissions instead.
+        livemode: whether it comes from where real money moves.
 
     Raises:
         InvalidResponse: it has no id, no type or no time.
@@ -109,17 +192,23 @@ def event_from(data: JsonObject, now: datetime, transmission_id: str | None = No
     if created is None:
         message = "the event does not say when it was created"
         raise InvalidResponse(message)
-    resource = child(data, "resource")
+    resource = as_object(data.get("resource")) or {}
+    shared = EVENT_TYPES.get(name)
     carried = _carried(name, resource, now, event_id)
-    shared = _shared(name, carried)
+    shared = _by_what_it_carries(shared, carried)
+    money_id = resource.get("id") if name in _COUNTED_ONCE else None
     return WebhookEvent(
         id=event_id,
         type=shared or f"paypal:{name}",
         created_at=created,
-        dedupe_key=_dedupe_key(name, shared, resource) or transmission_id or _transmission(data) or event_id,
+        dedupe_key=(
+            f"{shared}:{money_id}"
+            if isinstance(money_id, str) and money_id
+            else transmission_id or _transmission(data) or event_id
+        ),
         customer_id=text(resource, "custom_id") or text(resource, "custom"),
         subscription_id=_subscription_id(name, resource),
-        livemode=_livemode(data),
+        livemode=livemode,
         provider_type=name,
         provider="paypal",
         raw=data,
@@ -127,19 +216,21 @@ def event_from(data: JsonObject, now: datetime, transmission_id: str | None = No
     )
 
 
-def _shared(name: str, carried: Mapping[str, Any]) -> EventType | None:
-    shared = EVENT_TYPES.get(name)
+_ORDER_EVENTS: Mapping[CheckoutStatus, EventType] = {
+    CheckoutStatus.OPEN: _E.CHECKOUT_PENDING,
+    CheckoutStatus.PENDING: _E.CHECKOUT_PENDING,
+    CheckoutStatus.EXPIRED: _E.CHECKOUT_FAILED,
+}
+"""An order that is said to be completed, by the standing of its capture: it may be pending, or declined."""
+
+
+def _by_what_it_carries(shared: EventType | None, carried: _Carried) -> EventType | None:
     if shared is _E.SUBSCRIPTION_PAUSED and "subscription" in carried:
-        return EventType.of_status(carried["subscription"].status) or shared
+        paused = EventType.of_status(carried["subscription"].status)
+        return paused if paused is _E.SUBSCRIPTION_UNPAID else shared
+    if shared is _E.CHECKOUT_COMPLETED and "checkout_session" in carried:
+        return _ORDER_EVENTS.get(carried["checkout_session"].status, shared)
     return shared
-
-
-def _dedupe_key(name: str, shared: EventType | None, resource: JsonObject) -> str | None:
-    """For money: what happened to which sale, capture or refund."""
-    money_id = text(resource, "id")
-    if shared is None or name not in REREAD or name.startswith("CHECKOUT.") or money_id is None:
-        return None
-    return f"{shared}:{money_id}"
 
 
 def _transmission(data: JsonObject) -> str | None:
@@ -165,46 +256,55 @@ def _up(resource: JsonObject) -> str | None:
     return last if last.isalnum() else None
 
 
-def _payment(data: JsonObject, read: Callable[[JsonObject, str | None], Model]) -> Model:
-    return read(data, order_of(data))
-
-
-def _read(name: str, now: datetime) -> tuple[str, Callable[[JsonObject], Model]] | None:
-    """The field of the event that its object goes into, and how it is read."""
-    if name.startswith("BILLING.SUBSCRIPTION."):
-        return "subscription", lambda data: wire.subscription_from(data, now)
-    if name == "PAYMENT.SALE.REFUNDED":
-        return "refund", orders.refund_from_sale
-    if name in {"PAYMENT.SALE.COMPLETED", "PAYMENT.SALE.PENDING", "PAYMENT.SALE.DENIED"}:
-        return "payment", orders.payment_from_sale
-    if name == "PAYMENT.CAPTURE.REFUNDED" or name.startswith("PAYMENT.REFUND."):
-        return "refund", lambda data: orders.refund_from(data, payment_id=order_of(data) or _up(data))
-    if name.startswith("PAYMENT.CAPTURE."):
-        return "payment", lambda data: _payment(data, orders.payment_from_capture)
-    if name.startswith("PAYMENT.AUTHORIZATION."):
-        return "payment", lambda data: _payment(data, orders.payment_from_authorization)
-    if name.startswith("CHECKOUT.ORDER."):
-        return "checkout_session", orders.order_session_from
-    if name.startswith("INVOICING.INVOICE."):
-        return "invoice", lambda data: wire.searched_invoice_from(child(data, "invoice") or data)
-    return None
-
-
-def _carried(name: str, resource: JsonObject, now: datetime, event_id: str) -> dict[str, Any]:
-    found = _read(name, now)
-    if found is None:
-        return {}
-    field, read = found
+def _carried(name: str, resource: JsonObject, now: datetime, event_id: str) -> _Carried:
+    read = _READERS.get(name)
+    if read is None:
+        return _NOTHING
     try:
-        return {field: read(resource)}
+        return read(resource, now)
     except InvalidResponse as error:
         _log.warning("paypal: the object of event %s (%s) cannot be read: %s", redact(event_id), redact(name), error)
-        return {}
+        return _NOTHING
 
 
-def _livemode(data: JsonObject) -> bool | None:
-    """By the host in the event's own link."""
-    link = wire.approval_url(data, "self") or ""
-    if "sandbox.paypal.com" in link:
+# --- read again -------------------------------------------------------------------------------------------------------
+
+
+def subject_of(event: WebhookEvent) -> JsonObject:
+    """The object that an event is about, as it was delivered."""
+    resource = child(event.raw, "resource")
+    return child(resource, "invoice") or resource if REREAD.get(event.provider_type or "") == _INVOICE else resource
+
+
+def with_subject(event: WebhookEvent, subject: JsonObject, now: datetime) -> WebhookEvent:
+    """The event with another object in the place of the delivered one."""
+    return event_from({**event.raw, "resource": subject}, now, event.dedupe_key, livemode=event.livemode)
+
+
+_PAID = frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED})
+_PAYMENTS: Mapping[str, frozenset[PaymentStatus]] = {
+    _E.PAYMENT_SUCCEEDED: _PAID,
+    _E.PAYMENT_AUTHORIZED: _PAID | {PaymentStatus.AUTHORIZED},
+    _E.PAYMENT_FAILED: frozenset({PaymentStatus.FAILED}),
+    _E.PAYMENT_CANCELED: frozenset({PaymentStatus.CANCELED}),
+}
+_REFUNDS: Mapping[str, frozenset[RefundStatus]] = {
+    _E.REFUND_SUCCEEDED: frozenset({RefundStatus.SUCCEEDED, RefundStatus.PENDING}),
+    _E.REFUND_FAILED: frozenset({RefundStatus.FAILED, RefundStatus.CANCELED}),
+}
+
+
+def bears_out(confirmed: WebhookEvent, told: WebhookEvent) -> bool:
+    """Whether what PayPal has is what the event said: above all, that what is said to be paid is paid."""
+    if confirmed.dedupe_key != told.dedupe_key or text(subject_of(confirmed), "id") != text(subject_of(told), "id"):
         return False
-    return True if "paypal.com" in link else None
+    if confirmed.type in _PAYMENTS:
+        return confirmed.payment is not None and confirmed.payment.status in _PAYMENTS[confirmed.type]
+    if confirmed.type in _REFUNDS:
+        return confirmed.refund is not None and confirmed.refund.status in _REFUNDS[confirmed.type]
+    if confirmed.type == _E.CHECKOUT_COMPLETED:
+        session = confirmed.checkout_session
+        return session is not None and session.status is CheckoutStatus.COMPLETE
+    if confirmed.type == _E.INVOICE_PAID:
+        return confirmed.invoice is not None and confirmed.invoice.status is InvoiceStatus.PAID
+    return True

@@ -25,6 +25,7 @@ __all__ = [
     "payment_from_sale",
     "refund_from",
     "refund_from_sale",
+    "taken_of",
 ]
 
 CAPTURE_STATUS: Mapping[str | None, PaymentStatus] = {
@@ -140,13 +141,22 @@ _GIVEN_BACK = frozenset({"COMPLETED", "PENDING"})
 
 
 def _standing(order: JsonObject, parts: Parts) -> tuple[PaymentStatus, str | None]:
-    """Where the payment is, and PayPal's word for it: the newest capture's, else the authorization's, else the order's."""
-    for found, table in ((parts.captures, CAPTURE_STATUS), (parts.authorizations, AUTHORIZATION_STATUS)):
-        if found:
-            word = text(found[-1], "status")
-            return table.get(word, PaymentStatus.UNKNOWN), word
+    """Where the payment is, and PayPal's word for it: the capture's, else the authorization's, else the order's."""
+    capture = taken_of(parts) or (parts.captures[-1] if parts.captures else None)
+    if capture is not None:
+        word = text(capture, "status")
+        return CAPTURE_STATUS.get(word, PaymentStatus.UNKNOWN), word
+    if parts.authorizations:
+        word = text(parts.authorizations[-1], "status")
+        return AUTHORIZATION_STATUS.get(word, PaymentStatus.UNKNOWN), word
     word = text(order, "status")
     return ORDER_STATUS.get(word, PaymentStatus.UNKNOWN), word
+
+
+def taken_of(parts: Parts) -> JsonObject | None:
+    """The newest capture that took money, whatever was declined before or after; None if none did."""
+    taken = [each for each in parts.captures if CAPTURE_STATUS.get(text(each, "status")) in _TAKEN]
+    return taken[-1] if taken else None
 
 
 def _total(like: Money, found: "list[JsonObject]") -> Money:
@@ -165,7 +175,7 @@ def order_session_from(order: JsonObject) -> CheckoutSession:
     is_open = status is CheckoutStatus.OPEN
     return CheckoutSession(
         id=payment.id,
-        url=approval_url(order, "payer-action", "approve") if is_open else None,
+        url=approval_url(order, "payer-action", "approve") if is_open or status is CheckoutStatus.UNKNOWN else None,
         customer_id=payment.customer_id,
         status=status,
         payment_id=None if is_open else payment.id,
@@ -179,33 +189,32 @@ def payment_from_capture(data: JsonObject, identifier: str | None = None) -> Pay
     """A capture. ``identifier``: the id that the payment goes by, if that is not the capture's."""
     word = text(data, "status")
     status = CAPTURE_STATUS.get(word, PaymentStatus.UNKNOWN)
-    return _payment(data, "capture", identifier, status, word, captured=status in _TAKEN)
+    return _payment(data, "capture", identifier, status, word)
 
 
 def payment_from_authorization(data: JsonObject, identifier: str | None = None) -> Payment:
     """An authorization. ``identifier``: the id that the payment goes by, if that is not the authorization's."""
     word = text(data, "status")
     status = AUTHORIZATION_STATUS.get(word, PaymentStatus.UNKNOWN)
-    return _payment(data, "authorization", identifier, status, word, captured=word == "CAPTURED")
+    return _payment(data, "authorization", identifier, status, word)
 
 
 def payment_from_sale(data: JsonObject) -> Payment:
     """The payment of a subscription, of the older kind: ``{total, currency}``, and a state in lower case."""
     word = text(data, "state") or text(data, "status")
     status = SALE_STATUS.get((word or "").lower(), PaymentStatus.UNKNOWN)
-    return _payment(data, "sale", None, status, word, captured=status in _TAKEN)
+    return _payment(data, "sale", None, status, word)
 
 
-def _payment(
-    data: JsonObject, what: str, identifier: str | None, status: PaymentStatus, word: str | None, *, captured: bool
-) -> Payment:
+def _payment(data: JsonObject, what: str, identifier: str | None, status: PaymentStatus, word: str | None) -> Payment:
     amount = money_from(data, "amount", what=what)
+    taken = amount if status in _TAKEN else amount * 0
     return Payment(
         id=identifier or identity(data, "id", what),
         amount=amount,
         status=status,
         customer_id=text(data, "custom_id") or text(data, "custom"),
-        amount_captured=amount if captured else amount * 0,
+        amount_captured=None if what == "authorization" and status in _TAKEN else taken,  # it does not say how much
         amount_refunded=amount if status is PaymentStatus.REFUNDED else None,
         created_at=rfc3339(data, "create_time"),
         raw_status=word,

@@ -10,6 +10,7 @@ from ...errors import (
     Conflict,
     Declined,
     InvalidRequest,
+    InvalidResponse,
     NotFound,
     PaymentError,
     UnsupportedOperation,
@@ -19,7 +20,9 @@ from ...jsonlike import JsonObject, child, identity, text
 from ...models import Payment, PaymentStatus, Refund
 from ...money import Money
 from . import orders, requests
+from .amounts import optional_money_from
 from .api import PayPalAPI, path_of
+from .errors import web_address
 from .wire import approval_url
 
 __all__ = ["Kind", "Payments"]
@@ -69,10 +72,7 @@ class Payments:
 
     async def read(self, kind: Kind, identifier: str) -> JsonObject | None:
         """The object; None if there is none of this kind."""
-        try:
-            return await self._api.get(_path(kind, identifier))
-        except InvalidRequest:  # no id of this kind looks like this
-            return None
+        return await self._api.get(_path(kind, identifier), named=identifier)
 
     async def find(self, payment_id: str) -> Payment | None:
         """The payment; None if there is none."""
@@ -126,7 +126,7 @@ class Payments:
         order = await self._api.create(ORDERS, body, key, _checked_order)
         if not _has_moved(order) and text(order, "status") in {"APPROVED", "CREATED"}:
             order = await self._complete(order, "capture" if capture else "authorize", key)
-        return _settled(order)
+        return _settled(await self._whole(order))
 
     async def _complete(self, order: JsonObject, step: str, key: str) -> JsonObject:
         """Capture or authorize an approved order. What was done before is not done again."""
@@ -145,9 +145,20 @@ class Payments:
             answer = await self._api.settle(write, look)
         except (Declined, ActionRequired) as error:
             raise _for_the_payer(error, order) from None
-        if orders.parts_of(answer).unit.get("amount") is not None:
-            return answer
-        return await self._api.afterwards(lambda: self._order(order_id))  # PayPal left out what it had no news of
+        return await self._whole(answer)
+
+    async def _whole(self, order: JsonObject) -> JsonObject:
+        """The order that a write was answered with, read again where PayPal left out what it had no news of."""
+        if _is_whole(order):
+            return order
+        order_id = identity(order, "id", "order")
+
+        async def read() -> JsonObject:
+            found = await self._order(order_id)
+            orders.payment_from_order(found)  # cannot be read: the write was done all the same
+            return found
+
+        return await self._api.afterwards(read)
 
     async def authorize(self, order_id: str, key: str) -> Payment:
         """Authorize the payment of an order that the buyer has approved."""
@@ -177,17 +188,22 @@ class Payments:
             message = f"the payment is {payment.status} and cannot be captured"
             raise Conflict(message)
         if found.kind is Kind.AUTHORIZATION:
-            await self._capture_authorization(found.data, amount, key)
-            return await self._api.afterwards(lambda: self._again(payment_id))
+            capture = await self._capture_authorization(found.data, amount, key)
+            after = await self._api.afterwards(lambda: self._again(payment_id))
+            return attrs.evolve(after, amount_captured=optional_money_from(capture, "amount") or amount)
         if found.kind is not Kind.ORDER:
             message = f"the payment is {payment.status}: PayPal captures it by itself"
             raise Conflict(message)
         order = found.data
+        if orders.parts_of(order).captures:
+            return payment  # it is on its way, and PayPal still has to say whether it arrived
         if text(order, "intent") == "AUTHORIZE":
             if not _has_moved(order):
                 order = await self._complete(order, "authorize", key)
-            await self._capture_authorization(orders.parts_of(order).authorizations[-1], amount, key)
-            order = await self._api.afterwards(lambda: self._order(payment_id))
+            authorizations = orders.parts_of(order).authorizations
+            if authorizations and _settled(order).status is PaymentStatus.AUTHORIZED:
+                await self._capture_authorization(authorizations[-1], amount, key)
+                order = await self._whole({"id": payment_id})
         else:
             if amount not in {None, payment.amount}:
                 message = "an order is captured whole. Create it with capture=False to capture less than was approved"
@@ -195,7 +211,8 @@ class Payments:
             order = await self._complete(order, "capture", key)
         return _settled(order)
 
-    async def _capture_authorization(self, authorization: JsonObject, amount: Money | None, key: str) -> None:
+    async def _capture_authorization(self, authorization: JsonObject, amount: Money | None, key: str) -> JsonObject:
+        """The capture; or the authorization, where an earlier attempt captured it and only that can be found out."""
         path = _path(Kind.AUTHORIZATION, identity(authorization, "id", "authorization"))
 
         async def write() -> JsonObject:
@@ -203,12 +220,13 @@ class Payments:
 
         async def look() -> JsonObject | None:
             now = await self._api.get(path)
-            return now if now is not None and text(now, "status") in {"CAPTURED", "PARTIALLY_CAPTURED"} else None
+            return now if now is not None and text(now, "status") in _CAPTURED_WORDS else None
 
         answer = await self._api.settle(write, look)
         if text(answer, "status") in {"DECLINED", "FAILED"}:
             message = "the payment was declined when it was captured"
-            raise Declined(message)
+            raise Declined(message, code=text(answer, "status"))
+        return {} if text(answer, "status") in _CAPTURED_WORDS else answer
 
     async def _again(self, payment_id: str) -> Payment:
         return _payment(await self._required(payment_id))
@@ -262,7 +280,7 @@ class Payments:
                 key,
                 lambda data: orders.refund_from_sale(data, payment_id=payment_id, asked=amount),
             )
-        capture = found.data if found.kind is Kind.CAPTURE else _capture_of(found)
+        capture = found.data if found.kind is Kind.CAPTURE else await self._capture_of(found)
         return await self._api.create(
             f"{_path(Kind.CAPTURE, identity(capture, 'id', 'capture'))}/refund",
             requests.refund_request(amount, reason),
@@ -270,7 +288,20 @@ class Payments:
             lambda data: orders.refund_from(data, payment_id=payment_id, asked=amount),
         )
 
+    async def _capture_of(self, found: _Found) -> JsonObject:
+        """The capture that took the money. An authorization does not name it, but mostly names its order."""
+        order: JsonObject = found.data
+        if found.kind is Kind.AUTHORIZATION:
+            order_id = text(child(found.data, "supplementary_data", "related_ids"), "order_id")
+            order = await self._order(order_id) if order_id is not None else {}
+        capture = orders.taken_of(orders.parts_of(order))
+        if capture is None:
+            message = "the capture that took the money cannot be found by this id: pass the capture's, or the order's"
+            raise Conflict(message)
+        return capture
 
+
+_CAPTURED_WORDS = frozenset({"CAPTURED", "PARTIALLY_CAPTURED"})
 _HAS_MONEY = frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED})
 
 
@@ -300,6 +331,14 @@ def _checked_order(data: JsonObject) -> JsonObject:
     return data
 
 
+def _is_whole(order: JsonObject) -> bool:
+    try:
+        orders.payment_from_order(order)
+    except InvalidResponse:
+        return False
+    return True
+
+
 def _has_moved(order: JsonObject) -> bool:
     parts = orders.parts_of(order)
     return bool(parts.captures or parts.authorizations)
@@ -315,11 +354,16 @@ def _settled(order: JsonObject) -> Payment:
     payment = orders.payment_from_order(order)
     if payment.status is PaymentStatus.REQUIRES_ACTION:
         message = "the payer has to act: bring them back and complete the payment there"
-        raise ActionRequired(message, url=approval_url(order, "payer-action", "approve"), payment_id=payment.id)
+        raise ActionRequired(message, url=_page(order), payment_id=payment.id)
     if payment.status is PaymentStatus.FAILED:
         message = "the payment was declined"
         raise Declined(message, payment_id=payment.id, code=payment.raw_status)
     return payment
+
+
+def _page(order: JsonObject) -> str | None:
+    """Where the payer of the order has to go."""
+    return web_address(approval_url(order, "payer-action", "approve"))
 
 
 def _for_the_payer(error: PaymentError, order: JsonObject) -> PaymentError:
@@ -328,16 +372,8 @@ def _for_the_payer(error: PaymentError, order: JsonObject) -> PaymentError:
     if isinstance(error, Declined | ActionRequired):
         error.payment_id = error.payment_id or order_id
     if isinstance(error, ActionRequired):
-        error.url = error.url or approval_url(order, "payer-action", "approve")
+        error.url = error.url or _page(order)
     return error
-
-
-def _capture_of(found: _Found) -> JsonObject:
-    captures = orders.parts_of(found.data).captures if found.kind is Kind.ORDER else ()
-    if not captures:
-        message = "no money was taken for this payment: there is nothing to refund"
-        raise Conflict(message)
-    return captures[-1]
 
 
 def _check_refund(payment: Payment, amount: Money | None) -> None:

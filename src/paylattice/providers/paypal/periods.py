@@ -77,9 +77,9 @@ def period_around(start: datetime, cycles: tuple[Cycle, ...], moment: datetime) 
         moment: aware.
     """
     for begins, ends in _periods(start, cycles):
-        if moment < begins - _SLACK:
+        if begins - moment > _SLACK:
             return None
-        if moment < ends - min(_SLACK, (ends - begins) / 4):
+        if ends - moment > min(_SLACK, (ends - begins) / 4):
             return begins, ends
     return None
 

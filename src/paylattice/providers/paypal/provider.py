@@ -1,13 +1,18 @@
 """The operations, in the order of the protocol."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import attrs
 
 from ...errors import (
+    ConfigurationError,
+    Diagnosis,
     InvalidRequest,
     InvalidResponse,
+    MalformedPayload,
     NotFound,
     PaymentError,
     UnsupportedOperation,
@@ -16,14 +21,13 @@ from ...errors import (
 from ...events import WebhookEvent
 from ...frozen import FrozenMap
 from ...idempotency import new_key, sub_key
-from ...jsonlike import JsonObject, child, children, identity, text
+from ...jsonlike import JsonObject, children, identity, text
 from ...models import (
     CheckoutSession,
     Customer,
     Invoice,
     Payment,
     PaymentMethod,
-    PaymentStatus,
     Plan,
     Refund,
     Subscription,
@@ -32,16 +36,23 @@ from ...models import (
 from ...money import Money
 from ...operations import provider_specific
 from ...provider import Capability, Headers, Limit
+from ...signatures import refusal
+from ...transport.primitives import mutex
 from ..base import Request
 from . import orders, requests, wire
+from .access import TokenCache
 from .amounts import v2_amount
 from .api import PayPalAPI, path_of
-from .events import REREAD, event_from
+from .events import REREAD, bears_out, event_from, subject_of, with_subject
 from .payments import ORDERS, Payments
 from .postback import PATH as POSTBACK_PATH
 from .subscriptions import Subscriptions
 from .transmission import transmission_from
 from .webhooks import WebhookVerifier
+
+if TYPE_CHECKING:
+    from ...transport import Transport
+    from .config import PayPalConfig
 
 __all__ = ["PayPalProvider"]
 
@@ -67,6 +78,7 @@ class PayPalProvider(PayPalAPI):
         ConfigurationError: a setting is missing or wrong.
     """
 
+    cancel_keeps_paid_period = True
     idempotency_lifetime = timedelta(hours=6)  # of an order; others are remembered for days
     capabilities = frozenset(_C) - {_C.CUSTOMERS, _C.CANCEL_AT_PERIOD_END, _C.METERED_USAGE}
     limits: Mapping[Capability, Limit] = FrozenMap(
@@ -86,6 +98,18 @@ class PayPalProvider(PayPalAPI):
             ),
         }
     )
+
+    def __init__(
+        self,
+        config: "PayPalConfig | None" = None,
+        *,
+        transport: "Transport | None" = None,
+        tokens: TokenCache | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(config, transport=transport, tokens=tokens, clock=clock)
+        self._making = mutex()
+        self._kept_verifier: WebhookVerifier | None = None
 
     @property
     def _payments(self) -> Payments:
@@ -183,10 +207,8 @@ class PayPalProvider(PayPalAPI):
         """The session of either kind: ``I-...`` is a subscription's, everything else an order's."""
         if session_id.startswith("I-"):
             return await self._subscriptions.session(session_id)
-        try:
-            return await self.find(f"{ORDERS}{path_of(session_id)}", orders.order_session_from)
-        except InvalidRequest:  # no order's id looks like this
-            return None
+        order = await self.get(f"{ORDERS}{path_of(session_id)}", named=session_id)
+        return orders.order_session_from(order) if order is not None else None
 
     # Subscriptions
 
@@ -380,10 +402,8 @@ class PayPalProvider(PayPalAPI):
 
     async def get_plan(self, plan_id: str) -> Plan | None:
         """The plan, ``P-...``; None if there is none."""
-        try:
-            return await self.find(f"/v1/billing{path_of('plans', plan_id)}", wire.plan_from)
-        except InvalidRequest:  # no plan's id looks like this
-            return None
+        plan = await self.get(f"/v1/billing{path_of('plans', plan_id)}", named=plan_id, form="P-[A-Z0-9]+")
+        return wire.plan_from(plan) if plan is not None else None
 
     async def list_plans(self) -> list[Plan]:
         """All active plans."""
@@ -403,7 +423,7 @@ class PayPalProvider(PayPalAPI):
         until = max(self.now(), since) + timedelta(minutes=5)
         params = {"page_size": "100", "start_time": _said(since), "end_time": _said(until)}
         found = [data async for data in self.pages("/v1/notifications/webhooks-events", "events", params)]
-        events = [event_from(data, self.now()) for data in found]
+        events = [event_from(data, self.now(), livemode=self.config.livemode) for data in found]
         fitting = [event for event in events if event.created_at >= since.replace(microsecond=0)]
         return sorted(fitting, key=lambda event: event.created_at)[:limit]
 
@@ -411,13 +431,30 @@ class PayPalProvider(PayPalAPI):
 
     @property
     def _verifier(self) -> WebhookVerifier:
-        if self._kept_verifier is None:
-            self._kept_verifier = WebhookVerifier(
-                self.config, self.transport, clock=self._clock, postback=self._post_back
-            )
-        return self._kept_verifier
+        verifier = self._kept_verifier
+        if verifier is None:
+            with self._making:  # all deliveries share one: it keeps the certificates
+                verifier = self._kept_verifier
+                if verifier is None:
+                    verifier = self._kept_verifier = WebhookVerifier(
+                        self.config, self.transport, clock=self._clock, postback=self._post_back
+                    )
+        return verifier
 
-    _kept_verifier: WebhookVerifier | None = None
+    @provider_specific(returns=type(None))
+    async def preload_certificate(self, url: str) -> None:
+        """Fetch a signing certificate before the first delivery, so that :meth:`verify_webhook_signature` can check with it.
+
+        PayPal's alone.
+
+        Args:
+            url: the ``PAYPAL-CERT-URL`` of an earlier delivery.
+
+        Raises:
+            InvalidSignature: it is not PayPal's.
+            VerificationUnavailable: it cannot be had now.
+        """
+        await self._verifier.preload(url)
 
     async def _post_back(self, content: bytes) -> JsonObject:
         headers = {"Content-Type": "application/json"}
@@ -440,45 +477,47 @@ class PayPalProvider(PayPalAPI):
         """Verify a delivery, with PayPal's certificate, and read it."""
         transmission = transmission_from(headers)
         data = await self._verifier.verified(payload, transmission)
-        return event_from(data, self.now(), transmission.id)
+        try:
+            return event_from(data, self.now(), transmission.id, livemode=self.config.livemode)
+        except InvalidResponse:  # well signed, and still no event
+            refused = refusal(MalformedPayload, Diagnosis.BODY_NOT_AN_EVENT, sender=self.title)
+        raise refused
 
     async def confirm_event(self, event: WebhookEvent) -> WebhookEvent:
-        """The event with its sale, capture, refund or order read again from PayPal.
+        """The event with its sale, capture, authorization, refund, order or invoice read again from PayPal.
+
+        Events about subscriptions stay as they are: call ``get_subscription``, as BillingService does.
 
         PayPal signs only a checksum of the body, for which whoever has seen one delivery can make another body.
 
         Raises:
             VerificationUnavailable: PayPal has no such object, or one in another state, or cannot be asked now.
         """
-        name = event.provider_type or ""
-        place = REREAD.get(name)
+        place = REREAD.get(event.provider_type or "")
         if place is None:
             return event
         try:
-            told = identity(child(event.raw, "resource"), "id", "resource")
-            resource = await self.get(f"{place}{path_of(told)}")
+            subject = await self.get(f"{place}{path_of(identity(subject_of(event), 'id', 'resource'))}")
+            if subject is not None:
+                confirmed = with_subject(event, await self._with_subscription(event, subject), self.now())
+                if bears_out(confirmed, event):
+                    return confirmed
+        except ConfigurationError:
+            raise
         except PaymentError as error:
             why = error.message
         else:
-            if resource is not None:
-                confirmed = event_from({**event.raw, "resource": resource}, self.now(), event.dedupe_key)
-                if _agrees(event, confirmed):
-                    return confirmed
             why = "PayPal has no such object, or has it in another state"
         message = f"what the delivery says cannot be confirmed: {why}. PayPal will deliver again"
         raise VerificationUnavailable(message)
 
-
-_PAID = frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED})
-
-
-def _agrees(told: WebhookEvent, confirmed: WebhookEvent) -> bool:
-    """Whether what PayPal has is what the event said: above all, that what is said to be paid is paid."""
-    if told.dedupe_key != confirmed.dedupe_key or told.type != confirmed.type:
-        return False
-    if told.type == "payment.succeeded":
-        return confirmed.payment is not None and confirmed.payment.status in _PAID
-    return told.type != "refund.succeeded" or (confirmed.refund is not None and confirmed.refund.status != "failed")
+    async def _with_subscription(self, event: WebhookEvent, subject: JsonObject) -> JsonObject:
+        """The sale with the subscription that the event says it is of, if it does not say so itself, and that is true."""
+        told = event.subscription_id
+        if told is None or event.payment is None or text(subject, "billing_agreement_id") is not None:
+            return subject
+        is_of = await self._subscriptions.has_transaction(told, event.payment.id, event.created_at)
+        return {**subject, "billing_agreement_id": told} if is_of else subject
 
 
 def _order_session(data: JsonObject, amount: Money) -> CheckoutSession:

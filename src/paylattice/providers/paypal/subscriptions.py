@@ -16,6 +16,7 @@ _WITH_PLAN = {"fields": "plan,last_failed_payment"}
 """What PayPal leaves out unless it is asked for."""
 _ENDED = frozenset({"CANCELLED", "EXPIRED"})
 _WINDOW = timedelta(days=365)
+_NEARBY = timedelta(days=3)
 _PAGE = "20"
 
 
@@ -31,10 +32,7 @@ class Subscriptions:
 
     async def read(self, subscription_id: str) -> JsonObject | None:
         """The subscription as PayPal has it, with its plan; None if there is none."""
-        try:
-            return await self._api.get(_path(subscription_id), _WITH_PLAN)
-        except InvalidRequest:  # no subscription's id looks like this
-            return None
+        return await self._api.get(_path(subscription_id), _WITH_PLAN, named=subscription_id, form="I-[A-Z0-9]+")
 
     async def find(self, subscription_id: str) -> Subscription | None:
         """The subscription; None if there is none."""
@@ -117,12 +115,11 @@ class Subscriptions:
             raise InvalidRequest(message, param="plan_id")
         before = await self._required(subscription_id)
         subscription = wire.subscription_from(before, self._api.now())
-        if plan_id in {None, subscription.plan_id} and quantity in {None, subscription.quantity or 1}:
-            message = "the subscription has this plan and quantity already"
-            raise InvalidRequest(message, param="plan_id" if plan_id else "quantity")
         if text(before, "status") in _ENDED:
             message = "the subscription has ended: start a new one"
             raise Conflict(message)
+        if plan_id in {None, subscription.plan_id} and quantity in {None, subscription.quantity or 1}:
+            return SubscriptionChange(subscription)  # perhaps by an earlier attempt, whose answer got lost
         answer = await self._api.act(f"{_path(subscription_id)}/revise", requests.revision_request(plan_id, quantity))
         url = wire.approval_url(answer, "approve")
         if url is not None:
@@ -149,6 +146,18 @@ class Subscriptions:
                 found.setdefault(invoice.id, invoice)
             until = since
         return list(found.values())[:limit]
+
+    async def has_transaction(self, subscription_id: str, transaction_id: str, around: datetime) -> bool:
+        """Whether PayPal lists the payment among those of the subscription.
+
+        Args:
+            subscription_id: the subscription.
+            transaction_id: what PayPal also calls a sale.
+            around: when it was, about; aware.
+        """
+        params = {"start_time": _said(around - _NEARBY), "end_time": _said(around + _NEARBY)}
+        listed = self._api.pages(f"{_path(subscription_id)}/transactions", "transactions", params)
+        return any([text(each, "id") == transaction_id async for each in listed])
 
     async def _required(self, subscription_id: str) -> JsonObject:
         data = await self.read(subscription_id)

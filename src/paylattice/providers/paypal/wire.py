@@ -3,6 +3,7 @@
 Unknown words become ``UNKNOWN``; only identity and money are demanded. Both shapes of money are read, see :mod:`.amounts`.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -77,6 +78,7 @@ INVOICE_STATUS: Mapping[str | None, InvoiceStatus] = {
 }
 """https://developer.paypal.com/docs/api/invoicing/v2/#definition-invoice_status"""
 
+_EXPIRY = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
 _TRIAL_DAYS: Mapping[str, int] = {"DAY": 1, "WEEK": 7, "MONTH": 30, "YEAR": 365}
 
 
@@ -87,8 +89,14 @@ def approval_url(data: JsonObject, *relations: str) -> str | None:
         data: the object with the links.
         *relations: the wanted relations, the best one first.
     """
-    found = {text(link, "rel"): text(link, "href") for link in reversed(children(data, "links"))}
-    return next((found[relation] for relation in relations if found.get(relation)), None)
+    links = children(data, "links")
+    for relation in relations:
+        for link in links:
+            if link.get("rel") == relation:
+                href = text(link, "href")
+                if href:
+                    return href
+    return None
 
 
 def subscription_from(data: JsonObject, now: datetime) -> Subscription:
@@ -131,11 +139,11 @@ def subscription_from(data: JsonObject, now: datetime) -> Subscription:
 def _status(word: str | None, billing: JsonObject, start: datetime | None, now: datetime) -> SubscriptionStatus:
     status = SUBSCRIPTION_STATUS.get(word, SubscriptionStatus.UNKNOWN)
     if status is SubscriptionStatus.PAUSED:
-        return SubscriptionStatus.UNPAID if _owes(billing) else status
+        return SubscriptionStatus.UNPAID if _owes(billing) or _failed_last(billing) else status
     if status is SubscriptionStatus.ACTIVE:
         if _owes(billing):
             return SubscriptionStatus.PAST_DUE
-        if (start is not None and start > now) or _in_trial(billing):
+        if (start is not None and start > now) or _in_trial(billing, now):
             return SubscriptionStatus.TRIALING
     return status
 
@@ -146,14 +154,31 @@ def _owes(billing: JsonObject) -> bool:
     return (integer(billing, "failed_payments_count") or 0) > 0 or (owed is not None and owed.amount > 0)
 
 
-def _in_trial(billing: JsonObject) -> bool:
+def _failed_last(billing: JsonObject) -> bool:
+    """Whether the last attempt to charge failed: then it was PayPal that suspended the subscription, not the merchant."""
+    failed = rfc3339(child(billing, "last_failed_payment"), "time")
+    paid = rfc3339(child(billing, "last_payment"), "time")
+    return failed is not None and (paid is None or failed > paid)
+
+
+def _in_trial(billing: JsonObject, now: datetime) -> bool:
+    """Whether the subscription is in its trial.
+
+    PayPal counts a trial's cycle as completed when it begins; so the last one goes on until the next payment.
+    """
     executions = children(billing, "cycle_executions")
-    regular = any(
-        (integer(each, "cycles_completed") or 0) > 0 for each in executions if text(each, "tenure_type") == "REGULAR"
-    )
-    return not regular and any(
-        (integer(each, "cycles_remaining") or 0) > 0 for each in executions if text(each, "tenure_type") == "TRIAL"
-    )
+    if any((integer(each, "cycles_completed") or 0) > 0 for each in executions if not _is_trial(each)):
+        return False
+    trials = [each for each in executions if _is_trial(each)]
+    if any((integer(each, "cycles_remaining") or 0) > 0 for each in trials):
+        return True
+    following = rfc3339(billing, "next_billing_time")
+    begun = any((integer(each, "cycles_completed") or 0) > 0 for each in trials)
+    return begun and following is not None and now < following
+
+
+def _is_trial(execution: JsonObject) -> bool:
+    return (text(execution, "tenure_type") or "").upper() == "TRIAL"
 
 
 def _period(
@@ -166,7 +191,12 @@ def _period(
     if start is None or start > now:
         return None, following
     period = period_ending(start, cycles, following)
-    return (period[0] if period is not None else None), following
+    if period is not None:
+        return period[0], following
+    # The plan or the date was changed on the way: the periods no longer follow from the start.
+    current = next((each for each in cycles if each.trial is (status is SubscriptionStatus.TRIALING)), None)
+    begins = shifted(following, current.unit, -current.every) if current is not None else None
+    return (max(begins, start) if begins is not None and following > start else None), following
 
 
 def _paid_through(billing: JsonObject, start: datetime | None, cycles: tuple[Cycle, ...]) -> datetime | None:
@@ -206,7 +236,7 @@ def subscription_session_from(data: JsonObject) -> CheckoutSession:
     is_open = status is CheckoutStatus.OPEN
     return CheckoutSession(
         id=identifier,
-        url=approval_url(data, "approve") if is_open else None,
+        url=approval_url(data, "approve") if is_open or status is CheckoutStatus.UNKNOWN else None,
         customer_id=text(data, "custom_id"),
         status=status,
         subscription_id=None if is_open else identifier,
@@ -304,16 +334,15 @@ def payment_method_from(data: JsonObject) -> PaymentMethod:
     source = child(data, "payment_source")
     kind = next((name for name in source if isinstance(source[name], Mapping)), "unknown")
     details = child(source, kind)
-    expiry = (text(details, "expiry") or "").split("-")
-    year, month = expiry if len(expiry) == 2 and all(part.isdigit() for part in expiry) else (None, None)  # noqa: PLR2004
+    expiry = _EXPIRY.fullmatch(text(details, "expiry") or "")
     return PaymentMethod(
         id=identity(data, "id", "payment token"),
         type=kind,
         last4=text(details, "last_digits"),
         brand=(text(details, "brand") or "").lower() or None,
         customer_id=text(child(data, "customer"), "id"),
-        exp_month=int(month) if month else None,
-        exp_year=int(year) if year else None,
+        exp_month=int(expiry[2]) if expiry is not None else None,
+        exp_year=int(expiry[1]) if expiry is not None else None,
         provider="paypal",
         raw=data,
     )

@@ -1,0 +1,197 @@
+"""What an organisation asks for: a checkout, another plan, the end of its subscription, usage. Each goes through the journal.
+
+A key that the caller chose is looked for at every provider first, and what it was begun with is what is finished. So an
+order that is repeated never falls on another subscription, or another provider, than it did the first time.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from ..arguments import check_argument
+from ..errors import IdempotencyMismatch, InvalidRequest, InvalidResponse, NotFound
+from ..idempotency import new_key
+from ..models import CheckoutSession, SubscriptionItem
+from ..provider import BaseProvider
+from .customers import Customers
+from .journal import CHECKOUT, USAGE, Journal, check_same
+from .precedence import rank
+from .records import BillingCustomer, BillingOperation, BillingSubscription
+from .repository import BillingRepository, Tx
+from .webhooks import EventPipeline
+
+__all__ = ["Orders", "no_subscription"]
+
+R = TypeVar("R")
+
+
+class Orders(Generic[Tx]):
+    """Sends what organisations ask for.
+
+    Args:
+        repository: where the records are.
+        providers: by name.
+        pipeline: reads and stores what came of it.
+        journal: sends.
+        customers: whose subscriptions there are.
+    """
+
+    def __init__(
+        self,
+        repository: BillingRepository[Tx],
+        providers: Mapping[str, BaseProvider],
+        pipeline: EventPipeline[Tx],
+        journal: Journal[Tx],
+        customers: Customers[Tx],
+    ) -> None:
+        self._repository = repository
+        self._providers = providers
+        self._pipeline = pipeline
+        self._journal = journal
+        self._customers = customers
+
+    async def checkout_begun(
+        self, org_id: str, chosen: Mapping[str, object], key: str | None, provider: str | None
+    ) -> CheckoutSession | None:
+        """The page that was opened, or begun, under this key before."""
+        begun = await self._begun(CHECKOUT, org_id, key, chosen)
+        if begun is None:
+            return None
+        if provider not in {None, begun.provider}:
+            message = "this idempotency key was used before at another provider: a new operation needs a new key"
+            raise IdempotencyMismatch(message, provider=provider, operation=CHECKOUT, idempotency_key=key)
+        return self._answer(begun.provider, CHECKOUT, await self._repeat(begun), CheckoutSession)
+
+    async def checkout(
+        self, customer: BillingCustomer, chosen: Mapping[str, object], key: str | None
+    ) -> CheckoutSession:
+        """A new page for the customer."""
+        arguments = {"customer_id": customer.external_customer_id, **chosen}
+        return await self._send(customer.provider, CHECKOUT, customer.org_id, arguments, key, CheckoutSession)
+
+    async def change(
+        self, operation: str, org_id: str, chosen: Mapping[str, object], key: str | None, returns: type[R]
+    ) -> tuple[R, BillingSubscription]:
+        """Change the organisation's subscription. Returns the answer, and what is stored afterwards.
+
+        Raises:
+            NotFound: the organisation has no subscription.
+        """
+        begun = await self._begun(operation, org_id, key, chosen)
+        if begun is not None:
+            customer, stored = await self._as_begun(begun)
+            answer = self._answer(begun.provider, operation, await self._repeat(begun), returns)
+        else:
+            customer, stored = await self._current(org_id, operation)
+            arguments = {"subscription_id": stored.external_subscription_id, **chosen}
+            answer = await self._send(customer.provider, operation, org_id, arguments, key, returns)
+        return answer, await self.observe_again(customer, stored)
+
+    async def observe_again(self, customer: BillingCustomer, stored: BillingSubscription) -> BillingSubscription:
+        """Read after the change: an answer to a write has no place in the order of tickets."""
+        seen = await self._pipeline.observe(customer.provider, customer, stored.external_subscription_id)
+        return seen or stored
+
+    async def usage(
+        self, org_id: str, quantity: int, key: str, *, plan_id: str | None, timestamp: datetime | None
+    ) -> bool:
+        """Report usage. Which item it is of is decided once: repeating it falls on the same one, whatever became of it."""
+        chosen = {"quantity": quantity, "timestamp": timestamp}
+        for name, value in {**chosen, "idempotency_key": key}.items():
+            if value is not None or name == "idempotency_key":
+                check_argument(USAGE, name, value)
+        subscriptions = await self._customers.subscriptions(org_id)
+        if not subscriptions:
+            raise no_subscription("record_usage")
+        begun = await self._begun(USAGE, org_id, key, chosen)
+        if begun is not None:
+            return self._answer(begun.provider, USAGE, await self._repeat(begun), bool)
+        provider, item = _metered_item(await self._items(subscriptions), plan_id)
+        arguments = {"subscription_item_id": item.id, **chosen}
+        return await self._send(provider.get_provider_name(), USAGE, org_id, arguments, key, bool)
+
+    # --- what was begun before -----------------------------------------------------------------------------------
+
+    async def _begun(
+        self, operation: str, org_id: str, key: str | None, chosen: Mapping[str, object]
+    ) -> BillingOperation | None:
+        """What the caller's key was used for before, at whichever provider.
+
+        Raises:
+            IdempotencyMismatch: for something else.
+        """
+        if key is None:
+            return None
+        for name in self._providers:
+            known = await self._repository.get_operation(name, key)
+            if known is not None:
+                check_same(known, operation, org_id, chosen)
+                return known
+        return None
+
+    async def _repeat(self, begun: BillingOperation) -> object:
+        return await self._journal.repeat(self._providers[begun.provider], begun)
+
+    async def _as_begun(self, begun: BillingOperation) -> tuple[BillingCustomer, BillingSubscription]:
+        stored = await self._repository.get_subscription(begun.provider, str(begun.arguments["subscription_id"]))
+        customer = await self._repository.get_customer_by_id(stored.customer_id) if stored is not None else None
+        if stored is None or customer is None:
+            raise no_subscription(begun.operation)
+        return customer, stored
+
+    async def _current(self, org_id: str, operation: str) -> tuple[BillingCustomer, BillingSubscription]:
+        for customer in await self._customers.known(org_id):
+            stored = await self._customers.subscription_of(customer)
+            if stored is not None:
+                return customer, stored
+        raise no_subscription(operation)
+
+    async def _items(self, known: Sequence[BillingSubscription]) -> list[tuple[BaseProvider, SubscriptionItem]]:
+        living = [each for each in known if not each.status.is_terminal]
+        items: list[tuple[BaseProvider, SubscriptionItem]] = []
+        for stored in living or [max(known, key=rank)]:
+            provider = self._providers[stored.provider]
+            subscription = await provider.get_subscription(stored.external_subscription_id)
+            items += [(provider, item) for item in (subscription.items if subscription else ())]
+        return items
+
+    # --- sending -------------------------------------------------------------------------------------------------
+
+    async def _send(
+        self,
+        provider: str,
+        operation: str,
+        org_id: str,
+        arguments: Mapping[str, object],
+        key: str | None,
+        returns: type[R],
+    ) -> R:
+        key = new_key() if key is None else key
+        made = await self._journal.run(self._providers[provider], operation, org_id, key, arguments)
+        return self._answer(provider, operation, made, returns)
+
+    def _answer(self, provider: str, operation: str, made: object, returns: type[R]) -> R:
+        if not isinstance(made, returns):
+            message = f"the provider's answer is no {returns.__name__}"
+            raise InvalidResponse(message, provider=provider, operation=operation)
+        return made
+
+
+def no_subscription(operation: str) -> NotFound:
+    """The error for an organisation that has none."""
+    message = "the organisation has no subscription"
+    return NotFound(message, operation=operation)
+
+
+def _metered_item(
+    items: Sequence[tuple[BaseProvider, SubscriptionItem]], plan_id: str | None
+) -> tuple[BaseProvider, SubscriptionItem]:
+    metered = [(provider, item) for provider, item in items if item.metered and plan_id in {None, item.plan_id}]
+    if len(metered) == 1:
+        return metered[0]
+    message = (
+        "the organisation has several metered items: plan_id= has to choose one"
+        if metered
+        else "the organisation has no metered item (of this plan): usage needs a metered plan"
+    )
+    raise InvalidRequest(message, param="plan_id", operation="record_usage")
