@@ -70,7 +70,10 @@ def typing(session: nox.Session) -> None:
     """Both type checkers, strict, and what users may rely on."""
     install(session, "typing")
     session.run("mypy")
-    session.run("mypy", "--strict", "tests/typing", "examples")
+    here = ["examples/*.py", "examples/frameworks/[!c]*.py", "examples/repositories/*.py"]  # celery has no types
+    examples = [str(path) for pattern in here for path in Path().glob(pattern)]
+    path = os.pathsep.join(["examples/frameworks", "examples/repositories"])
+    session.run("mypy", "--strict", "tests/typing", *examples, env={"MYPYPATH": path})
     session.run("pyright", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})
 
 
@@ -79,7 +82,9 @@ def verifytypes(session: nox.Session) -> None:
     """What a type checker knows of the installed package: every public symbol must have its type."""
     session.install(".[all]", "pyright[nodejs]", "pytest")
     session.chdir(session.create_tmp())
-    session.run("pyright", "--verifytypes", "paylattice", "--ignoreexternal", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})
+    session.run(
+        "pyright", "--verifytypes", "paylattice", "--ignoreexternal", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
+    )
 
 
 @nox.session
@@ -108,6 +113,13 @@ def bench(session: nox.Session) -> None:
     """What the library costs, as ratios against the alternatives: a table, and JSON in benchmarks/results.json."""
     session.install(".[stripe]")
     session.run("python", "benchmarks", "benchmarks/results.json")
+
+
+@nox.session
+def crash(session: nox.Session) -> None:
+    """Workers on PostgreSQL that are killed again and again: what is there in the end, once, to the cent. Some minutes."""
+    install(session, "tests")
+    session.run("python", "-m", "tests.databases.crash", *session.posargs)
 
 
 @nox.session

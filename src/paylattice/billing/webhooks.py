@@ -143,8 +143,7 @@ class EventPipeline(Generic[Tx]):
             raise ConfigurationError(message, provider=event.provider)
         if not isinstance(event.type, EventType) and event.type in _WORDS:
             event = attrs.evolve(event, type=EventType(event.type))
-        seen = await self._repository.get_event(event.provider, event.dedupe_key)
-        if seen is not None and seen.processed_at is not None:
+        if self._refetch and await self._was_applied(event):  # otherwise the unique key says so soon enough
             return WebhookOutcome.DUPLICATE
         if not isinstance(event.type, EventType) and not self._handlers.listens_to(event.type):
             return WebhookOutcome.IGNORED
@@ -167,10 +166,13 @@ class EventPipeline(Generic[Tx]):
         """Let a payment that waits for this very subscription be applied, and this event with it."""
         if event.customer_id is not None and not self._providers[event.provider].checkout_keeps_customer:
             await self.apply_parked(event.provider, external_customer_id=event.customer_id)
-            seen = await self._repository.get_event(event.provider, event.dedupe_key)
-            if seen is not None and seen.processed_at is not None:
+            if await self._was_applied(event):
                 return WebhookOutcome.PROCESSED
         return WebhookOutcome.PARKED
+
+    async def _was_applied(self, event: WebhookEvent) -> bool:
+        seen = await self._repository.get_event(event.provider, event.dedupe_key)
+        return seen is not None and seen.processed_at is not None
 
     async def apply_parked(
         self, provider: str, *, external_customer_id: str | None = None, external_subscription_id: str | None = None

@@ -94,17 +94,25 @@ def optional_money_from(data: JsonObject, *keys: str) -> Money | None:
         value = repr(value) if abs(value) < _BEYOND else None
     if not isinstance(currency, str) or not isinstance(value, str) or len(value) > _LONGEST:
         return None
-    found = _NUMBER.fullmatch(value)
     exponent = EXPONENTS.get(currency.upper())
-    if found is None or exponent is None:
+    if exponent is None:
         return None
-    sign, whole, part = found.groups("")
-    if not whole and not part:
-        return None
-    kept, finer = part[:exponent], part[exponent:]
-    if finer.strip("0"):
-        return None  # a part of the smallest unit
+    whole, _, part = value.partition(".")
+    digits = whole + part
+    if len(part) != exponent or not digits.isdecimal() or not digits.isascii():
+        digits = _digits(value, exponent)
     try:
-        return Money(int(f"{sign}{whole}{kept.ljust(exponent, '0')}"), currency)
+        return Money(int(digits), currency) if digits else None
     except InvalidRequest:  # more digits than any amount has
         return None
+
+
+def _digits(value: str, exponent: int) -> str:
+    """The number of smallest units, for what PayPal seldom writes: ``.5``, ``10``, ``10.0``, ``-0.49``. Empty if it is none."""
+    found = _NUMBER.fullmatch(value)
+    if found is None:
+        return ""
+    sign, whole, part = found.groups("")
+    if not (whole or part) or part[exponent:].strip("0"):  # no number, or a part of the smallest unit
+        return ""
+    return f"{sign}{whole}{part[:exponent].ljust(exponent, '0')}"

@@ -51,11 +51,25 @@ DECLINES: Mapping[str, DeclineReason] = {
     "SUBSCRIBER_ACCOUNT_LOCKED": _R.NOT_SUPPORTED,
     "SUBSCRIBER_ACCOUNT_CLOSED": _R.NOT_SUPPORTED,
     "SUBSCRIBER_ACCOUNT_RESTRICTED": _R.NOT_SUPPORTED,
+    "USER_ACCOUNT_CLOSED": _R.NOT_SUPPORTED,
+    "ALIAS_DECLINED_BY_PROCESSOR": _R.ISSUER_DECLINED,
+    "PAYMENT_SOURCE_DECLINED_BY_PROCESSOR": _R.ISSUER_DECLINED,
+    "DECLINED_DUE_TO_RELATED_TXN": _R.ISSUER_DECLINED,
+    "AUTHORIZATION_DENIED": _R.ISSUER_DECLINED,
+    "REFERENCED_CARD_EXPIRED": _R.EXPIRED_CARD,
+    "PAYMENT_SOURCE_CANNOT_BE_USED": _R.NOT_SUPPORTED,
 }
 """The payer's side, or PayPal's risk check, said no."""
 
 FOR_THE_PAYER: frozenset[str] = frozenset(
-    {"PAYER_ACTION_REQUIRED", "ORDER_NOT_APPROVED", "CONTINGENCY_REQUIRED", "AGREEMENT_NOT_APPROVED"}
+    {
+        "PAYER_ACTION_REQUIRED",
+        "ORDER_NOT_APPROVED",
+        "ORDER_IS_PENDING_APPROVAL",
+        "CONTINGENCY_REQUIRED",
+        "CONSENT_NEEDED",
+        "AGREEMENT_NOT_APPROVED",
+    }
 )
 """The payer has to go to the page once more."""
 
@@ -73,9 +87,22 @@ ALREADY_DONE: frozenset[str] = frozenset(
         "TRANSACTION_ALREADY_REFUNDED_OR_REVERSED",
         "SUBSCRIPTION_STATUS_INVALID",
         "SUBSCRIPTION_CANNOT_BE_CANCELLED",
+        "SUBSCRIPTION_CANNOT_BE_ACTIVATED",
+        "AGREEMENT_ALREADY_CANCELLED",
+        "ORDER_ALREADY_COMPLETED",
+        "ORDER_EXPIRED",
+        "PAYMENT_ALREADY_APPROVED",
+        "AUTHORIZATION_EXPIRED",
+        "CANNOT_BE_VOIDED",
+        "MAX_CAPTURE_COUNT_EXCEEDED",
+        "CAPTURE_STATUS_NOT_VALID",
+        "PENDING_CAPTURE",
+        "TRANSACTION_DISPUTED",
+        "REFUND_NOT_PERMITTED_DUE_TO_CHARGEBACK",
+        "ZERO_OUTSTANDING_BALANCE",
     }
 )
-"""The object is in a state in which this cannot be done: perhaps because it is done already. Reading it tells."""
+"""The object is in a state in which this cannot be done, perhaps because it is done already: reading it tells."""
 
 KINDS: Mapping[str, type[PaymentError]] = {
     "AUTHENTICATION_FAILURE": AuthenticationError,
@@ -85,11 +112,21 @@ KINDS: Mapping[str, type[PaymentError]] = {
     "PERMISSION_NOT_GRANTED": PermissionDenied,
     "PAYEE_ACCOUNT_RESTRICTED": PermissionDenied,
     "PAYEE_ACCOUNT_LOCKED_OR_CLOSED": PermissionDenied,
+    "PAYEE_ACCOUNT_INVALID": PermissionDenied,
+    "PAYEE_ACCOUNT_NOT_VERIFIED": PermissionDenied,
+    "PAYEE_NOT_ENABLED_FOR_BANK_PROCESSING": PermissionDenied,
+    "PAYEE_NOT_ENABLED_FOR_CARD_PROCESSING": PermissionDenied,
+    "NOT_ENABLED_FOR_BANK_PROCESSING": PermissionDenied,
+    "NOT_ENABLED_FOR_CARD_PROCESSING": PermissionDenied,
+    "NOT_ENABLED_TO_VAULT_PAYMENT_SOURCE": PermissionDenied,
+    "AUTH_CAPTURE_NOT_ENABLED": PermissionDenied,
+    "CARD_SUBSCRIPTIONS_NOT_ENABLED": PermissionDenied,
     "RESOURCE_NOT_FOUND": NotFound,
     "INVALID_RESOURCE_ID": NotFound,
     "INVALID_RESOURCE_ID_EXCEPTION": NotFound,
     "RESOURCE_CONFLICT": Conflict,
     "PREVIOUS_REQUEST_IN_PROGRESS": Conflict,
+    "ORDER_COMPLETION_IN_PROGRESS": Conflict,
     "ACTION_DOES_NOT_MATCH_INTENT": InvalidRequest,
     "DUPLICATE_INVOICE_ID": Conflict,
     "DUPLICATE_REQUEST_ID": IdempotencyMismatch,
@@ -101,7 +138,7 @@ KINDS: Mapping[str, type[PaymentError]] = {
 }
 """Issues and names that say more than the HTTP status."""
 
-_PASSING = frozenset({"PREVIOUS_REQUEST_IN_PROGRESS"})
+_PASSING = frozenset({"PREVIOUS_REQUEST_IN_PROGRESS", "ORDER_COMPLETION_IN_PROGRESS"})
 _ADVICE: Mapping[str, Advice] = {
     "INSTRUMENT_DECLINED": Advice.BRING_THE_PAYER_BACK,
     "REDIRECT_PAYER_FOR_ALTERNATE_FUNDING": Advice.BRING_THE_PAYER_BACK,

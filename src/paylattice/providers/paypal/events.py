@@ -6,6 +6,7 @@ and refund, whatever number of events tells of it: PayPal sends two about one sa
 """
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeAlias, TypedDict
@@ -120,6 +121,7 @@ class _Carried(TypedDict, total=False):
 
 
 _NOTHING: _Carried = {}
+_CAPTURE_LINK = re.compile(r"/v2/payments/captures/([A-Za-z0-9]{1,50})/?\Z")
 _Read: TypeAlias = Callable[[JsonObject, datetime], _Carried]
 
 
@@ -251,9 +253,8 @@ def order_of(resource: JsonObject) -> str | None:
 
 def _up(resource: JsonObject) -> str | None:
     """The id of the capture that a refund is of: its link "up" ends in it."""
-    link = wire.approval_url(resource, "up")
-    last = (link or "").rstrip("/").rpartition("/")[2]
-    return last if last.isalnum() else None
+    found = _CAPTURE_LINK.search(wire.approval_url(resource, "up") or "")
+    return found[1] if found is not None else None
 
 
 def _carried(name: str, resource: JsonObject, now: datetime, event_id: str) -> _Carried:

@@ -202,19 +202,20 @@ def payment_from_authorization(data: JsonObject, identifier: str | None = None) 
 def payment_from_sale(data: JsonObject) -> Payment:
     """The payment of a subscription, of the older kind: ``{total, currency}``, and a state in lower case."""
     word = text(data, "state") or text(data, "status")
-    status = SALE_STATUS.get((word or "").lower(), PaymentStatus.UNKNOWN)
+    status = SALE_STATUS.get(word) or SALE_STATUS.get((word or "").lower(), PaymentStatus.UNKNOWN)
     return _payment(data, "sale", None, status, word)
 
 
 def _payment(data: JsonObject, what: str, identifier: str | None, status: PaymentStatus, word: str | None) -> Payment:
     amount = money_from(data, "amount", what=what)
-    taken = amount if status in _TAKEN else amount * 0
+    has_taken = status is PaymentStatus.SUCCEEDED or status in _TAKEN
+    taken = amount if has_taken else amount * 0
     return Payment(
         id=identifier or identity(data, "id", what),
         amount=amount,
         status=status,
         customer_id=text(data, "custom_id") or text(data, "custom"),
-        amount_captured=None if what == "authorization" and status in _TAKEN else taken,  # it does not say how much
+        amount_captured=None if has_taken and what == "authorization" else taken,  # it does not say how much
         amount_refunded=amount if status is PaymentStatus.REFUNDED else None,
         created_at=rfc3339(data, "create_time"),
         raw_status=word,

@@ -24,6 +24,7 @@ from ...idempotency import new_key, sub_key
 from ...jsonlike import JsonObject, children, identity, text
 from ...models import (
     CheckoutSession,
+    CheckoutStatus,
     Customer,
     Invoice,
     Payment,
@@ -524,7 +525,7 @@ def _order_session(data: JsonObject, amount: Money) -> CheckoutSession:
     if not orders.parts_of(data).unit.get("amount"):
         data = {**data, "purchase_units": [{"amount": v2_amount(amount)}]}
     session = orders.order_session_from(data)
-    if session.url is None and session.payment_id is None:
+    if session.url is None and session.status in {CheckoutStatus.OPEN, CheckoutStatus.UNKNOWN}:
         message = "it holds no link for the payer to approve"
         raise InvalidResponse(message)
     return session

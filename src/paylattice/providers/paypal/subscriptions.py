@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from ...errors import Conflict, InvalidRequest, InvalidResponse, NotFound
 from ...jsonlike import JsonObject, child, children, rfc3339, text
-from ...models import CheckoutSession, Invoice, Subscription, SubscriptionChange
+from ...models import CheckoutSession, CheckoutStatus, Invoice, Subscription, SubscriptionChange
 from . import requests, wire
 from .api import PayPalAPI, path_of
 
@@ -169,7 +169,7 @@ class Subscriptions:
 
 def _session_with_a_link(data: JsonObject) -> CheckoutSession:
     session = wire.subscription_session_from(data)
-    if session.url is None and session.subscription_id is None:
+    if session.url is None and session.status in {CheckoutStatus.OPEN, CheckoutStatus.UNKNOWN}:
         message = "it holds no link for the payer to approve"
         raise InvalidResponse(message)
     return session

@@ -138,10 +138,11 @@ def subscription_from(data: JsonObject, now: datetime) -> Subscription:
 
 def _status(word: str | None, billing: JsonObject, start: datetime | None, now: datetime) -> SubscriptionStatus:
     status = SUBSCRIPTION_STATUS.get(word, SubscriptionStatus.UNKNOWN)
+    unpaid = _owes(billing) or _failed_last(billing)
     if status is SubscriptionStatus.PAUSED:
-        return SubscriptionStatus.UNPAID if _owes(billing) or _failed_last(billing) else status
+        return SubscriptionStatus.UNPAID if unpaid else status
     if status is SubscriptionStatus.ACTIVE:
-        if _owes(billing):
+        if unpaid:
             return SubscriptionStatus.PAST_DUE
         if (start is not None and start > now) or _in_trial(billing, now):
             return SubscriptionStatus.TRIALING
@@ -155,7 +156,10 @@ def _owes(billing: JsonObject) -> bool:
 
 
 def _failed_last(billing: JsonObject) -> bool:
-    """Whether the last attempt to charge failed: then it was PayPal that suspended the subscription, not the merchant."""
+    """Whether the last attempt to charge failed: PayPal counts the failure only when it has given up trying again.
+
+    So it is PayPal that has suspended such a subscription, not the merchant.
+    """
     failed = rfc3339(child(billing, "last_failed_payment"), "time")
     paid = rfc3339(child(billing, "last_payment"), "time")
     return failed is not None and (paid is None or failed > paid)

@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar, overload
 
+import attrs
+
 from ...errors import (
     ConfigurationError,
     Conflict,
@@ -113,14 +115,9 @@ class SquareAPI(HTTPProvider[SquareConfig]):
         return self._asked(request)
 
     def _asked(self, request: Request) -> Asked:
-        return Asked(
-            provider=self.name,
-            sender=self.title,
-            credentials="SQUARE_ACCESS_TOKEN and SQUARE_ENVIRONMENT, which must belong together",
-            writes=request.writes,
-            key=request.idempotency_key,
-            request_id_header=_REQUEST_ID,
-        )
+        asked = super()._asked(request)
+        credentials = "SQUARE_ACCESS_TOKEN and SQUARE_ENVIRONMENT, which must belong together"
+        return attrs.evolve(asked, credentials=credentials, secrets=(*asked.secrets, self.config.token()))
 
     @overload
     async def send(self, request: Request) -> JsonObject: ...

@@ -1,0 +1,136 @@
+"""``handle_webhook`` on PostgreSQL against a bare transaction of two statements, through the same engine, driver and pool.
+
+The server is one of its own, with the settings of production: what is committed is on the disk.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "examples" / "repositories"))
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from measure import Figure, alternate_async
+from server import subscription
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy_repository import SQLAlchemyRepository, metadata
+from tests.postgres import NoServerError, running_server
+
+from paylattice import BillingCustomer, BillingService
+from paylattice.providers.stripe import StripeConfig, StripeProvider
+
+__all__ = ["NoServerError", "measured", "ratios"]
+
+SECRET = "whsec_bench"
+SUBSCRIPTIONS = 200
+"""So many, in turns: deliveries at the same time seldom wait for one row."""
+PRODUCTION = {"fsync": "on", "full_page_writes": "on", "shared_buffers": "128MB"}
+
+INSERT = text(
+    "insert into billing_events (id, provider, external_event_id, event_type, metadata, processed_at, created_at) "
+    "values (:id, 'bare', :id, 'subscription.updated', '{}', now(), now())"
+)
+UPDATE = text(
+    "update billing_subscriptions set status = 'active', ticket = :ticket, updated_at = now() "
+    "where provider = 'stripe' and external_subscription_id = :id"
+)
+
+
+def delivery(number: int) -> tuple[bytes, dict[str, str]]:
+    """A signed delivery about one of the subscriptions, which is a little newer each time."""
+    whose = number % SUBSCRIPTIONS
+    event = {
+        "id": f"evt_{number}",
+        "object": "event",
+        "api_version": "2026-10-28.endive",
+        "created": 1_790_000_000 + number,
+        "livemode": False,
+        "type": "customer.subscription.updated",
+        "data": {"object": {**subscription(1), "id": f"sub_{whose}", "customer": f"cus_{whose}"}},
+        "request": {"id": None, "idempotency_key": None},
+    }
+    body, stamp = json.dumps(event).encode(), int(time.time())
+    mac = hmac.new(SECRET.encode(), f"{stamp}.".encode() + body, hashlib.sha256).hexdigest()
+    return body, {"content-type": "application/json", "stripe-signature": f"t={stamp},v1={mac}"}
+
+
+async def _prepare(engine: AsyncEngine, service: BillingService) -> None:
+    async with engine.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+    now = datetime.now(UTC)
+    for number in range(SUBSCRIPTIONS):
+        ids = {"id": f"record-{number}", "org_id": f"org-{number}", "external_customer_id": f"cus_{number}"}
+        await service.repository.insert_customer(
+            BillingCustomer(provider="stripe", created_at=now, updated_at=now, **ids)
+        )
+        await service.handle_webhook("stripe", *delivery(number))
+
+
+async def _measure(url: str, at_once: int, rounds: int, calls: int) -> Figure:
+    engine = create_async_engine(url, pool_size=at_once, max_overflow=0)
+    provider = StripeProvider(StripeConfig(secret_key="sk_test_bench", webhook_secret=SECRET))
+    service = BillingService(provider, SQLAlchemyRepository(engine), refetch=False)
+    await _prepare(engine, service)
+    signed = [delivery(number) for number in range(SUBSCRIPTIONS, SUBSCRIPTIONS + (rounds + 1) * calls)]
+    numbers, deliveries = iter(range(10**9)), iter(signed)
+
+    async def bare(number: int) -> None:
+        async with engine.begin() as connection:
+            await connection.execute(INSERT, {"id": f"bare_{number}"})
+            await connection.execute(UPDATE, {"id": f"sub_{number % SUBSCRIPTIONS}", "ticket": number})
+
+    async def handle(each: tuple[bytes, dict[str, str]]) -> None:
+        await service.handle_webhook("stripe", *each)
+
+    async def run(what: object, left: Iterator[object], calls: int) -> None:
+        async def worker() -> None:
+            for each in left_of_this_run:
+                await what(each)  # type: ignore[operator]  # one of the two above
+
+        left_of_this_run = iter([next(left) for _ in range(calls)])
+        await asyncio.gather(*(worker() for _ in range(at_once)))
+
+    contestants = {
+        "bare": lambda calls: run(bare, numbers, calls),
+        "paylattice": lambda calls: run(handle, deliveries, calls),
+    }
+    try:
+        return await alternate_async(contestants, rounds=rounds, calls=calls, clock=time.perf_counter)
+    finally:
+        await engine.dispose()
+
+
+def measured(*, rounds: int = 7, calls: int = 300) -> dict[int, Figure]:
+    """Seconds for one delivery, by how many are under way at once.
+
+    Raises:
+        NoServerError: there is no PostgreSQL server to start here.
+    """
+    with running_server(**PRODUCTION) as server:
+        return {
+            at_once: asyncio.run(_measure(server.url(server.create_database(), "psycopg"), at_once, rounds, calls))
+            for at_once in (1, 8)
+        }
+
+
+def ratios(figures: dict[int, Figure]) -> dict[str, float]:
+    """The rate of ``handle_webhook`` as a part of that of the bare transaction; the goal is 0.7 and more."""
+    return {
+        f"handle_webhook on PostgreSQL, refetch off, {at_once} at once: rate against a bare transaction": spent["bare"]
+        / spent["paylattice"]
+        for at_once, spent in figures.items()
+    }
+
+
+if __name__ == "__main__":
+    found = measured()
+    for what, ratio in ratios(found).items():
+        print(f"{what}: {ratio:.2f}")
+    print({at_once: {who: f"{each * 1e6:.0f} us" for who, each in spent.items()} for at_once, spent in found.items()})

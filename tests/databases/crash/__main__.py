@@ -1,0 +1,38 @@
+"""The whole proof, a few minutes long: ``python -m tests.databases.crash``. The exit status is 1 if anything is not as it
+must be.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[3] / "examples" / "repositories"))
+
+from tests.postgres import running_server
+
+from .checkouts import run_checkouts
+from .webhooks import run_webhooks
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.databases.crash", description=__doc__)
+    parser.add_argument("--events", type=int, default=2000)
+    parser.add_argument("--copies", type=int, default=5, help="how often each event is delivered")
+    parser.add_argument("--orgs", type=int, default=100, help="how many organisations check out")
+    parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--kills", type=int, default=200, help="of workers, in each part")
+    parser.add_argument("--crashes", type=int, default=3, help="of the database server")
+    parser.add_argument("--seed", type=int, default=None)
+    asked = parser.parse_args()
+    everybody = {"workers": asked.workers, "kills": asked.kills, "seed": asked.seed}
+    with running_server() as server:
+        reports = [
+            run_webhooks(server, events=asked.events, copies=asked.copies, server_crashes=asked.crashes, **everybody),
+            run_checkouts(server, orgs=asked.orgs, clicks=5, **everybody),
+        ]
+    sys.stdout.write("\n\n".join(map(str, reports)) + "\n")
+    return 1 if any(report.problems for report in reports) else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

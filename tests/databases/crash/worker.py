@@ -1,0 +1,143 @@
+"""A process that is made to be killed: it takes jobs, one line of JSON each, does several at a time, and answers each.
+
+``python -m tests.databases.crash.worker SETTINGS``, where the settings are JSON: see :class:`Settings`.
+"""
+
+import asyncio
+import importlib
+import json
+import sys
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[3] / "examples" / "repositories"))
+
+import attrs
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy_repository import SQLAlchemyRepository
+
+from paylattice import BaseProvider, BillingService, EventContext, EventType, WebhookEvent
+from paylattice.providers.memory import InMemoryProvider, MemoryConfig
+
+from .stream import CLOCK, PAGES, SECRET
+
+Context = EventContext[AsyncConnection]
+
+TABLES = (
+    "create table ledger (event_id text not null, org_id text not null, cents bigint not null)",
+    "create table balances (org_id text primary key, cents bigint not null)",
+    "create table handled (event_id text not null, word text not null)",
+)
+"""The application's own. No key of the ledger keeps a second entry out: only that no handler's work is committed twice."""
+
+
+@attrs.frozen
+class Settings:
+    """What a worker has to know.
+
+    Args:
+        database: the URL.
+        stripe: the base URL of a stand-in for Stripe, whose state is read again before it is stored; None: the embedded
+            provider, whose payloads are believed.
+        repository: ``module:class``, made with an engine.
+    """
+
+    database: str
+    stripe: str | None = None
+    repository: str = "sqlalchemy_repository:SQLAlchemyRepository"
+
+    def provider(self) -> BaseProvider:
+        if self.stripe is None:
+            return InMemoryProvider(MemoryConfig(webhook_secret=SECRET), clock=lambda: CLOCK)
+        from paylattice.providers.stripe import (  # a third of a second, for those who need it
+            StripeConfig,
+            StripeProvider,
+        )
+
+        keys = {"secret_key": "sk_test_standin", "webhook_secret": "whsec_standin"}
+        return StripeProvider(StripeConfig(base_url=self.stripe, **keys))
+
+
+def service(settings: Settings) -> BillingService[AsyncConnection]:
+    module, _, kind = settings.repository.partition(":")
+    engine = create_async_engine(settings.database, pool_size=8, pool_pre_ping=True)
+    repository: SQLAlchemyRepository = getattr(importlib.import_module(module), kind)(engine)
+    billing = BillingService(settings.provider(), repository, refetch=settings.stripe is not None)
+
+    async def note(event: WebhookEvent, context: Context) -> None:
+        row = {"event_id": event.dedupe_key, "word": str(event.type)}
+        await context.transaction.execute(text("insert into handled values (:event_id, :word)"), row)
+
+    for word in EventType:
+        if not word.names_a_status:  # those run for changes of a status, not for events
+            billing.on(word)(note)
+
+    @billing.on(EventType.INVOICE_PAID)
+    async def book(event: WebhookEvent, context: Context) -> None:
+        assert event.invoice is not None
+        assert context.customer is not None
+        row = {
+            "event_id": event.dedupe_key,
+            "org_id": context.customer.org_id,
+            "cents": event.invoice.amount_paid.amount,
+        }
+        await context.transaction.execute(text("insert into ledger values (:event_id, :org_id, :cents)"), row)
+        add = (
+            "insert into balances values (:org_id, :cents) "
+            "on conflict (org_id) do update set cents = balances.cents + excluded.cents"
+        )
+        await context.transaction.execute(text(add), {"org_id": row["org_id"], "cents": row["cents"]})
+
+    return billing
+
+
+async def do(billing: BillingService[AsyncConnection], provider: str, job: Mapping[str, str]) -> str:
+    match job["do"]:
+        case "deliver":
+            headers: Mapping[str, str] = json.loads(job["headers"])
+            return str(await billing.handle_webhook(provider, job["payload"].encode(), headers))
+        case "unpark":
+            return f"{await billing.apply_parked(provider)} applied"
+        case "check out":
+            session = await billing.start_checkout(
+                job["org"], "pro", email=f"{job['org']}@example.com", idempotency_key=job["key"], **PAGES
+            )
+            return session.id
+        case "recover":
+            recovered = await billing.recover_open(older_than=timedelta())
+            return f"{len(recovered.open)} open, {len(recovered.done)} finished"
+        case _:
+            raise AssertionError(job["do"])
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+async def main(settings: Settings) -> None:
+    billing = service(settings)
+    provider = "stripe" if settings.stripe else "memory"
+    jobs = asyncio.StreamReader(limit=2**22)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(jobs), sys.stdin)
+    say("ready")
+    at_work: set[asyncio.Task[None]] = set()
+
+    async def one(job: Mapping[str, str]) -> None:
+        try:
+            answer = {"id": job["id"], "done": await do(billing, provider, job)}
+        except Exception as error:  # noqa: BLE001 - as a web server: 500, and it is delivered again
+            cause = getattr(error, "orig", None) or error
+            answer = {"id": job["id"], "failed": type(cause).__name__}
+        say(json.dumps(answer))
+
+    while line := await jobs.readline():  # the end of the input: whoever gave the jobs is gone
+        task = asyncio.create_task(one(json.loads(line)))
+        at_work.add(task)
+        task.add_done_callback(at_work.discard)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Settings(**json.loads(sys.argv[1]))))

@@ -1,0 +1,46 @@
+"""Workers that are killed again and again lose nothing and do nothing twice. The long run: ``nox -s crash``."""
+
+import sys
+from collections.abc import Generator
+
+import pytest
+
+from tests.postgres import NoServerError, PostgresServer, running_server
+
+from .crash.checkouts import run_checkouts
+from .crash.webhooks import run_webhooks
+
+
+@pytest.fixture(scope="module")
+def mortal(postgres: PostgresServer) -> Generator[PostgresServer]:
+    """A server that nobody else is disturbed by when it crashes."""
+    try:
+        with running_server() as server:
+            yield server
+    except NoServerError as error:  # the session uses one that was started elsewhere
+        pytest.skip(str(error))
+
+
+def test_every_event_is_applied_exactly_once(mortal: PostgresServer, capsys: pytest.CaptureFixture[str]) -> None:
+    report = run_webhooks(mortal, events=200, copies=5, workers=2, kills=20, server_crashes=1)
+    with capsys.disabled():
+        sys.stdout.write(f"\n{report}\n")
+    assert not report.problems
+    assert report.facts["workers killed"] == 20
+    assert report.facts["deliveries answered"] == 1000
+
+
+def test_there_is_one_customer_for_each_organisation_and_the_provider_s_state_stays(
+    mortal: PostgresServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = run_checkouts(mortal, orgs=30, clicks=3, workers=2, kills=16)
+    with capsys.disabled():
+        sys.stdout.write(f"\n{report}\n")
+    assert not report.problems
+    assert int(str(report.facts["workers killed"])) > 10  # the last ones may find nobody at work any more
+
+
+def test_the_run_notices_a_repository_without_transactions(mortal: PostgresServer) -> None:
+    broken = "tests.databases.broken_checks:CommitsEachStatement"
+    report = run_webhooks(mortal, events=120, copies=4, workers=2, kills=8, repository=broken)
+    assert report.problems

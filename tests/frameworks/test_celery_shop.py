@@ -1,0 +1,97 @@
+"""The web process verifies, a worker applies: over a real broker, and with a worker that dies with an event in hand."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .test_shops import SHOPS, environment, free_port
+
+VISITOR = Path(__file__).parent / "queue_visitor.py"
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[str]:
+    """A Redis server of the test's own."""
+    found = shutil.which("redis-server")
+    if found is None:
+        message = "no redis-server here: install Redis (Debian: apt-get install redis-server)"
+        if os.environ.get("PAYLATTICE_REDIS") == "required":
+            pytest.fail(message)
+        pytest.skip(message)
+    port = free_port()
+    arguments = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(tmp_path), "--save", "", "--appendonly", "no"]
+    process = subprocess.Popen([found, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def worker(settings: dict[str, str]) -> "subprocess.Popen[bytes]":
+    command = [
+        sys.executable,
+        "-m",
+        "celery",
+        "-A",
+        "celery_shop:queue",
+        "worker",
+        "--pool",
+        "solo",
+        "--loglevel",
+        "warning",
+    ]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen(command, cwd=SHOPS, env=settings, start_new_session=True, **quiet)  # type: ignore[call-overload]  # Popen's overloads do not see through **
+
+
+def end(process: "subprocess.Popen[bytes]", how: signal.Signals) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, how)
+    process.wait(20)
+
+
+def test_a_worker_that_dies_with_an_event_in_hand_loses_nothing(broker: str, tmp_path: Path) -> None:
+    queued = tmp_path / "queued"
+    settings = environment(
+        tmp_path,
+        CELERY_BROKER_URL=broker,
+        PAYMENT_PROVIDER="memory",
+        SHOP_QUEUED=str(queued),
+        SHOP_VISIBILITY_TIMEOUT="2",
+        PYTHONDONTWRITEBYTECODE="1",
+    )
+    first = worker(settings)
+    second = None
+    visitor = subprocess.Popen(
+        [sys.executable, str(VISITOR), str(free_port())],
+        env=settings,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not queued.exists():
+            assert visitor.poll() is None, visitor.communicate()[0]
+            assert time.monotonic() < deadline, "the web process did not queue its events"
+            time.sleep(0.05)
+        end(first, signal.SIGKILL)
+        second = worker(settings)
+        told, _ = visitor.communicate(timeout=90)
+        assert visitor.returncode == 0, told
+        assert "events applied" in told
+    finally:
+        for process in (first, second):
+            if process is not None:
+                end(process, signal.SIGKILL)
+        if visitor.poll() is None:
+            visitor.kill()
+            visitor.wait(10)

@@ -1,0 +1,427 @@
+"""Events: their words, what they carry, what counts once, and what PayPal itself has to say about them."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from paypal_certificates_support import NOW as SIGNED_AT
+from paypal_certificates_support import delivery
+from paypal_samples import (
+    authorization,
+    billing,
+    capture,
+    event,
+    invoice,
+    link,
+    order,
+    refund,
+    sale,
+    sale_refund,
+    subscription,
+    transaction,
+    usd,
+    v1,
+    waiting_order,
+)
+from paypal_scenarios import CAPTURE, ORDER, SALE, SUB, SUBS
+from paypal_support import NOW, World, configuration, missing, refusal
+
+from paylattice import EventType, InvoiceStatus, Money, PaymentStatus, SubscriptionStatus
+from paylattice.errors import (
+    ConfigurationError,
+    InvalidRequest,
+    InvalidResponse,
+    MalformedPayload,
+    VerificationUnavailable,
+)
+from paylattice.providers.paypal.chains import SigningKey
+from paylattice.providers.paypal.events import EVENT_TYPES, REREAD, event_from
+
+WHEN = datetime.fromtimestamp(NOW, UTC)
+USD19 = Money(1900, "USD")
+
+
+@pytest.fixture(params=["async", "blocking"])
+def world(request: pytest.FixtureRequest) -> World:
+    return World(request.param)
+
+
+def read(kind: str, resource: object = None, **changes: Any) -> Any:
+    return event_from(event(kind, resource, **changes), WHEN, "T-1")
+
+
+# --- words -------------------------------------------------------------------------------------------------------------
+
+PAID_ORDER = order(captures=[capture()])
+WORDS: list[tuple[str, Any, str, str | None]] = [
+    ("BILLING.SUBSCRIPTION.CREATED", subscription(status="APPROVAL_PENDING"), "subscription.created", "subscription"),
+    ("BILLING.SUBSCRIPTION.ACTIVATED", subscription(), "subscription.active", "subscription"),
+    ("BILLING.SUBSCRIPTION.RE-ACTIVATED", subscription(), "subscription.resumed", "subscription"),
+    ("BILLING.SUBSCRIPTION.UPDATED", subscription(), "subscription.updated", "subscription"),
+    ("BILLING.SUBSCRIPTION.SUSPENDED", subscription(status="SUSPENDED"), "subscription.paused", "subscription"),
+    (
+        "BILLING.SUBSCRIPTION.SUSPENDED",
+        subscription(status="SUSPENDED", billing_info=billing(failed_payments_count=2)),
+        "subscription.unpaid",
+        "subscription",
+    ),
+    ("BILLING.SUBSCRIPTION.SUSPENDED", subscription(status="ACTIVE"), "subscription.paused", "subscription"),
+    ("BILLING.SUBSCRIPTION.SUSPENDED", {"id": SUB}, "subscription.paused", "subscription"),
+    ("BILLING.SUBSCRIPTION.SUSPENDED", {}, "subscription.paused", None),
+    ("BILLING.SUBSCRIPTION.CANCELLED", subscription(status="CANCELLED"), "subscription.canceled", "subscription"),
+    ("BILLING.SUBSCRIPTION.EXPIRED", subscription(status="EXPIRED"), "subscription.expired", "subscription"),
+    ("BILLING.SUBSCRIPTION.PAYMENT.FAILED", subscription(), "invoice.payment_failed", "subscription"),
+    ("PAYMENT.SALE.COMPLETED", sale(), "payment.succeeded", "payment"),
+    ("PAYMENT.SALE.PENDING", sale(state="pending"), "payment.processing", "payment"),
+    ("PAYMENT.SALE.DENIED", sale(state="denied"), "payment.failed", "payment"),
+    ("PAYMENT.SALE.REFUNDED", sale_refund(), "refund.succeeded", "refund"),
+    ("PAYMENT.SALE.REVERSED", sale(amount=v1("-19.00")), "dispute.funds_withdrawn", None),
+    ("CHECKOUT.ORDER.APPROVED", order("APPROVED"), "checkout.pending", "checkout_session"),
+    ("CHECKOUT.ORDER.COMPLETED", PAID_ORDER, "checkout.completed", "checkout_session"),
+    ("CHECKOUT.ORDER.PROCESSED", PAID_ORDER, "checkout.completed", "checkout_session"),
+    ("CHECKOUT.ORDER.COMPLETED", order("COMPLETED"), "checkout.completed", "checkout_session"),
+    ("CHECKOUT.ORDER.COMPLETED", order(captures=[capture(status="PENDING")]), "checkout.pending", "checkout_session"),
+    ("CHECKOUT.ORDER.COMPLETED", order(captures=[capture(status="DECLINED")]), "checkout.failed", "checkout_session"),
+    ("CHECKOUT.PAYMENT-APPROVAL.REVERSED", {"order_id": ORDER}, "checkout.expired", None),
+    ("PAYMENT.AUTHORIZATION.CREATED", authorization(), "payment.authorized", "payment"),
+    ("PAYMENT.AUTHORIZATION.VOIDED", authorization(status="VOIDED"), "payment.canceled", "payment"),
+    ("PAYMENT.CAPTURE.COMPLETED", capture(), "payment.succeeded", "payment"),
+    ("PAYMENT.CAPTURE.PENDING", capture(status="PENDING"), "payment.processing", "payment"),
+    ("PAYMENT.CAPTURE.DECLINED", capture(status="DECLINED"), "payment.failed", "payment"),
+    ("PAYMENT.CAPTURE.DENIED", capture(status="DECLINED"), "payment.failed", "payment"),
+    ("PAYMENT.CAPTURE.REFUNDED", refund(), "refund.succeeded", "refund"),
+    ("PAYMENT.CAPTURE.REVERSED", refund(), "dispute.funds_withdrawn", None),
+    ("PAYMENT.REFUND.PENDING", refund(status="PENDING"), "refund.created", "refund"),
+    ("PAYMENT.REFUND.FAILED", refund(status="FAILED"), "refund.failed", "refund"),
+    ("CUSTOMER.DISPUTE.CREATED", {"dispute_id": "PP-D-1"}, "dispute.opened", None),
+    ("CUSTOMER.DISPUTE.UPDATED", {"dispute_id": "PP-D-1"}, "dispute.updated", None),
+    ("CUSTOMER.DISPUTE.RESOLVED", {"dispute_id": "PP-D-1"}, "dispute.closed", None),
+    ("RISK.DISPUTE.CREATED", {"dispute_id": "PP-D-1"}, "dispute.opened", None),
+    ("INVOICING.INVOICE.CREATED", {"invoice": invoice(status="DRAFT")}, "invoice.created", "invoice"),
+    ("INVOICING.INVOICE.SCHEDULED", {"invoice": invoice(status="SCHEDULED")}, "invoice.updated", "invoice"),
+    ("INVOICING.INVOICE.UPDATED", invoice(), "invoice.updated", "invoice"),
+    ("INVOICING.INVOICE.PAID", {"invoice": invoice()}, "invoice.paid", "invoice"),
+    ("INVOICING.INVOICE.CANCELLED", {"invoice": invoice(status="CANCELLED")}, "invoice.voided", "invoice"),
+    ("VAULT.PAYMENT-TOKEN.CREATED", {"id": "8kk8451t"}, "payment_method.attached", None),
+    ("VAULT.PAYMENT-TOKEN.DELETED", {"id": "8kk8451t"}, "payment_method.detached", None),
+    ("BILLING.PLAN.CREATED", {"id": "P-1"}, "paypal:BILLING.PLAN.CREATED", None),
+    ("CATALOG.PRODUCT.UPDATED", {"id": "PROD-1"}, "paypal:CATALOG.PRODUCT.UPDATED", None),
+    ("A.WORD.OF.2031", {"id": "X"}, "paypal:A.WORD.OF.2031", None),
+]
+CARRIED = ("subscription", "payment", "refund", "invoice", "checkout_session", "customer")
+
+
+@pytest.mark.parametrize(("kind", "resource", "word", "carries"), WORDS)
+def test_every_event_has_its_word_and_carries_what_it_is_about(
+    kind: str, resource: Any, word: str, carries: str | None
+) -> None:
+    found = read(kind, resource)
+    assert found.type == word
+    assert found.provider_type == kind
+    assert [name for name in CARRIED if getattr(found, name) is not None] == ([carries] if carries else [])
+    assert (type(found.type) is EventType) is (kind in EVENT_TYPES)
+
+
+def test_the_table_is_tested_whole() -> None:
+    assert {kind for kind, *_ in WORDS} >= set(EVENT_TYPES)
+    assert set(REREAD) <= set(EVENT_TYPES)
+
+
+def test_a_failed_payment_carries_the_subscription_and_a_refunded_capture_the_refund() -> None:
+    failed = read("BILLING.SUBSCRIPTION.PAYMENT.FAILED", subscription(billing_info=billing(failed_payments_count=1)))
+    assert (failed.subscription_id, failed.customer_id) == (SUB, "cus_1")
+    assert failed.subscription.status is SubscriptionStatus.PAST_DUE
+    given_back = read("PAYMENT.CAPTURE.REFUNDED", refund()).refund
+    assert (given_back.payment_id, given_back.amount) == (CAPTURE, USD19)
+    of_an_order = refund(supplementary_data={"related_ids": {"order_id": ORDER}})
+    assert read("PAYMENT.CAPTURE.REFUNDED", of_an_order).refund.payment_id == ORDER
+
+
+def test_a_sale_names_its_subscription_and_its_customer() -> None:
+    found = read("PAYMENT.SALE.COMPLETED", sale())
+    assert (found.subscription_id, found.customer_id, found.payment.amount) == (SUB, "cus_1", USD19)
+    alone = sale()
+    del alone["billing_agreement_id"]
+    assert read("PAYMENT.SALE.COMPLETED", alone).subscription_id is None
+
+
+def test_a_capture_is_the_payment_of_its_order() -> None:
+    assert read("PAYMENT.CAPTURE.COMPLETED", capture()).payment.id == ORDER
+    assert read("PAYMENT.CAPTURE.COMPLETED", capture(supplementary_data=None)).payment.id == CAPTURE
+
+
+# --- odd shapes --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("field", ["id", "event_type", "create_time"])
+@pytest.mark.parametrize("value", [None, "", 7, [], {}])
+def test_what_has_no_id_no_name_or_no_time_is_no_event(field: str, value: Any) -> None:
+    with pytest.raises(InvalidResponse):
+        event_from(event(**{field: value}), WHEN)
+
+
+@pytest.mark.parametrize("resource", [[], 7, "x", {"id": 7}, {"id": []}, {"amount": []}, {"id": "X", "amount": {}}])
+@pytest.mark.parametrize("kind", sorted({kind for kind, *_ in WORDS}))
+def test_a_resource_of_an_odd_shape_leaves_an_event_without_it(kind: str, resource: Any) -> None:
+    found = read(kind, resource)
+    assert found.id
+    assert found.dedupe_key
+
+
+def test_links_of_an_odd_shape_name_nothing() -> None:
+    for href in ("https://api.paypal.com/v2/payments/captures/../x", "", 7, None, "https://api.paypal.com/v2/a?b=c"):
+        found = read("PAYMENT.CAPTURE.REFUNDED", refund(links=[{"rel": "up", "href": href}]))
+        assert found.refund.payment_id is None
+
+
+# --- counted once --------------------------------------------------------------------------------------------------------
+
+
+def test_one_sale_counts_once_whatever_number_of_events_tells_of_it() -> None:
+    first = event_from(event(), WHEN, "T-1")
+    second = event_from(event(id="WH-OTHER", resource=sale(payment_hold_status="RELEASED")), WHEN, "T-2")
+    assert first.dedupe_key == second.dedupe_key == f"payment.succeeded:{SALE}"
+    assert event_from(event("PAYMENT.SALE.PENDING"), WHEN, "T-3").dedupe_key != first.dedupe_key
+    assert event_from(event(resource=sale(id="SALE2")), WHEN, "T-1").dedupe_key != first.dedupe_key
+
+
+def test_other_events_are_known_by_their_signed_transmission_and_not_by_the_id_in_the_body() -> None:
+    for kind in (
+        "BILLING.SUBSCRIPTION.ACTIVATED",
+        "CHECKOUT.ORDER.COMPLETED",
+        "CUSTOMER.DISPUTE.CREATED",
+        "INVOICING.INVOICE.PAID",
+    ):
+        assert read(kind, {}).dedupe_key == "T-1"
+        assert read(kind, {}, id="WH-FORGED").dedupe_key == "T-1"
+
+
+def test_a_listed_event_is_known_by_the_transmission_that_it_names() -> None:
+    listed = event("BILLING.SUBSCRIPTION.ACTIVATED", subscription(), transmissions=[{"transmission_id": "T-1"}])
+    assert event_from(listed, WHEN).dedupe_key == "T-1"
+    assert event_from({**listed, "transmissions": "x"}, WHEN).dedupe_key == listed["id"]
+
+
+def test_an_event_about_money_without_an_id_is_known_by_its_transmission() -> None:
+    assert read("PAYMENT.SALE.COMPLETED", {"amount": v1()}).dedupe_key == "T-1"
+
+
+# --- lists -----------------------------------------------------------------------------------------------------------------
+
+
+def test_events_are_listed_oldest_first_from_the_time_on(world: World) -> None:
+    path = "/v1/notifications/webhooks-events"
+    events = [
+        event(id="WH-3", create_time="2026-09-21T03:00:00Z"),
+        event(id="WH-1", create_time="2026-09-21T01:00:00Z"),
+        event(id="WH-0", create_time="2026-09-20T00:00:00Z"),
+    ]
+    following = link("next", f"https://api.paypal.com{path}?start_time=2026-09-21T00:00:00Z&page_size=100&marker=x")
+    world.on(
+        "GET",
+        path,
+        {"events": events, "links": [following]},
+        {"events": [event(id="WH-2", create_time="2026-09-21T02:00:00Z")]},
+    )
+    since = datetime(2026, 9, 21, tzinfo=UTC)
+    found = world.run(world.provider.list_events(since))
+    assert [one.id for one in found] == ["WH-1", "WH-2", "WH-3"]
+    assert {one.livemode for one in found} == {False}
+    first, second = world.server.asked
+    assert first.query == {"page_size": "100", "start_time": "2026-09-21T00:00:00Z", "end_time": "2026-09-21T14:18:20Z"}
+    assert second.query["marker"] == "x"
+
+
+def test_events_that_paypal_no_longer_has_are_refused_without_a_request(world: World) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        world.run(world.provider.list_events(datetime(2026, 8, 1, tzinfo=UTC)))
+    assert caught.value.param == "since"
+    assert world.server.seen == []
+
+
+# --- confirmed -------------------------------------------------------------------------------------------------------------
+
+SALES, CAPTURES, REFUNDS, ORDERS, INVOICES = (
+    "/v1/payments/sale",
+    "/v2/payments/captures",
+    "/v2/payments/refunds",
+    "/v2/checkout/orders",
+    "/v2/invoicing/invoices",
+)
+
+
+def confirm(world: World, kind: str, told: Any, path: str, answer: Any) -> Any:
+    world.on("GET", path, answer)
+    return world.run(world.provider.confirm_event(event_from(event(kind, told), WHEN, "T-1", livemode=False)))
+
+
+def test_what_a_forged_body_says_of_money_is_replaced_by_what_paypal_has(world: World) -> None:
+    forged = sale(amount=v1("9999.00"), custom="cus_attacker", billing_agreement_id="I-ATTACKER")
+    found = confirm(world, "PAYMENT.SALE.COMPLETED", forged, f"{SALES}/{SALE}", sale())
+    assert found.payment.amount == USD19
+    assert (found.customer_id, found.subscription_id) == ("cus_1", SUB)
+    assert found.dedupe_key == f"payment.succeeded:{SALE}"
+    assert found.livemode is False
+
+
+CONFIRMED: list[tuple[str, Any, str, Any]] = [
+    ("PAYMENT.SALE.COMPLETED", sale(), f"{SALES}/{SALE}", sale(state="refunded")),
+    ("PAYMENT.SALE.PENDING", sale(state="pending"), f"{SALES}/{SALE}", sale()),
+    ("PAYMENT.SALE.REFUNDED", sale_refund(), "/v1/payments/refund/6GT49317R31573457", sale_refund()),
+    ("CHECKOUT.ORDER.APPROVED", order("APPROVED"), f"{ORDERS}/{ORDER}", order("APPROVED")),
+    ("CHECKOUT.ORDER.COMPLETED", PAID_ORDER, f"{ORDERS}/{ORDER}", PAID_ORDER),
+    (
+        "PAYMENT.AUTHORIZATION.CREATED",
+        authorization(),
+        "/v2/payments/authorizations/0AW2184448108334S",
+        authorization(),
+    ),
+    ("PAYMENT.CAPTURE.COMPLETED", capture(), f"{CAPTURES}/{CAPTURE}", capture(status="PARTIALLY_REFUNDED")),
+    ("PAYMENT.CAPTURE.DECLINED", capture(status="DECLINED"), f"{CAPTURES}/{CAPTURE}", capture(status="DECLINED")),
+    ("PAYMENT.CAPTURE.REFUNDED", refund(), f"{REFUNDS}/58K15806CS993444T", refund(status="PENDING")),
+    ("PAYMENT.REFUND.FAILED", refund(status="FAILED"), f"{REFUNDS}/58K15806CS993444T", refund(status="FAILED")),
+    ("INVOICING.INVOICE.PAID", {"invoice": invoice()}, f"{INVOICES}/INV2-Z56S-5LLA-Q52L-CPZ5", invoice()),
+]
+
+
+@pytest.mark.parametrize(("kind", "told", "path", "answer"), CONFIRMED)
+def test_what_paypal_bears_out_is_confirmed(world: World, kind: str, told: Any, path: str, answer: Any) -> None:
+    found = confirm(world, kind, told, path, answer)
+    assert found.type == EVENT_TYPES[kind]
+    assert found.raw["resource"] == answer
+
+
+FORGED: list[tuple[str, Any, str, Any]] = [
+    ("PAYMENT.SALE.COMPLETED", sale(), f"{SALES}/{SALE}", sale(state="pending")),
+    ("PAYMENT.SALE.COMPLETED", sale(), f"{SALES}/{SALE}", sale(state="denied")),
+    ("PAYMENT.SALE.COMPLETED", sale(), f"{SALES}/{SALE}", sale(id="ANOTHER")),
+    ("PAYMENT.SALE.COMPLETED", sale(), f"{SALES}/{SALE}", sale(amount=None)),
+    ("PAYMENT.SALE.DENIED", sale(state="denied"), f"{SALES}/{SALE}", sale()),
+    ("PAYMENT.CAPTURE.COMPLETED", capture(), f"{CAPTURES}/{CAPTURE}", capture(status="PENDING")),
+    ("PAYMENT.CAPTURE.COMPLETED", capture(), f"{CAPTURES}/{CAPTURE}", missing()),
+    ("PAYMENT.CAPTURE.DENIED", capture(status="DECLINED"), f"{CAPTURES}/{CAPTURE}", capture()),
+    (
+        "PAYMENT.AUTHORIZATION.CREATED",
+        authorization(),
+        "/v2/payments/authorizations/0AW2184448108334S",
+        authorization(status="VOIDED"),
+    ),
+    (
+        "PAYMENT.AUTHORIZATION.VOIDED",
+        authorization(status="VOIDED"),
+        "/v2/payments/authorizations/0AW2184448108334S",
+        authorization(),
+    ),
+    ("PAYMENT.CAPTURE.REFUNDED", refund(), f"{REFUNDS}/58K15806CS993444T", refund(status="FAILED")),
+    ("PAYMENT.REFUND.FAILED", refund(status="FAILED"), f"{REFUNDS}/58K15806CS993444T", refund()),
+    ("CHECKOUT.ORDER.COMPLETED", PAID_ORDER, f"{ORDERS}/{ORDER}", order("COMPLETED", id="ANOTHER")),
+    ("CHECKOUT.ORDER.COMPLETED", PAID_ORDER, f"{ORDERS}/{ORDER}", order("NEW_WORD")),
+    ("INVOICING.INVOICE.PAID", {"invoice": invoice()}, f"{INVOICES}/INV2-Z56S-5LLA-Q52L-CPZ5", invoice(status="SENT")),
+    ("PAYMENT.SALE.COMPLETED", sale(), f"{SALES}/{SALE}", httpx.Response(200, content=b"<html>")),
+    ("PAYMENT.SALE.COMPLETED", sale(), f"{SALES}/{SALE}", refusal(403, "NOT_AUTHORIZED")),
+    ("PAYMENT.SALE.COMPLETED", sale(), f"{SALES}/{SALE}", refusal(400, "INVALID_REQUEST")),
+]
+
+
+@pytest.mark.parametrize(("kind", "told", "path", "answer"), FORGED)
+def test_what_paypal_does_not_bear_out_is_delivered_again_and_not_believed(
+    world: World, kind: str, told: Any, path: str, answer: Any
+) -> None:
+    with pytest.raises(VerificationUnavailable, match="deliver again"):
+        confirm(world, kind, told, path, answer)
+
+
+@pytest.mark.parametrize(
+    ("has", "word"),
+    [
+        (order("APPROVED"), "checkout.pending"),
+        (waiting_order(), "checkout.pending"),
+        (order(captures=[capture(status="PENDING")]), "checkout.pending"),
+        (order(captures=[capture(status="DECLINED")]), "checkout.failed"),
+        (order("VOIDED"), "checkout.failed"),
+    ],
+)
+def test_an_order_that_is_said_to_be_completed_is_what_paypal_has(world: World, has: Any, word: str) -> None:
+    found = confirm(world, "CHECKOUT.ORDER.COMPLETED", PAID_ORDER, f"{ORDERS}/{ORDER}", has)
+    assert found.type == word
+    assert found.dedupe_key == "T-1"
+
+
+@pytest.mark.parametrize("identifier", ["../../v1/billing/plans", "a/b", "x?y=z", "", ".."])
+def test_a_forged_id_leads_to_no_other_address(world: World, identifier: str) -> None:
+    with pytest.raises(VerificationUnavailable):
+        world.run(world.provider.confirm_event(event_from(event(resource=sale(id=identifier)), WHEN, "T-1")))
+    assert world.server.asked == []
+
+
+def test_a_sale_that_does_not_name_its_subscription_is_looked_up_there(world: World) -> None:
+    alone = sale()
+    del alone["billing_agreement_id"]
+    path = f"{SUBS}/{SUB}/transactions"
+    world.on(
+        "GET", path, {"transactions": [transaction("ANOTHER"), transaction(SALE)]}, {"transactions": [transaction("X")]}
+    )
+    found = confirm(world, "PAYMENT.SALE.COMPLETED", sale(), f"{SALES}/{SALE}", alone)
+    assert found.subscription_id == SUB
+    forged = confirm(world, "PAYMENT.SALE.COMPLETED", sale(), f"{SALES}/{SALE}", alone)
+    assert forged.subscription_id is None
+    assert world.server.asked[-1].query == {"start_time": "2026-09-18T14:13:00Z", "end_time": "2026-09-24T14:13:00Z"}
+
+
+def test_events_about_anything_but_money_are_left_as_they_are(world: World) -> None:
+    for kind in ("BILLING.SUBSCRIPTION.ACTIVATED", "CUSTOMER.DISPUTE.CREATED", "A.WORD.OF.2031"):
+        told = event_from(event(kind, subscription()), WHEN, "T-1")
+        assert world.run(world.provider.confirm_event(told)) is told
+    assert world.server.seen == []
+
+
+def test_wrong_settings_are_not_hidden_behind_a_delivery(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def misconfigured(*_: object) -> None:
+        raise ConfigurationError("no")
+
+    monkeypatch.setattr(world.provider, "get", misconfigured)
+    with pytest.raises(ConfigurationError):
+        world.run(world.provider.confirm_event(event_from(event(), WHEN, "T-1")))
+
+
+# --- the whole way ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def trusting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Certificates are tested elsewhere: here every signature fits."""
+    from paylattice.providers.paypal.certificates import CertificateStore
+
+    key = SigningKey.__new__(SigningKey)
+    monkeypatch.setattr(CertificateStore, "cached", lambda _store, _url: key)
+    monkeypatch.setattr("paylattice.providers.paypal.webhooks._fits", lambda *_: True)
+
+
+@pytest.mark.usefixtures("trusting")
+def test_a_delivery_becomes_an_event_that_says_whether_money_is_real(world: World) -> None:
+    import json
+
+    body = json.dumps(event()).encode()
+    world.now = SIGNED_AT
+    found = world.run(world.provider.parse_webhook(body, delivery(body)))
+    assert (found.id, found.livemode) == (event()["id"], False)
+    live = world.another(configuration(environment="live"))
+    url = "https://api.paypal.com/v1/notifications/certs/CERT-360caa42-fca2a594-90621a79"
+    assert world.run(live.parse_webhook(body, delivery(body, url=url))).livemode is True
+
+
+@pytest.mark.usefixtures("trusting")
+@pytest.mark.parametrize("body", [b"{}", b'{"id": "WH-1"}', b'{"id": 7, "event_type": "X", "create_time": "now"}'])
+def test_what_is_well_signed_and_no_event_is_malformed(world: World, body: bytes) -> None:
+    world.now = SIGNED_AT
+    with pytest.raises(MalformedPayload) as caught:
+        world.run(world.provider.parse_webhook(body, delivery(body)))
+    assert caught.value.provider == "paypal"
+
+
+def test_amounts_of_both_shapes_are_the_same_money() -> None:
+    assert read("PAYMENT.SALE.COMPLETED", sale(amount=usd())).payment.amount == USD19
+    assert read("PAYMENT.CAPTURE.COMPLETED", capture(amount=v1())).payment.amount == USD19
+    assert read("INVOICING.INVOICE.PAID", {"invoice": invoice()}).invoice.status is InvoiceStatus.PAID
+    assert read("PAYMENT.SALE.COMPLETED", sale()).payment.status is PaymentStatus.SUCCEEDED
