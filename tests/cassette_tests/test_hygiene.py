@@ -39,7 +39,22 @@ def test_no_cassette_holds_anything_that_looks_like_a_secret() -> None:
         ("secret key", "rk_test_" + "abcdef0123456789"),
         ("webhook secret", "whsec_" + "abcdef0123456789"),
         ("client secret", "pi_3Mt_secret_" + "abcdef0123456789"),
-        ("bearer token", "Bearer " + "A21AAabcdefghijklmnop"),
+        ("bearer token", "Bearer " + "abcdefghijklmnop"),
+        ("access token", "A21AA" + "Kh7abcdefghijklmnop-0123"),
+        ("secret key", "A" + "f9" * 39 + "Q"),
+        ("client secret", "ba_token=BA-" + "2M539689T3856352J"),
+        ("access token", "EAAA" + "EOuLQObrVwJvCvoio3H13"),
+        ("secret key", "sq0csp-" + "0123456789abcdefghij"),
+        ("secret key", "sandbox-sq0idb-" + "0123456789abcdefghij"),
+        ("card token", "cnon:" + "CBASEJ0123456789abcdef"),
+        ("phone number", "+4930" + "1234567"),
+        ("field that must be scrubbed", '"payer_id": ' + '"7E7MGXCWTTKK2"'),
+        ("field that must be scrubbed", '"access_token": ' + '"opaque"'),
+        ("field that must be scrubbed", "'refresh_token': " + "'opaque'"),
+        ("field that must be scrubbed", '"fingerprint": ' + '"sq-1-abc"'),
+        ("page of a customer", "https://www.sandbox.paypal.com/checkoutnow?token=5O190127TN364715T"),
+        ("page of a customer", "https://sandbox.square.link/u/EXAMPLE"),
+        ("page of a customer", "https://squareup.com/receipt/preview/abc"),
         ("JSON web token", TOKEN),
         ("e-mail address", MAIL),
         ("e-mail address", MAIL.replace("@", "%40")),
@@ -82,6 +97,17 @@ def test_the_gate_sees_what_yaml_broke_into_lines(planted: str, tmp_path: Path) 
         "0000000000000000",
         "https://checkout.stripe.com/scrubbed",
         "2026-11-01T12:00:00.0000000",
+        "2026-11-01T12:00:00+00:00",
+        "+15550000000",
+        '"access_token": "scrubbed"',
+        '"client_secret": "pi_1_secret_scrubbed"',
+        '"payer_id": null',
+        "https://api-m.sandbox.paypal.com/v2/checkout/orders/5O190127TN364715T",
+        "https://connect.squareupsandbox.com/v2/customers",
+        "https://uri.paypal.com/services/subscriptions",
+        "cnon:card-nonce-ok",
+        "I-BW452GLLEP1G",
+        "A" * 80,
     ],
 )
 def test_what_is_harmless_passes(harmless: str, tmp_path: Path) -> None:
@@ -188,16 +214,72 @@ def test_a_cassette_that_is_added_to_keeps_what_was_recorded(tmp_path: Path) -> 
     assert "recorded-retry-after" not in path.read_text()
 
 
-def test_there_are_rules_only_for_known_providers() -> None:
-    with pytest.raises(ValueError, match="stripe"):
-        vcr_config("nobody")
-
-
 class Recorded:
     """A request as vcrpy hands it to the hooks."""
 
     def __init__(self, uri: str, body: bytes, headers: Mapping[str, str]) -> None:
         self.uri, self.body, self.headers = uri, body, headers
+
+
+PAYPAL_SECRETS = {
+    "access_token": "A21AA" + "Kh7abcdefghijklmnop-0123",
+    "nonce": "2026-11-01T12:00:00Z" + "nonce-of-a-token",
+    "payer_id": "7E7MGXCWTTKK2",
+    "email_address": MAIL,
+    "national_number": "4085551234",
+    "transmission_sig": "kVeryLongSignature/0123==",
+    "webhook_id": "0EH40505U7160970P",
+    "client_id": "A" + "f9" * 39 + "Q",
+}
+SQUARE_SECRETS = {
+    "access_token": "EAAA" + "EOuLQObrVwJvCvoio3H13",
+    "refresh_token": "EQAA" + "opaque",
+    "email_address": MAIL,
+    "phone_number": "+4930" + "1234567",
+    "cardholder_name": "Jane Doe",
+    "fingerprint": "sq-1-TpmjbNBMFdibiIjpQI5LiRgNUBC7u1689i0TgHjnlyHEWYB7tnn",
+    "note": f"pays with {CARD}",
+}
+
+
+@pytest.mark.parametrize(("provider", "secrets"), [("paypal", PAYPAL_SECRETS), ("square", SQUARE_SECRETS)])
+def test_what_a_provider_s_answers_tell_of_people_is_scrubbed(
+    provider: str, secrets: Mapping[str, str], tmp_path: Path
+) -> None:
+    scrub = vcr_config(provider)["before_record_response"]
+    body = json.dumps({"deep": [{"id": "kept_1", **secrets}], **secrets}).encode()
+    headers = {"Content-Type": ["application/json"], "Set-Cookie": ["session=1"], "Authorization": ["Bearer x"]}
+    kept = scrub({"status": {"code": 200, "message": "OK"}, "headers": headers, "body": {"string": body}})
+    text = kept["body"]["string"].decode()
+    assert not [name for name, secret in secrets.items() if secret in text]
+    assert CARD not in text
+    assert "kept_1" in text
+    assert set(kept["headers"]) == {"content-type"}
+    path = tmp_path / "answer.yaml"
+    path.write_text(yaml.dump({"string": text}, default_style="|"))
+    assert leaks_in(path) == ()
+    path.write_text(yaml.dump({"string": body.decode()}, default_style="|"))
+    assert leaks_in(path)
+
+
+@pytest.mark.parametrize("provider", ["paypal", "square"])
+def test_what_is_sent_to_a_provider_is_scrubbed(provider: str) -> None:
+    scrub = vcr_config(provider)["before_record_request"]
+    sent = {"Authorization": "Basic c2VjcmV0OnNlY3JldA==", "PayPal-Request-Id": "order-17", "Cookie": "a=b"}
+    body = json.dumps({"idempotency_key": "order-17", "invoice_id": "order-17", "email_address": MAIL}).encode()
+    kept = scrub(Recorded("https://api.test/v1/x", body, {"Content-Type": "application/json", **sent}))
+    assert MAIL.encode() not in kept.body
+    assert not {"authorization", "cookie"} & set(kept.headers)
+    if provider == "paypal":
+        assert kept.headers["paypal-request-id"] == "normalised"
+        assert json.loads(kept.body)["invoice_id"] == "normalised"
+    else:
+        assert json.loads(kept.body)["idempotency_key"] == "normalised"
+
+
+def test_there_are_rules_only_for_known_providers() -> None:
+    with pytest.raises(ValueError, match="paypal, square, stripe"):
+        vcr_config("nobody")
 
 
 @given(st.binary(max_size=60), st.sampled_from(["application/json", "application/x-www-form-urlencoded", ""]))

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, nullcontext
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Any, ClassVar
 
 import attrs
@@ -12,6 +12,7 @@ import pytest
 
 from paylattice import BillingCustomer, BillingEvent, BillingSubscription, InMemoryRepository, ParkedEvent, sync
 from paylattice.billing.memory import InMemoryTransaction
+from paylattice.billing.records import BillingOperation, OperationState
 from paylattice.billing.repository import Upserted
 from paylattice.testing import BlockingRepositoryConformance, RepositoryConformance
 from paylattice.transport import BlockingPrimitives
@@ -48,6 +49,7 @@ class TestLosesMetadata(Double):
         "test_a_customer_is_updated",
         "test_of_many_inserts_of_one_customer_one_gets_through",
         "test_of_many_inserts_of_one_external_id_one_gets_through",
+        "test_a_customer_moves_to_another_external_id",
     }
 
 
@@ -82,15 +84,51 @@ class TestRaisesForNobody(Double):
 
 
 class UpdatesTooMuch(InMemoryRepository):
-    async def update_customer(self, customer: BillingCustomer, *, tx: Tx = None) -> None:
+    async def update_customer(self, customer: BillingCustomer, *, tx: Tx = None) -> bool:
         async with self._in(tx) as own:
-            if self._get(own, self._customers, "customers", (customer.id,)) is not None:
-                own.writes["customers", (customer.id,)] = customer
+            if self._get(own, self._customers, "customers", (customer.id,)) is None:
+                return False
+            own.writes["customers", (customer.id,)] = customer
+            return True
 
 
 class TestUpdatesTooMuch(Double):
     kind = UpdatesTooMuch
-    caught_by: ClassVar = {"test_a_customer_is_updated"}
+    caught_by: ClassVar = {
+        "test_a_customer_is_updated",
+        "test_a_customer_moves_to_another_external_id",
+    }
+
+
+class CannotKeepEveryText(InMemoryRepository):
+    """A text column that ends at the first null byte."""
+
+    async def park_event(self, event: ParkedEvent, *, tx: Tx = None) -> bool:
+        cut = {
+            name: value.partition("\x00")[0] if isinstance(value, str) else value
+            for name, value in event.payload.items()
+        }
+        return await super().park_event(attrs.evolve(event, payload=cut), tx=tx)
+
+
+class TestCannotKeepEveryText(Double):
+    kind = CannotKeepEveryText
+    caught_by: ClassVar = {"test_a_parked_payload_may_hold_whatever_json_can"}
+
+
+class HandsOutLocalTimes(InMemoryRepository):
+    """The time zone of the database session: equal moments, but ``created_at.date()`` is another day."""
+
+    async def get_event(self, provider: str, external_event_id: str, *, tx: Tx = None) -> BillingEvent | None:
+        found = await super().get_event(provider, external_event_id, tx=tx)
+        if found is None or found.created_at is None:
+            return found
+        return attrs.evolve(found, created_at=found.created_at.astimezone(timezone(timedelta(hours=2))))
+
+
+class TestHandsOutLocalTimes(Double):
+    kind = HandsOutLocalTimes
+    caught_by: ClassVar = {"test_times_come_back_in_utc"}
 
 
 # --- uniqueness --------------------------------------------------------------------------------------------------
@@ -210,7 +248,7 @@ class OverwritesBlindly(InMemoryRepository):
             stored = self._get(own, self._subscriptions, "subscriptions", key)
             if stored is None:
                 return await super().upsert_subscription(subscription, tx=own)
-            own.writes["subscriptions", key] = attrs.evolve(subscription, id=stored.id, created_at=stored.created_at)
+            own.writes["subscriptions", key] = subscription.replacing(stored)
             return Upserted(written=True, previous=stored)
 
 
@@ -232,7 +270,7 @@ class ComparesTicketsOnly(InMemoryRepository):
                 return await super().upsert_subscription(subscription, tx=own)
             if subscription.ticket <= stored.ticket:
                 return Upserted(written=False, previous=stored)
-            own.writes["subscriptions", key] = attrs.evolve(subscription, id=stored.id, created_at=stored.created_at)
+            own.writes["subscriptions", key] = subscription.replacing(stored)
             return Upserted(written=True, previous=stored)
 
 
@@ -334,6 +372,62 @@ class TestIgnoresTheSubscription(Double):
     caught_by: ClassVar = {"test_parked_events_are_found_by_customer_and_by_subscription"}
 
 
+# --- the journal (more of them in broken_journals.py) -----------------------------------------------------------------
+
+
+class KeepsWhatIsTakenAway(InMemoryRepository):
+    """``coalesce(new, old)``."""
+
+    async def update_operation(self, operation: BillingOperation, *, tx: Tx = None) -> None:
+        stored = await self.get_operation(operation.provider, operation.key, tx=tx)
+        if stored is not None:
+            operation = attrs.evolve(operation, external_id=operation.external_id or stored.external_id)
+        await super().update_operation(operation, tx=tx)
+
+
+class TestKeepsWhatIsTakenAway(Double):
+    kind = KeepsWhatIsTakenAway
+    caught_by: ClassVar = {"test_what_came_of_an_operation_is_written"}
+
+
+class FindsByEitherOrOther(InMemoryRepository):
+    """``state = ? or external_id = ?``"""
+
+    async def operations(
+        self, provider: str, *, state: OperationState | None = None, external_id: str | None = None, **by: Any
+    ) -> list[BillingOperation]:
+        found = await super().operations(provider, state=state, **by)
+        if external_id is None:
+            return found
+        made = await super().operations(provider, external_id=external_id, **by)
+        return made if state is None else [*found, *(each for each in made if each not in found)]
+
+
+class TestFindsByEitherOrOther(Double):
+    kind = FindsByEitherOrOther
+    caught_by: ClassVar = {"test_operations_are_found_by_state_by_what_they_made_and_by_reference"}
+
+
+class CountsPagesOfTheJournal(InMemoryRepository):
+    """``offset``: what was closed meanwhile moves the rest forward, past the reader."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._read = 0
+
+    async def operations(self, provider: str, **by: Any) -> list[BillingOperation]:
+        after, limit = by.pop("after", None), by.pop("limit", 100)
+        self._read = 0 if after is None else self._read
+        found = (await super().operations(provider, limit=1000, **by))[self._read : self._read + limit]
+        self._read += len(found)
+        return found
+
+
+class TestCountsPagesOfTheJournal(Double):
+    kind = CountsPagesOfTheJournal
+    caught_by: ClassVar = {"test_pages_of_the_journal_hold_every_operation_once"}
+
+
 # --- tickets -----------------------------------------------------------------------------------------------------
 
 
@@ -421,6 +515,7 @@ class TestCommitsWhatFails(Double):
         "test_what_fails_leaves_no_trace",
         "test_nobody_sees_what_is_not_committed",
         "test_an_insert_waits_for_the_end_of_another",
+        "test_the_journal_is_a_part_of_the_transaction",
     }
 
 
@@ -468,7 +563,9 @@ class WritesOutsideTheTransaction(InMemoryRepository):
         key = (event.provider, event.external_event_id)
         if key in self._parked:
             return False
-        self._parked[key] = event
+        by_itself = InMemoryTransaction()
+        by_itself.writes["parked", key] = event
+        self._commit(by_itself)
         return True
 
 
@@ -542,6 +639,7 @@ class TestUnlocked(Double):
         "test_of_many_inserts_of_one_event_one_gets_through",
         "test_an_insert_waits_for_the_end_of_another",
         "test_of_many_states_the_latest_stays",
+        "test_of_many_intents_with_one_key_one_is_written_down",
     }
 
 
@@ -570,6 +668,8 @@ class TestRefusesWithoutWaiting(Double):
         "test_of_many_inserts_of_one_external_id_one_gets_through",
         "test_of_many_inserts_of_one_event_one_gets_through",
         "test_of_many_states_the_latest_stays",
+        "test_of_many_intents_with_one_key_one_is_written_down",
+        "test_the_journal_is_a_part_of_the_transaction",
     }
 
 
@@ -598,6 +698,7 @@ class TestNeverReleasesTheLock(Double):
     caught_by: ClassVar = {
         "test_what_fails_leaves_no_trace",
         "test_an_insert_waits_for_the_end_of_another",
+        "test_the_journal_is_a_part_of_the_transaction",
     }
 
 
@@ -649,6 +750,7 @@ class TestBlockingCommitsWhatFails(BlockingDouble):
         "test_what_fails_leaves_no_trace",
         "test_nobody_sees_what_is_not_committed",
         "test_an_insert_waits_for_the_end_of_another",
+        "test_the_journal_is_a_part_of_the_transaction",
     }
 
 

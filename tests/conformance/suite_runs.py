@@ -29,11 +29,11 @@ class Run:
         assert not report.failed, report.longreprtext
 
 
-def run_suite(module: str, *options: str) -> Run:
-    """Run the checks of the classes in a module of this folder, in this process."""
+def run_suite(*modules: str) -> Run:
+    """Run the checks of the classes in modules of this folder, in this process."""
     run = Run()
-    path = Path(__file__).with_name(f"{module}.py")
-    code = pytest.main([str(path), "-qq", "--tb=native", "-p", "no:cacheprovider", *options], plugins=[run])
+    paths = [str(Path(__file__).with_name(f"{module.rpartition('.')[2]}.py")) for module in modules]
+    code = pytest.main([*paths, "-qq", "--tb=native", "-p", "no:cacheprovider"], plugins=[run])
     assert code in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}, code
     return run
 

@@ -4,13 +4,14 @@ import pytest
 
 from paylattice.testing import ProviderConformance
 
-from .broken_providers import DOUBLES
+from . import broken_providers, broken_wires
+from .provider_doubles import DOUBLES
 from .suite_runs import Run, run_suite, words
 
 
 @pytest.fixture(scope="module")
 def run() -> Run:
-    return run_suite("broken_providers")
+    return run_suite(broken_providers.__name__, broken_wires.__name__)
 
 
 @pytest.mark.parametrize("name", DOUBLES, ids=words)

@@ -41,6 +41,11 @@ class MemoryHooks(ProviderConformance):
         assert isinstance(provider, InMemoryProvider)
         return provider._payments.save_card(customer_id).id
 
+    def declining_payment_method(self, provider: BaseProvider, customer_id: str) -> str:
+        assert isinstance(provider, InMemoryProvider)
+        provider.fail_next_payment(customer_id)
+        return provider._payments.save_card(customer_id).id
+
     def lose_next_answer(self, provider: BaseProvider) -> None:
         assert isinstance(provider, InMemoryProvider)
         provider.time_out_next_call(after_effect=True)

@@ -9,6 +9,7 @@ from paylattice import CheckoutSession
 from paylattice.provider import BaseProvider
 from paylattice.providers.paypal import PayPalConfig, PayPalProvider
 from paylattice.testing import PayPalStandIn, ProviderConformance
+from paylattice.testing.conformance_wire import Seen
 from paylattice.transport import AsyncTransport
 
 WEBHOOK = "0EH40505U7160970P"
@@ -60,6 +61,12 @@ class TestPayPal(ProviderConformance):
     def saved_payment_method(self, provider: BaseProvider, customer_id: str) -> str:
         return self.paypal.add_payment_method(customer_id)
 
+    def declining_payment_method(self, provider: BaseProvider, customer_id: str) -> str:
+        return self.paypal.add_payment_method(customer_id, declines="TRANSACTION_REFUSED")
+
+    def key_on_the_wire(self, request: Seen) -> str | None:
+        return request.header("PayPal-Request-Id")
+
     def effects(self, provider: BaseProvider) -> object:
         return self.paypal.snapshot()
 
@@ -67,16 +74,12 @@ class TestPayPal(ProviderConformance):
         return self._delivered()
 
     def old_delivery(self, provider: BaseProvider) -> tuple[bytes, Mapping[str, str]]:
-        self.paypal._clock = lambda: datetime.now(UTC) - timedelta(days=30)
-        try:
-            return self._delivered()
-        finally:
-            self.paypal._clock = None
+        return self._delivered(datetime.now(UTC) - timedelta(days=30))
 
     def webhook_secret(self, provider: BaseProvider) -> str:
         return WEBHOOK
 
-    def _delivered(self) -> tuple[bytes, Mapping[str, str]]:
+    def _delivered(self, at: datetime | None = None) -> tuple[bytes, Mapping[str, str]]:
         self.paypal.add_payment_method("customer")
-        hook = self.paypal.deliveries()[-1]
+        hook = self.paypal.deliveries(at=at)[-1]
         return hook.payload, hook.headers

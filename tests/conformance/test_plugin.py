@@ -1,6 +1,7 @@
 """The example plugin, built and installed next to a built paylattice in a fresh environment, away from this repository."""
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -114,19 +115,67 @@ def test_its_conformance_suite_runs_away_from_the_repository(environment: Enviro
     assert "implement TestAcme" not in done.stdout  # the example leaves out none of the hooks that it can use
 
 
-def test_a_suite_of_the_users_own_runs_on_the_installed_wheel(environment: Environment) -> None:
-    (environment.folder / "test_mine.py").write_text(
-        "import pytest\n"
-        "from paylattice import InMemoryRepository\n"
-        "from paylattice.testing import RepositoryConformance\n\n\n"
-        "class TestMine(RepositoryConformance):\n"
-        "    @pytest.fixture\n"
-        "    def repository(self):\n"
-        "        return InMemoryRepository()\n",
-        encoding="utf-8",
-    )
-    done = environment.run("-m", "pytest", "test_mine.py", "-q", "-p", "no:cacheprovider", "-W", "error")
+MINE = '''
+"""A test module of somebody who has only what was installed."""
+
+import pytest
+from paylattice import InMemoryRepository, Money, sync
+from paylattice.providers.memory import InMemoryProvider, MemoryConfig
+from paylattice.testing import BlockingRepositoryConformance, ProviderConformance, RepositoryConformance
+
+
+class TestProvider(ProviderConformance):
+    http = False
+
+    @pytest.fixture
+    def provider(self):
+        provider = InMemoryProvider(MemoryConfig(webhook_secret="whsec_mine"))
+        provider.add_plan("pro", Money(1900, "USD"))
+        return provider
+
+    def complete_checkout(self, provider, session):
+        provider.complete_checkout(session.id)
+
+    def lose_next_answer(self, provider):
+        provider.time_out_next_call(after_effect=True)
+
+
+class TestRepository(RepositoryConformance):
+    @pytest.fixture
+    def repository(self):
+        return InMemoryRepository()
+
+
+class TestBlockingRepository(BlockingRepositoryConformance):
+    @pytest.fixture
+    def repository(self):
+        return sync.InMemoryRepository()
+
+
+class TestLosesTickets(RepositoryConformance):
+    """It must not pass everything."""
+
+    @pytest.fixture
+    def repository(self):
+        class Broken(InMemoryRepository):
+            async def next_ticket(self):
+                return 1
+
+        return Broken()
+'''
+
+
+def test_suites_of_the_users_own_run_on_the_installed_wheel(environment: Environment) -> None:
+    (environment.folder / "test_mine.py").write_text(MINE, encoding="utf-8")
+    options = ["-q", "-rf", "-p", "no:cacheprovider", "-W", "error"]
+    done = environment.run("-m", "pytest", "test_mine.py", "--deselect", "test_mine.py::TestLosesTickets", *options)
     assert done.returncode == 0, done.stdout[-3000:]
+    passed = re.search(r"(\d+) passed", done.stdout)
+    assert passed is not None
+    assert int(passed[1]) > 300
+    broken = environment.run("-m", "pytest", "test_mine.py::TestLosesTickets", *options)
+    assert broken.returncode == 1, broken.stdout[-3000:]
+    assert "TestLosesTickets::test_tickets_increase" in broken.stdout
 
 
 def test_a_plugin_that_cannot_be_imported_breaks_nothing_else(environment: Environment) -> None:

@@ -8,7 +8,7 @@ from stripe_samples import END, metered_price, price, session
 from stripe_support import World, missing, refusal
 
 from paylattice import CheckoutStatus, Money
-from paylattice.errors import InvalidRequest, ResponseOutcomeUnknown
+from paylattice.errors import IdempotencyMismatch, InvalidRequest, InvalidResponse, ResponseOutcomeUnknown
 
 SUCCESS, CANCEL = "https://app.test/ok?s={CHECKOUT_SESSION_ID}", "https://app.test/no"
 
@@ -152,10 +152,49 @@ def test_the_billing_portal_answers_its_url(world: World) -> None:
     assert sent.key == "portal"
 
 
-def test_a_billing_portal_answer_without_a_url_is_refused(world: World) -> None:
+@pytest.mark.parametrize("url", [None, "", 7, "javascript:alert(1)", "//elsewhere.test/", "https://"], ids=repr)
+def test_a_billing_portal_answer_without_a_web_address_is_refused(world: World, url: object) -> None:
+    world.on("POST", "/v1/billing_portal/sessions", {"id": "bps_1", "url": url})
+    with pytest.raises(ResponseOutcomeUnknown) as caught:
+        world.run(world.provider.create_billing_portal_session("cus_1", "https://app.test", idempotency_key="portal"))
+    assert caught.value.operation == "create_billing_portal_session"
+    assert caught.value.idempotency_key == "portal"
+
+
+def test_a_billing_portal_session_whose_answer_got_lost_is_recovered(world: World) -> None:
     world.on("POST", "/v1/billing_portal/sessions", {"id": "bps_1"})
-    with pytest.raises(ResponseOutcomeUnknown):
+    with pytest.raises(ResponseOutcomeUnknown) as caught:
         world.run(world.provider.create_billing_portal_session("cus_1", "https://app.test"))
+    world.on("POST", "/v1/billing_portal/sessions", {"id": "bps_1", "url": "https://billing.stripe.com/p/session/1"})
+    assert world.run(world.provider.recover(caught.value)) == "https://billing.stripe.com/p/session/1"
+    assert len({sent.key for sent in world.server.seen}) == 1
+
+
+def test_one_key_for_two_billing_portal_sessions_is_refused(world: World) -> None:
+    world.on("POST", "/v1/billing_portal/sessions", {"id": "bps_1", "url": "https://billing.stripe.com/p/session/1"})
+    world.run(world.provider.create_billing_portal_session("cus_1", "https://app.test", idempotency_key="portal"))
+    with pytest.raises(IdempotencyMismatch):
+        world.run(world.provider.create_billing_portal_session("cus_2", "https://app.test", idempotency_key="portal"))
+
+
+@pytest.mark.parametrize("identifier", ["../../other?x=1", "a/b", "", "..", "a b"])
+def test_an_id_that_leads_elsewhere_is_no_answer(world: World, identifier: str) -> None:
+    world.on("POST", "/v1/customers", {"id": identifier, "object": "customer", "email": "ada@example.com"})
+    with pytest.raises(ResponseOutcomeUnknown):
+        world.run(world.provider.create_customer("ada@example.com"))
+    world.on("POST", "/v1/checkout/sessions", session(id=identifier))
+    with pytest.raises(ResponseOutcomeUnknown):
+        world.run(world.provider.create_payment_session(Money(500, "USD"), SUCCESS, CANCEL))
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "//elsewhere.test/"])
+def test_a_page_that_is_no_web_address_is_no_answer(world: World, url: str) -> None:
+    world.on("POST", "/v1/checkout/sessions", session(url=url))
+    with pytest.raises(ResponseOutcomeUnknown):
+        world.run(world.provider.create_payment_session(Money(500, "USD"), SUCCESS, CANCEL))
+    world.on("GET", "/v1/checkout/sessions/cs_test_1", session(url=url))
+    with pytest.raises(InvalidResponse):
+        world.run(world.provider.get_checkout_session("cs_test_1"))
 
 
 @pytest.mark.parametrize(

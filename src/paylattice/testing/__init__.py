@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .standins import Faults as Faults
     from .standins import PayPalStandIn as PayPalStandIn
     from .standins import SeenRequest as SeenRequest
+    from .standins import SquareStandIn as SquareStandIn
     from .standins import StandIn as StandIn
     from .standins import StripeStandIn as StripeStandIn
 
@@ -29,6 +30,7 @@ __all__ = [
     "ProviderConformance",
     "RepositoryConformance",
     "SeenRequest",
+    "SquareStandIn",
     "StandIn",
     "StripeStandIn",
     "leaks_in",
@@ -39,7 +41,7 @@ _HOMES = {
     "cassettes": "Leak leaks_in vcr_config",
     "provider_conformance": "ProviderConformance",
     "repository_conformance": "BlockingRepositoryConformance RepositoryConformance",
-    "standins": "Delivery Faults PayPalStandIn SeenRequest StandIn StripeStandIn",
+    "standins": "Delivery Faults PayPalStandIn SeenRequest SquareStandIn StandIn StripeStandIn",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

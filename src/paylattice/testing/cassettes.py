@@ -13,10 +13,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import attrs
 
-__all__ = ["SCRUBBED", "Leak", "leaks_in", "vcr_config"]
+from .cassette_rules import PATTERNS, RULES, SCRUBBED, Rules
 
-SCRUBBED = "scrubbed"
-"""What stands in the place of what was taken out."""
+__all__ = ["SCRUBBED", "Leak", "leaks_in", "vcr_config"]
 
 _KEY = "normalised"
 """What stands in the place of every idempotency key, so that a new one still matches."""
@@ -25,72 +24,7 @@ _BYTES = "surrogateescape"
 """How bytes that are no text pass through text unchanged."""
 
 
-@attrs.frozen
-class _Rules:
-    """What differs from provider to provider.
-
-    Args:
-        url: of the provider's API; a local server's is replaced by it.
-        request_headers: those that are kept; all others may hold a secret.
-        response_headers: the same.
-        key_header: the idempotency key's.
-        key_fields: fields that hold an idempotency key.
-        secret_fields: fields whose value is a secret, wherever they stand.
-    """
-
-    url: str
-    request_headers: frozenset[str]
-    response_headers: frozenset[str]
-    key_header: str
-    key_fields: frozenset[str]
-    secret_fields: frozenset[str]
-
-
-_RULES: Mapping[str, _Rules] = {
-    "stripe": _Rules(
-        url="https://api.stripe.com",
-        request_headers=frozenset({"content-type", "idempotency-key", "stripe-version"}),
-        response_headers=frozenset(
-            {
-                "content-length",
-                "content-type",
-                "idempotent-replayed",
-                "original-request",
-                "request-id",
-                "retry-after",
-                "stripe-should-retry",
-                "stripe-version",
-            }
-        ),
-        key_header="idempotency-key",
-        key_fields=frozenset({"idempotency_key", "identifier"}),
-        secret_fields=frozenset(
-            {"access_token", "authentication_token", "client_secret", "refresh_token", "secret", "receipt_url"}
-        ),
-    ),
-}
-
 _CARD = re.compile(r"(?<![\w.])\d(?:[ -]?\d){12,18}(?![\w.])")
-_HARMLESS = r"(?:[\w-]+\.)*example\.(?:com|org|net)|[\w.-]+\.(?:test|invalid|example)|(?:[\w-]+\.)?localhost"
-_MAIL = re.compile(rf"[\w.!#$&'*+/=?^`{{|}}~-]+(?:@|%40)(?!(?:{_HARMLESS})\b)[\w-]+(?:\.[\w-]+)+", re.IGNORECASE)
-_PATTERNS: tuple[tuple[str, re.Pattern[str], str], ...] = (
-    ("secret key", re.compile(r"\b(?:sk|rk|ek|sk_org)_(?:live|test)_[\w*-]{4,}"), SCRUBBED),
-    ("webhook secret", re.compile(r"\bwhsec_\w{4,}"), SCRUBBED),
-    ("client secret", re.compile(rf"\b([a-z]+_\w+?_secret)_(?!{SCRUBBED}\b)[\w-]+"), rf"\1_{SCRUBBED}"),
-    (
-        "bearer token",
-        re.compile(rf"(?i)\b(bearer|basic)[ :]+(?!{SCRUBBED}\b)[a-z0-9._~+/=-]{{12,}}"),
-        rf"\1 {SCRUBBED}",
-    ),
-    ("JSON web token", re.compile(r"eyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?"), SCRUBBED),
-    (
-        "page of a customer",
-        re.compile(rf"(https://(?:billing|checkout|invoice|pay|payments)\.stripe\.com)/(?!{SCRUBBED}\b)[^\s\"'\\<>&]+"),
-        rf"\1/{SCRUBBED}",
-    ),
-    ("e-mail address", _MAIL, f"{SCRUBBED}@example.com"),
-)
-"""What is taken out of every text, and what a cassette must not hold."""
 
 
 class _Request(Protocol):
@@ -113,15 +47,15 @@ def vcr_config(provider: str, *, base_url: str | None = None) -> dict[str, objec
     bodies are decoded; and a replay does not wait between attempts, whatever ``Retry-After`` was recorded.
 
     Args:
-        provider: ``stripe``.
+        provider: ``stripe``, ``paypal`` or ``square``.
         base_url: of a local server that stands in for the provider: it is recorded as the provider's own.
 
     Raises:
         ValueError: there are no rules for the provider.
     """
-    rules = _RULES.get(provider)
+    rules = RULES.get(provider)
     if rules is None:
-        message = f"there are no cassette rules for {provider!r}, only for {', '.join(sorted(_RULES))}"
+        message = f"there are no cassette rules for {provider!r}, only for {', '.join(sorted(RULES))}"
         raise ValueError(message)
     return {
         "match_on": ("method", "uri", "raw_body"),
@@ -133,7 +67,7 @@ def vcr_config(provider: str, *, base_url: str | None = None) -> dict[str, objec
     }
 
 
-def _request_hook(rules: _Rules, base_url: str | None) -> Hook:
+def _request_hook(rules: Rules, base_url: str | None) -> Hook:
     def scrub(request: _Request) -> _Request:
         uri = request.uri
         if base_url is not None and uri.startswith(base_url):
@@ -143,8 +77,7 @@ def _request_hook(rules: _Rules, base_url: str | None) -> Hook:
         request.uri = urlunsplit((parts.scheme, parts.netloc, path, query, ""))
         headers = {name.lower(): value for name, value in request.headers.items()}
         kept = {name: _clean(value) for name, value in headers.items() if name in rules.request_headers}
-        if rules.key_header in kept:
-            kept[rules.key_header] = _KEY
+        kept.update(dict.fromkeys(rules.key_headers & kept.keys(), _KEY))
         request.headers = kept
         request.body = _clean_request_body(request.body, kept.get("content-type", ""), rules)
         return request
@@ -152,7 +85,7 @@ def _request_hook(rules: _Rules, base_url: str | None) -> Hook:
     return scrub
 
 
-def _clean_request_body(body: object, content_type: str, rules: _Rules) -> object:
+def _clean_request_body(body: object, content_type: str, rules: Rules) -> object:
     if not isinstance(body, bytes | str) or not body:
         return body
     text = body if isinstance(body, str) else body.decode("utf-8", _BYTES)
@@ -161,7 +94,7 @@ def _clean_request_body(body: object, content_type: str, rules: _Rules) -> objec
     return _clean_form(text, rules).encode("utf-8", _BYTES)
 
 
-def _response_hook(rules: _Rules) -> Callable[[_Response], _Response]:
+def _response_hook(rules: Rules) -> Callable[[_Response], _Response]:
     def scrub(response: _Response) -> _Response:
         headers = cast("Mapping[str, list[str]]", response["headers"])
         kept = {
@@ -206,24 +139,24 @@ _SERVER_ERROR = 500
 
 
 def _clean(text: str) -> str:
-    for _, pattern, replacement in _PATTERNS:
+    for _, pattern, replacement in PATTERNS:
         text = pattern.sub(replacement, text)
     return _CARD.sub(lambda found: SCRUBBED if _is_card(found[0]) else found[0], text)
 
 
-def _clean_form(text: str, rules: _Rules) -> str:
+def _clean_form(text: str, rules: Rules) -> str:
     pairs = sorted(parse_qsl(text, keep_blank_values=True, errors=_BYTES))
     return urlencode([(name, _clean_field(name, value, rules)) for name, value in pairs], safe="[]@:/{}", errors=_BYTES)
 
 
-def _clean_field(name: str, value: str, rules: _Rules) -> str:
+def _clean_field(name: str, value: str, rules: Rules) -> str:
     last = name.rstrip("]").rpartition("[")[2]
     if last in rules.key_fields:
         return _KEY
     return SCRUBBED if last in rules.secret_fields else _clean(value)
 
 
-def _clean_json(text: str, rules: _Rules) -> str:
+def _clean_json(text: str, rules: Rules) -> str:
     try:
         data = json.loads(text)
     except ValueError:
@@ -231,7 +164,7 @@ def _clean_json(text: str, rules: _Rules) -> str:
     return json.dumps(_clean_value(data, rules), indent=1, ensure_ascii=False)
 
 
-def _clean_value(value: object, rules: _Rules) -> object:
+def _clean_value(value: object, rules: Rules) -> object:
     if isinstance(value, dict):
         known = cast("dict[str, object]", value)
         return {name: _clean_entry(name, inner, rules) for name, inner in known.items()}
@@ -240,13 +173,18 @@ def _clean_value(value: object, rules: _Rules) -> object:
     return _clean(value) if isinstance(value, str) else value
 
 
-def _clean_entry(name: str, value: object, rules: _Rules) -> object:
+def _clean_entry(name: str, value: object, rules: Rules) -> object:
     if isinstance(value, str) and name in rules.key_fields:
         return _KEY
     if isinstance(value, str) and name in rules.secret_fields:
         clean = _clean(value)
         return clean if SCRUBBED in clean else SCRUBBED  # a client secret still says whose it is
     return _clean_value(value, rules)
+
+
+_SECRET_FIELDS = "|".join(sorted({name for rules in RULES.values() for name in rules.secret_fields}))
+_SECRET_FIELD = re.compile(rf"""(?<![\w-])["']?({_SECRET_FIELDS})["']?\s*:\s*["']([^"'\n]+)["']""")
+"""A secret field with its value, in a JSON body."""
 
 
 # --- the gate ----------------------------------------------------------------------------------------------------
@@ -294,9 +232,11 @@ def _leaks_of(path: Path) -> list[Leak]:
 
 
 def _suspicions(text: str) -> list[str]:
-    found = [what for what, pattern, _ in _PATTERNS if pattern.search(text)]
+    found = [what for what, pattern, _ in PATTERNS if pattern.search(text)]
     if any(_is_card(number[0]) for number in _CARD.finditer(text)):
         found.append("card number")
+    if any(SCRUBBED not in field[2] for field in _SECRET_FIELD.finditer(text)):
+        found.append("field that must be scrubbed")
     if "!!binary" in text:
         found.append("body that is no text")
     return found

@@ -13,7 +13,7 @@ from ..money import Money
 from ..operations import Capability
 from .conformance_calls import EMAIL, Call
 from .conformance_models import expect
-from .conformance_subject import ProviderChecks, Subject
+from .conformance_subject import ProviderChecks, Subject, settled
 
 __all__ = ["CANCEL_URL", "SUCCESS_URL", "Arrangements"]
 
@@ -52,7 +52,7 @@ class Arrangements(ProviderChecks):
         """A subscription that has begun."""
         self.only_if_declared(subject, _C.CHECKOUT, _C.SUBSCRIPTIONS)
         session = await self.open_checkout(subject, metered=metered)
-        self.complete_checkout(subject.provider, session)
+        await settled(self.complete_checkout(subject.provider, session))
         done = await subject.provider.get_checkout_session(session.id)
         if done is None or done.subscription_id is None:
             raise AssertionError("a checkout that was completed must be found, and name its subscription_id")
@@ -76,9 +76,9 @@ class Arrangements(ProviderChecks):
             if capture or _C.DIRECT_PAYMENTS not in subject.provider.capabilities:
                 raise
             return await self._charged(subject, capture=False)  # its page takes the money at once
-        self.complete_payment(subject.provider, session)
+        await settled(self.complete_payment(subject.provider, session))
         await self.finish_payment(subject.provider, session, capture=capture)
-        done = await subject.provider.get_checkout_session(session.id) if self._reads_sessions(subject) else session
+        done = await subject.provider.get_checkout_session(session.id) if self.reads_sessions(subject) else session
         payment_id = done.payment_id if done is not None else None
         if payment_id is None:
             raise AssertionError("a payment page that was completed must be found, and name its payment_id")
@@ -89,13 +89,14 @@ class Arrangements(ProviderChecks):
 
     async def _charged(self, subject: Subject, *, capture: bool) -> Payment:
         customer = await self.new_customer(subject)
-        method = self.saved_payment_method(subject.provider, customer.id)
+        method = await settled(self.saved_payment_method(subject.provider, customer.id))
         return await subject.provider.create_payment(
             self.money(), customer_id=customer.id, payment_method_id=method, capture=capture
         )
 
     @staticmethod
-    def _reads_sessions(subject: Subject) -> bool:
+    def reads_sessions(subject: Subject) -> bool:
+        """Whether a payment page can be read again."""
         return _C.CHECKOUT in subject.provider.capabilities
 
     async def real(self, subject: Subject, call: Call) -> Call:  # noqa: PLR0912 - a table of operations
@@ -144,15 +145,47 @@ class Arrangements(ProviderChecks):
                 arguments = {"payment_id": (await self.paid(subject, capture=False)).id}
             case "create_payment":
                 customer = await self.new_customer(subject)
-                method = self.saved_payment_method(provider, customer.id)
+                method = await settled(self.saved_payment_method(provider, customer.id))
                 arguments = {"amount": self.money(), "customer_id": customer.id, "payment_method_id": method}
             case "refund_payment":
                 arguments = {"payment_id": (await self.paid(subject)).id, "amount": self.money(400)}
             case "remove_payment_method":
                 customer = await self.new_customer(subject)
-                arguments = {"payment_method_id": self.saved_payment_method(provider, customer.id)}
+                arguments = {"payment_method_id": await settled(self.saved_payment_method(provider, customer.id))}
             case _:
                 pytest.skip(f"the suite has no arguments for {call}")
+        return attrs.evolve(call, arguments=arguments)
+
+    async def existing(self, subject: Subject, call: Call) -> Call:
+        """The call of an operation that reads, with arguments under which there is something to be read."""
+        provider = subject.provider
+        arguments: dict[str, object]
+        match call.name:
+            case "get_customer":
+                arguments = {"customer_id": (await self.new_customer(subject)).id}
+            case "get_checkout_session":
+                arguments = {"session_id": (await self.open_checkout(subject)).id}
+            case "get_subscription":
+                arguments = {"subscription_id": (await self.subscribed(subject)).id}
+            case "list_subscriptions":
+                arguments = {"customer_id": (await self.subscribed(subject)).customer_id}
+            case "get_invoices":
+                subscription = await self.subscribed(subject)
+                owner = subscription.customer_id or (await self.new_customer(subject)).id
+                arguments = {"customer_id": owner, "subscription_id": subscription.id}
+            case "get_payment":
+                arguments = {"payment_id": (await self.paid(subject)).id}
+            case "get_payment_methods":
+                customer = await self.new_customer(subject)
+                await settled(self.saved_payment_method(provider, customer.id))
+                arguments = {"customer_id": self.payer(provider, customer.id)}
+            case "get_plan":
+                arguments = {"plan_id": await self.some_plan(subject)}
+            case "list_events":
+                await self.new_customer(subject)
+                arguments = dict(call.arguments)
+            case _:
+                arguments = {}
         return attrs.evolve(call, arguments=arguments)
 
 

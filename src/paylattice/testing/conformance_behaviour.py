@@ -4,23 +4,22 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ..errors import InvalidRequest, NotFound, PaymentError
+from ..errors import InvalidRequest, NotFound
 from ..models import (
     CheckoutStatus,
-    PaymentStatus,
-    RefundStatus,
     Subscription,
     SubscriptionStatus,
 )
 from ..operations import Capability
-from .conformance_arrangements import Arrangements
+from .conformance_arrangements import CANCEL_URL, SUCCESS_URL, Arrangements
 from .conformance_calls import CALLS, EMAIL, Call
 from .conformance_models import expect, expect_model, expect_models
-from .conformance_subject import Subject
+from .conformance_subject import Subject, settled
 
 __all__ = ["BehaviourChecks"]
 
 _C = Capability
+_SEVERAL = 3
 _LOOKUPS = tuple(call for call in CALLS if call.operation.optional)
 _CHANGES = tuple(
     call
@@ -35,7 +34,7 @@ def _name(subject: Subject) -> str:
 
 
 class BehaviourChecks(Arrangements):
-    """The life of customers, checkouts, subscriptions and payments."""
+    """The life of customers, checkouts and subscriptions; plans and events."""
 
     # --- customers -----------------------------------------------------------------------------------------------
 
@@ -133,7 +132,7 @@ class BehaviourChecks(Arrangements):
 
         async def life() -> None:
             session = await self.open_checkout(subject)
-            self.complete_checkout(subject.provider, session)
+            await settled(self.complete_checkout(subject.provider, session))
             done = await subject.provider.get_checkout_session(session.id)
             if done is None or done.status not in {CheckoutStatus.COMPLETE, CheckoutStatus.PENDING}:
                 raise AssertionError("a checkout that was completed is neither complete nor pending")
@@ -150,6 +149,28 @@ class BehaviourChecks(Arrangements):
                 not keeps or found.customer_id in {None, session.customer_id},
                 "a subscription belongs to another customer",
             )
+
+        subject.run(life())
+
+    def test_a_checkout_for_several_is_a_subscription_for_several(self, subject: Subject) -> None:
+        """Or it is an InvalidRequest: nobody gets five seats for the price of one, or pays five times for one."""
+        self.only_if_played(subject, _C.CHECKOUT, _C.SUBSCRIPTIONS)
+
+        async def life() -> None:
+            customer = await self.new_customer(subject)
+            plan = await self.some_plan(subject)
+            provider = subject.provider
+            try:
+                session = await provider.create_checkout_session(
+                    customer.id, plan, SUCCESS_URL, CANCEL_URL, quantity=_SEVERAL
+                )
+            except InvalidRequest:
+                return
+            await settled(self.complete_checkout(provider, session))
+            done = await provider.get_checkout_session(session.id)
+            found = await provider.get_subscription(str(done.subscription_id)) if done is not None else None
+            quantity = found.quantity if found is not None else None
+            expect(quantity == _SEVERAL, f"a checkout for {_SEVERAL} became a subscription for {quantity}")
 
         subject.run(life())
 
@@ -293,83 +314,6 @@ class BehaviourChecks(Arrangements):
             of_it = await subject.provider.get_invoices(customer_id, 1, subscription_id=subscription.id)
             expect(len(of_it) == 1, "get_invoices(limit=1) did not bring one invoice of the subscription")
             expect(of_it[0].subscription_id in {None, subscription.id}, "an invoice belongs to another subscription")
-
-        subject.run(life())
-
-    # --- payments ------------------------------------------------------------------------------------------------
-
-    def test_a_payment_is_made_and_refunded(self, subject: Subject) -> None:
-        """A part first, then all that is left, and no more than that."""
-        self.only_if_played(subject, _C.PAYMENTS)
-
-        async def life() -> None:
-            provider = subject.provider
-            payment = await self.paid(subject)
-            expect_model(payment, _name(subject))
-            expect(payment.status is PaymentStatus.SUCCEEDED, f"a payment that was made is {payment.status}")
-            expect(payment.amount == self.money(), "a payment is of another amount than was asked for")
-            if _C.REFUNDS not in provider.capabilities:
-                return
-            part = await provider.refund_payment(payment.id, self.money(400), "conformance")
-            expect_model(part, _name(subject))
-            expect(part.amount == self.money(400), "a refund is of another amount than was asked for")
-            expect(part.status is not RefundStatus.FAILED, "a refund failed")
-            rest = await provider.refund_payment(payment.id)
-            expect(rest.amount == self.money(1500), f"a refund of all that is left was of {rest.amount}")
-            error: PaymentError | None = None
-            try:
-                await provider.refund_payment(payment.id, self.money(1))
-            except PaymentError as exc:
-                error = exc
-            expect(error is not None, "more was refunded than was paid")
-
-        subject.run(life())
-
-    def test_an_authorized_payment_is_captured(self, subject: Subject) -> None:
-        """``capture=False`` takes nothing until it is captured."""
-        self.only_if_played(subject, _C.PAYMENTS)
-
-        async def life() -> None:
-            payment = await self.paid(subject, capture=False)
-            expect(payment.status is PaymentStatus.AUTHORIZED, f"a payment with capture=False is {payment.status}")
-            captured = await subject.provider.capture_payment(payment.id)
-            expect(captured.status is PaymentStatus.SUCCEEDED, f"a captured payment is {captured.status}")
-
-        subject.run(life())
-
-    def test_an_authorized_payment_is_given_up(self, subject: Subject) -> None:
-        """``cancel_payment`` takes nothing; doing it twice is no error."""
-        self.only_if_played(subject, _C.PAYMENTS)
-
-        async def life() -> None:
-            payment = await self.paid(subject, capture=False)
-            given_up = await subject.provider.cancel_payment(payment.id)
-            expect(given_up.status is PaymentStatus.CANCELED, f"a payment that was given up is {given_up.status}")
-            again = await subject.provider.cancel_payment(payment.id)
-            expect(again.status is PaymentStatus.CANCELED, "giving up twice brought a payment back")
-
-        subject.run(life())
-
-    def test_a_saved_payment_method_is_charged_and_forgotten(self, subject: Subject) -> None:
-        """It is listed, can be charged, and is gone after it was removed, twice."""
-        self.only_if_played(subject, _C.PAYMENT_METHODS)
-
-        async def life() -> None:
-            provider = subject.provider
-            customer = await self.new_customer(subject)
-            method = self.saved_payment_method(provider, customer.id)
-            listed = await provider.get_payment_methods(customer.id)
-            expect_models(listed, _name(subject))
-            expect(method in [m.id for m in listed], "a saved payment method is not listed")
-            if _C.DIRECT_PAYMENTS in provider.capabilities:
-                payment = await provider.create_payment(self.money(), customer_id=customer.id, payment_method_id=method)
-                expect_model(payment, _name(subject))
-                expect(payment.amount == self.money(), "a payment is of another amount than was asked for")
-                expect(payment.status is PaymentStatus.SUCCEEDED, f"a charge of a good card is {payment.status}")
-            await provider.remove_payment_method(method)
-            left = await provider.get_payment_methods(customer.id)
-            expect(method not in [m.id for m in left], "a payment method that was removed is still listed")
-            await provider.remove_payment_method(method)
 
         subject.run(life())
 

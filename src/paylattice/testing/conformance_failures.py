@@ -1,7 +1,8 @@
 """Checks of a provider: servers that are out of order, networks that break, answers that make no sense."""
 
 import json
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Mapping, Sequence
 
 import httpx
 import pytest
@@ -16,13 +17,13 @@ from ..errors import (
     RateLimited,
 )
 from .conformance_calls import CALLS, EMAIL, WRITES, Call
-from .conformance_contract import server_error
 from .conformance_models import expect
 from .conformance_subject import ProviderChecks, Subject, on_the_wire, secrets_of
-from .conformance_wire import Seen, Server, broken_connection, refused_connection, time_out
+from .conformance_wire import Seen, Server, broken_connection, fails, refused_connection, server_error, time_out
 
 __all__ = ["FailureChecks"]
 
+_SHORTEST_SECRET = 8
 _READS = tuple(call for call in CALLS if not call.operation.writes)
 
 _NONSENSE: Mapping[str, bytes] = {
@@ -73,13 +74,6 @@ _NONSENSE: Mapping[str, bytes] = {
 }
 
 
-def _fails(how: Callable[[httpx.Request], Exception]) -> Server:
-    def server(request: httpx.Request) -> httpx.Response:
-        raise how(request)
-
-    return server
-
-
 def _answers(status: int, body: bytes, headers: Mapping[str, str] | None = None) -> Server:
     def server(_request: httpx.Request) -> httpx.Response:
         return httpx.Response(status, content=body, headers=headers)
@@ -100,9 +94,15 @@ _EVERYWHERE: Mapping[str, type[PaymentError]] = {"401": AuthenticationError, "42
 _REFUSALS = (b"", b"{}", b'{"error": "no"}', b'{"error": {"code": 7, "message": []}}', b"<html>", b'["no"]')
 _NO_ANSWERS: Mapping[str, Server] = {
     "a server error": server_error,
-    "a broken connection": _fails(broken_connection),
-    "a time-out": _fails(time_out),
+    "a broken connection": fails(broken_connection),
+    "a time-out": fails(time_out),
 }
+
+
+def _credentials(seen: Sequence[Seen]) -> set[str]:
+    """What requests were authorized with, as it stood on the wire."""
+    values = (request.header("authorization") or "" for request in seen)
+    return {word for value in values for word in value.split() if len(word) > _SHORTEST_SECRET}
 
 
 class FailureChecks(ProviderChecks):
@@ -115,23 +115,8 @@ class FailureChecks(ProviderChecks):
         self.only_if_declared(subject, call.capability)
         self.only_if_sent(call)
         call = self.sample(call)
-        sent = [self._writes_of(subject, call, key) for key in ("conformance-A", "conformance-A", "conformance-B")]
-        first = sent[0]
-        if call.name in self.without_keys:
-            targets = [(request.method, request.url) for request in first]
-            expect(len(targets) == len(set(targets)), f"{call} has no key (without_keys), and was sent twice by itself")
-            return
-        said = [frozenset[str]().union(*(request.words() for request in requests)) for requests in sent]
-        keys = (said[0] & said[1]) - said[2]
-        expect(
-            keys or not first,  # nothing was written: it reads first, and the read was not answered
-            f"{call} sent no idempotency key that depends on the caller's: without it, a retry is a second effect. "
-            "(If its endpoint honours none, name the operation in without_keys.)",
-        )
-        expect(
-            all(request.words() & keys for request in first),
-            f"{call} sent one of its attempts without the key, or with another one",
-        )
+        sent = (self._writes_of(subject, call, key) for key in ("conformance-A", "conformance-A", "conformance-B"))
+        self.expect_keys(call, *sent)
 
     def _writes_of(self, subject: Subject, call: Call, key: str) -> list[Seen]:
         there, wire = self.against(subject, server_error)
@@ -176,7 +161,7 @@ class FailureChecks(ProviderChecks):
         """Without a connection, nothing was sent: the outcome is known."""
         self.only_if_declared(subject, call.capability)
         self.only_if_sent(call)
-        subject, _ = self.against(subject, _fails(refused_connection))
+        subject, _ = self.against(subject, fails(refused_connection))
         error = subject.run(subject.failure(self.sample(call)))
         expect(
             isinstance(error, NetworkError) and not error.outcome_unknown,
@@ -244,17 +229,27 @@ class FailureChecks(ProviderChecks):
 
     @on_the_wire
     @pytest.mark.parametrize("call", CALLS, ids=str)
-    def test_an_error_holds_nothing_secret_and_nothing_personal(self, subject: Subject, call: Call) -> None:
-        """In front of a server that repeats in its error what it was sent."""
+    def test_an_error_holds_nothing_secret_and_nothing_personal(
+        self, subject: Subject, call: Call, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Nor does the log, in front of a server that repeats in its error what it was sent."""
         self.only_if_declared(subject, call.capability)
         self.only_if_sent(call)
         call = self.sample(call)
         servers = {str(status): _echoes(status) for status in (400, 401, 403, 404, 422, 500)}
-        for _, error, _ in self.outcomes(subject, call, servers):
-            shown = f"{error} {error!r} {' '.join(str(value) for value in vars(error).values()) if error else ''}"
-            expect(EMAIL not in shown, f"the error of {call} repeats an e-mail address")
-            for secret in secrets_of(subject.provider):
-                expect(secret not in shown, f"the error of {call} repeats a secret of the configuration")
+        with caplog.at_level(logging.DEBUG):
+            ends = self.outcomes(subject, call, servers)
+        shown = [("the log", caplog.text)]
+        for _, error, _ in ends:
+            fields = " ".join(str(value) for value in vars(error).values()) if error else ""
+            shown.append(("the error", f"{error} {error!r} {fields}"))
+        secret = {*secrets_of(subject.provider), *(word for *_, seen in ends for word in _credentials(seen))}
+        for where, words in shown:
+            expect(EMAIL not in words, f"{where} of {call} repeats an e-mail address")
+            expect(
+                not any(each in words for each in secret),
+                f"{where} of {call} repeats a secret of the configuration, or what it is sent as",
+            )
 
     @on_the_wire
     def test_a_rate_limit_says_how_long_to_wait(self, subject: Subject) -> None:

@@ -1,13 +1,16 @@
 """Checks of a provider: one key, one effect, whatever happens on the way."""
 
+import asyncio
+
 import pytest
 
-from ..errors import OutcomeUnknown
+from ..errors import OutcomeUnknown, PaymentError
 from ..models import Model, SubscriptionChange
+from ..provider import BaseProvider
 from .conformance_arrangements import Arrangements
 from .conformance_calls import WRITES, Call
 from .conformance_models import expect
-from .conformance_subject import Subject, on_the_wire
+from .conformance_subject import Found, Subject, on_the_wire
 from .conformance_wire import time_out
 
 __all__ = ["IdempotencyChecks"]
@@ -60,6 +63,36 @@ class IdempotencyChecks(Arrangements):
 
         subject.run(twice())
 
+    @on_the_wire
+    @pytest.mark.parametrize("call", WRITES, ids=str)
+    def test_the_same_key_at_the_same_time_has_one_effect(self, provider: BaseProvider, call: Call) -> None:
+        """Two workers with one intent, on two provider objects: what gets through is one and the same."""
+        backend = self.backend(provider)
+        subject = self.over(provider, "async", self.wired(provider, backend))
+        subject.played = backend is not None or self.network
+        self.only_if_played(subject, call.capability)
+        elsewhere = self.over(provider, "async", self.wire(subject))
+
+        async def together() -> None:
+            real = await self.real(subject, call)
+            ends = await asyncio.gather(
+                *(worker.call(real, key="conformance-together") for worker in (subject, elsewhere)),
+                return_exceptions=True,
+            )
+            strange = [end for end in ends if isinstance(end, BaseException) and not isinstance(end, PaymentError)]
+            expect(not strange, f"{call}, twice at once, let {strange} escape: only this library's errors may")
+            held = self.effects(provider)
+            again = await subject.call(real, key="conformance-together")
+            expect(
+                all(_identity(end) == _identity(again) for end in ends if not isinstance(end, BaseException)),
+                f"{call} under one key, twice at once, made two",
+            )
+            expect(
+                self.effects(provider) == held, f"{call} under one key, twice at once and then again, had a new effect"
+            )
+
+        subject.run(together())
+
     @pytest.mark.parametrize("call", _MAKERS, ids=str)
     def test_another_key_is_another_operation(self, subject: Subject, call: Call) -> None:
         """Two orders of the same thing are two orders."""
@@ -81,12 +114,13 @@ class IdempotencyChecks(Arrangements):
 
         async def recovered() -> None:
             real = await self.real(subject, call)
-            error = await self.unanswered(subject, real, "conformance-lost")
-            if error is None:
-                return
-            expect(error.idempotency_key == "conformance-lost", f"the error of {call} does not carry its key")
+            end = await self.unanswered(subject, real, "conformance-lost")
             held = self.effects(subject.provider)
-            found = await subject.provider.recover(error)
+            if isinstance(end, Found):
+                found = end.answer
+            else:
+                expect(end.idempotency_key == "conformance-lost", f"the error of {call} does not carry its key")
+                found = await subject.provider.recover(end)
             expect(self.effects(subject.provider) == held, f"recover() did {call} a second time")
             again = await subject.call(real, key="conformance-lost")
             expect(

@@ -2,13 +2,17 @@
 
 from datetime import UTC, datetime, timedelta
 
-from ..billing.records import BillingCustomer, BillingEvent, BillingSubscription, ParkedEvent
+import attrs
+
+from ..billing.records import BillingCustomer, BillingEvent, BillingOperation, BillingSubscription, ParkedEvent
 from ..models import SubscriptionStatus
 
-__all__ = ["NOW", "customer", "event", "parked", "subscription"]
+__all__ = ["HOSTILE", "NOW", "customer", "event", "operation", "parked", "subscription"]
 
 NOW = datetime(2026, 1, 31, 23, 59, 59, 123456, tzinfo=UTC)
 _WORDS = {"team": "größe ✓ \U0001f600", "empty": "", "quote": 'it\'s "so" \\ %s'}
+HOSTILE = {"nul": "a\x00b", "half a pair": "\ud83d", "large": 2**70, "deep": [[[{"x": None}]]], "": -1.5}
+"""What JSON can say, and a text column of many databases cannot."""
 
 
 def customer(
@@ -55,6 +59,7 @@ def subscription(
         cancel_at=NOW + timedelta(days=90),
         ticket=ticket,
         version=version,
+        status_since=NOW + timedelta(days=ticket),
     )
 
 
@@ -92,3 +97,16 @@ def parked(
         payload={"id": f"evt_{number}", "raw": {"größe": [1, None, True, {"x": "✓"}]}, "amount": 2**40},
         parked_at=NOW + timedelta(minutes=number if minute is None else minute),
     )
+
+
+def operation(number: int = 1, *, at: str = "acme", minute: int | None = None, **changes: object) -> BillingOperation:
+    """A line of the journal; another number is another key and another org."""
+    made = BillingOperation(
+        provider=at,
+        key=f"key-{number}",
+        operation="create_customer",
+        org_id=f"org-{number}",
+        arguments={"email": "ada@example.com", "name": None, "metadata": {"größe": "✓"}, "quantity": 3},
+        created_at=NOW + timedelta(minutes=number if minute is None else minute),
+    )
+    return attrs.evolve(made, **changes)  # type: ignore[arg-type]  # fields of the operation

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 from ..driving import run
 
-__all__ = ["Actor", "AsyncStage", "Signal", "Stage", "ThreadStage"]
+__all__ = ["STUCK", "Actor", "AsyncStage", "Signal", "Stage", "ThreadStage"]
 
 T = TypeVar("T")
 Actor: TypeAlias = Callable[[], Coroutine[Any, Any, T]]
@@ -52,7 +52,7 @@ class Stage(Protocol):
 
 
 _MOMENTS = 150
-_STUCK = "transactions wait for one another, and none goes on: is one kept open, or a lock never released?"
+STUCK = "transactions wait for one another, and none goes on: is one kept open, or a lock never released?"
 
 
 class AsyncStage:
@@ -83,7 +83,7 @@ class AsyncStage:
             for task in done:
                 task.result()
             if waiting:
-                raise AssertionError(_STUCK)
+                raise AssertionError(STUCK)
             return [task.result() for task in tasks]
         finally:
             for task in tasks:
@@ -151,7 +151,7 @@ class ThreadStage:
         if failures:
             raise failures[0]
         if any(thread.is_alive() for thread in threads):
-            raise AssertionError(_STUCK)
+            raise AssertionError(STUCK)
         return cast("list[T]", results)
 
 

@@ -1,7 +1,7 @@
 """Checks of a repository, one actor at a time: what is written is there, keys are unique, pages hold everything once."""
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NoReturn, TypeAlias
 
 import attrs
@@ -10,7 +10,7 @@ from ..billing.records import BillingCustomer, ParkedEvent
 from ..billing.repository import BillingRepository
 from ..models import SubscriptionStatus
 from .conformance_models import expect
-from .conformance_records import NOW, customer, event, parked, subscription
+from .conformance_records import HOSTILE, NOW, customer, event, operation, parked, subscription
 from .conformance_stage import Stage
 
 __all__ = ["Check", "Repository", "RepositoryChecks", "StorageChecks", "UndoneError", "undo"]
@@ -79,6 +79,8 @@ class StorageChecks(RepositoryChecks):
             expect(await repo.list_customers("acme") == [], "list_customers of nobody must be an empty list")
             expect(await repo.list_subscriptions("x") == [], "list_subscriptions of nobody must be an empty list")
             expect(await repo.parked_events("acme") == [], "parked_events without any must be an empty list")
+            expect(await repo.get_operation("acme", "x") is None, "get_operation of nothing must be None")
+            expect(await repo.operations("acme") == [], "operations without any must be an empty list")
 
         self.drive(repository, check)
 
@@ -114,7 +116,7 @@ class StorageChecks(RepositoryChecks):
         self.drive(repository, check)
 
     def test_a_customer_is_updated(self, repository: object) -> None:
-        """E-mail, name, metadata and ``updated_at``; all else stays as it was, and so do the others."""
+        """External id, e-mail, name, metadata and ``updated_at``; all else stays as it was, and so do the others."""
 
         async def check(repo: Repository, _stage: Stage) -> None:
             await repo.insert_customer(customer(1))
@@ -122,19 +124,41 @@ class StorageChecks(RepositoryChecks):
             changed = attrs.evolve(
                 customer(1), email=None, name="Ada King", metadata={"a": "b"}, updated_at=NOW + timedelta(days=9)
             )
-            wrong = attrs.evolve(
-                changed, org_id="org-9", external_customer_id="cus_9", created_at=NOW - timedelta(days=9)
-            )
-            await repo.update_customer(wrong)
+            wrong = attrs.evolve(changed, org_id="org-9", created_at=NOW - timedelta(days=9))
+            expect(await repo.update_customer(wrong) is True, "update_customer of somebody must answer True")
             expect(
                 await repo.get_customer_by_id(changed.id) == changed,
-                "update_customer must write e-mail, name, metadata and updated_at, and nothing else",
+                "update_customer must write external id, e-mail, name, metadata and updated_at, and nothing else",
             )
+            expect(await repo.get_customer("org-9", "acme") is None, "update_customer moved a customer to another org")
             expect(
                 await repo.get_customer_by_id(customer(2).id) == customer(2), "update_customer changed another customer"
             )
-            await repo.update_customer(customer(3))
+            expect(await repo.update_customer(customer(3)) is False, "update_customer of nobody must answer False")
             expect(await repo.get_customer_by_id(customer(3).id) is None, "update_customer of nobody made somebody")
+
+        self.drive(repository, check)
+
+    def test_a_customer_moves_to_another_external_id(self, repository: object) -> None:
+        """Unless it is somebody else's: then nothing is changed, and the transaction goes on."""
+
+        async def check(repo: Repository, _stage: Stage) -> None:
+            await repo.insert_customer(customer(1))
+            await repo.insert_customer(customer(2))
+            async with repo.transaction() as tx:
+                taken = attrs.evolve(customer(1), external_customer_id="cus_2", name="Changed")
+                expect(await repo.update_customer(taken, tx=tx) is False, "two orgs share one customer of the provider")
+                await repo.insert_event(event(), tx=tx)
+            expect(await repo.get_event("acme", "evt_1") is not None, "a refused update ended the transaction")
+            expect(await repo.get_customer_by_id(customer(1).id) == customer(1), "a refused update changed something")
+            moved = attrs.evolve(customer(1), external_customer_id="cus_9")
+            expect(await repo.update_customer(moved) is True, "update_customer did not write the external id")
+            found = await repo.get_customer_by_external_id("acme", "cus_9")
+            expect(found == moved, "a customer cannot be found under the external id that it moved to")
+            gone = await repo.get_customer_by_external_id("acme", "cus_1")
+            expect(gone is None, "a customer is still found under the external id that it moved away from")
+            free = customer(3, external="cus_1")
+            expect(await repo.insert_customer(free) is True, "an external id that was given up cannot be taken")
 
         self.drive(repository, check)
 
@@ -193,6 +217,7 @@ class StorageChecks(RepositoryChecks):
                 metadata=None,
                 quantity=None,
                 cancel_at=None,
+                status_since=None,
             )
             await repo.upsert_subscription(bare)
             expect(await repo.get_subscription("acme", "sub_99") == bare, "a subscription without periods was changed")
@@ -209,11 +234,19 @@ class StorageChecks(RepositoryChecks):
             done = await repo.upsert_subscription(second)
             expect(done.written, "a later ticket did not overwrite an earlier one")
             expect(done.previous == first, "previous is not the state that was overwritten")
-            kept = attrs.evolve(second, id=first.id, created_at=first.created_at)
             expect(
-                await repo.get_subscription("acme", "sub_1") == kept,
-                "an overwritten subscription keeps its id and created_at, and takes everything else",
+                await repo.get_subscription("acme", "sub_1") == second.replacing(first),
+                "an overwritten subscription keeps its id, owner and created_at, and takes everything else: write "
+                "subscription.replacing(stored)",
             )
+            third = attrs.evolve(subscription(3, status=SubscriptionStatus.PAST_DUE), customer_id="acme-customer-2")
+            await repo.upsert_subscription(third)
+            found = await repo.get_subscription("acme", "sub_1")
+            expect(
+                found is not None and found.status_since == second.status_since,
+                "a status that stays keeps the time since when it is so: write subscription.replacing(stored)",
+            )
+            expect(found == third.replacing(second.replacing(first)), "write subscription.replacing(stored)")
 
         self.drive(repository, check)
 
@@ -321,6 +354,45 @@ class StorageChecks(RepositoryChecks):
             await repo.delete_parked_event("acme", "evt_1")
             expect(await repo.parked_events("other") == [parked(at="other")], "another provider's event was deleted")
             expect(await repo.park_event(parked()) is True, "an event cannot be parked again after it was deleted")
+
+        self.drive(repository, check)
+
+    def test_a_parked_payload_may_hold_whatever_json_can(self, repository: object) -> None:
+        """It is what a provider sent: what cannot be kept would be lost."""
+
+        async def check(repo: Repository, _stage: Stage) -> None:
+            written = attrs.evolve(parked(), payload=HOSTILE)
+            expect(await repo.park_event(written) is True, "park_event of a new event must answer True")
+            expect(await repo.parked_events("acme") == [written], "a payload did not come back as it was")
+            strange = attrs.evolve(event(), metadata={"nul": "a\x00b"})
+            await repo.insert_event(strange)
+            found = await repo.get_event("acme", "evt_1")
+            expect(found is not None and found.metadata == strange.metadata, "an event's metadata was changed")
+
+        self.drive(repository, check)
+
+    def test_times_come_back_in_utc(self, repository: object) -> None:
+        """Whatever the time zone of the server, the session or the process is."""
+
+        async def check(repo: Repository, _stage: Stage) -> None:
+            await repo.insert_customer(customer())
+            await repo.upsert_subscription(subscription())
+            await repo.insert_event(event())
+            await repo.park_event(parked())
+            await repo.insert_operation(operation(closed_at=NOW))
+            found = [
+                await repo.get_customer("org-1", "acme"),
+                await repo.get_subscription("acme", "sub_1"),
+                await repo.get_event("acme", "evt_1"),
+                *await repo.parked_events("acme"),
+                *await repo.operations("acme"),
+            ]
+            for record in found:
+                expect(record is not None, "a record that was written is not there")
+                for name, value in ({} if record is None else attrs.asdict(record, recurse=False)).items():
+                    if isinstance(value, datetime):
+                        utc = value.utcoffset() == timedelta(0)
+                        expect(utc, f"{type(record).__name__}.{name} came back in another time zone than UTC")
 
         self.drive(repository, check)
 

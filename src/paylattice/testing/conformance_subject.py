@@ -1,7 +1,7 @@
 """The provider under test, in one of its two faces, and what its author tells the suite about it."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NoReturn, TypeVar, cast
 
 import attrs
@@ -12,6 +12,7 @@ from ..config import Secret
 from ..driving import run
 from ..errors import OutcomeUnknown, PaymentError
 from ..models import CheckoutSession
+from ..money import Money
 from ..operations import Capability
 from ..provider import BaseProvider
 from ..transport import AsyncTransport, BlockingTransport, Transport
@@ -20,7 +21,7 @@ from .conformance_calls import CALLS, Call
 from .conformance_models import expect
 from .conformance_wire import Manners, Seen, Server, Wire
 
-__all__ = ["ProviderChecks", "Subject", "on_the_wire", "secrets_of"]
+__all__ = ["Found", "ProviderChecks", "Subject", "on_the_wire", "secrets_of", "settled"]
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., object])
@@ -35,6 +36,11 @@ def on_the_wire(check: F) -> F:
 
 async def _no_wait(_seconds: float) -> None:
     """Retries follow at once."""
+
+
+async def settled(value: Awaitable[T] | T) -> T:
+    """What a hook answers, whether it is ``async def`` or not."""
+    return await cast("Awaitable[T]", value) if isinstance(value, Awaitable) else value
 
 
 def secrets_of(provider: BaseProvider) -> list[str]:
@@ -109,6 +115,13 @@ class Subject:
         return None
 
 
+@attrs.frozen
+class Found:
+    """What an operation came to know although its answer got lost."""
+
+    answer: object
+
+
 class ProviderChecks:
     """What the author of a provider tells the suite: one fixture, and what only the author can know.
 
@@ -170,20 +183,37 @@ class ProviderChecks:
         inner = getattr(transport, "_transport", None) if isinstance(transport, HTTPTransport) else None
         return inner if isinstance(inner, httpx.BaseTransport | httpx.AsyncBaseTransport) else None
 
-    def complete_checkout(self, provider: BaseProvider, session: CheckoutSession) -> None:
-        """Be the customer who subscribes on the session's page."""
+    def complete_checkout(self, provider: BaseProvider, session: CheckoutSession) -> Awaitable[None] | None:
+        """Be the customer who subscribes on the session's page. This and the next hooks may be ``async def``."""
         self.needs("complete_checkout", "who subscribes on the checkout page")
 
-    def complete_payment(self, provider: BaseProvider, session: CheckoutSession) -> None:
+    def complete_payment(self, provider: BaseProvider, session: CheckoutSession) -> Awaitable[None] | None:
         """Be the customer who pays on the session's page, which was made by ``create_payment_session``."""
         self.needs("complete_payment", "who pays on the checkout page")
 
     async def finish_payment(self, provider: BaseProvider, session: CheckoutSession, *, capture: bool) -> None:
         """What the application has to do when the customer has paid on the page, where the provider waits for it."""
 
-    def saved_payment_method(self, provider: BaseProvider, customer_id: str) -> str:
+    def saved_payment_method(self, provider: BaseProvider, customer_id: str) -> Awaitable[str] | str:
         """The id of a payment method that is saved for the customer."""
         self.needs("saved_payment_method", "how a customer comes to have a saved payment method")
+
+    def declining_payment_method(self, provider: BaseProvider, customer_id: str) -> Awaitable[str] | str:
+        """The id of one whose bank refuses every charge."""
+        self.needs("declining_payment_method", "how a saved payment method is refused")
+
+    def payer(self, provider: BaseProvider, customer_id: str) -> str:
+        """The id under which the provider lists what the customer has saved, where it is another than the customer's."""
+        return customer_id
+
+    def key_on_the_wire(self, request: Seen) -> str | None:
+        """The idempotency key that a request carries; None: it carries none.
+
+        The default does not know where the provider looks for it. The suite then searches the headers and the body for
+        a text that is the same for the same key, and another for another: also a shortened or derived form is found so.
+        Say it where you can, in one line: ``return request.header("Idempotency-Key")``.
+        """
+        return None
 
     def lose_next_answer(self, provider: BaseProvider) -> None:
         """Let the next operation take effect and its answer get lost: only for a provider without HTTP."""
@@ -264,9 +294,45 @@ class ProviderChecks:
         there.run(one_after_another())
         return found
 
+    def keys_in(self, request: Seen) -> frozenset[str]:
+        """The texts among which the request's idempotency key is."""
+        if type(self).key_on_the_wire is ProviderChecks.key_on_the_wire:
+            return request.words()
+        key = self.key_on_the_wire(request)
+        return frozenset() if key is None else frozenset({key})
+
+    def expect_keys(self, call: Call, first: Sequence[Seen], same: Sequence[Seen], other: Sequence[Seen]) -> None:
+        """The writes of one operation carry its key: sent under one key, under the same again, and under another.
+
+        Raises:
+            AssertionError: they do not, or what honours no key was sent twice.
+        """
+        __tracebackhide__ = True
+        said = [frozenset[str]().union(*(self.keys_in(request) for request in sent)) for sent in (first, same, other)]
+        keys = (said[0] & said[1]) - said[2]
+        carried = bool(keys) and all(self.keys_in(request) & keys for request in first)
+        if call.name in self.without_keys:
+            targets = [(request.method, request.url) for request in first]
+            expect(
+                carried or len(targets) == len(set(targets)),
+                f"{call} has no key (without_keys), and was sent twice by itself",
+            )
+            return
+        expect(
+            keys or not first,  # nothing was written: it reads first, and the read was not answered
+            f"{call} sent no idempotency key that depends on the caller's: without it, a retry is a second effect. "
+            "(If its endpoint honours none, name the operation in without_keys.)",
+        )
+        expect(carried or not first, f"{call} sent one of its attempts without the key, or with another one")
+
     def sample(self, call: Call) -> Call:
         """The call, with the author's own examples for its arguments."""
-        own = {name: self.examples[name] for name in call.arguments if name in self.examples}
+        own: dict[str, object] = {
+            name: Money(value.amount, self.currency)
+            for name, value in call.arguments.items()
+            if isinstance(value, Money)
+        }
+        own.update((name, self.examples[name]) for name in call.arguments if name in self.examples)
         start = f"{call.name}."
         for_it = {name.removeprefix(start): value for name, value in self.examples.items() if name.startswith(start)}
         return attrs.evolve(call, arguments={**call.arguments, **own, **for_it})
@@ -307,26 +373,28 @@ class ProviderChecks:
             pytest.skip("the provider has no HTTP")
         return subject.wire
 
-    async def unanswered(self, subject: Subject, call: Call, key: str) -> OutcomeUnknown | None:
-        """The error of a write that took effect, and whose answers got lost, those to its retries too.
+    async def unanswered(self, subject: Subject, call: Call, key: str) -> OutcomeUnknown | Found:
+        """What comes of a write that took effect, and whose answers got lost, those to its retries too.
 
-        None: the provider found out by itself that it took effect, by reading.
+        Its error; or what it found out by itself, by reading.
         """
         if subject.wire is None:
             self.lose_next_answer(subject.provider)
         else:
             subject.wire.lose(100)
-        error = await subject.failure(call, key=key)
-        if subject.wire is not None:
-            subject.wire.lose(0)
-        if error is None and (call.name in self.without_keys or _read_last(subject)):
-            return None
-        expect(error is not None, f"{call} ended well although its answer got lost: where does the result come from?")
-        if isinstance(error, OutcomeUnknown):
+        try:
+            found = await subject.call(call, key=key)
+        except OutcomeUnknown as error:
             return error
-        raise AssertionError(
-            f"{call} took effect and its answer got lost: that is an OutcomeUnknown, not a {type(error).__name__}"
-        )
+        except PaymentError as error:
+            raise AssertionError(
+                f"{call} took effect and its answer got lost: that is an OutcomeUnknown, not a {type(error).__name__}"
+            ) from error
+        finally:
+            if subject.wire is not None:
+                subject.wire.lose(0)
+        expect(_read_last(subject), f"{call} ended well although its answer got lost: where does the result come from?")
+        return Found(found)
 
 
 def _read_last(subject: Subject) -> bool:

@@ -10,9 +10,10 @@ from typing import Any
 
 import attrs
 
+from ..billing.records import OperationState
 from ..models import SubscriptionStatus
 from .conformance_models import expect
-from .conformance_records import NOW, customer, event, parked, subscription
+from .conformance_records import NOW, customer, event, operation, parked, subscription
 from .conformance_stage import Actor, Stage
 from .conformance_storage import Repository, RepositoryChecks, UndoneError, undo
 
@@ -35,6 +36,8 @@ async def _write_everything(repo: Repository, tx: object) -> None:
     await repo.mark_event_processed("acme", "evt_1", NOW, tx=tx)
     await repo.park_event(parked(2), tx=tx)
     await repo.delete_parked_event("acme", "evt_1", tx=tx)
+    await repo.insert_operation(operation(2), tx=tx)
+    await repo.update_operation(operation(1, state=OperationState.DONE), tx=tx)
 
 
 async def _prepare(repo: Repository) -> None:
@@ -42,6 +45,7 @@ async def _prepare(repo: Repository) -> None:
     await repo.upsert_subscription(subscription(1))
     await repo.insert_event(event(1))
     await repo.park_event(parked(1))
+    await repo.insert_operation(operation(1))
 
 
 async def _everything(repo: Repository, tx: object = None) -> dict[str, object]:
@@ -61,6 +65,11 @@ async def _everything(repo: Repository, tx: object = None) -> dict[str, object]:
         "mark_event_processed": await repo.get_event("acme", "evt_1", tx=tx),
         "park_event and delete_parked_event": [
             each.external_event_id for each in await repo.parked_events("acme", tx=tx)
+        ],
+        "insert_operation": await repo.get_operation("acme", "key-2", tx=tx),
+        "update_operation": await repo.get_operation("acme", "key-1", tx=tx),
+        "insert_operation and update_operation, in operations": [
+            each.key for each in await repo.operations("acme", state=OperationState.OPEN, tx=tx)
         ],
     }
 

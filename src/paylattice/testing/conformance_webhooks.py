@@ -3,12 +3,14 @@
 import json
 import random
 from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from typing import Any, cast
 
 import pytest
 
 from ..errors import ConfigurationError, PaymentError, StaleSignature, VerificationUnavailable, WebhookError
 from ..events import EventType, WebhookEvent
+from ..operations import Capability
 from .conformance_models import expect, expect_model
 from .conformance_subject import ProviderChecks, Subject
 
@@ -121,6 +123,26 @@ class WebhookChecks(ProviderChecks):
         first = subject.run(self.parsed(subject, payload, headers))
         second = subject.run(self.parsed(subject, payload, headers))
         expect(first.dedupe_key == second.dedupe_key, "one delivery, read twice, has two dedupe_keys")
+
+    def test_an_event_that_was_delivered_is_the_same_in_the_list(self, subject: Subject) -> None:
+        """Who catches up on missed deliveries applies none a second time: the same id has the same key and word."""
+        self.only_if_played(subject, Capability.LIST_EVENTS)
+        payload, headers = self.signed_delivery(subject.provider)
+
+        async def catch_up() -> None:
+            event = await self.parsed(subject, payload, headers)
+            listed = await subject.provider.list_events(event.created_at - timedelta(days=1))
+            same = [each for each in listed if each.id == event.id]
+            if not same:
+                pytest.skip("what signed_delivery delivers is not among the events of the account")
+            for each in same:
+                expect(
+                    (each.dedupe_key, each.type) == (event.dedupe_key, event.type),
+                    f"event {event.id} is {event.dedupe_key} ({event.type}) as it was delivered, and "
+                    f"{each.dedupe_key} ({each.type}) in the list: it would be applied twice",
+                )
+
+        subject.run(catch_up())
 
     @pytest.mark.parametrize("shape", _SHAPES.values(), ids=_SHAPES)
     def test_headers_may_come_as_frameworks_hand_them_out(

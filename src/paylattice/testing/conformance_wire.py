@@ -1,5 +1,6 @@
 """What a conformance suite puts between a provider and its server: it sees every request, and lets answers get lost."""
 
+import asyncio
 import json
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -8,12 +9,30 @@ from typing import TypeAlias, cast
 import attrs
 import httpx
 
-__all__ = ["Loss", "Manners", "Seen", "Server", "Wire", "broken_connection", "refused_connection", "time_out"]
+__all__ = [
+    "Change",
+    "Loss",
+    "Manners",
+    "Seen",
+    "Server",
+    "Wire",
+    "broken_connection",
+    "fails",
+    "refused_connection",
+    "server_error",
+    "texts_in",
+    "time_out",
+]
 
 Server: TypeAlias = Callable[[httpx.Request], httpx.Response]
 """Answers a request, or raises what httpx raises."""
 
 Loss: TypeAlias = Callable[[httpx.Request], Exception]
+
+Change: TypeAlias = "Callable[[Seen, bytes], bytes]"
+"""Makes another body of the body of an answer."""
+
+_OF_THE_BODY = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 
 
 def broken_connection(request: httpx.Request) -> Exception:
@@ -29,6 +48,20 @@ def time_out(request: httpx.Request) -> Exception:
 def refused_connection(request: httpx.Request) -> Exception:
     """There is no connection: the request has not left."""
     return httpx.ConnectError("refused by the conformance suite", request=request)
+
+
+def server_error(_request: httpx.Request) -> httpx.Response:
+    """The server that answers 500 to everything."""
+    return httpx.Response(500, json={"error": {"message": "out of order"}})
+
+
+def fails(how: Loss) -> Server:
+    """The server, or the way to it, that fails in this way."""
+
+    def server(request: httpx.Request) -> httpx.Response:
+        raise how(request)
+
+    return server
 
 
 @attrs.frozen
@@ -65,25 +98,37 @@ class Seen:
     body: bytes
     writes: bool
 
+    def header(self, name: str) -> str | None:
+        """The header's value, whatever its case; None: there is none."""
+        return next((value for given, value in self.headers if given.lower() == name.lower()), None)
+
+    def json(self) -> object:
+        """What the body says; None: it is no JSON."""
+        try:
+            return cast("object", json.loads(self.body))
+        except ValueError:
+            return None
+
     def words(self) -> frozenset[str]:
         """The values of its headers, and the texts of its body: where an idempotency key can be."""
         found = {value for _, value in self.headers}
-        try:
-            found.update(_texts(json.loads(self.body)))
-        except ValueError:
+        body = self.json()
+        if body is None:
             found.update(dict(httpx.QueryParams(self.body.decode("latin-1"))).values())
+        found.update(texts_in(body))
         return frozenset(found)
 
 
-def _texts(value: object) -> Iterator[str]:
+def texts_in(value: object) -> Iterator[str]:
+    """All texts in what JSON can hold."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
         for entry in cast("dict[str, object]", value).values():
-            yield from _texts(entry)
+            yield from texts_in(entry)
     elif isinstance(value, list):
         for entry in cast("list[object]", value):
-            yield from _texts(entry)
+            yield from texts_in(entry)
 
 
 class Wire(httpx.BaseTransport, httpx.AsyncBaseTransport):
@@ -108,6 +153,9 @@ class Wire(httpx.BaseTransport, httpx.AsyncBaseTransport):
         self._aside = aside
         self._lost = 0
         self._loss: Loss = broken_connection
+        self._instead: Server | None = None
+        self._spared = 0
+        self._altered: Change | None = None
         self._async_network: httpx.AsyncHTTPTransport | None = None
         self._network: httpx.HTTPTransport | None = None
 
@@ -125,31 +173,55 @@ class Wire(httpx.BaseTransport, httpx.AsyncBaseTransport):
         """Let the answers to the next writes get lost, after they took effect."""
         self._lost, self._loss = answers, loss
 
+    @contextmanager
+    def writes_answered_by(self, server: Server, *, after: int = 0) -> Generator[None]:
+        """Let a server answer the writes, which then have no effect; reads go to what plays the provider.
+
+        Args:
+            server: answers the writes.
+            after: how many writes take effect before.
+        """
+        self._instead, self._spared = server, after
+        try:
+            yield
+        finally:
+            self._instead = None
+
+    @contextmanager
+    def altered(self, change: Change) -> Generator[None]:
+        """Change the bodies of successful answers on their way; what was asked for took effect."""
+        self._altered = change
+        try:
+            yield
+        finally:
+            self._altered = None
+
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Pass on a request of ``httpx.Client``."""
-        body = request.read()
-        behind = self._behind_of(request, body)
+        seen = self._seen(request, request.read())
+        behind = self._behind_of(request, seen)
         if behind is None:
             behind = self._network = self._network or httpx.HTTPTransport()
         with self._watched():
             if not isinstance(behind, httpx.BaseTransport):
-                return self._arrived(request, _played(behind, request))
+                return self._arrived(request, seen, _played(behind, request))
             answer = behind.handle_request(request)
             answer.read()
-            return self._arrived(request, answer)
+            return self._arrived(request, seen, answer)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Pass on a request of ``httpx.AsyncClient``."""
-        body = await request.aread()
-        behind = self._behind_of(request, body)
+        seen = self._seen(request, await request.aread())
+        await asyncio.sleep(0)  # others have their turn, as while a network is waited for
+        behind = self._behind_of(request, seen)
         if behind is None:
             behind = self._async_network = self._async_network or httpx.AsyncHTTPTransport()
         with self._watched():
             if not isinstance(behind, httpx.AsyncBaseTransport):
-                return self._arrived(request, _played(behind, request))
+                return self._arrived(request, seen, _played(behind, request))
             answer = await behind.handle_async_request(request)
             await answer.aread()
-            return self._arrived(request, answer)
+            return self._arrived(request, seen, answer)
 
     def close(self) -> None:
         """Close the network connections of the blocking side; what plays the provider stays open."""
@@ -174,21 +246,37 @@ class Wire(httpx.BaseTransport, httpx.AsyncBaseTransport):
             self.crash = exc
             raise
 
-    def _behind_of(
-        self, request: httpx.Request, body: bytes
-    ) -> "Server | httpx.BaseTransport | httpx.AsyncBaseTransport | None":
-        """What answers the request, which is noted unless it only fetches access."""
+    def _seen(self, request: httpx.Request, body: bytes) -> Seen | None:
+        """The request, which is noted unless it only fetches access; None then."""
         if self._manners.fetches_access(request):
-            return self._aside if self._aside is not None else self._behind
+            return None
         headers = tuple(request.headers.multi_items())
-        self.seen.append(Seen(request.method, str(request.url), headers, body, self._manners.writes(request)))
+        seen = Seen(request.method, str(request.url), headers, body, self._manners.writes(request))
+        self.seen.append(seen)
+        return seen
+
+    def _behind_of(
+        self, request: httpx.Request, seen: Seen | None
+    ) -> "Server | httpx.BaseTransport | httpx.AsyncBaseTransport | None":
+        """What answers the request."""
+        if seen is None:
+            return self._aside if self._aside is not None else self._behind
+        if self._instead is not None and seen.writes:
+            if not self._spared:
+                return self._instead
+            self._spared -= 1
         return self._behind
 
-    def _arrived(self, request: httpx.Request, answer: httpx.Response) -> httpx.Response:
-        if self._lost and self._manners.writes(request) and not self._manners.fetches_access(request):
+    def _arrived(self, request: httpx.Request, seen: Seen | None, answer: httpx.Response) -> httpx.Response:
+        if seen is None:
+            return answer
+        if self._lost and seen.writes:
             self._lost -= 1
             raise self._loss(request)
-        return answer
+        if self._altered is None or not answer.is_success:
+            return answer
+        kept = [(name, value) for name, value in answer.headers.multi_items() if name.lower() not in _OF_THE_BODY]
+        return httpx.Response(answer.status_code, headers=kept, content=self._altered(seen, answer.content))
 
 
 def _played(

@@ -12,13 +12,25 @@ Every check runs twice: on an event loop, and blocking, as :mod:`paylattice.sync
 from .conformance_behaviour import BehaviourChecks
 from .conformance_contract import ContractChecks
 from .conformance_failures import FailureChecks
+from .conformance_hostile import HostileAnswerChecks
 from .conformance_idempotency import IdempotencyChecks
+from .conformance_midway import MidwayChecks
+from .conformance_payments import PaymentChecks
 from .conformance_webhooks import WebhookChecks
 
 __all__ = ["ProviderConformance"]
 
 
-class ProviderConformance(ContractChecks, FailureChecks, BehaviourChecks, IdempotencyChecks, WebhookChecks):
+class ProviderConformance(
+    ContractChecks,
+    FailureChecks,
+    BehaviourChecks,
+    PaymentChecks,
+    IdempotencyChecks,
+    MidwayChecks,
+    HostileAnswerChecks,
+    WebhookChecks,
+):
     """What a provider promises, as tests.
 
     A subclass gives one fixture, ``provider``: the provider, new for each check. What answers its requests is the httpx

@@ -20,16 +20,17 @@ import pytest
 from ..billing.repository import BlockingBillingRepository
 from ..driving import run
 from ..sync import _Adapted  # pyright: ignore[reportPrivateUsage] - the one adapter from blocking to async
+from .conformance_journal import JournalChecks
 from .conformance_models import expect
-from .conformance_records import customer, event, parked, subscription
-from .conformance_stage import AsyncStage, Stage, ThreadStage
+from .conformance_records import customer, event, operation, parked, subscription
+from .conformance_stage import STUCK, AsyncStage, Stage, ThreadStage
 from .conformance_storage import Check, Repository, StorageChecks
 from .conformance_transactions import TransactionChecks
 
 __all__ = ["BlockingRepositoryConformance", "RepositoryConformance"]
 
 
-class _Conformance(StorageChecks, TransactionChecks):
+class _Conformance(StorageChecks, TransactionChecks, JournalChecks):
     """What both faces share."""
 
     patience: ClassVar[float] = 30.0
@@ -50,6 +51,7 @@ class _Conformance(StorageChecks, TransactionChecks):
                 await repo.upsert_subscription(subscription(), tx=tx)
                 await repo.insert_event(event(), tx=tx)
                 await repo.park_event(parked(), tx=tx)
+                await repo.insert_operation(operation(), tx=tx)
             ticket = await repo.next_ticket()
             again = self.second(repo)
             expect(await again.get_customer("org-1", "acme") == customer(), "a customer did not outlive the process")
@@ -57,6 +59,7 @@ class _Conformance(StorageChecks, TransactionChecks):
             expect(found == subscription(), "a subscription did not outlive the process")
             expect(await again.insert_event(event(record="again")) is False, "an event is applied again after a crash")
             expect(await again.parked_events("acme") == [parked()], "a parked event did not outlive the process")
+            expect(await again.operations("acme") == [operation()], "the journal did not outlive the process")
             later = await again.next_ticket()
             expect(later > ticket, "after a crash, tickets are given out a second time")
             expect(await repo.next_ticket() > later, "two processes give out the same tickets")
@@ -87,15 +90,24 @@ class RepositoryConformance(_Conformance):
 
         async def on_a_loop() -> None:
             stage = AsyncStage(self.patience, self.grace)
-            async with asyncio.timeout(2 * self.patience):
-                if not callable(repository):
-                    await check(cast("Repository", repository), stage)
-                    return
-                opening = cast("Callable[[], AbstractAsyncContextManager[Repository]]", repository)
-                async with opening() as opened:
-                    await check(opened, stage)
+            if not callable(repository):
+                await check(cast("Repository", repository), stage)
+                return
+            opening = cast("Callable[[], AbstractAsyncContextManager[Repository]]", repository)
+            async with opening() as opened:
+                await check(opened, stage)
 
-        asyncio.run(on_a_loop())
+        async def in_time() -> None:
+            limit = asyncio.timeout(2 * self.patience)
+            try:
+                async with limit:
+                    await on_a_loop()
+            except TimeoutError as exc:
+                if limit.expired():
+                    raise AssertionError(STUCK) from exc
+                raise
+
+        asyncio.run(in_time())
 
     def second(self, repo: Repository) -> Repository:
         """What :meth:`reopened` returns."""

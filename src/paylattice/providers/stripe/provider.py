@@ -8,11 +8,10 @@ from datetime import datetime
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from ...arguments import check_argument
-from ...errors import Conflict, InvalidRequest, NotFound, OutcomeUnknown, PaymentError
+from ...errors import Conflict, InvalidRequest, InvalidResponse, NotFound, OutcomeUnknown, PaymentError
 from ...events import WebhookEvent
 from ...idempotency import new_key
-from ...jsonlike import JsonObject, flag, reference, text
+from ...jsonlike import JsonObject, flag, reference
 from ...models import (
     CheckoutSession,
     Customer,
@@ -25,6 +24,7 @@ from ...models import (
     SubscriptionChange,
 )
 from ...money import Money
+from ...operations import provider_specific
 from ...provider import BaseProvider, Capability, Headers
 from ...signatures import secret_from
 from . import requests, wire
@@ -203,6 +203,7 @@ class StripeProvider(BaseProvider):
         found = await self._api.find(path_of("checkout/sessions", session_id))
         return None if found is None else wire.checkout_session_from(found)
 
+    @provider_specific(returns=str, writes=True)
     async def create_billing_portal_session(
         self, customer_id: str, return_url: str, *, idempotency_key: str | None = None
     ) -> str:
@@ -214,21 +215,18 @@ class StripeProvider(BaseProvider):
             customer_id: ``cus_...``.
             return_url: where the customer comes back to.
             idempotency_key: None: one is made.
+
+        Raises:
+            NotFound: Stripe has no such customer.
+            InvalidRequest: the Dashboard holds no configuration of the page.
         """
-        name = "create_billing_portal_session"
-        key = idempotency_key or new_key()
-        for argument, value in (("customer_id", customer_id), ("return_url", return_url), ("idempotency_key", key)):
-            check_argument(name, argument, value)
-        if not return_url.lower().startswith(("https://", "http://")):
-            message = "return_url must be an absolute http(s) URL"
-            raise InvalidRequest(message, param="return_url", provider=self.name, operation=name)
         params = {"customer": customer_id, "return_url": return_url}
-        answer = await self._api.post("/v1/billing_portal/sessions", params, key)
-        url = text(answer.data, "url")
-        if not url:
-            why = "the answer is no billing portal session: it has no URL"
-            raise answer.incomplete(why)
-        return url
+        answer = await self._api.post("/v1/billing_portal/sessions", params, idempotency_key)
+        try:
+            return wire.portal_url_from(answer.data)
+        except InvalidResponse as error:
+            why = error.message
+        raise answer.incomplete(why)
 
     # Subscriptions
 

@@ -10,6 +10,8 @@ from datetime import datetime
 
 import attrs
 
+from ...arguments import check_argument
+from ...errors import InvalidRequest, InvalidResponse
 from ...jsonlike import JsonObject, child, children, flag, identity, integer, moment, reference, text, words
 from ...models import (
     CheckoutSession,
@@ -38,6 +40,7 @@ __all__ = [
     "payment_from",
     "payment_method_from",
     "plan_from",
+    "portal_url_from",
     "price_of",
     "refund_from",
     "subscription_from",
@@ -262,6 +265,23 @@ def checkout_session_from(data: JsonObject) -> CheckoutSession:
         provider="stripe",
         raw=data,
     )
+
+
+def portal_url_from(data: JsonObject) -> str:
+    """The address of a billing portal session.
+
+    Raises:
+        InvalidResponse: it has none that people could be sent to.
+    """
+    url = text(data, "url")
+    try:
+        check_argument("", "return_url", url)
+    except InvalidRequest:
+        url = None
+    if url is None:
+        message = "the answer is no billing portal session: it holds no web address"
+        raise InvalidResponse(message)
+    return url
 
 
 def payment_from(data: JsonObject) -> Payment:

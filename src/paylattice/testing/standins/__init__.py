@@ -4,6 +4,7 @@ from .faults import Faults
 from .messages import Delivery, SeenRequest
 from .paypal import PayPalStandIn
 from .server import StandIn
+from .square import SquareStandIn
 from .stripe import StripeStandIn
 
-__all__ = ["Delivery", "Faults", "PayPalStandIn", "SeenRequest", "StandIn", "StripeStandIn"]
+__all__ = ["Delivery", "Faults", "PayPalStandIn", "SeenRequest", "SquareStandIn", "StandIn", "StripeStandIn"]

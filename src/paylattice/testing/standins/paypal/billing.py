@@ -1,64 +1,45 @@
-"""What happens to a subscription as time passes: periods begin, are paid or not, and cycle follows cycle."""
+"""What happens to a subscription as time passes: periods begin, are paid or not, and cycle follows cycle.
 
-from calendar import monthrange
-from datetime import UTC, datetime, timedelta
+A payment that fails is tried again, by default after 5 days and after 5 more, as long as the period lasts. Only when the last
+attempt has failed does it count as a failed payment, and is owed:
+https://developer.paypal.com/docs/subscriptions/customize/payment-failure-retry/.
+"""
+
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import cast
 
-from .world import JSON, World, amount_of, link, money, said
+from .prices import after, currency_of, cycle_of, cycles_of, period_price, setup_fee, terms_of
+from .sales import add_sale
+from .world import JSON, World, loose, moment, said
 
-__all__ = ["activate", "advance_to", "pay_outstanding", "period_end", "sale_of", "suspend"]
+__all__ = [
+    "activate",
+    "advance_to",
+    "change_terms",
+    "pay_outstanding",
+    "period_end",
+    "resume",
+    "shown",
+    "stop",
+    "suspend",
+]
 
-_DAYS = {"DAY": 1, "WEEK": 7}
-_MONTHS = {"MONTH": 1, "YEAR": 12}
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
-
-
-def _after(start: datetime, frequency: JSON, times: int) -> datetime:
-    """The end of so many periods."""
-    unit, many = frequency["interval_unit"], frequency["interval_count"] * times
-    if unit in _DAYS:
-        return start + timedelta(days=_DAYS[unit] * many)
-    index = start.year * 12 + start.month - 1 + _MONTHS[unit] * many
-    year, month = divmod(index, 12)
-    return start.replace(year=year, month=month + 1, day=min(start.day, monthrange(year, month + 1)[1]))
-
-
-def _cycles(world: World, subscription: JSON) -> list[JSON]:
-    return cast("list[JSON]", world.need("plan", subscription["plan_id"])["billing_cycles"])
-
-
-def _price(world: World, subscription: JSON, cycle: JSON) -> tuple[Decimal, str]:
-    fixed = cycle.get("pricing_scheme", {}).get("fixed_price")
-    if fixed is None:
-        return Decimal(0), _currency(world, subscription)
-    amount, currency = amount_of(fixed, "", zero=True)
-    return amount * int(subscription["quantity"]), currency
+_REASONS = frozenset(
+    (
+        *("PAYMENT_DENIED", "INTERNAL_SERVER_ERROR", "PAYEE_ACCOUNT_RESTRICTED", "PAYER_ACCOUNT_RESTRICTED"),
+        *("PAYER_CANNOT_PAY", "SENDING_LIMIT_EXCEEDED", "TRANSACTION_RECEIVING_LIMIT_EXCEEDED", "CURRENCY_MISMATCH"),
+    )
+)
+"""Why a payment of a subscription fails; other words are those of orders."""
 
 
-def _currency(world: World, subscription: JSON) -> str:
-    for cycle in _cycles(world, subscription):
-        fixed = cycle.get("pricing_scheme", {}).get("fixed_price")
-        if fixed is not None:
-            return str(fixed["currency_code"])
-    return "USD"
+def _move(world: World, subscription: JSON, status: str) -> None:
+    subscription |= {"status": status, "status_update_time": said(world.now), "update_time": said(world.now)}
 
 
-def activate(world: World, subscription: JSON) -> None:
-    """The payer has agreed: the first period begins, now or at the start time."""
-    start = max(_moment(subscription["start_time"]), world.now)
-    subscription |= {
-        "status": "ACTIVE",
-        "status_update_time": said(world.now),
-        "_start": start,
-        "_cycle": 0,
-        "_done": 0,
-    }
-    subscription["start_time"] = said(start)
-    executions = [
+def _executions(cycles: list[JSON]) -> list[JSON]:
+    return [
         {
             "tenure_type": cycle["tenure_type"],
             "sequence": cycle["sequence"],
@@ -67,61 +48,141 @@ def activate(world: World, subscription: JSON) -> None:
             "current_pricing_scheme_version": 1,
             "total_cycles": cycle["total_cycles"],
         }
-        for cycle in _cycles(world, subscription)
+        for cycle in cycles
     ]
-    subscription["billing_info"] = {
-        "outstanding_balance": money(Decimal(0), _currency(world, subscription)),
-        "cycle_executions": executions,
+
+
+def activate(world: World, subscription: JSON) -> None:
+    """The payer has agreed: the setup fee is due, and the first period begins, now or at the start time."""
+    start = max(moment(subscription["start_time"]), world.now)
+    _move(world, subscription, "ACTIVE")
+    subscription |= {"start_time": said(start), "_start": start, "_cycle": 0, "_done": 0}
+    info: JSON = {
+        "outstanding_balance": loose(Decimal(0), currency_of(world, subscription)),
+        "cycle_executions": _executions(cycles_of(world, subscription)),
         "failed_payments_count": 0,
     }
-    world.tell("BILLING.SUBSCRIPTION.ACTIVATED", subscription, "subscription")
+    subscription["billing_info"] = info
+    fee, price = setup_fee(world, subscription), Decimal(0)
     if start > world.now:
-        subscription["billing_info"]["next_billing_time"] = said(start)
+        info["next_billing_time"] = said(start)
         subscription["_waits"] = True
     else:
-        _begin(world, subscription)
+        price = _begin(world, subscription)
+    world.tell("BILLING.SUBSCRIPTION.ACTIVATED", subscription, "subscription")
+    if fee + price:
+        _collect(world, subscription, fee + price, counts=bool(price), with_fee=bool(fee))
 
 
-def _begin(world: World, subscription: JSON) -> None:
-    """A period begins; it is paid in advance. A free trial counts when it is over."""
+def _begin(world: World, subscription: JSON) -> Decimal:
+    """A period begins; it is paid in advance. What it costs."""
+    cycle = cycle_of(world, subscription)
+    ends = after(subscription["_start"], cycle["frequency"], subscription["_done"] + 1)
     subscription["_waits"] = False
-    cycle = _cycles(world, subscription)[subscription["_cycle"]]
-    ends = _after(subscription["_start"], cycle["frequency"], subscription["_done"] + 1)
     subscription["billing_info"]["next_billing_time"] = said(ends)
-    amount, currency = _price(world, subscription, cycle)
-    if amount:
-        _charge(world, subscription, amount, currency)
+    return period_price(world, subscription, cycle)
 
 
 def period_end(subscription: JSON) -> datetime | None:
     """When the next charge is due."""
-    following = subscription["billing_info"].get("next_billing_time") if "billing_info" in subscription else None
-    return _moment(following) if following else None
+    following = subscription.get("billing_info", {}).get("next_billing_time")
+    return moment(following) if following else None
 
 
-def _charge(world: World, subscription: JSON, amount: Decimal, currency: str) -> None:
-    billing = subscription["billing_info"]
+# --- payments ----------------------------------------------------------------------------------------------------
+
+
+def _collect(world: World, subscription: JSON, amount: Decimal, *, counts: bool = True, with_fee: bool = False) -> None:
+    subscription["_due"] = {"amount": amount, "counts": counts, "with_fee": with_fee, "tries": 0, "next": None}
+    _attempt(world, subscription)
+
+
+def _attempt(world: World, subscription: JSON) -> None:
+    due, billing = subscription["_due"], subscription["billing_info"]
+    preferences = terms_of(world, subscription)["payment_preferences"]
+    total = due["amount"]
+    if preferences["auto_bill_outstanding"]:
+        total += Decimal(billing["outstanding_balance"]["value"])
     reason = "PAYMENT_DENIED" if subscription["id"] in world.failing else world.declined()
-    if reason is None:
-        billing["last_payment"] = {"amount": money(amount, currency), "time": said(world.now)}
-        _count(subscription)
-        sale = sale_of(world, subscription, amount, currency)
-        world.tell("PAYMENT.SALE.COMPLETED", sale, "sale", "")
+    if reason is not None:
+        _failed(world, subscription, total, reason if reason in _REASONS else "PAYMENT_DENIED")
         return
-    billing["failed_payments_count"] += 1
-    owed = Decimal(billing["outstanding_balance"]["value"]) + amount
-    billing["outstanding_balance"] = money(owed, currency)
-    subscription["_last_failed_payment"] = {
-        "amount": money(amount, currency),
+    del subscription["_due"]
+    if preferences["auto_bill_outstanding"]:
+        billing["outstanding_balance"] = loose(Decimal(0), currency_of(world, subscription))
+    if due["counts"]:
+        _count(subscription)
+    _paid(world, subscription, total)
+
+
+def _failed(world: World, subscription: JSON, total: Decimal, reason: str) -> None:
+    due, billing = subscription["_due"], subscription["billing_info"]
+    preferences = terms_of(world, subscription)["payment_preferences"]
+    due["tries"] += 1
+    again = _next_try(world, subscription)
+    failure: JSON = {
+        "amount": loose(total, currency_of(world, subscription)),
         "time": said(world.now),
         "reason_code": reason,
-        "next_payment_retry_time": said(world.later(days=5)),
     }
-    billing["_failed_in_cycle"] = True
-    world.tell("BILLING.SUBSCRIPTION.PAYMENT.FAILED", shown(subscription, failed=True), "subscription")
-    threshold = world.need("plan", subscription["plan_id"])["payment_preferences"]["payment_failure_threshold"]
-    if threshold and billing["failed_payments_count"] >= threshold:
+    if again is not None:
+        due["next"] = again
+        failure["next_payment_retry_time"] = said(again)
+    subscription["_last_failed_payment"] = failure
+    if due["with_fee"] and preferences["setup_fee_failure_action"] == "CANCEL":
+        del subscription["_due"]
+        world.tell("BILLING.SUBSCRIPTION.PAYMENT.FAILED", shown(subscription), "subscription")
+        stop(world, subscription, "CANCELLED")
+        return
+    if again is None:
+        _owe(world, subscription)
+        billing["failed_payments_count"] += 1
+    world.tell("BILLING.SUBSCRIPTION.PAYMENT.FAILED", shown(subscription), "subscription")
+    threshold = preferences["payment_failure_threshold"]
+    if again is None and threshold and billing["failed_payments_count"] >= threshold:
         suspend(world, subscription)
+
+
+def _next_try(world: World, subscription: JSON) -> datetime | None:
+    tried: int = subscription["_due"]["tries"]
+    following = period_end(subscription)
+    if tried > len(world.retry_days):
+        return None
+    again = world.now + timedelta(days=world.retry_days[tried - 1])
+    return again if following is None or again < following else None
+
+
+def _owe(world: World, subscription: JSON) -> None:
+    """What was not paid is owed from now on."""
+    due = subscription.pop("_due", None)
+    if due is not None:
+        billing = subscription["billing_info"]
+        owed = Decimal(billing["outstanding_balance"]["value"]) + due["amount"]
+        billing["outstanding_balance"] = loose(owed, currency_of(world, subscription))
+        if due["counts"]:
+            _count(subscription)
+
+
+def _paid(world: World, subscription: JSON, amount: Decimal) -> JSON:
+    billing, currency = subscription["billing_info"], currency_of(world, subscription)
+    billing["failed_payments_count"] = 0
+    billing["last_payment"] = {"amount": loose(amount, currency), "time": said(world.now)}
+    subscription["update_time"] = said(world.now)
+    sale = add_sale(world, subscription, amount, currency)
+    world.tell("PAYMENT.SALE.COMPLETED", sale, "sale", "")
+    return sale
+
+
+def pay_outstanding(world: World, subscription: JSON, amount: Decimal | None = None) -> JSON | None:
+    """What is owed is paid after all, or a part of it; None: nothing is owed."""
+    billing = subscription["billing_info"]
+    _owe(world, subscription)
+    owed = Decimal(billing["outstanding_balance"]["value"])
+    if not owed:
+        return None
+    amount = owed if amount is None else amount
+    billing["outstanding_balance"] = loose(owed - amount, currency_of(world, subscription))
+    return _paid(world, subscription, amount)
 
 
 def _count(subscription: JSON) -> None:
@@ -131,102 +192,101 @@ def _count(subscription: JSON) -> None:
         execution["cycles_remaining"] -= 1
 
 
+# --- the merchant and the payer ----------------------------------------------------------------------------------
+
+
 def suspend(world: World, subscription: JSON) -> None:
-    """Nothing is charged from now on."""
-    subscription |= {"status": "SUSPENDED", "status_update_time": said(world.now)}
-    following = subscription["billing_info"].pop("next_billing_time", None)
-    subscription["_resumes"] = following
-    world.tell("BILLING.SUBSCRIPTION.SUSPENDED", shown(subscription, failed=True), "subscription")
+    """Nothing is charged from now on. PayPal no longer says when it would have charged."""
+    _move(world, subscription, "SUSPENDED")
+    _owe(world, subscription)
+    subscription["_resumes"] = subscription["billing_info"].pop("next_billing_time", None)
+    world.tell("BILLING.SUBSCRIPTION.SUSPENDED", shown(subscription), "subscription")
 
 
-def sale_of(world: World, subscription: JSON, amount: Decimal, currency: str) -> JSON:
-    """A payment of a subscription, in the older shape, with one decimal where that is enough."""
-    total = f"{amount.normalize():f}"
-    sale = world.add(
-        "sale",
-        "",
-        {
-            "state": "completed",
-            "amount": {
-                "total": total if "." in total else f"{total}.0" if currency not in {"HUF", "JPY", "TWD"} else total,
-                "currency": currency,
-            },
-            "payment_mode": "INSTANT_TRANSFER",
-            "protection_eligibility": "INELIGIBLE",
-            "billing_agreement_id": subscription["id"],
-            "update_time": said(world.now),
-        },
-    )
-    if "custom_id" in subscription:
-        sale["custom"] = subscription["custom_id"]
-    sale["links"] = [
-        link(f"/v1/payments/sale/{sale['id']}", "self"),
-        link(f"/v1/payments/sale/{sale['id']}/refund", "refund", "POST"),
-    ]
-    subscription.setdefault("_sales", []).append(sale["id"])
-    return sale
+def resume(world: World, subscription: JSON) -> None:
+    """It goes on with the next period that begins; those that have begun meanwhile are left out."""
+    _move(world, subscription, "ACTIVE")
+    following = moment(subscription.pop("_resumes") or said(world.now))
+    frequency: JSON = cycle_of(world, subscription)["frequency"]
+    while following <= world.now and not subscription["_waits"]:
+        subscription["_done"] += 1
+        following = after(subscription["_start"], frequency, subscription["_done"] + 1)
+    subscription["billing_info"]["next_billing_time"] = said(following)
+    world.tell("BILLING.SUBSCRIPTION.ACTIVATED", subscription, "subscription")
 
 
-def pay_outstanding(world: World, subscription: JSON) -> JSON | None:
-    """What is owed is paid after all."""
-    billing = subscription["billing_info"]
-    owed = Decimal(billing["outstanding_balance"]["value"])
-    currency = billing["outstanding_balance"]["currency_code"]
-    if not owed:
+def stop(world: World, subscription: JSON, status: str) -> None:
+    """It is over, for good."""
+    _move(world, subscription, status)
+    _owe(world, subscription)
+    subscription["billing_info"].pop("next_billing_time", None)
+    world.tell(f"BILLING.SUBSCRIPTION.{status}", shown(subscription), "subscription")
+
+
+def change_terms(world: World, subscription: JSON, change: JSON) -> None:
+    """Another plan, quantity or price, from the next period on. The regular cycle follows: a trial is not given twice."""
+    subscription |= {**change, "update_time": said(world.now)}
+    if "plan_id" in change or "_terms" in change:
+        cycles = cycles_of(world, subscription)
+        subscription["billing_info"]["cycle_executions"] = _executions(cycles)
+        if not subscription["_waits"]:
+            following = period_end(subscription) or moment(subscription.get("_resumes") or said(world.now))
+            subscription |= {"_start": following, "_cycle": len(cycles) - 1, "_done": -1}
+    world.tell("BILLING.SUBSCRIPTION.UPDATED", subscription, "subscription")
+
+
+def shown(subscription: JSON) -> JSON:
+    """The subscription with its last failed payment."""
+    if "_last_failed_payment" not in subscription:
+        return subscription
+    billing = {**subscription["billing_info"], "last_failed_payment": subscription["_last_failed_payment"]}
+    return {**subscription, "billing_info": billing}
+
+
+# --- time --------------------------------------------------------------------------------------------------------
+
+
+def _due_at(subscription: JSON) -> datetime | None:
+    """When something happens to it next by itself."""
+    if subscription["status"] != "ACTIVE":
         return None
-    billing["outstanding_balance"] = money(Decimal(0), currency)
-    billing["failed_payments_count"] = 0
-    billing["last_payment"] = {"amount": money(owed, currency), "time": said(world.now)}
-    if billing.pop("_failed_in_cycle", False):
-        _count(subscription)
-    sale = sale_of(world, subscription, owed, currency)
-    world.tell("PAYMENT.SALE.COMPLETED", sale, "sale", "")
-    return sale
+    retry = cast("datetime | None", subscription.get("_due", {}).get("next"))
+    moments = [when for when in (retry, period_end(subscription)) if when is not None]
+    return min(moments, default=None)
 
 
-def shown(subscription: JSON, *, failed: bool = False) -> JSON:
-    """The subscription as an event carries it."""
-    data = dict(subscription)
-    if failed and "_last_failed_payment" in subscription:
-        data["billing_info"] = {
-            **subscription["billing_info"],
-            "last_failed_payment": subscription["_last_failed_payment"],
-        }
-    return data
-
-
-def advance_to(world: World, moment: datetime) -> None:
-    """Let time pass, and let every period end that is due until then, in order."""
+def advance_to(world: World, until: datetime) -> None:
+    """Let time pass, and let everything happen that is due until then, in order."""
     while True:
         due = [
             (when, subscription)
             for subscription in world.all("subscription")
-            if subscription["status"] == "ACTIVE" and (when := period_end(subscription)) is not None and when <= moment
+            if (when := _due_at(subscription)) is not None and when <= until
         ]
         if not due:
-            world.now = max(world.now, moment)
+            world.now = max(world.now, until)
             return
         when, subscription = min(due, key=lambda pair: pair[0])
         world.now = max(world.now, when)
-        _follow(world, subscription)
+        if subscription.get("_due", {}).get("next") == when:
+            _attempt(world, subscription)
+        else:
+            _follow(world, subscription)
 
 
 def _follow(world: World, subscription: JSON) -> None:
-    """A period is over."""
-    if subscription["_waits"]:
-        _begin(world, subscription)
-        return
-    cycles = _cycles(world, subscription)
-    cycle = cycles[subscription["_cycle"]]
-    if not _price(world, subscription, cycle)[0]:
-        _count(subscription)
-    subscription["_done"] += 1
-    if cycle["total_cycles"] and subscription["_done"] >= cycle["total_cycles"]:
-        subscription["_start"] = _after(subscription["_start"], cycle["frequency"], subscription["_done"])
-        subscription |= {"_cycle": subscription["_cycle"] + 1, "_done": 0}
-    if subscription["_cycle"] >= len(cycles):
-        subscription |= {"status": "EXPIRED", "status_update_time": said(world.now)}
-        subscription["billing_info"].pop("next_billing_time", None)
-        world.tell("BILLING.SUBSCRIPTION.EXPIRED", subscription, "subscription")
-        return
-    _begin(world, subscription)
+    """A period is over, or the first one begins. A free period counts when it is over, another one when it is paid."""
+    if not subscription["_waits"]:
+        cycle = cycle_of(world, subscription)
+        if subscription["_done"] >= 0 and not period_price(world, subscription, cycle):
+            _count(subscription)
+        subscription["_done"] += 1
+        if cycle["total_cycles"] and subscription["_done"] >= cycle["total_cycles"]:
+            subscription["_start"] = after(subscription["_start"], cycle["frequency"], subscription["_done"])
+            subscription |= {"_cycle": subscription["_cycle"] + 1, "_done": 0}
+        if subscription["_cycle"] >= len(cycles_of(world, subscription)):
+            stop(world, subscription, "EXPIRED")
+            return
+    due = _begin(world, subscription)
+    if due:
+        _collect(world, subscription, due)

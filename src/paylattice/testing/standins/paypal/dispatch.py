@@ -4,8 +4,6 @@ Keys are known for as long as the endpoint's documentation says, and only to end
 with 200 in place of 201, and with the present state of what was made; a refusal is not kept.
 """
 
-import base64
-import binascii
 import json
 from collections.abc import Mapping
 from datetime import datetime
@@ -16,12 +14,16 @@ import attrs
 
 from ..messages import Answer, Call
 from ..server import StandIn
+from ..shapes import Misfit, checked
+from .access import TOKEN, Tokens
 from .catalog import CATALOG_ROUTES
+from .invoices import INVOICE_ROUTES
 from .notifications import NOTIFICATION_ROUTES
 from .orders import ORDER_ROUTES
-from .refusals import Refusal, body_of, conflict, invalid
+from .payments import PAYMENT_ROUTES
+from .refusals import Refusal, body_of, conflict, invalid, unprocessable
 from .routes import Request, Route, find_route
-from .shapes import checked
+from .sales import SALE_ROUTES
 from .signing import CERTIFICATE, authority
 from .subscriptions import SUBSCRIPTION_ROUTES
 from .vault import VAULT_ROUTES
@@ -33,22 +35,29 @@ ROUTES: tuple[Route, ...] = (
     *CATALOG_ROUTES,
     *SUBSCRIPTION_ROUTES,
     *ORDER_ROUTES,
+    *PAYMENT_ROUTES,
+    *SALE_ROUTES,
     *VAULT_ROUTES,
+    *INVOICE_ROUTES,
     *NOTIFICATION_ROUTES,
 )
 """Every endpoint behind the token."""
 
-TOKEN = "/v1/oauth2/token"  # noqa: S105 - a path
 CERTIFICATES = "/v1/notifications/certs/"
-_LONGEST_KEY = 108
 _OK, _EMPTY = 200, 204
+_PROBLEMS: Mapping[str, str] = {
+    "missing": "MISSING_REQUIRED_PARAMETER",
+    "syntax": "INVALID_PARAMETER_SYNTAX",
+    "unknown": "INVALID_PARAMETER",
+}
 _ALWAYS_SHOWN = ("id", "status", "links")
+_REPLAYED = "X-Standin-Replayed"
+_UNKNOWN_ENDPOINT = "No such endpoint: {} {}. (This stand-in has only a part of PayPal's API.)"
 
 
 @attrs.frozen
 class _Kept:
-    asked: bytes
-    path: str
+    asked: tuple[bytes, str]
     made: JSON | None
     at: datetime
 
@@ -57,129 +66,106 @@ class PayPalRequests(StandIn):
     """Answers the requests of one account.
 
     Args:
-        client_id: the only one that is accepted.
-        client_secret: of it.
-        token_lifetime: seconds that an access token lives.
+        tokens: who gets in.
         world: what there is.
+        strict_keys: refuse a key that comes again with another body; False: answer with what was made under it.
     """
 
-    def __init__(self, client_id: str, client_secret: str, token_lifetime: int, world: World) -> None:
+    def __init__(self, tokens: Tokens, world: World, *, strict_keys: bool) -> None:
         super().__init__()
-        self.client_id = client_id
-        self.client_secret = client_secret
-        self._lifetime = token_lifetime
+        self._tokens = tokens
         self._world = world
-        self._tokens: dict[str, datetime] = {}
+        self._strict_keys = strict_keys
         self._kept: dict[tuple[str, str], _Kept] = {}
         self._count = 0
 
-    def revoke_tokens(self) -> None:
-        """Let PayPal forget all access tokens: the next request is answered with 401."""
-        with self._lock:
-            self._tokens.clear()
+    def _debug_id(self) -> dict[str, str]:
+        self._count += 1
+        return {"Paypal-Debug-Id": f"standin{self._count:06d}"}
 
     def _respond(self, call: Call) -> Answer:
-        self._count += 1
-        headers = {"Paypal-Debug-Id": f"standin{self._count:06d}"}
+        headers = self._debug_id()
         try:
             if call.path.startswith(CERTIFICATES):
-                return self._certificate(call)
+                return self._certificate(call, headers)
             if call.path == TOKEN:
-                return self._token(call, headers)
-            self._check_token(call)
+                status, said = self._tokens.grant(call, self._world.now)
+                return _answer(status, said, headers)
+            self._tokens.check(call, self._world.now)
             return self._routed(call, headers)
         except Refusal as refusal:
             return _answer(refusal.status, body_of(refusal, headers["Paypal-Debug-Id"]), headers)
 
-    def _routed(self, call: Call, headers: dict[str, str]) -> Answer:
-        route, ids = find_route(ROUTES, call.method, call.path)
+    def _certificate(self, call: Call, headers: Mapping[str, str]) -> Answer:
+        if call.path != CERTIFICATES + CERTIFICATE:
+            raise Refusal(404, "INVALID_RESOURCE_ID", "No such certificate.")
+        more = {"Content-Type": "application/x-pem-file", "Cache-Control": "max-age=86400", **headers}
+        return Answer(_OK, more, authority().certificate)
+
+    def _routed(self, call: Call, headers: Mapping[str, str]) -> Answer:
+        found = find_route(ROUTES, call.method, call.path)
+        if found is None:
+            raise Refusal(404, None, _UNKNOWN_ENDPOINT.format(call.method, call.path), name="RESOURCE_NOT_FOUND")
+        route, ids = found
         query = dict(parse_qsl(call.query))
-        unknown = set(query) - route.query
-        if unknown:
-            raise invalid("INVALID_PARAMETER", f"No such parameter: {min(unknown)}.", min(unknown))
+        for unknown in sorted(set(query) - route.query):
+            raise invalid("INVALID_PARAMETER", f"No such parameter: {unknown}.", unknown, place="query")
+        whole = _prefers_the_whole(call)
         body = _body(call, route)
         key = self._key(call) if route.remembers else None
         known = self._known(route, call, key)
         if known is not None:
-            shown = _shown(route, call, known.made)
-            return (
-                _answer(_OK, shown, {**headers, "X-Standin-Replayed": "true"}) if shown is not None else _empty(headers)
-            )
-        made = route.handler(self._world, Request(ids, query, body))
+            return _done(_OK, _shown(route, known.made, whole=whole), {**headers, _REPLAYED: "true"})
+        if route.mocks:
+            _refuse_as_the_test_wants(call)
+        made = route.handler(self._world, Request(ids, query, body, call.body, whole, key))
         if key is not None:
-            self._kept[call.path, key] = _Kept(call.body, call.path, made, self._world.now)
-        shown = _shown(route, call, made)
-        return _answer(route.status, shown, headers) if shown is not None else _empty(headers)
+            self._kept[call.path, key] = _Kept((call.body, call.query), made, self._world.now)
+        return _done(route.status, _shown(route, made, whole=whole), headers)
 
     def _known(self, route: Route, call: Call, key: str | None) -> _Kept | None:
         if key is None:
             return None
-        if len(key) > _LONGEST_KEY:
-            raise invalid("INVALID_STRING_LENGTH", f"PayPal-Request-Id has up to {_LONGEST_KEY} characters.")
+        if len(key) > route.longest_key:
+            raise invalid("INVALID_STRING_LENGTH", f"PayPal-Request-Id has up to {route.longest_key} characters.")
         known = self._kept.get((call.path, key))
         if known is None or (self._world.now - known.at).total_seconds() >= route.remembers:
             return None
-        if known.asked != call.body:
+        if self._strict_keys and known.asked != (call.body, call.query):
             raise conflict("DUPLICATE_REQUEST_ID", "The value of PayPal-Request-Id header has already been used.")
         return known
-
-    # --- access --------------------------------------------------------------------------------------------------
-
-    def _token(self, call: Call, headers: dict[str, str]) -> Answer:
-        given = _basic(call.headers.get("authorization", ""))
-        if given != (self.client_id, self.client_secret):
-            said = {"error": "invalid_client", "error_description": "Client Authentication failed"}
-            return _answer(401, said, headers)
-        if dict(parse_qsl(call.body.decode("utf-8", "replace"))).get("grant_type") != "client_credentials":
-            said = {"error": "unsupported_grant_type", "error_description": "unsupported grant_type"}
-            return _answer(400, said, headers)
-        token = f"A21AAstandin{self._count:06d}"
-        self._tokens[token] = self._world.later(seconds=self._lifetime)
-        answer = {
-            "scope": "https://uri.paypal.com/services/subscriptions",
-            "access_token": token,
-            "token_type": "Bearer",
-            "app_id": "APP-80W284485P519543T",
-            "expires_in": self._lifetime,
-            "nonce": "2026-01-01T00:00:00Z",
-        }
-        return _answer(_OK, answer, headers)
-
-    def _check_token(self, call: Call) -> None:
-        scheme, _, token = call.headers.get("authorization", "").partition(" ")
-        until = self._tokens.get(token.strip()) if scheme.lower() == "bearer" else None
-        if until is None or self._world.now >= until:
-            message = (
-                "Authentication failed due to invalid authentication credentials or a missing Authorization header."
-            )
-            raise Refusal(401, None, message)
-
-    def _certificate(self, call: Call) -> Answer:
-        if call.path != CERTIFICATES + CERTIFICATE:
-            raise Refusal(404, None, "No such certificate.")
-        return Answer(_OK, {"Content-Type": "application/x-pem-file"}, authority().certificate)
 
     # --- what every stand-in says --------------------------------------------------------------------------------
 
     def _refusal(self, status: int) -> Answer:
-        self._count += 1
-        debug_id = f"standin{self._count:06d}"
-        body = body_of(Refusal(status, None, f"HTTP {status}, as the test asked for."), debug_id)
-        return _answer(status, body, {"Paypal-Debug-Id": debug_id})
+        headers = self._debug_id()
+        body = body_of(Refusal(status, None, f"HTTP {status}, as the test asked for."), headers["Paypal-Debug-Id"])
+        return _answer(status, body, headers)
 
     def _params(self, call: Call) -> Mapping[str, str]:
         found = dict(parse_qsl(call.query))
         try:
-            body = json.loads(call.body or b"{}")
+            body: object = json.loads(call.body or b"{}")
         except ValueError:
             return found
-        return {**found, **_flat(body)} if isinstance(body, dict) else found
+        return {**found, **_flat(cast("dict[str, Any]", body))} if isinstance(body, dict) else found
 
     def _key(self, call: Call) -> str | None:
         return call.headers.get("paypal-request-id") or None
 
     def _is_replayed(self, answer: Answer) -> bool:
-        return answer.headers.get("X-Standin-Replayed") == "true"
+        return answer.headers.get(_REPLAYED) == "true"
+
+
+def _refuse_as_the_test_wants(call: Call) -> None:
+    """https://developer.paypal.com/tools/sandbox/negative-testing/request-headers/."""
+    try:
+        wanted: object = json.loads(call.headers.get("paypal-mock-response", "{}"))
+    except ValueError:
+        return
+    code: object = cast("dict[str, object]", wanted).get("mock_application_codes") if isinstance(wanted, dict) else None
+    if isinstance(code, str) and code:
+        raise unprocessable(code, "As PayPal-Mock-Response asked for.")
 
 
 def _flat(body: Mapping[str, Any], before: str = "") -> dict[str, str]:
@@ -188,7 +174,7 @@ def _flat(body: Mapping[str, Any], before: str = "") -> dict[str, str]:
         if isinstance(value, Mapping):
             found |= _flat(cast("Mapping[str, Any]", value), f"{before}{name}.")
         elif isinstance(value, list):
-            numbered = {str(number): each for number, each in enumerate(value)}
+            numbered = {str(number): each for number, each in enumerate(cast("list[object]", value))}
             found |= _flat(numbered, f"{before}{name}.")
         else:
             found[f"{before}{name}"] = value if isinstance(value, str) else json.dumps(value)
@@ -196,13 +182,10 @@ def _flat(body: Mapping[str, Any], before: str = "") -> dict[str, str]:
 
 
 def _body(call: Call, route: Route) -> Mapping[str, Any]:
-    if not call.writes or not call.body:
-        body: Any = {}
-    else:
+    body: object = {}
+    if call.writes and call.body:
         if not call.headers.get("content-type", "").startswith("application/json"):
-            raise Refusal(
-                415, "UNSUPPORTED_MEDIA_TYPE", "The server does not support the request payload's media type."
-            )
+            raise Refusal(415)
         try:
             body = json.loads(call.body)
         except ValueError:
@@ -210,38 +193,31 @@ def _body(call: Call, route: Route) -> Mapping[str, Any]:
     if not isinstance(body, dict):
         raise invalid("MALFORMED_REQUEST_JSON", "The request JSON is not well formed.")
     found = cast("dict[str, Any]", body)
-    checked(route.takes, found)
-    if "webhook_event" in found:  # what was sent, byte for byte, up to the brace that ends the request
-        start = call.body.index(b'"webhook_event"')
-        found = {**found, "_raw_event": call.body[call.body.index(b":", start) + 1 : call.body.rindex(b"}")].strip()}
+    try:
+        checked(route.takes, found)
+    except Misfit as misfit:
+        raise invalid(_PROBLEMS[misfit.problem], misfit.said, "/" + "/".join(misfit.where)) from None
     return found
 
 
-def _shown(route: Route, call: Call, made: JSON | None) -> JSON | None:
+def _prefers_the_whole(call: Call) -> bool:
+    return "return=representation" in call.headers.get("prefer", "").replace(" ", "")
+
+
+def _shown(route: Route, made: JSON | None, *, whole: bool) -> JSON | None:
     """What is sent of an object: without ``Prefer: return=representation``, its id, status and links alone."""
     if made is None:
         return None
-    data: JSON = sendable(made)
-    if route.minimal and "return=representation" not in call.headers.get("prefer", ""):
+    data: JSON = sendable(made if route.renders is None else route.renders(made))
+    if route.minimal and not whole:
         return {name: data[name] for name in _ALWAYS_SHOWN if name in data}
     return data
 
 
-def _basic(authorization: str) -> tuple[str, str] | None:
-    scheme, _, value = authorization.partition(" ")
-    if scheme.lower() != "basic":
-        return None
-    try:
-        name, _, secret = base64.b64decode(value, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        return None
-    return name, secret
+def _done(status: int, data: JSON | None, headers: Mapping[str, str]) -> Answer:
+    return Answer(_EMPTY, headers, b"") if data is None else _answer(status, data, headers)
 
 
 def _answer(status: int, data: Mapping[str, Any], headers: Mapping[str, str]) -> Answer:
     more = {"Content-Type": "application/json;charset=utf-8", **headers}
     return Answer(status, more, json.dumps(data).encode())
-
-
-def _empty(headers: Mapping[str, str]) -> Answer:
-    return Answer(_EMPTY, headers, b"")

@@ -1,19 +1,22 @@
 """Events, listed, delivered and verified: https://developer.paypal.com/docs/api/webhooks/v1/."""
 
-import base64
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from typing import cast
 
 from ..messages import Delivery
-from .refusals import invalid
-from .routes import Request, Route
+from ..shapes import Shape
+from .refusals import Refusal, invalid
+from .routes import ANYTHING, Request, Route, page
 from .signing import CERTIFICATE, authority
-from .world import HOST, JSON, World, link, said, sendable
+from .world import JSON, World, moment, said, sendable
 
 __all__ = ["NOTIFICATION_ROUTES", "delivery_of"]
 
 _KEPT = timedelta(days=30)
+_PATH = "/v1/notifications/webhooks-events"
 _LISTED = frozenset({"page_size", "start_time", "end_time", "event_type", "transaction_id", "page"})
+_ALGORITHM = "SHA256withRSA"
 
 
 def delivery_of(event: JSON, webhook_id: str, at: datetime, certificates: str) -> Delivery:
@@ -22,7 +25,7 @@ def delivery_of(event: JSON, webhook_id: str, at: datetime, certificates: str) -
     time = said(at)
     headers = {
         "Content-Type": "application/json",
-        "PAYPAL-AUTH-ALGO": "SHA256withRSA",
+        "PAYPAL-AUTH-ALGO": _ALGORITHM,
         "PAYPAL-AUTH-VERSION": "v2",
         "PAYPAL-CERT-URL": f"{certificates}/v1/notifications/certs/{CERTIFICATE}",
         "PAYPAL-TRANSMISSION-ID": event["_transmission"],
@@ -33,67 +36,97 @@ def delivery_of(event: JSON, webhook_id: str, at: datetime, certificates: str) -
     return Delivery(event["event_type"], payload, headers, event["id"])
 
 
-def _list(world: World, request: Request) -> JSON:
+def _wrong(said_: str, field: str) -> Refusal:
+    return invalid("VALIDATION_ERROR", said_, field, place="query")
+
+
+def _time(request: Request, name: str, default: datetime) -> datetime:
     try:
-        since = datetime.fromisoformat(request.query.get("start_time", said(world.now - _KEPT)))
-        until = datetime.fromisoformat(request.query.get("end_time", said(world.now)))
+        return moment(request.query[name]) if name in request.query else default
     except ValueError:
-        raise invalid("VALIDATION_ERROR", "Invalid data provided.", "start_time") from None
+        raise _wrong("It is no time.", name) from None
+
+
+def _list(world: World, request: Request) -> JSON:
+    since = _time(request, "start_time", world.now - _KEPT)
+    until = _time(request, "end_time", world.now)
     if world.now - since > _KEPT + timedelta(days=1):
-        raise invalid("VALIDATION_ERROR", "Events are kept for 30 days.", "start_time")
-    size = min(int(request.query.get("page_size", "10")), world.largest_page)
-    rows = [
-        event
-        for event in reversed(world.all("event"))
-        if since <= datetime.fromisoformat(event["create_time"]).astimezone(UTC) <= until
+        raise _wrong("Events are kept for 30 days.", "start_time")
+    rows = [event for event in reversed(world.all("event")) if since <= moment(event["create_time"]) <= until]
+    if "event_type" in request.query:
+        rows = [event for event in rows if event["event_type"] == request.query["event_type"]]
+    if "transaction_id" in request.query:
+        rows = [event for event in rows if event["resource"].get("id") == request.query["transaction_id"]]
+    found = page(world, [_kept(event) for event in rows], "events", request, _PATH, most=300)
+    return {**found, "count": len(found["events"])}
+
+
+def _kept(event: JSON) -> JSON:
+    """An event as it is listed: with what is known of its deliveries."""
+    transmissions = [
+        {"transmission_id": each, "webhook_url": "https://app.test/webhooks"} for each in event["_transmissions"]
     ]
-    number = int(request.query.get("page", "1"))
-    start = (number - 1) * size
-    shown = [
-        {
-            **event,
-            "status": "SUCCESS",
-            "transmissions": [{"transmission_id": event["_transmission"], "webhook_url": "https://app.test/webhooks"}],
-        }
-        for event in rows[start : start + size]
-    ]
-    answer: JSON = {"events": shown, "count": len(shown), "links": []}
-    if start + size < len(rows):
-        query = "&".join(f"{name}={value}" for name, value in {**request.query, "page": str(number + 1)}.items())
-        answer["links"].append(link(f"{HOST}/v1/notifications/webhooks-events?{query}", "next"))
-    return answer
+    return {**event, "status": "SUCCESS", "transmissions": transmissions}
 
 
-def _verify(_: World, request: Request) -> JSON:
-    import zlib  # noqa: PLC0415 - the same
+def _get(world: World, request: Request) -> JSON:
+    return _kept(world.need("event", request.ids[0]))
 
-    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - only who verifies needs it
-    from cryptography.hazmat.primitives import hashes  # noqa: PLC0415 - the same
-    from cryptography.hazmat.primitives.asymmetric import padding  # noqa: PLC0415 - the same
 
+def _resend(world: World, request: Request) -> JSON:
+    event = world.need("event", request.ids[0])
+    wanted = request.body.get("webhook_ids", [world.webhook_id])
+    if world.webhook_id in wanted:
+        world.transmit(event)
+    return _kept(event)
+
+
+# --- PayPal's own verification -----------------------------------------------------------------------------------
+
+
+def _verify(world: World, request: Request) -> JSON:
     body = request.body
-    raw = body["_raw_event"]
-    text = f"{body['transmission_id']}|{body['transmission_time']}|{body['webhook_id']}|{zlib.crc32(raw)}".encode()
-    try:
-        signature = base64.b64decode(body["transmission_sig"], validate=True)
-        authority().key.public_key().verify(signature, text, padding.PKCS1v15(), hashes.SHA256())
-    except (InvalidSignature, ValueError):
-        return {"verification_status": "FAILURE"}
-    return {"verification_status": "SUCCESS"}
+    is_ours = body["webhook_id"] == world.webhook_id and body["auth_algo"] == _ALGORITHM
+    names_ours = body["cert_url"].endswith(f"/v1/notifications/certs/{CERTIFICATE}")
+    raw = _raw_event(request.raw.decode("utf-8", "replace"))
+    signed = is_ours and names_ours and authority().signed(body, raw.encode())
+    return {"verification_status": "SUCCESS" if signed else "FAILURE"}
 
 
-_VERIFICATION = {
+def _raw_event(text: str) -> str:
+    """``webhook_event`` as it was sent, character for character: PayPal's checksum is that of what was delivered."""
+    decoder = json.JSONDecoder()
+    at = text.index("{") + 1
+    found = ""
+    while True:
+        at = _past(text, at, " \t\r\n,")
+        if text[at] == "}":
+            return found
+        name, at = cast("tuple[str, int]", decoder.raw_decode(text, at))
+        begin = _past(text, at, " \t\r\n:")
+        _, at = decoder.raw_decode(text, begin)
+        if name == "webhook_event":
+            found = text[begin:at]
+
+
+def _past(text: str, at: int, skipped: str) -> int:
+    while text[at] in skipped:
+        at += 1
+    return at
+
+
+_VERIFICATION: Shape = {
     "auth_algo!": str,
     "cert_url!": str,
     "transmission_id!": str,
     "transmission_sig!": str,
     "transmission_time!": str,
     "webhook_id!": str,
-    "webhook_event!": {},
-    "_raw_event": None,
+    "webhook_event!": ANYTHING,
 }
 NOTIFICATION_ROUTES = (
-    Route("GET", "/v1/notifications/webhooks-events", _list, query=_LISTED),
-    Route("GET", "/v1/notifications/webhooks-events/{id}", lambda world, request: world.need("event", request.ids[0])),
+    Route("GET", _PATH, _list, query=_LISTED),
+    Route("GET", f"{_PATH}/{{id}}", _get),
+    Route("POST", f"{_PATH}/{{id}}/resend", _resend, {"webhook_ids": [str]}, status=202),
     Route("POST", "/v1/notifications/verify-webhook-signature", _verify, _VERIFICATION),
 )

@@ -3,17 +3,22 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 import attrs
 
-from .refusals import Refusal
-from .shapes import Shape
-from .world import JSON, World
+from ..shapes import Shape
+from .refusals import invalid
+from .world import HOST, JSON, World, link
 
-__all__ = ["DAY", "HOUR", "Request", "Route", "find_route", "page"]
+__all__ = ["ANYTHING", "DAY", "HOUR", "PAGED", "Request", "Route", "find_route", "page"]
 
 HOUR = 3600
 DAY = 24 * HOUR
+ANYTHING: Shape = {}
+"""An object whose inside is not looked at."""
+PAGED = frozenset({"page", "page_size", "total_required"})
+"""The parameters of lists that come in pages."""
 
 
 @attrs.frozen
@@ -24,13 +29,17 @@ class Request:
         ids: from the path.
         query: by name.
         body: checked.
-        host: the address that this server is reached at.
+        raw: the body as it was sent.
+        whole: ``Prefer: return=representation`` came along.
+        key: the idempotency key; None: there was none, or the endpoint takes none.
     """
 
     ids: Sequence[str]
     query: Mapping[str, str]
     body: Mapping[str, Any]
-    host: str = ""
+    raw: bytes = b""
+    whole: bool = False
+    key: str | None = None
 
 
 @attrs.frozen
@@ -43,10 +52,12 @@ class Route:
         handler: makes the object that is sent; None: 204.
         takes: the body.
         query: the names in the query.
-        remembers: seconds for which it knows a ``PayPal-Request-Id``; 0: it takes none.
+        remembers: seconds for which it knows a ``PayPal-Request-Id``; 0: it takes none, and a key that comes along is ignored.
+        longest_key: characters.
         status: of the answer.
-        kind: of the object: ``minimal`` answers hold its id, status and links only.
-        key_required: whether it refuses a request without a key.
+        minimal: without ``Prefer: return=representation`` an answer holds the object's id, status and links only.
+        renders: how the object is sent, where that is not as it is kept.
+        mocks: whether ``PayPal-Mock-Response`` works here, in which a test names the refusal that it wants.
     """
 
     method: str
@@ -55,8 +66,11 @@ class Route:
     takes: Shape = attrs.field(factory=dict[str, Any])
     query: frozenset[str] = frozenset()
     remembers: int = 0
+    longest_key: int = 108
     status: int = 200
     minimal: bool = False
+    renders: Callable[[JSON], JSON] | None = None
+    mocks: bool = False
     pattern: re.Pattern[str] = attrs.field(
         init=False,
         repr=False,
@@ -66,35 +80,55 @@ class Route:
     )
 
 
-def find_route(routes: Sequence[Route], method: str, path: str) -> tuple[Route, tuple[str, ...]]:
-    """The endpoint that a request is for, and the ids in its path.
-
-    Raises:
-        Refusal: there is none.
-    """
+def find_route(routes: Sequence[Route], method: str, path: str) -> tuple[Route, tuple[str, ...]] | None:
+    """The endpoint that a request is for, and the ids in its path; None if there is none."""
     for route in routes:
         found = route.pattern.fullmatch(path) if route.method == method else None
         if found is not None:
             return route, found.groups()
-    raise Refusal(404, None, f"No such endpoint: {method} {path}. (This stand-in has only a part of PayPal's API.)")
+    return None
 
 
-def page(world: World, rows: Sequence[JSON], name: str, request: Request, path: str, *, host: str) -> JSON:
-    """One page of a list, with a link to the next one, at PayPal's old host."""
-    size = min(_number(request.query, "page_size", 10), world.largest_page)
-    number = _number(request.query, "page", 1)
+def page(
+    world: World, rows: Sequence[JSON], name: str, request: Request, path: str, *, usual: int = 10, most: int = 20
+) -> JSON:
+    """One page of a list, with links to this one, the next, the one before and the first: all at PayPal's old host.
+
+    Args:
+        world: says how small pages are.
+        rows: of all pages.
+        name: of the field that holds them.
+        request: says which page.
+        path: of the list.
+        usual: the size of a page that nobody asked for.
+        most: the largest size.
+    """
+    size = number_of(request.query, "page_size", usual, most)
+    size = min(size, world.largest_page)
+    number = number_of(request.query, "page", 1, 100_000)
     start = (number - 1) * size
-    answer: JSON = {name: list(rows[start : start + size]), "links": []}
-    if request.query.get("total_required") == "true":
-        answer |= {"total_items": len(rows), "total_pages": -(-len(rows) // size)}
-    if start + size < len(rows):
-        query = "&".join(f"{key}={value}" for key, value in {**request.query, "page": str(number + 1)}.items())
-        answer["links"].append({"href": f"{host}{path}?{query}", "rel": "next", "method": "GET"})
+    last = max(-(-len(rows) // size), 1)
+    answer: JSON = {name: list(rows[start : start + size])}
+    if request.query.get("total_required", "false").lower() == "true":
+        answer |= {"total_items": len(rows), "total_pages": last}
+    numbers = {"self": number, "first": 1}
+    if number > 1:
+        numbers["prev"] = number - 1
+    if number < last:
+        numbers |= {"next": number + 1, "last": last}
+    answer["links"] = [
+        link(f"{HOST}{path}?{urlencode({**request.query, 'page': str(at)})}", rel) for rel, at in numbers.items()
+    ]
     return answer
 
 
-def _number(query: Mapping[str, str], name: str, default: int) -> int:
+def number_of(query: Mapping[str, str], name: str, default: int, most: int) -> int:
+    """A number in the query.
+
+    Raises:
+        Refusal: it is none, or too small or too large.
+    """
     value = query.get(name, str(default))
-    if not value.isdecimal() or int(value) < 1:
-        raise Refusal(400, "INVALID_PARAMETER_VALUE", f"{name} must be a number above 0.", name)
+    if not (value.isascii() and value.isdecimal()) or not 1 <= int(value) <= most:
+        raise invalid("INVALID_PARAMETER_VALUE", f"{name} is a number from 1 to {most}.", name, place="query")
     return int(value)

@@ -5,20 +5,23 @@ It simulates what PayPal documents. What it does not simulate it refuses, and it
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 from ..messages import Delivery
-from . import billing, orders
-from .catalog import add_plan
+from . import billing, orders, payments, subscriptions, vault
+from .access import Tokens
+from .catalog import add_plan, add_product
 from .dispatch import PayPalRequests
+from .invoices import add_invoice
 from .notifications import delivery_of
+from .refusals import body_of, conflict
+from .sales import given_back
 from .signing import authority
-from .subscriptions import agree, agree_to_revision
-from .vault import new_token
 from .world import HOST, JSON, World, sendable
 
 __all__ = ["PayPalStandIn"]
 
-_PRODUCT = "PROD-STANDIN"
+_PRODUCT = "STANDIN-PRODUCT"
 
 
 class PayPalStandIn(PayPalRequests):
@@ -28,10 +31,16 @@ class PayPalStandIn(PayPalRequests):
         client_id: the only one that is accepted.
         client_secret: of it.
         webhook_id: of the webhook that deliveries are signed for.
-        now: the simulated time to begin with; an aware datetime. It moves only by :meth:`advance` and :meth:`renew`.
+        now: the simulated time to begin with; an aware datetime. It moves only by :meth:`advance` and :meth:`renew`, and with
+            it the lives of tokens, orders and idempotency keys.
         largest_page: how many objects a page of a list holds at most: a small number lets few objects fill many pages.
+        retry_days: when a failed payment of a subscription is tried again, in days after the attempt before. Only after the
+            last attempt does it count as a failed payment. ``()``: at once.
         token_lifetime: seconds that an access token lives.
-        certificates: the address that deliveries name for their certificate, without a path.
+        certificates: the address that deliveries name for their certificate, without a path. In front of a loopback server
+            it is that server's own: ``PayPalConfig(base_url=...)`` allows it.
+        strict_keys: refuse an idempotency key that comes again with another body. PayPal documents only that it answers with
+            what was made under the key: False does that.
         clock: the time that deliveries are signed with; None: the real one.
     """
 
@@ -42,17 +51,38 @@ class PayPalStandIn(PayPalRequests):
         webhook_id: str = "STANDINWEBHOOK",
         *,
         now: datetime | None = None,
-        largest_page: int = 20,
+        largest_page: int = 300,
+        retry_days: Sequence[int] = (5, 5),
         token_lifetime: int = 32_400,
         certificates: str = HOST,
+        strict_keys: bool = True,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
-        super().__init__(client_id, client_secret, token_lifetime, World(now or datetime.now(UTC), largest_page))
-        self.webhook_id = webhook_id
+        begin = (now or datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
+        super().__init__(
+            Tokens(client_id, client_secret, token_lifetime),
+            World(begin, webhook_id, largest_page, tuple(retry_days)),
+            strict_keys=strict_keys,
+        )
         self.certificates = certificates
         self._clock = clock
 
     # --- what a test can look at ---------------------------------------------------------------------------------
+
+    @property
+    def client_id(self) -> str:
+        """The only one that is accepted."""
+        return self._tokens.client_id
+
+    @property
+    def client_secret(self) -> str:
+        """Of the client id."""
+        return self._tokens.client_secret
+
+    @property
+    def webhook_id(self) -> str:
+        """Of the webhook that deliveries are signed for."""
+        return self._world.webhook_id
 
     @property
     def now(self) -> datetime:
@@ -60,15 +90,21 @@ class PayPalStandIn(PayPalRequests):
         return self._world.now
 
     @property
+    def tokens_granted(self) -> int:
+        """How many access tokens were asked for, and granted."""
+        return self._tokens.granted
+
+    @property
     def trust_store(self) -> str:
         """The authority behind the signing certificate, as PEM: ``PayPalConfig(trust_store=...)``."""
         return authority().root.decode("ascii")
 
     def objects(self, kind: str) -> list[Mapping[str, object]]:
-        """All objects of a kind, oldest first.
+        """All objects of a kind, oldest first, with all that is known of them.
 
         Args:
-            kind: ``plan``, ``subscription``, ``sale``, ``order``, ``authorization``, ``capture``, ``refund``, ``token``, ...
+            kind: ``product``, ``plan``, ``subscription``, ``sale``, ``order``, ``authorization``, ``capture``, ``refund``,
+                ``token``, ``setup_token``, ``invoice``, ``event``.
         """
         with self._lock:
             return [sendable(found) for found in self._world.all(kind)]
@@ -78,14 +114,39 @@ class PayPalStandIn(PayPalRequests):
         with self._lock:
             return {kind: self.objects(kind) for kind in self._world.kinds if kind != "event"}
 
-    def deliveries(self) -> list[Delivery]:
-        """The webhooks that wait, signed as of now; they leave the outbox."""
+    def count(self, kind: str) -> int:
+        """How many objects of a kind were ever made, deleted ones too."""
+        with self._lock:
+            return self._world.count(kind)
+
+    def money_taken(self, currency: str = "USD") -> Decimal:
+        """What was captured, and paid for subscriptions, and not given back.
+
+        Args:
+            currency: in which.
+        """
+        with self._lock:
+            taken = Decimal(0)
+            for capture in self._world.all("capture"):
+                if capture["amount"]["currency_code"] == currency and capture["status"] not in {"PENDING", "DECLINED"}:
+                    taken += Decimal(capture["amount"]["value"]) - given_back(self._world, capture)
+            for sale in self._world.all("sale"):
+                if sale["amount"]["currency"] == currency:
+                    taken += Decimal(sale["amount"]["total"]) - given_back(self._world, sale)
+            return taken
+
+    def deliveries(self, *, at: datetime | None = None) -> list[Delivery]:
+        """The webhooks that wait, signed; they leave the outbox.
+
+        Args:
+            at: the time of the signature; None: now, by the clock that the stand-in was made with.
+        """
         with self._lock:
             events, self._world.outbox = self._world.outbox, []
-        at = self._clock() if self._clock else datetime.now(UTC)
-        return [delivery_of(event, self.webhook_id, at, self.certificates) for event in events]
+        when = at or (self._clock() if self._clock else datetime.now(UTC))
+        return [delivery_of(event, self.webhook_id, when, self.certificates) for event in events]
 
-    # --- what a test can do --------------------------------------------------------------------------------------
+    # --- the merchant --------------------------------------------------------------------------------------------
 
     def add_plan(
         self,
@@ -96,9 +157,12 @@ class PayPalStandIn(PayPalRequests):
         interval: str = "MONTH",
         interval_count: int = 1,
         trial_days: int | None = None,
+        trial_amount: str | None = None,
         total_cycles: int = 0,
+        setup_fee: str | None = None,
         quantity_supported: bool = True,
         failure_threshold: int = 2,
+        product: str | None = None,
     ) -> str:
         """Be the merchant who makes a plan.
 
@@ -108,17 +172,19 @@ class PayPalStandIn(PayPalRequests):
             currency: in which.
             interval: ``DAY``, ``WEEK``, ``MONTH`` or ``YEAR``.
             interval_count: how many intervals make a period.
-            trial_days: a free trial before.
+            trial_days: a trial before.
+            trial_amount: what the trial costs; None: nothing.
             total_cycles: after how many periods it is over; 0: never.
+            setup_fee: charged once, at the start.
             quantity_supported: whether it has quantities.
             failure_threshold: after how many failed payments it is suspended; 0: never.
+            product: the id of its product: a subscription can change only between plans of one product.
 
         Returns:
             The plan's id.
         """
-        price = {"fixed_price": {"currency_code": currency, "value": amount}}
         regular: JSON = {
-            "pricing_scheme": price,
+            "pricing_scheme": {"fixed_price": {"currency_code": currency, "value": amount}},
             "frequency": {"interval_unit": interval, "interval_count": interval_count},
             "tenure_type": "REGULAR",
             "sequence": 2 if trial_days else 1,
@@ -130,27 +196,50 @@ class PayPalStandIn(PayPalRequests):
             "sequence": 1,
             "total_cycles": 1,
         }
+        if trial_amount is not None:
+            trial["pricing_scheme"] = {"fixed_price": {"currency_code": currency, "value": trial_amount}}
+        preferences: JSON = {"payment_failure_threshold": failure_threshold}
+        if setup_fee is not None:
+            preferences["setup_fee"] = {"currency_code": currency, "value": setup_fee}
+        product_id = product or _PRODUCT
         with self._lock:
-            if self._world.get("product", _PRODUCT) is None:
-                self._world.add("product", "", {"name": "Product", "type": "SERVICE"}, known_as=_PRODUCT)
-            made = add_plan(
-                self._world,
-                {
-                    "product_id": _PRODUCT,
-                    "name": plan_id,
-                    "billing_cycles": [trial, regular] if trial_days else [regular],
-                    "payment_preferences": {"payment_failure_threshold": failure_threshold},
-                    "quantity_supported": quantity_supported,
-                },
-                plan_id,
-            )
-            return str(made["id"])
+            if self._world.get("product", product_id) is None:
+                add_product(self._world, {"name": product_id, "type": "SERVICE"}, product_id)
+            sent: JSON = {
+                "product_id": product_id,
+                "name": plan_id,
+                "billing_cycles": [trial, regular] if trial_days else [regular],
+                "payment_preferences": preferences,
+                "quantity_supported": quantity_supported,
+            }
+            return str(add_plan(self._world, sent, plan_id)["id"])
 
-    def complete_checkout(self, session_id: str) -> Mapping[str, object]:
-        """Be the payer who agrees on PayPal's page: to a subscription, or to an order.
+    def add_invoice(self, recipient: str, amount: str, currency: str = "USD", *, status: str = "SENT") -> str:
+        """Be the merchant who writes an invoice with PayPal's Invoicing.
+
+        Args:
+            recipient: an e-mail address.
+            amount: as PayPal writes it.
+            currency: in which.
+            status: PayPal's word.
 
         Returns:
-            The subscription, or the order.
+            The invoice's id.
+        """
+        with self._lock:
+            money = {"currency_code": currency, "value": amount}
+            return str(add_invoice(self._world, recipient, money, status)["id"])
+
+    # --- the payer -----------------------------------------------------------------------------------------------
+
+    def complete_checkout(self, session_id: str) -> Mapping[str, object]:
+        """Be the payer who agrees on PayPal's page: to a subscription, to an order, or to saving a payment method.
+
+        Args:
+            session_id: of the subscription, the order or the setup token.
+
+        Returns:
+            It, as it is then.
 
         Raises:
             ValueError: nobody is asked.
@@ -158,17 +247,25 @@ class PayPalStandIn(PayPalRequests):
         with self._lock:
             subscription = self._world.get("subscription", session_id)
             if subscription is not None:
-                agree(self._world, subscription)
+                subscriptions.agree(self._world, subscription)
                 return dict(sendable(subscription))
+            setup = self._world.get("setup_token", session_id)
+            if setup is not None:
+                vault.agree_to_save(self._world, setup)
+                return dict(sendable(setup))
             order = self._world.need("order", session_id)
             orders.approve(self._world, order)
             return dict(sendable(order))
 
     def approve_revision(self, subscription_id: str) -> Mapping[str, object]:
-        """Be the payer who agrees to another plan or quantity."""
+        """Be the payer who agrees to another plan or quantity.
+
+        Raises:
+            ValueError: nobody is asked.
+        """
         with self._lock:
             subscription = self._world.need("subscription", subscription_id)
-            agree_to_revision(self._world, subscription)
+            subscriptions.agree_to_revision(self._world, subscription)
             return dict(sendable(subscription))
 
     def add_payment_method(
@@ -180,6 +277,7 @@ class PayPalStandIn(PayPalRequests):
         last4: str = "4242",
         declines: str | None = None,
         requires_action: bool = False,
+        merchant_customer: str | None = None,
     ) -> str:
         """Be the customer who saves a payment method in the vault.
 
@@ -190,31 +288,56 @@ class PayPalStandIn(PayPalRequests):
             last4: of its number.
             declines: the issue of every payment with it, for example ``INSTRUMENT_DECLINED``.
             requires_action: whether the payer must act at every payment with it.
+            merchant_customer: the application's own id of the customer.
 
         Returns:
             The token.
         """
         with self._lock:
-            token = new_token(
+            details: JSON = {"name": "Pat Payer", "brand": brand.upper(), "last_digits": last4, "expiry": "2031-12"}
+            owner = {"id": customer}
+            if merchant_customer is not None:
+                owner["merchant_customer_id"] = merchant_customer
+            token = vault.new_token(
                 self._world,
-                customer,
-                kind=kind,
-                last4=last4,
-                brand=brand,
+                owner,
+                kind,
+                details if kind == "card" else vault.wallet(self._world),
                 declines=declines,
                 requires_action=requires_action,
             )
             return str(token["id"])
 
+    # --- the bank, and PayPal ------------------------------------------------------------------------------------
+
     def decline_next_payment(self, issue: str = "INSTRUMENT_DECLINED", *, times: int = 1) -> None:
-        """Be the bank that says no, to an order or a renewal. ``"PENDING"``: the capture is held for review.
+        """Be the bank that says no, to an order, an authorization's capture, or a renewal.
 
         Args:
-            issue: PayPal's word.
+            issue: PayPal's word. ``"PENDING"``: the money is held for review, see :meth:`settle_payment`; ``"DECLINED"``: the
+                order completes with a capture that was declined, as it does for cards.
             times: how often.
         """
         with self._lock:
             self._world.declines += [issue] * times
+
+    def settle_payment(self, payment_id: str, *, succeeded: bool = True) -> None:
+        """End the review of a payment that is pending.
+
+        Args:
+            payment_id: of the capture, or of its order.
+            succeeded: whether the money is released; otherwise the payment is denied.
+
+        Raises:
+            ValueError: it is not pending.
+        """
+        with self._lock:
+            order = self._world.get("order", payment_id)
+            captures = (
+                [self._world.need("capture", payment_id)] if order is None else payments.payments_of(order, "captures")
+            )
+            for capture in captures:
+                payments.settle(self._world, capture, succeeded=succeeded)
 
     def fail_payments(self, subscription_id: str, *, fail: bool = True) -> None:
         """Let every payment of a subscription fail from now on, or no longer."""
@@ -232,14 +355,32 @@ class PayPalStandIn(PayPalRequests):
             sale = self._world.need("sale", sale_id)
             self._world.tell("PAYMENT.SALE.COMPLETED", {**sale, "payment_hold_status": "RELEASED"}, "sale", "")
 
+    def answer_in_progress(self, *, path: str = "/", times: int = 1) -> None:
+        """Answer as if the same request were still being done: it takes effect, and the answer does not tell.
+
+        Args:
+            path: only requests whose path starts like this.
+            times: how many of them.
+        """
+        said = conflict("PREVIOUS_REQUEST_IN_PROGRESS", "A previous request on this resource is currently in progress.")
+        headers = {"Paypal-Debug-Id": "standin"}
+        self.faults.answer_next(409, body_of(said, "standin"), headers, path=path, times=times, after_effect=True)
+
+    def revoke_tokens(self) -> None:
+        """Let PayPal forget all access tokens: the next request is answered with 401."""
+        with self._lock:
+            self._tokens.revoke()
+
+    # --- time ----------------------------------------------------------------------------------------------------
+
     def advance(self, *, days: float = 0, hours: float = 0) -> datetime:
-        """Let time pass, with everything that is due.
+        """Let time pass, with everything that is due: renewals, retries, ends of trials, authorizations that lapse.
 
         Returns:
             The new simulated time.
         """
         with self._lock:
-            billing.advance_to(self._world, self._world.now + timedelta(days=days, hours=hours))
+            self._pass_to(self._world.now + timedelta(days=days, hours=hours))
             return self.now
 
     def renew(self, subscription_id: str) -> Mapping[str, object]:
@@ -252,5 +393,9 @@ class PayPalStandIn(PayPalRequests):
             subscription = self._world.need("subscription", subscription_id)
             when = billing.period_end(subscription)
             if when is not None:
-                billing.advance_to(self._world, when)
+                self._pass_to(when)
             return dict(sendable(subscription))
+
+    def _pass_to(self, when: datetime) -> None:
+        billing.advance_to(self._world, when)
+        payments.lapse(self._world)

@@ -5,6 +5,7 @@ RSA keys take a while to make: one pair serves all stand-ins of a process.
 
 import base64
 import zlib
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
@@ -40,8 +41,26 @@ class Authority:
         from cryptography.hazmat.primitives import hashes  # noqa: PLC0415 - only who signs needs it
         from cryptography.hazmat.primitives.asymmetric import padding  # noqa: PLC0415 - the same
 
-        text = f"{transmission_id}|{at}|{webhook_id}|{zlib.crc32(body)}".encode()
+        text = _signed_text(transmission_id, at, webhook_id, body)
         return base64.b64encode(self.key.sign(text, padding.PKCS1v15(), hashes.SHA256())).decode("ascii")
+
+    def signed(self, sent: Mapping[str, str], body: bytes) -> bool:
+        """Whether the signature in a request for verification is ours, for this body."""
+        from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - only who verifies needs it
+        from cryptography.hazmat.primitives import hashes  # noqa: PLC0415 - the same
+        from cryptography.hazmat.primitives.asymmetric import padding  # noqa: PLC0415 - the same
+
+        text = _signed_text(sent["transmission_id"], sent["transmission_time"], sent["webhook_id"], body)
+        try:
+            signature = base64.b64decode(sent["transmission_sig"], validate=True)
+            self.key.public_key().verify(signature, text, padding.PKCS1v15(), hashes.SHA256())
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+
+def _signed_text(transmission_id: str, at: str, webhook_id: str, body: bytes) -> bytes:
+    return f"{transmission_id}|{at}|{webhook_id}|{zlib.crc32(body)}".encode()
 
 
 @cache

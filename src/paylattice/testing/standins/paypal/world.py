@@ -1,18 +1,30 @@
 """What the stand-in knows: objects by kind and id, events, money, and the simulated time."""
 
-import copy
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import attrs
 
 from .refusals import invalid, missing, unprocessable
 
-__all__ = ["HOST", "JSON", "World", "amount_of", "link", "money", "said"]
+__all__ = [
+    "HOST",
+    "JSON",
+    "PAGES",
+    "World",
+    "amount_of",
+    "link",
+    "loose",
+    "moment",
+    "money",
+    "said",
+    "sendable",
+    "text_of",
+]
 
 JSON: TypeAlias = dict[str, Any]
 """An object as PayPal has it. Keys that begin with an underscore are the stand-in's own, and are never sent."""
@@ -21,6 +33,7 @@ HOST = "https://api.sandbox.paypal.com"
 """The host in the links: PayPal still writes the old one, which is not the one that requests go to."""
 PAGES = "https://www.sandbox.paypal.com"
 
+_CLEAR = str.maketrans("01", "XY")
 _NO_DECIMALS = frozenset({"HUF", "JPY", "TWD"})
 _TAKEN = frozenset(
     (
@@ -28,6 +41,7 @@ _TAKEN = frozenset(
         *("MXN", "MYR", "NOK", "NZD", "PHP", "PLN", "SEK", "SGD", "THB", "TWD", "USD"),
     )
 )
+_MOST = Decimal("999999999999999.99")
 _VALUE = re.compile(r"-?(?:[0-9]+|[0-9]*\.[0-9]+)")
 
 
@@ -36,15 +50,42 @@ def said(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def moment(text: str) -> datetime:
+    """A time that PayPal wrote, or that was sent; without a zone it is UTC.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = datetime.fromisoformat(text)
+    return found.astimezone(UTC) if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
 def link(path: str, rel: str, method: str = "GET") -> JSON:
     """A link of an answer."""
     return {"href": path if path.startswith("https://") else HOST + path, "rel": rel, "method": method}
 
 
+def places_of(currency: str) -> int:
+    """The decimals of a currency at PayPal."""
+    return 0 if currency in _NO_DECIMALS else 2
+
+
 def money(value: Decimal, currency: str) -> JSON:
     """Money in the newer shape."""
-    places = 0 if currency in _NO_DECIMALS else 2
-    return {"currency_code": currency, "value": f"{value.quantize(Decimal(1).scaleb(-places)):f}"}
+    return {"currency_code": currency, "value": f"{value.quantize(Decimal(1).scaleb(-places_of(currency))):f}"}
+
+
+def text_of(value: Decimal, currency: str) -> str:
+    """An amount as the older APIs write it: with one decimal where that is enough, ``20.0``."""
+    if currency in _NO_DECIMALS:
+        return f"{value.quantize(Decimal(1)):f}"
+    plain = f"{value.quantize(Decimal('0.01')):f}"
+    return plain.removesuffix("0")
+
+
+def loose(value: Decimal, currency: str) -> JSON:
+    """Money in the newer shape, as subscriptions write it: ``0.0``, ``14.9``."""
+    return {"currency_code": currency, "value": text_of(value, currency)}
 
 
 def amount_of(sent: Mapping[str, Any], where: str, *, zero: bool = False) -> tuple[Decimal, str]:
@@ -60,13 +101,15 @@ def amount_of(sent: Mapping[str, Any], where: str, *, zero: bool = False) -> tup
             "INVALID_PARAMETER_SYNTAX", "The value of a field does not conform to the expected format.", where
         )
     if currency not in _TAKEN:
-        raise unprocessable("CURRENCY_NOT_SUPPORTED", "Currency code is not currently supported.", where)
+        raise unprocessable("INVALID_CURRENCY_CODE", "Currency code is invalid or is not currently supported.", where)
     amount = Decimal(value)
     decimals = len(value.partition(".")[2])
     if currency in _NO_DECIMALS and decimals:
         raise unprocessable("DECIMALS_NOT_SUPPORTED", "The currency does not support decimals.", where)
     if decimals > 2:  # noqa: PLR2004 - the other currencies have two
         raise unprocessable("DECIMAL_PRECISION", "The value must be with 2 decimal places at most.", where)
+    if amount > _MOST:
+        raise unprocessable("MAX_VALUE_EXCEEDED", "Should be less than or equal to 999999999999999.99.", where)
     if amount < 0 or (amount == 0 and not zero):
         raise unprocessable("CANNOT_BE_ZERO_OR_NEGATIVE", "Must be greater than zero.", where)
     return amount, str(currency)
@@ -78,25 +121,37 @@ class World:
 
     Args:
         now: the simulated time.
+        webhook_id: of the webhook that deliveries are signed for.
         largest_page: how many objects a page of a list holds at most.
+        retry_days: when a failed payment of a subscription is tried again, in days after the attempt before.
     """
 
     now: datetime
+    webhook_id: str = ""
     largest_page: int = 20
+    retry_days: Sequence[int] = (5, 5)
     outbox: list[JSON] = attrs.field(factory=list[JSON])
     declines: list[str] = attrs.field(factory=list[str])
     failing: set[str] = attrs.field(factory=set[str])
     _objects: dict[str, dict[str, JSON]] = attrs.field(factory=dict[str, dict[str, JSON]])
     _made: Counter[str] = attrs.field(factory=Counter[str])
+    _ever: Counter[str] = attrs.field(factory=Counter[str])
 
     def new_id(self, prefix: str) -> str:
         """The next id with this prefix: the same in every run, and of the form of PayPal's."""
         self._made[prefix] += 1
         return f"{prefix}STANDIN{self._made[prefix]:08d}"
 
+    def new_payer(self) -> str:
+        """The id of a payer's account: 13 capitals and digits, without those that look alike."""
+        self._made["payer"] += 1
+        number = f"{self._made['payer']:08d}".translate(_CLEAR)
+        return f"PAYER{number}"
+
     def add(self, kind: str, prefix: str, data: JSON, *, known_as: str | None = None) -> JSON:
         """Keep a new object."""
         made: JSON = {"id": known_as or self.new_id(prefix), "create_time": said(self.now), **data}
+        self._ever[kind] += 1
         self._objects.setdefault(kind, {})[made["id"]] = made
         return made
 
@@ -123,6 +178,10 @@ class World:
         """All objects of a kind, oldest first."""
         return list(self._objects.get(kind, {}).values())
 
+    def count(self, kind: str) -> int:
+        """How many objects of a kind were ever made."""
+        return self._ever[kind]
+
     @property
     def kinds(self) -> Sequence[str]:
         """The kinds of what there is."""
@@ -146,10 +205,16 @@ class World:
         }
         if version:
             event["resource_version"] = version
-        event["_transmission"] = f"{self._made['WH-']:08d}-0000-1000-8000-000000000000"
         self._objects.setdefault("event", {})[identifier] = event
-        self.outbox.append(event)
+        self.transmit(event)
         return event
+
+    def transmit(self, event: JSON) -> None:
+        """Put an event into the outbox; every transmission has an id of its own."""
+        self._made["transmission"] += 1
+        transmission = f"{self._made['transmission']:08d}-0000-11e6-8000-000000000000"
+        event.setdefault("_transmissions", []).append(transmission)
+        self.outbox.append({**event, "_transmission": transmission})
 
     def declined(self) -> str | None:
         """The word of the bank about the next payment; None: it is paid."""
@@ -163,7 +228,8 @@ class World:
 def sendable(data: Any) -> Any:
     """The object without what is the stand-in's own."""
     if isinstance(data, Mapping):
-        return {name: sendable(value) for name, value in data.items() if not str(name).startswith("_")}
+        fields = cast("Mapping[str, Any]", data)
+        return {name: sendable(value) for name, value in fields.items() if not name.startswith("_")}
     if isinstance(data, list):
-        return [sendable(each) for each in data]
-    return copy.copy(data)
+        return [sendable(each) for each in cast("list[object]", data)]
+    return data

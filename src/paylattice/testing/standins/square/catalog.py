@@ -1,92 +1,258 @@
-"""Subscription plans and their variations: https://developer.squareup.com/docs/subscriptions-api/plans-and-variations."""
+"""Subscription plans and their variations: https://developer.squareup.com/docs/subscriptions-api/plans-and-variations.
 
-from .refusals import bad
-from .routes import Request, Route, page
-from .world import JSON, World, stamp
+What is subscribed to is a variation; a plan only groups them. The phases of a variation never change, and neither a plan nor
+a variation can be deleted.
+"""
 
-__all__ = ["CATALOG_ROUTES", "PLAN", "VARIATION", "add_variation"]
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .dates import CADENCES
+from .fields import ANY, ELSEWHERE, MONEY, Fields, One
+from .pages import limit_of, page
+from .refusals import bad, conflict
+from .routes import Key, Request, Route
+from .world import JSON, World, money_of, part, parts, stamp
+
+__all__ = ["CATALOG_ROUTES", "PLAN", "VARIATION", "new_plan", "phases_of", "shown_object", "variation_for"]
 
 PLAN = "SUBSCRIPTION_PLAN"
 VARIATION = "SUBSCRIPTION_PLAN_VARIATION"
-_CADENCES = frozenset(
-    (
-        *(
-            "DAILY",
-            "WEEKLY",
-            "EVERY_TWO_WEEKS",
-            "THIRTY_DAYS",
-            "SIXTY_DAYS",
-            "NINETY_DAYS",
-            "MONTHLY",
-            "EVERY_TWO_MONTHS",
-        ),
-        *("QUARTERLY", "EVERY_FOUR_MONTHS", "EVERY_SIX_MONTHS", "ANNUAL", "EVERY_TWO_YEARS"),
-    )
-)
+_PLAN_DATA = "subscription_plan_data"
+_DATA = "subscription_plan_variation_data"
+_PLACES = ("present_at_all_locations", "present_at_location_ids", "absent_at_location_ids")
+_PAGE = 100
+_MOST = 1000
 
 
-def _object(world: World, kind: str, data: JSON, known_as: str | None) -> JSON:
-    return world.add(
-        "catalog",
-        "CAT",
-        {
-            "type": kind,
-            "updated_at": stamp(world.now),
-            "version": 1,
-            "is_deleted": False,
-            "present_at_all_locations": True,
-            **data,
-        },
-        known_as=known_as,
-    )
+def phases_of(variation: Mapping[str, Any]) -> Sequence[JSON]:
+    """The phases of a variation, in order."""
+    phases: list[JSON] = variation[_DATA]["phases"]
+    return sorted(phases, key=lambda phase: int(phase["ordinal"]))
 
 
-def add_variation(world: World, name: str, phases: list[JSON], *, known_as: str | None = None) -> JSON:
-    """A plan with one variation."""
-    plan = _object(world, PLAN, {"subscription_plan_data": {"name": name, "all_items": False}}, None)
-    data = {"name": name, "phases": phases, "subscription_plan_id": plan["id"]}
-    made = _object(world, VARIATION, {"subscription_plan_variation_data": data}, known_as)
-    plan["subscription_plan_data"]["subscription_plan_variations"] = [made]
+def variation_for(world: World, identifier: object, field: str) -> JSON:
+    """The variation that is subscribed to.
+
+    Raises:
+        Refusal: there is none, or it is something else.
+    """
+    found = world.get("catalog", identifier)
+    if found is None:
+        raise bad("INVALID_VALUE", f"The catalog object {identifier} cannot be found.", field)
+    if found["type"] != VARIATION:
+        detail = f"The object {identifier} is of the incorrect object type {found['type']}; expected {VARIATION}."
+        raise bad("INVALID_VALUE", detail, field)
+    return found
+
+
+def shown_object(world: World, found: JSON) -> JSON:
+    """A catalog object as it is sent: a plan with its variations."""
+    if found["type"] != PLAN:
+        return found
+    inner = world.all("catalog", lambda row: row.get(_DATA, {}).get("subscription_plan_id") == found["id"])
+    data = {**found[_PLAN_DATA], **({"subscription_plan_variations": inner} if inner else {})}
+    return {**found, _PLAN_DATA: data}
+
+
+def new_plan(world: World, name: str, phases: list[JSON], *, known_as: str | None = None) -> JSON:
+    """A plan with one variation, as the Dashboard makes it.
+
+    Returns:
+        The variation.
+    """
+    plan = _add(world, PLAN, {_PLAN_DATA: {"name": name, "all_items": True}}, None)
+    about = {"name": name, "phases": _numbered(world, phases), "subscription_plan_id": plan["id"]}
+    return _add(world, VARIATION, {_DATA: about}, known_as)
+
+
+def _add(world: World, kind: str, data: JSON, known_as: str | None) -> JSON:
+    fixed = {
+        "type": kind,
+        "updated_at": stamp(world.now),
+        "version": _version(world),
+        "is_deleted": False,
+        "present_at_all_locations": True,
+    }
+    made = world.add("catalog", known_as or world.new_id("CAT"), {**fixed, **data})
+    del made["created_at"]
     return made
 
 
+def _version(world: World) -> int:
+    return int(world.now.timestamp() * 1000)
+
+
+def _numbered(world: World, phases: Sequence[Mapping[str, Any]]) -> list[JSON]:
+    return [{"uid": world.new_id("PHASE"), "ordinal": number, **phase} for number, phase in enumerate(phases)]
+
+
+# --- requests ----------------------------------------------------------------------------------------------------
+
+
 def _upsert(world: World, request: Request) -> JSON:
-    sent = dict(request.body["object"])
-    kind = sent.pop("type", None)
-    if kind not in {PLAN, VARIATION}:
-        raise bad("INVALID_VALUE", "This stand-in keeps subscription plans and their variations.", "object.type")
-    temporary = sent.pop("id", "#new")
-    about = sent.get("subscription_plan_variation_data", {})
-    for phase in about.get("phases", []):
-        if phase.get("cadence") not in _CADENCES:
-            raise bad(
-                "INVALID_ENUM_VALUE", "No such cadence.", "object.subscription_plan_variation_data.phases.cadence"
-            )
-    for number, phase in enumerate(about.get("phases", [])):
-        phase.setdefault("uid", world.new_id("PHASE"))
-        phase.setdefault("ordinal", number)
-    made = _object(world, kind, sent, None)
-    return {"catalog_object": made, "id_mappings": [{"client_object_id": temporary, "object_id": made["id"]}]}
+    sent = request.body["object"]
+    ids: dict[str, str] = {}
+    inner = parts(part(sent, _PLAN_DATA), "subscription_plan_variations")
+    where = f"object.{_PLAN_DATA}.subscription_plan_variations"
+    for number, each in enumerate(inner):
+        _check_phases(world, part(each, _DATA), f"{where}[{number}].{_DATA}")
+    kept = _keep(world, sent, ids, "object")
+    for number, each in enumerate(inner):
+        data = {**part(each, _DATA), "subscription_plan_id": kept["id"]}
+        _keep(world, {**each, _DATA: data}, ids, f"{where}[{number}]")
+    about = {"type": "catalog", "object": {"catalog_version": {"updated_at": stamp(world.now)}}}
+    world.send("catalog.version.updated", about)
+    mappings = [{"client_object_id": one, "object_id": other} for one, other in ids.items()]
+    return {"catalog_object": shown_object(world, kept), **({"id_mappings": mappings} if mappings else {})}
+
+
+def _keep(world: World, sent: JSON, ids: dict[str, str], field: str) -> JSON:
+    if sent["type"] not in {PLAN, VARIATION}:
+        detail = f"This stand-in keeps {PLAN} and {VARIATION} only."
+        raise bad("NOT_IMPLEMENTED", detail, f"{field}.type")
+    name = _PLAN_DATA if sent["type"] == PLAN else _DATA
+    data = part(sent, name)
+    data.pop("subscription_plan_variations", None)
+    if not data.get("name"):
+        raise bad("MISSING_REQUIRED_PARAMETER", "Missing required parameter: name.", f"{field}.{name}.name")
+    places = {one: sent[one] for one in _PLACES if sent.get(one) is not None}
+    known = None if sent["id"].startswith("#") else world.need("catalog", sent["id"])
+    if known is not None:
+        return _change(world, known, sent, {**places, name: data}, field)
+    if sent["type"] == VARIATION:
+        plan = world.get("catalog", data.get("subscription_plan_id"))
+        if plan is None or plan["type"] != PLAN:
+            where = f"{field}.{_DATA}.subscription_plan_id"
+            raise bad("INVALID_VALUE", "The plan of the variation cannot be found.", where)
+        _check_phases(world, data, f"{field}.{_DATA}")
+        data["phases"] = _numbered(world, data["phases"])
+    made = _add(world, sent["type"], {**places, name: data}, None)
+    ids[sent["id"]] = made["id"]
+    return made
+
+
+def _check_phases(world: World, data: Mapping[str, Any], field: str) -> None:
+    phases = parts(data, "phases")
+    if not phases:
+        raise bad("MISSING_REQUIRED_PARAMETER", "A variation needs its phases.", f"{field}.phases")
+    for number, phase in enumerate(phases):
+        where = f"{field}.phases[{number}]"
+        if number + 1 < len(phases) and not phase.get("periods"):
+            raise bad("INVALID_VALUE", "Only the last phase can be without an end.", f"{where}.periods")
+        pricing = part(phase, "pricing")
+        if pricing.get("type") == "RELATIVE":
+            continue
+        if not pricing.get("price_money"):
+            raise bad("MISSING_REQUIRED_PARAMETER", "A phase needs its price.", f"{where}.pricing.price_money")
+        money_of(world.location, pricing["price_money"], f"{where}.pricing.price_money", zero=True)
+
+
+def _change(world: World, known: JSON, sent: JSON, changes: JSON, field: str) -> JSON:
+    if sent.get("version") != known["version"]:
+        raise conflict(status=400)
+    if known["type"] != sent["type"]:
+        raise bad("INVALID_VALUE", "The type of an object cannot be changed.", f"{field}.type")
+    if sent["type"] == VARIATION:
+        kept = [_unmarked(phase) for phase in known[_DATA]["phases"]]
+        if [_unmarked(phase) for phase in parts(changes[_DATA], "phases")] != kept:
+            detail = "The phases of a variation cannot be changed: send them as they are, with their uids."
+            raise bad("INVALID_VALUE", detail, f"{field}.{_DATA}.phases")
+    known |= {**changes, "version": max(known["version"] + 1, _version(world)), "updated_at": stamp(world.now)}
+    return known
+
+
+def _unmarked(phase: Mapping[str, Any]) -> JSON:
+    return {name: value for name, value in phase.items() if value is not None}
 
 
 def _get(world: World, request: Request) -> JSON:
     found = world.need("catalog", request.ids[0])
-    related: list[JSON] = []
-    if request.query.get("include_related_objects") == "true":
-        plan_id = found.get("subscription_plan_variation_data", {}).get("subscription_plan_id")
-        plan = world.get("catalog", plan_id) if plan_id else None
-        related = [plan] if plan else []
-    return {"object": found, **({"related_objects": related} if related else {})}
+    answer: JSON = {"object": shown_object(world, found)}
+    plan = world.get("catalog", found.get(_DATA, {}).get("subscription_plan_id"))
+    if request.query.get("include_related_objects") == "true" and plan is not None:
+        answer["related_objects"] = [shown_object(world, plan)]
+    return answer
+
+
+def _listed(world: World, types: Sequence[str]) -> list[JSON]:
+    return [shown_object(world, row) for row in world.all("catalog", lambda row: not types or row["type"] in types)]
 
 
 def _list(world: World, request: Request) -> JSON:
-    wanted = set(filter(None, request.query.get("types", "").split(",")))
-    rows = world.all("catalog", lambda row: not wanted or row["type"] in wanted)
-    return page(world, rows, "objects", request.query.get("cursor"), 100)
+    types = [one.strip() for one in request.query.get("types", "").split(",") if one.strip()]
+    return page(world, request, _listed(world, types), "objects", _PAGE)
 
 
+def _search(world: World, request: Request) -> JSON:
+    rows = _listed(world, parts(request.body, "object_types"))
+    answer = page(world, request, rows, "objects", limit_of(request, _PAGE, _MOST))
+    ids = {row.get(_DATA, {}).get("subscription_plan_id") for row in answer.get("objects", [])}
+    plans = [shown_object(world, row) for row in world.all("catalog", lambda row: row["id"] in ids)]
+    if request.body.get("include_related_objects") and plans:
+        answer["related_objects"] = plans
+    return {**answer, "latest_time": stamp(world.now)}
+
+
+_PHASE: Fields = {
+    "uid": str,
+    "cadence!": One(" ".join(CADENCES)),
+    "periods": int,
+    "recurring_price_money": ELSEWHERE,
+    "ordinal": int,
+    "pricing": {"type": One("STATIC RELATIVE"), "discount_ids": [str], "price_money": MONEY},
+}
+_VARIATION: Fields = {
+    "name": str,
+    "phases": [_PHASE],
+    "subscription_plan_id": str,
+    "monthly_billing_anchor_date": ELSEWHERE,
+    "can_prorate": ELSEWHERE,
+    "successor_plan_variation_id": ELSEWHERE,
+}
+_OTHER_KINDS = (
+    *("item_data", "category_data", "item_variation_data", "tax_data", "discount_data", "modifier_list_data"),
+    *("modifier_data", "time_period_data", "product_set_data", "pricing_rule_data", "image_data"),
+    *("measurement_unit_data", "item_option_data", "item_option_value_data", "custom_attribute_definition_data"),
+    *("quick_amounts_settings_data", "availability_period_data"),
+)
+_OBJECT: Fields = {
+    "type!": str,
+    "id!": str,
+    "updated_at": str,
+    "version": int,
+    "is_deleted": bool,
+    "present_at_all_locations": bool,
+    "present_at_location_ids": [str],
+    "absent_at_location_ids": [str],
+    "subscription_plan_data": {
+        "name": str,
+        "phases": ELSEWHERE,
+        "subscription_plan_variations": [
+            {"type!": str, "id!": str, _DATA: _VARIATION, **dict.fromkeys((*_PLACES, "version", "is_deleted"), ANY)}
+        ],
+        "eligible_item_ids": [str],
+        "eligible_category_ids": [str],
+        "all_items": bool,
+    },
+    "subscription_plan_variation_data": _VARIATION,
+    **dict.fromkeys(("custom_attribute_values", "catalog_v1_ids", *_OTHER_KINDS), ELSEWHERE),
+}
+_SEARCH: Fields = {
+    "cursor": str,
+    "object_types": [str],
+    "include_deleted_objects": bool,
+    "include_related_objects": bool,
+    "begin_time": ELSEWHERE,
+    "query": ELSEWHERE,
+    "limit": int,
+    "include_category_path_to_root": ELSEWHERE,
+}
+_PAST = "catalog_version include_category_path_to_root"
+_ONE = "/v2/catalog/object/{object_id}"
 CATALOG_ROUTES = (
-    Route("POST", "/v2/catalog/object", _upsert, {"object!": {}}, key=128, key_required=True),
-    Route("GET", "/v2/catalog/object/{id}", _get, query=frozenset({"include_related_objects", "catalog_version"})),
-    Route("GET", "/v2/catalog/list", _list, query=frozenset({"types", "cursor", "catalog_version"})),
+    Route("POST", "/v2/catalog/object", _upsert, {"object!": _OBJECT}, key=Key(128, required=True)),
+    Route("GET", _ONE, _get, query="include_related_objects", query_elsewhere=_PAST),
+    Route("GET", "/v2/catalog/list", _list, query="cursor types", query_elsewhere="catalog_version"),
+    Route("POST", "/v2/catalog/search", _search, _SEARCH),
 )

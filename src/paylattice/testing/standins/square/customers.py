@@ -1,181 +1,119 @@
-"""Profiles and their cards: https://developer.squareup.com/reference/square/customers-api, .../cards-api."""
+"""Profiles of customers: https://developer.squareup.com/reference/square/customers-api.
 
-from .refusals import bad, missing
-from .routes import Request, Route, page
-from .world import JSON, World, stamp
+Two profiles with one e-mail address are no fault. A merge makes a new profile: the ids of the old ones lead to it for who
+reads, and to nothing for who writes.
+"""
 
-__all__ = ["CUSTOMER_ROUTES", "merge", "new_card", "new_customer"]
+from collections.abc import Mapping
+from typing import Any
 
-_FIELDS = {
-    "given_name": str,
-    "family_name": str,
-    "company_name": str,
-    "nickname": str,
-    "email_address": str,
-    "address": {},
-    "phone_number": str,
-    "reference_id": str,
-    "note": str,
-    "birthday": str,
-    "tax_ids": {},
-}
-_IDENTIFYING = ("given_name", "family_name", "company_name", "email_address", "phone_number")
-_LONGEST = {"given_name": 300, "family_name": 300, "company_name": 500, "email_address": 254, "reference_id": 100}
-_CARD_PAGE = 25
+from .fields import ELSEWHERE, RANGE, Fields, One
+from .lifecycle import deactivate
+from .pages import limit_of, page
+from .profiles import PROFILE, check_profile, identified, new_customer, profile_of, said
+from .refusals import missing
+from .routes import Key, Request, Route
+from .world import JSON, World, fresh, moment_from, part
+
+__all__ = ["CUSTOMER_ROUTES"]
+
+_MOST = 100
+_EXACT = ("email_address", "phone_number", "reference_id")
 
 
-def new_customer(world: World, sent: JSON) -> JSON:
-    """A new profile."""
-    if not any(sent.get(name) for name in _IDENTIFYING):
-        detail = "At least one of given_name, family_name, company_name, email_address, phone_number is needed."
-        raise bad("MISSING_REQUIRED_PARAMETER", detail)
-    _check(sent)
-    about = {name: value for name, value in sent.items() if value not in {None, ""}}
-    fixed = {"creation_source": "THIRD_PARTY", "preferences": {"email_unsubscribed": False}, "version": 0}
-    return world.add("customer", "CUS", {**about, **fixed, "updated_at": stamp(world.now)}, event="customer.created")
-
-
-def _check(sent: JSON) -> None:
-    for name, longest in _LONGEST.items():
-        if len(sent.get(name) or "") > longest:
-            raise bad("VALUE_TOO_LONG", f"Up to {longest} characters.", name)
-
-
-def merge(world: World, old_id: str, new_id: str) -> None:
-    """Two profiles become one: the old id leads to the new profile, and what belonged to it moves."""
-    old, new = world.need("customer", old_id), world.need("customer", new_id)
-    old["_merged_into"] = new["id"]
-    for kind in ("subscription", "card"):
-        for each in world.all(kind, lambda row: row.get("customer_id") == old["id"]):
-            each["customer_id"] = new["id"]
-    for invoice in world.all("invoice", lambda row: row["primary_recipient"]["customer_id"] == old["id"]):
-        invoice["primary_recipient"]["customer_id"] = new["id"]
-    event = world.tell("customer.deleted", "customer", old)
-    event["data"] |= {"deleted": True}
-    context = {"merge": {"from_customer_ids": [old["id"]], "to_customer_id": new["id"]}}
-    event["data"]["object"]["event_context"] = context
-
-
-def _find(world: World, identifier: str) -> JSON:
-    profile = world.need("customer", identifier)
-    while "_merged_into" in profile:
-        profile = world.need("customer", profile["_merged_into"])
-    return profile
+def _writable(world: World, identifier: str) -> JSON:
+    found = world.need("customer", identifier)
+    if "_merged_into" in found:
+        raise missing("Customer")
+    return found
 
 
 def _create(world: World, request: Request) -> JSON:
-    return {"customer": new_customer(world, dict(request.body))}
+    return {"customer": new_customer(world, request.body)}
 
 
 def _get(world: World, request: Request) -> JSON:
-    return {"customer": _find(world, request.ids[0])}
+    found = profile_of(world, request.ids[0])
+    if found is None:
+        raise missing("Customer")
+    return {"customer": found}
 
 
 def _update(world: World, request: Request) -> JSON:
-    profile = _find(world, request.ids[0])
-    world.fresh(profile, request.body.get("version"))
+    profile = _writable(world, request.ids[0])
+    fresh(profile, request.body.get("version"), "CONFLICT")
     sent = {name: value for name, value in request.body.items() if name != "version"}
-    _check({name: value for name, value in sent.items() if value is not None})
-    for name, value in sent.items():
-        if value is None:
-            profile.pop(name, None)
-        else:
-            profile[name] = value
-    world.change("customer", profile, "customer.updated")
+    check_profile(sent)
+    after = said({**profile, **sent})
+    identified(after)
+    for name in set(profile) - set(after):
+        del profile[name]
+    profile |= said(sent)
+    world.change(profile, decimals=0)
+    world.tell("customer.updated", profile)
     return {"customer": profile}
 
 
 def _delete(world: World, request: Request) -> JSON:
-    profile = world.need("customer", request.ids[0])
-    if "_merged_into" in profile:
-        raise missing("Customer")
-    world.fresh(profile, request.query.get("version"))
+    profile = _writable(world, request.ids[0])
+    fresh(profile, request.query.get("version"), "CONFLICT")
     profile["_deleted"] = True
+    world.tell("customer.deleted", profile, deleted=True)
     for subscription in world.all("subscription", lambda row: row["customer_id"] == profile["id"]):
-        if subscription["status"] in {"ACTIVE", "PENDING", "PAUSED"}:
-            world.change("subscription", subscription, "subscription.updated", status="DEACTIVATED")
-    event = world.tell("customer.deleted", "customer", profile)
-    event["data"]["deleted"] = True
+        deactivate(world, subscription, "CUSTOMER_DELETED", f"The customer with ID `{profile['id']}` was deleted.")
     return {}
 
 
 def _search(world: World, request: Request) -> JSON:
-    wanted = request.body.get("query", {}).get("filter", {})
+    wanted = part(request.body, "query", "filter")
+    sort = part(request.body, "query", "sort")
+    rows = world.all("customer", lambda row: "_merged_into" not in row and _is_wanted(world, row, wanted))
+    if sort.get("order") == "DESC":
+        rows.reverse()
+    answer = page(world, request, rows, "customers", limit_of(request, _MOST, _MOST, strict=True))
+    return {**answer, "count": len(rows)} if request.body.get("count") else answer
 
-    def fits(row: JSON) -> bool:
-        if "_merged_into" in row:
+
+def _is_wanted(world: World, row: JSON, wanted: Mapping[str, Any]) -> bool:
+    if world.now - row["_made"] < world.manners.search_lag:
+        return False
+    for name in _EXACT:
+        sought = part(wanted, name)
+        held = str(row.get(name) or "").lower()
+        if "exact" in sought and held != str(sought["exact"]).lower():
             return False
-        for name in ("email_address", "reference_id", "phone_number"):
-            exact = wanted.get(name, {}).get("exact")
-            if exact is not None and (row.get(name) or "").lower() != exact.lower():
-                return False
-        return True
-
-    limit = request.body.get("limit", 100)
-    return page(world, world.all("customer", fits), "customers", request.body.get("cursor"), limit)
-
-
-def new_card(world: World, customer_id: str, *, brand: str, last4: str, declines: str | None) -> JSON:
-    """A card on file."""
-    card = {
-        "card_brand": brand,
-        "last_4": last4,
-        "exp_month": 12,
-        "exp_year": 2031,
-        "customer_id": customer_id,
-        "enabled": True,
-        "version": 1,
-        "fingerprint": "sq-1-standin",
-        "card_type": "CREDIT",
-        "prepaid_type": "NOT_PREPAID",
-        "bin": "411111",
-        "merchant_id": world.merchant_id,
-        "_declines": declines,
-    }
-    return world.add("card", "ccof:", card, event="card.created")
+        if "fuzzy" in sought and str(sought["fuzzy"]).lower() not in held:
+            return False
+    sources = part(wanted, "creation_source")
+    included = row["creation_source"] in sources.get("values", [])
+    if sources and included is (sources.get("rule") == "EXCLUDE"):
+        return False
+    made = row["_made"].replace(microsecond=row["_made"].microsecond // 1000 * 1000)
+    span = part(wanted, "created_at")
+    since = moment_from(span["start_at"], "query.filter.created_at.start_at") if "start_at" in span else made
+    until = moment_from(span["end_at"], "query.filter.created_at.end_at") if "end_at" in span else made
+    return bool(since <= made <= until)
 
 
-def _create_card(world: World, request: Request) -> JSON:
-    about = request.body["card"]
-    customer = world.need("customer", about.get("customer_id"))
-    made = new_card(world, customer["id"], brand="VISA", last4="1111", declines=None)
-    return {"card": made}
-
-
-def _cards(world: World, request: Request) -> JSON:
-    customer_id = request.query.get("customer_id")
-    disabled = request.query.get("include_disabled") == "true"
-
-    def fits(row: JSON) -> bool:
-        return customer_id in {None, row["customer_id"]} and (disabled or row["enabled"])
-
-    return page(world, world.all("card", fits), "cards", request.query.get("cursor"), _CARD_PAGE)
-
-
-def _disable(world: World, request: Request) -> JSON:
-    card = world.need("card", request.ids[0])
-    if card["enabled"]:
-        world.change("card", card, "card.disabled", enabled=False)
-    return {"card": card}
-
-
-_LISTED = frozenset({"customer_id", "include_disabled", "reference_id", "cursor", "sort_order"})
-_SEARCH = {"query": {"filter": {}, "sort": {}}, "limit": int, "cursor": str, "count": bool}
+_SOUGHT: Fields = {"exact": str, "fuzzy": str}
+_FILTER: Fields = {
+    "creation_source": {"values": [str], "rule": One("INCLUDE EXCLUDE")},
+    "created_at": RANGE,
+    "updated_at": ELSEWHERE,
+    "email_address": _SOUGHT,
+    "phone_number": _SOUGHT,
+    "reference_id": _SOUGHT,
+    "group_ids": ELSEWHERE,
+    "custom_attribute": ELSEWHERE,
+    "segment_ids": ELSEWHERE,
+}
+_SORT: Fields = {"field": One("DEFAULT CREATED_AT"), "order": One("ASC DESC")}
+_SEARCH: Fields = {"query": {"filter": _FILTER, "sort": _SORT}, "limit": int, "cursor": str, "count": bool}
+_ONE = "/v2/customers/{customer_id}"
 CUSTOMER_ROUTES = (
-    Route("POST", "/v2/customers", _create, _FIELDS, key=45),
+    Route("POST", "/v2/customers", _create, PROFILE, key=Key(45)),
     Route("POST", "/v2/customers/search", _search, _SEARCH),
-    Route("GET", "/v2/customers/{id}", _get),
-    Route("PUT", "/v2/customers/{id}", _update, {**dict.fromkeys(_FIELDS), "version": int}),
-    Route("DELETE", "/v2/customers/{id}", _delete, query=frozenset({"version"})),
-    Route(
-        "POST",
-        "/v2/cards",
-        _create_card,
-        {"source_id!": str, "verification_token": str, "card!": {}},
-        key=45,
-        key_required=True,
-    ),
-    Route("GET", "/v2/cards", _cards, query=_LISTED),
-    Route("GET", "/v2/cards/{id}", lambda world, request: {"card": world.need("card", request.ids[0])}),
-    Route("POST", "/v2/cards/{id}/disable", _disable),
+    Route("GET", _ONE, _get),
+    Route("PUT", _ONE, _update, {**PROFILE, "version": int}),
+    Route("DELETE", _ONE, _delete, query="version"),
 )

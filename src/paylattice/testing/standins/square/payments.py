@@ -1,319 +1,398 @@
-"""Payments, refunds, orders and payment links: https://developer.squareup.com/reference/square/payments-api."""
+"""Payments: https://developer.squareup.com/reference/square/payments-api.
 
+A payment whose ``autocomplete`` is false is only authorized, for seven days. A payment that the bank refuses exists all the
+same: it has failed.
+"""
+
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from .catalog import VARIATION
-from .refusals import bad, declined, missing
-from .routes import Request, Route
-from .world import JSON, World, money_of, stamp
+from .cards import shown_card, source_of
+from .fields import ADDRESS, ELSEWHERE, MONEY, Fields, One, Text
+from .orders import close, new_order, single_item, tender
+from .pages import limit_of, page
+from .profiles import profile_of
+from .refusals import Refusal, bad, conflict, declined
+from .routes import Key, Request, Route
+from .world import JSON, World, moment_from, money_of, part, sendable, stamp
 
-__all__ = ["PAYMENT_ROUTES", "make_payment", "new_order", "pay_order", "settle_refund"]
+__all__ = ["PAYMENT_ROUTES", "complete", "expire", "pay", "tell_fee", "touch", "void"]
 
-_MONEY = {"amount!": None, "currency!": str}
-_LONGEST = {"note": 500, "reference_id": 40, "buyer_email_address": 255, "statement_description_identifier": 20}
-_AUTHORIZED = timedelta(days=7)
-_OPEN = frozenset({"APPROVED", "PENDING"})
+_DELAY = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?)?")
+_USUAL_DELAY = "PT168H"
+_LONGEST_DELAY = timedelta(days=7)
+_SHORTEST_DELAY = timedelta(minutes=1)
+_EDITS = ["EDIT_AMOUNT_DOWN", "EDIT_TIP_AMOUNT", "EDIT_TIP_AMOUNT_UP", "EDIT_TIP_AMOUNT_DOWN"]
+_DONE: Mapping[str, str] = {
+    "COMPLETED": "DELAYED_TRANSACTION_CAPTURED",
+    "CANCELED": "DELAYED_TRANSACTION_CANCELED",
+    "FAILED": "DELAYED_TRANSACTION_FAILED",
+}
+_KEPT = ("reference_id", "note", "buyer_email_address", "billing_address", "shipping_address")
+_MOST = 100
 
 
-def make_payment(
+def pay(
     world: World,
-    money: JSON,
-    *,
-    customer_id: str | None,
     order: JSON,
-    card: JSON | None,
+    money: JSON,
+    card: Mapping[str, Any],
+    *,
+    customer_id: str | None = None,
+    verdict: str | None = None,
     capture: bool = True,
-    extra: Mapping[str, Any] | None = None,
+    on_file: bool = False,
+    delay: str = _USUAL_DELAY,
+    about: Mapping[str, Any] | None = None,
 ) -> JSON:
-    """A payment that the bank has accepted."""
-    last4 = card["last_4"] if card else "1111"
-    brand = card["card_brand"] if card else "VISA"
+    """A payment with a card.
+
+    Args:
+        world: where.
+        order: what is paid.
+        money: how much.
+        card: with which.
+        customer_id: of whom.
+        verdict: what the bank says; None: yes.
+        capture: whether the money is taken at once.
+        on_file: whether the card is one on file.
+        delay: for how long it is authorized otherwise.
+        about: what else the payment holds.
+    """
+    held = "FAILED" if verdict else "CAPTURED" if capture else "AUTHORIZED"
+    number = f"PAY{world.count('payment') + 1:06d}"
+    timeline = {} if verdict else {"authorized_at": stamp(world.now)}
+    if held == "CAPTURED":
+        timeline["captured_at"] = stamp(world.now)
+    details: JSON = {
+        "status": held,
+        "card": shown_card(card),
+        "entry_method": "ON_FILE" if on_file else "KEYED",
+        "cvv_status": "CVV_REJECTED" if verdict == "CVV_FAILURE" else "CVV_ACCEPTED",
+        "avs_status": "AVS_REJECTED" if verdict == "ADDRESS_VERIFICATION_FAILURE" else "AVS_ACCEPTED",
+        "statement_description": "SQ *STAND-IN",
+        "card_payment_timeline": timeline,
+    }
+    if verdict:
+        details["errors"] = declined(verdict).body()["errors"]
+    about = dict(about or {})
+    tip = about.pop("tip_money", None)
+    total = {**money, "amount": money["amount"] + tip["amount"]} if tip else money
     payment = world.add(
         "payment",
-        "PAY",
+        world.new_id("PAY"),
         {
             "updated_at": stamp(world.now),
             "amount_money": money,
-            "total_money": money,
-            "approved_money": money,
-            "status": "COMPLETED" if capture else "APPROVED",
-            "delay_duration": "PT168H",
-            "delay_action": "CANCEL",
-            "delayed_until": stamp(world.now + _AUTHORIZED),
-            "source_type": "CARD",
-            "card_details": {
-                "status": "CAPTURED" if capture else "AUTHORIZED",
-                "card": {"card_brand": brand, "last_4": last4, "exp_month": 12, "exp_year": 2031},
-                "entry_method": "ON_FILE" if card else "KEYED",
-                "cvv_status": "CVV_ACCEPTED",
-                "avs_status": "AVS_ACCEPTED",
-            },
-            "location_id": world.location["id"],
-            "order_id": order["id"],
-            "capabilities": ["EDIT_AMOUNT_UP", "EDIT_AMOUNT_DOWN"] if not capture else [],
-            "version_token": world.new_id("token"),
-            **({"customer_id": customer_id} if customer_id else {}),
-            **(extra or {}),
-        },
-    )
-    order["tenders"] = [
-        {
-            "id": payment["id"],
-            "location_id": world.location["id"],
-            "transaction_id": order["id"],
-            "created_at": payment["created_at"],
-            "amount_money": money,
-            "type": "CARD",
-            "payment_id": payment["id"],
-        }
-    ]
-    world.tell("payment.created", "payment", payment)
-    return payment
-
-
-def new_order(world: World, sent: Mapping[str, Any], total: JSON) -> JSON:
-    """A new order."""
-    return world.add(
-        "order",
-        "ORD",
-        {
-            "updated_at": stamp(world.now),
-            "location_id": world.location["id"],
-            "state": "OPEN",
-            "version": 1,
+            **({"tip_money": tip} if tip else {}),
             "total_money": total,
-            "source": {"name": "Stand-in"},
-            **{name: value for name, value in sent.items() if value is not None},
+            **({} if verdict else {"approved_money": total}),
+            "status": "FAILED" if verdict else "COMPLETED" if capture else "APPROVED",
+            "delay_duration": delay,
+            "delay_action": "CANCEL",
+            "delayed_until": stamp(world.now + _delay_of(delay)),
+            "source_type": "CARD",
+            "card_details": details,
+            "location_id": order["location_id"],
+            "order_id": order["id"],
+            "risk_evaluation": {"created_at": stamp(world.now), "risk_level": "NORMAL"},
+            **({"customer_id": customer_id} if customer_id else {}),
+            **({"capabilities": list(_EDITS)} if held == "AUTHORIZED" else {}),
+            "receipt_number": number[-4:],
+            "receipt_url": f"https://squareup.com/receipt/preview/{number}",
+            "application_details": {"square_product": "ECOMMERCE_API", "application_id": "sandbox-sq0idb-standin"},
+            "version_token": world.new_id("token"),
+            **{name: value for name, value in about.items() if value is not None},
         },
     )
-
-
-def pay_order(world: World, order: JSON, customer_id: str, card: JSON | None) -> JSON:
-    """The buyer pays an order. It stays OPEN, as orders of payment links do."""
-    payment = make_payment(world, order["total_money"], customer_id=customer_id, order=order, card=card)
-    world.change("order", order)
-    world.tell_order(order)
-    world.tell("payment.updated", "payment", payment)
+    payment["_until"] = world.now + _delay_of(delay)
+    world.tell("payment.created", payment)
+    if not verdict:
+        tender(world, order, payment)
     return payment
 
 
-def _pay(world: World, request: Request) -> JSON:
+def _delay_of(text: str) -> timedelta:
+    found = _DELAY.fullmatch(text)
+    days, hours, minutes = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
+    delay = timedelta(days=days, hours=hours, minutes=minutes)
+    if not _SHORTEST_DELAY <= delay <= _LONGEST_DELAY:
+        raise bad("INVALID_VALUE", "The delay must be between 1 minute and 7 days.", "delay_duration")
+    return delay
+
+
+def touch(world: World, payment: JSON, **changes: Any) -> JSON:
+    """Change a payment: it gets another version token, and is told of."""
+    world.change(payment, version_token=world.new_id("token"), **changes)
+    world.tell("payment.updated", payment)
+    return payment
+
+
+def complete(world: World, payment: JSON) -> JSON:
+    """Take the money of an authorized payment."""
+    payment["card_details"]["status"] = "CAPTURED"
+    payment["card_details"]["card_payment_timeline"]["captured_at"] = stamp(world.now)
+    payment.pop("capabilities", None)
+    touch(world, payment, status="COMPLETED")
+    tender(world, world.need("order", payment["order_id"]), payment)
+    tell_fee(world, payment)
+    return payment
+
+
+def void(world: World, payment: JSON) -> JSON:
+    """Give an authorized payment up."""
+    payment["card_details"]["status"] = "VOIDED"
+    payment["card_details"]["card_payment_timeline"]["voided_at"] = stamp(world.now)
+    payment.pop("capabilities", None)
+    touch(world, payment, status="CANCELED")
+    order = world.need("order", payment["order_id"])
+    left = [each for each in order.get("tenders", []) if each["id"] != payment["id"]]
+    due = order["total_money"]["amount"] - sum(each["amount_money"]["amount"] for each in left)
+    order["tenders"] = left
+    if not left:
+        del order["tenders"]
+    world.change(order, net_amount_due_money={**order["total_money"], "amount": due})
+    world.tell_order(order)
+    return payment
+
+
+def expire(world: World, payment: JSON) -> None:
+    """The time of an authorized payment is over."""
+    if payment["delay_action"] == "COMPLETE":
+        complete(world, payment)
+    else:
+        payment["_expired"] = True
+        void(world, payment)
+
+
+def tell_fee(world: World, payment: JSON) -> None:
+    """Square knows its fee a moment later, and tells of the payment once more."""
+    total = payment["total_money"]
+    fee = {"amount": round(total["amount"] * 0.029) + 30, "currency": total["currency"]}
+    effective = stamp(world.now + timedelta(hours=2))
+    touch(world, payment, processing_fee=[{"effective_at": effective, "type": "INITIAL", "amount_money": fee}])
+
+
+# --- requests ----------------------------------------------------------------------------------------------------
+
+
+def _create(world: World, request: Request) -> JSON:
     body = request.body
-    for name, longest in _LONGEST.items():
-        if len(body.get(name, "")) > longest:
-            raise bad("VALUE_TOO_LONG", f"Up to {longest} characters.", name)
-    money = money_of(world, body["amount_money"], "amount_money")
-    if body.get("location_id") not in {None, world.location["id"]}:
-        raise bad("INVALID_VALUE", "No such location.", "location_id")
-    source = body["source_id"]
-    card = world.get("card", source)
-    if card is None and not source.startswith("cnon:"):
-        raise missing("Card nonce")
-    if card is not None:
-        if not card["enabled"]:
-            raise bad("INVALID_CARD", "The card is disabled.", "source_id")
-        if body.get("customer_id") != card["customer_id"]:
-            raise bad("MISSING_REQUIRED_PARAMETER", "A card on file needs its customer_id.", "customer_id")
-    code = (card or {}).get("_declines") or world.declined()
-    if code:
-        raise declined(code)
-    order = new_order(world, {"customer_id": body.get("customer_id")}, money)
-    extra = {name: body[name] for name in ("note", "reference_id", "buyer_email_address") if name in body}
-    capture = body.get("autocomplete", True)
-    payment = make_payment(
-        world, money, customer_id=body.get("customer_id"), order=order, card=card, capture=capture, extra=extra
+    location = world.location_for(body.get("location_id") or world.location["id"], "location_id")
+    if not body.get("amount_money"):
+        raise bad("MISSING_REQUIRED_PARAMETER", "Missing required parameter: amount_money.", "amount_money")
+    money = money_of(location, body["amount_money"], "amount_money")
+    tip = money_of(location, body["tip_money"], "tip_money", zero=True) if body.get("tip_money") else None
+    delay = body.get("delay_duration") or _USUAL_DELAY
+    _delay_of(delay)
+    customer_id = _payer(world, body.get("customer_id"))
+    order = world.need("order", body["order_id"]) if body.get("order_id") else None
+    if order is not None:
+        _check_order(order, location, money)
+    card, verdict, on_file = _card_of(world, body["source_id"], customer_id)
+    order = order or new_order(
+        world, location, single_item("Payment", money), about={"customer_id": customer_id} if customer_id else {}
     )
+    capture = body.get("autocomplete") is not False
+    about: JSON = {**{name: body.get(name) for name in _KEPT}, "tip_money": tip}
+    if body.get("statement_description_identifier"):
+        about["statement_description_identifier"] = body["statement_description_identifier"]
+    if body.get("delay_action"):
+        about["delay_action"] = body["delay_action"]
+    payment = pay(
+        world,
+        order,
+        money,
+        card,
+        customer_id=customer_id,
+        verdict=verdict,
+        capture=capture,
+        on_file=on_file,
+        delay=delay,
+        about=about,
+    )
+    payment["_key"] = request.key
+    if verdict:
+        raise declined(verdict, sendable(payment))
+    answer = {"payment": sendable(payment)}
     if capture:
-        world.change("order", order, state="COMPLETED", closed_at=stamp(world.now))
-    return {"payment": payment}
+        close(world, order)
+        tell_fee(world, payment)
+    return answer
 
 
-def _touch(world: World, payment: JSON, **changes: Any) -> JSON:
-    world.change("payment", payment, "payment.updated", version_token=world.new_id("token"), **changes)
-    return {"payment": payment}
+def _payer(world: World, customer_id: object) -> str | None:
+    if customer_id is None:
+        return None
+    profile = profile_of(world, customer_id)
+    if profile is None:
+        raise bad("CUSTOMER_NOT_FOUND", "The customer cannot be found.", "customer_id")
+    return str(profile["id"])
 
 
-def _edit(world: World, request: Request) -> JSON:
-    payment = world.need("payment", request.ids[0])
-    sent = request.body["payment"]
-    _check_token(payment, sent.get("version_token"))
-    if payment["status"] != "APPROVED":
-        raise bad("BAD_REQUEST", f"A payment that is {payment['status']} cannot be changed.")
-    money = money_of(world, sent["amount_money"], "payment.amount_money")
-    if money["amount"] > payment["amount_money"]["amount"]:
-        raise bad("PAYMENT_AMOUNT_MISMATCH", "The amount can only go down.", "payment.amount_money")
-    return _touch(world, payment, amount_money=money, total_money=money, approved_money=money)
+def _check_order(order: JSON, location: JSON, money: JSON) -> None:
+    if order["location_id"] != location["id"]:
+        raise bad("LOCATION_MISMATCH", "The order is of another location.", "order_id")
+    if order["state"] != "OPEN" or order["net_amount_due_money"]["amount"] != money["amount"]:
+        detail = f"The order is {order['state']}, and {order['net_amount_due_money']['amount']} are due."
+        raise bad("PAYMENT_AMOUNT_MISMATCH", detail, "amount_money")
 
 
-def _check_token(payment: JSON, token: object) -> None:
+def _card_of(world: World, source: str, customer_id: str | None) -> tuple[JSON, str | None, bool]:
+    """The card of a source, what the bank says, and whether it is one on file."""
+    card = world.get("card", source)
+    if card is None:
+        found, verdict = source_of(world, source)
+        return found, verdict or world.verdict(customer_id), False
+    if customer_id is None:
+        raise bad("MISSING_REQUIRED_PARAMETER", "A card on file needs its customer_id.", "customer_id")
+    if card["customer_id"] != customer_id:
+        raise Refusal(404, "INVALID_REQUEST_ERROR", "NOT_FOUND", "Card not found for this customer.", "source_id")
+    if not card["enabled"]:
+        raise bad("INVALID_CARD", "The card is disabled.", "source_id")
+    return card, world.verdict(customer_id, card), True
+
+
+def _get(world: World, request: Request) -> JSON:
+    return {"payment": world.need("payment", request.ids[0])}
+
+
+def _list(world: World, request: Request) -> JSON:
+    where = request.query.get("location_id", world.location["id"])
+    begin = moment_from(request.query["begin_time"], "begin_time") if "begin_time" in request.query else None
+    end = moment_from(request.query["end_time"], "end_time") if "end_time" in request.query else None
+    rows = world.all(
+        "payment",
+        lambda row: (
+            row["location_id"] == where
+            and (begin or world.now - timedelta(days=365)) <= row["_made"]
+            and row["_made"] <= (end or world.now)
+        ),
+    )
+    if request.query.get("sort_order") != "ASC":
+        rows.reverse()
+    return page(world, request, rows, "payments", limit_of(request, _MOST, _MOST))
+
+
+def _current(payment: JSON, token: object) -> None:
     if token is not None and token != payment["version_token"]:
-        raise bad("VERSION_MISMATCH", "The payment was changed: read it again.", "version_token")
+        raise conflict(field="version_token")
+
+
+def _open(payment: JSON, token: object) -> None:
+    _current(payment, token)
+    if payment["status"] != "APPROVED":
+        code = "DELAYED_TRANSACTION_EXPIRED" if payment.get("_expired") else _DONE[payment["status"]]
+        raise bad(code, f"The payment is {payment['status']}, not APPROVED.")
+
+
+def _update(world: World, request: Request) -> JSON:
+    payment = world.need("payment", request.ids[0])
+    sent = part(request.body, "payment")
+    _open(payment, sent.get("version_token"))
+    location = world.need("location", payment["location_id"])
+    changes: JSON = {}
+    for name in ("amount_money", "tip_money"):
+        if sent.get(name):
+            changes[name] = money_of(location, sent[name], f"payment.{name}", zero=name == "tip_money")
+    if not changes:
+        raise bad("NO_FIELDS_SET", "There is nothing to be changed.", "payment")
+    after = {**payment, **changes}
+    if after["amount_money"]["amount"] > payment["amount_money"]["amount"]:
+        raise bad("BAD_REQUEST", "The payment has no capability EDIT_AMOUNT_UP.", "payment.amount_money")
+    tip = after.get("tip_money", {"amount": 0})["amount"]
+    total = {**after["amount_money"], "amount": after["amount_money"]["amount"] + tip}
+    touch(world, payment, **changes, total_money=total, approved_money=total)
+    tender(world, world.need("order", payment["order_id"]), payment)
+    return {"payment": payment}
 
 
 def _complete(world: World, request: Request) -> JSON:
     payment = world.need("payment", request.ids[0])
-    _check_token(payment, request.body.get("version_token"))
-    if payment["status"] != "APPROVED":
-        raise bad("DELAYED_TRANSACTION_CAPTURED", f"The payment is {payment['status']}.")
-    payment["card_details"]["status"] = "CAPTURED"
-    return _touch(world, payment, status="COMPLETED")
+    _open(payment, request.body.get("version_token"))
+    return {"payment": complete(world, payment)}
 
 
 def _cancel(world: World, request: Request) -> JSON:
     payment = world.need("payment", request.ids[0])
-    if payment["status"] not in _OPEN:
-        raise bad("DELAYED_TRANSACTION_CANCELED", f"The payment is {payment['status']}.")
-    payment["card_details"]["status"] = "VOIDED"
-    return _touch(world, payment, status="CANCELED")
+    _open(payment, None)
+    return {"payment": void(world, payment)}
 
 
-def _refund(world: World, request: Request) -> JSON:
-    body = request.body
-    payment = world.need("payment", body.get("payment_id"))
-    if payment["status"] != "COMPLETED":
-        raise bad("REFUND_ERROR_PAYMENT_NEEDS_COMPLETION", "Only completed payments can be refunded.")
-    money = money_of(world, body["amount_money"], "amount_money")
-    given = payment.get("refunded_money", {}).get("amount", 0)
-    left = payment["total_money"]["amount"] - given
-    if money["amount"] > left:
-        refusal = bad("REFUND_AMOUNT_INVALID", f"At most {left} are left.", "amount_money.amount")
-        refusal.category = "REFUND_ERROR"
-        raise refusal
-    if len(body.get("reason", "")) > 192:  # noqa: PLR2004 - Square's limit
-        raise bad("VALUE_TOO_LONG", "Up to 192 characters.", "reason")
-    number = len(payment.get("refund_ids", [])) + 1
-    refund = world.add(
-        "refund",
-        "",
-        {
-            "status": "PENDING",
-            "amount_money": money,
-            "payment_id": payment["id"],
-            "order_id": payment["order_id"],
-            "location_id": payment["location_id"],
-            "updated_at": stamp(world.now),
-            **({"reason": body["reason"]} if "reason" in body else {}),
-        },
-        known_as=f"{payment['id']}_REFUND{number:03d}",
-        event="refund.created",
-    )
-    payment["refund_ids"] = [*payment.get("refund_ids", []), refund["id"]]
-    payment["refunded_money"] = {"amount": given + money["amount"], "currency": money["currency"]}
-    world.change("payment", payment, "payment.updated", version_token=world.new_id("token"))
-    return {"refund": refund}
+def _cancel_by_key(world: World, request: Request) -> JSON:
+    """Nothing happens, and Square says that all is well, where no payment was made under the key."""
+    for payment in world.all("payment", lambda row: row.get("_key") == request.body["idempotency_key"]):
+        if payment["status"] in {"APPROVED", "COMPLETED"}:
+            _open(payment, None)
+            void(world, payment)
+    return {}
 
 
-def settle_refund(world: World, refund: JSON, *, succeeded: bool = True) -> None:
-    """What the bank says in the end."""
-    world.change("refund", refund, "refund.updated", status="COMPLETED" if succeeded else "FAILED")
-    if not succeeded:
-        payment = world.need("payment", refund["payment_id"])
-        payment["refunded_money"]["amount"] -= refund["amount_money"]["amount"]
-
-
-def _link(world: World, request: Request) -> JSON:
-    body = request.body
-    if ("quick_pay" in body) == ("order" in body):
-        raise bad("BAD_REQUEST", "Exactly one of quick_pay and order.")
-    options = body.get("checkout_options", {})
-    plan_id = options.get("subscription_plan_id")
-    if plan_id is not None:
-        variation = world.get("catalog", plan_id)
-        if variation is None or variation["type"] != VARIATION:
-            raise bad("INVALID_VALUE", "Incorrect object type: a plan variation is wanted.", "subscription_plan_id")
-    if "quick_pay" in body:
-        quick = body["quick_pay"]
-        total = money_of(world, quick["price_money"], "quick_pay.price_money")
-        order = new_order(world, {"line_items": [{"name": quick["name"], "quantity": "1"}]}, total)
-    else:
-        sent = dict(body["order"])
-        total = money_of(world, sent["line_items"][0]["base_price_money"], "order.line_items.base_price_money")
-        order = new_order(world, sent, total)
-    about = {
-        name: body[name]
-        for name in ("description", "checkout_options", "pre_populated_data", "payment_note")
-        if name in body
-    }
-    link = world.add(
-        "payment_link",
-        "LINK",
-        {"version": 1, "order_id": order["id"], "updated_at": stamp(world.now), **about},
-    )
-    link["url"] = f"https://sandbox.square.link/u/{link['id']}"
-    link["long_url"] = f"https://checkout.square.site/merchant/{world.merchant_id}/checkout/{link['id']}"
-    return {"payment_link": link, "related_resources": {"orders": [order]}}
-
-
-def _drop_link(world: World, request: Request) -> JSON:
-    link = world.need("payment_link", request.ids[0])
-    link["_deleted"] = True
-    order = world.need("order", link["order_id"])
-    world.change("order", order, state="CANCELED")
-    return {"id": link["id"], "cancelled_order_id": order["id"]}
-
-
-_PAYING = {
+_PAYING: Fields = {
     "source_id!": str,
-    "amount_money!": _MONEY,
-    "tip_money": _MONEY,
-    "app_fee_money": _MONEY,
+    "amount_money": MONEY,
+    "tip_money": MONEY,
     "delay_duration": str,
-    "delay_action": str,
+    "delay_action": One("CANCEL COMPLETE"),
     "autocomplete": bool,
     "order_id": str,
     "customer_id": str,
     "location_id": str,
-    "team_member_id": str,
-    "reference_id": str,
+    "reference_id": Text(40),
     "verification_token": str,
-    "accept_partial_authorization": bool,
-    "buyer_email_address": str,
-    "note": str,
-    "statement_description_identifier": str,
-}
-_REFUNDING = {
-    "amount_money!": _MONEY,
-    "app_fee_money": _MONEY,
-    "payment_id": str,
-    "reason": str,
-    "payment_version_token": str,
-}
-_LINKING = {
-    "description": str,
-    "quick_pay": {"name!": str, "price_money!": _MONEY, "location_id!": str},
-    "order": {
-        "location_id!": str,
-        "line_items": [{"name": str, "quantity!": str, "base_price_money": _MONEY, "note": str}],
-        "customer_id": str,
-        "reference_id": str,
-        "metadata": {},
-    },
-    "checkout_options": {
-        "subscription_plan_id": str,
-        "redirect_url": str,
-        "allow_tipping": bool,
-        "merchant_support_email": str,
-        "ask_for_shipping_address": bool,
-        "accepted_payment_methods": {},
-    },
-    "pre_populated_data": {"buyer_email": str, "buyer_phone_number": str, "buyer_address": {}},
-    "payment_note": str,
-}
-_LINKS = "/v2/online-checkout/payment-links"
-PAYMENT_ROUTES = (
-    Route("POST", "/v2/payments", _pay, _PAYING, key=45, key_required=True),
-    Route("GET", "/v2/payments/{id}", lambda world, request: {"payment": world.need("payment", request.ids[0])}),
-    Route("PUT", "/v2/payments/{id}", _edit, {"payment!": {}}, key=45, key_required=True),
-    Route("POST", "/v2/payments/{id}/complete", _complete, {"version_token": str}),
-    Route("POST", "/v2/payments/{id}/cancel", _cancel),
-    Route("POST", "/v2/refunds", _refund, _REFUNDING, key=45, key_required=True),
-    Route("GET", "/v2/refunds/{id}", lambda world, request: {"refund": world.need("refund", request.ids[0])}),
-    Route("POST", _LINKS, _link, _LINKING, key=192),
-    Route(
-        "GET", f"{_LINKS}/{{id}}", lambda world, request: {"payment_link": world.need("payment_link", request.ids[0])}
+    "buyer_email_address": Text(255),
+    "buyer_phone_number": str,
+    "billing_address": ADDRESS,
+    "shipping_address": ADDRESS,
+    "note": Text(500),
+    "statement_description_identifier": Text(20),
+    "customer_details": {"customer_initiated": bool, "seller_keyed_in": bool},
+    **dict.fromkeys(
+        (
+            *("app_fee_money", "team_member_id", "accept_partial_authorization", "cash_details"),
+            *("external_details", "offline_payment_details"),
+        ),
+        ELSEWHERE,
     ),
-    Route("DELETE", f"{_LINKS}/{{id}}", _drop_link),
-    Route("GET", "/v2/orders/{id}", lambda world, request: {"order": world.need("order", request.ids[0])}),
+}
+_EDITED: Fields = {
+    "amount_money": MONEY,
+    "tip_money": MONEY,
+    "version_token": str,
+    **dict.fromkeys(
+        (
+            *("id", "created_at", "updated_at", "total_money", "app_fee_money", "approved_money", "processing_fee"),
+            *("refunded_money", "status", "delay_duration", "delay_action", "delayed_until", "source_type"),
+            *("card_details", "cash_details", "bank_account_details", "external_details", "wallet_details"),
+            *("buy_now_pay_later_details", "square_account_details", "location_id", "order_id", "reference_id"),
+            *("customer_id", "employee_id", "team_member_id", "refund_ids", "risk_evaluation"),
+            *("terminal_checkout_id", "buyer_email_address", "billing_address", "shipping_address", "note"),
+            *("statement_description_identifier", "capabilities", "receipt_number", "receipt_url"),
+            *("device_details", "application_details", "is_offline_payment", "offline_payment_details"),
+            *("app_fee_allocations", "buyer_currency_exchange", "electronic_money_details"),
+        ),
+        ELSEWHERE,
+    ),
+}
+_OTHER_FILTERS = (
+    "total last_4 card_brand is_offline_payment offline_begin_time offline_end_time updated_at_begin_time "
+    "updated_at_end_time sort_field"
+)
+_ONE = "/v2/payments/{payment_id}"
+PAYMENT_ROUTES = (
+    Route("POST", "/v2/payments", _create, _PAYING, key=Key(45, required=True)),
+    Route("POST", "/v2/payments/cancel", _cancel_by_key, {"idempotency_key!": Text(45)}),
+    Route(
+        "GET",
+        "/v2/payments",
+        _list,
+        query="begin_time cursor end_time limit location_id sort_order",
+        query_elsewhere=_OTHER_FILTERS,
+    ),
+    Route("GET", _ONE, _get),
+    Route("PUT", _ONE, _update, {"payment": _EDITED}, key=Key(45, required=True)),
+    Route("POST", f"{_ONE}/complete", _complete, {"version_token": str}),
+    Route("POST", f"{_ONE}/cancel", _cancel),
 )

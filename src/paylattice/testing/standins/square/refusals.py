@@ -2,7 +2,7 @@
 
 from typing import Any
 
-__all__ = ["Refusal", "bad", "declined", "missing", "stale"]
+__all__ = ["Refusal", "bad", "conflict", "declined", "forbidden", "missing", "refused_refund", "unauthorized"]
 
 
 class Refusal(Exception):
@@ -14,20 +14,31 @@ class Refusal(Exception):
         code: Square's word for it.
         detail: for people.
         field: which one is wrong.
+        more: what the body holds besides the error.
     """
 
-    def __init__(self, status: int, category: str, code: str, detail: str, field: str | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        category: str,
+        code: str,
+        detail: str,
+        field: str | None = None,
+        *,
+        more: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__(code)
         self.status = status
         self.category = category
         self.code = code
         self.detail = detail
         self.field = field
+        self.more = more or {}
 
     def body(self) -> dict[str, Any]:
         """The error body."""
         error = {"category": self.category, "code": self.code, "detail": self.detail}
-        return {"errors": [{**error, "field": self.field} if self.field else error]}
+        return {"errors": [{**error, "field": self.field} if self.field else error], **self.more}
 
 
 def bad(code: str, detail: str, field: str | None = None) -> Refusal:
@@ -40,13 +51,27 @@ def missing(what: str = "Resource") -> Refusal:
     return Refusal(404, "INVALID_REQUEST_ERROR", "NOT_FOUND", f"{what} not found.")
 
 
-def stale() -> Refusal:
-    """Somebody else has changed the object since."""
-    return Refusal(
-        409, "INVALID_REQUEST_ERROR", "VERSION_MISMATCH", "The object was changed: read it again.", "version"
-    )
+def conflict(code: str = "VERSION_MISMATCH", field: str | None = "version", *, status: int = 409) -> Refusal:
+    """Somebody else has changed the object since. Square has two words and two statuses for it, by endpoint."""
+    return Refusal(status, "INVALID_REQUEST_ERROR", code, "The object has changed since: read it again.", field)
 
 
-def declined(code: str) -> Refusal:
-    """The card was declined."""
-    return Refusal(400, "PAYMENT_METHOD_ERROR", code, f"Authorization error: '{code}'")
+def declined(code: str, payment: dict[str, Any] | None = None) -> Refusal:
+    """The bank says no. The payment that failed stands beside the error."""
+    more = {"payment": payment} if payment else None
+    return Refusal(400, "PAYMENT_METHOD_ERROR", code, f"Authorization error: '{code}'", more=more)
+
+
+def refused_refund(code: str, detail: str, field: str | None = None) -> Refusal:
+    """This money cannot be given back."""
+    return Refusal(400, "REFUND_ERROR", code, detail, field)
+
+
+def unauthorized(detail: str) -> Refusal:
+    """Nobody knows the token."""
+    return Refusal(401, "AUTHENTICATION_ERROR", "UNAUTHORIZED", detail)
+
+
+def forbidden(detail: str) -> Refusal:
+    """The token is known, and not allowed to."""
+    return Refusal(403, "AUTHENTICATION_ERROR", "INSUFFICIENT_SCOPES", detail)

@@ -1,7 +1,5 @@
 """An endpoint: its path, what it takes, whether it takes a key, and what it does."""
 
-import base64
-import binascii
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -9,11 +7,11 @@ from urllib.parse import unquote
 
 import attrs
 
-from ..shapes import Shape
-from .refusals import Refusal, bad
+from .fields import NOTHING, Fields
+from .refusals import Refusal
 from .world import JSON, World
 
-__all__ = ["Request", "Route", "find_route", "page"]
+__all__ = ["Key", "Request", "Route", "find_route"]
 
 
 @attrs.frozen
@@ -23,16 +21,31 @@ class Request:
     Args:
         ids: from the path.
         query: by name.
-        body: checked.
+        body: checked, without the key.
+        key: the idempotency key.
     """
 
     ids: Sequence[str]
     query: Mapping[str, str]
     body: Mapping[str, Any]
+    key: str | None = None
+
+
+@attrs.frozen
+class Key:
+    """That an endpoint takes an idempotency key, in the body.
+
+    Args:
+        longest: how many bytes it may have.
+        required: whether there must be one.
+    """
+
+    longest: int
+    required: bool = False
 
 
 def _pattern(path: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\{\w+\}", r"([A-Za-z0-9_:.-]+)", path))
+    return re.compile(re.sub(r"\{\w+\}", r"([^/]+)", path))
 
 
 @attrs.frozen
@@ -43,19 +56,21 @@ class Route:
         method: the HTTP method.
         path: with ``{id}`` where an id stands.
         handler: makes the answer.
-        takes: the body, but for the key.
-        query: the names in the query.
-        key: how long a key in the body may be; 0: it takes none.
-        key_required: whether it must have one.
+        takes: the body, without the key.
+        query: the names in the query, between blanks.
+        query_elsewhere: those that Square knows and this stand-in does not simulate.
+        key: whether it takes one.
+        personal: whether it wants the account's own token, and no OAuth token.
     """
 
     method: str
     path: str
     handler: Callable[[World, Request], JSON]
-    takes: Shape = attrs.field(factory=dict[str, Any])
-    query: frozenset[str] = frozenset()
-    key: int = 0
-    key_required: bool = False
+    takes: Fields = NOTHING
+    query: str = ""
+    query_elsewhere: str = ""
+    key: Key | None = None
+    personal: bool = False
     pattern: re.Pattern[str] = attrs.field(
         init=False, repr=False, default=attrs.Factory(lambda self: _pattern(self.path), takes_self=True)
     )
@@ -67,34 +82,13 @@ def find_route(routes: Sequence[Route], method: str, path: str) -> tuple[Route, 
     Raises:
         Refusal: there is none.
     """
-    plain = unquote(path)
+    known = False
     for route in routes:
-        found = route.pattern.fullmatch(plain) if route.method == method else None
-        if found is not None:
-            return route, found.groups()
+        found = route.pattern.fullmatch(path)
+        if found is not None and route.method == method:
+            return route, tuple(unquote(one) for one in found.groups())
+        known = known or found is not None
     detail = f"No such endpoint: {method} {path}. (This stand-in has only a part of Square's API.)"
+    if known:
+        raise Refusal(405, "INVALID_REQUEST_ERROR", "METHOD_NOT_ALLOWED", detail)
     raise Refusal(404, "INVALID_REQUEST_ERROR", "NOT_FOUND", detail)
-
-
-def page(world: World, rows: Sequence[JSON], name: str, cursor: object, limit: int) -> JSON:
-    """One page of a list: an empty list is left out, and only a missing cursor says that it is the last."""
-    start = -1 if world.empty_pages and cursor is None else _place(cursor)
-    size = min(limit, world.largest_page)
-    shown = list(rows[start : start + size]) if start >= 0 else []
-    after = start + size if start >= 0 else 0
-    answer: JSON = {name: shown} if shown else {}
-    if after < len(rows) or start < 0:
-        answer["cursor"] = base64.urlsafe_b64encode(f"place:{after}".encode()).decode()
-    return answer
-
-
-def _place(cursor: object) -> int:
-    if cursor is None:
-        return 0
-    try:
-        word, _, place = base64.urlsafe_b64decode(str(cursor).encode()).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        word, place = "", ""
-    if word != "place" or not place.isdecimal():
-        raise bad("INVALID_CURSOR", "The cursor is not valid.", "cursor")
-    return int(place)

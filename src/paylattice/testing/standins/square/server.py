@@ -1,35 +1,45 @@
 """Square's stand-in server: an account in this process, and what a test can do with it.
 
-It simulates what Square documents. What it does not simulate it refuses, and it has never been compared with a live account.
+It simulates what Square documents, and what others found out about it. What it does not simulate it refuses, and it has never
+been compared with a live account.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from ..messages import Delivery
-from . import customers, payments, subscriptions
-from .catalog import add_variation
+from . import billing, links, refunds
+from .cards import new_card
+from .catalog import new_plan, shown_object, variation_for
+from .clock import advance_to
+from .dates import add_months
 from .dispatch import SquareRequests
 from .events import delivery_of
-from .world import JSON, World, sendable
+from .lifecycle import begin, new_subscription, next_turn, shown
+from .locations import new_location
+from .profiles import merge, new_customer
+from .world import JSON, Manners, World, sendable
 
 __all__ = ["SquareStandIn"]
 
+_MERCHANT = "MSTANDIN"
+
 
 class SquareStandIn(SquareRequests):
-    """A Square account with one location in this process.
+    """A Square account in this process.
 
     Args:
-        access_token: the only one that is accepted.
+        access_token: the account's own token.
         signature_key: signs the deliveries.
-        webhook_url: where deliveries go; signed with them.
-        location_id: of the location.
-        currency: of the location.
-        timezone: of the location.
+        webhook_url: where deliveries go; it is a part of what is signed.
+        oauth_token: a token that the seller granted by OAuth, which may do less; None: there is none.
+        location_id: of the main location.
+        currency: of the main location: every amount must be in it.
+        timezone: of the main location: its days are those of subscriptions.
         now: the simulated time to begin with; an aware datetime. It moves only by :meth:`advance` and :meth:`renew`.
-        largest_page: how many objects a page of a list holds at most.
-        empty_pages: let every list begin with an empty page that has a cursor.
-        sandbox: sign deliveries as those of the sandbox.
+        largest_page: how many objects a page of a list holds at most: a small number lets few objects fill many pages.
+        sandbox: whether addresses and deliveries are those of Square's sandbox.
+        manners: what Square does in one way or another, and its documentation does not say; None: the usual.
     """
 
     def __init__(
@@ -38,31 +48,21 @@ class SquareStandIn(SquareRequests):
         signature_key: str = "standin-signature-key",
         webhook_url: str = "https://app.test/webhooks/square",
         *,
+        oauth_token: str | None = None,
         location_id: str = "LSTANDIN",
         currency: str = "USD",
         timezone: str = "America/Los_Angeles",
         now: datetime | None = None,
-        largest_page: int = 100,
-        empty_pages: bool = False,
+        largest_page: int = 1000,
         sandbox: bool = True,
+        manners: Manners | None = None,
     ) -> None:
-        location: JSON = {
-            "id": location_id,
-            "name": "Stand-in",
-            "timezone": timezone,
-            "currency": currency,
-            "country": "US",
-            "status": "ACTIVE",
-            "merchant_id": "MSTANDIN",
-            "capabilities": ["CREDIT_CARD_PROCESSING"],
-            "type": "PHYSICAL",
-        }
-        world = World(now or datetime.now(UTC), "MSTANDIN", location, largest_page, empty_pages)
-        super().__init__(access_token, world)
+        world = World(now or datetime.now(UTC), _MERCHANT, sandbox, largest_page, manners or Manners())
+        new_location(world, location_id, name="Stand-in", currency=currency, timezone=timezone, active=True)
+        super().__init__(access_token, oauth_token, world)
         self.signature_key = signature_key
         self.webhook_url = webhook_url
         self.location_id = location_id
-        self._sandbox = sandbox
 
     # --- what a test can look at ---------------------------------------------------------------------------------
 
@@ -71,28 +71,92 @@ class SquareStandIn(SquareRequests):
         """The simulated time."""
         return self._world.now
 
+    @property
+    def manners(self) -> Manners:
+        """What Square does in one way or another: they can be changed at any time."""
+        return self._world.manners
+
     def objects(self, kind: str) -> list[Mapping[str, object]]:
-        """All objects of a kind, oldest first.
+        """All objects of a kind, oldest first, as the API sends them.
 
         Args:
-            kind: ``customer``, ``card``, ``payment``, ``refund``, ``payment_link``, ``order``, ``subscription``,
-                ``invoice``, ``catalog``.
+            kind: ``customer``, ``card``, ``payment``, ``refund``, ``payment_link``, ``order``, ``subscription`` (with its
+                actions), ``invoice``, ``catalog``, ``location``, ``event``.
         """
         with self._lock:
-            return [sendable(found) for found in self._world.all(kind)]
+            return [self._shown(kind, row) for row in self._world.all(kind, lambda row: "_merged_into" not in row)]
+
+    def _shown(self, kind: str, row: JSON) -> Mapping[str, object]:
+        if kind == "subscription":
+            row = shown({**row, "_unseen": 0}, actions=True)
+        elif kind == "catalog":
+            row = shown_object(self._world, row)
+        found: JSON = sendable(row)
+        return found
 
     def snapshot(self) -> Mapping[str, Sequence[Mapping[str, object]]]:
         """All objects by kind, but for events: equal to a later one if nothing took effect in between."""
         with self._lock:
             return {kind: self.objects(kind) for kind in self._world.kinds if kind != "event"}
 
+    def count(self, kind: str) -> int:
+        """How many objects of a kind were ever made, deleted ones too."""
+        with self._lock:
+            return self._world.count(kind)
+
+    def money_taken(self, *, customer: str | None = None) -> int:
+        """What was captured and not given back, in the smallest unit of the main location's currency.
+
+        Args:
+            customer: the id of the profile that paid; None: everybody.
+        """
+        with self._lock:
+            payments = self._world.all(
+                "payment", lambda row: row["status"] == "COMPLETED" and customer in {None, row.get("customer_id")}
+            )
+            ids = {payment["id"] for payment in payments}
+            given = self._world.all("refund", lambda row: row["status"] == "COMPLETED" and row["payment_id"] in ids)
+            taken = sum(int(payment["total_money"]["amount"]) for payment in payments)
+            return taken - sum(int(refund["amount_money"]["amount"]) for refund in given)
+
     def deliveries(self) -> list[Delivery]:
         """The webhooks that wait; they leave the outbox."""
         with self._lock:
             events, self._world.outbox = self._world.outbox, []
-        return [delivery_of(event, self.signature_key, self.webhook_url, sandbox=self._sandbox) for event in events]
+            return [self._delivery(event) for event in events]
 
-    # --- what a test can do --------------------------------------------------------------------------------------
+    def redeliver(self, event_id: str, *, retry: int = 1, reason: str = "http_timeout") -> Delivery:
+        """A webhook once more, as it comes when it was not answered.
+
+        Args:
+            event_id: of the event.
+            retry: which attempt it is after the first.
+            reason: ``http_timeout``, ``http_error``, ``ssl_error`` or ``other_error``.
+        """
+        with self._lock:
+            return self._delivery(self._world.need("event", event_id), retry, reason)
+
+    def _delivery(self, event: JSON, retry: int = 0, reason: str = "") -> Delivery:
+        return delivery_of(
+            event, self.signature_key, self.webhook_url, sandbox=self._world.sandbox, retry=retry, reason=reason
+        )
+
+    def send_test_notification(self) -> None:
+        """Be the seller who tests the webhook subscription: the event has no object."""
+        with self._lock:
+            self._world.send("webhooks.test_notification", {"type": "webhooks", "id": self._world.new_id("test-")})
+
+    # --- what a test can do: the seller --------------------------------------------------------------------------
+
+    def add_location(
+        self, location_id: str, *, currency: str = "USD", timezone: str = "America/New_York", active: bool = True
+    ) -> str:
+        """Be the seller who opens another location."""
+        with self._lock:
+            made = new_location(
+                self._world, location_id, name=location_id, currency=currency, timezone=timezone, active=active
+            )
+            return str(made["id"])
 
     def add_plan(
         self,
@@ -100,48 +164,76 @@ class SquareStandIn(SquareRequests):
         amount: int,
         *,
         cadence: str = "MONTHLY",
+        periods: int | None = None,
         trial_periods: int = 0,
         trial_cadence: str = "WEEKLY",
-        periods: int | None = None,
+        relative: bool = False,
     ) -> str:
         """Be the seller who makes a plan with one variation.
 
         Args:
             plan_id: the id of the variation, which checkout takes.
             amount: per period, in the smallest unit of the location's currency.
-            cadence: how long a period is.
+            cadence: how long a period is: https://developer.squareup.com/reference/square/enums/SubscriptionCadence.
+            periods: after how many paid periods it is over; None: never.
             trial_periods: how many free periods come before.
             trial_cadence: how long these are.
-            periods: after how many paid periods it is over; None: never.
+            relative: whether the price is made from an order, as with plans that the Dashboard makes of items.
 
         Returns:
             The id of the variation.
         """
-        price = {"amount": amount, "currency": self._world.location["currency"]}
-        paid: JSON = {"cadence": cadence, "pricing": {"type": "STATIC", "price": price, "price_money": price}}
-        free = {"amount": 0, "currency": price["currency"]}
-        trial: JSON = {
-            "cadence": trial_cadence,
-            "periods": trial_periods,
-            "pricing": {"type": "STATIC", "price": free, "price_money": free},
-        }
-        if periods:
-            paid["periods"] = periods
-        phases = [trial, paid] if trial_periods else [paid]
         with self._lock:
-            for number, phase in enumerate(phases):
-                phase |= {"uid": self._world.new_id("PHASE"), "ordinal": number}
-            return str(add_variation(self._world, plan_id, phases, known_as=plan_id)["id"])
+            currency = self._world.location["currency"]
+            price = {"amount": amount, "currency": currency}
+            pricing: JSON = {"type": "RELATIVE"} if relative else {"type": "STATIC", "price_money": price}
+            paid: JSON = {"cadence": cadence, "pricing": pricing, **({"periods": periods} if periods else {})}
+            free = {"type": "STATIC", "price_money": {"amount": 0, "currency": currency}}
+            trial: JSON = {"cadence": trial_cadence, "periods": trial_periods, "pricing": free}
+            phases = [trial, paid] if trial_periods else [paid]
+            return str(new_plan(self._world, plan_id, phases, known_as=plan_id)["id"])
 
-    def add_customer(self, email: str, *, phone: str | None = None) -> str:
+    def add_customer(self, email: str, *, name: str | None = "Ada Lovelace", phone: str | None = None) -> str:
         """Be the seller who adds a profile.
 
         Returns:
             The customer's id.
         """
         with self._lock:
-            sent: JSON = {"email_address": email, "phone_number": phone}
-            return str(customers.new_customer(self._world, sent)["id"])
+            given, _, family = (name or "").partition(" ")
+            about = {"email_address": email, "given_name": given, "family_name": family, "phone_number": phone}
+            return str(new_customer(self._world, about, source="DIRECTORY")["id"])
+
+    def merge(self, from_id: str, to_id: str) -> str:
+        """Be the seller who merges two profiles into a new one: both ids lead to it from now on.
+
+        Returns:
+            The id of the new profile.
+        """
+        with self._lock:
+            return str(merge(self._world, from_id, to_id)["id"])
+
+    def add_subscription(self, customer: str, plan_id: str, *, card: str | None = None) -> str:
+        """Be the seller who subscribes a customer.
+
+        Args:
+            customer: the id of the profile.
+            plan_id: of the variation.
+            card: of the card that is charged; None: invoices are sent.
+
+        Returns:
+            The subscription's id.
+        """
+        with self._lock:
+            world = self._world
+            variation = variation_for(world, plan_id, "plan_variation_id")
+            about = {"card_id": world.need("card", card)["id"]} if card else {}
+            owner = str(world.need("customer", customer)["id"])
+            made = new_subscription(world, world.location, owner, variation, about=about)
+            begin(world, made)
+            return str(made["id"])
+
+    # --- what a test can do: customers and their banks -----------------------------------------------------------
 
     def add_card(self, customer: str, *, brand: str = "VISA", last4: str = "1111", declines: str | None = None) -> str:
         """Be the customer whose card is kept on file.
@@ -156,104 +248,119 @@ class SquareStandIn(SquareRequests):
             The card's id.
         """
         with self._lock:
-            owner = self._world.need("customer", customer)["id"]
-            return str(customers.new_card(self._world, owner, brand=brand, last4=last4, declines=declines)["id"])
+            owner = str(self._world.need("customer", customer)["id"])
+            return str(new_card(self._world, owner, brand=brand, last4=last4, declines=declines)["id"])
 
     def pay_link(
-        self, link_id: str, *, phone: str = "+15005550006", subscribes: bool = True, declines: str | None = None
-    ) -> Mapping[str, object]:
+        self,
+        link_id: str,
+        *,
+        phone: str | None = None,
+        as_new_customer: bool | None = None,
+        capture: bool = True,
+        traceable: bool = True,
+        declines: str | None = None,
+    ) -> Mapping[str, object] | None:
         """Be the buyer who pays on a payment link's page.
 
-        The buyer becomes the profile with the phone number, or a new one: whatever customer the link was made for.
+        The buyer becomes the profile with the phone number, or a new one: whatever customer the link was made for. Of a link
+        for a plan comes a subscription, unless ``manners.links_subscribe`` is False, as in Square's sandbox.
 
         Args:
             link_id: of the link.
-            phone: what the buyer types.
-            subscribes: whether a subscription comes of it, as in production; in the sandbox none does.
+            phone: what the buyer types; None: what the link filled in, or else always the same number.
+            as_new_customer: True: the buyer is nobody whom Square knows; False: somebody whom it does; None: as it is.
+            capture: whether the payment is taken at once; otherwise it is only authorized.
+            traceable: whether the order of the subscription's first invoice names the payment. Nobody knows whether Square
+                does that; without it, only the time tells which subscription came of which link.
             declines: the code of every later payment with the buyer's card.
 
         Returns:
-            The payment.
+            The payment, ``FAILED`` if the bank refused: then the link can be tried again. None: the plan begins with a free
+            phase, and nothing was paid.
 
         Raises:
-            ValueError: the link was paid already.
+            ValueError: the link was paid already, or Square knows no such buyer.
         """
         with self._lock:
-            world = self._world
-            link = world.need("payment_link", link_id)
-            order = world.need("order", link["order_id"])
-            if order.get("tenders") or order["state"] != "OPEN":
-                message = "the link was paid already: it serves one buyer, once"
-                raise ValueError(message)
-            known = world.all("customer", lambda row: row.get("phone_number") == phone and "_merged_into" not in row)
-            sent = {"given_name": "Bo", "family_name": "Buyer", "phone_number": phone}
-            buyer = known[0] if known else customers.new_customer(world, sent)
-            plan_id = link.get("checkout_options", {}).get("subscription_plan_id")
-            card = customers.new_card(world, buyer["id"], brand="VISA", last4="1111", declines=declines)
-            payment = payments.pay_order(world, order, buyer["id"], card)
-            if plan_id is not None and subscribes:
-                variation = world.need("catalog", plan_id)
-                subscriptions.start(world, buyer["id"], variation, card=card, paid_by=payment)
-            return dict(sendable(payment))
+            payment = links.buy(
+                self._world,
+                self._world.need("payment_link", link_id),
+                phone=phone,
+                as_new_customer=as_new_customer,
+                capture=capture,
+                traceable=traceable,
+                declines=declines,
+            )
+            return None if payment is None else dict(sendable(payment))
 
-    def pay_invoice(self, subscription_id: str) -> None:
-        """Be the customer who pays the newest invoice of a subscription on its page."""
-        with self._lock:
-            subscription = self._world.need("subscription", subscription_id)
-            invoice = self._world.need("invoice", subscription["invoice_ids"][0])
-            subscriptions.pay_invoice(self._world, invoice)
-
-    def add_subscription(self, customer: str, plan_id: str, *, card: str | None = None) -> str:
-        """Be the seller who subscribes a customer.
-
-        Returns:
-            The subscription's id.
-        """
-        with self._lock:
-            variation = self._world.need("catalog", plan_id)
-            kept = self._world.need("card", card) if card else None
-            return str(subscriptions.start(self._world, customer, variation, card=kept)["id"])
-
-    def merge_customers(self, old: str, new: str) -> None:
-        """Be the seller who merges two profiles: the old id leads to the new profile from now on."""
-        with self._lock:
-            customers.merge(self._world, old, new)
-
-    def decline_next_payment(self, code: str = "GENERIC_DECLINE", *, times: int = 1) -> None:
-        """Be the bank that says no, to a payment or a renewal.
+    def pay_invoice(self, invoice_id: str, *, amount: int | None = None) -> Mapping[str, object]:
+        """Be the customer who pays an invoice on its page.
 
         Args:
-            code: Square's word.
+            invoice_id: of the invoice; or of a subscription, for its newest one.
+            amount: how much of it; None: all that is due.
+
+        Returns:
+            The payment, ``FAILED`` if the bank refused.
+
+        Raises:
+            ValueError: there is nothing to pay.
+        """
+        with self._lock:
+            subscription = self._world.get("subscription", invoice_id)
+            identifier = subscription["invoice_ids"][0] if subscription is not None else invoice_id
+            invoice = self._world.need("invoice", identifier)
+            return dict(sendable(billing.pay_invoice(self._world, invoice, links.CARD, amount)))
+
+    def decline_next_payment(
+        self, code: str = "GENERIC_DECLINE", *, customer: str | None = None, times: int = 1
+    ) -> None:
+        """Be the bank that says no: to a payment, a renewal or a page.
+
+        Args:
+            code: Square's word: https://developer.squareup.com/docs/payments-api/error-codes.
+            customer: the id of the profile that pays; None: anybody.
             times: how often.
         """
         with self._lock:
-            self._world.declines += [code] * times
+            self._world.declines += [(code, customer)] * times
 
     def settle_refunds(self, *, succeeded: bool = True) -> None:
-        """Let the bank decide about all refunds that are pending."""
+        """Be the bank that decides about all refunds that are pending; without this, it agrees to each after a day."""
         with self._lock:
             for refund in self._world.all("refund", lambda row: row["status"] == "PENDING"):
-                payments.settle_refund(self._world, refund, succeeded=succeeded)
+                refunds.settle(self._world, refund, succeeded=succeeded)
 
-    def advance(self, *, days: float = 0, hours: float = 0) -> datetime:
-        """Let time pass, with everything that is due.
+    # --- what a test can do: time --------------------------------------------------------------------------------
+
+    def expire_cursors(self) -> None:
+        """Let all cursors become too old: lists have to be begun anew."""
+        with self._lock:
+            self._world.cursors_since = self._world.now
+
+    def advance(self, *, months: int = 0, days: float = 0, hours: float = 0) -> datetime:
+        """Let time pass, with everything that is due: periods, scheduled actions, authorizations, refunds.
 
         Returns:
             The new simulated time.
         """
         with self._lock:
-            subscriptions.advance_to(self._world, self._world.now + timedelta(days=days, hours=hours))
+            moment = add_months(self._world.now, months)
+            advance_to(self._world, moment + timedelta(days=days, hours=hours))
             return self.now
 
     def renew(self, subscription_id: str) -> Mapping[str, object]:
         """Let time pass until something happens to the subscription: it is billed again, paused, resumed, or over.
+
+        After :meth:`decline_next_payment` the renewal is not paid.
 
         Returns:
             The subscription.
         """
         with self._lock:
             subscription = self._world.need("subscription", subscription_id)
-            when = subscriptions.next_date(subscription)
+            when = next_turn(subscription)
             if when is not None:
-                subscriptions.advance_to(self._world, when)
-            return dict(sendable(subscription))
+                advance_to(self._world, when)
+            return self._shown("subscription", subscription)

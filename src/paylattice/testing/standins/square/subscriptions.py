@@ -1,453 +1,335 @@
-"""Subscriptions, what is scheduled for them, and their invoices: https://developer.squareup.com/docs/subscriptions-api/overview.
+"""Subscriptions: https://developer.squareup.com/reference/square/subscriptions-api.
 
-Dates are days at the location. Whether an invoice is paid changes nothing in the status of its subscription.
+No endpoint but the one that creates takes a key, and none changes anything at once: what is asked for is scheduled, and the
+answer shows the subscription as it was, with the action beside it.
 """
 
-from calendar import monthrange
-from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta
+import re
+from collections.abc import Mapping
+from datetime import date, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from .catalog import VARIATION
-from .payments import make_payment, new_order
-from .refusals import bad
-from .routes import Request, Route, page
-from .world import JSON, World, stamp
+from .catalog import phases_of, variation_for
+from .clock import advance_to
+from .dates import date_from, today, zone_for
+from .fields import ELSEWHERE, MONEY, Fields, One, Text
+from .lifecycle import (
+    ENDED,
+    STOPPED,
+    action_of,
+    begin,
+    cycle_from,
+    drop_action,
+    last_day,
+    new_subscription,
+    schedule,
+    shown,
+)
+from .pages import limit_of, page
+from .profiles import profile_of
+from .refusals import Refusal, bad
+from .routes import Key, Request, Route
+from .world import JSON, World, fresh, money_of, part, parts, sendable
 
-__all__ = ["SUBSCRIPTION_ROUTES", "advance_to", "next_date", "pay_invoice", "start"]
+__all__ = ["SUBSCRIPTION_ROUTES"]
 
-_DAYS = {"DAILY": 1, "WEEKLY": 7, "EVERY_TWO_WEEKS": 14, "THIRTY_DAYS": 30, "SIXTY_DAYS": 60, "NINETY_DAYS": 90}
-_MONTHS = {
-    "MONTHLY": 1,
-    "EVERY_TWO_MONTHS": 2,
-    "QUARTERLY": 3,
-    "EVERY_FOUR_MONTHS": 4,
-    "EVERY_SIX_MONTHS": 6,
-    "ANNUAL": 12,
-    "EVERY_TWO_YEARS": 24,
-}
-_ENDED = frozenset({"CANCELED", "COMPLETED"})
-
-
-def _zone(subscription: JSON) -> ZoneInfo:
-    return ZoneInfo(subscription["timezone"])
-
-
-def _today(world: World, subscription: JSON) -> date:
-    return world.now.astimezone(_zone(subscription)).date()
-
-
-def _at(day: date, subscription: JSON) -> datetime:
-    return datetime.combine(day, time(), _zone(subscription)).astimezone(UTC)
-
-
-def _after(start: date, cadence: str, times: int) -> date:
-    if cadence in _DAYS:
-        return start + timedelta(days=_DAYS[cadence] * times)
-    index = start.year * 12 + start.month - 1 + _MONTHS[cadence] * times
-    year, month = divmod(index, 12)
-    return date(year, month + 1, min(start.day, monthrange(year, month + 1)[1]))
-
-
-def _phases(world: World, subscription: JSON) -> list[JSON]:
-    variation = world.need("catalog", subscription["plan_variation_id"])
-    return sorted(variation["subscription_plan_variation_data"]["phases"], key=lambda phase: phase.get("ordinal", 0))
-
-
-def _price(phase: JSON) -> JSON | None:
-    money: JSON | None = phase["pricing"].get("price_money")
-    return money if money and money["amount"] else None
-
-
-def start(world: World, customer_id: str, variation: JSON, *, card: JSON | None, paid_by: JSON | None = None) -> JSON:
-    """A new subscription, whose first period begins today."""
-    zone = world.location["timezone"]
-    subscription = world.add(
-        "subscription",
-        "",
-        {
-            "location_id": world.location["id"],
-            "plan_variation_id": variation["id"],
-            "customer_id": customer_id,
-            "status": "ACTIVE",
-            "version": 1,
-            "timezone": zone,
-            "source": {"name": "Stand-in"},
-            "invoice_ids": [],
-            "actions": [],
-            **({"card_id": card["id"]} if card else {}),
-            "_phase": 0,
-            "_periods": 0,
-        },
-        known_as=world.new_id("sub-"),
-    )
-    subscription["start_date"] = _today(world, subscription).isoformat()
-    subscription["_phase_start"] = _today(world, subscription)
-    world.tell("subscription.created", "subscription", _shown(subscription))
-    _begin(world, subscription, paid_by)
-    return subscription
-
-
-def _begin(world: World, subscription: JSON, paid_by: JSON | None = None) -> None:
-    """A period begins. It is billed in advance; a free one is not billed at all."""
-    phase = _phases(world, subscription)[subscription["_phase"]]
-    ends = _after(subscription["_phase_start"], phase["cadence"], subscription["_periods"] + 1)
-    subscription["_ends"] = ends
-    money = _price(phase)
-    if money is None:
-        return
-    subscription["charged_through_date"] = (ends - timedelta(days=1)).isoformat()
-    _bill(world, subscription, money, paid_by)
-    subscription["version"] += 1
-
-
-def next_date(subscription: JSON) -> datetime | None:
-    """When something happens to a subscription next."""
-    if subscription["status"] == "ACTIVE":
-        return _at(subscription["_ends"], subscription)
-    resume = _action(subscription, "RESUME")
-    if subscription["status"] in {"PAUSED", "DEACTIVATED"} and resume is not None:
-        return _at(date.fromisoformat(resume["effective_date"]), subscription)
-    return None
-
-
-def advance_to(world: World, moment: datetime) -> None:
-    """Let time pass, and let everything happen that is due until then, in order."""
-    while True:
-        dates = ((next_date(each), each) for each in world.all("subscription", lambda row: row["status"] not in _ENDED))
-        due = [(when, each) for when, each in dates if when is not None and when <= moment]
-        if not due:
-            world.now = max(world.now, moment)
-            return
-        when, subscription = min(due, key=lambda pair: pair[0])
-        world.now = max(world.now, when)
-        _turn(world, subscription)
-
-
-def _turn(world: World, subscription: JSON) -> None:
-    """A period is over, or a pause."""
-    if subscription["status"] != "ACTIVE":
-        _drop_action(subscription, "RESUME")
-        world.change("subscription", subscription, status="ACTIVE")
-        subscription |= {"_phase_start": _today(world, subscription), "_periods": 0}
-        world.tell("subscription.updated", "subscription", _shown(subscription))
-        _begin(world, subscription)
-        return
-    if _action(subscription, "CANCEL") is not None:
-        subscription["actions"] = []
-        world.change("subscription", subscription, status="CANCELED")
-        world.tell("subscription.updated", "subscription", _shown(subscription))
-        return
-    subscription["_periods"] += 1
-    phases = _phases(world, subscription)
-    phase = phases[subscription["_phase"]]
-    if phase.get("periods") and subscription["_periods"] >= phase["periods"]:
-        subscription |= {"_phase": subscription["_phase"] + 1, "_periods": 0, "_phase_start": subscription["_ends"]}
-    swap = _action(subscription, "SWAP_PLAN")
-    if swap is not None:
-        _drop_action(subscription, "SWAP_PLAN")
-        subscription |= {"plan_variation_id": swap["new_plan_variation_id"], "_phase": 0, "_periods": 0}
-        subscription["_phase_start"] = subscription["_ends"]
-        world.change("subscription", subscription)
-        world.tell("subscription.updated", "subscription", _shown(subscription))
-    elif subscription["_phase"] >= len(phases):
-        world.change("subscription", subscription, status="COMPLETED", completed_date=subscription["_ends"].isoformat())
-        world.tell("subscription.updated", "subscription", _shown(subscription))
-        return
-    if _action(subscription, "PAUSE") is not None:
-        _drop_action(subscription, "PAUSE")
-        world.change("subscription", subscription, status="PAUSED")
-        world.tell("subscription.updated", "subscription", _shown(subscription))
-        return
-    _begin(world, subscription)
-
-
-# --- invoices ----------------------------------------------------------------------------------------------------
-
-
-def _bill(world: World, subscription: JSON, money: JSON, paid_by: JSON | None) -> None:
-    card = world.get("card", subscription["card_id"]) if "card_id" in subscription else None
-    customer = world.need("customer", subscription["customer_id"])
-    order = new_order(world, {"customer_id": customer["id"]}, money)
-    invoice = world.add(
-        "invoice",
-        "inv:0-",
-        {
-            "version": 0,
-            "location_id": world.location["id"],
-            "order_id": order["id"],
-            "primary_recipient": {"customer_id": customer["id"]},
-            "payment_requests": [
-                {
-                    "uid": world.new_id("request"),
-                    "request_type": "BALANCE",
-                    "due_date": _today(world, subscription).isoformat(),
-                    "automatic_payment_source": "CARD_ON_FILE" if card else "NONE",
-                    "computed_amount_money": money,
-                    "total_completed_amount_money": {**money, "amount": 0},
-                }
-            ],
-            "delivery_method": "EMAIL",
-            "invoice_number": f"{len(world.all('invoice')) + 1:06d}",
-            "next_payment_amount_money": money,
-            "status": "UNPAID",
-            "timezone": subscription["timezone"],
-            "updated_at": stamp(world.now),
-            "subscription_id": subscription["id"],
-            "accepted_payment_methods": {"card": True},
-            "sale_or_service_date": _today(world, subscription).isoformat(),
-        },
-    )
-    invoice["public_url"] = f"https://squareupsandbox.com/pay-invoice/{invoice['id']}"
-    subscription["invoice_ids"] = [invoice["id"], *subscription["invoice_ids"]]
-    world.tell("invoice.created", "invoice", invoice, located=True)
-    world.tell("invoice.published", "invoice", invoice, located=True)
-    if paid_by is not None:
-        order["tenders"] = [{"id": paid_by["id"], "payment_id": paid_by["id"], "amount_money": money, "type": "CARD"}]
-        _paid(world, invoice, order)
-    elif card is not None:
-        _charge(world, invoice, order, card)
-
-
-def _charge(world: World, invoice: JSON, order: JSON, card: JSON) -> None:
-    """Charge the card on file. If that fails, Square asks the customer to pay, and does not try again."""
-    if card.get("_declines") or world.declined():
-        invoice["payment_requests"][0]["automatic_payment_source"] = "NONE"
-        said = "We were unable to charge your card on file for this subscription."
-        world.change("invoice", invoice, description=said)
-        world.tell("invoice.scheduled_charge_failed", "invoice", invoice, located=True)
-        world.tell("invoice.updated", "invoice", invoice, located=True)
-        return
-    customer_id = invoice["primary_recipient"]["customer_id"]
-    payment = make_payment(world, order["total_money"], customer_id=customer_id, order=order, card=card)
-    world.tell("payment.updated", "payment", payment)
-    _paid(world, invoice, order)
-
-
-def _paid(world: World, invoice: JSON, order: JSON) -> None:
-    world.change("order", order, state="COMPLETED", closed_at=stamp(world.now))
-    asked = invoice["payment_requests"][0]
-    asked["total_completed_amount_money"] = asked["computed_amount_money"]
-    invoice.pop("next_payment_amount_money", None)
-    world.change("invoice", invoice, status="PAID")
-    world.tell("invoice.payment_made", "invoice", invoice, located=True)
-
-
-def pay_invoice(world: World, invoice: JSON) -> None:
-    """Be the customer who pays on the invoice's page.
-
-    Raises:
-        ValueError: it is paid, or void.
-    """
-    if invoice["status"] != "UNPAID":
-        message = f"the invoice is {invoice['status']}: there is nothing to pay"
-        raise ValueError(message)
-    order = world.need("order", invoice["order_id"])
-    customer_id = invoice["primary_recipient"]["customer_id"]
-    payment = make_payment(world, order["total_money"], customer_id=customer_id, order=order, card=None)
-    world.tell("payment.updated", "payment", payment)
-    _paid(world, invoice, order)
-
-
-# --- requests ----------------------------------------------------------------------------------------------------
-
-
-def _shown(subscription: JSON, *, actions: bool = False) -> JSON:
-    return {name: value for name, value in subscription.items() if name != "actions" or (actions and value)}
-
-
-def _action(subscription: JSON, kind: str) -> JSON | None:
-    return next((each for each in subscription["actions"] if each["type"] == kind), None)
-
-
-def _drop_action(subscription: JSON, kind: str) -> None:
-    subscription["actions"] = [each for each in subscription["actions"] if each["type"] != kind]
+_PERCENTAGE = re.compile(r"[0-9]{1,2}(?:\.[0-9]{1,7})?|100")
+_PAGE = 200
+_DAY = timedelta(days=1)
 
 
 def _create(world: World, request: Request) -> JSON:
     body = request.body
-    if body["location_id"] != world.location["id"]:
-        raise bad("INVALID_VALUE", "No such location.", "location_id")
-    customer = world.need("customer", body["customer_id"])
-    variation = world.get("catalog", str(body.get("plan_variation_id")))
-    if variation is None or variation["type"] != VARIATION:
-        raise bad("INVALID_VALUE", "A plan variation is wanted.", "plan_variation_id")
-    card = world.need("card", body["card_id"]) if "card_id" in body else None
-    if card is None:
-        if not customer.get("email_address"):
-            raise bad("CUSTOMER_MISSING_EMAIL", "The customer has no e-mail address.", "customer_id")
-        if not customer.get("given_name") and not customer.get("family_name"):
-            raise bad("CUSTOMER_MISSING_NAME", "The customer has no name.", "customer_id")
-    elif card["customer_id"] != customer["id"]:
-        raise bad("INVALID_CARD", "The card is another customer's.", "card_id")
-    return {"subscription": _shown(start(world, customer["id"], variation, card=card))}
+    location = world.location_for(body["location_id"], "location_id")
+    profile = profile_of(world, body["customer_id"])
+    if profile is None:
+        raise bad("CUSTOMER_NOT_FOUND", "The customer cannot be found.", "customer_id")
+    if not body.get("plan_variation_id"):
+        raise bad("MISSING_REQUIRED_PARAMETER", "Missing required parameter: plan_variation_id.", "plan_variation_id")
+    variation = variation_for(world, body["plan_variation_id"], "plan_variation_id")
+    about: JSON = {name: body.get(name) for name in ("tax_percentage", "card_id", "timezone", "source")}
+    if body.get("card_id"):
+        _check_card(world, body["card_id"], profile["id"], "card_id")
+    else:
+        _check_reachable(profile)
+    _check_tax(body.get("tax_percentage"), "tax_percentage")
+    if body.get("timezone"):
+        zone_for(body["timezone"], "timezone")
+    about |= _prices(world, location, variation, body)
+    start = date_from(body["start_date"], "start_date") if body.get("start_date") else None
+    here = today(world.now, {"timezone": body.get("timezone") or location["timezone"]})
+    if start is not None and start < here:
+        raise bad("INVALID_DATE", "The subscription cannot start in the past.", "start_date")
+    made = new_subscription(world, location, profile["id"], variation, start=start, about=about)
+    answer = sendable(shown(made))  # the first invoice is made a moment later
+    begin(world, made)
+    return {"subscription": answer}
+
+
+def _check_reachable(profile: JSON) -> None:
+    """Without a card, invoices are sent by e-mail."""
+    if not profile.get("email_address"):
+        raise bad("CUSTOMER_MISSING_EMAIL", "The customer does not have an email address.", "customer_id")
+    if not profile.get("given_name") and not profile.get("family_name"):
+        raise bad("CUSTOMER_MISSING_NAME", "The customer does not have a name.", "customer_id")
+
+
+def _check_card(world: World, identifier: str, customer_id: str, field: str) -> None:
+    card = world.get("card", identifier)
+    if card is None or card["customer_id"] != customer_id or not card["enabled"]:
+        raise bad("INVALID_CARD", "The card is not one of the customer's.", field)
+
+
+def _check_tax(percentage: str | None, field: str) -> None:
+    if percentage and not _PERCENTAGE.fullmatch(percentage):
+        raise bad("INVALID_VALUE", "The percentage is a decimal number.", field)
+
+
+def _prices(world: World, location: JSON, variation: JSON, body: Mapping[str, Any]) -> JSON:
+    """The price that overrides the plan's, and the order templates of relative phases."""
+    plan = phases_of(variation)
+    relative = [phase for phase in plan if part(phase, "pricing").get("type") == "RELATIVE"]
+    found: JSON = {}
+    if body.get("price_override_money"):
+        if relative:
+            raise bad("INVALID_VALUE", "Only static prices can be overridden.", "price_override_money")
+        found["price_override_money"] = money_of(location, body["price_override_money"], "price_override_money")
+    templates = {each["ordinal"]: each.get("order_template_id") for each in parts(body, "phases")}
+    if any(phase["ordinal"] not in templates for phase in relative):
+        raise bad("BAD_REQUEST", "Plan variations with RELATIVE pricing type must have phases.", "phases")
+    for phase in plan:
+        template = templates.get(phase["ordinal"])
+        if template is None:
+            continue
+        order = world.get("order", template)
+        if order is None or order["state"] != "DRAFT":
+            raise bad("INVALID_VALUE", "The order template must be an order in state DRAFT.", "phases")
+        entry = {"uid": world.new_id("phase-"), "ordinal": phase["ordinal"], "order_template_id": template}
+        found.setdefault("phases", []).append({**entry, "plan_phase_uid": phase["uid"]})
+    return found
 
 
 def _get(world: World, request: Request) -> JSON:
     subscription = world.need("subscription", request.ids[0])
-    return {"subscription": _shown(subscription, actions=request.query.get("include") == "actions")}
+    included = request.query.get("include", "").split(",")
+    answer = {"subscription": sendable(shown(subscription, actions="actions" in included))}
+    subscription["_unseen"] = max(0, subscription["_unseen"] - 1)
+    return answer
 
 
 def _search(world: World, request: Request) -> JSON:
-    wanted = request.body.get("query", {}).get("filter", {})
-    customers, locations = wanted.get("customer_ids"), wanted.get("location_ids")
-    with_actions = "actions" in request.body.get("include", [])
+    wanted = part(request.body, "query", "filter")
+    customers, locations, sources = (wanted.get(name) for name in ("customer_ids", "location_ids", "source_names"))
+    rows = world.all(
+        "subscription",
+        lambda row: (
+            (not customers or row["customer_id"] in customers)
+            and (not locations or row["location_id"] in locations)
+            and (not sources or row["source"].get("name") in sources)
+        ),
+    )
+    rows.sort(key=lambda row: (row["location_id"], row["customer_id"] if customers else "", row["_made"]))
+    actions = "actions" in parts(request.body, "include")
+    found = [shown(row, actions=actions) for row in rows]
+    return page(world, request, found, "subscriptions", limit_of(request, _PAGE, _PAGE))
 
-    def fits(row: JSON) -> bool:
-        return (not customers or row["customer_id"] in customers) and (not locations or row["location_id"] in locations)
 
-    rows = [_shown(row, actions=with_actions) for row in world.all("subscription", fits)]
-    return page(world, rows, "subscriptions", request.body.get("cursor"), request.body.get("limit", 50))
+def _update(world: World, request: Request) -> JSON:
+    subscription = world.need("subscription", request.ids[0])
+    sent = dict[str, Any](request.body.get("subscription") or {})
+    fresh(subscription, sent.pop("version", None), status=400)
+    if subscription["status"] in ENDED:
+        raise bad("BAD_REQUEST", f"The subscription is {subscription['status']}.")
+    location = world.need("location", subscription["location_id"])
+    if sent.get("canceled_date") is not None:
+        raise bad("INVALID_VALUE", "The canceled date can only be cleared.", "subscription.canceled_date")
+    if sent.get("card_id"):
+        _check_card(world, sent["card_id"], subscription["customer_id"], "subscription.card_id")
+    _check_tax(sent.get("tax_percentage"), "subscription.tax_percentage")
+    if sent.get("price_override_money"):
+        money_of(location, sent["price_override_money"], "subscription.price_override_money")
+    cancel = action_of(subscription, "CANCEL")
+    if "canceled_date" in sent and cancel is not None:
+        drop_action(subscription, cancel)
+    for name, value in sent.items():
+        if value is None:
+            subscription.pop(name, None)
+        else:
+            subscription[name] = value
+    return _changed(world, subscription)
 
 
-def _scheduled(
-    world: World, request: Request, kind: str, effective: Callable[[JSON], date], *statuses: str, **more: Any
-) -> JSON:
+def _changed(world: World, subscription: JSON, *actions: JSON) -> JSON:
+    world.change(subscription)
+    world.tell("subscription.updated", shown(subscription))
+    return {"subscription": shown(subscription), **({"actions": list(actions)} if actions else {})}
+
+
+def _asked(world: World, request: Request, kind: str, statuses: frozenset[str]) -> JSON:
+    """The subscription that something is to be scheduled for.
+
+    Raises:
+        Refusal: there is none, it is in no such status, or the same is scheduled already.
+    """
     subscription = world.need("subscription", request.ids[0])
     if subscription["status"] not in statuses:
         raise bad("BAD_REQUEST", f"The subscription is {subscription['status']}.")
-    if _action(subscription, kind) is not None:
-        raise bad("BAD_REQUEST", f"The subscription already has a pending {kind.lower()} date.")
-    action: JSON = {
-        "id": world.new_id("action-"),
-        "type": kind,
-        "effective_date": effective(subscription).isoformat(),
-        **more,
-    }
-    subscription["actions"] = [*subscription["actions"], action]
-    world.change("subscription", subscription)
-    if kind == "CANCEL":
-        subscription["canceled_date"] = action["effective_date"]
-    world.tell("subscription.updated", "subscription", _shown(subscription))
-    return {"subscription": _shown(subscription), "actions": [action]}
+    if action_of(subscription, kind) is not None:
+        raise bad("BAD_REQUEST", f"The subscription already has a pending {kind.lower().replace('_', ' ')} date.")
+    return subscription
 
 
-def _paid_through(subscription: JSON) -> date:
-    end: date = subscription["_ends"]
-    return end - timedelta(days=1)
-
-
-def _period_end(subscription: JSON) -> date:
-    end: date = subscription["_ends"]
-    return end
+_CANCELABLE = frozenset({"ACTIVE", "PENDING", *STOPPED})
 
 
 def _cancel(world: World, request: Request) -> JSON:
-    return _scheduled(world, request, "CANCEL", _paid_through, "ACTIVE", "PENDING", "PAUSED")
+    subscription = _asked(world, request, "CANCEL", _CANCELABLE)
+    if subscription["status"] == "PENDING":
+        on = date.fromisoformat(subscription["start_date"])
+    else:
+        on = subscription["_ends"] or today(world.now, subscription) + _DAY  # a pause has no period that could end
+    action = schedule(world, subscription, "CANCEL", on, last_day(world, on))
+    subscription["canceled_date"] = action["effective_date"]
+    return _changed(world, subscription, action)
 
 
 def _pause(world: World, request: Request) -> JSON:
-    return _scheduled(world, request, "PAUSE", _period_end, "ACTIVE")
+    body = request.body
+    subscription = _asked(world, request, "PAUSE", frozenset({"ACTIVE"}))
+    ends: date = subscription["_ends"]
+    wanted = (
+        date_from(body["pause_effective_date"], "pause_effective_date") if body.get("pause_effective_date") else ends
+    )
+    on = cycle_from(world, subscription, max(wanted, ends))
+    back = _back(world, subscription, request, on)
+    pause = schedule(world, subscription, "PAUSE", on)
+    if body.get("pause_reason"):
+        pause["_info"] = {"code": "USER_PROVIDED", "detail": body["pause_reason"]}
+    actions = [pause] if back is None else [pause, schedule(world, subscription, "RESUME", back)]
+    return _changed(world, subscription, *actions)
+
+
+def _back(world: World, subscription: JSON, request: Request, paused_on: date) -> date | None:
+    """When a pause ends by itself."""
+    body = request.body
+    cycles, until = body.get("pause_cycle_duration"), body.get("resume_effective_date")
+    if cycles is not None and (until or body.get("resume_change_timing")):
+        raise bad("CONFLICTING_PARAMETERS", "Either the number of cycles or a date to resume.", "pause_cycle_duration")
+    if cycles is not None:
+        if cycles < 1:
+            raise bad("INVALID_PAUSE_LENGTH", "A pause lasts at least one cycle.", "pause_cycle_duration")
+        return cycle_from(world, subscription, paused_on, cycles)
+    if not until:
+        return None
+    back = date_from(until, "resume_effective_date")
+    if back < cycle_from(world, subscription, paused_on, 1):
+        raise bad("INVALID_PAUSE_LENGTH", "A pause lasts at least one cycle.", "resume_effective_date")
+    return cycle_from(world, subscription, back) if body.get("resume_change_timing") == _AT_THE_END else back
+
+
+_AT_THE_END = "END_OF_BILLING_CYCLE"
 
 
 def _resume(world: World, request: Request) -> JSON:
-    given = request.body.get("resume_effective_date")
-
-    def when(subscription: JSON) -> date:
-        tomorrow = _today(world, subscription) + timedelta(days=1)
-        return max(date.fromisoformat(given), _today(world, subscription)) if given else tomorrow
-
-    answer = _scheduled(world, request, "RESUME", when, "PAUSED", "DEACTIVATED")
+    subscription = _asked(world, request, "RESUME", STOPPED)
+    here = today(world.now, subscription)
+    said = request.body.get("resume_effective_date")
+    on = date_from(said, "resume_effective_date") if said else here
+    if on < here:
+        raise bad("INVALID_DATE", "The subscription cannot be resumed in the past.", "resume_effective_date")
+    if request.body.get("resume_change_timing", _AT_THE_END) == _AT_THE_END:
+        on = cycle_from(world, subscription, on)
+    action = schedule(world, subscription, "RESUME", on)
+    answer: JSON = sendable(_changed(world, subscription, action))
     advance_to(world, world.now)
     return answer
 
 
 def _swap(world: World, request: Request) -> JSON:
-    target = world.get("catalog", str(request.body["new_plan_variation_id"]))
-    if target is None or target["type"] != VARIATION:
-        raise bad("INVALID_VALUE", "A plan variation is wanted.", "new_plan_variation_id")
-    return _scheduled(world, request, "SWAP_PLAN", _period_end, "ACTIVE", "PAUSED", new_plan_variation_id=target["id"])
+    subscription = _asked(world, request, "SWAP_PLAN", frozenset({"ACTIVE"}))
+    if not request.body.get("new_plan_variation_id"):
+        raise bad("MISSING_REQUIRED_PARAMETER", "A plan variation is needed.", "new_plan_variation_id")
+    target = variation_for(world, request.body["new_plan_variation_id"], "new_plan_variation_id")
+    if target["id"] == subscription["plan_variation_id"]:
+        raise bad("INVALID_VALUE", "The subscription has this plan already.", "new_plan_variation_id")
+    location = world.need("location", subscription["location_id"])
+    phases = _prices(world, location, target, {"phases": request.body.get("phases")})
+    ends: date = subscription["_ends"]
+    action = schedule(world, subscription, "SWAP_PLAN", ends, **phases, new_plan_variation_id=target["id"])
+    return _changed(world, subscription, action)
 
 
 def _drop(world: World, request: Request) -> JSON:
     subscription = world.need("subscription", request.ids[0])
     action = next((each for each in subscription["actions"] if each["id"] == request.ids[1]), None)
     if action is None:
-        raise bad("NOT_FOUND", "No such action.")
-    _drop_action(subscription, action["type"])
-    if action["type"] == "CANCEL":
-        subscription.pop("canceled_date", None)
-    world.change("subscription", subscription)
-    world.tell("subscription.updated", "subscription", _shown(subscription))
-    return {"subscription": _shown(subscription, actions=True)}
+        raise Refusal(404, "INVALID_REQUEST_ERROR", "NOT_FOUND", "The subscription has no such action.")
+    drop_action(subscription, action)
+    return _changed(world, subscription)
 
 
-def _update(world: World, request: Request) -> JSON:
+def _events(world: World, request: Request) -> JSON:
     subscription = world.need("subscription", request.ids[0])
-    sent = dict(request.body["subscription"])
-    world.fresh(subscription, sent.pop("version", None))
-    if "canceled_date" in sent and sent.pop("canceled_date") is None:
-        _drop_action(subscription, "CANCEL")
-        subscription.pop("canceled_date", None)
-    if "card_id" in sent:
-        subscription["card_id"] = world.need("card", sent.pop("card_id"))["id"]
-    if sent:
-        raise bad("INVALID_VALUE", f"{min(sent)} cannot be changed here.", f"subscription.{min(sent)}")
-    world.change("subscription", subscription)
-    world.tell("subscription.updated", "subscription", _shown(subscription))
-    return {"subscription": _shown(subscription)}
+    return page(world, request, subscription["_history"], "subscription_events", limit_of(request, _PAGE, _PAGE))
 
 
-def _invoices(world: World, request: Request) -> JSON:
-    wanted = request.body["query"]["filter"]
-    if len(wanted.get("location_ids", [])) != 1:
-        raise bad("ARRAY_LENGTH_TOO_LONG", "Exactly one location_id.", "query.filter.location_ids")
-    customers = wanted.get("customer_ids", [])
-    if len(customers) > 1:
-        raise bad("ARRAY_LENGTH_TOO_LONG", "At most one customer_id.", "query.filter.customer_ids")
-
-    def fits(row: JSON) -> bool:
-        return row["location_id"] in wanted["location_ids"] and (
-            not customers or row["primary_recipient"]["customer_id"] in customers
-        )
-
-    rows = list(world.all("invoice", fits))
-    if request.body["query"].get("sort", {}).get("order") == "DESC":
-        rows.reverse()
-    return page(world, rows, "invoices", request.body.get("cursor"), request.body.get("limit", 100))
-
-
-_CREATING = {
+_PHASE: Fields = {"ordinal!": int, "order_template_id": str, "uid": ELSEWHERE, "plan_phase_uid": ELSEWHERE}
+_CREATING: Fields = {
     "location_id!": str,
     "plan_variation_id": str,
     "customer_id!": str,
     "start_date": str,
-    "canceled_date": str,
-    "tax_percentage": str,
-    "price_override_money": {},
+    "canceled_date": ELSEWHERE,
+    "tax_percentage": Text(10),
+    "price_override_money": MONEY,
     "card_id": str,
     "timezone": str,
-    "source": {"name": str},
-    "monthly_billing_anchor_date": int,
-    "phases": [{}],
+    "source": {"name": Text(255)},
+    "monthly_billing_anchor_date": ELSEWHERE,
+    "phases": [_PHASE],
 }
-_PAUSING = {
+_UPDATED: Fields = {
+    "version": int,
+    "canceled_date": str,
+    "tax_percentage": Text(10),
+    "price_override_money": MONEY,
+    "card_id": str,
+    **dict.fromkeys(
+        (
+            *("id", "location_id", "plan_variation_id", "customer_id", "start_date", "charged_through_date"),
+            *("status", "invoice_ids", "created_at", "timezone", "source", "actions"),
+            *("monthly_billing_anchor_date", "phases", "completed_date"),
+        ),
+        ELSEWHERE,
+    ),
+}
+_TIMING = One(f"IMMEDIATE {_AT_THE_END}")
+_PAUSING: Fields = {
     "pause_effective_date": str,
     "pause_cycle_duration": int,
     "resume_effective_date": str,
-    "resume_change_timing": str,
-    "pause_reason": str,
+    "resume_change_timing": _TIMING,
+    "pause_reason": Text(255),
 }
-_RESUMING = {"resume_effective_date": str, "resume_change_timing": str}
-_SEARCH = {
-    "query": {"filter": {"customer_ids": [str], "location_ids": [str], "source_names": [str]}},
+_RESUMING: Fields = {"resume_effective_date": str, "resume_change_timing": _TIMING}
+_SWAPPING: Fields = {"new_plan_variation_id": str, "phases": [_PHASE]}
+_SEARCH: Fields = {
     "cursor": str,
     "limit": int,
+    "query": {"filter": {"customer_ids": [str], "location_ids": [str], "source_names": [str]}},
     "include": [str],
 }
-_INVOICE_SEARCH = {"query!": {"filter!": {}, "sort": {}}, "limit": int, "cursor": str}
-_PATH = "/v2/subscriptions"
+_ALL = "/v2/subscriptions"
+_ONE = f"{_ALL}/{{subscription_id}}"
 SUBSCRIPTION_ROUTES = (
-    Route("POST", _PATH, _create, _CREATING, key=45),
-    Route("POST", f"{_PATH}/search", _search, _SEARCH),
-    Route("GET", f"{_PATH}/{{id}}", _get, query=frozenset({"include"})),
-    Route("PUT", f"{_PATH}/{{id}}", _update, {"subscription!": {}}),
-    Route("POST", f"{_PATH}/{{id}}/cancel", _cancel),
-    Route("POST", f"{_PATH}/{{id}}/pause", _pause, _PAUSING),
-    Route("POST", f"{_PATH}/{{id}}/resume", _resume, _RESUMING),
-    Route("POST", f"{_PATH}/{{id}}/swap-plan", _swap, {"new_plan_variation_id!": str, "phases": [{}]}),
-    Route("DELETE", f"{_PATH}/{{id}}/actions/{{action}}", _drop),
-    Route("POST", "/v2/invoices/search", _invoices, _INVOICE_SEARCH),
-    Route("GET", "/v2/invoices/{id}", lambda world, request: {"invoice": world.need("invoice", request.ids[0])}),
+    Route("POST", _ALL, _create, _CREATING, key=Key(45)),
+    Route("POST", f"{_ALL}/search", _search, _SEARCH),
+    Route("GET", _ONE, _get, query="include"),
+    Route("PUT", _ONE, _update, {"subscription": _UPDATED}),
+    Route("POST", f"{_ONE}/cancel", _cancel),
+    Route("POST", f"{_ONE}/pause", _pause, _PAUSING),
+    Route("POST", f"{_ONE}/resume", _resume, _RESUMING),
+    Route("POST", f"{_ONE}/swap-plan", _swap, _SWAPPING),
+    Route("GET", f"{_ONE}/events", _events, query="cursor limit"),
+    Route("DELETE", f"{_ONE}/actions/{{action_id}}", _drop),
 )

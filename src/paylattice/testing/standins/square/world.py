@@ -1,25 +1,85 @@
-"""What the stand-in knows: objects by kind and id, events, the location, and the simulated time."""
+"""What the stand-in knows: objects by kind and id, events, the locations, and the simulated time."""
 
-import copy
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias, cast
 
 import attrs
 
-from .refusals import bad, missing, stale
+from .refusals import bad, conflict, missing
 
-__all__ = ["JSON", "World", "money_of", "sendable", "stamp"]
+__all__ = [
+    "API_VERSION",
+    "JSON",
+    "Manners",
+    "World",
+    "fresh",
+    "moment_from",
+    "money_of",
+    "part",
+    "parts",
+    "sendable",
+    "stamp",
+]
+
+API_VERSION = "2026-09-16"
 
 JSON: TypeAlias = dict[str, Any]
 """An object as Square has it. Keys that begin with an underscore are the stand-in's own, and are never sent."""
 
+_WORDS: Mapping[str, str] = {"payment_link": "Payment link", "catalog": "Catalog object"}
+_NINE = 9
+_NANOSECONDS = frozenset({"subscription", "webhooks"})
+_MILLISECONDS = frozenset({"payment", "refund", "order"})
 
-def stamp(moment: datetime) -> str:
-    """A time as Square writes it: some have three decimals, some none."""
+
+def stamp(moment: datetime, *, decimals: int = 3) -> str:
+    """A time as Square writes it: with three decimals or with none, and in some webhooks with nine."""
     at = moment.astimezone(UTC)
-    return at.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z" if at.microsecond else at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    text = at.strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{text}.{f'{at.microsecond:06d}000'[:decimals]}Z" if decimals else f"{text}Z"
+
+
+def _cut(moment: datetime, decimals: int) -> datetime:
+    step = 10 ** (6 - decimals)
+    return moment.replace(microsecond=moment.microsecond // step * step)
+
+
+def moment_from(text: str, field: str) -> datetime:
+    """A time that was sent.
+
+    Raises:
+        Refusal: it is none.
+    """
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise bad("INVALID_TIME", f"{text!r} is not an RFC 3339 timestamp.", field) from None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
+@attrs.define
+class Manners:
+    """What Square does one way or the other, and nobody can tell from its documentation.
+
+    Args:
+        empty_pages: whether lists begin and end with an empty page.
+        links_subscribe: whether a subscription comes of a paid link; in Square's sandbox none does.
+        tells_failed_charges: whether ``invoice.scheduled_charge_failed`` is told of subscriptions.
+        charged_through_next: whether ``charged_through_date`` is the next billing date, not the last paid day.
+        pending_refunds_count: whether a pending refund is in ``refunded_money`` already.
+        search_lag: how long a new profile is not found by a search.
+        invoice_after: how many times a new subscription is read before its first invoice is there.
+    """
+
+    empty_pages: bool = False
+    links_subscribe: bool = True
+    tells_failed_charges: bool = True
+    charged_through_next: bool = False
+    pending_refunds_count: bool = True
+    search_lag: timedelta = timedelta()
+    invoice_after: int = 0
 
 
 @attrs.define
@@ -29,49 +89,48 @@ class World:
     Args:
         now: the simulated time.
         merchant_id: whose it is.
-        location: the one that sells.
+        sandbox: whether it is the sandbox.
         largest_page: how many objects a page of a list holds at most.
-        empty_pages: whether every list begins with an empty page that has a cursor.
+        manners: see there.
     """
 
     now: datetime
     merchant_id: str
-    location: JSON
-    largest_page: int = 100
-    empty_pages: bool = False
+    sandbox: bool = True
+    largest_page: int = 1000
+    manners: Manners = attrs.field(factory=Manners)
     outbox: list[JSON] = attrs.field(factory=list[JSON])
-    declines: list[str] = attrs.field(factory=list[str])
+    declines: list[tuple[str, str | None]] = attrs.field(factory=list[tuple[str, str | None]])
+    cursors_since: datetime | None = None
+    used_tokens: set[str] = attrs.field(factory=set[str])
     _objects: dict[str, dict[str, JSON]] = attrs.field(factory=dict[str, dict[str, JSON]])
     _made: Counter[str] = attrs.field(factory=Counter[str])
+
+    # --- objects -------------------------------------------------------------------------------------------------
 
     def new_id(self, prefix: str) -> str:
         """The next id with this prefix: the same in every run."""
         self._made[prefix] += 1
         return f"{prefix}STANDIN{self._made[prefix]:06d}"
 
-    def add(self, kind: str, prefix: str, data: JSON, *, known_as: str | None = None, event: str | None = None) -> JSON:
-        """Keep a new object, and tell of it."""
-        made: JSON = {"id": known_as or self.new_id(prefix), "created_at": stamp(self.now), **data}
-        made["_made"] = self.now
-        self._objects.setdefault(kind, {})[made["id"]] = made
-        if event:
-            self.tell(event, kind, made)
+    def add(self, kind: str, identifier: str, data: Mapping[str, Any], *, decimals: int = 3) -> JSON:
+        """Keep a new object."""
+        made: JSON = {"id": identifier, "created_at": stamp(self.now, decimals=decimals), **data, "_made": self.now}
+        self._objects.setdefault(kind, {})[identifier] = made
         return made
 
-    def change(self, kind: str, data: JSON, event: str | None = None, **changes: Any) -> JSON:
+    def change(self, data: JSON, *, decimals: int = 3, **changes: Any) -> JSON:
         """Change an object: its version counts up."""
         data.update(changes)
-        if "version" in data:
+        if isinstance(data.get("version"), int):
             data["version"] += 1
         if "updated_at" in data:
-            data["updated_at"] = stamp(self.now)
-        if event:
-            self.tell(event, kind, data)
+            data["updated_at"] = stamp(self.now, decimals=decimals)
         return data
 
-    def get(self, kind: str, identifier: str) -> JSON | None:
+    def get(self, kind: str, identifier: object) -> JSON | None:
         """The object; None if there is none, also if it was deleted."""
-        found = self._objects.get(kind, {}).get(identifier)
+        found = self._objects.get(kind, {}).get(str(identifier))
         return None if found is None or found.get("_deleted") else found
 
     def need(self, kind: str, identifier: object) -> JSON:
@@ -80,64 +139,104 @@ class World:
         Raises:
             Refusal: there is none.
         """
-        found = self.get(kind, str(identifier))
+        found = self.get(kind, identifier)
         if found is None:
-            raise missing(kind.capitalize())
+            raise missing(_WORDS.get(kind, kind.capitalize()))
         return found
 
-    def all(self, kind: str, fits: Callable[[JSON], bool] = lambda _: True) -> Sequence[JSON]:
-        """All objects of a kind, oldest first."""
+    def all(self, kind: str, fits: Callable[[JSON], bool] = lambda _: True) -> list[JSON]:
+        """The objects of a kind, oldest first."""
         return [each for each in self._objects.get(kind, {}).values() if not each.get("_deleted") and fits(each)]
+
+    def count(self, kind: str) -> int:
+        """How many objects of a kind were ever made."""
+        return len(self._objects.get(kind, {}))
 
     @property
     def kinds(self) -> Sequence[str]:
         """The kinds of what there is."""
         return list(self._objects)
 
-    def tell(self, name: str, kind: str, data: Mapping[str, Any], *, located: bool = False) -> JSON:
-        """Put an event into the outbox and into the list of events."""
-        event: JSON = {
-            "merchant_id": self.merchant_id,
+    # --- places --------------------------------------------------------------------------------------------------
+
+    @property
+    def location(self) -> JSON:
+        """The main location."""
+        return self.all("location")[0]
+
+    def location_for(self, identifier: object, field: str) -> JSON:
+        """The location of a request.
+
+        Raises:
+            Refusal: there is none, or it is closed.
+        """
+        found = self.get("location", identifier)
+        if found is None:
+            raise bad("INVALID_VALUE", f"Invalid location id: {identifier}", field)
+        if found["status"] != "ACTIVE":
+            raise bad("INVALID_LOCATION", "The location is not active.", field)
+        return found
+
+    # --- events --------------------------------------------------------------------------------------------------
+
+    def tell(self, name: str, data: Mapping[str, Any], *, deleted: bool = False) -> JSON:
+        """Put an event into the outbox and into the list of events: with the object as it is now."""
+        kind = name.partition(".")[0]
+        about: JSON = {"type": kind, "id": data["id"]}
+        if deleted:
+            about["deleted"] = True
+        return self.send(name, {**about, "object": {kind: sendable(data)}}, located=kind == "invoice")
+
+    def tell_order(self, order: JSON, *, made: bool = False) -> None:
+        """Orders tell of themselves in a way of their own: only some of their fields, under the name of the event."""
+        name = "order_created" if made else "order_updated"
+        fields = ("version", "location_id", "state", "created_at", *(() if made else ("updated_at",)))
+        about = {"order_id": order["id"], **{field: order[field] for field in fields}}
+        self.send(name.replace("_", "."), {"type": name, "id": order["id"], "object": {name: about}})
+
+    def send(self, name: str, data: JSON, *, located: bool = False) -> JSON:
+        """The same, with the event's own data."""
+        kind = name.partition(".")[0]
+        decimals = _NINE if kind in _NANOSECONDS else 3 if kind in _MILLISECONDS else 0
+        event: JSON = {"merchant_id": self.merchant_id}
+        if located:
+            event["location_id"] = data["object"][kind]["location_id"]
+        event |= {
             "type": name,
             "event_id": self.new_id("evt-"),
-            "created_at": self.now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") + "000Z",
-            "data": {"type": kind, "id": data["id"], "object": {kind: sendable(data)}},
-            "_at": self.now,
+            "created_at": stamp(self.now, decimals=decimals),
+            "data": data,
+            "_at": self.now if decimals == _NINE else _cut(self.now, decimals),
         }
-        if located:
-            event["location_id"] = self.location["id"]
         self._objects.setdefault("event", {})[event["event_id"]] = event
         self.outbox.append(event)
         return event
 
-    def tell_order(self, order: JSON) -> None:
-        """Orders tell of themselves in a way of their own: without what is in them."""
-        event = self.tell("order.updated", "order", {"id": order["id"]})
-        about = {
-            "order_id": order["id"],
-            "version": order["version"],
-            "location_id": order["location_id"],
-            "state": order["state"],
-            "created_at": order["created_at"],
-            "updated_at": order["updated_at"],
-        }
-        event["data"] = {"type": "order_updated", "id": order["id"], "object": {"order_updated": about}}
+    # --- the bank ------------------------------------------------------------------------------------------------
 
-    def declined(self) -> str | None:
-        """The word of the bank about the next payment; None: it is paid."""
-        return self.declines.pop(0) if self.declines else None
-
-    def fresh(self, data: JSON, version: object) -> None:
-        """Refuse an older version than the object's.
-
-        Raises:
-            Refusal: it is one.
-        """
-        if version is not None and str(version) != str(data["version"]):
-            raise stale()
+    def verdict(self, customer_id: str | None, card: Mapping[str, Any] | None = None) -> str | None:
+        """What the bank says about a payment: a code of Square's; None: it is paid."""
+        always: str | None = (card or {}).get("_declines")
+        if always:
+            return always
+        for number, (code, payer) in enumerate(self.declines):
+            if payer in {None, customer_id}:
+                del self.declines[number]
+                return code
+        return None
 
 
-def money_of(world: World, sent: Mapping[str, Any], field: str, *, zero: bool = False) -> JSON:
+def fresh(data: JSON, version: object, code: str = "VERSION_MISMATCH", *, status: int = 409) -> None:
+    """Refuse another version than the object's.
+
+    Raises:
+        Refusal: it is one.
+    """
+    if version is not None and str(version) != str(data["version"]):
+        raise conflict(code, status=status)
+
+
+def money_of(location: JSON, sent: Mapping[str, Any], field: str, *, zero: bool = False) -> JSON:
     """What was sent as money.
 
     Raises:
@@ -146,17 +245,32 @@ def money_of(world: World, sent: Mapping[str, Any], field: str, *, zero: bool = 
     amount, currency = sent.get("amount"), sent.get("currency")
     if not isinstance(amount, int) or isinstance(amount, bool):
         raise bad("EXPECTED_INTEGER", "Expected an integer value.", f"{field}.amount")
-    if currency != world.location["currency"]:
-        raise bad("INVALID_VALUE", f"The currency must be {world.location['currency']}.", f"{field}.currency")
+    if currency != location["currency"]:
+        detail = f"The currency of the amount does not match that of the location, {location['currency']}."
+        raise bad("INVALID_VALUE", detail, f"{field}.currency")
     if amount < 0 or (amount == 0 and not zero):
-        raise bad("VALUE_TOO_LOW", "The amount must be more than 0.", f"{field}.amount")
+        raise bad("VALUE_TOO_LOW", "The amount must be greater than 0.", f"{field}.amount")
     return {"amount": amount, "currency": currency}
 
 
+def part(data: Mapping[str, Any], *names: str) -> JSON:
+    """The object inside an object, however deep, without what is null; an empty one if there is none."""
+    found: Any = data
+    for name in names:
+        found = found.get(name) or {}
+    return {name: value for name, value in cast("Mapping[str, Any]", found).items() if value is not None}
+
+
+def parts(data: Mapping[str, Any], name: str) -> list[Any]:
+    """The list inside an object; an empty one if there is none."""
+    return cast("list[Any]", data.get(name) or [])
+
+
 def sendable(data: Any) -> Any:
-    """The object without what is the stand-in's own."""
+    """The object without what is the stand-in's own, as a copy."""
     if isinstance(data, Mapping):
-        return {name: sendable(value) for name, value in data.items() if not str(name).startswith("_")}
+        found = cast("Mapping[str, Any]", data)
+        return {name: sendable(value) for name, value in found.items() if not name.startswith("_")}
     if isinstance(data, list):
-        return [sendable(each) for each in data]
-    return copy.copy(data)
+        return [sendable(each) for each in data]  # pyright: ignore[reportUnknownVariableType] - it is JSON
+    return data

@@ -1,0 +1,184 @@
+"""Checks of a provider: one-off payments, from the page or a saved card to the refund."""
+
+from ..errors import Conflict, Declined, InvalidRequest, PaymentError, UnsupportedOperation
+from ..models import PaymentStatus, RefundStatus
+from ..money import Money
+from ..operations import Capability
+from .conformance_arrangements import CANCEL_URL, SUCCESS_URL, Arrangements
+from .conformance_models import expect, expect_model, expect_models
+from .conformance_subject import Subject, settled
+
+__all__ = ["PaymentChecks"]
+
+_C = Capability
+_REFUSED = (InvalidRequest, Conflict, UnsupportedOperation)
+_OTHER_MONEY = (Money(1900, "JPY"), Money(1900, "HUF"), Money(19000, "KWD"), Money(1900, "ISK"))
+
+
+def _name(subject: Subject) -> str:
+    return subject.provider.get_provider_name()
+
+
+class PaymentChecks(Arrangements):
+    """Money is taken once, as much as was asked for, and given back at most once."""
+
+    def test_a_payment_is_made_and_refunded(self, subject: Subject) -> None:
+        """A part first, then all that is left, and no more than that."""
+        self.only_if_played(subject, _C.PAYMENTS)
+
+        async def life() -> None:
+            provider = subject.provider
+            payment = await self.paid(subject)
+            expect_model(payment, _name(subject))
+            expect(payment.status is PaymentStatus.SUCCEEDED, f"a payment that was made is {payment.status}")
+            expect(payment.amount == self.money(), "a payment is of another amount than was asked for")
+            if _C.REFUNDS not in provider.capabilities:
+                return
+            part = await provider.refund_payment(payment.id, self.money(400), "conformance")
+            expect_model(part, _name(subject))
+            expect(part.amount == self.money(400), "a refund is of another amount than was asked for")
+            expect(part.status is not RefundStatus.FAILED, "a refund failed")
+            rest = await provider.refund_payment(payment.id)
+            expect(rest.amount == self.money(1500), f"a refund of all that is left was of {rest.amount}")
+            error: PaymentError | None = None
+            try:
+                await provider.refund_payment(payment.id, self.money(1))
+            except PaymentError as exc:
+                error = exc
+            expect(error is not None, "more was refunded than was paid")
+
+        subject.run(life())
+
+    def test_an_authorized_payment_is_captured(self, subject: Subject) -> None:
+        """``capture=False`` takes nothing until it is captured."""
+        self.only_if_played(subject, _C.PAYMENTS)
+
+        async def life() -> None:
+            payment = await self.paid(subject, capture=False)
+            expect(payment.status is PaymentStatus.AUTHORIZED, f"a payment with capture=False is {payment.status}")
+            captured = await subject.provider.capture_payment(payment.id)
+            expect(captured.status is PaymentStatus.SUCCEEDED, f"a captured payment is {captured.status}")
+
+        subject.run(life())
+
+    def test_a_part_of_an_authorized_payment_is_captured(self, subject: Subject) -> None:
+        """Or the provider says that it cannot; never all of it, and never more than was authorized."""
+        self.only_if_played(subject, _C.PAYMENTS)
+
+        async def life() -> None:
+            provider = subject.provider
+            payment = await self.paid(subject, capture=False)
+            for too_much in (self.money(1901), Money(1900, "JPY" if self.currency != "JPY" else "USD")):
+                error: PaymentError | None = None
+                try:
+                    await provider.capture_payment(payment.id, too_much)
+                except PaymentError as exc:
+                    error = exc
+                expect(
+                    isinstance(error, _REFUSED), f"{too_much} of an authorized {payment.amount} was captured: {error!r}"
+                )
+            try:
+                captured = await provider.capture_payment(payment.id, self.money(400))
+            except _REFUSED:
+                return
+            taken = captured.amount_captured
+            expect(
+                taken == self.money(400) or (taken is None and captured.amount == self.money(400)),
+                f"400 of 1900 were to be captured, and {taken or captured.amount} is said to have been",
+            )
+
+        subject.run(life())
+
+    def test_an_authorized_payment_is_given_up(self, subject: Subject) -> None:
+        """``cancel_payment`` takes nothing; doing it twice is no error."""
+        self.only_if_played(subject, _C.PAYMENTS)
+
+        async def life() -> None:
+            payment = await self.paid(subject, capture=False)
+            given_up = await subject.provider.cancel_payment(payment.id)
+            expect(given_up.status is PaymentStatus.CANCELED, f"a payment that was given up is {given_up.status}")
+            again = await subject.provider.cancel_payment(payment.id)
+            expect(again.status is PaymentStatus.CANCELED, "giving up twice brought a payment back")
+
+        subject.run(life())
+
+    def test_a_saved_payment_method_is_charged_and_forgotten(self, subject: Subject) -> None:
+        """It is listed, can be charged, and is gone after it was removed, twice."""
+        self.only_if_played(subject, _C.PAYMENT_METHODS)
+
+        async def life() -> None:
+            provider = subject.provider
+            customer = await self.new_customer(subject)
+            method = await settled(self.saved_payment_method(provider, customer.id))
+            listed = await provider.get_payment_methods(self.payer(provider, customer.id))
+            expect_models(listed, _name(subject))
+            expect(method in [m.id for m in listed], "a saved payment method is not listed")
+            if _C.DIRECT_PAYMENTS in provider.capabilities:
+                payment = await provider.create_payment(self.money(), customer_id=customer.id, payment_method_id=method)
+                expect_model(payment, _name(subject))
+                expect(payment.amount == self.money(), "a payment is of another amount than was asked for")
+                expect(payment.status is PaymentStatus.SUCCEEDED, f"a charge of a good card is {payment.status}")
+            await provider.remove_payment_method(method)
+            left = await provider.get_payment_methods(self.payer(provider, customer.id))
+            expect(method not in [m.id for m in left], "a payment method that was removed is still listed")
+            await provider.remove_payment_method(method)
+
+        subject.run(life())
+
+    def test_a_charge_that_is_declined_says_so(self, subject: Subject) -> None:
+        """A Declined with a reason; a payment that exists in spite of it is named, and has not succeeded."""
+        self.only_if_played(subject, _C.DIRECT_PAYMENTS)
+
+        async def life() -> None:
+            provider = subject.provider
+            customer = await self.new_customer(subject)
+            method = await settled(self.declining_payment_method(provider, customer.id))
+            held = self.effects(provider)
+            for _ in range(2):
+                error: PaymentError | None = None
+                try:
+                    await provider.create_payment(
+                        self.money(),
+                        customer_id=customer.id,
+                        payment_method_id=method,
+                        idempotency_key="conformance-declined",
+                    )
+                except PaymentError as exc:
+                    error = exc
+                declined = error if isinstance(error, Declined) else None
+                expect(declined is not None, f"a charge that the bank refused is a Declined, not {error!r}")
+                key = declined.idempotency_key if declined is not None else None
+                expect(key == "conformance-declined", "a Declined does not carry its key")
+                named = declined.payment_id if declined is not None else None
+                if named is None:
+                    expect(self.effects(provider) == held, "a declined charge left a payment that it does not name")
+                elif _C.PAYMENTS in provider.capabilities:
+                    found = await provider.get_payment(named)
+                    status = found.status if found is not None else None
+                    expect(status is not None, "the payment that a Declined names cannot be found")
+                    expect(status is not PaymentStatus.SUCCEEDED, "the payment that a Declined names has succeeded")
+
+        subject.run(life())
+
+    def test_money_of_other_currencies_is_the_same_or_refused(self, subject: Subject) -> None:
+        """Some have no decimals, some three, and providers count some of them in their own way."""
+        self.only_if_played(subject, _C.PAYMENTS)
+
+        async def life() -> None:
+            provider = subject.provider
+            for money in _OTHER_MONEY:
+                try:
+                    session = await provider.create_payment_session(money, SUCCESS_URL, CANCEL_URL)
+                except _REFUSED:
+                    continue
+                await settled(self.complete_payment(provider, session))
+                await self.finish_payment(provider, session, capture=True)
+                done = await provider.get_checkout_session(session.id) if self.reads_sessions(subject) else session
+                found = await provider.get_payment(str(done.payment_id)) if done is not None else None
+                expect(found is not None, "the payment that a completed page names cannot be found")
+                expect(found is not None and found.amount == money, f"{money} was asked for, and {found} is there")
+                if _C.REFUNDS in provider.capabilities and found is not None:
+                    back = await provider.refund_payment(found.id)
+                    expect(back.amount == money, f"{money} was paid, and {back.amount} given back")
+
+        subject.run(life())

@@ -1,0 +1,570 @@
+"""Providers that break one promise on the wire each, made of the example plugin. ``test_broken_providers.py`` runs it."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, ClassVar
+
+import attrs
+import httpx
+from paylattice_acme import AcmeConfig, AcmeProvider, wire
+from paylattice_acme.testing import FakeAcme
+
+from paylattice import CheckoutSession, Customer, Plan, Subscription, SubscriptionStatus, WebhookEvent
+from paylattice.arguments import check_id
+from paylattice.errors import (
+    Conflict,
+    InvalidRequest,
+    MalformedPayload,
+    NetworkError,
+    NotFound,
+    OutcomeUnknown,
+    PaymentError,
+    ProviderUnavailable,
+    RateLimited,
+)
+from paylattice.idempotency import new_key
+from paylattice.jsonlike import JsonObject, text
+from paylattice.provider import Headers
+from paylattice.providers.base import Refusal, Request, Response, path_of
+from paylattice.transport import AsyncTransport, Transport
+
+from .provider_doubles import caught_by, through, unguarded
+
+# --- on the wire -------------------------------------------------------------------------------------------------
+
+
+@caught_by(
+    "the_same_key_at_the_same_time_has_one_effect",
+    "a_write_that_is_not_answered_is_unknown_also_after_a_read",
+    "a_write_whose_answer_makes_no_sense_was_done",
+    "every_write_of_an_operation_carries_its_key",
+    "a_write_carries_its_key",
+    "the_same_key_has_one_effect",
+    "the_same_key_has_one_effect_in_another_process",
+    "a_lost_answer_leads_to_no_second_effect",
+    "an_answer_that_is_lost_once_is_asked_for_again",
+)
+class SendsNoKey(AcmeProvider):
+    idempotency_header = None
+
+
+@caught_by(
+    "the_same_key_at_the_same_time_has_one_effect",
+    "a_write_that_is_not_answered_is_unknown_also_after_a_read",
+    "a_write_whose_answer_makes_no_sense_was_done",
+    "every_write_of_an_operation_carries_its_key",
+    "a_write_carries_its_key",
+    "the_same_key_has_one_effect",
+    "the_same_key_has_one_effect_in_another_process",
+    "a_lost_answer_leads_to_no_second_effect",
+    "an_answer_that_is_lost_once_is_asked_for_again",
+)
+class SendsAKeyOfItsOwn(AcmeProvider):
+    def _addressed(self, request: Request) -> Request:
+        return super()._addressed(attrs.evolve(request, idempotency_key=new_key()) if request.writes else request)
+
+
+class _Sending(AcmeProvider):
+    """With a hand on what is sent and answered."""
+
+    async def around(self, send: Callable[[], Awaitable[Any]], request: Request) -> Any:
+        return await send()
+
+    async def send(self, request: Request, into: Any = None) -> Any:
+        parent = super()
+        return await self.around(lambda: parent.send(request, into), request)
+
+
+@caught_by("every_write_of_an_operation_carries_its_key", "a_write_carries_its_key")
+class RetriesUnderANewKey(AcmeProvider):
+    async def send(self, request: Request, into: Any = None) -> Any:
+        try:
+            return await super().send(request, into)
+        except OutcomeUnknown:
+            return await super().send(attrs.evolve(request, idempotency_key=new_key()), into)
+
+
+@caught_by(
+    "the_same_key_at_the_same_time_has_one_effect",
+    "a_write_whose_answer_makes_no_sense_was_done",
+    "every_write_of_an_operation_carries_its_key",
+    "a_write_carries_its_key",
+    "the_same_key_has_one_effect_in_another_process",
+    "a_lost_answer_leads_to_no_second_effect",
+    "an_answer_that_is_lost_once_is_asked_for_again",
+)
+class RemembersKeysOnlyHere(AcmeProvider):
+    """It answers a repeated key from its own memory, and sends none."""
+
+    idempotency_header = None
+
+    async def send(self, request: Request, into: Any = None) -> Any:
+        answers: dict[str | None, object] = self.__dict__.setdefault("answers", {})
+        if request.writes and request.idempotency_key in answers:
+            return answers[request.idempotency_key]
+        answers[request.idempotency_key] = answer = await super().send(request, into)
+        return answer
+
+
+@caught_by(
+    "a_write_that_is_not_answered_is_unknown_also_after_a_read",
+    "a_write_whose_answer_makes_no_sense_was_done",
+    "an_id_that_leads_elsewhere_is_not_handed_on",
+    "a_write_without_an_answer_is_an_unknown_outcome",
+    "a_success_that_makes_no_sense",
+    "a_lost_answer_leads_to_no_second_effect",
+)
+class SaysThatAllIsKnown(_Sending):
+    async def around(self, send: Callable[[], Awaitable[Any]], request: Request) -> Any:
+        try:
+            return await send()
+        except OutcomeUnknown as error:
+            message = error.message
+        raise ProviderUnavailable(message)
+
+
+@caught_by("a_read_without_an_answer_is_worth_another_try")
+class MakesReadsUncertain(_Sending):
+    async def around(self, send: Callable[[], Awaitable[Any]], request: Request) -> Any:
+        try:
+            return await send()
+        except (NetworkError, ProviderUnavailable) as error:
+            if request.writes:
+                raise
+            message = error.message
+        raise OutcomeUnknown(message)
+
+
+@caught_by("a_write_that_never_left_changed_nothing_also_after_a_read", "what_never_left_changed_nothing")
+class FearsTheWorst(_Sending):
+    async def around(self, send: Callable[[], Awaitable[Any]], request: Request) -> Any:
+        try:
+            return await send()
+        except NetworkError as error:
+            if not request.writes or error.outcome_unknown:
+                raise
+            message = error.message
+        raise OutcomeUnknown(message)
+
+
+@caught_by(
+    "a_write_whose_answer_makes_no_sense_was_done",
+    "an_id_that_leads_elsewhere_is_not_handed_on",
+    "a_success_that_makes_no_sense",
+)
+class ReadsAfterwards(AcmeProvider):
+    """A model is made outside of ``send``: what cannot be read looks as if nothing had been written."""
+
+    async def create_customer(
+        self,
+        email: str,
+        name: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Customer:
+        body = wire.customer_request(email, name, metadata)
+        data = await self.send(Request("POST", "/customers", json=body, idempotency_key=idempotency_key))
+        return wire.customer_from(data)
+
+
+@caught_by("a_write_whose_answer_makes_no_sense_was_done", "a_success_that_makes_no_sense")
+class BelievesAnything(AcmeProvider):
+    async def get_plan(self, plan_id: str) -> Plan | None:
+        return None
+
+    async def create_customer(
+        self,
+        email: str,
+        name: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Customer:
+        body = wire.customer_request(email, name, metadata)
+        request = Request("POST", "/customers", json=body, idempotency_key=idempotency_key)
+        data = await self.send(request)
+        reference = text(data, "ref") or "unknown"
+        return attrs.evolve(wire.customer_from({**data, "ref": reference}), raw=data)
+
+
+@caught_by(
+    "a_refusal_is_an_error_of_this_library",
+    "a_rate_limit_says_how_long_to_wait",
+    "a_customer_is_found_again",
+    "what_does_not_exist_is_none",
+)
+class MistakesARefusal(AcmeProvider):
+    def refusal_from(self, body: JsonObject, response: Response) -> Refusal:
+        return attrs.evolve(super().refusal_from(body, response), kind=InvalidRequest)
+
+
+@caught_by("a_redirect_is_not_followed")
+class FollowsRedirects(AcmeProvider):
+    async def send(self, request: Request, into: Any = None) -> Any:
+        sent = self._addressed(request)
+        response = await self.transport.send(sent)
+        if response.status in range(300, 400):
+            await self.transport.send(attrs.evolve(sent, url=response.headers["location"]))
+        return await super().send(request, into)
+
+
+@caught_by("an_error_holds_nothing_secret_and_nothing_personal")
+class RepeatsWhatItIsTold(AcmeProvider):
+    async def send(self, request: Request, into: Any = None) -> Any:
+        try:
+            return await super().send(request, into)
+        except InvalidRequest as error:
+            raise InvalidRequest(f"{error.message} {request.json} {dict(self.auth_headers())}") from None
+
+
+@caught_by("a_rate_limit_says_how_long_to_wait")
+class ForgetsHowLongToWait(_Sending):
+    async def around(self, send: Callable[[], Awaitable[Any]], request: Request) -> Any:
+        try:
+            return await send()
+        except RateLimited as error:
+            message = error.message
+        raise RateLimited(message)
+
+
+@caught_by("a_failure_that_passes_is_tried_again")
+class GivesUpAtOnce(AcmeProvider):
+    def retry_hint(self, response: Response) -> bool | None:
+        return False
+
+
+@caught_by("closing_leaves_to_others_what_is_theirs")
+class ClosesWhatIsNotItsOwn(AcmeProvider):
+    async def aclose(self) -> None:
+        await self.transport.aclose()
+
+
+@caught_by(
+    "it_sends_through_the_transport_that_it_is_given",
+    "closing_leaves_to_others_what_is_theirs",
+    "a_failure_that_passes_is_tried_again",
+    "a_rate_limit_says_how_long_to_wait",
+    # and as it reaches another Acme each time
+    "a_customer_is_found_again",
+    "metadata_is_kept_or_refused",
+    "a_checkout_opens",
+    "a_completed_checkout_is_a_subscription",
+    "a_subscription_is_canceled_now",
+    operations="",
+)
+class SendsItsOwnWay(AcmeProvider):
+    def __init__(self, config: AcmeConfig, *, transport: Transport | None = None) -> None:
+        super().__init__(config, transport=transport)
+
+    @property
+    def transport(self) -> Transport:
+        return AsyncTransport(transport=httpx.MockTransport(FakeAcme()))
+
+
+@caught_by("it_serves_several_event_loops")
+class BelongsToOneLoop(AcmeProvider):
+    def __init__(self, config: AcmeConfig, *, transport: Transport | None = None) -> None:
+        super().__init__(config, transport=transport)
+        self._loop: object = None
+
+    async def send(self, request: Request, into: Any = None) -> Any:
+        try:
+            loop: object = asyncio.get_running_loop()
+        except RuntimeError:
+            loop = None
+        self._loop = self._loop or loop
+        if loop is not self._loop:
+            raise NetworkError("this client belongs to another event loop")
+        return await super().send(request, into)
+
+
+@caught_by("blocking_and_async_send_the_same")
+class WaitsByItself(AcmeProvider):
+    async def send(self, request: Request, into: Any = None) -> Any:
+        await asyncio.sleep(0)
+        return await super().send(request, into)
+
+
+@caught_by(
+    "an_id_that_leads_elsewhere_is_not_handed_on",
+    "what_is_no_web_address_is_not_handed_on",
+    "a_success_that_makes_no_sense",
+    operations="get_checkout_session",
+)
+class LetsKeyErrorsEscape(AcmeProvider):
+    pass
+
+
+async def _raw_checkout(self: AcmeProvider, session_id: str) -> CheckoutSession | None:
+    check_id("session_id", session_id)
+    try:
+        data = await self.send(Request("GET", f"/checkouts/{session_id}"))
+    except NotFound:
+        return None
+    return wire.checkout_from({**data, "ref": data["ref"]})
+
+
+unguarded(LetsKeyErrorsEscape, get_checkout_session=_raw_checkout)
+
+
+class _Forgetful:
+    def note(self, key: str, operation: str, arguments: object) -> None: ...
+
+
+@caught_by("one_key_for_two_operations_is_refused")
+class TakesOneKeyForTwoOperations(AcmeProvider):
+    def __init__(self, config: AcmeConfig, *, transport: Transport | None = None) -> None:
+        super().__init__(config, transport=transport)
+        self.key_ledger = _Forgetful()  # type: ignore[assignment]
+
+
+# --- after a read ------------------------------------------------------------------------------------------------
+
+
+class _LooksFirst(AcmeProvider):
+    """Reads the subscription before it ends it."""
+
+    async def cancel_subscription(
+        self,
+        subscription_id: str,
+        *,
+        at_period_end: bool = False,
+        reason: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Subscription:
+        found = await self.get_subscription(subscription_id)
+        if found is None:
+            raise NotFound("no such subscription")
+        if found.status.is_terminal:
+            return found
+        return await self.ended(found, idempotency_key)
+
+    async def ended(self, found: Subscription, key: str | None) -> Subscription:
+        request = Request("POST", path_of("subscriptions", found.id, "end"), json={}, idempotency_key=key)
+        return await self.send(request, wire.subscription_from)
+
+
+@caught_by(
+    "every_write_of_an_operation_carries_its_key",
+    "an_answer_that_is_lost_once_is_asked_for_again",
+    operations="cancel_subscription",
+)
+class SendsNoKeyAfterARead(_LooksFirst):
+    async def ended(self, found: Subscription, key: str | None) -> Subscription:
+        return await super().ended(found, None)
+
+
+@caught_by(
+    "a_write_that_is_not_answered_is_unknown_also_after_a_read",
+    "a_lost_answer_leads_to_no_second_effect",
+    operations="cancel_subscription",
+)
+class TakesItsWishForTheAnswer(_LooksFirst):
+    async def ended(self, found: Subscription, key: str | None) -> Subscription:
+        try:
+            return await super().ended(found, key)
+        except OutcomeUnknown:
+            return attrs.evolve(found, status=SubscriptionStatus.CANCELED)
+
+
+@caught_by("a_write_that_is_refused_after_a_read_did_not_end_well", operations="cancel_subscription")
+class TakesARefusalForDone(_LooksFirst):
+    async def ended(self, found: Subscription, key: str | None) -> Subscription:
+        try:
+            return await super().ended(found, key)
+        except (Conflict, InvalidRequest):
+            return attrs.evolve(found, status=SubscriptionStatus.CANCELED)
+
+
+@caught_by(
+    "a_write_carries_its_key",
+    "every_write_of_an_operation_carries_its_key",
+    "a_write_whose_answer_makes_no_sense_was_done",
+    "a_lost_answer_leads_to_no_second_effect",
+    "an_answer_that_is_lost_once_is_asked_for_again",
+    "the_same_key_at_the_same_time_has_one_effect",
+)
+class RemembersKeysInThisProcess(AcmeProvider):
+    """Its objects share what they know of keys, and look it up before they send; none goes over the wire."""
+
+    idempotency_header = None
+    answers: ClassVar[dict[object, object]] = {}
+
+    async def send(self, request: Request, into: Any = None) -> Any:
+        account = (getattr(self.transport, "_transport", None), request.idempotency_key)
+        if request.writes and account in self.answers:
+            return self.answers[account]
+        self.answers[account] = answer = await super().send(request, into)
+        return answer
+
+
+# --- what the test class says ------------------------------------------------------------------------------------
+
+
+@caught_by(
+    "what_is_declared_is_there_and_what_is_not_is_refused_with_a_reason",
+    operations="create_customer get_customer",
+    without_requests=frozenset({"create_customer"}),
+)
+class SendsWhatIsSaidToNeedNoRequest(AcmeProvider):
+    pass
+
+
+@caught_by(
+    "a_write_that_is_not_answered_is_unknown_also_after_a_read",
+    "a_write_that_is_refused_after_a_read_did_not_end_well",
+    "a_write_that_never_left_changed_nothing_also_after_a_read",
+    "every_write_of_an_operation_carries_its_key",
+    searches=("/customers",),
+)
+class WritesWhatIsSaidToOnlyRead(AcmeProvider):
+    pass
+
+
+@caught_by(
+    "a_write_carries_its_key",
+    "every_write_of_an_operation_carries_its_key",
+    key_on_the_wire=lambda _self, request: request.header("Another-Key"),
+)
+class SendsItsKeyElsewhere(AcmeProvider):
+    pass
+
+
+# --- what is in answers ------------------------------------------------------------------------------------------
+
+
+@caught_by("a_status_that_nobody_knows_yet_is_unknown", operations="get_subscription")
+class GuessesTheStatus(AcmeProvider):
+    get_subscription = through(
+        "get_subscription",
+        lambda found: (
+            attrs.evolve(found, status=SubscriptionStatus.ACTIVE) if found and found.status == "unknown" else found
+        ),
+        of=AcmeProvider,
+    )
+
+
+@caught_by("a_status_that_nobody_knows_yet_is_unknown", operations="get_subscription")
+class BreaksOnANewStatus(AcmeProvider):
+    get_subscription = through(
+        "get_subscription",
+        lambda found: found and {"trialing": found, "active": found, "canceled": found}[found.status],
+        of=AcmeProvider,
+    )
+
+
+@caught_by("no_link_in_an_answer_is_followed_to_another_host", operations="get_customer")
+class FollowsEveryLink(AcmeProvider):
+    async def get_customer(self, customer_id: str) -> Customer | None:
+        found = await super().get_customer(customer_id)
+        following = text(found.raw, "next") if found is not None else None
+        if following is not None:
+            await self.transport.send(Request("GET", following, headers=self.auth_headers()))
+        return found
+
+
+@caught_by("an_error_holds_nothing_secret_and_nothing_personal")
+class LogsWhatItSends(AcmeProvider):
+    async def send(self, request: Request, into: Any = None) -> Any:
+        logging.getLogger("acme").debug("%s %s %s", request.method, request.url, request.json)
+        return await super().send(request, into)
+
+
+@caught_by("an_error_holds_nothing_secret_and_nothing_personal")
+class QuotesItsCredentials(AcmeProvider):
+    """Not the secret itself, but what it is sent as."""
+
+    def auth_headers(self) -> Mapping[str, str]:
+        return {"Authorization": "Bearer a2V5X2NvbmZvcm1hbmNlXzE6"}
+
+    async def send(self, request: Request, into: Any = None) -> Any:
+        try:
+            return await super().send(request, into)
+        except InvalidRequest as error:
+            raise InvalidRequest(f"{error.message} ({self.auth_headers()['Authorization']})") from None
+
+
+# --- webhooks ----------------------------------------------------------------------------------------------------
+
+_FORGED = (
+    "a_forged_body_is_refused",
+    "a_forged_signature_is_refused",
+    "headers_that_hold_no_signature_are_refused",
+    "a_signature_does_not_fit_another_delivery",
+    "an_old_delivery_is_refused",
+    "a_refusal_repeats_nothing_of_the_delivery",
+)
+
+
+@caught_by(*_FORGED)
+class BelievesEverybody(AcmeProvider):
+    async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
+        from paylattice_acme.webhooks import event_from
+
+        data = json.loads(payload)
+        return event_from({"at": "2026-01-31T12:00:00Z", "event_ref": "ev_1", "kind": "x", **data})
+
+
+@caught_by("an_old_delivery_is_refused")
+class TakesReplays(AcmeProvider):
+    async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
+        from paylattice_acme.webhooks import SIGNATURE, event_from
+
+        patient = attrs.evolve(SIGNATURE, tolerance=10**9)
+        return event_from(patient.verified(payload, headers, self.config.webhook_secret, now=1.8e9))
+
+
+@caught_by("a_forged_body_is_refused")
+class ParsesBeforeItVerifies(AcmeProvider):
+    async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
+        data = payload if isinstance(payload, dict) else json.loads(payload)
+        return await super().parse_webhook(json.dumps(data).encode(), headers)
+
+
+@caught_by("headers_may_come_as_frameworks_hand_them_out")
+class WantsItsHeadersJustSo(AcmeProvider):
+    async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
+        value = headers.get("Acme-Signature", "") if isinstance(headers, Mapping) else ""
+        return await super().parse_webhook(payload, {"Acme-Signature": value})
+
+
+@caught_by("the_same_delivery_has_the_same_key")
+class CountsDeliveries(AcmeProvider):
+    parse_webhook = through("parse_webhook", lambda event: attrs.evolve(event, dedupe_key=new_key()), of=AcmeProvider)
+
+
+@caught_by("a_delivery_is_read")
+class InventsNames(AcmeProvider):
+    parse_webhook = through("parse_webhook", lambda event: attrs.evolve(event, type="customer_added"), of=AcmeProvider)
+
+
+@caught_by("a_delivery_is_verified_with_a_given_secret")
+class TakesAnEmptySecret(AcmeProvider):
+    def verify_webhook_signature(self, payload: bytes, signature: str | Headers, secret: str) -> Mapping[str, object]:
+        return super().verify_webhook_signature(payload, signature, secret or "hook_secret_1")
+
+
+@caught_by("a_refusal_repeats_nothing_of_the_delivery", "an_old_delivery_is_refused")
+class QuotesTheDelivery(AcmeProvider):
+    async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
+        try:
+            return await super().parse_webhook(payload, headers)
+        except PaymentError:
+            pass
+        raise MalformedPayload(f"cannot read {payload!r}")
+
+
+@caught_by("noise_is_refused", "a_forged_body_is_refused", "a_payload_that_is_no_body_is_refused")
+class StumblesOverNoise(AcmeProvider):
+    pass
+
+
+async def _stumbles(self: AcmeProvider, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
+    json.loads(payload)
+    return await AcmeProvider.parse_webhook(self, payload, headers)
+
+
+unguarded(StumblesOverNoise, parse_webhook=_stumbles)
