@@ -339,8 +339,8 @@ class BaseProvider(PaymentProvider):
     cancel_keeps_paid_period: bool = False
     """Whether a subscription that is canceled now says in ``cancel_at`` until when it is paid for."""
     checkout_keeps_customer: bool = True
-    """Whether what a checkout session brings belongs to the customer that it was made for. False: the provider may book it
-    on a profile of the buyer's own, and only the session tells what came of it."""
+    """Whether what a checkout session brings belongs to the customer that it was made for. Where it does not, the provider may
+    book it on a profile of the buyer's own, and only the session tells what came of it."""
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)

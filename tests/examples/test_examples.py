@@ -5,15 +5,14 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import ModuleType
 
 import pytest
 from fastapi.testclient import TestClient
 
 from paylattice import Money
-
-from .loopback_stripe import running
+from paylattice.testing import StripeStandIn
 
 Load = Callable[[str], ModuleType]
 
@@ -38,41 +37,66 @@ def test_each_organisation_goes_to_the_provider_of_its_region(load: Load, capsys
 
 
 @pytest.fixture
-def stripe_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STRIPE_SECRET_KEY", "sk_test_1")
-    monkeypatch.setenv("STRIPE_WEBHOOK_SECRET", "whsec_1")
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[StripeStandIn]:
+    """A Stripe account on 127.0.0.1, which the environment leads to."""
+    account = StripeStandIn()
+    account.add_price("price_pro", 1900)
+    monkeypatch.setenv("STRIPE_SECRET_KEY", account.secret_key)
+    monkeypatch.setenv("STRIPE_WEBHOOK_SECRET", account.webhook_secret)
+    with account.serve() as url:
+        monkeypatch.setenv("STRIPE_API_BASE", url)
+        yield account
 
 
-def test_fastapi_sells_a_subscription(load: Load, monkeypatch: pytest.MonkeyPatch, stripe_settings: None) -> None:
-    with running() as stripe:
-        monkeypatch.setenv("STRIPE_API_BASE", stripe.url)
-        with TestClient(load("fastapi_app").app) as browser:
-            assert browser.post("/checkout/price_pro").json() == {"url": "https://checkout.stripe.test/c/pay/cs_1"}
-            checkout = stripe.forms[-1]
-            assert checkout["mode"] == ["subscription"]
-            assert checkout["metadata[org_id]"] == checkout["subscription_data[metadata][org_id]"] == ["org_1"]
-            assert browser.get("/ok", params={"session_id": "cs_1"}).json() == {"status": "active"}
+def deliver(account: StripeStandIn, browser: TestClient) -> list[str]:
+    """Deliver what waits; the outcomes."""
+    answers = [
+        browser.post("/webhooks/stripe", content=hook.payload, headers=dict(hook.headers))
+        for hook in account.deliveries()
+    ]
+    assert {answer.status_code for answer in answers} <= {200}
+    return [answer.json()["outcome"] for answer in answers]
 
-            created = {"id": "evt_1", "type": "customer.subscription.created", "data": {"object": stripe.subscription}}
-            body, headers = stripe_delivery(created, "whsec_1")
-            for outcome in ("processed", "duplicate"):
-                answer = browser.post("/webhooks/stripe", content=body, headers=headers)
-                assert (answer.status_code, answer.json()) == (200, {"outcome": outcome})
-            assert stripe.customers == 1
+
+def test_fastapi_sells_a_subscription(load: Load, account: StripeStandIn) -> None:
+    with TestClient(load("fastapi_app").app) as browser:
+        url = browser.post("/checkout/price_pro").json()["url"]
+        [session] = account.objects("checkout.session")
+        assert url == session["url"]
+        asked = next(request.params for request in account.requests if request.path == "/v1/checkout/sessions")
+        assert asked["mode"] == "subscription"
+        assert asked["metadata[org_id]"] == asked["subscription_data[metadata][org_id]"] == "org_1"
+
+        account.complete_checkout(str(session["id"]))
+        assert browser.get("/ok", params={"session_id": session["id"]}).json() == {"status": "active"}
+        hooks = account.deliveries()
+        created = next(hook for hook in hooks if hook.type == "customer.subscription.created")
+        for outcome in ("processed", "duplicate"):
+            answer = browser.post("/webhooks/stripe", content=created.payload, headers=dict(created.headers))
+            assert (answer.status_code, answer.json()) == (200, {"outcome": outcome})
+        assert account.count("customer") == 1
 
 
 def test_fastapi_runs_the_dunning_handler_when_a_payment_is_late(
-    load: Load, monkeypatch: pytest.MonkeyPatch, stripe_settings: None, capsys: pytest.CaptureFixture[str]
+    load: Load, account: StripeStandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with running() as stripe:
-        monkeypatch.setenv("STRIPE_API_BASE", stripe.url)
-        with TestClient(load("fastapi_app").app) as browser:
-            browser.post("/checkout/price_pro")
-            stripe.subscription["status"] = "past_due"
-            event = {"id": "evt_2", "type": "customer.subscription.updated", "data": {"object": stripe.subscription}}
-            body, headers = stripe_delivery(event, "whsec_1")
-            assert browser.post("/webhooks/stripe", content=body, headers=headers).status_code == 200
-    assert "remind org_1" in capsys.readouterr().out
+    with TestClient(load("fastapi_app").app) as browser:
+        browser.post("/checkout/price_pro")
+        [session] = account.objects("checkout.session")
+        account.complete_checkout(str(session["id"]))
+        assert "processed" in deliver(account, browser)
+        assert "remind" not in capsys.readouterr().out
+        account.decline_next_payment("insufficient_funds")
+        [subscription] = account.objects("subscription")
+        account.renew(str(subscription["id"]))
+        assert "processed" in deliver(account, browser)
+    assert capsys.readouterr().out.count("remind org_1") == 1
+
+
+@pytest.fixture
+def stripe_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRIPE_SECRET_KEY", "sk_test_1")
+    monkeypatch.setenv("STRIPE_WEBHOOK_SECRET", "whsec_1")
 
 
 def test_fastapi_refuses_a_forged_delivery(load: Load, stripe_settings: None) -> None:

@@ -1,5 +1,8 @@
 """Settings, and what the provider keeps for its whole life."""
 
+import json
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -125,3 +128,17 @@ def test_a_certificate_is_preloaded_from_paypal_only(mode: str, url: str) -> Non
         world.run(world.provider.preload_certificate(url))
     assert caught.value.operation == "preload_certificate"
     assert world.server.seen == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import paylattice.providers.paypal.provider",
+        "from paylattice.providers.paypal import PayPalConfig, PayPalProvider, TokenCache",
+        "from paylattice.providers import paypal as p; p.PayPalProvider(p.PayPalConfig(client_id='a', client_secret='b'))",
+    ],
+)
+def test_the_first_request_loads_httpx_and_the_first_webhook_cryptography_and_no_import_does(statement: str) -> None:
+    script = f"import json, sys\n{statement}\nprint(json.dumps(sorted(sys.modules)))"
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert set(json.loads(answer.stdout)) & {"httpx", "cryptography", "asyncio", "ssl", "cattrs", "certifi"} == set()

@@ -240,10 +240,10 @@ class OperationState(StrEnum):
     DONE = "done"
     """The provider did it."""
     FAILED = "failed"
-    """The provider refused it, or it never got there: nothing was changed."""
+    """Nothing was changed. The provider refused it, or it never got there."""
     ABANDONED = "abandoned"
-    """It is not known to have been done, and is not sent again by itself: the provider has forgotten its key, or something
-    newer was asked for since."""
+    """Not known to have been done, and not sent again by itself, as the provider has forgotten its key, or something newer
+    was asked for since."""
 
 
 @attrs.frozen

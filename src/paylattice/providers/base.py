@@ -68,11 +68,11 @@ class HTTPProvider(BaseProvider, Generic[C]):
     """
 
     title: ClassVar[str] = ""
-    """The provider as a person calls it, for messages; empty: its name."""
+    """The provider as a person calls it, for messages. If empty, its name."""
     base_url: ClassVar[str]
     """The address of the API, with the path that all endpoints share."""
     idempotency_header: ClassVar[str | None] = "Idempotency-Key"
-    """The header that carries a write's key; None: there is none."""
+    """The header that carries a write's key, if there is one."""
     idempotency_field: ClassVar[str | None] = None
     """The field of a JSON body that carries a write's key, for APIs that read it there. With neither a header nor a
     field, the API knows no keys, and no write is ever sent twice."""

@@ -11,7 +11,13 @@ __all__ = ["HOSTILE", "NOW", "customer", "event", "operation", "parked", "subscr
 
 NOW = datetime(2026, 1, 31, 23, 59, 59, 123456, tzinfo=UTC)
 _WORDS = {"team": "größe ✓ \U0001f600", "empty": "", "quote": 'it\'s "so" \\ %s'}
-HOSTILE = {"nul": "a\x00b", "half a pair": "\ud83d", "large": 2**70, "deep": [[[{"x": None}]]], "": -1.5}
+HOSTILE: dict[str, object] = {
+    "nul": "a\x00b",
+    "half a pair": "\ud83d",
+    "large": 2**70,
+    "deep": [[[{"x": None}]]],
+    "": -1.5,
+}
 """What JSON can say, and a text column of many databases cannot."""
 
 

@@ -4,11 +4,12 @@ import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar, overload
+from typing import TYPE_CHECKING, ClassVar, TypeVar, overload
 from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 
+from ...config import ProviderConfig
 from ...errors import (
     AuthenticationError,
     Conflict,
@@ -61,9 +62,9 @@ class PayPalAPI(HTTPProvider[PayPalConfig]):
     name = "paypal"
     title = "PayPal"
     contract_version = 1
-    config_class = PayPalConfig
+    config_class: ClassVar[type[ProviderConfig] | None] = PayPalConfig
     base_url = SANDBOX
-    idempotency_header = "PayPal-Request-Id"
+    idempotency_header: ClassVar[str | None] = "PayPal-Request-Id"
     request_id_header = "PayPal-Debug-Id"
 
     def __init__(

@@ -41,7 +41,9 @@ def _environment(value: str | None) -> str:
 
 
 def _way(value: str | None) -> str:
-    return (_plain(value) or _VERIFICATIONS[0]).lower() if isinstance(value, str | None) else str(value)
+    if not isinstance(value, str | None):  # pyright: ignore[reportUnnecessaryIsInstance] - not every caller checks types
+        return str(value)
+    return (_plain(value) or _VERIFICATIONS[0]).lower()
 
 
 def _trusted(value: "Path | str | None") -> "Path | str | None":

@@ -110,6 +110,11 @@ REREAD: Mapping[str, str] = {
 
 _COUNTED_ONCE = frozenset(name for name in REREAD if name.startswith("PAYMENT."))
 """Events that are known by what happened to which sale, capture, authorization or refund."""
+_NAMES_SUBSCRIPTION: Mapping[str, str] = {
+    **{name: "id" for name in EVENT_TYPES if name.startswith("BILLING.SUBSCRIPTION.")},
+    **{name: "billing_agreement_id" for name in EVENT_TYPES if name.startswith("PAYMENT.SALE.")},
+}
+"""Where the id of the subscription is."""
 
 
 class _Carried(TypedDict, total=False):
@@ -189,8 +194,9 @@ def event_from(
     Raises:
         InvalidResponse: it has no id, no type or no time.
     """
-    event_id, name = identity(data, "id", "event"), identity(data, "event_type", "event")
-    created = rfc3339(data, "create_time")
+    event_id, name, created = data.get("id"), data.get("event_type"), rfc3339(data, "create_time")
+    if not (isinstance(event_id, str) and event_id and isinstance(name, str) and name):  # this runs for every delivery
+        event_id, name = identity(data, "id", "event"), identity(data, "event_type", "event")
     if created is None:
         message = "the event does not say when it was created"
         raise InvalidResponse(message)
@@ -209,7 +215,7 @@ def event_from(
             else transmission_id or _transmission(data) or event_id
         ),
         customer_id=text(resource, "custom_id") or text(resource, "custom"),
-        subscription_id=_subscription_id(name, resource),
+        subscription_id=text(resource, _NAMES_SUBSCRIPTION[name]) if name in _NAMES_SUBSCRIPTION else None,
         livemode=livemode,
         provider_type=name,
         provider="paypal",
@@ -238,12 +244,6 @@ def _by_what_it_carries(shared: EventType | None, carried: _Carried) -> EventTyp
 def _transmission(data: JsonObject) -> str | None:
     sent = children(data, "transmissions")
     return text(sent[0], "transmission_id") if sent else None
-
-
-def _subscription_id(name: str, resource: JsonObject) -> str | None:
-    if name.startswith("BILLING.SUBSCRIPTION."):
-        return text(resource, "id")
-    return text(resource, "billing_agreement_id") if name.startswith("PAYMENT.SALE.") else None
 
 
 def order_of(resource: JsonObject) -> str | None:

@@ -79,9 +79,9 @@ class PayPalProvider(PayPalAPI):
         ConfigurationError: a setting is missing or wrong.
     """
 
-    cancel_keeps_paid_period = True
-    idempotency_lifetime = timedelta(hours=6)  # of an order; others are remembered for days
-    capabilities = frozenset(_C) - {_C.CUSTOMERS, _C.CANCEL_AT_PERIOD_END, _C.METERED_USAGE}
+    cancel_keeps_paid_period: bool = True
+    idempotency_lifetime: timedelta = timedelta(hours=6)  # of an order; others are remembered for days
+    capabilities: frozenset[Capability] = frozenset(_C) - {_C.CUSTOMERS, _C.CANCEL_AT_PERIOD_END, _C.METERED_USAGE}
     limits: Mapping[Capability, Limit] = FrozenMap(
         {
             _C.CUSTOMERS: Limit(

@@ -1,10 +1,11 @@
 """Square's API as the rooms of this provider use it: headers, errors inside a 200, keys, searches, pages, the location."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, TypeVar, overload
+from typing import TYPE_CHECKING, ClassVar, TypeVar, overload
 
 import attrs
 
+from ...config import ProviderConfig
 from ...errors import (
     ConfigurationError,
     Conflict,
@@ -83,10 +84,10 @@ class SquareAPI(HTTPProvider[SquareConfig]):
     name = "square"
     title = "Square"
     contract_version = 1
-    config_class = SquareConfig
+    config_class: ClassVar[type[ProviderConfig] | None] = SquareConfig
     base_url = SANDBOX
-    idempotency_header = None
-    idempotency_field = "idempotency_key"
+    idempotency_header: ClassVar[str | None] = None
+    idempotency_field: ClassVar[str | None] = "idempotency_key"
     request_id_header = _REQUEST_ID
 
     def __init__(self, config: SquareConfig | None = None, *, transport: "Transport | None" = None) -> None:

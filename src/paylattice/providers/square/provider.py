@@ -60,8 +60,8 @@ class SquareProvider(SquareAPI):
         ConfigurationError: a setting is missing or wrong.
     """
 
-    capabilities = frozenset(Capability) - {Capability.CANCEL_NOW, Capability.METERED_USAGE}
-    limits = FrozenMap(
+    capabilities: frozenset[Capability] = frozenset(Capability) - {Capability.CANCEL_NOW, Capability.METERED_USAGE}
+    limits: Mapping[Capability, Limit] = FrozenMap(
         {
             Capability.CANCEL_NOW: Limit(
                 "Square ends a subscription only with the period that is paid for.",
@@ -73,7 +73,7 @@ class SquareProvider(SquareAPI):
             ),
         }
     )
-    idempotency_lifetime = timedelta(hours=1)
+    idempotency_lifetime: timedelta = timedelta(hours=1)
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class SquareProvider(SquareAPI):
         self._payments = Payments(self)
         self._subscriptions = Subscriptions(self, self._plans, self._customers, clock)
         self._checkout = Checkout(self, self._customers, self._plans, self._payments, self._subscriptions)
-        self.checkout_keeps_customer = self.config.checkout == "invoice"
+        self.checkout_keeps_customer: bool = self.config.checkout == "invoice"
 
     # Customers
 

@@ -6,8 +6,9 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
+from ...config import ProviderConfig
 from ...errors import Conflict, InvalidRequest, InvalidResponse, NotFound, OutcomeUnknown, PaymentError
 from ...events import WebhookEvent
 from ...idempotency import new_key
@@ -56,8 +57,8 @@ class StripeProvider(BaseProvider):
     """
 
     name = "stripe"
-    config_class = StripeConfig
-    capabilities = frozenset(Capability)
+    config_class: ClassVar[type[ProviderConfig] | None] = StripeConfig
+    capabilities: frozenset[Capability] = frozenset(Capability)
 
     def __init__(
         self,

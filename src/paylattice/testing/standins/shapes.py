@@ -3,8 +3,8 @@
 Providers let some unknown fields pass in silence; the stand-ins refuse them, because a field that is ignored is a mistake.
 """
 
-from collections.abc import Mapping
-from typing import Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias, cast
 
 __all__ = ["Misfit", "Shape", "checked"]
 
@@ -55,12 +55,12 @@ def _check_inside(inner: Any, value: Any, where: tuple[str, ...]) -> None:
     if isinstance(inner, list):
         if not isinstance(value, list):
             raise Misfit("syntax", where, "An array is wanted.")
-        for number, each in enumerate(value):
-            _check_inside(inner[0], each, (*where, str(number)))
+        for number in range(len(cast("Sequence[object]", value))):
+            _check_inside(inner[0], value[number], (*where, str(number)))
     elif isinstance(inner, Mapping):
         if not isinstance(value, Mapping):
             raise Misfit("syntax", where, "An object is wanted.")
         if inner:
-            checked(inner, value, where)
+            checked(cast("Shape", inner), cast("Mapping[str, Any]", value), where)
     elif isinstance(inner, type) and (not isinstance(value, inner) or (inner is int and isinstance(value, bool))):
         raise Misfit("syntax", where, f"{_WORDS[inner]} is wanted.")

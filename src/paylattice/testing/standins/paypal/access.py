@@ -26,7 +26,7 @@ class Tokens:
     def __init__(self, client_id: str, client_secret: str, lifetime: int) -> None:
         self.client_id = client_id
         self.client_secret = client_secret
-        self.granted = 0
+        self.granted: int = 0
         self._lifetime = lifetime
         self._until: dict[str, datetime] = {}
 

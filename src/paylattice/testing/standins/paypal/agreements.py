@@ -5,20 +5,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..shapes import Shape
-from .catalog import MONEY, PRICING, scheme_from
 from .refusals import unprocessable
-from .world import JSON, amount_of, money
+from .terms import PREFERENCES, PRICING, preferences_from, scheme_from, taxes_from, total_cycles_from
+from .world import JSON
 
 __all__ = ["OVERRIDE", "terms_with"]
 
 OVERRIDE: Shape = {
     "billing_cycles": [{"pricing_scheme": PRICING, "sequence!": int, "total_cycles": int}],
-    "payment_preferences": {
-        "auto_bill_outstanding": bool,
-        "setup_fee": MONEY,
-        "setup_fee_failure_action": str,
-        "payment_failure_threshold": int,
-    },
+    "payment_preferences": PREFERENCES,
     "taxes": {"percentage": str, "inclusive": bool},
 }
 _TERMS = ("billing_cycles", "payment_preferences", "taxes")
@@ -39,18 +34,16 @@ def terms_with(plan: JSON, sent: Mapping[str, Any]) -> JSON:
             message = "The provided billing cycle sequence is not available."
             raise unprocessable("INVALID_BILLING_CYCLE_SEQUENCE", message, f"{where}/sequence")
         if "total_cycles" in change:
-            cycle["total_cycles"] = change["total_cycles"]
+            trial = cycle["tenure_type"] == "TRIAL"
+            cycle["total_cycles"] = total_cycles_from(change["total_cycles"], where, trial=trial)
         if "pricing_scheme" in change:
             scheme = scheme_from(change["pricing_scheme"], f"{where}/pricing_scheme")
             if "pricing_scheme" in cycle and ("tiers" in scheme) != ("tiers" in cycle["pricing_scheme"]):
                 message = "The pricing scheme should be of the same type as the plan's."
                 raise unprocessable("INVALID_PRICING_SCHEME", message, f"{where}/pricing_scheme")
             cycle["pricing_scheme"] = scheme
-    preferences = dict(sent.get("payment_preferences", {}))
-    if "setup_fee" in preferences:
-        fee = amount_of(preferences["setup_fee"], "/plan/payment_preferences/setup_fee", zero=True)
-        preferences["setup_fee"] = money(*fee)
+    preferences = preferences_from(sent.get("payment_preferences", {}), "/plan/payment_preferences")
     terms["payment_preferences"] |= preferences
     if "taxes" in sent:
-        terms["taxes"] = {"percentage": "0", "inclusive": True, **terms.get("taxes", {}), **sent["taxes"]}
+        terms["taxes"] = {"percentage": "0", **terms.get("taxes", {}), **taxes_from(sent["taxes"], "/plan/taxes")}
     return terms

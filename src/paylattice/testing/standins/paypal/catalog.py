@@ -6,16 +6,11 @@ from typing import Any
 from ..shapes import Shape
 from .refusals import invalid, unprocessable
 from .routes import DAY, PAGED, Request, Route, page
-from .world import JSON, World, amount_of, link, money, said
+from .terms import PREFERENCES, PRICING, preferences_from, scheme_from, taxes_from, total_cycles_from
+from .world import JSON, World, link, said
 
-__all__ = ["CATALOG_ROUTES", "MONEY", "PRICING", "add_plan", "add_product", "scheme_from"]
+__all__ = ["CATALOG_ROUTES", "add_plan", "add_product"]
 
-MONEY: Shape = {"currency_code!": str, "value!": str}
-PRICING: Shape = {
-    "fixed_price": MONEY,
-    "pricing_model": str,
-    "tiers": [{"starting_quantity!": str, "ending_quantity": str, "amount!": MONEY}],
-}
 _CYCLE: Shape = {
     "pricing_scheme": PRICING,
     "frequency!": {"interval_unit!": str, "interval_count": int},
@@ -30,12 +25,7 @@ _PLAN: Shape = {
     "status": str,
     "description": str,
     "billing_cycles!": [_CYCLE],
-    "payment_preferences!": {
-        "auto_bill_outstanding": bool,
-        "setup_fee": MONEY,
-        "setup_fee_failure_action": str,
-        "payment_failure_threshold": int,
-    },
+    "payment_preferences!": PREFERENCES,
     "taxes": {"percentage!": str, "inclusive": bool},
     "quantity_supported": bool,
 }
@@ -49,36 +39,10 @@ _PRODUCT: Shape = {
     "home_url": str,
 }
 _MOST_UNITS = {"DAY": 365, "WEEK": 52, "MONTH": 12, "YEAR": 1}
-_MOST_CYCLES, _MOST_FAILURES, _MOST_TRIALS = 999, 999, 2
+_MOST_TRIALS = 2
 _STATUSES = frozenset({"CREATED", "INACTIVE", "ACTIVE"})
 _LIST_SHOWS = ("id", "product_id", "name", "status", "description", "create_time", "links")
 """What a list of plans has of each, when nobody asks for more: no prices."""
-
-
-def scheme_from(sent: Mapping[str, Any], where: str) -> JSON:
-    """A price, checked and in PayPal's own words.
-
-    Raises:
-        Refusal: it is none.
-    """
-    if "tiers" not in sent:
-        price = sent.get("fixed_price")
-        if price is None:
-            raise invalid("MISSING_REQUIRED_PARAMETER", "A price is missing.", f"{where}/fixed_price")
-        return {"version": 1, "fixed_price": money(*amount_of(price, f"{where}/fixed_price", zero=True))}
-    if sent.get("pricing_model") not in {"VOLUME", "TIERED"}:
-        raise unprocessable("INVALID_PRICING_MODEL", "VOLUME or TIERED.", f"{where}/pricing_model")
-    if "fixed_price" in sent:
-        raise unprocessable("FIXED_PRICE_NOT_SUPPORTED", "Tiers have no fixed price.", f"{where}/fixed_price")
-    tiers: list[JSON] = [
-        {**tier, "amount": money(*amount_of(tier["amount"], f"{where}/tiers"))} for tier in sent["tiers"]
-    ]
-    follows = 1
-    for tier in tiers:
-        if int(tier["starting_quantity"]) != follows:
-            raise unprocessable("MISSING_PRICING_SCHEME_TIERS", "A quantity has no tier, or two.", f"{where}/tiers")
-        follows = int(tier.get("ending_quantity", 0)) + 1
-    return {"version": 1, "pricing_model": sent["pricing_model"], "tiers": tiers}
 
 
 def _cycle(cycle: Mapping[str, Any], number: int) -> JSON:
@@ -90,11 +54,7 @@ def _cycle(cycle: Mapping[str, Any], number: int) -> JSON:
     if cycle["tenure_type"] not in {"TRIAL", "REGULAR"}:
         raise invalid("INVALID_PARAMETER_VALUE", "TRIAL or REGULAR.", f"{where}/tenure_type")
     trial = cycle["tenure_type"] == "TRIAL"
-    total = cycle.get("total_cycles", 1)
-    if not int(trial) <= total <= _MOST_CYCLES:
-        raise invalid(
-            "INVALID_PARAMETER_VALUE", "0 is for ever, and for the regular cycle only.", f"{where}/total_cycles"
-        )
+    total = total_cycles_from(cycle.get("total_cycles", 1), where, trial=trial)
     made: JSON = {**cycle, "frequency": frequency, "total_cycles": total}
     if "pricing_scheme" in cycle:
         scheme = scheme_from(cycle["pricing_scheme"], f"{where}/pricing_scheme")
@@ -135,15 +95,9 @@ def add_plan(world: World, sent: JSON, known_as: str | None = None) -> JSON:
         "auto_bill_outstanding": True,
         "setup_fee_failure_action": "CANCEL",
         "payment_failure_threshold": 0,
-        **sent["payment_preferences"],
+        **preferences_from(sent["payment_preferences"], "/payment_preferences"),
     }
-    if not 0 <= preferences["payment_failure_threshold"] <= _MOST_FAILURES:
-        raise invalid("INVALID_PARAMETER_VALUE", "From 0 to 999.", "/payment_preferences/payment_failure_threshold")
-    if "setup_fee" in preferences:
-        preferences["setup_fee"] = money(
-            *amount_of(preferences["setup_fee"], "/payment_preferences/setup_fee", zero=True)
-        )
-    more: JSON = {"taxes": {"inclusive": True, **sent["taxes"]}} if "taxes" in sent else {}
+    more: JSON = {"taxes": taxes_from(sent["taxes"], "/taxes")} if "taxes" in sent else {}
     if sent.get("status", "ACTIVE") not in _STATUSES:
         raise invalid("INVALID_PARAMETER_VALUE", "CREATED, INACTIVE or ACTIVE.", "/status")
     plan = world.add(

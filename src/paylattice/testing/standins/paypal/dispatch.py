@@ -146,7 +146,7 @@ class PayPalRequests(StandIn):
         found = dict(parse_qsl(call.query))
         try:
             body: object = json.loads(call.body or b"{}")
-        except ValueError:
+        except (ValueError, RecursionError):
             return found
         return {**found, **_flat(cast("dict[str, Any]", body))} if isinstance(body, dict) else found
 
@@ -161,7 +161,7 @@ def _refuse_as_the_test_wants(call: Call) -> None:
     """https://developer.paypal.com/tools/sandbox/negative-testing/request-headers/."""
     try:
         wanted: object = json.loads(call.headers.get("paypal-mock-response", "{}"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return
     code: object = cast("dict[str, object]", wanted).get("mock_application_codes") if isinstance(wanted, dict) else None
     if isinstance(code, str) and code:
@@ -188,7 +188,7 @@ def _body(call: Call, route: Route) -> Mapping[str, Any]:
             raise Refusal(415)
         try:
             body = json.loads(call.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise invalid("MALFORMED_REQUEST_JSON", "The request JSON is not well formed.") from None
     if not isinstance(body, dict):
         raise invalid("MALFORMED_REQUEST_JSON", "The request JSON is not well formed.")

@@ -5,8 +5,8 @@ from decimal import Decimal
 from typing import Any
 
 from ..shapes import Shape
-from .catalog import MONEY
 from .routes import PAGED, Request, Route, page
+from .terms import MONEY
 from .world import JSON, World, amount_of, link, money, said
 
 __all__ = ["INVOICE_ROUTES", "add_invoice"]

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..shapes import Shape
-from .catalog import MONEY
 from .payments import add_authorization, add_capture, payments_of
 from .refusals import invalid, missing, unprocessable
 from .routes import ANYTHING, HOUR, Request, Route
+from .terms import MONEY
 from .vault import save_after_payment
 from .world import JSON, PAGES, World, amount_of, link, money, said
 

@@ -6,10 +6,10 @@ from decimal import Decimal
 from typing import Any, cast
 
 from ..shapes import Shape
-from .catalog import MONEY
 from .refusals import missing, unprocessable
 from .routes import ANYTHING, DAY, Request, Route
 from .sales import REFUNDED_FOR, given_back
+from .terms import MONEY
 from .world import JSON, World, amount_of, link, moment, money, said
 
 __all__ = ["PAYMENT_ROUTES", "add_authorization", "add_capture", "lapse", "payments_of", "settle"]

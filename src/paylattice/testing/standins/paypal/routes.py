@@ -11,9 +11,10 @@ from ..shapes import Shape
 from .refusals import invalid
 from .world import HOST, JSON, World, link
 
-__all__ = ["ANYTHING", "DAY", "HOUR", "PAGED", "Request", "Route", "find_route", "page"]
+__all__ = ["ANYTHING", "DAY", "HOUR", "PAGED", "Request", "Route", "find_route", "is_whole", "page"]
 
 HOUR = 3600
+_LONGEST_NUMBER = 32
 DAY = 24 * HOUR
 ANYTHING: Shape = {}
 """An object whose inside is not looked at."""
@@ -122,6 +123,11 @@ def page(
     return answer
 
 
+def is_whole(value: str) -> bool:
+    """Whether a text is a whole number, and not longer than any that PayPal takes."""
+    return value.isascii() and value.isdecimal() and len(value) <= _LONGEST_NUMBER
+
+
 def number_of(query: Mapping[str, str], name: str, default: int, most: int) -> int:
     """A number in the query.
 
@@ -129,6 +135,6 @@ def number_of(query: Mapping[str, str], name: str, default: int, most: int) -> i
         Refusal: it is none, or too small or too large.
     """
     value = query.get(name, str(default))
-    if not (value.isascii() and value.isdecimal()) or not 1 <= int(value) <= most:
+    if not is_whole(value) or not 1 <= int(value) <= most:
         raise invalid("INVALID_PARAMETER_VALUE", f"{name} is a number from 1 to {most}.", name, place="query")
     return int(value)

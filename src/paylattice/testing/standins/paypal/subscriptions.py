@@ -9,10 +9,10 @@ from typing import Any
 from ..shapes import Shape
 from . import billing
 from .agreements import OVERRIDE, terms_with
-from .catalog import MONEY
 from .prices import currency_of, terms_of
 from .refusals import invalid, missing, unprocessable
-from .routes import ANYTHING, DAY, Request, Route, page
+from .routes import ANYTHING, DAY, Request, Route, is_whole, page
+from .terms import MONEY
 from .world import JSON, PAGES, World, amount_of, link, loose, moment, money, said
 
 __all__ = ["SUBSCRIPTION_ROUTES", "agree", "agree_to_revision"]
@@ -95,7 +95,7 @@ def _check_quantity(sent: Mapping[str, Any], plan: JSON) -> None:
     quantity = sent.get("quantity")
     if quantity is None:
         return
-    if not (quantity.isascii() and quantity.isdecimal()) or not int(quantity):
+    if not is_whole(quantity) or not int(quantity):
         raise invalid("INVALID_PARAMETER_SYNTAX", "The quantity is a number above 0.", "/quantity")
     if not plan["quantity_supported"]:
         raise unprocessable("SUBSCRIPTION_CANNOT_HAVE_QUANTITY", "The plan does not support quantity.", "/quantity")

@@ -57,7 +57,10 @@ def moment(text: str) -> datetime:
         ValueError: it is none.
     """
     found = datetime.fromisoformat(text)
-    return found.astimezone(UTC) if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    try:
+        return found.astimezone(UTC) if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    except OverflowError as error:
+        raise ValueError(text) from error
 
 
 def link(path: str, rel: str, method: str = "GET") -> JSON:

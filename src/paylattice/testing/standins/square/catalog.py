@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .dates import CADENCES
-from .fields import ANY, ELSEWHERE, MONEY, Fields, One
+from .fields import ELSEWHERE, MONEY, Fields, One
 from .pages import limit_of, page
 from .refusals import bad, conflict
 from .routes import Key, Request, Route
@@ -225,18 +225,16 @@ _OBJECT: Fields = {
     "present_at_all_locations": bool,
     "present_at_location_ids": [str],
     "absent_at_location_ids": [str],
-    "subscription_plan_data": {
-        "name": str,
-        "phases": ELSEWHERE,
-        "subscription_plan_variations": [
-            {"type!": str, "id!": str, _DATA: _VARIATION, **dict.fromkeys((*_PLACES, "version", "is_deleted"), ANY)}
-        ],
-        "eligible_item_ids": [str],
-        "eligible_category_ids": [str],
-        "all_items": bool,
-    },
-    "subscription_plan_variation_data": _VARIATION,
+    _DATA: _VARIATION,
     **dict.fromkeys(("custom_attribute_values", "catalog_v1_ids", *_OTHER_KINDS), ELSEWHERE),
+}
+_PLAN: Fields = {
+    "name": str,
+    "phases": ELSEWHERE,
+    "subscription_plan_variations": [{**_OBJECT, _PLAN_DATA: ELSEWHERE}],
+    "eligible_item_ids": [str],
+    "eligible_category_ids": [str],
+    "all_items": bool,
 }
 _SEARCH: Fields = {
     "cursor": str,
@@ -251,7 +249,9 @@ _SEARCH: Fields = {
 _PAST = "catalog_version include_category_path_to_root"
 _ONE = "/v2/catalog/object/{object_id}"
 CATALOG_ROUTES = (
-    Route("POST", "/v2/catalog/object", _upsert, {"object!": _OBJECT}, key=Key(128, required=True)),
+    Route(
+        "POST", "/v2/catalog/object", _upsert, {"object!": {**_OBJECT, _PLAN_DATA: _PLAN}}, key=Key(128, required=True)
+    ),
     Route("GET", _ONE, _get, query="include_related_objects", query_elsewhere=_PAST),
     Route("GET", "/v2/catalog/list", _list, query="cursor types", query_elsewhere="catalog_version"),
     Route("POST", "/v2/catalog/search", _search, _SEARCH),

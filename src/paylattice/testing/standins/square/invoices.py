@@ -137,11 +137,12 @@ _ASKED: Fields = {
         ELSEWHERE,
     ),
 }
+_FILLED_IN = ("given_name", "family_name", "email_address", "address", "phone_number", "company_name", "tax_ids")
 _METHODS = ("card", "square_gift_card", "bank_account", "buy_now_pay_later", "cash_app_pay")
 _INVOICE: Fields = {
     "location_id!": Text(255),
     "order_id!": Text(255),
-    "primary_recipient!": {"customer_id!": Text(255)},
+    "primary_recipient!": {"customer_id!": Text(255), **dict.fromkeys(_FILLED_IN, ELSEWHERE)},
     "payment_requests!": [_ASKED],
     "delivery_method": One("EMAIL SHARE_MANUALLY SMS"),
     "invoice_number": Text(191),

@@ -33,7 +33,7 @@ class Refusal(Exception):
         self.code = code
         self.detail = detail
         self.field = field
-        self.more = more or {}
+        self.more: dict[str, Any] = more or {}
 
     def body(self) -> dict[str, Any]:
         """The error body."""

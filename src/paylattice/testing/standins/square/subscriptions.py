@@ -273,7 +273,7 @@ def _events(world: World, request: Request) -> JSON:
     return page(world, request, subscription["_history"], "subscription_events", limit_of(request, _PAGE, _PAGE))
 
 
-_PHASE: Fields = {"ordinal!": int, "order_template_id": str, "uid": ELSEWHERE, "plan_phase_uid": ELSEWHERE}
+_PHASE: Fields = {"ordinal!": int, "order_template_id": str}
 _CREATING: Fields = {
     "location_id!": str,
     "plan_variation_id": str,
@@ -286,7 +286,7 @@ _CREATING: Fields = {
     "timezone": str,
     "source": {"name": Text(255)},
     "monthly_billing_anchor_date": ELSEWHERE,
-    "phases": [_PHASE],
+    "phases": [{**_PHASE, "uid": ELSEWHERE, "plan_phase_uid": ELSEWHERE}],
 }
 _UPDATED: Fields = {
     "version": int,
