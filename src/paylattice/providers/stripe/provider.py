@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 
 __all__ = ["StripeProvider"]
 
+_HEAD_START = 60
+"""Seconds that Stripe's clock may be behind this machine's."""
+
 
 class StripeProvider(BaseProvider):
     """Stripe.
@@ -131,6 +134,25 @@ class StripeProvider(BaseProvider):
             return flag(await self._api.get(path), "deleted")
         except PaymentError:
             return False
+
+    async def find_created_customer(
+        self,
+        key: str,
+        since: datetime,
+        *,
+        email: str,
+        name: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Customer | None:
+        """The customer with all of the metadata, made since then; without metadata nobody can be sure which one it is."""
+        if not metadata:
+            return None
+        asked = {"email": email, "created": {"gte": int(since.timestamp()) - _HEAD_START}}
+        async for data in self._api.pages("/v1/customers", asked):
+            customer = wire.customer_from(data)
+            if all(customer.metadata.get(word) == value for word, value in metadata.items()):
+                return customer
+        return None
 
     # Checkout
 
