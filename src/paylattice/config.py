@@ -201,10 +201,10 @@ class ProviderConfig:
                 message = f"{type(self).__name__} has no setting {field!r} that an environment variable could hold"
                 raise ConfigurationError(message, provider=self.provider)
             if not self.is_set(field):
-                from .registry import discover  # noqa: PLC0415 - only who is missing something pays for it
+                from .registry import known_providers  # noqa: PLC0415 - only who is missing something pays for it
 
                 message = (
                     f"provider {self.provider!r} needs {setting.variable} to {setting.purpose}. "
-                    f"Set it, or pass {type(self).__name__}({field}=...). Known providers: {', '.join(discover())}"
+                    f"Set it, or pass {type(self).__name__}({field}=...). Known providers: {known_providers()}"
                 )
                 raise ConfigurationError(message, provider=self.provider)

@@ -18,7 +18,15 @@ from .provider import CONTRACT_VERSION, BaseProvider
 if TYPE_CHECKING:
     from .transport import Transport
 
-__all__ = ["GROUP", "PaymentProviderFactory", "ProviderClass", "ProviderEntry", "create_provider", "discover"]
+__all__ = [
+    "GROUP",
+    "PaymentProviderFactory",
+    "ProviderClass",
+    "ProviderEntry",
+    "create_provider",
+    "discover",
+    "known_providers",
+]
 
 GROUP = "paylattice.providers"
 DEFAULT = "stripe"
@@ -93,6 +101,14 @@ def discover() -> dict[str, ProviderEntry]:
     for name, provider in PaymentProviderFactory.registered().items():
         found[name] = ProviderEntry(name, "registered by the application", registered=provider)
     return dict(sorted(found.items()))
+
+
+def known_providers() -> str:
+    """The names of all providers, for a message; those of other packages with the package."""
+    return ", ".join(
+        name if entry.origin.startswith("paylattice ") else f"{name} ({entry.origin})"
+        for name, entry in discover().items()
+    )
 
 
 def create_provider(

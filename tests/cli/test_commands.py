@@ -160,3 +160,21 @@ def test_an_error_of_a_command_is_one_line_and_no_traceback(tmp_path: Path, caps
     body, header = saved_delivery(tmp_path)
     assert main(["webhook", "nobody", body, header]) == 1
     assert "ConfigurationError: there is no provider 'nobody'" in capsys.readouterr().err
+
+
+def test_check_says_in_the_providers_own_words_where_it_is_and_what_it_lacks(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {
+        "PAYMENT_PROVIDER": "paypal",
+        "PAYPAL_CLIENT_ID": "a",
+        "PAYPAL_CLIENT_SECRET": "b",
+        "PAYPAL_WEBHOOK_ID": "c",
+    }
+    for variable, value in settings.items():
+        monkeypatch.setenv(variable, value)
+    assert main(["check"]) == 0
+    told = capsys.readouterr().out
+    assert "paypal  configured  sandbox" in told
+    assert "checkout ✓" in told
+    assert "metered usage ✗ (UnsupportedOperation)" in told
