@@ -202,7 +202,10 @@ class StaysWhereItIs(InMemoryRepository):
 
 class TestStaysWhereItIs(Double):
     kind = StaysWhereItIs
-    caught_by: ClassVar = {"test_a_customer_moves_to_another_external_id"}
+    caught_by: ClassVar = {
+        "test_a_customer_moves_to_another_external_id",
+        "test_of_many_moves_to_one_external_id_one_gets_through",
+    }
 
 
 class IsFoundWhereItWas(InMemoryRepository):
@@ -229,7 +232,10 @@ class TakesAnothersExternalId(InMemoryRepository):
 
 class TestTakesAnothersExternalId(Double):
     kind = TakesAnothersExternalId
-    caught_by: ClassVar = {"test_a_customer_moves_to_another_external_id"}
+    caught_by: ClassVar = {
+        "test_a_customer_moves_to_another_external_id",
+        "test_of_many_moves_to_one_external_id_one_gets_through",
+    }
 
 
 class NeverSaysNo(InMemoryRepository):
@@ -243,6 +249,7 @@ class TestNeverSaysNo(Double):
     caught_by: ClassVar = {
         "test_a_customer_is_updated",
         "test_a_customer_moves_to_another_external_id",
+        "test_of_many_moves_to_one_external_id_one_gets_through",
     }
 
 

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import logging
+import re
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar
 
@@ -11,7 +13,7 @@ import httpx
 from paylattice_acme import AcmeConfig, AcmeProvider, wire
 from paylattice_acme.testing import FakeAcme
 
-from paylattice import CheckoutSession, Customer, Plan, Subscription, SubscriptionStatus, WebhookEvent
+from paylattice import Capability, CheckoutSession, Customer, Plan, Subscription, SubscriptionStatus, WebhookEvent
 from paylattice.arguments import check_id
 from paylattice.errors import (
     Conflict,
@@ -358,6 +360,21 @@ class SendsNoKeyAfterARead(_LooksFirst):
 
 
 @caught_by(
+    "every_write_of_an_operation_carries_its_key",
+    operations="cancel_subscription",
+    without_keys=frozenset({"cancel_subscription"}),
+)
+class ResendsWithoutAKey(_LooksFirst):
+    """Not after a server error, but after a time-out."""
+
+    async def ended(self, found: Subscription, key: str | None) -> Subscription:
+        try:
+            return await super().ended(found, None)
+        except NetworkError:
+            return await super().ended(found, None)
+
+
+@caught_by(
     "a_write_that_is_not_answered_is_unknown_also_after_a_read",
     "a_lost_answer_leads_to_no_second_effect",
     operations="cancel_subscription",
@@ -456,6 +473,38 @@ class BreaksOnANewStatus(AcmeProvider):
     )
 
 
+@caught_by("what_reads_changes_nothing", operations="get_subscription")
+class ForgetsTheRaw(AcmeProvider):
+    get_subscription = through("get_subscription", lambda found: found and attrs.evolve(found, raw={}), of=AcmeProvider)
+
+
+@caught_by(
+    "a_list_without_end_is_given_up",
+    "a_customer_s_subscriptions_are_listed",  # it lists none
+    operations="list_subscriptions",
+)
+class FollowsPagesForEver(AcmeProvider):
+    capabilities = AcmeProvider.capabilities | {Capability.LIST_SUBSCRIPTIONS}
+
+    async def list_subscriptions(self, customer_id: str) -> list[Subscription]:
+        page = await self.send(Request("GET", path_of("customers", customer_id)))
+        while page.get("next_page_token") is not None:
+            page = await self.send(Request("GET", path_of("customers", customer_id), params={"page": "next"}))
+        return []
+
+
+@caught_by("an_interruption_is_let_through")
+class CannotBeStopped(AcmeProvider):
+    async def send(self, request: Request, into: Any = None) -> Any:
+        try:
+            return await super().send(request, into)
+        except PaymentError:
+            raise
+        except BaseException:  # noqa: BLE001 - that is what is wrong with it
+            pass
+        raise NetworkError("no answer")
+
+
 @caught_by("no_link_in_an_answer_is_followed_to_another_host", operations="get_customer")
 class FollowsEveryLink(AcmeProvider):
     async def get_customer(self, customer_id: str) -> Customer | None:
@@ -499,7 +548,7 @@ _FORGED = (
 )
 
 
-@caught_by(*_FORGED)
+@caught_by("a_delivery_from_the_future_is_refused", "one_of_several_secrets_is_enough", *_FORGED)
 class BelievesEverybody(AcmeProvider):
     async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
         from paylattice_acme.webhooks import event_from
@@ -508,13 +557,42 @@ class BelievesEverybody(AcmeProvider):
         return event_from({"at": "2026-01-31T12:00:00Z", "event_ref": "ev_1", "kind": "x", **data})
 
 
-@caught_by("an_old_delivery_is_refused")
+@caught_by("a_delivery_from_the_future_is_refused", "an_old_delivery_is_refused")
 class TakesReplays(AcmeProvider):
     async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
         from paylattice_acme.webhooks import SIGNATURE, event_from
 
         patient = attrs.evolve(SIGNATURE, tolerance=10**9)
         return event_from(patient.verified(payload, headers, self.config.webhook_secret, now=1.8e9))
+
+
+@caught_by("a_delivery_from_the_future_is_refused")
+class BelievesTheFuture(AcmeProvider):
+    async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
+        from paylattice_acme.webhooks import SIGNATURE, event_from
+
+        stamp = re.search(r"t=(\d+)", str(headers))
+        now = max(time.time(), float(stamp[1])) if stamp and len(stamp[1]) < 12 else time.time()
+        return event_from(SIGNATURE.verified(payload, headers, self.config.webhook_secret, now=now))
+
+
+@caught_by("a_forged_signature_is_refused")
+class TakesAnOlderVersion(AcmeProvider):
+    async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
+        if isinstance(headers, Mapping):
+            headers = {
+                name: value.replace("v0=", "v1=") if isinstance(value, str) else value
+                for name, value in headers.items()
+            }
+        return await super().parse_webhook(payload, headers)
+
+
+@caught_by("one_of_several_secrets_is_enough")
+class KnowsOneSecret(AcmeProvider):
+    async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
+        from paylattice_acme.webhooks import SIGNATURE, event_from
+
+        return event_from(SIGNATURE.verified(payload, headers, self.config.webhook_secret[:1], now=time.time()))
 
 
 @caught_by("a_forged_body_is_refused")

@@ -54,6 +54,9 @@ class AcmeHooks(ProviderConformance):
     def old_delivery(self, provider: BaseProvider) -> tuple[bytes, Mapping[str, str]]:
         return self.acme.delivery("hook_secret_1", age=3600)
 
+    def early_delivery(self, provider: BaseProvider) -> tuple[bytes, Mapping[str, str]]:
+        return self.acme.delivery("hook_secret_1", age=-3600)
+
     def webhook_secret(self, provider: BaseProvider) -> str:
         return "hook_secret_1"
 

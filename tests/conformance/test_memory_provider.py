@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from paylattice import CheckoutSession, Money
+from paylattice.driving import run
 from paylattice.provider import BaseProvider
 from paylattice.providers.memory import InMemoryProvider, MemoryConfig
 from paylattice.testing import ProviderConformance
@@ -59,24 +60,24 @@ class MemoryHooks(ProviderConformance):
         return self._delivered(provider)
 
     def old_delivery(self, provider: BaseProvider) -> tuple[bytes, Mapping[str, str]]:
-        assert isinstance(provider, InMemoryProvider)
-        clock = provider._clock
-        provider._clock = lambda: clock() - 3600
-        try:
-            return self._delivered(provider)
-        finally:
-            provider._clock = clock
+        return self._delivered(provider, later=-3600)
+
+    def early_delivery(self, provider: BaseProvider) -> tuple[bytes, Mapping[str, str]]:
+        return self._delivered(provider, later=3600)
 
     def webhook_secret(self, provider: BaseProvider) -> str:
         return SECRET
 
     @staticmethod
-    def _delivered(provider: BaseProvider) -> tuple[bytes, Mapping[str, str]]:
-        from paylattice.driving import run
-
+    def _delivered(provider: BaseProvider, *, later: float = 0) -> tuple[bytes, Mapping[str, str]]:
         assert isinstance(provider, InMemoryProvider)
         run(InMemoryProvider.create_customer(provider, "ada@example.com"))
-        hook = provider.deliveries()[-1]
+        clock = provider._clock
+        provider._clock = lambda: clock() + later
+        try:
+            hook = provider.deliveries()[-1]
+        finally:
+            provider._clock = clock
         return hook.payload, hook.headers
 
 

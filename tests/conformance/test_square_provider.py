@@ -1,19 +1,25 @@
 """The Square provider keeps the promises, in front of the project's stand-in for Square's API."""
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import pytest
 
-from paylattice import CheckoutSession
+from paylattice import CheckoutSession, Customer
 from paylattice.provider import BaseProvider
 from paylattice.providers.square import SquareConfig, SquareProvider
 from paylattice.testing import ProviderConformance, SquareStandIn
+from paylattice.testing.conformance_subject import Subject
+from paylattice.testing.conformance_wire import Seen
 from paylattice.transport import AsyncTransport
 
 KEY = "standin-signature-key"
+TOKEN = "standin-token"
 
 
-class TestSquare(ProviderConformance):
+class SquareHooks(ProviderConformance):
+    """What the suite has to be told about Square."""
+
     plan_id = "PRO"
     other_plan_id = "TEAM"
     searches = ("/search", "/v2/events")
@@ -32,28 +38,42 @@ class TestSquare(ProviderConformance):
             "update_customer",
         }
     )
+    checkout: ClassVar[str] = "link"
 
     @pytest.fixture
     def provider(self) -> SquareProvider:
-        self.square = SquareStandIn(signature_key=KEY)
+        self.square = SquareStandIn(TOKEN, KEY, self.webhook_url)
         self.square.add_plan("PRO", 1900)
         self.square.add_plan("TEAM", 4900)
+        self.arrange()
         config = SquareConfig(
-            access_token="standin-token",
-            location_id="LSTANDIN",
+            access_token=TOKEN,
+            location_id=self.square.location_id,
             webhook_signature_key=KEY,
             webhook_url=self.webhook_url,
+            checkout=self.checkout,
         )
         return SquareProvider(config, transport=AsyncTransport(transport=self.square.transport()))
 
+    def arrange(self) -> None:
+        """Let Square be as it usually is."""
+
     def complete_checkout(self, provider: BaseProvider, session: CheckoutSession) -> None:
-        self.square.pay_link(session.id)
+        self.square.pay_link(session.id, as_new_customer=True)
 
     def complete_payment(self, provider: BaseProvider, session: CheckoutSession) -> None:
         self.square.pay_link(session.id)
 
     def saved_payment_method(self, provider: BaseProvider, customer_id: str) -> str:
         return self.square.add_card(customer_id)
+
+    def declining_payment_method(self, provider: BaseProvider, customer_id: str) -> str:
+        return self.square.add_card(customer_id, declines="GENERIC_DECLINE")
+
+    def key_on_the_wire(self, request: Seen) -> str | None:
+        body = request.json()
+        key: object = body.get("idempotency_key") if isinstance(body, dict) else None
+        return key if isinstance(key, str) else None
 
     def effects(self, provider: BaseProvider) -> object:
         return self.square.snapshot()
@@ -65,3 +85,26 @@ class TestSquare(ProviderConformance):
 
     def webhook_secret(self, provider: BaseProvider) -> str:
         return KEY
+
+
+class TestSquare(SquareHooks):
+    """Customers subscribe by payment link."""
+
+
+class TestSquareByInvoice(SquareHooks):
+    """Customers subscribe on the page of a first invoice, and Square is as awkward as it may be."""
+
+    checkout = "invoice"
+
+    def arrange(self) -> None:
+        self.square.manners.empty_pages = True
+        self.square.manners.charged_through_next = True
+        self.square.manners.tells_failed_charges = False
+        self.square._world.largest_page = 1
+
+    async def new_customer(self, subject: Subject) -> Customer:
+        return await subject.provider.create_customer("conformance@example.com", "Ada Lovelace")
+
+    def complete_checkout(self, provider: BaseProvider, session: CheckoutSession) -> None:
+        assert session.subscription_id is not None
+        self.square.pay_invoice(session.subscription_id)

@@ -53,16 +53,19 @@ class TestStripe(ProviderConformance):
         return self._delivered()
 
     def old_delivery(self, provider: BaseProvider) -> tuple[bytes, Mapping[str, str]]:
-        self.stripe._clock = lambda: time.time() - 3600
-        try:
-            return self._delivered()
-        finally:
-            self.stripe._clock = time.time
+        return self._delivered(later=-3600)
+
+    def early_delivery(self, provider: BaseProvider) -> tuple[bytes, Mapping[str, str]]:
+        return self._delivered(later=3600)
 
     def webhook_secret(self, provider: BaseProvider) -> str:
         return SECRET
 
-    def _delivered(self) -> tuple[bytes, Mapping[str, str]]:
+    def _delivered(self, *, later: float = 0) -> tuple[bytes, Mapping[str, str]]:
         self.stripe.add_price(f"price_{len(self.stripe.objects('price'))}", 100)
-        hook = self.stripe.deliveries()[-1]
+        self.stripe._clock = lambda: time.time() + later
+        try:
+            hook = self.stripe.deliveries()[-1]
+        finally:
+            self.stripe._clock = time.time
         return hook.payload, hook.headers

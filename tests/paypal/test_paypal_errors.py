@@ -57,6 +57,7 @@ def start(world: World) -> PaymentError:
         (refusal(409, "RESOURCE_CONFLICT"), Conflict),
         (refusal(422, "UNPROCESSABLE_ENTITY"), InvalidRequest),
         (unprocessable("DUPLICATE_REQUEST_ID"), IdempotencyMismatch),
+        (unprocessable("PAYPAL_REQUEST_ID_PREVIOUSLY_USED"), IdempotencyMismatch),
         (unprocessable("PAYEE_ACCOUNT_RESTRICTED"), PermissionDenied),
         (unprocessable("PAYER_ACTION_REQUIRED"), ActionRequired),
         (unprocessable("A_WORD_OF_2031"), InvalidRequest),

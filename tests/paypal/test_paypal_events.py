@@ -214,7 +214,8 @@ def test_events_are_listed_oldest_first_from_the_time_on(world: World) -> None:
     path = "/v1/notifications/webhooks-events"
     events = [
         event(id="WH-3", create_time="2026-09-21T03:00:00Z"),
-        event(id="WH-1", create_time="2026-09-21T01:00:00Z"),
+        event(id="WH-1b", create_time="2026-09-21T01:00:00Z"),
+        event(id="WH-1a", create_time="2026-09-21T01:00:00Z"),
         event(id="WH-0", create_time="2026-09-20T00:00:00Z"),
     ]
     following = link("next", f"https://api.paypal.com{path}?start_time=2026-09-21T00:00:00Z&page_size=100&marker=x")
@@ -226,7 +227,7 @@ def test_events_are_listed_oldest_first_from_the_time_on(world: World) -> None:
     )
     since = datetime(2026, 9, 21, tzinfo=UTC)
     found = world.run(world.provider.list_events(since))
-    assert [one.id for one in found] == ["WH-1", "WH-2", "WH-3"]
+    assert [one.id for one in found] == ["WH-1a", "WH-1b", "WH-2", "WH-3"]
     assert {one.livemode for one in found} == {False}
     first, second = world.server.asked
     assert first.query == {"page_size": "100", "start_time": "2026-09-21T00:00:00Z", "end_time": "2026-09-21T14:18:20Z"}

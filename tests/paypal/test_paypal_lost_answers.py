@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from paypal_samples import order, subscription
+from paypal_samples import order, subscription, waiting_order
 from paypal_scenarios import ORDER, SCENARIOS, SUB, SUBS, Scenario
 from paypal_support import Answer, World, missing, refusal, unprocessable
 
@@ -291,13 +291,23 @@ def test_what_was_done_and_cannot_be_read_afterwards_is_an_unknown_outcome() -> 
     assert len(world.server.writes) == 1
 
 
-def test_a_conflict_with_another_request_under_the_same_key_can_be_tried_again() -> None:
+def test_what_is_still_being_worked_on_is_asked_for_again() -> None:
+    scenario = SCENARIOS["create_payment_session"]
+    world = scenario.world(attempts=2)
+    busy = refusal(409, "RESOURCE_CONFLICT", "PREVIOUS_REQUEST_IN_PROGRESS")
+    world.on("POST", "/v2/checkout/orders", busy, httpx.Response(201, json=waiting_order()))
+    world.run(scenario.call(world))
+    assert len({seen.headers["paypal-request-id"] for seen in world.server.writes}) == 1
+    assert len(world.server.writes) == 2
+
+
+def test_what_is_still_being_worked_on_after_all_attempts_is_an_unknown_outcome() -> None:
     scenario = SCENARIOS["create_payment_session"]
     world = scenario.world(attempts=1)
     world.on("POST", "/v2/checkout/orders", refusal(409, "RESOURCE_CONFLICT", "PREVIOUS_REQUEST_IN_PROGRESS"))
     error = failure_of(world, scenario)
-    assert isinstance(error, Conflict)
-    assert error.retryable
+    assert isinstance(error, OutcomeUnknown)
+    assert "still working on it" in error.message
 
 
 @pytest.mark.parametrize("mode", ["async", "blocking"])

@@ -232,6 +232,12 @@ def test_an_order_without_a_page_is_an_unknown_outcome(world: World) -> None:
         world.run(world.provider.create_payment_session(USD19, THANKS, BACK))
 
 
+def test_an_order_of_another_amount_is_no_success(world: World) -> None:
+    world.on("POST", ORDERS, waiting_order(unit={"amount": {"currency_code": "USD", "value": "19.01"}}))
+    with pytest.raises(OutcomeUnknown, match="another amount"):
+        world.run(world.provider.create_payment_session(USD19, THANKS, BACK))
+
+
 @pytest.mark.parametrize("amount", [Money(1900, "KRW"), Money(1050, "HUF")], ids=str)
 def test_money_that_paypal_does_not_take_is_refused_without_a_request(world: World, amount: Money) -> None:
     with pytest.raises(InvalidRequest):

@@ -29,11 +29,10 @@ def usd(amount: int) -> dict[str, Any]:
 class Market:
     """``run`` is ``asyncio.run``, or no event loop at all."""
 
-    def __init__(self, mode: str = "blocking", *, attempts: int = 4, settings: Any = None, **stand_in: Any) -> None:
+    def __init__(self, mode: str = "blocking", *, attempts: int = 4, **stand_in: Any) -> None:
         self.mode = mode
         self.server = SquareStandIn(**{"now": NOW, **stand_in})
         self.slept: list[float] = []
-        self.settings = dict(settings or {})
         self.provider = self.another(attempts=attempts)
         self._keys = itertools.count(1)
 
@@ -45,20 +44,27 @@ class Market:
             transport = AsyncTransport(transport=self.server.transport(), retry=retry, sleep=self._sleep)
         else:
             transport = BlockingTransport(transport=self.server.transport(), retry=retry, sleep=self.slept.append)
-        config = SquareConfig(
-            access_token=self.server.access_token,
-            location_id=self.server.location_id,
-            webhook_signature_key=self.server.signature_key,
-            webhook_url=self.server.webhook_url,
-            **{**self.settings, **settings},
-        )
-        return SquareProvider(config, transport=transport, clock=lambda: self.server.now.timestamp())
+        usual: dict[str, Any] = {
+            "access_token": self.server.access_token,
+            "location_id": self.server.location_id,
+            "webhook_signature_key": self.server.signature_key,
+            "webhook_url": self.server.webhook_url,
+        }
+        return SquareProvider(SquareConfig(**{**usual, **settings}), transport=transport, clock=self._now)
+
+    def _now(self) -> float:
+        return self.server.now.timestamp()
 
     async def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
 
     def run(self, call: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(call) if self.mode == "async" else driving.run(call)
+
+    @property
+    def faults_of_requests(self) -> list[tuple[str, str]]:
+        """The requests that Square found something wrong with."""
+        return [(seen.method, seen.path) for seen in self.server.requests if seen.status in {400, 405}]
 
     # --- requests of no library ----------------------------------------------------------------------------------
 
@@ -129,9 +135,7 @@ class Market:
         if plan_id not in {found["id"] for found in self.server.objects("catalog")}:
             self.server.add_plan(plan_id, amount, **plan)
         customer = self.customer()
-        return self.server.add_subscription(
-            customer, plan_id, card=self.server.add_card(customer) if card else None
-        )
+        return self.server.add_subscription(customer, plan_id, card=self.server.add_card(customer) if card else None)
 
     def told(self) -> list[str]:
         """The types of the webhooks that wait."""

@@ -103,3 +103,16 @@ def test_a_rate_limit_says_when_to_come_back(shop: PayPalShop) -> None:
 def test_server_errors_are_in_paypals_words(shop: PayPalShop) -> None:
     shop.server.faults.answer_next(500, path="/v1/billing")
     assert shop.raw("GET", "/v1/billing/plans").json()["name"] == "INTERNAL_SERVER_ERROR"
+
+
+def test_nothing_is_loaded_that_only_signing_or_sending_needs() -> None:
+    import subprocess
+    import sys
+
+    program = (
+        "import sys; from paylattice.testing import PayPalStandIn; server = PayPalStandIn(); "
+        "server.add_plan('P-1', '1.00'); server.add_payment_method('cust_1'); "
+        "print([name for name in ('cryptography', 'httpx', 'pytest') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "[]"

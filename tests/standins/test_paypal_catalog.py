@@ -22,6 +22,11 @@ def regular(value: str = "19.00", **more: Any) -> dict[str, Any]:
     }
 
 
+def tier(first: str, last: str | None = None, value: str = "5") -> dict[str, Any]:
+    more = {} if last is None else {"ending_quantity": last}
+    return {"starting_quantity": first, "amount": money(value), **more}
+
+
 def plan_body(shop: PayPalShop, *cycles: dict[str, Any], **more: Any) -> dict[str, Any]:
     product = shop.post("/v1/catalogs/products", {"name": "Pro", "type": "SERVICE"})
     return {
@@ -120,8 +125,45 @@ def test_tiers_follow_one_another(shop: PayPalShop) -> None:
     ]
     good = regular(pricing_scheme={"pricing_model": "VOLUME", "tiers": tiers})
     assert shop.post("/v1/billing/plans", plan_body(shop, good))["id"]
-    bad = regular(pricing_scheme={"pricing_model": "VOLUME", "tiers": tiers[1:]})
-    assert shop.refused("/v1/billing/plans", plan_body(shop, bad)) == (422, "MISSING_PRICING_SCHEME_TIERS")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "issue"),
+    [
+        ({"pricing_model": "VOLUME", "tiers": [tier("2")]}, "MISSING_PRICING_SCHEME_TIERS"),
+        ({"pricing_model": "VOLUME", "tiers": [tier("1"), tier("2")]}, "MISSING_PRICING_SCHEME_TIERS"),
+        ({"pricing_model": "VOLUME", "tiers": [tier("1", "0")]}, "INVALID_PRICING_TIER_QUANTITY"),
+        ({"pricing_model": "VOLUME", "tiers": [tier("one")]}, "INVALID_PARAMETER_SYNTAX"),
+        ({"pricing_model": "VOLUME", "tiers": []}, "MISSING_REQUIRED_PARAMETER"),
+        ({"pricing_model": "FLAT", "tiers": [tier("1")]}, "INVALID_PRICING_MODEL"),
+        (
+            {"pricing_model": "TIERED", "tiers": [tier("1")], "fixed_price": money("1")},
+            "FIXED_PRICE_NOT_SUPPORTED",
+        ),
+    ],
+)
+def test_broken_tiers_are_refused(shop: PayPalShop, scheme: dict[str, Any], issue: str) -> None:
+    assert shop.refused("/v1/billing/plans", plan_body(shop, regular(pricing_scheme=scheme)))[1] == issue
+
+
+@pytest.mark.parametrize(
+    ("more", "issue"),
+    [
+        ({"payment_preferences": {"payment_failure_threshold": 1000}}, "INVALID_PARAMETER_VALUE"),
+        ({"payment_preferences": {"setup_fee_failure_action": "RETRY"}}, "INVALID_PARAMETER_VALUE"),
+        ({"payment_preferences": {"setup_fee": money("1.001")}}, "DECIMAL_PRECISION"),
+        ({"taxes": {"percentage": "ten"}}, "INVALID_PARAMETER_SYNTAX"),
+        ({"status": "OPEN"}, "INVALID_PARAMETER_VALUE"),
+    ],
+)
+def test_broken_terms_are_refused(shop: PayPalShop, more: dict[str, Any], issue: str) -> None:
+    assert shop.refused("/v1/billing/plans", plan_body(shop, **more))[1] == issue
+
+
+def test_a_trial_has_no_tiers(shop: PayPalShop) -> None:
+    trial = regular(tenure_type="TRIAL", pricing_scheme={"pricing_model": "VOLUME", "tiers": [tier("1")]})
+    body = plan_body(shop, trial, regular(sequence=2))
+    assert shop.refused("/v1/billing/plans", body) == (422, "INVALID_PRICING_MODEL")
 
 
 def test_a_plan_is_closed_and_opened_again(shop: PayPalShop) -> None:

@@ -7,6 +7,7 @@ import pytest
 from .paypal_support import NO, NOW, OK, URLS, PayPalShop, links_of, money
 
 PATH = "/v1/billing/subscriptions"
+TIERS = {"pricing_model": "VOLUME", "tiers": [{"starting_quantity": "1", "amount": money("5")}]}
 
 
 @pytest.fixture
@@ -166,6 +167,10 @@ def test_some_currencies_have_no_decimals_at_paypal(shop: PayPalShop, currency: 
             {"plan_id": "P-PRO", "plan": {"billing_cycles": [{"sequence": 3}]}},
             (422, "INVALID_BILLING_CYCLE_SEQUENCE"),
         ),
+        (
+            {"plan_id": "P-PRO", "plan": {"billing_cycles": [{"sequence": 1, "pricing_scheme": TIERS}]}},
+            (422, "INVALID_PRICING_SCHEME"),
+        ),
         ({"plan_id": "P-ONE", "quantity": "2"}, (422, "SUBSCRIPTION_CANNOT_HAVE_QUANTITY")),
     ],
 )
@@ -299,6 +304,12 @@ def test_a_revision_stays_within_the_product(shop: PayPalShop) -> None:
     path = f"{PATH}/{shop.subscription()}/revise"
     assert shop.refused(path, {"plan_id": "P-OTHER"}) == (422, "PLAN_PRODUCT_NOT_COMPATIBLE")
     assert shop.refused(path, {"plan_id": "P-NONE"}) == (404, "INVALID_RESOURCE_ID")
+
+
+def test_only_the_debt_is_captured(shop: PayPalShop) -> None:
+    path = f"{PATH}/{shop.subscription()}/capture"
+    body = {"note": "Pay", "capture_type": "EVERYTHING", "amount": money("1.00")}
+    assert shop.refused(path, body) == (400, "INVALID_PARAMETER_VALUE")
 
 
 def test_changes_take_no_idempotency_key(shop: PayPalShop) -> None:

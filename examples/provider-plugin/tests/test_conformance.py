@@ -38,5 +38,8 @@ class TestAcme(ProviderConformance):
     def old_delivery(self, provider: BaseProvider) -> tuple[bytes, Mapping[str, str]]:
         return self.acme.delivery(SECRET, age=3600)
 
+    def early_delivery(self, provider: BaseProvider) -> tuple[bytes, Mapping[str, str]]:
+        return self.acme.delivery(SECRET, age=-3600)
+
     def webhook_secret(self, provider: BaseProvider) -> str:
         return SECRET

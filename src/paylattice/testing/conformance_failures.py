@@ -99,6 +99,14 @@ _NO_ANSWERS: Mapping[str, Server] = {
 }
 
 
+class _Interruption(BaseException):
+    """What stops a program, and is no Exception: like a cancellation, or Ctrl-C."""
+
+
+def _interrupted(_request: httpx.Request) -> httpx.Response:
+    raise _Interruption
+
+
 def _credentials(seen: Sequence[Seen]) -> set[str]:
     """What requests were authorized with, as it stood on the wire."""
     values = (request.header("authorization") or "" for request in seen)
@@ -115,11 +123,15 @@ class FailureChecks(ProviderChecks):
         self.only_if_declared(subject, call.capability)
         self.only_if_sent(call)
         call = self.sample(call)
-        sent = (self._writes_of(subject, call, key) for key in ("conformance-A", "conformance-A", "conformance-B"))
-        self.expect_keys(call, *sent)
+        for server in _NO_ANSWERS.values():
+            sent = (
+                self._writes_of(subject, call, key, server)
+                for key in ("conformance-A", "conformance-A", "conformance-B")
+            )
+            self.expect_keys(call, *sent)
 
-    def _writes_of(self, subject: Subject, call: Call, key: str) -> list[Seen]:
-        there, wire = self.against(subject, server_error)
+    def _writes_of(self, subject: Subject, call: Call, key: str, server: Server) -> list[Seen]:
+        there, wire = self.against(subject, server)
         there.run(there.failure(call, key=key))
         return wire.writes
 
@@ -250,6 +262,19 @@ class FailureChecks(ProviderChecks):
                 not any(each in words for each in secret),
                 f"{where} of {call} repeats a secret of the configuration, or what it is sent as",
             )
+
+    @on_the_wire
+    @pytest.mark.parametrize("call", CALLS, ids=str)
+    def test_an_interruption_is_let_through(self, subject: Subject, call: Call) -> None:
+        """A task that is cancelled, a program that is stopped: who swallows that cannot be stopped."""
+        self.only_if_declared(subject, call.capability)
+        self.only_if_sent(call)
+        there, _ = self.against(subject, _interrupted)
+        try:
+            there.run(there.failure(self.sample(call)))
+        except _Interruption:
+            return
+        raise AssertionError(f"{call} was interrupted, and went on as if nothing had happened")
 
     @on_the_wire
     def test_a_rate_limit_says_how_long_to_wait(self, subject: Subject) -> None:

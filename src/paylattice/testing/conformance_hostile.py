@@ -29,6 +29,7 @@ _BAD_IDS = ("../../other?x=1", "", "a/b", "a\nb", "..")
 _BAD_ADDRESSES = ("javascript:alert(1)", "data:text/html,<script>", "//elsewhere.invalid/", "https://", "/somewhere")
 _ELSEWHERE = "elsewhere.invalid"
 _NEW_WORD = "WORD_OF_TOMORROW"
+_LISTS = tuple(call for call in CALLS if call.operation.many)
 _ANSWERS = tuple(call for call in CALLS if issubclass(call.operation.returns, Model | SubscriptionChange))
 
 
@@ -85,6 +86,20 @@ class HostileAnswerChecks(Arrangements):
             expect(not strangers, f"{call} followed a link in an answer to another host, with the credentials")
 
         subject.run(lured())
+
+    @on_the_wire
+    @pytest.mark.parametrize("call", _LISTS, ids=str)
+    def test_a_list_without_end_is_given_up(self, subject: Subject, call: Call) -> None:
+        """Every page says that there is another one: it is an error, or what was there, and not a program that hangs."""
+        self.only_if_played(subject, call.capability)
+        wire = self.wire(subject)
+
+        async def endless() -> None:
+            there = await self._there(subject, call)
+            with wire.altered(_endless):
+                await _end(subject, there)  # the wire counts, and says so
+
+        subject.run(endless())
 
     async def _there(self, subject: Subject, call: Call) -> Call:
         made = await (self.real(subject, call) if call.operation.writes else self.existing(subject, call))
@@ -191,6 +206,25 @@ def _luring(_seen: Seen, body: bytes) -> bytes:
         page["links"] = [*cast("list[object]", links), {"rel": "next", "href": following, "method": "GET"}]
     for name in ("next", "next_page", "next_url", "next_page_url"):
         page.setdefault(name, following)
+    return json.dumps(page).encode()
+
+
+def _endless(seen: Seen, body: bytes) -> bytes:
+    """Lets every page say that there is another one, in the common ways."""
+    try:
+        data: object = json.loads(body)
+    except ValueError:
+        return body
+    if not isinstance(data, dict):
+        return body
+    page = {**cast("dict[str, object]", data), "has_more": True, "cursor": "again", "next_page_token": "again"}
+    following = str(httpx.URL(seen.url).copy_merge_params({"page": "2", "cursor": "again"}))
+    links = page.get("links")
+    page["links"] = [
+        *(cast("list[object]", links) if isinstance(links, list) else []),
+        {"rel": "next", "href": following, "method": "GET"},
+    ]
+    page["next"] = page["next_page"] = following
     return json.dumps(page).encode()
 
 

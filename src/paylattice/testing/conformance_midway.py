@@ -59,16 +59,17 @@ class MidwayChecks(Arrangements):
         async def each_write() -> None:
             real = await self.real(subject, call)
             for place in range(_MOST_WRITES):
-                sent: list[list[Seen]] = []
-                for key in ("conformance-A", "conformance-A", "conformance-B"):
-                    before = len(wire.writes)
-                    with wire.writes_answered_by(server_error, after=place):
-                        await subject.failure(real, key=f"{key}-{place}")
-                    sent.append(wire.writes[before + place :])
-                expect(sent[0] or place, f"{call} changes something, and sent nothing that writes")
-                self.expect_keys(call, *sent)
-                if not sent[0]:
-                    break
+                for server in _NO_ANSWERS.values():
+                    sent: list[list[Seen]] = []
+                    for key in ("conformance-A", "conformance-A", "conformance-B"):
+                        before = len(wire.writes)
+                        with wire.writes_answered_by(server, after=place):
+                            await subject.failure(real, key=f"{key}-{place}")
+                        sent.append(wire.writes[before + place :])
+                    expect(sent[0] or place, f"{call} changes something, and sent nothing that writes")
+                    self.expect_keys(call, *sent)
+                    if not sent[0]:
+                        return
 
         subject.run(each_write())
 
@@ -196,9 +197,16 @@ class MidwayChecks(Arrangements):
             expect(first == second, f"{call} answers two things about what did not change")
             expect(first is not None, f"{call} does not find what is there")
             if isinstance(first, list):
-                expect_models(cast("list[object]", first), subject.provider.get_provider_name())
+                answers = cast("list[object]", first)
+                expect_models(answers, subject.provider.get_provider_name())
             else:
+                answers = [first]
                 expect_model(first, subject.provider.get_provider_name())
+            for answer in answers if subject.wire is not None else ():
+                expect(
+                    getattr(answer, "raw", None),
+                    f"the raw of what {call} answers is empty: keep the provider's object in it",
+                )
 
         subject.run(read())
 

@@ -1,16 +1,16 @@
 """Checks of a repository, one actor at a time: what is written is there, keys are unique, pages hold everything once."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, NoReturn, TypeAlias
 
 import attrs
 
-from ..billing.records import BillingCustomer, ParkedEvent
+from ..billing.records import BillingCustomer
 from ..billing.repository import BillingRepository
 from ..models import SubscriptionStatus
 from .conformance_models import expect
-from .conformance_records import HOSTILE, NOW, customer, event, operation, parked, subscription
+from .conformance_records import NOW, customer, event, subscription
 from .conformance_stage import Stage
 
 __all__ = ["Check", "Repository", "RepositoryChecks", "StorageChecks", "UndoneError", "undo"]
@@ -301,152 +301,6 @@ class StorageChecks(RepositoryChecks):
                 order == ["sub_3", "sub_1", "sub_2"], f"subscriptions are listed as {order}, not as they were inserted"
             )
             expect(listed[0].ticket == 9, "list_subscriptions brought an overwritten state")  # noqa: PLR2004 - as above
-
-        self.drive(repository, check)
-
-    # --- events --------------------------------------------------------------------------------------------------
-
-    def test_an_event_is_inserted_once(self, repository: object) -> None:
-        """``(provider, external_event_id)`` is unique, whatever the record's own id: this is exactly once."""
-
-        async def check(repo: Repository, _stage: Stage) -> None:
-            written = event()
-            expect(await repo.insert_event(written) is True, "insert_event of a new event must answer True")
-            found = await repo.get_event("acme", "evt_1")
-            expect(found == written, f"an event came back as {found!r}, and was written as {written!r}")
-            expect(found is not None and found.metadata == written.metadata, "an event's metadata was changed")
-            again = attrs.evolve(event(record="another-record"), event_type="invoice.created")
-            expect(await repo.insert_event(again) is False, "one event was inserted twice: it would be applied twice")
-            expect(await repo.get_event("acme", "evt_1") == written, "a refused insert changed the event")
-            expect(await repo.insert_event(event(at="other")) is True, "another provider's event may have the same id")
-
-        self.drive(repository, check)
-
-    def test_an_event_is_stamped(self, repository: object) -> None:
-        """``mark_event_processed`` sets ``processed_at`` of that event, and nothing else."""
-
-        async def check(repo: Repository, _stage: Stage) -> None:
-            for each in (event(1), event(2), event(1, at="other")):
-                await repo.insert_event(each)
-            when = NOW + timedelta(hours=1)
-            await repo.mark_event_processed("acme", "evt_1", when)
-            expect(
-                await repo.get_event("acme", "evt_1") == attrs.evolve(event(1), processed_at=when),
-                "mark_event_processed must set processed_at, and nothing else",
-            )
-            others = [await repo.get_event("acme", "evt_2"), await repo.get_event("other", "evt_1")]
-            expect(others == [event(2), event(1, at="other")], "mark_event_processed stamped another event")
-
-        self.drive(repository, check)
-
-    # --- parked events -------------------------------------------------------------------------------------------
-
-    def test_an_event_is_parked_once(self, repository: object) -> None:
-        """It comes back as it was, and is gone after it was deleted; deleting twice is no error."""
-
-        async def check(repo: Repository, _stage: Stage) -> None:
-            expect(await repo.park_event(parked()) is True, "park_event of a new event must answer True")
-            expect(await repo.park_event(parked(minute=50)) is False, "one event was parked twice")
-            expect(await repo.parked_events("acme") == [parked()], "a parked event is not kept as it was")
-            expect(await repo.park_event(parked(at="other")) is True, "another provider's event may have the same id")
-            await repo.delete_parked_event("acme", "evt_1")
-            expect(await repo.parked_events("acme") == [], "a parked event that was deleted is still there")
-            await repo.delete_parked_event("acme", "evt_1")
-            expect(await repo.parked_events("other") == [parked(at="other")], "another provider's event was deleted")
-            expect(await repo.park_event(parked()) is True, "an event cannot be parked again after it was deleted")
-
-        self.drive(repository, check)
-
-    def test_a_parked_payload_may_hold_whatever_json_can(self, repository: object) -> None:
-        """It is what a provider sent: what cannot be kept would be lost."""
-
-        async def check(repo: Repository, _stage: Stage) -> None:
-            written = attrs.evolve(parked(), payload=HOSTILE)
-            expect(await repo.park_event(written) is True, "park_event of a new event must answer True")
-            expect(await repo.parked_events("acme") == [written], "a payload did not come back as it was")
-            strange = attrs.evolve(event(), metadata={"nul": "a\x00b"})
-            await repo.insert_event(strange)
-            found = await repo.get_event("acme", "evt_1")
-            expect(found is not None and found.metadata == strange.metadata, "an event's metadata was changed")
-
-        self.drive(repository, check)
-
-    def test_times_come_back_in_utc(self, repository: object) -> None:
-        """Whatever the time zone of the server, the session or the process is."""
-
-        async def check(repo: Repository, _stage: Stage) -> None:
-            await repo.insert_customer(customer())
-            await repo.upsert_subscription(subscription())
-            await repo.insert_event(event())
-            await repo.park_event(parked())
-            await repo.insert_operation(operation(closed_at=NOW))
-            found = [
-                await repo.get_customer("org-1", "acme"),
-                await repo.get_subscription("acme", "sub_1"),
-                await repo.get_event("acme", "evt_1"),
-                *await repo.parked_events("acme"),
-                *await repo.operations("acme"),
-            ]
-            for record in found:
-                expect(record is not None, "a record that was written is not there")
-                for name, value in ({} if record is None else attrs.asdict(record, recurse=False)).items():
-                    if isinstance(value, datetime):
-                        utc = value.utcoffset() == timedelta(0)
-                        expect(utc, f"{type(record).__name__}.{name} came back in another time zone than UTC")
-
-        self.drive(repository, check)
-
-    def test_parked_events_are_found_by_customer_and_by_subscription(self, repository: object) -> None:
-        """Or with neither, anybody's."""
-
-        async def check(repo: Repository, _stage: Stage) -> None:
-            events = [
-                parked(1, whose="cus_1", about=None),
-                parked(2, whose="cus_2", about="sub_1"),
-                parked(3, whose=None, about="sub_1"),
-                parked(4, whose="cus_1", about="sub_2"),
-                parked(5, whose=None, about=None),
-            ]
-            for each in events:
-                await repo.park_event(each)
-
-            async def numbers(**by: str) -> list[str]:
-                return [each.external_event_id for each in await repo.parked_events("acme", **by)]  # type: ignore[arg-type]  # both are ids
-
-            mine = await numbers(external_customer_id="cus_1")
-            expect(mine == ["evt_1", "evt_4"], f"the parked events of a customer are {mine}")
-            about = await numbers(external_subscription_id="sub_1")
-            expect(about == ["evt_2", "evt_3"], f"the parked events of a subscription are {about}")
-            everybody = await numbers()
-            expect(len(everybody) == len(events), "with neither given, parked_events brings anybody's")
-
-        self.drive(repository, check)
-
-    def test_pages_of_parked_events_hold_every_event_once(self, repository: object) -> None:
-        """Ordered by ``(parked_at, external_event_id)``, although those of earlier pages are deleted meanwhile."""
-
-        async def check(repo: Repository, _stage: Stage) -> None:
-            events = [parked(number, minute=number // 3) for number in (8, 3, 5, 1, 7, 2, 4, 6)]
-            for each in events:
-                await repo.park_event(each)
-            seen: list[ParkedEvent] = []
-            after: ParkedEvent | None = None
-            for turn in range(20):
-                page = await repo.parked_events("acme", after=after, limit=3)
-                expect(len(page) <= 3, "parked_events brought more than its limit")  # noqa: PLR2004 - the limit
-                if not page:
-                    break
-                seen += page
-                after = page[-1]
-                if turn != 1:
-                    for each in page:
-                        await repo.delete_parked_event("acme", each.external_event_id)
-            wanted = sorted(events, key=lambda each: (each.parked_at, each.external_event_id))
-            order = [each.external_event_id for each in seen]
-            expect(
-                order == [each.external_event_id for each in wanted],
-                f"the pages hold {order}: order by (parked_at, external_event_id), and go on after the last of the page",
-            )
 
         self.drive(repository, check)
 

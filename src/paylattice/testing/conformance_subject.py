@@ -81,6 +81,8 @@ class Subject:
             return asyncio.run(self._on_a_loop(coroutine))
         finally:
             crash = self.wire.crash if self.wire else None
+            if isinstance(crash, AssertionError):
+                raise crash
             if crash is not None:
                 raise AssertionError("what plays the provider failed: see the cause") from crash
 
@@ -230,6 +232,10 @@ class ProviderChecks:
     def old_delivery(self, provider: BaseProvider) -> tuple[bytes, Mapping[str, str]]:
         """The same, but signed an hour ago: for schemes that sign a time."""
         self.needs("old_delivery", "how an old delivery looks, if the scheme signs a time")
+
+    def early_delivery(self, provider: BaseProvider) -> tuple[bytes, Mapping[str, str]]:
+        """The same, but signed for an hour from now."""
+        self.needs("early_delivery", "how a delivery from the future looks, if the scheme signs a time")
 
     def webhook_secret(self, provider: BaseProvider) -> str:
         """The secret that :meth:`signed_delivery` signs with."""

@@ -257,6 +257,30 @@ class TransactionChecks(RepositoryChecks):
 
         self.drive(repository, check)
 
+    def test_of_many_moves_to_one_external_id_one_gets_through(self, repository: object) -> None:
+        """Profiles that were merged into one: it belongs to one org afterwards."""
+
+        async def check(repo: Repository, stage: Stage) -> None:
+            for number in range(1, _CROWD + 1):
+                await repo.insert_customer(customer(number))
+
+            async def move(number: int) -> bool:
+                async with repo.transaction() as tx:
+                    moved = await repo.update_customer(
+                        attrs.evolve(customer(number), external_customer_id="cus_merged"), tx=tx
+                    )
+                    await stage.moment()
+                    return moved
+
+            done = await stage.play(_crowd(move))
+            expect(done.count(True) == 1, f"{done.count(True)} orgs moved to one customer of the provider")
+            owner = await repo.get_customer_by_external_id("acme", "cus_merged")
+            expect(owner is not None, "a customer cannot be found under the external id that it moved to")
+            there = [each.external_customer_id for each in await repo.list_customers("acme")]
+            expect(there.count("cus_merged") == 1, "two orgs share one customer of the provider")
+
+        self.drive(repository, check)
+
     def test_of_many_inserts_of_one_event_one_gets_through(self, repository: object) -> None:
         """Two workers with the same delivery: one applies it. With a transaction of one's own, and without."""
 
@@ -265,6 +289,8 @@ class TransactionChecks(RepositoryChecks):
                 async with repo.transaction() as tx:
                     inserted = await repo.insert_event(event(1, record=f"record-{number}"), tx=tx)
                     await stage.moment()
+                    there = await repo.get_event("acme", "evt_1", tx=tx)
+                    expect(there is not None, "who comes too late must find the event of who was first")
                     return inserted
 
             async def insert_alone(number: int) -> bool:

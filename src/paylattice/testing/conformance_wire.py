@@ -10,6 +10,7 @@ import attrs
 import httpx
 
 __all__ = [
+    "MOST_REQUESTS",
     "Change",
     "Loss",
     "Manners",
@@ -31,6 +32,9 @@ Loss: TypeAlias = Callable[[httpx.Request], Exception]
 
 Change: TypeAlias = "Callable[[Seen, bytes], bytes]"
 """Makes another body of the body of an answer."""
+
+MOST_REQUESTS = 3000
+"""More than any operation of any check needs: a provider that follows pages for ever must not hang the suite."""
 
 _OF_THE_BODY = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 
@@ -199,6 +203,7 @@ class Wire(httpx.BaseTransport, httpx.AsyncBaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Pass on a request of ``httpx.Client``."""
         seen = self._seen(request, request.read())
+        self._expect_an_end()
         behind = self._behind_of(request, seen)
         if behind is None:
             behind = self._network = self._network or httpx.HTTPTransport()
@@ -212,6 +217,7 @@ class Wire(httpx.BaseTransport, httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Pass on a request of ``httpx.AsyncClient``."""
         seen = self._seen(request, await request.aread())
+        self._expect_an_end()
         await asyncio.sleep(0)  # others have their turn, as while a network is waited for
         behind = self._behind_of(request, seen)
         if behind is None:
@@ -234,6 +240,13 @@ class Wire(httpx.BaseTransport, httpx.AsyncBaseTransport):
         network, self._async_network = self._async_network, None
         if network is not None:
             await network.aclose()
+
+    def _expect_an_end(self) -> None:
+        if len(self.seen) > MOST_REQUESTS:
+            self.crash = AssertionError(
+                f"the provider sent more than {MOST_REQUESTS} requests and goes on: does it follow pages without end?"
+            )
+            raise self.crash
 
     @contextmanager
     def _watched(self) -> Generator[None]:

@@ -20,6 +20,7 @@ import pytest
 from ..billing.repository import BlockingBillingRepository
 from ..driving import run
 from ..sync import _Adapted  # pyright: ignore[reportPrivateUsage] - the one adapter from blocking to async
+from .conformance_events import EventChecks
 from .conformance_journal import JournalChecks
 from .conformance_models import expect
 from .conformance_records import customer, event, operation, parked, subscription
@@ -30,7 +31,7 @@ from .conformance_transactions import TransactionChecks
 __all__ = ["BlockingRepositoryConformance", "RepositoryConformance"]
 
 
-class _Conformance(StorageChecks, TransactionChecks, JournalChecks):
+class _Conformance(StorageChecks, EventChecks, TransactionChecks, JournalChecks):
     """What both faces share."""
 
     patience: ClassVar[float] = 30.0

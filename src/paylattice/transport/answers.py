@@ -69,6 +69,7 @@ _LEADS: Mapping[type[PaymentError], str] = {
     IdempotencyMismatch: "the idempotency key was used before with other parameters: a new operation needs a new key",
     InvalidRequest: "{sender} refuses the request",
     InvalidResponse: "this is no answer of {sender}'s API: check the base URL, and what stands between here and {sender}",
+    OutcomeUnknown: "{sender} is still working on it",
     NotFound: "{sender} has no such object, in this account and mode (test or live)",
     PermissionDenied: "the credentials may not do this: give them the permission, or use others",
     ProviderUnavailable: "{sender} cannot answer at the moment",
@@ -186,6 +187,8 @@ def failure_from(response: Response, asked: Asked, refusal: Refusal | None = Non
         return UnavailableOutcomeUnknown(f"{lead}; {consequence}", retryable=not refusal.stored, **context)
     if asked.writes and response.unsettled and issubclass(kind, _SAYS_NOTHING_OF_EARLIER_ATTEMPTS):
         return OutcomeUnknown(f"{lead}; an earlier attempt brought no answer: {_MAY_HAVE_HAPPENED}", **context)
+    if kind is OutcomeUnknown:
+        return kind(f"{lead}: {_MAY_HAVE_HAPPENED}", **context)
     payment_id = _matching(_ID, refusal.payment_id)
     if issubclass(kind, Declined):
         return kind(lead, reason=refusal.reason, advice_off_session=refusal.advice, payment_id=payment_id, **context)

@@ -93,6 +93,10 @@ class PayPalAPI(HTTPProvider[PayPalConfig]):
         """What an error body says."""
         return errors.refusal_from(body)
 
+    def retry_hint(self, response: Response) -> bool | None:
+        """A request that is still being worked on is asked for again."""
+        return errors.retry_hint(response)
+
     def is_replayed(self, response: Response, request: Request | None) -> bool:
         """PayPal answers 201 when it makes something, and 200 when it was made before under the same key."""
         return (

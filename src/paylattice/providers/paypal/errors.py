@@ -17,18 +17,21 @@ from ...errors import (
     IdempotencyMismatch,
     InvalidRequest,
     NotFound,
+    OutcomeUnknown,
     PaymentError,
     PermissionDenied,
     ProviderUnavailable,
     RateLimited,
 )
-from ...jsonlike import JsonObject, children, text
+from ...jsonlike import JsonObject, children, parse_object, text
+from ...transport import Response
 from ...transport.answers import Refusal
 from .wire import approval_url
 
-__all__ = ["ALREADY_DONE", "refusal_from", "web_address"]
+__all__ = ["ALREADY_DONE", "refusal_from", "retry_hint", "web_address"]
 
 _R = DeclineReason
+_REFUSED = range(400, 500)
 
 DECLINES: Mapping[str, DeclineReason] = {
     "INSTRUMENT_DECLINED": _R.ISSUER_DECLINED,
@@ -125,11 +128,12 @@ KINDS: Mapping[str, type[PaymentError]] = {
     "INVALID_RESOURCE_ID": NotFound,
     "INVALID_RESOURCE_ID_EXCEPTION": NotFound,
     "RESOURCE_CONFLICT": Conflict,
-    "PREVIOUS_REQUEST_IN_PROGRESS": Conflict,
-    "ORDER_COMPLETION_IN_PROGRESS": Conflict,
+    "PREVIOUS_REQUEST_IN_PROGRESS": OutcomeUnknown,
+    "ORDER_COMPLETION_IN_PROGRESS": OutcomeUnknown,
     "ACTION_DOES_NOT_MATCH_INTENT": InvalidRequest,
     "DUPLICATE_INVOICE_ID": Conflict,
     "DUPLICATE_REQUEST_ID": IdempotencyMismatch,
+    "PAYPAL_REQUEST_ID_PREVIOUSLY_USED": IdempotencyMismatch,
     "PAYPAL_REQUEST_ID_REQUIRED": InvalidRequest,
     "RATE_LIMIT_REACHED": RateLimited,
     "INTERNAL_SERVER_ERROR": ProviderUnavailable,
@@ -138,7 +142,8 @@ KINDS: Mapping[str, type[PaymentError]] = {
 }
 """Issues and names that say more than the HTTP status."""
 
-_PASSING = frozenset({"PREVIOUS_REQUEST_IN_PROGRESS", "ORDER_COMPLETION_IN_PROGRESS"})
+_UNDER_WAY = frozenset(issue for issue, kind in KINDS.items() if kind is OutcomeUnknown)
+"""The same request, or another for the same object, is being worked on: what comes of it is not known yet."""
 _ADVICE: Mapping[str, Advice] = {
     "INSTRUMENT_DECLINED": Advice.BRING_THE_PAYER_BACK,
     "REDIRECT_PAYER_FOR_ALTERNATE_FUNDING": Advice.BRING_THE_PAYER_BACK,
@@ -168,8 +173,15 @@ def refusal_from(body: JsonObject) -> Refusal:
         reason=DECLINES.get(word, DeclineReason.UNKNOWN),
         advice=_ADVICE.get(word),
         url=url,
-        passing=word in _PASSING if kind is Conflict else None,
+        passing=False if kind is Conflict else None,
     )
+
+
+def retry_hint(response: Response) -> bool | None:
+    """What the answer says about sending the same request again, with the same key."""
+    body = parse_object(response.body) if response.status in _REFUSED else None
+    said = {text(each, "issue") for each in children(body, "details")} if body is not None else set[str | None]()
+    return True if said & _UNDER_WAY else None
 
 
 def _is_known(issue: str | None) -> bool:

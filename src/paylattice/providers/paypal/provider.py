@@ -252,7 +252,10 @@ class PayPalProvider(PayPalAPI):
         return await self._subscriptions.suspend(subscription_id)
 
     async def resume_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
-        """Go on with a suspended one, also with one that PayPal suspended because payments failed."""
+        """Go on with a suspended one.
+
+        One that PayPal suspended because payments failed has to be paid first: until what is owed is paid, PayPal refuses.
+        """
         return await self._subscriptions.activate(subscription_id)
 
     async def get_invoices(
@@ -426,6 +429,7 @@ class PayPalProvider(PayPalAPI):
         found = [data async for data in self.pages("/v1/notifications/webhooks-events", "events", params)]
         events = [event_from(data, self.now(), livemode=self.config.livemode) for data in found]
         fitting = [event for event in events if event.created_at >= since.replace(microsecond=0)]
+        fitting.reverse()  # PayPal lists the newest first, those of one second, too
         return sorted(fitting, key=lambda event: event.created_at)[:limit]
 
     # Webhooks
@@ -527,6 +531,9 @@ def _order_session(data: JsonObject, amount: Money) -> CheckoutSession:
     session = orders.order_session_from(data)
     if session.url is None and session.status in {CheckoutStatus.OPEN, CheckoutStatus.UNKNOWN}:
         message = "it holds no link for the payer to approve"
+        raise InvalidResponse(message)
+    if orders.payment_from_order(data).amount != amount:
+        message = "it is of another amount than was asked for"
         raise InvalidResponse(message)
     return session
 

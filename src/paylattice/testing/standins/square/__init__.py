@@ -1,5 +1,6 @@
 """Square's stand-in server."""
 
 from .server import SquareStandIn
+from .world import Manners
 
-__all__ = ["SquareStandIn"]
+__all__ = ["Manners", "SquareStandIn"]

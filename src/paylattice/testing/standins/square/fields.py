@@ -13,8 +13,8 @@ from .refusals import Refusal, bad
 
 __all__ = [
     "ADDRESS",
-    "ANY",
     "ELSEWHERE",
+    "MAP",
     "MONEY",
     "NOTHING",
     "RANGE",
@@ -26,7 +26,7 @@ __all__ = [
 
 Fields: TypeAlias = Mapping[str, Any]
 """By name, with ``!`` behind those that are required: ``str``, ``int``, ``bool``, :class:`Text`, :class:`One`, other fields,
-a list of one of these, :data:`ANY` or :data:`ELSEWHERE`."""
+a list of one of these, :data:`MAP` or :data:`ELSEWHERE`."""
 
 
 @attrs.frozen
@@ -51,8 +51,8 @@ class One:
     words: str
 
 
-ANY = object()
-"""Anything: its inside is not looked at here."""
+MAP = object()
+"""An object with names of the sender's own choice."""
 ELSEWHERE = object()
 """A field that Square knows and this stand-in does not simulate. It is refused: ignoring it would be a lie."""
 
@@ -93,7 +93,9 @@ def checked(fields: Fields, body: Mapping[str, Any], where: str = "") -> None:
 
 
 def _check(inner: Any, value: Any, field: str) -> None:
-    if inner is ANY:
+    if inner is MAP:
+        if not isinstance(value, Mapping):
+            raise bad("EXPECTED_MAP", "Expected a map.", field)
         return
     if inner is ELSEWHERE:
         raise _not_simulated(field)

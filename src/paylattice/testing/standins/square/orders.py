@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from .cards import shown_card
-from .fields import ANY, ELSEWHERE, MONEY, Fields, One, Text
+from .fields import ELSEWHERE, MAP, MONEY, Fields, One, Text
 from .refusals import bad
 from .routes import Key, Request, Route
 from .world import JSON, World, money_of, part, parts, stamp
@@ -196,7 +196,7 @@ ORDER: Fields = {
     "source": {"name": str},
     "customer_id": Text(191),
     "line_items": [_ITEM],
-    "metadata": ANY,
+    "metadata": MAP,
     "state": One("DRAFT OPEN"),
     **dict.fromkeys(
         (

@@ -14,7 +14,7 @@ from typing import Any
 
 from .refusals import bad
 from .routes import Request
-from .world import JSON, World
+from .world import JSON, World, part
 
 __all__ = ["limit_of", "page"]
 
@@ -35,7 +35,7 @@ def limit_of(request: Request, default: int, most: int, *, strict: bool = False)
     Raises:
         Refusal: it is no number, below 1, or too high.
     """
-    sent: Any = request.body.get("limit") or request.query.get("limit", default)
+    sent: Any = {"limit": default, **request.query, **part(request.body)}["limit"]
     if not str(sent).lstrip("-").isdecimal():
         raise bad("EXPECTED_INTEGER", "Expected an integer value.", "limit")
     if int(sent) < 1:
