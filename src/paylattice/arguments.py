@@ -12,7 +12,7 @@ from .errors import InvalidRequest
 from .idempotency import MAX_KEY_LENGTH
 from .money import Money
 
-__all__ = ["check_argument", "check_id", "check_utc"]
+__all__ = ["check_argument", "check_id", "check_utc", "web_address"]
 
 _MAX_ID = 255
 _MAX_TEXT = 5000
@@ -165,3 +165,12 @@ def check_argument(operation: str, name: str, value: object) -> None:
     check = check_id if name.endswith("_id") else _IN_ONE_OPERATION.get((operation, name)) or _CHECKS.get(name)
     if check is not None:
         check(name, value)
+
+
+def web_address(url: str | None) -> str | None:
+    """The address, if it is one that a person may be sent to."""
+    try:
+        check_argument("", "success_url", url)
+    except InvalidRequest:
+        return None
+    return url

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import attrs
 
-from .arguments import check_argument
+from .arguments import check_argument, web_address
 from .errors import (
+    ActionRequired,
     InvalidRequest,
     InvalidResponse,
     MalformedPayload,
@@ -389,6 +390,8 @@ def _complete(
     """Write into the error what the caller asked for: of operations inside one another, the outermost has the last word."""
     error.provider = error.provider or provider.get_provider_name()
     error.operation = operation.name
+    if isinstance(error, ActionRequired):
+        error.url = web_address(error.url)
     if not operation.writes:
         return
     key = arguments.get("idempotency_key")

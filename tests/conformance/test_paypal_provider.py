@@ -76,6 +76,9 @@ class TestPayPal(ProviderConformance):
     def old_delivery(self, provider: BaseProvider) -> tuple[bytes, Mapping[str, str]]:
         return self._delivered(datetime.now(UTC) - timedelta(days=30))
 
+    def early_delivery(self, provider: BaseProvider) -> tuple[bytes, Mapping[str, str]]:
+        return self._delivered(datetime.now(UTC) + timedelta(hours=1))
+
     def webhook_secret(self, provider: BaseProvider) -> str:
         return WEBHOOK
 

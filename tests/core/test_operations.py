@@ -26,6 +26,7 @@ from paylattice import (
     WebhookEvent,
 )
 from paylattice.errors import (
+    ActionRequired,
     ConfigurationError,
     Conflict,
     Declined,
@@ -742,6 +743,13 @@ def test_an_address_that_is_no_web_address_is_not_passed_on(hostile: str) -> Non
     assert isinstance(fails(Acme([invoice]).get_invoices("cus_1")), InvalidResponse)
     change = SubscriptionChange(Subscription("sub_1"), approval_url=hostile)
     assert isinstance(fails(Acme(change).change_subscription("sub_1", quantity=2)), ResponseOutcomeUnknown)
+
+
+def test_a_payer_is_not_sent_to_what_is_no_web_address() -> None:
+    for told, known in (("javascript:alert(1)", None), ("https://pay.test/3ds", "https://pay.test/3ds")):
+        error = fails(Acme(ActionRequired("the payer has to act", url=told)).create_customer("a@b.test"))
+        assert isinstance(error, ActionRequired)
+        assert error.url == known
 
 
 def test_a_customer_who_was_merged_into_another_is_passed_on_with_both_ids() -> None:

@@ -288,9 +288,17 @@ CONFIRMED: list[tuple[str, Any, str, Any]] = [
 
 @pytest.mark.parametrize(("kind", "told", "path", "answer"), CONFIRMED)
 def test_what_paypal_bears_out_is_confirmed(world: World, kind: str, told: Any, path: str, answer: Any) -> None:
+    if path.startswith(REFUNDS):
+        world.on("GET", f"{CAPTURES}/{CAPTURE}", missing())
     found = confirm(world, kind, told, path, answer)
     assert found.type == EVENT_TYPES[kind]
     assert found.raw["resource"] == answer
+
+
+def test_a_refund_is_confirmed_with_the_payment_it_is_of(world: World) -> None:
+    world.on("GET", f"{CAPTURES}/{CAPTURE}", capture())
+    found = confirm(world, "PAYMENT.CAPTURE.REFUNDED", refund(), f"{REFUNDS}/58K15806CS993444T", refund())
+    assert found.refund.payment_id == ORDER
 
 
 FORGED: list[tuple[str, Any, str, Any]] = [

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from paylattice import Money
-from paylattice.errors import OutcomeUnknown
+from paylattice.errors import AuthenticationError, OutcomeUnknown
 from paylattice.operations import OPERATIONS
 from paylattice.providers.square import SquareProvider
 
@@ -120,3 +120,52 @@ def test_a_checkout_by_invoice_whose_answer_was_lost_subscribes_once(mode: str) 
 def test_every_write_of_the_protocol_is_here() -> None:
     writes = {name for name, operation in OPERATIONS.items() if operation.writes}
     assert {name.partition(" ")[0] for name in WRITES} == writes - {"create_usage_record"}
+
+
+# --- other failures ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["async", "blocking"])
+def test_a_server_error_after_the_effect_is_tried_again_under_the_key(mode: str) -> None:
+    market = market_in(mode)
+    market.server.faults.answer_next(500, path="/v2/payments", after_effect=True)
+    market.run(WRITES["create_payment"](market.provider))
+    assert [seen.replayed for seen in market.server.requests if seen.path == "/v2/payments"] == [False, True]
+    assert market.server.snapshot() == undisturbed("create_payment", mode)
+
+
+@pytest.mark.parametrize("mode", ["async", "blocking"])
+def test_a_rate_limit_is_waited_out(mode: str) -> None:
+    market = market_in(mode)
+    market.server.faults.answer_next(429, headers={"Retry-After": "7"}, path="/v2/customers")
+    market.run(WRITES["create_customer"](market.provider))
+    assert market.slept == [7.0]
+    assert market.server.snapshot() == undisturbed("create_customer", mode)
+
+
+@pytest.mark.parametrize("mode", ["async", "blocking"])
+def test_a_token_that_is_no_longer_good_has_no_effect(mode: str) -> None:
+    market = market_in(mode)
+    before = market.server.snapshot()
+    market.server.faults.answer_next(401)
+    with pytest.raises(AuthenticationError):
+        market.run(WRITES["create_customer"](market.provider))
+    assert market.server.snapshot() == before
+
+
+@pytest.mark.parametrize("name", ["cancel_subscription", "pause_subscription", "update_customer", "capture_payment"])
+def test_what_has_no_key_is_sent_once_and_then_looked_for(name: str) -> None:
+    market = market_in("blocking")
+    market.server.faults.lose_next_answer()
+    market.run(WRITES[name](market.provider))
+    assert len([seen for seen in market.server.requests if seen.method in {"POST", "PUT"}]) == 1
+
+
+def test_a_list_whose_cursor_became_too_old_is_begun_anew() -> None:
+    market = market_in("blocking")
+    for _ in range(30):
+        market.server.add_card(CUSTOMER)
+    market.server.faults.answer_next(
+        400, {"errors": [{"category": "INVALID_REQUEST_ERROR", "code": "INVALID_CURSOR"}]}, path="/v2/cards"
+    )
+    assert len(market.run(market.provider.get_payment_methods(CUSTOMER))) == 32

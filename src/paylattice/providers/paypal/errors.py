@@ -6,7 +6,7 @@ https://developer.paypal.com/api/rest/reference/orders/v2/errors/ and of the API
 
 from collections.abc import Mapping
 
-from ...arguments import check_argument
+from ...arguments import web_address
 from ...errors import (
     ActionRequired,
     Advice,
@@ -28,7 +28,7 @@ from ...transport import Response
 from ...transport.answers import Refusal
 from .wire import approval_url
 
-__all__ = ["ALREADY_DONE", "refusal_from", "retry_hint", "web_address"]
+__all__ = ["ALREADY_DONE", "refusal_from", "retry_hint"]
 
 _R = DeclineReason
 _REFUSED = range(400, 500)
@@ -186,15 +186,6 @@ def retry_hint(response: Response) -> bool | None:
 
 def _is_known(issue: str | None) -> bool:
     return issue in DECLINES or issue in FOR_THE_PAYER or issue in ALREADY_DONE or issue in KINDS
-
-
-def web_address(url: str | None) -> str | None:
-    """The address, if it is one that a payer may be sent to."""
-    try:
-        check_argument("", "success_url", url)
-    except InvalidRequest:
-        return None
-    return url
 
 
 def _kind(word: str, name: str) -> type[PaymentError] | None:

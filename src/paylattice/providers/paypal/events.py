@@ -28,7 +28,16 @@ from ...models import (
 from ...redaction import redact
 from . import orders, wire
 
-__all__ = ["EVENT_TYPES", "REREAD", "bears_out", "event_from", "order_of", "subject_of", "with_subject"]
+__all__ = [
+    "EVENT_TYPES",
+    "REREAD",
+    "bears_out",
+    "capture_path_of",
+    "event_from",
+    "order_of",
+    "subject_of",
+    "with_subject",
+]
 
 _log = logging.getLogger("paylattice")
 _E = EventType
@@ -255,6 +264,12 @@ def _up(resource: JsonObject) -> str | None:
     """The id of the capture that a refund is of: its link "up" ends in it."""
     found = _CAPTURE_LINK.search(wire.approval_url(resource, "up") or "")
     return found[1] if found is not None else None
+
+
+def capture_path_of(refund: JsonObject) -> str | None:
+    """Where the capture is that a refund is of, if the refund does not say itself which order that belongs to."""
+    capture = _up(refund)
+    return f"{_CAPTURE}/{capture}" if capture is not None and order_of(refund) is None else None
 
 
 def _carried(name: str, resource: JsonObject, now: datetime, event_id: str) -> _Carried:

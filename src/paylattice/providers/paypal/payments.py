@@ -5,6 +5,7 @@ from enum import Enum
 
 import attrs
 
+from ...arguments import web_address
 from ...errors import (
     ActionRequired,
     Conflict,
@@ -22,7 +23,6 @@ from ...money import Money
 from . import orders, requests
 from .amounts import optional_money_from
 from .api import PayPalAPI, path_of
-from .errors import web_address
 from .wire import approval_url
 
 __all__ = ["Kind", "Payments"]

@@ -44,7 +44,7 @@ from . import orders, requests, wire
 from .access import TokenCache
 from .amounts import v2_amount
 from .api import PayPalAPI, path_of
-from .events import REREAD, bears_out, event_from, subject_of, with_subject
+from .events import REREAD, bears_out, capture_path_of, event_from, subject_of, with_subject
 from .payments import ORDERS, Payments
 from .postback import PATH as POSTBACK_PATH
 from .subscriptions import Subscriptions
@@ -504,7 +504,7 @@ class PayPalProvider(PayPalAPI):
         try:
             subject = await self.get(f"{place}{path_of(identity(subject_of(event), 'id', 'resource'))}")
             if subject is not None:
-                confirmed = with_subject(event, await self._with_subscription(event, subject), self.now())
+                confirmed = with_subject(event, await self._with_relations(event, subject), self.now())
                 if bears_out(confirmed, event):
                     return confirmed
         except ConfigurationError:
@@ -515,6 +515,15 @@ class PayPalProvider(PayPalAPI):
             why = "PayPal has no such object, or has it in another state"
         message = f"what the delivery says cannot be confirmed: {why}. PayPal will deliver again"
         raise VerificationUnavailable(message)
+
+    async def _with_relations(self, event: WebhookEvent, subject: JsonObject) -> JsonObject:
+        """The object with what it belongs to, where it does not say so itself."""
+        if event.refund is None:
+            return await self._with_subscription(event, subject)
+        path = capture_path_of(subject)
+        capture = await self.get(path) if path is not None else None
+        related = capture.get("supplementary_data") if capture is not None else None
+        return {**subject, "supplementary_data": related} if related is not None else subject
 
     async def _with_subscription(self, event: WebhookEvent, subject: JsonObject) -> JsonObject:
         """The sale with the subscription that the event says it is of, if it does not say so itself, and that is true."""
