@@ -103,7 +103,7 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def record(session: nox.Session) -> None:
-    """Record the cassettes: ``-- stripe`` (or paypal, square) with the keys of its sandbox; ``-- stripe --stand-in`` without keys."""
+    """Record the cassettes: ``-- stripe`` (or paypal, square) with its sandbox's keys; ``-- stripe --stand-in`` without."""
     install(session, "tests")
     session.run("python", "-m", "tests.cassette_tests.record", *session.posargs)
 

@@ -126,12 +126,12 @@ def capabilities_page() -> str:
 
 def lifecycle_page() -> str:
     """The life of a subscription."""
-    arrows = [
-        f"    {row.start or '[*]'} --> {row.end}: {row.trigger}" for row in TABLE if row.start is not row.end
-    ]
+    arrows = [f"    {row.start or '[*]'} --> {row.end}: {row.trigger}" for row in TABLE if row.start is not row.end]
     ends = sorted({f"    {row.end} --> [*]" for row in TABLE if row.end.is_terminal})
     rows = ["| from | what happens | to | event |", "|---|---|---|---|"]
-    rows += [f"| {f'`{row.start}`' if row.start else ''} | {row.trigger} | `{row.end}` | `{row.event}` |" for row in TABLE]
+    rows += [
+        f"| {f'`{row.start}`' if row.start else ''} | {row.trigger} | `{row.end}` | `{row.event}` |" for row in TABLE
+    ]
     return f"""# The life of a subscription
 
 <!-- made by docs/generate.py: change the code, then run it -->

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from .square_support import LOCATION, Market, usd
+from .square_support import LOCATION, NO, OK, Market, usd
 
 
 @pytest.fixture
@@ -150,6 +150,16 @@ def test_a_trial_takes_nothing_and_leaves_no_payment(market: Market) -> None:
     (subscription,) = market.server.objects("subscription")
     market.server.renew(str(subscription["id"]))
     assert market.server.money_taken() == 1900
+
+
+def test_a_checkout_that_begins_with_a_free_trial_is_complete_without_a_payment(market: Market) -> None:
+    market.server.add_plan("TRY", 1900, trial_periods=1)
+    customer = market.customer()
+    session = market.run(market.provider.create_checkout_session(customer, "TRY", OK, NO))
+    market.server.pay_link(session.id)
+    found = market.run(market.provider.get_checkout_session(session.id))
+    (subscription,) = market.server.objects("subscription")
+    assert (found.status, found.subscription_id, found.payment_id) == ("complete", subscription["id"], None)
 
 
 def test_a_one_off_link_is_paid_or_only_authorized(market: Market) -> None:

@@ -216,12 +216,15 @@ class Checkout:
         subscription: JsonObject | None = None
         if payment is not None:
             raw["payment"] = payment.raw
-        if payment is not None and payment.status in _DONE and plan_id:
-            subscription = await self._bought(link, order or {}, payment.raw, plan_id)
+        nothing_to_pay = payment is None and order is not None and text(order, "state") == "COMPLETED"  # a free trial
+        if plan_id and (nothing_to_pay or (payment is not None and payment.status in _DONE)):
+            subscription = await self._bought(link, order or {}, payment.raw if payment is not None else {}, plan_id)
             if subscription is not None:
                 raw["subscription"] = subscription
         status = CheckoutStatus.OPEN
-        if payment is not None and payment.status is PaymentStatus.PROCESSING:
+        if nothing_to_pay and subscription is not None:
+            status = CheckoutStatus.COMPLETE
+        elif payment is not None and payment.status is PaymentStatus.PROCESSING:
             status = CheckoutStatus.PENDING
         elif payment is not None and payment.status in _DONE:
             waits = plan_id is not None and subscription is None and self._api.config.livemode
@@ -250,7 +253,7 @@ class Checkout:
         The same buyer may have paid another link for the same plan a moment before. Where an invoice tells by which payment
         it was paid, that decides; otherwise the time does.
         """
-        paid = moment_of(payment, "created_at") or moment_of(link, "created_at")
+        paid = moment_of(payment, "created_at") or moment_of(order, "closed_at") or moment_of(link, "created_at")
         buyer = text(payment, "customer_id") or text(order, "customer_id")
         if buyer is None or paid is None:
             return None
