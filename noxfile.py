@@ -111,7 +111,7 @@ def record(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """What the library costs, as ratios against the alternatives: a table, and JSON in benchmarks/results.json."""
-    session.install(".[stripe]")
+    session.install(".[stripe,paypal]", "squareup>=42")
     session.run("python", "benchmarks", "benchmarks/results.json")
 
 

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import attrs
 import httpx
-from measure import Figure, alternate, alternate_async, process_seconds, resident_mebibytes
+import on_paypal
+import on_square
+from measure import Figure, Row, alternate, alternate_async, process_seconds, resident_mebibytes
 from server import running, subscription
 
 import stripe
@@ -25,21 +27,6 @@ from paylattice.providers.stripe import StripeConfig, StripeProvider
 stripe.enable_telemetry = False  # it would write into the home directory, and not change the figures
 SECRET = "whsec_bench"
 PATH = "/v1/subscriptions/sub_1"
-
-
-@attrs.frozen
-class Row:
-    """One line of the table: a ratio, and what it should be."""
-
-    what: str
-    ratio: float
-    goal: float
-    at_least: bool
-    unit: str = "x"
-
-    @property
-    def met(self) -> bool:
-        return self.ratio >= self.goal if self.at_least else self.ratio <= self.goal
 
 
 def config(base_url: str | None = None) -> StripeConfig:
@@ -215,11 +202,12 @@ def billing() -> list[Row]:
 
 
 def main() -> int:
-    rows = [*imports(), *webhooks(), *billing()]
+    rows = [*imports(), *webhooks(), *on_paypal.webhooks(), *on_square.webhooks(), *billing()]
     with running() as base:
         rows += sync_calls(base)
         more, figures = asyncio.run(async_calls(base))
         rows += more
+        rows += [*on_paypal.calls(base), *on_square.calls(base), *asyncio.run(on_square.async_calls(base))]
     width = max(len(row.what) for row in rows)
     print(f"{'what':<{width}}  {'goal':>12}  {'measured':>14}")
     for row in rows:

@@ -6,10 +6,27 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
-__all__ = ["Figure", "alternate", "alternate_async", "process_seconds", "resident_mebibytes"]
+import attrs
+
+__all__ = ["Figure", "Row", "alternate", "alternate_async", "process_seconds", "resident_mebibytes"]
 
 Figure = dict[str, float]
 """Medians by contestant."""
+
+
+@attrs.frozen
+class Row:
+    """One line of the table: a ratio, and what it should be."""
+
+    what: str
+    ratio: float
+    goal: float
+    at_least: bool
+    unit: str = "x"
+
+    @property
+    def met(self) -> bool:
+        return self.ratio >= self.goal if self.at_least else self.ratio <= self.goal
 
 
 def alternate(contestants: Mapping[str, Callable[[], object]], *, rounds: int, repeat: int) -> Figure:

@@ -1,4 +1,4 @@
-"""A loopback server that answers every GET with one Stripe subscription. It runs in a process of its own."""
+"""A loopback server with one Stripe subscription, one of PayPal, and a Square customer. It runs in a process of its own."""
 
 import asyncio
 import json
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["running", "subscription"]
+__all__ = ["paypal_subscription", "running", "square_customer", "subscription"]
 
 
 def subscription(items: int) -> dict[str, object]:
@@ -130,16 +130,118 @@ def _item(number: int) -> dict[str, object]:
     }
 
 
-async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    body = json.dumps(subscription(1), indent=2).encode()
+def paypal_subscription() -> dict[str, object]:
+    """A subscription as PayPal answers it, with its plan, in about 2 KB."""
+    base = "https://api-m.paypal.com/v1/billing/subscriptions/I-BENCH0000001"
+    return {
+        "id": "I-BENCH0000001",
+        "plan_id": "P-BENCH00000000000000001",
+        "plan_overridden": False,
+        "start_time": "2026-09-01T00:00:00Z",
+        "quantity": "1",
+        "custom_id": "cus_1",
+        "shipping_amount": {"currency_code": "USD", "value": "0.0"},
+        "subscriber": {
+            "email_address": "ada@example.com",
+            "payer_id": "2J6QB8YJQSJRJ",
+            "name": {"given_name": "Ada", "surname": "Lovelace"},
+            "tenant": "PAYPAL",
+        },
+        "billing_info": {
+            "outstanding_balance": {"currency_code": "USD", "value": "0.0"},
+            "cycle_executions": [
+                {
+                    "tenure_type": "REGULAR",
+                    "sequence": 1,
+                    "cycles_completed": 3,
+                    "cycles_remaining": 0,
+                    "current_pricing_scheme_version": 1,
+                    "total_cycles": 0,
+                }
+            ],
+            "last_payment": {"amount": {"currency_code": "USD", "value": "19.0"}, "time": "2026-11-01T10:00:00Z"},
+            "next_billing_time": "2026-12-01T10:00:00Z",
+            "failed_payments_count": 0,
+        },
+        "plan": {
+            "product_id": "PROD-1",
+            "name": "Pro",
+            "billing_cycles": [
+                {
+                    "pricing_scheme": {"version": 1, "fixed_price": {"currency_code": "USD", "value": "19.0"}},
+                    "frequency": {"interval_unit": "MONTH", "interval_count": 1},
+                    "tenure_type": "REGULAR",
+                    "sequence": 1,
+                    "total_cycles": 0,
+                }
+            ],
+            "payment_preferences": {"auto_bill_outstanding": True, "payment_failure_threshold": 3},
+        },
+        "create_time": "2026-09-01T09:59:00Z",
+        "update_time": "2026-11-01T10:00:10Z",
+        "status": "ACTIVE",
+        "status_update_time": "2026-09-01T10:00:00Z",
+        "links": [
+            {"href": base + path, "rel": rel, "method": method}
+            for rel, path, method in (
+                ("cancel", "/cancel", "POST"),
+                ("edit", "", "PATCH"),
+                ("self", "", "GET"),
+                ("suspend", "/suspend", "POST"),
+                ("capture", "/capture", "POST"),
+            )
+        ],
+    }
+
+
+def square_customer() -> dict[str, object]:
+    """A customer as Square answers it."""
+    return {
+        "id": "JDKYHBWT1D4F8MFH63DBMEN8Y4",
+        "created_at": "2026-09-01T10:00:00.123Z",
+        "updated_at": "2026-11-01T10:00:00Z",
+        "given_name": "Ada",
+        "family_name": "Lovelace",
+        "email_address": "ada@example.com",
+        "address": {
+            "address_line_1": "500 Electric Ave",
+            "locality": "New York",
+            "administrative_district_level_1": "NY",
+            "postal_code": "10003",
+            "country": "US",
+        },
+        "phone_number": "+1-212-555-4240",
+        "reference_id": "org_1",
+        "preferences": {"email_unsubscribed": False},
+        "creation_source": "THIRD_PARTY",
+        "segment_ids": ["ML8Y4D1XYZ0001"],
+        "version": 3,
+    }
+
+
+def _answered(body: str) -> bytes:
+    content = body.encode()
     head = (
-        f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nRequest-Id: req_1\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nRequest-Id: req_1\r\n"
+        f"Content-Length: {len(content)}\r\n\r\n"
     )
-    answer = head.encode() + body
+    return head.encode() + content
+
+
+async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    answers = {
+        b"GET /v1/subscriptions/": _answered(json.dumps(subscription(1), indent=2)),
+        b"POST /v1/oauth2/token": _answered(json.dumps({"access_token": "token", "expires_in": 30_000})),
+        b"GET /v1/billing/": _answered(json.dumps(paypal_subscription(), separators=(",", ":"))),
+        b"GET /v2/customers/": _answered(json.dumps({"customer": square_customer()}, separators=(",", ":"))),
+    }
     try:
         while True:
-            await reader.readuntil(b"\r\n\r\n")
-            writer.write(answer)
+            head = await reader.readuntil(b"\r\n\r\n")
+            if head.startswith(b"POST "):
+                _, _, rest = head.lower().partition(b"content-length:")
+                await reader.readexactly(int(rest.split(b"\r\n")[0]))
+            writer.write(next(answer for start, answer in answers.items() if head.startswith(start)))
             await writer.drain()
     except (asyncio.IncompleteReadError, ConnectionError):
         writer.close()

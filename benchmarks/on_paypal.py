@@ -1,0 +1,79 @@
+"""PayPal: a delivery with a known certificate, and one GET."""
+
+import base64
+import json
+from datetime import UTC, datetime
+from zlib import crc32
+
+import httpx
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509 import load_pem_x509_certificate
+from measure import Row, alternate
+
+from paylattice import sync
+from paylattice.providers.paypal import PayPalConfig, PayPalProvider
+from paylattice.testing import Delivery, PayPalStandIn
+from paylattice.transport import BlockingTransport
+
+__all__ = ["calls", "webhooks"]
+
+WEBHOOK = "0EH40505U7160970P"
+PATH = "/v1/billing/subscriptions/I-BENCH0000001"
+
+
+def webhooks() -> list[Row]:
+    server = PayPalStandIn(webhook_id=WEBHOOK)
+    hook = _paid_renewal(server)
+    body, headers = hook.payload, {name.lower(): value for name, value in hook.headers.items()}
+    client = httpx.Client(transport=server.transport())
+    certificate = client.get(headers["paypal-cert-url"]).content
+    key = load_pem_x509_certificate(certificate).public_key()
+    assert isinstance(key, rsa.RSAPublicKey)
+    known = key
+    provider = _provider(server)
+    sent, moment = headers["paypal-transmission-id"], headers["paypal-transmission-time"]
+    signature = base64.b64decode(headers["paypal-transmission-sig"])
+
+    def bare() -> object:
+        known.verify(signature, f"{sent}|{moment}|{WEBHOOK}|{crc32(body)}".encode(), PKCS1v15(), SHA256())
+        return json.loads(body)
+
+    spent = alternate(
+        {"bare": bare, "paylattice": lambda: sync.run(provider.parse_webhook(body, headers))}, rounds=15, repeat=300
+    )
+    what = f"PayPal webhook of {len(body) / 1000:.1f} KB: CPU against RSA verification + json.loads"
+    return [Row(what, spent["paylattice"] / spent["bare"], 1.3, False)]
+
+
+def _provider(server: PayPalStandIn) -> PayPalProvider:
+    config = PayPalConfig(
+        client_id="standin", client_secret="standin-secret", webhook_id=WEBHOOK, trust_store=server.trust_store
+    )
+    return PayPalProvider(config, transport=BlockingTransport(transport=server.transport()))
+
+
+def _paid_renewal(server: PayPalStandIn) -> Delivery:
+    server.add_plan("P-PRO", "19.00")
+    page = "https://app.test"
+    session = sync.run(_provider(server).create_checkout_session("cus_1", "P-PRO", page, page))
+    server.complete_checkout(session.id)
+    return next(hook for hook in server.deliveries(at=datetime.now(UTC)) if b"PAYMENT.SALE.COMPLETED" in hook.payload)
+
+
+def calls(base: str) -> list[Row]:
+    config = PayPalConfig(client_id="a", client_secret="b", base_url=base)
+    client = httpx.Client(headers={"Authorization": "Bearer token"})
+    with sync.create_provider("paypal", config=config) as ours:
+        spent = alternate(
+            {
+                "bare": lambda: json.loads(client.get(base + PATH).content),
+                "paylattice": lambda: ours.get_subscription("I-BENCH0000001"),
+            },
+            rounds=9,
+            repeat=100,
+        )
+    client.close()
+    ratio = spent["paylattice"] / spent["bare"]
+    return [Row("PayPal, one GET, sync: CPU against httpx + json.loads", ratio, 1.5, False)]
