@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from paypal_samples import subscription
-from paypal_scenarios import SUB, SUBS, furnished
+from paypal_scenarios import PLAN, SUB, SUBS, furnished
 from paypal_support import (
     CLIENT_ID,
     CLIENT_SECRET,
@@ -103,7 +103,7 @@ def test_a_second_refusal_is_the_answer(world: World) -> None:
 
 def test_a_write_that_was_refused_for_its_token_is_sent_again_under_its_key(world: World) -> None:
     world.on("POST", SUBS, refusal(401, "AUTHENTICATION_FAILURE"))
-    world.run(world.provider.create_checkout_session("cus_1", "P-1", "https://s.example/a", "https://s.example/b"))
+    world.run(world.provider.create_checkout_session("cus_1", PLAN, "https://s.example/a", "https://s.example/b"))
     first, second = world.server.writes
     assert first.key == second.key
     assert first.body == second.body
@@ -112,7 +112,7 @@ def test_a_write_that_was_refused_for_its_token_is_sent_again_under_its_key(worl
 def test_a_refusal_after_a_lost_answer_leaves_the_outcome_unknown(world: World) -> None:
     world.on("POST", SUBS, httpx.ReadTimeout("late"), refusal(401, "AUTHENTICATION_FAILURE"))
     with pytest.raises(OutcomeUnknown) as caught:
-        world.run(world.provider.create_checkout_session("cus_1", "P-1", "https://s.example/a", "https://s.example/b"))
+        world.run(world.provider.create_checkout_session("cus_1", PLAN, "https://s.example/a", "https://s.example/b"))
     assert getattr(world.run(world.provider.recover(caught.value)), "id", None) == SUB
 
 
@@ -175,7 +175,7 @@ def test_a_token_endpoint_that_answers_html_or_nothing_is_an_error_of_ours(world
 def test_a_token_that_cannot_be_had_leaves_a_write_undone_and_known_so(world: World) -> None:
     world.always("POST", TOKEN_PATH, httpx.ReadTimeout("late"))
     with pytest.raises(NetworkError) as caught:
-        world.run(world.provider.create_checkout_session("cus_1", "P-1", "https://s.example/a", "https://s.example/b"))
+        world.run(world.provider.create_checkout_session("cus_1", PLAN, "https://s.example/a", "https://s.example/b"))
     assert not isinstance(caught.value, OutcomeUnknown)
     assert not caught.value.outcome_unknown
     assert caught.value.operation == "create_checkout_session"

@@ -282,6 +282,12 @@ def test_a_checkout_without_a_link_is_an_unknown_outcome(world: World) -> None:
         world.run(world.provider.create_checkout_session("cus_1", PLAN, THANKS, BACK))
 
 
+def test_a_subscription_to_another_plan_is_no_success(world: World) -> None:
+    world.on("POST", SUBS, {**pending_subscription(), "plan_id": "P-ANOTHER"})
+    with pytest.raises(OutcomeUnknown, match="another plan"):
+        world.run(world.provider.create_checkout_session("cus_1", PLAN, THANKS, BACK))
+
+
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "//evil.example", "", "https://", 7, None])
 def test_a_link_that_is_no_web_address_reaches_nobody(world: World, url: Any) -> None:
     world.on("POST", SUBS, {**pending_subscription(), "links": [{"rel": "approve", "href": url}]})

@@ -41,7 +41,14 @@ class Subscriptions:
 
     async def start(self, body: dict[str, object], key: str) -> CheckoutSession:
         """A subscription that waits for consent."""
-        return await self._api.create(PATH, body, key, _session_with_a_link)
+
+        def read(data: JsonObject) -> CheckoutSession:
+            if text(data, "plan_id") not in {None, body["plan_id"]}:
+                message = "it is for another plan than was asked for"
+                raise InvalidResponse(message)
+            return _session_with_a_link(data)
+
+        return await self._api.create(PATH, body, key, read)
 
     async def session(self, subscription_id: str) -> CheckoutSession | None:
         """The page on which the subscription is approved."""
