@@ -216,7 +216,7 @@ class Checkout:
         subscription: JsonObject | None = None
         if payment is not None:
             raw["payment"] = payment.raw
-        nothing_to_pay = payment is None and order is not None and text(order, "state") == "COMPLETED"  # a free trial
+        nothing_to_pay = payment_id is None and text(order or {}, "state") == "COMPLETED"  # a free trial
         if plan_id and (nothing_to_pay or (payment is not None and payment.status in _DONE)):
             subscription = await self._bought(link, order or {}, payment.raw if payment is not None else {}, plan_id)
             if subscription is not None:
