@@ -111,7 +111,9 @@ def record(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """What the library costs, as ratios against the alternatives: a table, and JSON in benchmarks/results.json."""
-    session.install(".[stripe,paypal]", "squareup>=42")
+    session.install(
+        ".[stripe,paypal]", "pytest>=8.3", "squareup>=42", "sqlalchemy[asyncio]>=2.0.36", "psycopg[binary]>=3.2"
+    )
     session.run("python", "benchmarks", "benchmarks/results.json")
 
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import attrs
+import database
 import httpx
 import on_paypal
 import on_square
@@ -201,6 +202,15 @@ def billing() -> list[Row]:
     return [Row("handle_webhook, in memory, refetch off: CPU against parse_webhook", ratio, 2, False)]
 
 
+def on_postgresql() -> list[Row]:
+    try:
+        found = database.ratios(database.measured())
+    except database.NoServerError as error:
+        print(f"without PostgreSQL: {error}\n")
+        return []
+    return [Row(what, ratio, 0.7, True) for what, ratio in found.items()]
+
+
 def main() -> int:
     rows = [*imports(), *webhooks(), *on_paypal.webhooks(), *on_square.webhooks(), *billing()]
     with running() as base:
@@ -208,6 +218,7 @@ def main() -> int:
         more, figures = asyncio.run(async_calls(base))
         rows += more
         rows += [*on_paypal.calls(base), *on_square.calls(base), *asyncio.run(on_square.async_calls(base))]
+    rows += on_postgresql()
     width = max(len(row.what) for row in rows)
     print(f"{'what':<{width}}  {'goal':>12}  {'measured':>14}")
     for row in rows:
