@@ -19,6 +19,7 @@ import attrs
 from sqlalchemy import (
     JSON,
     BigInteger,
+    BindParameter,
     Column,
     DateTime,
     Dialect,
@@ -26,14 +27,18 @@ from sqlalchemy import (
     Identity,
     Index,
     MetaData,
+    Select,
     Sequence,
     Table,
     Text,
     TypeDecorator,
     UniqueConstraint,
     bindparam,
+    case,
     delete,
+    func,
     select,
+    true,
     tuple_,
     update,
 )
@@ -44,7 +49,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 
 from paylattice import BillingCustomer, BillingEvent, BillingSubscription, ParkedEvent
 from paylattice.billing.records import BillingOperation, OperationState
-from paylattice.billing.repository import Upserted
+from paylattice.billing.repository import Claim, Upserted
 
 # --- tables ----------------------------------------------------------------------------------------------------------
 
@@ -195,6 +200,56 @@ EVENT = select(*columns(events, BillingEvent)).where(*key(events, "provider", "e
 INSERT_EVENT = new_row(events, "provider", "external_event_id")
 STAMP_EVENT = update(events).where(*key(events, "provider", "external_event_id"))
 
+# claim_event in one statement. Its parts run in the order in which they need one another; the lock comes with the row as
+# the last transaction left it, whatever was there when the statement began.
+
+CUSTOMER_FIELDS = len(attrs.fields(BillingCustomer))
+WRITTEN_OVER = [
+    *("plan_id", "status", "current_period_start", "current_period_end", "metadata"),
+    *("updated_at", "quantity", "cancel_at", "version"),
+]
+
+
+def given(table: Table, name: str) -> BindParameter[Any]:
+    return bindparam(f"{table.name}_{name}", type_=table.c[name].type)
+
+
+def claim() -> Select[Any]:
+    ticket = select(tickets.next_value().label("ticket")).cte("ticket")
+    customer = CUSTOMER_BY_EXTERNAL_ID.cte("customer")
+    of_customer = {"org_id": customer.c.org_id, "customer_id": customer.c.id}
+    new = {column.name: of_customer.get(column.name, given(events, column.name)) for column in events.c}
+    claimed = (
+        insert(events)
+        .from_select(list(new), select(*new.values()).select_from(customer))
+        .on_conflict_do_nothing(index_elements=["provider", "external_event_id"])
+        .returning(events.c.id)
+        .cte("claimed")
+    )
+    previous = LOCKED_SUBSCRIPTION.where(select(claimed.c.id).exists()).cte("previous")
+    status, since = given(subscriptions, "status"), given(subscriptions, "status_since")
+    written = (
+        update(subscriptions)
+        .where(subscriptions.c.id == previous.c.id, previous.c.version <= given(subscriptions, "version"))
+        .values({name: given(subscriptions, name) for name in WRITTEN_OVER})
+        .values(
+            ticket=select(ticket.c.ticket).scalar_subquery(),
+            status_since=case(
+                (previous.c.status == status, func.coalesce(previous.c.status_since, since)), else_=since
+            ),
+        )
+        .returning(subscriptions.c.id)
+        .cte("written")
+    )
+    results = ticket.c.ticket, claimed.c.id, written.c.id
+    joined = (
+        ticket.join(customer, true()).outerjoin(claimed, true()).outerjoin(previous, true()).outerjoin(written, true())
+    )
+    return select(*results, *customer.c, *previous.c).select_from(joined)
+
+
+CLAIM = claim()
+
 PARKED = select(*columns(parked_events, ParkedEvent)).where(*key(parked_events, "provider"))
 PARK_EVENT = new_row(parked_events, "provider", "external_event_id")
 UNPARK_EVENT = delete(parked_events).where(*key(parked_events, "provider", "external_event_id"))
@@ -332,6 +387,30 @@ class SQLAlchemyRepository:
         wanted = {"key_provider": provider, "key_external_event_id": external_event_id}
         async with self._statement(tx) as connection:
             await connection.execute(STAMP_EVENT, {**wanted, "processed_at": processed_at})
+
+    async def claim_event(
+        self, event: BillingEvent, state: BillingSubscription, external_customer_id: str, *, tx: AsyncConnection
+    ) -> Claim | None:
+        """Optional: five statements in one. Without this method, the service calls those for the five."""
+        wanted = {
+            "key_provider": event.provider,
+            "key_external_customer_id": external_customer_id,
+            "key_external_subscription_id": state.external_subscription_id,
+            **{f"{events.name}_{name}": value for name, value in values(event).items()},
+            **{f"{subscriptions.name}_{name}": value for name, value in values(state).items()},
+        }
+        row = (await tx.execute(CLAIM, wanted)).one_or_none()
+        if row is None:
+            return None
+        ticket, claimed, written, *rest = row
+        customer = BillingCustomer(*rest[:CUSTOMER_FIELDS])
+        if claimed is None:
+            return Claim(customer)
+        previous = BillingSubscription(*rest[CUSTOMER_FIELDS:]) if rest[CUSTOMER_FIELDS] is not None else None
+        if previous is None or previous.version is None or state.version is None:
+            state = attrs.evolve(state, customer_id=customer.id, ticket=ticket)
+            return Claim(customer, ticket, await self.upsert_subscription(state, tx=tx))
+        return Claim(customer, ticket, Upserted(written=written is not None, previous=previous))
 
     # --- parked events -----------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from typing import Any, Concatenate, Final, Generic, ParamSpec, Self, TypeVar, c
 from . import registry
 from .billing.memory import InMemoryRepository as AsyncInMemoryRepository
 from .billing.memory import InMemoryTransaction
-from .billing.repository import BillingRepository, BlockingBillingRepository, Tx
+from .billing.repository import BillingRepository, BlockingBillingRepository, BlockingClaimsEvents, Tx
 from .billing.service import BillingService as AsyncBillingService
 from .billing.service import RejectedWebhook, utc_now
 from .config import ProviderConfig
@@ -222,6 +222,9 @@ class InMemoryRepository:
     @twin(AsyncInMemoryRepository.mark_event_processed)
     def mark_event_processed(self) -> None: ...
 
+    @twin(AsyncInMemoryRepository.claim_event)
+    def claim_event(self) -> None: ...
+
     @twin(AsyncInMemoryRepository.park_event)
     def park_event(self) -> None: ...
 
@@ -281,6 +284,14 @@ class _Adapted(Generic[Tx]):
     operations = awaitable(BlockingBillingRepository.operations)
 
 
+class _AdaptedWithClaims(_Adapted[Tx]):
+    claim_event = awaitable(BlockingClaimsEvents.claim_event)
+
+
+def _adapted(repository: BlockingBillingRepository[Tx]) -> _Adapted[Tx]:
+    return _AdaptedWithClaims(repository) if isinstance(repository, BlockingClaimsEvents) else _Adapted(repository)
+
+
 class BillingService(Generic[Tx]):
     """Billing without ``await``. See :class:`paylattice.BillingService` for the arguments."""
 
@@ -303,7 +314,7 @@ class BillingService(Generic[Tx]):
             raise ConfigurationError(message)
         given = [provider] if isinstance(provider, Provider | BaseProvider) else list(provider)
         self._given = [each if isinstance(each, Provider) else Provider(each) for each in given]
-        adapted: BillingRepository[Tx] = _Adapted(repository)
+        adapted: BillingRepository[Tx] = _adapted(repository)
         self._repository = repository
         self.wrapped: AsyncBillingService[Tx] = AsyncBillingService(
             [each.wrapped for each in self._given],

@@ -1,12 +1,14 @@
 """Who appears first, in every order: an event and its customer, an event and its subscription, two calls for one customer."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paylattice import BillingCustomer, BillingService, SubscriptionStatus, WebhookEvent, WebhookOutcome
+from paylattice.billing.finding import Finder, Found
 from paylattice.billing.handlers import Handlers
 from paylattice.billing.memory import InMemoryTransaction
 from paylattice.billing.webhooks import EventPipeline
@@ -134,23 +136,22 @@ def test_deliveries_customers_and_parking_interleaved_statement_by_statement_los
     race.check("evt_1", "evt_2")
 
 
-class LooksOnlyOnce(EventPipeline[InMemoryTransaction]):
-    """Wrong on purpose: it does not look for the customer again after parking."""
+class LooksOnlyOnce(Finder[InMemoryTransaction]):
+    """Wrong on purpose: it finds the same when it is asked again, after parking."""
 
-    parking = False
+    first: Found | None = None
 
-    async def _customer_of(self, event: WebhookEvent) -> BillingCustomer | None:
-        return None if self.parking else await super()._customer_of(event)
-
-    async def _park(self, found: object) -> None:
-        await super()._park(found)  # type: ignore[arg-type]  # handed on as it came
-        self.parking = True
+    async def find(self, event: WebhookEvent, *, waited: timedelta = timedelta(0)) -> Found:
+        self.first = self.first or await super().find(event, waited=waited)
+        return self.first
 
 
 def test_the_checker_catches_a_pipeline_that_does_not_look_again_after_parking() -> None:
     def make() -> Race:
         race = Race()
-        wrong = LooksOnlyOnce(race.repository, race.billing._providers, Handlers(), refetch=True, clock=lambda: NOW)
+        providers = race.billing._providers
+        finder = LooksOnlyOnce(race.repository, providers, refetch=True, clock=lambda: NOW)
+        wrong = EventPipeline(race.repository, providers, finder, Handlers(), refetch=True, clock=lambda: NOW)
 
         async def deliver() -> None:
             await wrong.apply(WITH_CUSTOMER)

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paylattice import EventContext, SubscriptionStatus, WebhookEvent, WebhookOutcome
+from paylattice.billing.finding import Finder, Reading
 from paylattice.billing.handlers import Handlers
-from paylattice.billing.webhooks import EventPipeline, _Reading
+from paylattice.billing.webhooks import EventPipeline
 
 from .interleaving import CUSTOMER, NOW, OneSubscription, ReadCommitted, Transaction
 from .scheduler import Pause, Task, every_schedule, run
@@ -17,22 +18,22 @@ from .scheduler import Pause, Task, every_schedule, run
 LIFE = (SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE, SubscriptionStatus.CANCELED)
 
 
-class ReadThenTicket(EventPipeline[Transaction]):
+class ReadThenTicket(Finder[Transaction]):
     """Wrong on purpose: the ticket is taken after the read."""
 
-    async def _read(self, event: WebhookEvent) -> _Reading | None:
+    async def read(self, event: WebhookEvent) -> Reading | None:
         assert event.subscription_id is not None
         subscription = await self._providers[event.provider].get_subscription(event.subscription_id)
         ticket = await self._repository.next_ticket()
-        return _Reading(subscription, ticket) if subscription else None
+        return Reading(subscription, ticket) if subscription else None
 
 
-class PayloadAsItComes(EventPipeline[Transaction]):
+class PayloadAsItComes(Finder[Transaction]):
     """Wrong on purpose: the payload is believed, in the order of arrival."""
 
-    async def _read(self, event: WebhookEvent) -> _Reading | None:
+    async def read(self, event: WebhookEvent) -> Reading | None:
         assert event.subscription is not None
-        return _Reading(event.subscription, await self._repository.next_ticket())
+        return Reading(event.subscription, await self._repository.next_ticket())
 
 
 class History:
@@ -40,7 +41,7 @@ class History:
 
     def __init__(
         self,
-        pipeline: type[EventPipeline[Transaction]] = EventPipeline,
+        finder: type[Finder[Transaction]] = Finder,
         *,
         changes: int,
         duplicates: int = 0,
@@ -57,7 +58,9 @@ class History:
         handlers.on("subscription.updated")(self.on_event)
         for status in LIFE:
             handlers.on(f"subscription.{status}")(self.on_change)
-        self.pipeline = pipeline(self.repository, {"fake": self.provider}, handlers, refetch=True, clock=lambda: NOW)
+        providers = {"fake": self.provider}
+        found_by = finder(self.repository, providers, refetch=True, clock=lambda: NOW)
+        self.pipeline = EventPipeline(self.repository, providers, found_by, handlers, refetch=True, clock=lambda: NOW)
         self.tasks: list[Task] = [self.change(changes)]
         self.tasks += [self.deliver(number) for number in range(changes)]
         self.tasks += [self.deliver(number % changes) for number in range(duplicates)]
@@ -144,7 +147,7 @@ def test_longer_histories_with_interleaved_transactions_end_in_the_true_state(
 
 
 @pytest.mark.parametrize("wrong", [ReadThenTicket, PayloadAsItComes])
-def test_the_checker_catches_a_pipeline_that_loses_the_order(wrong: type[EventPipeline[Transaction]]) -> None:
+def test_the_checker_catches_a_pipeline_that_loses_the_order(wrong: type[Finder[Transaction]]) -> None:
     with pytest.raises(AssertionError, match="stale"):
         every_interleaving(lambda: History(wrong, changes=2))
 

@@ -17,6 +17,7 @@ from ..operations import Capability
 from ..provider import BaseProvider
 from ..transport.primitives import Primitives
 from .customers import Customers
+from .finding import Finder
 from .journal import CREATE_CUSTOMER, Journal
 from .records import BillingCustomer, BillingOperation, BillingSubscription, OperationState, ParkedEvent
 from .repository import BillingRepository, Tx
@@ -127,6 +128,7 @@ class Maintenance(Generic[Tx]):
     Args:
         repository: where the records are.
         pipeline: applies events, and stores what is read.
+        finder: finds out whose a subscription is.
         journal: knows what was sent.
         customers: stores those whose creation is finished.
         primitives: how to run several comparisons at a time.
@@ -137,12 +139,14 @@ class Maintenance(Generic[Tx]):
         self,
         repository: BillingRepository[Tx],
         pipeline: EventPipeline[Tx],
+        finder: Finder[Tx],
         journal: Journal[Tx],
         customers: Customers[Tx],
         primitives: Primitives,
         clock: Callable[[], datetime],
     ) -> None:
         self._repository = repository
+        self._finder = finder
         self._primitives = primitives
         self._pipeline = pipeline
         self._journal = journal
@@ -245,7 +249,7 @@ class Maintenance(Generic[Tx]):
             if name not in stored:
                 if await self._repository.get_subscription(customer.provider, name) is not None:
                     continue  # it is another customer's, and compared there
-                owner = await self._pipeline.whose(customer, there[name])
+                owner = await self._finder.whose(customer, there[name])
             if owner is None:
                 continue  # its checkout is still under way
             difference = _difference(owner, stored.get(name), there.get(name))

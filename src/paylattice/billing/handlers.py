@@ -2,7 +2,9 @@
 
 import difflib
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Generic, TypeAlias, TypeVar
 
 import attrs
@@ -37,6 +39,18 @@ Handler: TypeAlias = Callable[[WebhookEvent, EventContext[Tx]], Awaitable[None] 
 H = TypeVar("H", bound=Callable[..., Awaitable[None] | None])
 
 
+@attrs.define(eq=False)
+class _Running:
+    """The time in which handlers run. What they start, and what outlives them, inherits it."""
+
+    handlers: object
+    outer: "_Running | None"
+    over: bool = False
+
+
+_running: ContextVar[_Running | None] = ContextVar("paylattice_running", default=None)
+
+
 class Handlers(Generic[Tx]):
     """The handlers, by the word of the event."""
 
@@ -69,9 +83,37 @@ class Handlers(Generic[Tx]):
         """Whether anything is registered for the word."""
         return word in self._by_word
 
-    async def run(self, word: str, event: WebhookEvent, context: EventContext[Tx]) -> None:
-        """Run what is registered for the word, in the order of registration. The first exception ends it."""
-        for handler in self._by_word.get(word, ()):
-            result = handler(event, context)
-            if inspect.isawaitable(result):
-                await result
+    async def run(self, words: tuple[str, ...], event: WebhookEvent, context: EventContext[Tx]) -> None:
+        """Run what is registered for the words, in the order of registration. The first exception ends it."""
+        handlers = [handler for word in words for handler in self._by_word.get(word, ())]
+        with self._run():
+            for handler in handlers:
+                result = handler(event, context)
+                if inspect.isawaitable(result):
+                    await result
+
+    def refuse_inside(self) -> None:
+        """Refuse to a running handler what needs a transaction of its own, before anything is sent.
+
+        Raises:
+            ConfigurationError: one of these handlers is running here.
+        """
+        here = _running.get()
+        while here is not None:
+            if here.handlers is self and not here.over:
+                message = (
+                    "a handler called a billing operation that writes, and it would wait for the transaction it is in. "
+                    "Write with context.transaction, and leave the rest to an outbox that is read after the commit"
+                )
+                raise ConfigurationError(message)
+            here = here.outer
+
+    @contextmanager
+    def _run(self) -> Generator[None]:
+        here = _Running(self, _running.get())
+        token = _running.set(here)
+        try:
+            yield
+        finally:
+            here.over = True
+            _running.reset(token)

@@ -14,7 +14,7 @@ import attrs
 from ..errors import ConfigurationError, InvalidRequest
 from ..transport.primitives import AsyncPrimitives, Primitives
 from .records import BillingCustomer, BillingEvent, BillingOperation, BillingSubscription, OperationState, ParkedEvent
-from .repository import Upserted
+from .repository import Claim, Upserted
 
 __all__ = ["InMemoryRepository", "InMemoryTransaction"]
 
@@ -305,6 +305,19 @@ class InMemoryRepository:
             event = self._get(own, self._events, "events", key)
             if event is not None:
                 own.writes["events", key] = attrs.evolve(event, processed_at=processed_at)
+
+    async def claim_event(
+        self, event: BillingEvent, state: BillingSubscription, external_customer_id: str, *, tx: InMemoryTransaction
+    ) -> Claim | None:
+        """Find the customer, insert the event, and write the state that it brought."""
+        customer = self._customer(tx, ("external", event.provider, external_customer_id))
+        if customer is None:
+            return None
+        if not await self.insert_event(attrs.evolve(event, org_id=customer.org_id, customer_id=customer.id), tx=tx):
+            return Claim(customer)
+        ticket = await self.next_ticket()
+        owned = attrs.evolve(state, customer_id=customer.id, ticket=ticket)
+        return Claim(customer, ticket, await self.upsert_subscription(owned, tx=tx))
 
     async def park_event(self, event: ParkedEvent, *, tx: InMemoryTransaction | None = None) -> bool:
         """Keep an event for later; False if it is kept already."""

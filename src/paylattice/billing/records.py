@@ -187,7 +187,14 @@ class BillingEvent:
     currency: str | None = None
 
     @classmethod
-    def of(cls, event: WebhookEvent, *, id: str, customer: BillingCustomer | None) -> Self:  # noqa: A002
+    def of(
+        cls,
+        event: WebhookEvent,
+        *,
+        id: str,  # noqa: A002 - the record's field
+        customer: BillingCustomer | None,
+        processed_at: datetime | None = None,
+    ) -> Self:
         """The record of an event."""
         money = None
         if event.refund is not None:
@@ -204,6 +211,7 @@ class BillingEvent:
             provider=event.provider,
             external_event_id=event.dedupe_key,
             amount_cents=money.amount if money else None,
+            processed_at=processed_at,
             created_at=event.created_at,
             currency=money.currency if money else None,
         )

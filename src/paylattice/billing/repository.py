@@ -2,16 +2,25 @@
 
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import attrs
 from typing_extensions import TypeVar
 
 from .records import BillingCustomer, BillingEvent, BillingOperation, BillingSubscription, OperationState, ParkedEvent
 
-__all__ = ["BillingRepository", "BlockingBillingRepository", "Tx", "Upserted"]
+__all__ = [
+    "BillingRepository",
+    "BlockingBillingRepository",
+    "BlockingClaimsEvents",
+    "Claim",
+    "ClaimsEvents",
+    "Tx",
+    "Upserted",
+]
 
 Tx = TypeVar("Tx", default=Any)
+Tx_contra = TypeVar("Tx_contra", contravariant=True, default=Any)
 
 
 @attrs.frozen
@@ -25,6 +34,21 @@ class Upserted:
 
     written: bool
     previous: BillingSubscription | None
+
+
+@attrs.frozen
+class Claim:
+    """What became of an event that was to be claimed.
+
+    Args:
+        customer: whose it is.
+        ticket: the one that its state got.
+        upserted: what became of the state; None: the event was there already, and nothing was changed.
+    """
+
+    customer: BillingCustomer
+    ticket: int = 0
+    upserted: Upserted | None = None
 
 
 class BillingRepository(Protocol[Tx]):
@@ -175,6 +199,32 @@ class BillingRepository(Protocol[Tx]):
         ...
 
 
+@runtime_checkable
+class ClaimsEvents(Protocol[Tx_contra]):
+    """What a repository may have beside :class:`BillingRepository`: one call for the most frequent delivery.
+
+    The service uses it, where it is there, for events whose payload it believes (``refetch=False``): one statement instead
+    of five. Without it, nothing is missing but speed.
+    """
+
+    async def claim_event(
+        self, event: BillingEvent, state: BillingSubscription, external_customer_id: str, *, tx: Tx_contra
+    ) -> Claim | None:
+        """Do what four methods do one after another, and answer what they would.
+
+        ``get_customer_by_external_id`` (None: nothing is done, and None is the answer); ``insert_event``, with the customer's
+        ``org_id`` and ``id`` in the event (there already: nothing more is done); ``next_ticket``; ``upsert_subscription``,
+        with the customer's ``id`` and the ticket in the state.
+
+        Args:
+            event: of the customer's provider, with ``processed_at``; about nobody yet.
+            state: of the customer's subscription, without ``customer_id`` and ``ticket`` yet.
+            external_customer_id: the provider's id of the customer.
+            tx: the transaction.
+        """
+        ...
+
+
 class BlockingBillingRepository(Protocol[Tx]):
     """The same without ``await``, for :mod:`paylattice.sync`. The docstrings are :class:`BillingRepository`'s."""
 
@@ -287,4 +337,15 @@ class BlockingBillingRepository(Protocol[Tx]):
         tx: Tx | None = None,
     ) -> list[BillingOperation]:
         """See :meth:`BillingRepository.operations`."""
+        ...
+
+
+@runtime_checkable
+class BlockingClaimsEvents(Protocol[Tx_contra]):
+    """The same without ``await``."""
+
+    def claim_event(
+        self, event: BillingEvent, state: BillingSubscription, external_customer_id: str, *, tx: Tx_contra
+    ) -> Claim | None:
+        """See :meth:`ClaimsEvents.claim_event`."""
         ...

@@ -27,6 +27,7 @@ from ..transport.primitives import AsyncPrimitives, Primitives
 from .access import DEFAULT_POLICY, Access, AccessPolicy, access_of
 from .catching_up import CaughtUp, Difference, Maintenance, Reconciled, Recovered
 from .customers import Customers, check_org
+from .finding import Finder
 from .handlers import Handlers
 from .journal import CANCEL, CHANGE, CHECKOUT, Journal
 from .orders import Orders
@@ -111,12 +112,15 @@ class BillingService(Generic[Tx]):
         self._clock = clock
         self._on_rejected = on_rejected
         self._handlers: Handlers[Tx] = Handlers()
-        self._pipeline = EventPipeline(repository, self._providers, self._handlers, refetch=refetch, clock=clock)
+        self._finder = Finder(repository, self._providers, refetch=refetch, clock=clock)
+        self._pipeline = EventPipeline(
+            repository, self._providers, self._finder, self._handlers, refetch=refetch, clock=clock
+        )
         journal = Journal(repository, clock)
         self._customers = Customers(repository, self._providers, self._pipeline, journal, clock)
         self._orders = Orders(repository, self._providers, self._pipeline, journal, self._customers)
         self._maintenance = Maintenance(
-            repository, self._pipeline, journal, self._customers, primitives or AsyncPrimitives(), clock
+            repository, self._pipeline, self._finder, journal, self._customers, primitives or AsyncPrimitives(), clock
         )
 
     @property
@@ -178,7 +182,7 @@ class BillingService(Generic[Tx]):
             known = [customer for customer in known if customer.provider == provider]
         if known:
             return known[0]
-        self._pipeline.refuse_in_handlers()
+        self._handlers.refuse_inside()
         chosen = self.provider(provider or (self._select(org_id) if self._select else next(iter(self._providers))))
         return await self._customers.create(chosen, org_id, email=email, name=name, metadata=metadata)
 
@@ -219,7 +223,7 @@ class BillingService(Generic[Tx]):
         Raises:
             Conflict: the organisation has a living subscription, at whichever provider: see :meth:`change_plan`.
         """
-        self._pipeline.refuse_in_handlers()
+        self._handlers.refuse_inside()
         current = await self.subscription(org_id)
         if current is not None and current.status.is_current and not allow_second:
             message = (
@@ -338,7 +342,7 @@ class BillingService(Generic[Tx]):
             NotFound: it has none.
             UnsupportedOperation: the provider cannot end it in this way.
         """
-        self._pipeline.refuse_in_handlers()
+        self._handlers.refuse_inside()
         waits = at_period_end and not await self._keeps_what_is_paid(org_id)
         chosen = {"at_period_end": waits, "reason": reason}
         _, stored = await self._orders.change(CANCEL, org_id, chosen, idempotency_key, Subscription)
@@ -366,14 +370,14 @@ class BillingService(Generic[Tx]):
         Raises:
             NotFound: the organisation has no subscription.
         """
-        self._pipeline.refuse_in_handlers()
+        self._handlers.refuse_inside()
         chosen = {"plan_id": plan_id, "quantity": quantity, "prorate": prorate}
         change, _ = await self._orders.change(CHANGE, org_id, chosen, idempotency_key, SubscriptionChange)
         return change
 
     async def sync_subscription(self, org_id: str) -> BillingSubscription | None:
         """Read what the provider says now, for all of the organisation's subscriptions, and store it."""
-        self._pipeline.refuse_in_handlers()
+        self._handlers.refuse_inside()
         for customer in await self._customers.known(org_id):
             provider = self.provider(customer.provider)
             listed: set[str] = set()
@@ -381,7 +385,7 @@ class BillingService(Generic[Tx]):
                 ticket = await self._repository.next_ticket()
                 for each in reversed(await provider.list_subscriptions(customer.external_customer_id)):
                     listed.add(each.id)
-                    owner = await self._pipeline.whose(customer, each)
+                    owner = await self._finder.whose(customer, each)
                     if owner is not None and owner.id == customer.id:
                         await self._pipeline.store(customer.provider, customer, each, ticket)
             for stored in await self._repository.list_subscriptions(customer.id):
@@ -434,7 +438,7 @@ class BillingService(Generic[Tx]):
             NotFound: the organisation has no subscription.
             InvalidRequest: its living subscriptions have no metered item, or several and ``plan_id`` does not choose one.
         """
-        self._pipeline.refuse_in_handlers()
+        self._handlers.refuse_inside()
         return await self._orders.usage(org_id, quantity, idempotency_key, plan_id=plan_id, timestamp=timestamp)
 
     # --- webhooks ------------------------------------------------------------------------------------------------
@@ -513,7 +517,7 @@ class BillingService(Generic[Tx]):
         Raises:
             UnsupportedOperation: the provider lists no events.
         """
-        self._pipeline.refuse_in_handlers()
+        self._handlers.refuse_inside()
         check_utc("since", since)
         return await self._maintenance.catch_up(self.provider(provider), since)
 
@@ -537,7 +541,7 @@ class BillingService(Generic[Tx]):
             on_difference: told of every difference.
             on_progress: told after every hundred customers. What either raises ends the comparison.
         """
-        self._pipeline.refuse_in_handlers()
+        self._handlers.refuse_inside()
         return await self._maintenance.reconcile(
             self.provider(provider),
             repair=repair,
@@ -557,7 +561,7 @@ class BillingService(Generic[Tx]):
         Args:
             older_than: leave younger ones alone: they may be under way.
         """
-        self._pipeline.refuse_in_handlers()
+        self._handlers.refuse_inside()
         total = Recovered()
         for provider in self._providers.values():
             total = total.and_also(await self._maintenance.recover_open(provider, older_than=older_than))

@@ -19,7 +19,7 @@ import pytest
 
 from ..billing.repository import BlockingBillingRepository
 from ..driving import run
-from ..sync import _Adapted  # pyright: ignore[reportPrivateUsage] - the one adapter from blocking to async
+from ..sync import _adapted  # pyright: ignore[reportPrivateUsage] - the one adapter from blocking to async
 from .conformance_events import EventChecks
 from .conformance_journal import JournalChecks
 from .conformance_models import expect
@@ -153,7 +153,7 @@ class BlockingRepositoryConformance(_Conformance):
     def second(self, repo: Repository) -> Repository:
         """What :meth:`reopened` returns, behind the async protocol."""
         blocking: object = getattr(repo, "wrapped", repo)
-        return _Adapted(cast("BlockingBillingRepository[Any]", self.reopened(blocking)))
+        return _adapted(cast("BlockingBillingRepository[Any]", self.reopened(blocking)))
 
     def test_it_is_blocking(self, repository: object) -> None:
         """``paylattice.sync`` has no event loop to wait on."""
@@ -169,4 +169,4 @@ class BlockingRepositoryConformance(_Conformance):
 
 
 async def _coroutine(check: Check, repository: BlockingBillingRepository[Any], stage: Stage) -> None:
-    await check(_Adapted(repository), stage)
+    await check(_adapted(repository), stage)
