@@ -24,6 +24,7 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     ForeignKey,
+    FromClause,
     Identity,
     Index,
     MetaData,
@@ -161,12 +162,12 @@ operations = Table(
 # --- statements: built once, so that SQLAlchemy finds them compiled ----------------------------------------------------
 
 
-def columns(table: Table, record: type[attrs.AttrsInstance]) -> list[Column[Any]]:
+def columns(table: FromClause, record: type[attrs.AttrsInstance]) -> list[Column[Any]]:
     """The columns in the order of the record's fields: ``record(*row)`` is the record."""
     return [table.c[field.name] for field in attrs.fields(record)]
 
 
-def key(table: Table, *names: str) -> list[Any]:
+def key(table: FromClause, *names: str) -> list[Any]:
     return [table.c[name] == bindparam(f"key_{name}", type_=table.c[name].type) for name in names]
 
 
@@ -200,8 +201,8 @@ EVENT = select(*columns(events, BillingEvent)).where(*key(events, "provider", "e
 INSERT_EVENT = new_row(events, "provider", "external_event_id")
 STAMP_EVENT = update(events).where(*key(events, "provider", "external_event_id"))
 
-# claim_event in one statement. Its parts run in the order in which they need one another; the lock comes with the row as
-# the last transaction left it, whatever was there when the statement began.
+# claim_event in one statement; its parts run in the order in which they need one another. Short names keep it below the
+# 4,096 characters up to which psycopg remembers how it has read a statement.
 
 CUSTOMER_FIELDS = len(attrs.fields(BillingCustomer))
 WRITTEN_OVER = [
@@ -210,15 +211,18 @@ WRITTEN_OVER = [
 ]
 
 
-def given(table: Table, name: str) -> BindParameter[Any]:
-    return bindparam(f"{table.name}_{name}", type_=table.c[name].type)
-
-
 def claim() -> Select[Any]:
+    def event(name: str) -> BindParameter[Any]:
+        return bindparam(f"event_{name}", type_=events.c[name].type)
+
+    def state(name: str) -> BindParameter[Any]:
+        return bindparam(f"state_{name}", type_=subscriptions.c[name].type)
+
+    c, s = customers.alias("c"), subscriptions.alias("s")
     ticket = select(tickets.next_value().label("ticket")).cte("ticket")
-    customer = CUSTOMER_BY_EXTERNAL_ID.cte("customer")
-    of_customer = {"org_id": customer.c.org_id, "customer_id": customer.c.id}
-    new = {column.name: of_customer.get(column.name, given(events, column.name)) for column in events.c}
+    customer = select(*columns(c, BillingCustomer)).where(*key(c, "provider", "external_customer_id")).cte("customer")
+    new = {column.name: event(column.name) for column in events.c}
+    new |= {"org_id": customer.c.org_id, "customer_id": customer.c.id}
     claimed = (
         insert(events)
         .from_select(list(new), select(*new.values()).select_from(customer))
@@ -226,26 +230,27 @@ def claim() -> Select[Any]:
         .returning(events.c.id)
         .cte("claimed")
     )
-    previous = LOCKED_SUBSCRIPTION.where(select(claimed.c.id).exists()).cte("previous")
-    status, since = given(subscriptions, "status"), given(subscriptions, "status_since")
+    previous = (
+        select(*columns(s, BillingSubscription))
+        .where(*key(s, "provider", "external_subscription_id"), select(claimed.c.id).exists())
+        .with_for_update()  # the row as the last transaction left it, whatever it was when the statement began
+        .cte("previous")
+    )
+    unchanged = (previous.c.status == state("status"), func.coalesce(previous.c.status_since, state("status_since")))
     written = (
         update(subscriptions)
-        .where(subscriptions.c.id == previous.c.id, previous.c.version <= given(subscriptions, "version"))
-        .values({name: given(subscriptions, name) for name in WRITTEN_OVER})
+        .where(subscriptions.c.id == previous.c.id, previous.c.version <= state("version"))
+        .values({name: state(name) for name in WRITTEN_OVER})
         .values(
-            ticket=select(ticket.c.ticket).scalar_subquery(),
-            status_since=case(
-                (previous.c.status == status, func.coalesce(previous.c.status_since, since)), else_=since
-            ),
+            ticket=select(ticket.c.ticket).scalar_subquery(), status_since=case(unchanged, else_=state("status_since"))
         )
         .returning(subscriptions.c.id)
         .cte("written")
     )
-    results = ticket.c.ticket, claimed.c.id, written.c.id
     joined = (
         ticket.join(customer, true()).outerjoin(claimed, true()).outerjoin(previous, true()).outerjoin(written, true())
     )
-    return select(*results, *customer.c, *previous.c).select_from(joined)
+    return select(ticket.c.ticket, claimed.c.id, written.c.id, *customer.c, *previous.c).select_from(joined)
 
 
 CLAIM = claim()
@@ -396,8 +401,8 @@ class SQLAlchemyRepository:
             "key_provider": event.provider,
             "key_external_customer_id": external_customer_id,
             "key_external_subscription_id": state.external_subscription_id,
-            **{f"{events.name}_{name}": value for name, value in values(event).items()},
-            **{f"{subscriptions.name}_{name}": value for name, value in values(state).items()},
+            **{f"event_{name}": value for name, value in values(event).items()},
+            **{f"state_{name}": value for name, value in values(state).items()},
         }
         row = (await tx.execute(CLAIM, wanted)).one_or_none()
         if row is None:

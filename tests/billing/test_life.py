@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paylattice import EventType, WebhookEvent, errors, sync
+from paylattice import EventType, InMemoryRepository, WebhookEvent, errors, sync
 from paylattice.models import SubscriptionStatus
 
 from .support import PAGES, Context, World
@@ -20,8 +20,8 @@ ACTIONS = ("renew", "decline", "recover", "wait", "team", "pro", "pause", "resum
 class Life:
     """What happens to one subscription, and what the application heard of it."""
 
-    def __init__(self, *, refetch: bool = True) -> None:
-        self.world = World(refetch=refetch)
+    def __init__(self, *, refetch: bool = True, repository: InMemoryRepository | None = None) -> None:
+        self.world = World(refetch=refetch, repository=repository)
         self.applied: Counter[str] = Counter()
         self.moves: list[tuple[str, str]] = []
         for word in EventType:

@@ -13,7 +13,7 @@ import pytest
 from paylattice import BillingCustomer, BillingEvent, BillingSubscription, InMemoryRepository, ParkedEvent, sync
 from paylattice.billing.memory import InMemoryTransaction
 from paylattice.billing.records import BillingOperation, OperationState
-from paylattice.billing.repository import Upserted
+from paylattice.billing.repository import Claim, Upserted
 from paylattice.testing import BlockingRepositoryConformance, RepositoryConformance
 from paylattice.transport import BlockingPrimitives
 
@@ -33,10 +33,16 @@ class Double(RepositoryConformance):
         return self.kind()
 
 
+class StepByStep(InMemoryRepository):
+    """Without ``claim_event``, so that a broken method is caught by the checks of the method itself."""
+
+    claim_event = None  # type: ignore[assignment]  # as if it were not there
+
+
 # --- what comes back ---------------------------------------------------------------------------------------------
 
 
-class LosesMetadata(InMemoryRepository):
+class LosesMetadata(StepByStep):
     async def insert_customer(self, customer: BillingCustomer, *, tx: Tx = None) -> bool:
         return await super().insert_customer(attrs.evolve(customer, metadata={}), tx=tx)
 
@@ -53,7 +59,7 @@ class TestLosesMetadata(Double):
     }
 
 
-class CutsTimesToSeconds(InMemoryRepository):
+class CutsTimesToSeconds(StepByStep):
     async def insert_event(self, event: BillingEvent, *, tx: Tx = None) -> bool:
         assert event.created_at is not None
         return await super().insert_event(
@@ -70,7 +76,7 @@ class TestCutsTimesToSeconds(Double):
     }
 
 
-class RaisesForNobody(InMemoryRepository):
+class RaisesForNobody(StepByStep):
     async def get_customer_by_id(self, customer_id: str, *, tx: Tx = None) -> BillingCustomer | None:
         found = await super().get_customer_by_id(customer_id, tx=tx)
         if found is None and customer_id == "x":
@@ -83,7 +89,7 @@ class TestRaisesForNobody(Double):
     caught_by: ClassVar = {"test_who_is_not_there_is_none"}
 
 
-class UpdatesTooMuch(InMemoryRepository):
+class UpdatesTooMuch(StepByStep):
     async def update_customer(self, customer: BillingCustomer, *, tx: Tx = None) -> bool:
         async with self._in(tx) as own:
             if self._get(own, self._customers, "customers", (customer.id,)) is None:
@@ -101,7 +107,7 @@ class TestUpdatesTooMuch(Double):
     }
 
 
-class CannotKeepEveryText(InMemoryRepository):
+class CannotKeepEveryText(StepByStep):
     """A text column that ends at the first null byte."""
 
     async def park_event(self, event: ParkedEvent, *, tx: Tx = None) -> bool:
@@ -117,7 +123,7 @@ class TestCannotKeepEveryText(Double):
     caught_by: ClassVar = {"test_a_parked_payload_may_hold_whatever_json_can"}
 
 
-class HandsOutLocalTimes(InMemoryRepository):
+class HandsOutLocalTimes(StepByStep):
     """The time zone of the database session: equal moments, but ``created_at.date()`` is another day."""
 
     async def get_event(self, provider: str, external_event_id: str, *, tx: Tx = None) -> BillingEvent | None:
@@ -135,7 +141,7 @@ class TestHandsOutLocalTimes(Double):
 # --- uniqueness --------------------------------------------------------------------------------------------------
 
 
-class TwoCustomersOfAnOrg(InMemoryRepository):
+class TwoCustomersOfAnOrg(StepByStep):
     async def insert_customer(self, customer: BillingCustomer, *, tx: Tx = None) -> bool:
         async with self._in(tx) as own:
             key = ("external", customer.provider, customer.external_customer_id)
@@ -156,7 +162,7 @@ class TestTwoCustomersOfAnOrg(Double):
     }
 
 
-class TwoOrgsShareACustomer(InMemoryRepository):
+class TwoOrgsShareACustomer(StepByStep):
     async def insert_customer(self, customer: BillingCustomer, *, tx: Tx = None) -> bool:
         async with self._in(tx) as own:
             key = ("org", customer.org_id, customer.provider)
@@ -176,7 +182,7 @@ class TestTwoOrgsShareACustomer(Double):
     }
 
 
-class AppliesEventsTwice(InMemoryRepository):
+class AppliesEventsTwice(StepByStep):
     """The unique key is on the record's own id, which is new each time."""
 
     async def insert_event(self, event: BillingEvent, *, tx: Tx = None) -> bool:
@@ -195,7 +201,7 @@ class TestAppliesEventsTwice(Double):
     }
 
 
-class OneKeyForAllProviders(InMemoryRepository):
+class OneKeyForAllProviders(StepByStep):
     async def insert_event(self, event: BillingEvent, *, tx: Tx = None) -> bool:
         async with self._in(tx) as own:
             if any(key[1] == event.external_event_id for key in self._events):
@@ -208,7 +214,7 @@ class TestOneKeyForAllProviders(Double):
     caught_by: ClassVar = {"test_an_event_is_inserted_once", "test_an_event_is_stamped"}
 
 
-class StampsEveryEvent(InMemoryRepository):
+class StampsEveryEvent(StepByStep):
     async def mark_event_processed(
         self, provider: str, external_event_id: str, processed_at: datetime, *, tx: Tx = None
     ) -> None:
@@ -222,7 +228,7 @@ class TestStampsEveryEvent(Double):
     caught_by: ClassVar = {"test_an_event_is_stamped"}
 
 
-class ParksTwice(InMemoryRepository):
+class ParksTwice(StepByStep):
     async def park_event(self, event: ParkedEvent, *, tx: Tx = None) -> bool:
         async with self._in(tx) as own:
             own.writes["parked", (event.provider, event.external_event_id)] = event
@@ -242,7 +248,7 @@ class TestParksTwice(Double):
 # --- order and pages ---------------------------------------------------------------------------------------------
 
 
-class OverwritesBlindly(InMemoryRepository):
+class OverwritesBlindly(StepByStep):
     async def upsert_subscription(self, subscription: BillingSubscription, *, tx: Tx = None) -> Upserted:
         async with self._in(tx) as own:
             key = (subscription.provider, subscription.external_subscription_id)
@@ -262,7 +268,7 @@ class TestOverwritesBlindly(Double):
     }
 
 
-class ComparesTicketsOnly(InMemoryRepository):
+class ComparesTicketsOnly(StepByStep):
     async def upsert_subscription(self, subscription: BillingSubscription, *, tx: Tx = None) -> Upserted:
         async with self._in(tx) as own:
             key = (subscription.provider, subscription.external_subscription_id)
@@ -280,7 +286,7 @@ class TestComparesTicketsOnly(Double):
     caught_by: ClassVar = {"test_versions_decide_where_both_states_have_one"}
 
 
-class TakesTheNewId(InMemoryRepository):
+class TakesTheNewId(StepByStep):
     async def upsert_subscription(self, subscription: BillingSubscription, *, tx: Tx = None) -> Upserted:
         async with self._in(tx) as own:
             done = await super().upsert_subscription(subscription, tx=own)
@@ -296,7 +302,7 @@ class TestTakesTheNewId(Double):
     caught_by: ClassVar = {"test_a_later_ticket_overwrites_an_earlier_one"}
 
 
-class ForgetsThePrevious(InMemoryRepository):
+class ForgetsThePrevious(StepByStep):
     async def upsert_subscription(self, subscription: BillingSubscription, *, tx: Tx = None) -> Upserted:
         done = await super().upsert_subscription(subscription, tx=tx)
         return Upserted(written=done.written, previous=None)
@@ -311,7 +317,7 @@ class TestForgetsThePrevious(Double):
     }
 
 
-class ListsByTicket(InMemoryRepository):
+class ListsByTicket(StepByStep):
     async def list_subscriptions(self, customer_id: str, *, tx: Tx = None) -> list[BillingSubscription]:
         return sorted(await super().list_subscriptions(customer_id, tx=tx), key=lambda each: each.ticket)
 
@@ -321,7 +327,7 @@ class TestListsByTicket(Double):
     caught_by: ClassVar = {"test_a_customer_s_subscriptions_are_in_the_order_of_their_insertion"}
 
 
-class PagesInTheOrderOfUpdates(InMemoryRepository):
+class PagesInTheOrderOfUpdates(StepByStep):
     async def list_customers(
         self, provider: str, after: str | None = None, limit: int = 100, *, tx: Tx = None
     ) -> list[BillingCustomer]:
@@ -337,7 +343,7 @@ class TestPagesInTheOrderOfUpdates(Double):
     caught_by: ClassVar = {"test_pages_of_customers_hold_everybody_once"}
 
 
-class IgnoresTheLimit(InMemoryRepository):
+class IgnoresTheLimit(StepByStep):
     async def list_customers(
         self, provider: str, after: str | None = None, limit: int = 100, *, tx: Tx = None
     ) -> list[BillingCustomer]:
@@ -349,7 +355,7 @@ class TestIgnoresTheLimit(Double):
     caught_by: ClassVar = {"test_pages_of_customers_hold_everybody_once"}
 
 
-class PagesParkedEventsByTimeAlone(InMemoryRepository):
+class PagesParkedEventsByTimeAlone(StepByStep):
     async def parked_events(self, provider: str, **by: Any) -> list[ParkedEvent]:
         after, limit = by.pop("after", None), by.pop("limit", 100)
         found = await super().parked_events(provider, limit=1000, **by)
@@ -361,7 +367,7 @@ class TestPagesParkedEventsByTimeAlone(Double):
     caught_by: ClassVar = {"test_pages_of_parked_events_hold_every_event_once"}
 
 
-class IgnoresTheSubscription(InMemoryRepository):
+class IgnoresTheSubscription(StepByStep):
     async def parked_events(
         self, provider: str, *, external_subscription_id: str | None = None, **by: Any
     ) -> list[ParkedEvent]:
@@ -376,7 +382,7 @@ class TestIgnoresTheSubscription(Double):
 # --- the journal (more of them in broken_journals.py) -----------------------------------------------------------------
 
 
-class KeepsWhatIsTakenAway(InMemoryRepository):
+class KeepsWhatIsTakenAway(StepByStep):
     """``coalesce(new, old)``."""
 
     async def update_operation(self, operation: BillingOperation, *, tx: Tx = None) -> None:
@@ -391,7 +397,7 @@ class TestKeepsWhatIsTakenAway(Double):
     caught_by: ClassVar = {"test_what_came_of_an_operation_is_written"}
 
 
-class FindsByEitherOrOther(InMemoryRepository):
+class FindsByEitherOrOther(StepByStep):
     """``state = ? or external_id = ?``"""
 
     async def operations(
@@ -409,7 +415,7 @@ class TestFindsByEitherOrOther(Double):
     caught_by: ClassVar = {"test_operations_are_found_by_state_by_what_they_made_and_by_reference"}
 
 
-class CountsPagesOfTheJournal(InMemoryRepository):
+class CountsPagesOfTheJournal(StepByStep):
     """``offset``: what was closed meanwhile moves the rest forward, past the reader."""
 
     def __init__(self, **settings: Any) -> None:
@@ -432,7 +438,7 @@ class TestCountsPagesOfTheJournal(Double):
 # --- tickets -----------------------------------------------------------------------------------------------------
 
 
-class TicketsCountDown(InMemoryRepository):
+class TicketsCountDown(StepByStep):
     last = 2**40
 
     async def next_ticket(self) -> int:
@@ -449,7 +455,7 @@ class TestTicketsCountDown(Double):
     }
 
 
-class TicketsReadThenWritten(InMemoryRepository):
+class TicketsReadThenWritten(StepByStep):
     """``max(ticket) + 1``: right for one, wrong for two at once."""
 
     last = 0
@@ -466,7 +472,7 @@ class TestTicketsReadThenWritten(Double):
     caught_by: ClassVar = {"test_tickets_increase_among_many"}
 
 
-class TicketsRolledBack(InMemoryRepository):
+class TicketsRolledBack(StepByStep):
     """The counter is a row like any other, and goes back with a transaction that fails."""
 
     last = 0
@@ -497,7 +503,7 @@ class TestTicketsRolledBack(Double):
 # --- transactions ------------------------------------------------------------------------------------------------
 
 
-class CommitsWhatFails(InMemoryRepository):
+class CommitsWhatFails(StepByStep):
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[InMemoryTransaction]:
         failure: BaseException | None = None
@@ -520,7 +526,7 @@ class TestCommitsWhatFails(Double):
     }
 
 
-class CommitsWhatIsCancelled(InMemoryRepository):
+class CommitsWhatIsCancelled(StepByStep):
     """``except Exception: rollback``, and nothing for what is no Exception."""
 
     @asynccontextmanager
@@ -542,7 +548,7 @@ class TestCommitsWhatIsCancelled(Double):
     caught_by: ClassVar = {"test_what_fails_leaves_no_trace"}
 
 
-class SwallowsTheException(InMemoryRepository):
+class SwallowsTheException(StepByStep):
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[InMemoryTransaction]:
         try:
@@ -557,7 +563,7 @@ class TestSwallowsTheException(Double):
     caught_by: ClassVar = {"test_what_fails_leaves_no_trace"}
 
 
-class WritesOutsideTheTransaction(InMemoryRepository):
+class WritesOutsideTheTransaction(StepByStep):
     """One method forgot its ``tx``."""
 
     async def park_event(self, event: ParkedEvent, *, tx: Tx = None) -> bool:
@@ -579,7 +585,7 @@ class TestWritesOutsideTheTransaction(Double):
     }
 
 
-class ReadsPastTheTransaction(InMemoryRepository):
+class ReadsPastTheTransaction(StepByStep):
     async def get_event(self, provider: str, external_event_id: str, *, tx: Tx = None) -> BillingEvent | None:
         return await super().get_event(provider, external_event_id)
 
@@ -592,7 +598,7 @@ class TestReadsPastTheTransaction(Double):
     }
 
 
-class ForgetsToCommit(InMemoryRepository):
+class ForgetsToCommit(StepByStep):
     def _commit(self, tx: InMemoryTransaction) -> None:
         tx.writes = {key: value for key, value in tx.writes.items() if key[0] != "events" or value.processed_at is None}  # type: ignore[attr-defined]
         super()._commit(tx)
@@ -607,7 +613,7 @@ class TestForgetsToCommit(Double):
     }
 
 
-class BecomesVisibleInParts(InMemoryRepository):
+class BecomesVisibleInParts(StepByStep):
     """Each statement commits by itself, and a failure takes back what was written."""
 
     @asynccontextmanager
@@ -627,7 +633,7 @@ class TestBecomesVisibleInParts(Double):
     caught_by: ClassVar = {"test_a_transaction_becomes_visible_at_once"}
 
 
-class Unlocked(InMemoryRepository):
+class Unlocked(StepByStep):
     """Looks first and writes later; transactions run at the same time."""
 
     def __init__(self) -> None:
@@ -648,7 +654,7 @@ class TestUnlocked(Double):
     }
 
 
-class RefusesWithoutWaiting(InMemoryRepository):
+class RefusesWithoutWaiting(StepByStep):
     """An insert is refused because of one that is not committed, and may never be."""
 
     def __init__(self) -> None:
@@ -679,7 +685,7 @@ class TestRefusesWithoutWaiting(Double):
     }
 
 
-class NeverReleasesTheLock(InMemoryRepository):
+class NeverReleasesTheLock(StepByStep):
     """After a transaction that failed, its lock stays."""
 
     @asynccontextmanager
@@ -708,7 +714,7 @@ class TestNeverReleasesTheLock(Double):
     }
 
 
-class ForgetsEverything(InMemoryRepository):
+class ForgetsEverything(StepByStep):
     """Nothing outlives the process."""
 
 
@@ -718,6 +724,123 @@ class TestForgetsEverything(Double):
 
     def reopened(self, repository: Any) -> Any:
         return InMemoryRepository()
+
+
+# --- claims ------------------------------------------------------------------------------------------------------
+
+
+class InsertsEventsOfNobody(InMemoryRepository):
+    async def claim_event(
+        self, event: BillingEvent, state: BillingSubscription, external_customer_id: str, *, tx: InMemoryTransaction
+    ) -> Claim | None:
+        claim = await super().claim_event(event, state, external_customer_id, tx=tx)
+        if claim is None:
+            await self.insert_event(event, tx=tx)
+        return claim
+
+
+class TestInsertsEventsOfNobody(Double):
+    kind = InsertsEventsOfNobody
+    caught_by: ClassVar = {"test_a_claim_for_nobody_changes_nothing"}
+
+
+class WritesTheStateOfADuplicate(InMemoryRepository):
+    async def claim_event(
+        self, event: BillingEvent, state: BillingSubscription, external_customer_id: str, *, tx: InMemoryTransaction
+    ) -> Claim | None:
+        claim = await super().claim_event(event, state, external_customer_id, tx=tx)
+        if claim is not None and claim.upserted is None:
+            owned = attrs.evolve(state, customer_id=claim.customer.id, ticket=await self.next_ticket())
+            await self.upsert_subscription(owned, tx=tx)
+        return claim
+
+
+class TestWritesTheStateOfADuplicate(Double):
+    kind = WritesTheStateOfADuplicate
+    caught_by: ClassVar = {"test_an_event_is_claimed_once", "test_of_many_claims_of_one_event_one_gets_through"}
+
+
+class ClaimsEventsAgain(InMemoryRepository):
+    async def claim_event(
+        self, event: BillingEvent, state: BillingSubscription, external_customer_id: str, *, tx: InMemoryTransaction
+    ) -> Claim | None:
+        self._events.pop((event.provider, event.external_event_id), None)
+        return await super().claim_event(event, state, external_customer_id, tx=tx)
+
+
+class TestClaimsEventsAgain(Double):
+    kind = ClaimsEventsAgain
+    caught_by: ClassVar = {"test_an_event_is_claimed_once", "test_of_many_claims_of_one_event_one_gets_through"}
+
+
+class ClaimsBlindly(InMemoryRepository):
+    """Every state is written, also an older one."""
+
+    async def claim_event(
+        self, event: BillingEvent, state: BillingSubscription, external_customer_id: str, *, tx: InMemoryTransaction
+    ) -> Claim | None:
+        claim = await super().claim_event(event, state, external_customer_id, tx=tx)
+        if claim is None or claim.upserted is None or claim.upserted.written:
+            return claim
+        owned = attrs.evolve(state, customer_id=claim.customer.id, ticket=claim.ticket)
+        key = (state.provider, state.external_subscription_id)
+        tx.writes["subscriptions", key] = owned.replacing(claim.upserted.previous)
+        return attrs.evolve(claim, upserted=attrs.evolve(claim.upserted, written=True))
+
+
+class TestClaimsBlindly(Double):
+    kind = ClaimsBlindly
+    caught_by: ClassVar = {
+        "test_a_claim_does_what_four_methods_do",
+        "test_of_many_claimed_states_the_latest_stays",
+    }
+
+
+class ClaimsForItself(InMemoryRepository):
+    """The subscription goes to whoever claims."""
+
+    async def claim_event(
+        self, event: BillingEvent, state: BillingSubscription, external_customer_id: str, *, tx: InMemoryTransaction
+    ) -> Claim | None:
+        claim = await super().claim_event(event, state, external_customer_id, tx=tx)
+        key = ("subscriptions", (state.provider, state.external_subscription_id))
+        if claim is not None and key in tx.writes:
+            tx.writes[key] = attrs.evolve(tx.writes[key], customer_id=claim.customer.id)  # type: ignore[type-var]
+        return claim
+
+
+class TestClaimsForItself(Double):
+    kind = ClaimsForItself
+    caught_by: ClassVar = {"test_a_claim_leaves_a_subscription_to_its_owner"}
+
+
+class ClaimsWithAnOldTicket(InMemoryRepository):
+    async def claim_event(
+        self, event: BillingEvent, state: BillingSubscription, external_customer_id: str, *, tx: InMemoryTransaction
+    ) -> Claim | None:
+        claim = await super().claim_event(event, state, external_customer_id, tx=tx)
+        return claim if claim is None else attrs.evolve(claim, ticket=1)
+
+
+class TestClaimsWithAnOldTicket(Double):
+    kind = ClaimsWithAnOldTicket
+    caught_by: ClassVar = {"test_a_claim_does_what_four_methods_do"}
+
+
+class ClaimsAtOnce(InMemoryRepository):
+    """What is claimed is there, whatever becomes of the transaction."""
+
+    async def claim_event(
+        self, event: BillingEvent, state: BillingSubscription, external_customer_id: str, *, tx: InMemoryTransaction
+    ) -> Claim | None:
+        claim = await super().claim_event(event, state, external_customer_id, tx=tx)
+        self._commit(tx)
+        return claim
+
+
+class TestClaimsAtOnce(Double):
+    kind = ClaimsAtOnce
+    caught_by: ClassVar = {"test_a_claim_is_a_part_of_the_transaction"}
 
 
 # --- the same, blocking ------------------------------------------------------------------------------------------
@@ -736,7 +859,13 @@ class BlockingDouble(BlockingRepositoryConformance):
         return self.kind()
 
 
-class BlockingOver(sync.InMemoryRepository):
+class BlockingStepByStep(sync.InMemoryRepository):
+    """Without ``claim_event``, as above."""
+
+    claim_event = None  # type: ignore[assignment]  # as if it were not there
+
+
+class BlockingOver(BlockingStepByStep):
     """One of the doubles above behind the blocking face."""
 
     over: ClassVar[type[InMemoryRepository]]
@@ -760,7 +889,7 @@ class TestBlockingCommitsWhatFails(BlockingDouble):
     }
 
 
-class BlockingTicketsByClock(sync.InMemoryRepository):
+class BlockingTicketsByClock(BlockingStepByStep):
     def next_ticket(self) -> int:  # type: ignore[override]  # the class has a descriptor in its place
         return int(time.time())
 

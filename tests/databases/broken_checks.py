@@ -3,14 +3,16 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar
+from unittest.mock import patch
 
 import sqlalchemy_repository
+from sqlalchemy import Select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy_repository import SQLAlchemyRepository
 
 from paylattice import BillingEvent, BillingSubscription
-from paylattice.billing.repository import Upserted
+from paylattice.billing.repository import Claim, Upserted
 
 from .sqlalchemy_support import SQLAlchemyChecks
 
@@ -118,3 +120,25 @@ class DoesNotLock(SQLAlchemyRepository):
 class TestWithoutForUpdate(Double):
     kind = DoesNotLock
     caught_by: ClassVar = {"test_of_many_states_the_latest_stays"}
+
+
+with patch.object(Select, "with_for_update", lambda statement: statement):
+    CLAIM_WITHOUT_A_LOCK = sqlalchemy_repository.claim()
+
+
+class ClaimsWithoutALock(SQLAlchemyRepository):
+    """No FOR UPDATE in the statement for claims."""
+
+    async def claim_event(
+        self, event: BillingEvent, state: BillingSubscription, external_customer_id: str, *, tx: AsyncConnection
+    ) -> Claim | None:
+        locking, sqlalchemy_repository.CLAIM = sqlalchemy_repository.CLAIM, CLAIM_WITHOUT_A_LOCK
+        try:
+            return await super().claim_event(event, state, external_customer_id, tx=tx)
+        finally:
+            sqlalchemy_repository.CLAIM = locking
+
+
+class TestClaimsWithoutForUpdate(Double):
+    kind = ClaimsWithoutALock
+    caught_by: ClassVar = {"test_of_many_claimed_states_the_latest_stays"}

@@ -17,7 +17,7 @@ from .conformance_records import NOW, customer, event, operation, parked, subscr
 from .conformance_stage import Actor, Stage
 from .conformance_storage import Repository, RepositoryChecks, UndoneError, undo
 
-__all__ = ["TransactionChecks"]
+__all__ = ["TransactionChecks", "crowd", "written_chain"]
 
 _CROWD = 8
 
@@ -233,7 +233,7 @@ class TransactionChecks(RepositoryChecks):
                     expect((found == mine) is inserted, "who was told True is not the one whose record is there")
                     return inserted
 
-            done = await stage.play(_crowd(insert))
+            done = await stage.play(crowd(insert))
             expect(done.count(True) == 1, f"{done.count(True)} transactions inserted the one customer of an org")
 
         self.drive(repository, check)
@@ -252,7 +252,7 @@ class TransactionChecks(RepositoryChecks):
                     expect((found == mine) is inserted, "who was told True is not the one whose record is there")
                     return inserted
 
-            done = await stage.play(_crowd(insert))
+            done = await stage.play(crowd(insert))
             expect(done.count(True) == 1, f"{done.count(True)} orgs share one customer of the provider")
 
         self.drive(repository, check)
@@ -272,7 +272,7 @@ class TransactionChecks(RepositoryChecks):
                     await stage.moment()
                     return moved
 
-            done = await stage.play(_crowd(move))
+            done = await stage.play(crowd(move))
             expect(done.count(True) == 1, f"{done.count(True)} orgs moved to one customer of the provider")
             owner = await repo.get_customer_by_external_id("acme", "cus_merged")
             expect(owner is not None, "a customer cannot be found under the external id that it moved to")
@@ -303,7 +303,7 @@ class TransactionChecks(RepositoryChecks):
                     return kept
 
             for what, actor in (("insert_event", insert), ("insert_event", insert_alone), ("park_event", park)):
-                done = await stage.play(_crowd(actor))
+                done = await stage.play(crowd(actor))
                 expect(done.count(True) == 1, f"{what} answered True to {done.count(True)} of {_CROWD} for one event")
 
         self.drive(repository, check)
@@ -378,7 +378,7 @@ class TransactionChecks(RepositoryChecks):
                         await stage.moment()
                         return ticket, done.written, done.previous.ticket if done.previous else None
 
-                done = await stage.play(_crowd(write))
+                done = await stage.play(crowd(write))
                 found = await repo.get_subscription("acme", f"sub_{number}")
                 latest = max(tickets) + 1
                 expect(
@@ -415,7 +415,7 @@ class TransactionChecks(RepositoryChecks):
                     await stage.moment()
                 return mine
 
-            taken = await stage.play(_crowd(take))
+            taken = await stage.play(crowd(take))
             everything = [ticket for mine in taken for ticket in mine]
             expect(len(everything) == len(set(everything)), "a ticket was given out twice")
             expect(all(mine == sorted(mine) for mine in taken), "who asked later got a smaller ticket")
@@ -455,7 +455,7 @@ class TransactionChecks(RepositoryChecks):
         self.drive(repository, check)
 
 
-def _crowd(actor: Any) -> list[Actor[Any]]:
+def crowd(actor: Any) -> list[Actor[Any]]:
     """The actor as many, each with a number of its own."""
 
     def one(number: int) -> Actor[Any]:

@@ -20,6 +20,7 @@ import pytest
 from ..billing.repository import BlockingBillingRepository
 from ..driving import run
 from ..sync import _adapted  # pyright: ignore[reportPrivateUsage] - the one adapter from blocking to async
+from .conformance_claims import ClaimChecks
 from .conformance_events import EventChecks
 from .conformance_journal import JournalChecks
 from .conformance_models import expect
@@ -31,7 +32,7 @@ from .conformance_transactions import TransactionChecks
 __all__ = ["BlockingRepositoryConformance", "RepositoryConformance"]
 
 
-class _Conformance(StorageChecks, EventChecks, TransactionChecks, JournalChecks):
+class _Conformance(StorageChecks, EventChecks, TransactionChecks, ClaimChecks, JournalChecks):
     """What both faces share."""
 
     patience: ClassVar[float] = 30.0
