@@ -16,6 +16,8 @@ from .errors import ConfigurationError
 __all__ = ["ProviderConfig", "Secret", "Setting", "env", "secrets_from", "url_from"]
 
 _ENV = "paylattice.env"
+_UNSEEN: type[object] = type(attrs.field())
+"""What is left in a class whose fields attrs was not told to make."""
 
 
 class Secret:
@@ -139,7 +141,14 @@ class ProviderConfig:
 
     @classmethod
     def settings(cls) -> tuple[Setting, ...]:
-        """The settings that can come from the environment, in order."""
+        """The settings that can come from the environment, in order.
+
+        Raises:
+            ConfigurationError: the class has fields that attrs does not know of.
+        """
+        if any(isinstance(value, _UNSEEN) for value in vars(cls).values()):
+            message = f"the fields of {cls.__name__} are not seen: put @attrs.frozen(kw_only=True) above the class"
+            raise ConfigurationError(message)
         return tuple(
             attrs.evolve(field.metadata[_ENV], field=field.name)
             for field in attrs.fields(cls)

@@ -247,6 +247,15 @@ def test_what_an_operation_needs_can_be_demanded_later() -> None:
     assert not config.is_set("hooks")
 
 
+def test_settings_without_the_decorator_are_not_silently_none() -> None:
+    class Plain(ProviderConfig):
+        provider = "plain"
+        api_key: Secret | None = attrs.field(default=None, metadata=env("PLAIN_API_KEY", "call its API"))
+
+    with pytest.raises(ConfigurationError, match=r"the fields of Plain are not seen: put @attrs\.frozen"):
+        Plain.from_env({"PLAIN_API_KEY": "key"})
+
+
 def test_the_settings_of_a_provider_can_be_listed() -> None:
     assert AcmeConfig.settings() == (
         Setting("ACME_KEY", "call the API", required=True, field="key"),
