@@ -412,10 +412,13 @@ class SQLAlchemyRepository:
         if claimed is None:
             return Claim(customer)
         previous = BillingSubscription(*rest[CUSTOMER_FIELDS:]) if rest[CUSTOMER_FIELDS] is not None else None
+        state = attrs.evolve(state, customer_id=customer.id, ticket=ticket)
         if previous is None or previous.version is None or state.version is None:
-            state = attrs.evolve(state, customer_id=customer.id, ticket=ticket)
-            return Claim(customer, ticket, await self.upsert_subscription(state, tx=tx))
-        return Claim(customer, ticket, Upserted(written=written is not None, previous=previous))
+            upserted = await self.upsert_subscription(state, tx=tx)
+        else:
+            upserted = Upserted(written=written is not None, previous=previous)
+        stored = state.replacing(upserted.previous) if upserted.written else upserted.previous
+        return Claim(customer, stored, upserted)
 
     # --- parked events -----------------------------------------------------------------------------------------------
 

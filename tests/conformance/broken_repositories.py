@@ -1,6 +1,7 @@
 """Repositories that break one promise each. Not collected by itself: ``test_broken_repositories.py`` runs it."""
 
 import asyncio
+import itertools
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, nullcontext
@@ -782,10 +783,10 @@ class ClaimsBlindly(InMemoryRepository):
         claim = await super().claim_event(event, state, external_customer_id, tx=tx)
         if claim is None or claim.upserted is None or claim.upserted.written:
             return claim
-        owned = attrs.evolve(state, customer_id=claim.customer.id, ticket=claim.ticket)
+        owned = attrs.evolve(state, customer_id=claim.customer.id, ticket=await self.next_ticket())
         key = (state.provider, state.external_subscription_id)
-        tx.writes["subscriptions", key] = owned.replacing(claim.upserted.previous)
-        return attrs.evolve(claim, upserted=attrs.evolve(claim.upserted, written=True))
+        stored = tx.writes["subscriptions", key] = owned.replacing(claim.upserted.previous)
+        return attrs.evolve(claim, stored=stored, upserted=attrs.evolve(claim.upserted, written=True))
 
 
 class TestClaimsBlindly(Double):
@@ -814,16 +815,35 @@ class TestClaimsForItself(Double):
     caught_by: ClassVar = {"test_a_claim_leaves_a_subscription_to_its_owner"}
 
 
-class ClaimsWithAnOldTicket(InMemoryRepository):
+class AnswersTheStateAsGiven(InMemoryRepository):
     async def claim_event(
         self, event: BillingEvent, state: BillingSubscription, external_customer_id: str, *, tx: InMemoryTransaction
     ) -> Claim | None:
         claim = await super().claim_event(event, state, external_customer_id, tx=tx)
-        return claim if claim is None else attrs.evolve(claim, ticket=1)
+        return claim if claim is None or claim.stored is None else attrs.evolve(claim, stored=state)
 
 
-class TestClaimsWithAnOldTicket(Double):
-    kind = ClaimsWithAnOldTicket
+class TestAnswersTheStateAsGiven(Double):
+    kind = AnswersTheStateAsGiven
+    caught_by: ClassVar = {
+        "test_a_claim_does_what_four_methods_do",
+        "test_a_claim_leaves_a_subscription_to_its_owner",
+    }
+
+
+class ClaimsWithoutATicket(InMemoryRepository):
+    async def claim_event(
+        self, event: BillingEvent, state: BillingSubscription, external_customer_id: str, *, tx: InMemoryTransaction
+    ) -> Claim | None:
+        ticket, self._tickets = self._tickets, itertools.repeat(0)  # type: ignore[assignment]  # always the same
+        try:
+            return await super().claim_event(event, state, external_customer_id, tx=tx)
+        finally:
+            self._tickets = ticket
+
+
+class TestClaimsWithoutATicket(Double):
+    kind = ClaimsWithoutATicket
     caught_by: ClassVar = {"test_a_claim_does_what_four_methods_do"}
 
 

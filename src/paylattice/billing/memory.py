@@ -315,9 +315,10 @@ class InMemoryRepository:
             return None
         if not await self.insert_event(attrs.evolve(event, org_id=customer.org_id, customer_id=customer.id), tx=tx):
             return Claim(customer)
-        ticket = await self.next_ticket()
-        owned = attrs.evolve(state, customer_id=customer.id, ticket=ticket)
-        return Claim(customer, ticket, await self.upsert_subscription(owned, tx=tx))
+        owned = attrs.evolve(state, customer_id=customer.id, ticket=await self.next_ticket())
+        upserted = await self.upsert_subscription(owned, tx=tx)
+        key = (state.provider, state.external_subscription_id)
+        return Claim(customer, self._get(tx, self._subscriptions, "subscriptions", key), upserted)
 
     async def park_event(self, event: ParkedEvent, *, tx: InMemoryTransaction | None = None) -> bool:
         """Keep an event for later; False if it is kept already."""

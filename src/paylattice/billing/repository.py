@@ -42,12 +42,12 @@ class Claim:
 
     Args:
         customer: whose it is.
-        ticket: the one that its state got.
-        upserted: what became of the state; None: the event was there already, and nothing was changed.
+        stored: the subscription as it is stored now; None: the event was there already, and nothing was changed.
+        upserted: what became of the state.
     """
 
     customer: BillingCustomer
-    ticket: int = 0
+    stored: BillingSubscription | None = None
     upserted: Upserted | None = None
 
 

@@ -11,7 +11,7 @@ overwrite what it wrote, and that one read later still. So every order of delive
 """
 
 import logging
-import uuid
+import os
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -61,7 +61,7 @@ def _converter() -> "Converter":
 
 def new_record_id() -> str:
     """The id of a new record."""
-    return uuid.uuid4().hex
+    return os.urandom(16).hex()
 
 
 class EventPipeline(Generic[Tx]):
@@ -261,13 +261,13 @@ class EventPipeline(Generic[Tx]):
             claim = await self._claims.claim_event(record, state, event.customer_id, tx=tx)
             if claim is None:
                 return None
-            if claim.upserted is None:
+            stored, upserted = claim.stored, claim.upserted
+            if stored is None or upserted is None:
                 return WebhookOutcome.DUPLICATE
-            state = attrs.evolve(state, customer_id=claim.customer.id, ticket=claim.ticket)
-            stored, customer = await self._settle(claim.customer, state, claim.upserted, tx)
-            await self._run(_words(event, stored, claim.upserted), event, customer, stored, claim.upserted, tx)
-        await self._apply_what_waited_for(stored, claim.upserted, event.customer_id)
-        return WebhookOutcome.PROCESSED if claim.upserted.written else WebhookOutcome.STALE
+            customer = await self._owner(stored, claim.customer, tx)
+            await self._run(_words(event, stored, upserted), event, customer, stored, upserted, tx)
+        await self._apply_what_waited_for(stored, upserted, event.customer_id)
+        return WebhookOutcome.PROCESSED if upserted.written else WebhookOutcome.STALE
 
     async def _commit(self, found: Found, *, parked: bool = False) -> tuple[WebhookOutcome, int]:
         """What became of the event, and how many parked ones were applied after it."""
@@ -314,19 +314,15 @@ class EventPipeline(Generic[Tx]):
         upserted = await self._repository.upsert_subscription(state, tx=tx)
         if upserted.previous is None and not self._providers[customer.provider].checkout_keeps_customer:
             customer = await self._follow(customer, reading.subscription.customer_id, tx)
-        stored, customer = await self._settle(customer, state, upserted, tx)
-        return stored, upserted, customer
+        stored = upserted.previous if not upserted.written else None
+        stored = stored or state.replacing(upserted.previous)
+        return stored, upserted, await self._owner(stored, customer, tx)
 
-    async def _settle(
-        self, customer: BillingCustomer, state: BillingSubscription, upserted: Upserted, tx: Tx
-    ) -> tuple[BillingSubscription, BillingCustomer]:
-        """What is stored after the state was written, or was not; and whose it is: who stored it first has the last word."""
-        previous = upserted.previous
-        if previous is None:
-            return state, customer
-        if previous.customer_id != customer.id:
-            customer = await self._repository.get_customer_by_id(previous.customer_id, tx=tx) or customer
-        return (state.replacing(previous) if upserted.written else previous), customer
+    async def _owner(self, stored: BillingSubscription, customer: BillingCustomer, tx: Tx) -> BillingCustomer:
+        """Whose a subscription is: who stored it first has the last word."""
+        if stored.customer_id == customer.id:
+            return customer
+        return await self._repository.get_customer_by_id(stored.customer_id, tx=tx) or customer
 
     async def _follow(self, customer: BillingCustomer, external_customer_id: str | None, tx: Tx) -> BillingCustomer:
         """Let the record point to the profile that the provider books on; not if that is another organisation's already."""

@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 import attrs
 import pytest
 
-from ..billing.records import BillingCustomer, BillingEvent, BillingSubscription
+from ..billing.records import BillingEvent, BillingSubscription
 from ..billing.repository import Claim, ClaimsEvents
 from ..models import SubscriptionStatus
 from .conformance_models import expect
@@ -34,9 +34,10 @@ def _state(version: int | None, status: SubscriptionStatus = SubscriptionStatus.
     return attrs.evolve(made, customer_id="", ticket=0)
 
 
-def _stored(state: BillingSubscription, claim: Claim, owner: BillingCustomer | None = None) -> BillingSubscription:
+def _owned(state: BillingSubscription, claim: Claim) -> BillingSubscription:
     """What has to be there after a claim that wrote the state."""
-    owned = attrs.evolve(state, customer_id=(owner or customer()).id, ticket=claim.ticket)
+    ticket = claim.stored.ticket if claim.stored else 0
+    owned = attrs.evolve(state, customer_id=claim.customer.id, ticket=ticket)
     return owned.replacing(claim.upserted.previous if claim.upserted else None)
 
 
@@ -61,20 +62,21 @@ class ClaimChecks(RepositoryChecks):
                 before = await repo.get_subscription("acme", "sub_1")
                 async with repo.transaction() as tx:
                     claim = await claims.claim_event(_event(number), state, "cus_1", tx=tx)
-                if claim is None or claim.upserted is None:
+                if claim is None or claim.stored is None or claim.upserted is None:
                     message = f"{what}: the claim of a new event about a known customer was refused"
                     raise AssertionError(message)
                 expect(claim.customer == customer(), f"{what}: the customer is not the one with this external id")
                 expect(claim.upserted.written is written, f"{what}: written must be {written}")
                 expect(claim.upserted.previous == before, f"{what}: previous is not the state that was stored before")
                 after = await repo.get_subscription("acme", "sub_1")
-                wanted = _stored(state, claim) if written else before
+                wanted = _owned(state, claim) if written else before
                 expect(after == wanted, f"{what}: stored is {after!r}, and should be {wanted!r}")
+                expect(claim.stored == after, f"{what}: the claim answers another state than the stored one")
                 known = attrs.evolve(_event(number), org_id="org-1", customer_id=customer().id)
                 expect(
                     await repo.get_event("acme", f"evt_{number}") == known, f"{what}: the event is not its customer's"
                 )
-                tickets.append(claim.ticket)
+                tickets += [claim.stored.ticket] if written else []
             tickets.append(await repo.next_ticket())
             expect(tickets == sorted(set(tickets)), f"tickets must strictly increase; these do not: {tickets}")
 
@@ -132,9 +134,7 @@ class ClaimChecks(RepositoryChecks):
             async with repo.transaction() as tx:
                 claim = await claims.claim_event(_event(1), _state(2), "cus_1", tx=tx)
             stored = await repo.get_subscription("acme", "sub_1")
-            expect(
-                claim is not None and stored == _stored(_state(2), claim), "a claim must keep what replacing() keeps"
-            )
+            expect(claim is not None and stored == _owned(_state(2), claim), "a claim must keep what replacing() keeps")
             expect(stored is not None and stored.customer_id == owner.id, "a claim took a subscription from its owner")
 
         self.drive(repository, check)

@@ -192,27 +192,36 @@ class TransactionChecks(RepositoryChecks):
         self.drive(repository, check)
 
     def test_a_transaction_becomes_visible_at_once(self, repository: object) -> None:
-        """Who sees one of its writes sees all that were made before it."""
+        """Who sees one of its writes sees all of them: while it is open, and when it ends."""
 
         async def check(repo: Repository, stage: Stage) -> None:
-            done = stage.signal()
+            last = 20
+            half, looked, done = stage.signal(), stage.signal(), stage.signal()
 
             async def writer() -> None:
                 try:
-                    for number in range(1, 30):
+                    for number in range(1, last + 1):
                         async with repo.transaction() as tx:
                             await repo.insert_event(event(number), tx=tx)
-                            await stage.moment()
+                            half.set()
+                            await (stage.moment() if looked.is_set() else looked.heard(stage.grace))
                             await repo.insert_customer(customer(number), tx=tx)
                 finally:
+                    half.set()
                     done.set()
 
+            async def look(number: int) -> None:
+                if await repo.get_event("acme", f"evt_{number}") is not None:
+                    rest = await repo.get_customer(f"org-{number}", "acme")
+                    expect(rest is not None, "a part of a transaction was visible before the rest of it")
+
             async def reader() -> None:
+                await half.heard()
+                await look(1)
+                looked.set()
                 while not done.is_set():
-                    for number in range(1, 30):
-                        if await repo.get_event("acme", f"evt_{number}") is not None:
-                            found = await repo.get_customer(f"org-{number}", "acme")
-                            expect(found is not None, "a part of a transaction was visible before the rest of it")
+                    for number in range(1, last + 1):
+                        await look(number)
                     await stage.moment()
 
             await stage.play([writer, reader])
