@@ -36,7 +36,11 @@ def webhooks() -> list[Row]:
     }
     body = json.dumps(event, separators=(",", ":")).encode()
     signature = base64.b64encode(hmac.new(KEY.encode(), URL.encode() + body, hashlib.sha256).digest()).decode()
-    headers = {"content-type": "application/json", "x-square-hmacsha256-signature": signature}
+    headers = {
+        "content-type": "application/json",
+        "square-environment": "Sandbox",
+        "x-square-hmacsha256-signature": signature,
+    }
     provider = SquareProvider(config())
 
     def bare() -> object:

@@ -47,7 +47,7 @@ def parse_object(body: bytes | str) -> JsonObject | None:
 
 def as_object(value: object) -> JsonObject | None:
     """The value if it is an object."""
-    return cast("JsonObject", value) if isinstance(value, (dict, Mapping)) else None
+    return cast("JsonObject", value) if isinstance(value, dict) else None
 
 
 def text(data: JsonObject, key: str) -> str | None:
@@ -90,7 +90,10 @@ def rfc3339(data: JsonObject, key: str) -> datetime | None:
 def child(data: JsonObject, *keys: str) -> JsonObject:
     """The object under the keys, one inside the other; an empty one where there is none."""
     for key in keys:
-        data = as_object(data.get(key)) or _NOTHING
+        found = data.get(key)
+        if not isinstance(found, dict):
+            return _NOTHING
+        data = cast("JsonObject", found)
     return data
 
 

@@ -69,7 +69,7 @@ def raw_body(payload: object, sender: str) -> bytes:
     """
     if isinstance(payload, str):
         payload = payload.encode(errors="surrogateescape")
-    if not isinstance(payload, bytes | bytearray | memoryview):
+    if not isinstance(payload, (bytes, bytearray, memoryview)):
         message = f"the body must be the raw bytes, not {type(payload).__name__}"
         raise MalformedPayload(message, diagnosis=Diagnosis.BODY_NOT_AN_EVENT)
     body = bytes(cast("bytes | bytearray", payload))

@@ -139,7 +139,7 @@ def event_from(data: JsonObject, *, reference_key: str = "org_id", livemode: boo
         raw=data,
         **_carried(kind, subject, square_type, created_at, reference_key),
     )
-    return _merged(event, data) if kind == "customer" else event
+    return _merged(event, data) if event_type is EventType.CUSTOMER_DELETED else event
 
 
 def _type_of(square_type: str, subject: JsonObject) -> EventType | None:
@@ -211,9 +211,8 @@ def _carried(
 
 def _merged(event: WebhookEvent, data: JsonObject) -> WebhookEvent:
     """The event of a profile that was merged into another one; Square tells it as a deletion."""
-    merge = child(data, "data", "object", "event_context", "merge")
-    into = text(merge, "to_customer_id")
-    if event.type is not EventType.CUSTOMER_DELETED or not into or event.customer_id in {None, into}:
+    into = text(child(data, "data", "object", "event_context", "merge"), "to_customer_id")
+    if not into or event.customer_id in {None, into}:
         return event
     customer = Customer(id=into, merged_from=event.customer_id, provider="square")
     return attrs.evolve(event, type=EventType.CUSTOMER_MERGED, customer=customer)

@@ -24,6 +24,7 @@ __all__ = ["HEADER", "check_environment", "delivered", "signed", "verified"]
 
 HEADER = "x-square-hmacsha256-signature"
 ENVIRONMENT = "square-environment"
+_LIVE = {"production": True, "sandbox": False}
 _SENDER = "Square"
 _SIGNATURE = re.compile(r"[A-Za-z0-9+/]{43}=")
 _LARGEST_TO_DIAGNOSE = 256 * 1024
@@ -81,10 +82,10 @@ def verified(
     return data
 
 
-def _signatures(value: str | None) -> tuple[bytes, ...]:
+def _signatures(value: str | None) -> Sequence[bytes]:
     if value is None:
         raise refusal(InvalidSignature, Diagnosis.HEADER_MISSING, sender=_SENDER, header=HEADER)
-    found = tuple(part.strip().encode() for part in value.split(",") if _SIGNATURE.fullmatch(part.strip()))
+    found = [part.encode() for part in map(str.strip, value.split(",")) if _SIGNATURE.fullmatch(part)]
     if not found:
         raise refusal(InvalidSignature, Diagnosis.HEADER_MALFORMED, sender=_SENDER, header=HEADER)
     return found
@@ -161,7 +162,7 @@ def check_environment(headers: object, *, livemode: bool) -> None:
         InvalidSignature: it does; the signature is good, so the keys of the two environments got mixed up.
     """
     said = None if isinstance(headers, str) else _header(headers, ENVIRONMENT)
-    live = {"production": True, "sandbox": False}.get((said or "").strip().lower())
+    live = _LIVE.get((said or "").strip().lower())
     if live is None or live is livemode:
         return
     here = "production" if livemode else "sandbox"
