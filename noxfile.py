@@ -112,7 +112,12 @@ def record(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """What the library costs, as ratios against the alternatives: a table, and JSON in benchmarks/results.json."""
     session.install(
-        ".[stripe,paypal]", "pytest>=8.3", "squareup>=42", "sqlalchemy[asyncio]>=2.0.36", "psycopg[binary]>=3.2"
+        ".[stripe,paypal]",
+        "pytest>=8.3",
+        "squareup>=42",
+        "paypal-server-sdk>=2.4",
+        "sqlalchemy[asyncio]>=2.0.36",
+        "psycopg[binary]>=3.2",
     )
     session.run("python", "benchmarks", "benchmarks/results.json")
 

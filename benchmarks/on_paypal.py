@@ -1,4 +1,4 @@
-"""PayPal: a delivery with a known certificate, and one GET."""
+"""PayPal: a delivery with a known certificate, and one GET against httpx and PayPal's own package."""
 
 import base64
 import json
@@ -11,6 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509 import load_pem_x509_certificate
 from measure import Row, alternate
+from paypalserversdk.configuration import Environment, Server
+from paypalserversdk.http.auth.o_auth_2 import ClientCredentialsAuthCredentials
+from paypalserversdk.paypal_serversdk_client import PaypalServersdkClient
 
 from paylattice import sync
 from paylattice.providers.paypal import PayPalConfig, PayPalProvider
@@ -65,15 +68,21 @@ def _paid_renewal(server: PayPalStandIn) -> Delivery:
 def calls(base: str) -> list[Row]:
     config = PayPalConfig(client_id="a", client_secret="b", base_url=base)
     client = httpx.Client(headers={"Authorization": "Bearer token"})
+    credentials = ClientCredentialsAuthCredentials(o_auth_client_id="a", o_auth_client_secret="b")
+    sdk = PaypalServersdkClient(client_credentials_auth_credentials=credentials)
+    sdk.config.environments[Environment.SANDBOX][Server.DEFAULT] = base
     with sync.create_provider("paypal", config=config) as ours:
         spent = alternate(
             {
                 "bare": lambda: json.loads(client.get(base + PATH).content),
                 "paylattice": lambda: ours.get_subscription("I-BENCH0000001"),
+                "sdk": lambda: sdk.subscriptions.get_subscription({"id": "I-BENCH0000001"}),
             },
             rounds=9,
             repeat=100,
         )
     client.close()
-    ratio = spent["paylattice"] / spent["bare"]
-    return [Row("PayPal, one GET, sync: CPU against httpx + json.loads", ratio, 1.5, False)]
+    return [
+        Row("PayPal, one GET, sync: CPU against httpx + json.loads", spent["paylattice"] / spent["bare"], 1.5, False),
+        Row("PayPal, one GET, sync: CPU against its package", spent["paylattice"] / spent["sdk"], 1, False),
+    ]

@@ -16,7 +16,7 @@ from .errors import ConfigurationError
 __all__ = ["ProviderConfig", "Secret", "Setting", "env", "secrets_from", "url_from"]
 
 _ENV = "paylattice.env"
-_UNSEEN: type[object] = type(attrs.field())
+_UNSEEN = type(cast("object", attrs.field()))
 """What is left in a class whose fields attrs was not told to make."""
 
 
