@@ -263,6 +263,7 @@ OPERATIONS = select(*columns(operations, BillingOperation)).where(*key(operation
 OPERATION = OPERATIONS.where(*key(operations, "key"))
 INSERT_OPERATION = new_row(operations, "provider", "key")
 UPDATE_OPERATION = update(operations).where(*key(operations, "provider", "key"))
+UPDATE_UNLESS_DONE = UPDATE_OPERATION.where(operations.c.state != OperationState.DONE)
 
 # --- the repository --------------------------------------------------------------------------------------------------
 
@@ -471,8 +472,9 @@ class SQLAlchemyRepository:
         wanted = {"key_provider": new.pop("provider"), "key_key": new.pop("key")}
         for name in ("operation", "org_id", "arguments"):
             del new[name]
+        done = operation.state is OperationState.DONE
         async with self._statement(tx) as connection:
-            await connection.execute(UPDATE_OPERATION, {**wanted, **new})
+            await connection.execute(UPDATE_OPERATION if done else UPDATE_UNLESS_DONE, {**wanted, **new})
 
     async def operations(
         self,

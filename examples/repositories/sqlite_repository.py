@@ -233,13 +233,20 @@ class SQLiteRepository:
             return connection.execute(sql, [stored(name, getattr(record, name)) for name in columns]).rowcount == 1
 
     def _update(
-        self, tx: Tx, table: str, record: attrs.AttrsInstance, keys: Iterable[str], *, but: Iterable[str] = ()
+        self,
+        tx: Tx,
+        table: str,
+        record: attrs.AttrsInstance,
+        keys: Iterable[str],
+        *,
+        but: Iterable[str] = (),
+        unless: str = "",
     ) -> None:
         """Write what is neither key nor excepted."""
         changed = [name for name in names(type(record)) if name not in {*keys, *but}]
         sql = (
             f"update {table} set {', '.join(f'{name} = ?' for name in changed)} "
-            f"where {' and '.join(f'{name} = ?' for name in keys)}"
+            f"where {' and '.join(f'{name} = ?' for name in keys)}{unless}"
         )
         with self._connection(tx) as connection:
             connection.execute(sql, [stored(name, getattr(record, name)) for name in (*changed, *keys)])
@@ -353,7 +360,8 @@ class SQLiteRepository:
 
     def update_operation(self, operation: BillingOperation, *, tx: Tx = None) -> None:
         asked = ["operation", "org_id", "arguments"]
-        self._update(tx, "billing_operations", operation, ["provider", "key"], but=asked)
+        unless = "" if operation.state is OperationState.DONE else f" and state <> '{OperationState.DONE}'"
+        self._update(tx, "billing_operations", operation, ["provider", "key"], but=asked, unless=unless)
 
     def operations(
         self,

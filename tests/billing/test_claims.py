@@ -4,7 +4,6 @@ import asyncio
 import itertools
 import random
 import re
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -25,7 +24,7 @@ from paylattice import (
 from paylattice.billing.memory import InMemoryTransaction
 from paylattice.billing.repository import Claim, ClaimsEvents
 
-from ..pipeline.scheduler import Task, every_schedule, run
+from ..pipeline.scheduler import Task, in_every_order, run
 from .forgetful import Forgetful
 from .support import NOW, Concurrent, Context, Fake, World, an_event
 from .test_life import ACTIONS, Life
@@ -234,20 +233,6 @@ class Race:
         assert moves[0][0] == "None"
         assert all(one[1] == two[0] for one, two in itertools.pairwise(moves)), "a change was told twice, or not at all"
         assert moves[-1][1] == stored.status
-
-
-def in_every_order(make: Callable[[], Race], check: Callable[[Race], None]) -> int:
-    count = 0
-    current: list[Race] = []
-
-    def run_one(schedule: list[int]) -> list[int]:
-        current[:] = [make()]
-        return run(current[0].tasks, schedule)
-
-    for _ in every_schedule(run_one):
-        check(current[0])
-        count += 1
-    return count
 
 
 def test_a_claim_that_races_its_customer_is_applied_once_in_every_order() -> None:

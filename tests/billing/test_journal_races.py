@@ -1,13 +1,13 @@
 """Workers of one organisation at once, and the job that finishes what was left open: one customer, in every order."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from paylattice import (
@@ -21,7 +21,7 @@ from paylattice.billing.memory import InMemoryTransaction
 from paylattice.billing.records import BillingOperation, OperationState
 from paylattice.providers.memory import InMemoryProvider
 
-from ..pipeline.scheduler import Pause, Task, every_schedule, run
+from ..pipeline.scheduler import Pause, Task, in_every_order, run
 from .journal_support import (
     DONE,
     EMAIL,
@@ -123,37 +123,23 @@ class Crowd:
         assert sum(each.state is DONE for each in self.repository._operations.values()) == 1
 
 
-def in_every_order(make: Callable[[], Crowd]) -> int:
-    count = 0
-    current: list[Crowd] = []
-
-    def run_one(schedule: list[int]) -> list[int]:
-        current[:] = [make()]
-        return run(current[0].tasks, schedule)
-
-    for _ in every_schedule(run_one):
-        current[0].check()
-        count += 1
-    return count
-
-
 def test_two_workers_at_once_make_one_customer_in_every_order() -> None:
-    assert in_every_order(lambda: Crowd(2)) > 1000
+    assert in_every_order(lambda: Crowd(2), Crowd.check) > 1000
 
 
 def test_a_worker_and_recover_open_make_one_customer_in_every_order() -> None:
-    assert in_every_order(lambda: Crowd(1, 1, begun=True)) > 100
+    assert in_every_order(lambda: Crowd(1, 1, begun=True), Crowd.check) > 100
 
 
 def test_two_workers_and_recover_open_make_one_customer_in_every_order_of_their_transactions() -> None:
-    assert in_every_order(lambda: Crowd(2, 1, coarse=True, begun=True)) > 1000
+    assert in_every_order(lambda: Crowd(2, 1, coarse=True, begun=True), Crowd.check) > 1000
 
 
 @pytest.mark.parametrize("faults", [("refused", "lost"), ("lost", "refused"), ("lost", "lost")], ids="-".join)
 def test_a_refusal_of_one_worker_beside_the_lost_answer_of_another_makes_no_second_customer(
     faults: tuple[str, ...],
 ) -> None:
-    assert in_every_order(lambda: Crowd(2, coarse=True, faults=faults)) > 100
+    assert in_every_order(lambda: Crowd(2, coarse=True, faults=faults), Crowd.check) > 100
 
 
 @settings(max_examples=300, deadline=None)
@@ -164,6 +150,7 @@ def test_a_refusal_of_one_worker_beside_the_lost_answer_of_another_makes_no_seco
     begun=st.booleans(),
     faults=st.lists(st.sampled_from([None, "refused", "lost"]), max_size=3),
 )
+@example(schedule=[0, 0, 0, 0, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1], workers=2, jobs=0, begun=False, faults=["refused"])
 def test_many_at_once_interleaved_statement_by_statement_make_one_customer(
     schedule: list[int], workers: int, jobs: int, begun: bool, faults: list[str | None]
 ) -> None:
@@ -177,7 +164,7 @@ def test_the_checker_catches_a_journal_that_takes_the_next_key_after_any_refusal
 ) -> None:
     monkeypatch.setattr("paylattice.billing.customers.is_used_up", lambda known: known.state is FAILED)
     with pytest.raises(AssertionError, match="two customers"):
-        in_every_order(lambda: Crowd(2, coarse=True, faults=("refused", "lost")))
+        in_every_order(lambda: Crowd(2, coarse=True, faults=("refused", "lost")), Crowd.check)
 
 
 class Meanwhile(InMemoryProvider):

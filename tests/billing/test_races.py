@@ -1,6 +1,5 @@
 """Who appears first, in every order: an event and its customer, an event and its subscription, two calls for one customer."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -13,7 +12,7 @@ from paylattice.billing.handlers import Handlers
 from paylattice.billing.memory import InMemoryTransaction
 from paylattice.billing.webhooks import EventPipeline
 
-from ..pipeline.scheduler import Task, every_schedule, run
+from ..pipeline.scheduler import Task, in_every_order, run
 from .support import NOW, Concurrent, Context, Fake, an_event
 
 CUSTOMER = BillingCustomer(id="c", org_id="org", provider="fake", external_customer_id="cus")
@@ -74,20 +73,6 @@ def _keys() -> dict[tuple[str, tuple[str, ...]], object]:
         ("customer_keys", ("org", "org", "fake")): ("c",),
         ("customer_keys", ("external", "fake", "cus")): ("c",),
     }
-
-
-def in_every_order(make: Callable[[], Race], check: Callable[[Race], None]) -> int:
-    count = 0
-    current: list[Race] = []
-
-    def run_one(schedule: list[int]) -> list[int]:
-        current[:] = [make()]
-        return run(current[0].tasks, schedule)
-
-    for _ in every_schedule(run_one):
-        check(current[0])
-        count += 1
-    return count
 
 
 def event_and_customer(event: WebhookEvent, *, fine: bool = False) -> Race:

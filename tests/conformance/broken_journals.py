@@ -12,6 +12,7 @@ from paylattice.billing.repository import Upserted
 
 from .broken_repositories import Double
 
+DONE = OperationState.DONE
 Tx = InMemoryTransaction | None
 
 __all__ = ["Double"]
@@ -32,6 +33,7 @@ class TestLosesArguments(Double):
         "test_an_operation_is_written_down_once",
         "test_the_journal_is_a_part_of_the_transaction",
         "test_what_came_of_an_operation_is_written",
+        "test_what_is_done_stays_done",
     }
 
 
@@ -89,7 +91,8 @@ class ChangesWhatWasAskedFor(InMemoryRepository):
     async def update_operation(self, operation: BillingOperation, *, tx: Tx = None) -> None:
         key = (operation.provider, operation.key)
         async with self._in(tx) as own:
-            if self._get(own, self._operations, "operations", key) is not None:
+            stored = self._get(own, self._operations, "operations", key)
+            if stored is not None and (stored.state is not DONE or operation.state is DONE):
                 own.writes["operations", key] = operation
 
 
@@ -108,6 +111,39 @@ class NeverBeginsAnew(InMemoryRepository):
 class TestNeverBeginsAnew(Double):
     kind = NeverBeginsAnew
     caught_by: ClassVar = {"test_what_came_of_an_operation_is_written"}
+
+
+class UndoesWhatIsDone(InMemoryRepository):
+    async def update_operation(self, operation: BillingOperation, *, tx: Tx = None) -> None:
+        key = (operation.provider, operation.key)
+        async with self._in(tx) as own:
+            stored = self._get(own, self._operations, "operations", key)
+            if stored is not None:
+                kept = {"operation": stored.operation, "org_id": stored.org_id, "arguments": stored.arguments}
+                own.writes["operations", key] = attrs.evolve(operation, **kept)
+
+
+class TestUndoesWhatIsDone(Double):
+    kind = UndoesWhatIsDone
+    caught_by: ClassVar = {"test_what_is_done_stays_done"}
+
+
+class LooksBeforeItUpdates(InMemoryRepository):
+    """It compares what was there before the other transaction ended."""
+
+    async def update_operation(self, operation: BillingOperation, *, tx: Tx = None) -> None:
+        key = (operation.provider, operation.key)
+        stored = self._operations.get(key) if tx is None else self._get(tx, self._operations, "operations", key)
+        if stored is None or (stored.state is DONE and operation.state is not DONE):
+            return
+        async with self._in(tx) as own:
+            kept = {"operation": stored.operation, "org_id": stored.org_id, "arguments": stored.arguments}
+            own.writes["operations", key] = attrs.evolve(operation, **kept)
+
+
+class TestLooksBeforeItUpdates(Double):
+    kind = LooksBeforeItUpdates
+    caught_by: ClassVar = {"test_what_is_done_stays_done"}
 
 
 class MakesWhatItUpdates(InMemoryRepository):
@@ -266,7 +302,10 @@ class BeginsTheStatusAnew(InMemoryRepository):
 
 class TestBeginsTheStatusAnew(Double):
     kind = BeginsTheStatusAnew
-    caught_by: ClassVar = {"test_a_later_ticket_overwrites_an_earlier_one"}
+    caught_by: ClassVar = {
+        "test_a_later_ticket_overwrites_an_earlier_one",
+        "test_a_claim_leaves_a_subscription_to_its_owner",
+    }
 
 
 class ChangesTheOwner(InMemoryRepository):
@@ -282,4 +321,7 @@ class ChangesTheOwner(InMemoryRepository):
 
 class TestChangesTheOwner(Double):
     kind = ChangesTheOwner
-    caught_by: ClassVar = {"test_a_later_ticket_overwrites_an_earlier_one"}
+    caught_by: ClassVar = {
+        "test_a_later_ticket_overwrites_an_earlier_one",
+        "test_a_claim_leaves_a_subscription_to_its_owner",
+    }

@@ -650,6 +650,7 @@ class TestUnlocked(Double):
         "test_of_many_inserts_of_one_event_one_gets_through",
         "test_an_insert_waits_for_the_end_of_another",
         "test_of_many_states_the_latest_stays",
+        "test_what_is_done_stays_done",
         "test_of_many_intents_with_one_key_one_is_written_down",
         "test_of_many_moves_to_one_external_id_one_gets_through",
     }
@@ -680,6 +681,7 @@ class TestRefusesWithoutWaiting(Double):
         "test_of_many_inserts_of_one_external_id_one_gets_through",
         "test_of_many_inserts_of_one_event_one_gets_through",
         "test_of_many_states_the_latest_stays",
+        "test_what_is_done_stays_done",
         "test_of_many_intents_with_one_key_one_is_written_down",
         "test_the_journal_is_a_part_of_the_transaction",
         "test_of_many_moves_to_one_external_id_one_gets_through",

@@ -1,7 +1,8 @@
 """Runs coroutines one step at a time, in every order or in a given one, with no event loop: a schedule is a list of numbers."""
 
-from collections.abc import Callable, Coroutine, Generator, Iterator
+from collections.abc import Callable, Coroutine, Generator
 from contextvars import copy_context
+from typing import Protocol, TypeVar
 
 Task = Coroutine["Pause", None, None]
 
@@ -51,15 +52,28 @@ def run(tasks: list[Task], schedule: list[int]) -> list[int]:
     return widths
 
 
-def every_schedule(run_one: Callable[[list[int]], list[int]]) -> Iterator[list[int]]:
-    """All schedules, each run once with ``run_one``; yields each after its run."""
+class Story(Protocol):
+    """Tasks that run against one another."""
+
+    @property
+    def tasks(self) -> list[Task]: ...
+
+
+S = TypeVar("S", bound=Story)
+
+
+def in_every_order(make: Callable[[], S], check: Callable[[S], None]) -> int:
+    """Run a story, made afresh each time, in every order of its steps, and check how it ends. Returns how many there are."""
     schedule: list[int] = []
+    count = 0
     while True:
-        widths = run_one(schedule)
+        story = make()
+        widths = run(story.tasks, schedule)
+        check(story)
+        count += 1
         schedule = schedule + [0] * (len(widths) - len(schedule))
-        yield schedule
         while schedule and schedule[-1] + 1 >= widths[len(schedule) - 1]:
             schedule.pop()
         if not schedule:
-            return
+            return count
         schedule[-1] += 1

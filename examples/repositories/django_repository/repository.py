@@ -230,7 +230,10 @@ class DjangoRepository:
 
     def update_operation(self, operation: BillingOperation, *, tx: Tx = None) -> None:
         new = row(operation, but=("provider", "key", "operation", "org_id", "arguments"))
-        self._rows(BillingOperation, provider=operation.provider, key=operation.key).update(**new)
+        rows = self._rows(BillingOperation, provider=operation.provider, key=operation.key)
+        if operation.state is not OperationState.DONE:
+            rows = rows.exclude(state=OperationState.DONE)
+        rows.update(**new)
 
     def operations(
         self,

@@ -177,12 +177,13 @@ class Journal(Generic[Tx]):
             PaymentError: it cannot be found out now.
         """
         if await self._is_superseded(known) or await self._is_not_needed(known):
-            return await self._close(known, OperationState.ABANDONED)
-        if self._is_forgotten(provider, known):
+            await self._close(known, OperationState.ABANDONED)
+        elif self._is_forgotten(provider, known):
             found = await self._look_up(provider, known)
             if found is None:
-                return await self._close(known, OperationState.ABANDONED)
-            await self._done(known, found, keep)
+                await self._close(known, OperationState.ABANDONED)
+            else:
+                await self._done(known, found, keep)
         else:
             try:
                 await self._send(provider, known, keep)
@@ -285,10 +286,10 @@ class Journal(Generic[Tx]):
                 if found is not None:
                     await self._done(intent, found, keep)
                     return found
-                await self._refused(intent, type(error).__name__)
+                await self._close(intent, OperationState.FAILED, error=type(error).__name__)
             raise
         if result is False:
-            await self._refused(intent, "NotAccepted")
+            await self._close(intent, OperationState.FAILED, error="NotAccepted")
         else:
             await self._done(intent, result, keep)
         return result
@@ -299,13 +300,6 @@ class Journal(Generic[Tx]):
             stored = await self._repository.get_operation(intent.provider, intent.key)
             if stored is not None and stored.state is OperationState.FAILED:
                 await self._repository.update_operation(intent)
-
-    async def _refused(self, intent: BillingOperation, error: str) -> None:
-        """Note a refusal; not over what another worker's attempt under the same key has brought."""
-        async with self._repository.transaction() as tx:
-            stored = await self._repository.get_operation(intent.provider, intent.key, tx=tx)
-            if stored is None or stored.state is not OperationState.DONE:
-                await self._close(intent, OperationState.FAILED, error=error, tx=tx)
 
     async def _done(self, intent: BillingOperation, result: object, keep: Keep[Tx] | None = None) -> None:
         made = result.subscription if isinstance(result, SubscriptionChange) else result
@@ -328,7 +322,8 @@ class Journal(Generic[Tx]):
         reference: str | None = None,
         error: str | None = None,
         tx: Tx | None = None,
-    ) -> BillingOperation:
+    ) -> None:
+        """Note how it ended; not over what another worker's attempt under the same key has brought."""
         closed = attrs.evolve(
             intent,
             state=state,
@@ -338,7 +333,6 @@ class Journal(Generic[Tx]):
             closed_at=self._clock(),
         )
         await self._repository.update_operation(closed, tx=tx)
-        return closed
 
     async def _look_up(self, provider: BaseProvider, known: BillingOperation) -> object | None:
         if known.operation == CREATE_CUSTOMER and known.external_id is not None:

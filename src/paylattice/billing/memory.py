@@ -21,6 +21,7 @@ __all__ = ["InMemoryRepository", "InMemoryTransaction"]
 V = TypeVar("V")
 Key = tuple[str, ...]
 _GONE = object()
+_DONE = OperationState.DONE
 _LOOKED_UP_BY: Mapping[str, tuple[str, ...]] = {
     "parked": ("external_customer_id", "external_subscription_id"),
     "operations": ("state", "external_id", "reference"),
@@ -377,11 +378,11 @@ class InMemoryRepository:
         return self._get(tx, self._operations, "operations", (provider, key))
 
     async def update_operation(self, operation: BillingOperation, *, tx: InMemoryTransaction | None = None) -> None:
-        """Write what came of it."""
+        """Write what came of it; what is DONE stays DONE."""
         key = (operation.provider, operation.key)
         async with self._in(tx) as own:
             stored = self._get(own, self._operations, "operations", key)
-            if stored is not None:
+            if stored is not None and (stored.state is not _DONE or operation.state is _DONE):
                 own.writes["operations", key] = attrs.evolve(
                     operation, operation=stored.operation, org_id=stored.org_id, arguments=stored.arguments
                 )

@@ -177,7 +177,8 @@ class BillingRepository(Protocol[Tx]):
         """Write what came of the operation with this ``(provider, key)``.
 
         That is ``state``, ``external_id``, ``reference``, ``error``, ``closed_at`` and ``created_at``; what was asked for
-        stays.
+        stays. What is DONE stays DONE: nothing but another DONE is written over it. Comparing and writing is one step
+        (``UPDATE ... WHERE ... AND state <> 'done'``), as two workers may close one operation at the same time.
         """
         ...
 

@@ -250,10 +250,10 @@ class EventPipeline(Generic[Tx]):
 
     async def _claim(self, event: WebhookEvent) -> WebhookOutcome | None:
         """Apply a payload that is believed, in a repository that can do it at once; None: that is not how it can be done."""
-        reading = self._finder.payload(event) if self._claims is not None else None
-        if self._claims is None or reading is None or event.customer_id is None:
+        if self._claims is None or event.customer_id is None or not self._finder.names_its_customer(event):
             return None
-        if not self._finder.names_its_customer(event):
+        reading = self._finder.payload(event)
+        if reading is None:
             return None
         record = BillingEvent.of(event, id=new_record_id(), customer=None, processed_at=self._clock())
         state = self._state(event.provider, "", reading)

@@ -1,6 +1,8 @@
 """Checks of a repository's journal: what is about to be sent to a provider is written down before, once, and is found again."""
 
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import attrs
 
@@ -50,7 +52,7 @@ class JournalChecks(RepositoryChecks):
         async def check(repo: Repository, _stage: Stage) -> None:
             for each in (operation(1), operation(2), operation(1, at="other")):
                 await repo.insert_operation(each)
-            for state in OperationState:
+            for state in (OperationState.FAILED, OperationState.ABANDONED, OperationState.OPEN):
                 came = operation(
                     1,
                     state=state,
@@ -76,6 +78,56 @@ class JournalChecks(RepositoryChecks):
             expect(others == [operation(2), operation(1, at="other")], "update_operation changed another operation")
             await repo.update_operation(operation(3))
             expect(await repo.get_operation("acme", "key-3") is None, "update_operation of nothing made something")
+
+        self.drive(repository, check)
+
+    def test_what_is_done_stays_done(self, repository: object) -> None:
+        """Whatever another worker has to say of its own attempt under the same key, at the same time or later."""
+
+        async def check(repo: Repository, stage: Stage) -> None:
+            done = operation(1, state=OperationState.DONE, external_id="cus_1", closed_at=NOW)
+            others = [operation(1, state=state) for state in OperationState if state is not OperationState.DONE]
+            await repo.insert_operation(operation(1))
+            await repo.update_operation(done)
+            for other in others:
+                await repo.update_operation(other)
+                expect(
+                    await repo.get_operation("acme", "key-1") == done,
+                    f"an operation that is done was made {other.state} again: it would be sent again",
+                )
+            again = attrs.evolve(done, external_id="cus_2")
+            await repo.update_operation(again)
+            expect(await repo.get_operation("acme", "key-1") == again, "what was done may be told more exactly later")
+
+            for number, (first, second) in enumerate([(done, others[1]), (others[1], done)], 2):
+                await repo.insert_operation(operation(number))
+                holding, tried = stage.signal(), stage.signal()
+
+                async def hold(came: BillingOperation, holding: Any = holding, tried: Any = tried) -> None:
+                    try:
+                        async with repo.transaction() as tx:
+                            await repo.update_operation(came, tx=tx)
+                            holding.set()
+                            await tried.heard(stage.grace)
+                    finally:
+                        holding.set()
+
+                async def follow(came: BillingOperation, holding: Any = holding, tried: Any = tried) -> None:
+                    await holding.heard()
+                    await repo.update_operation(came)
+                    tried.set()
+
+                states = [
+                    operation(number, state=came.state, external_id=came.external_id, closed_at=came.closed_at)
+                    for came in (first, second)
+                ]
+                await stage.play([partial(hold, states[0]), partial(follow, states[1])])
+                found = await repo.get_operation("acme", f"key-{number}")
+                expect(
+                    found is not None and found.state is OperationState.DONE,
+                    "of two workers that closed an operation at once, the one that had done it was overwritten: compare "
+                    "and write in one statement",
+                )
 
         self.drive(repository, check)
 
