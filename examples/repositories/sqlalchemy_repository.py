@@ -221,8 +221,8 @@ def claim() -> Select[Any]:
     c, s = customers.alias("c"), subscriptions.alias("s")
     ticket = select(tickets.next_value().label("ticket")).cte("ticket")
     customer = select(*columns(c, BillingCustomer)).where(*key(c, "provider", "external_customer_id")).cte("customer")
-    new = {column.name: event(column.name) for column in events.c}
-    new |= {"org_id": customer.c.org_id, "customer_id": customer.c.id}
+    of_customer = {"org_id": customer.c.org_id, "customer_id": customer.c.id}
+    new = {column.name: of_customer.get(column.name, event(column.name)) for column in events.c}
     claimed = (
         insert(events)
         .from_select(list(new), select(*new.values()).select_from(customer))
