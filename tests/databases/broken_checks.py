@@ -14,7 +14,7 @@ from sqlalchemy_repository import SQLAlchemyRepository
 from paylattice import BillingEvent, BillingSubscription
 from paylattice.billing.repository import Claim, Upserted
 
-from .sqlalchemy_support import SQLAlchemyChecks
+from .sqlalchemy_support import SQLAlchemyChecks, StepByStep
 
 
 class Double(SQLAlchemyChecks):
@@ -84,7 +84,7 @@ class TestALookInPlaceOfTheKeyOfEvents(Double):
     }
 
 
-class CommitsEachStatement(SQLAlchemyRepository):
+class CommitsEachStatement(StepByStep):
     """No transaction."""
 
     @asynccontextmanager
