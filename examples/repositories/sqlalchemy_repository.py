@@ -397,7 +397,7 @@ class SQLAlchemyRepository:
     async def claim_event(
         self, event: BillingEvent, state: BillingSubscription, external_customer_id: str, *, tx: AsyncConnection
     ) -> Claim | None:
-        """Optional: five statements in one. Without this method, the service calls those for the five."""
+        """Optional: six statements in one. Without this method, the service calls those for the six."""
         wanted = {
             "key_provider": event.provider,
             "key_external_customer_id": external_customer_id,

@@ -14,7 +14,7 @@ from typing import Any, Concatenate, Final, Generic, ParamSpec, Self, TypeVar, c
 from . import registry
 from .billing.memory import InMemoryRepository as AsyncInMemoryRepository
 from .billing.memory import InMemoryTransaction
-from .billing.repository import BillingRepository, BlockingBillingRepository, BlockingClaimsEvents, Tx
+from .billing.repository import BillingRepository, BlockingBillingRepository, BlockingClaimsEvents, Tx, can_claim
 from .billing.service import BillingService as AsyncBillingService
 from .billing.service import RejectedWebhook, utc_now
 from .config import ProviderConfig
@@ -289,7 +289,7 @@ class _AdaptedWithClaims(_Adapted[Tx]):
 
 
 def _adapted(repository: BlockingBillingRepository[Tx]) -> _Adapted[Tx]:
-    return _AdaptedWithClaims(repository) if isinstance(repository, BlockingClaimsEvents) else _Adapted(repository)
+    return _AdaptedWithClaims(repository) if can_claim(repository) else _Adapted(repository)
 
 
 class BillingService(Generic[Tx]):

@@ -152,8 +152,8 @@ class Concurrent(InMemoryRepository):
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[InMemoryTransaction]:
+        tx = InMemoryTransaction(ticket=next(self._tickets))
         await Pause()
-        tx = InMemoryTransaction()
         self.open.append(tx)
         try:
             yield tx

@@ -19,10 +19,11 @@ from paylattice import (
     SubscriptionStatus,
     WebhookEvent,
     WebhookOutcome,
+    errors,
     sync,
 )
 from paylattice.billing.memory import InMemoryTransaction
-from paylattice.billing.repository import Claim, ClaimsEvents
+from paylattice.billing.repository import Claim, Upserted, can_claim
 
 from ..pipeline.scheduler import Task, in_every_order, run
 from .forgetful import Forgetful
@@ -50,9 +51,20 @@ class StepByStep(InMemoryRepository):
     claim_event = None  # type: ignore[assignment]  # as if it were not there
 
 
-def test_a_repository_without_claims_is_told_apart() -> None:
-    assert isinstance(InMemoryRepository(), ClaimsEvents)
-    assert not isinstance(StepByStep(), ClaimsEvents)
+class Wrapper:
+    """Has what it wraps, as far as it is asked for."""
+
+    def __init__(self, wrapped: InMemoryRepository) -> None:
+        self._wrapped = wrapped
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._wrapped, name)
+
+
+def test_a_repository_without_claims_of_its_own_is_told_apart() -> None:
+    assert can_claim(InMemoryRepository())
+    assert not can_claim(StepByStep())
+    assert not can_claim(Wrapper(InMemoryRepository()))
 
 
 # --- the same as the long way ------------------------------------------------------------------------------------
@@ -180,6 +192,104 @@ def test_what_a_handler_refuses_is_not_claimed() -> None:
         assert await world.handle(created) == WebhookOutcome.PROCESSED
         assert await world.handle(created) == WebhookOutcome.DUPLICATE
         assert await world.status() == "active"
+
+    asyncio.run(main())
+
+
+class Failing(InMemoryRepository):
+    """Begins to claim, and then cannot."""
+
+    async def claim_event(
+        self, event: BillingEvent, state: BillingSubscription, external_customer_id: str, *, tx: InMemoryTransaction
+    ) -> Claim | None:
+        await super().claim_event(event, state, external_customer_id, tx=tx)
+        message = "a value that no column holds"
+        raise OverflowError(message)
+
+
+def test_what_cannot_be_claimed_goes_the_long_way(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        world = World(refetch=False, repository=Failing())
+        event = an_event(provider="memory", subscription=PAYLOAD)
+        assert await world.billing.apply_event(event) == WebhookOutcome.PARKED
+        await world.subscribe()
+        created = world.delivery("subscription.created")
+        assert await world.handle(created) == WebhookOutcome.PROCESSED
+        assert await world.handle(created) == WebhookOutcome.DUPLICATE
+        assert await world.status() == "active"
+
+    asyncio.run(main())
+    assert "goes the long way: OverflowError" in caplog.text
+    assert "a value that" not in caplog.text
+
+
+@pytest.mark.parametrize("missing", ["stored", "upserted"])
+def test_a_claim_that_says_half_is_refused_and_undone(missing: str) -> None:
+    class Half(InMemoryRepository):
+        async def claim_event(
+            self, event: BillingEvent, state: BillingSubscription, external_customer_id: str, *, tx: InMemoryTransaction
+        ) -> Claim | None:
+            claim = await super().claim_event(event, state, external_customer_id, tx=tx)
+            assert claim is not None
+            stored, upserted = state, Upserted(written=True, previous=None)
+            return Claim(claim.customer, *((None, upserted) if missing == "stored" else (stored, None)))
+
+    async def main() -> None:
+        repository = Half()
+        billing = BillingService(Fake(), repository, refetch=False, clock=lambda: NOW)
+        await billing.ensure_customer("org", email="ada@example.com")
+        with pytest.raises(errors.ConfigurationError, match="must answer both"):
+            await billing.apply_event(an_event(subscription=PAYLOAD))
+        assert await repository.get_event("fake", "evt_1") is None
+
+    asyncio.run(main())
+
+
+def test_a_reading_that_is_taken_while_a_claim_waits_is_newer() -> None:
+    async def main() -> None:
+        repository, provider = InMemoryRepository(), Fake()
+        billing = BillingService(provider, repository, refetch=False, clock=lambda: NOW)
+        customer = await billing.ensure_customer("org", email="ada@example.com")
+        late = an_event(subscription=provider.payload(status=SubscriptionStatus.INCOMPLETE))
+        holding, enough = asyncio.Event(), asyncio.Event()
+
+        async def hold() -> None:
+            async with repository.transaction():
+                holding.set()
+                await enough.wait()
+
+        holder = asyncio.create_task(hold())
+        await holding.wait()
+        applying = asyncio.create_task(billing.apply_event(late))
+        await asyncio.sleep(0)
+        reading = asyncio.create_task(billing._pipeline.observe("fake", customer, "sub"))
+        await asyncio.sleep(0)
+        enough.set()
+        await holder
+        assert await applying == WebhookOutcome.PROCESSED
+        await reading
+        stored = await billing.subscription("org")
+        assert stored is not None
+        assert stored.status == "active"
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("repository", [InMemoryRepository, StepByStep], ids=["claimed", "step by step"])
+def test_an_old_payload_does_not_undo_a_newer_one_after_a_reading(repository: type[InMemoryRepository]) -> None:
+    async def main() -> None:
+        provider = Fake()
+        billing = BillingService(provider, repository(), refetch=False, clock=lambda: NOW)
+        customer = await billing.ensure_customer("org", email="ada@example.com")
+        first = an_event(1, subscription=provider.payload(), created_at=NOW)
+        provider.status = SubscriptionStatus.CANCELED
+        second = an_event(2, subscription=provider.payload(), created_at=NOW + timedelta(days=1))
+        assert await billing.apply_event(second) == WebhookOutcome.PROCESSED
+        await billing._pipeline.observe("fake", customer, "sub")
+        assert await billing.apply_event(first) == WebhookOutcome.STALE
+        stored = await billing.subscription("org")
+        assert stored is not None
+        assert stored.status == "canceled"
 
     asyncio.run(main())
 

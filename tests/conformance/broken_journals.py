@@ -304,6 +304,7 @@ class TestBeginsTheStatusAnew(Double):
     kind = BeginsTheStatusAnew
     caught_by: ClassVar = {
         "test_a_later_ticket_overwrites_an_earlier_one",
+        "test_a_claim_does_what_four_methods_do",
         "test_a_claim_leaves_a_subscription_to_its_owner",
     }
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any, ClassVar
 from unittest.mock import patch
 
@@ -15,6 +16,8 @@ from paylattice import BillingEvent, BillingSubscription
 from paylattice.billing.repository import Claim, Upserted
 
 from .sqlalchemy_support import SQLAlchemyChecks, StepByStep
+
+RIGHT_KEY = sqlalchemy_repository.key
 
 
 class Double(SQLAlchemyChecks):
@@ -122,23 +125,64 @@ class TestWithoutForUpdate(Double):
     caught_by: ClassVar = {"test_of_many_states_the_latest_stays"}
 
 
-with patch.object(Select, "with_for_update", lambda statement: statement):
-    CLAIM_WITHOUT_A_LOCK = sqlalchemy_repository.claim()
+class ClaimsOtherwise(SQLAlchemyRepository):
+    """Another statement for claims."""
 
-
-class ClaimsWithoutALock(SQLAlchemyRepository):
-    """No FOR UPDATE in the statement for claims."""
+    statement: ClassVar[Select[Any]]
 
     async def claim_event(
         self, event: BillingEvent, state: BillingSubscription, external_customer_id: str, *, tx: AsyncConnection
     ) -> Claim | None:
-        locking, sqlalchemy_repository.CLAIM = sqlalchemy_repository.CLAIM, CLAIM_WITHOUT_A_LOCK
+        right, sqlalchemy_repository.CLAIM = sqlalchemy_repository.CLAIM, self.statement
         try:
             return await super().claim_event(event, state, external_customer_id, tx=tx)
         finally:
-            sqlalchemy_repository.CLAIM = locking
+            sqlalchemy_repository.CLAIM = right
+
+
+class ClaimsWithoutALock(ClaimsOtherwise):
+    with patch.object(Select, "with_for_update", lambda statement: statement):
+        statement = sqlalchemy_repository.claim()
 
 
 class TestClaimsWithoutForUpdate(Double):
     kind = ClaimsWithoutALock
     caught_by: ClassVar = {"test_of_many_claimed_states_the_latest_stays"}
+
+
+class ClaimsForgetAColumn(ClaimsOtherwise):
+    less: ClassVar = [name for name in sqlalchemy_repository.WRITTEN_OVER if name != "current_period_end"]
+    with patch.object(sqlalchemy_repository, "WRITTEN_OVER", less):
+        statement = sqlalchemy_repository.claim()
+
+
+class TestClaimsForgetAColumn(Double):
+    kind = ClaimsForgetAColumn
+    caught_by: ClassVar = {"test_a_claim_does_what_four_methods_do"}
+
+
+class ClaimsForgetTheProvider(ClaimsOtherwise):
+    @staticmethod
+    def key(table: Any, *names: str) -> list[Any]:
+        names = names if "external_customer_id" in names else ("external_subscription_id",)
+        return RIGHT_KEY(table, *names)
+
+    with patch.object(sqlalchemy_repository, "key", key):
+        statement = sqlalchemy_repository.claim()
+
+
+class TestClaimsForgetTheProvider(Double):
+    kind = ClaimsForgetTheProvider
+    caught_by: ClassVar = {"test_an_event_is_claimed_once"}
+
+
+class ClaimsForgetTheTime(ClaimsOtherwise):
+    """A status without a time keeps having none."""
+
+    with patch.object(sqlalchemy_repository, "func", SimpleNamespace(coalesce=lambda first, *_: first)):
+        statement = sqlalchemy_repository.claim()
+
+
+class TestClaimsForgetTheTime(Double):
+    kind = ClaimsForgetTheTime
+    caught_by: ClassVar = {"test_a_claim_does_what_four_methods_do"}

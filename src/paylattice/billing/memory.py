@@ -30,9 +30,13 @@ _LOOKED_UP_BY: Mapping[str, tuple[str, ...]] = {
 
 @attrs.define(eq=False)
 class InMemoryTransaction:
-    """What a transaction has written so far; dropped when it fails."""
+    """What a transaction has written so far; dropped when it fails.
+
+    ``ticket`` is from before the transaction had to wait for others.
+    """
 
     writes: dict[tuple[str, Key], object] = attrs.field(factory=dict[tuple[str, Key], object])
+    ticket: int = 0
     over: bool = attrs.field(default=False, init=False)
 
 
@@ -94,8 +98,8 @@ class InMemoryRepository:
                 "and call billing operations that write after the handler is done"
             )
             raise ConfigurationError(message)
+        tx = InMemoryTransaction(ticket=next(self._tickets))
         async with self._lock:
-            tx = InMemoryTransaction()
             _open_here.set((*here, (self, tx)))
             try:
                 yield tx
@@ -316,7 +320,7 @@ class InMemoryRepository:
             return None
         if not await self.insert_event(attrs.evolve(event, org_id=customer.org_id, customer_id=customer.id), tx=tx):
             return Claim(customer)
-        owned = attrs.evolve(state, customer_id=customer.id, ticket=await self.next_ticket())
+        owned = attrs.evolve(state, customer_id=customer.id, ticket=tx.ticket)
         upserted = await self.upsert_subscription(owned, tx=tx)
         key = (state.provider, state.external_subscription_id)
         return Claim(customer, self._get(tx, self._subscriptions, "subscriptions", key), upserted)

@@ -75,7 +75,7 @@ class BillingSubscription:
         quantity: of the first item.
         cancel_at: when it ends, or until when it is paid for if it is canceled already; UTC.
         ticket: which reading of the provider's state this is; see :meth:`supersedes`.
-        version: the provider's own order of states; set only where payloads are applied without reading again.
+        version: the provider's own order of states; of the last payload that was applied without reading again.
         status_since: since when the status is what it is, as far as it was observed here; UTC.
     """
 
@@ -109,7 +109,11 @@ class BillingSubscription:
         return self.ticket > stored.ticket
 
     def replacing(self, stored: "BillingSubscription | None") -> Self:
-        """This state as it is written over the stored one: the record's identity, owner and history stay."""
+        """This state as it is written over the stored one: the record's identity, owner and history stay.
+
+        So does the version, where this state has none: what a payload brought is not undone by an older payload after a
+        reading.
+        """
         if stored is None:
             return self
         same = self.status is stored.status and stored.status_since is not None
@@ -118,6 +122,7 @@ class BillingSubscription:
             id=stored.id,
             customer_id=stored.customer_id,
             created_at=stored.created_at,
+            version=stored.version if self.version is None else self.version,
             status_since=stored.status_since if same else self.status_since,
         )
 
@@ -169,7 +174,7 @@ class BillingEvent:
         external_event_id: the event's ``dedupe_key``.
         amount_cents: the money it is about, in the currency's smallest unit.
         metadata: more about it.
-        processed_at: UTC; set in the same transaction that applies it.
+        processed_at: UTC; set in the transaction that applies it, some time between its beginning and its end.
         created_at: UTC; when it happened, by the provider's clock.
         currency: the ISO 4217 code of ``amount_cents``.
     """

@@ -6,6 +6,9 @@
    ticket is newer, run the handlers, stamp the event. An exception or a crash undoes all of it, and the provider delivers
    again.
 
+Where payloads are believed and the repository can claim events, all of it is in the transaction, in one call before the
+handlers; it ends where the long way does.
+
 Why tickets: whoever handles the last change took its ticket, and read, after that change. Only a still later ticket may
 overwrite what it wrote, and that one read later still. So every order of deliveries ends in the provider's true state.
 """
@@ -16,7 +19,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, Generic
+from typing import TYPE_CHECKING, Generic, cast
 
 import attrs
 
@@ -28,7 +31,7 @@ from ..serialization import converter
 from .finding import Finder, Found, Reading
 from .handlers import EventContext, Handlers
 from .records import BillingCustomer, BillingEvent, BillingSubscription, ParkedEvent
-from .repository import BillingRepository, ClaimsEvents, Tx, Upserted
+from .repository import BillingRepository, Claim, ClaimsEvents, Tx, Upserted, can_claim
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -52,6 +55,10 @@ class WebhookOutcome(StrEnum):
     """It is of a kind that nobody here listens to."""
     PARKED = "parked"
     """It is about somebody who is not known here yet; it is kept, and applied when they appear."""
+
+
+class _UnclaimedError(Exception):
+    """Undoes a transaction in which an event could not be claimed."""
 
 
 @cache
@@ -87,7 +94,7 @@ class EventPipeline(Generic[Tx]):
         clock: Callable[[], datetime],
     ) -> None:
         self._repository = repository
-        self._claims: ClaimsEvents[Tx] | None = repository if isinstance(repository, ClaimsEvents) else None
+        self._claims = cast("ClaimsEvents[Tx]", repository) if can_claim(repository) else None
         self._providers = providers
         self._finder = finder
         self._handlers = handlers
@@ -257,15 +264,22 @@ class EventPipeline(Generic[Tx]):
             return None
         record = BillingEvent.of(event, id=new_record_id(), customer=None, processed_at=self._clock())
         state = self._state(event.provider, "", reading)
-        async with self._repository.transaction() as tx:
-            claim = await self._claims.claim_event(record, state, event.customer_id, tx=tx)
-            if claim is None:
-                return None
-            stored, upserted = claim.stored, claim.upserted
-            if stored is None or upserted is None:
-                return WebhookOutcome.DUPLICATE
-            customer = await self._owner(stored, claim.customer, tx)
-            await self._run(_words(event, stored, upserted), event, customer, stored, upserted, tx)
+        try:
+            async with self._repository.transaction() as tx:
+                try:
+                    claim = await self._claims.claim_event(record, state, event.customer_id, tx=tx)
+                except Exception as exc:
+                    raise _UnclaimedError from exc
+                if claim is None:
+                    return None
+                stored, upserted = _checked(claim)
+                if stored is None or upserted is None:
+                    return WebhookOutcome.DUPLICATE
+                customer = await self._owner(stored, claim.customer, tx)
+                await self._run(_words(event, stored, upserted), event, customer, stored, upserted, tx)
+        except _UnclaimedError as failed:
+            _log.warning("an event of %s goes the long way: %s", event.provider, type(failed.__cause__).__name__)
+            return None
         await self._apply_what_waited_for(stored, upserted, event.customer_id)
         return WebhookOutcome.PROCESSED if upserted.written else WebhookOutcome.STALE
 
@@ -346,6 +360,15 @@ class EventPipeline(Generic[Tx]):
             previous = stored.status
         context = EventContext(customer=customer, subscription=stored, transaction=tx, previous_status=previous)
         await self._handlers.run(words, event, context)
+
+
+def _checked(claim: Claim) -> tuple[BillingSubscription | None, Upserted | None]:
+    if (claim.stored is None) is not (claim.upserted is None):
+        message = (
+            "the repository's claim_event() must answer both what is stored and what became of the state, or neither"
+        )
+        raise ConfigurationError(message)
+    return claim.stored, claim.upserted
 
 
 def _place(parked: ParkedEvent) -> tuple[datetime, str]:

@@ -1,12 +1,13 @@
 """Checks of ``claim_event``, for repositories that have it: it does what four methods do one after another, at once."""
 
-from typing import Any, TypeAlias
+from datetime import timedelta
+from typing import Any, TypeAlias, cast
 
 import attrs
 import pytest
 
 from ..billing.records import BillingEvent, BillingSubscription
-from ..billing.repository import Claim, ClaimsEvents
+from ..billing.repository import Claim, ClaimsEvents, can_claim
 from ..models import SubscriptionStatus
 from .conformance_models import expect
 from .conformance_records import NOW, customer, event, subscription
@@ -20,18 +21,34 @@ Claims: TypeAlias = ClaimsEvents[Any]
 
 
 def _claims(repo: Repository) -> Claims:
-    if not isinstance(repo, ClaimsEvents):
+    if not can_claim(repo):
         pytest.skip("the repository has no claim_event(), which it need not have")
-    return repo
+    return cast("Claims", repo)
 
 
 def _event(number: int, *, at: str = "acme", record: str | None = None) -> BillingEvent:
     return attrs.evolve(event(number, at=at, record=record), org_id=None, customer_id=None, processed_at=NOW)
 
 
-def _state(version: int | None, status: SubscriptionStatus = SubscriptionStatus.ACTIVE) -> BillingSubscription:
-    made = subscription(version or 99, version=version, status=status)
-    return attrs.evolve(made, customer_id="", ticket=0)
+def _state(
+    version: int | None, status: SubscriptionStatus = SubscriptionStatus.ACTIVE, *, number: int = 1, at: str = "acme"
+) -> BillingSubscription:
+    """A state; another version is another value in every column, and every second one has nothing where that may be."""
+    made = subscription(version or 99, number=number, version=version, status=status)
+    later = timedelta(days=version or 99)
+    bare = version is not None and version % 2 == 1
+    return attrs.evolve(
+        made,
+        provider=at,
+        customer_id="",
+        ticket=0,
+        plan_id=None if bare else made.plan_id,
+        quantity=None if bare else made.quantity,
+        current_period_start=None if bare else NOW + later,
+        current_period_end=None if bare else NOW + 2 * later,
+        cancel_at=None if bare else NOW + 3 * later,
+        metadata={"version": str(version)},
+    )
 
 
 def _owned(state: BillingSubscription, claim: Claim) -> BillingSubscription:
@@ -50,16 +67,25 @@ class ClaimChecks(RepositoryChecks):
         async def check(repo: Repository, _stage: Stage) -> None:
             claims, tickets = _claims(repo), [await repo.next_ticket()]
             await repo.insert_customer(customer())
+            past_due, active = SubscriptionStatus.PAST_DUE, SubscriptionStatus.ACTIVE
+            read = attrs.evolve(subscription(await repo.next_ticket(), number=2), version=None)
+            long_ago = attrs.evolve(subscription(1, number=3, version=1), status_since=None)
+            for stored in (read, long_ago):
+                await repo.upsert_subscription(stored)
             steps: list[tuple[str, BillingSubscription, bool]] = [
                 ("the first state", _state(5), True),
-                ("a newer state", _state(7, SubscriptionStatus.PAST_DUE), True),
-                ("a state of the same version", _state(7, SubscriptionStatus.PAST_DUE), True),
+                ("a newer state", _state(8, past_due), True),
+                ("a state of the same version", attrs.evolve(_state(8, past_due), plan_id="another"), True),
                 ("an older state", _state(3), False),
-                ("a state without a version", _state(None), True),
-                ("a state over one that was read", _state(1, SubscriptionStatus.CANCELED), True),
+                ("a newer state with nothing in it", _state(9, past_due), True),
+                ("a state without a version", _state(None, active), True),
+                ("a state that is older than the last version", _state(7), False),
+                ("a state over one that was read", _state(1, number=2), True),
+                ("a state over one that has its status since nobody knows when", _state(2, number=3), True),
             ]
             for number, (what, state, written) in enumerate(steps, 1):
-                before = await repo.get_subscription("acme", "sub_1")
+                name = state.external_subscription_id
+                before = await repo.get_subscription("acme", name)
                 async with repo.transaction() as tx:
                     claim = await claims.claim_event(_event(number), state, "cus_1", tx=tx)
                 if claim is None or claim.stored is None or claim.upserted is None:
@@ -68,10 +94,11 @@ class ClaimChecks(RepositoryChecks):
                 expect(claim.customer == customer(), f"{what}: the customer is not the one with this external id")
                 expect(claim.upserted.written is written, f"{what}: written must be {written}")
                 expect(claim.upserted.previous == before, f"{what}: previous is not the state that was stored before")
-                after = await repo.get_subscription("acme", "sub_1")
+                after = await repo.get_subscription("acme", name)
                 wanted = _owned(state, claim) if written else before
                 expect(after == wanted, f"{what}: stored is {after!r}, and should be {wanted!r}")
                 expect(claim.stored == after, f"{what}: the claim answers another state than the stored one")
+                expect(after is not None and after.metadata == claim.stored.metadata, f"{what}: the metadata differ")
                 known = attrs.evolve(_event(number), org_id="org-1", customer_id=customer().id)
                 expect(
                     await repo.get_event("acme", f"evt_{number}") == known, f"{what}: the event is not its customer's"
@@ -117,9 +144,17 @@ class ClaimChecks(RepositoryChecks):
             stored = await repo.get_subscription("acme", "sub_1")
             expect(stored is not None and stored.version == 5, "a refused claim wrote its state")  # noqa: PLR2004
             async with repo.transaction() as tx:
-                state = attrs.evolve(_state(5), id="other", provider="other")
-                other = await claims.claim_event(_event(1, at="other"), state, "cus_1", tx=tx)
-            expect(other is not None and other.upserted is not None, "another provider's event may have the same id")
+                claim = await claims.claim_event(_event(1, at="other"), _state(6, at="other"), "cus_1", tx=tx)
+            if claim is None or claim.stored is None:
+                message = "another provider's event may have the same id"
+                raise AssertionError(message)
+            others = await repo.get_subscription("other", "sub_1")
+            expect(
+                others == claim.stored == _owned(_state(6, at="other"), claim), "another provider's state is not there"
+            )
+            expect(
+                await repo.get_subscription("acme", "sub_1") == stored, "a claim wrote over another provider's state"
+            )
 
         self.drive(repository, check)
 
@@ -201,9 +236,11 @@ class ClaimChecks(RepositoryChecks):
                     async with repo.transaction() as tx:
                         done = await claims.claim_event(_event((start or 0) + number), _state(version), "cus_1", tx=tx)
                         await stage.moment()
-                    if done is None or done.upserted is None:
+                        stored = await repo.get_subscription("acme", "sub_1", tx=tx)
+                    if done is None or done.stored is None or done.upserted is None:
                         message = "the claim of a new event was refused"
                         raise AssertionError(message)
+                    expect(done.stored == stored, "a claim answers another state than the stored one")
                     previous = done.upserted.previous
                     return version, done.upserted.written, previous.version if previous else None
 
