@@ -15,7 +15,7 @@ from celery import Celery, Task
 from flask import Flask, Response, redirect, request
 
 from paylattice import WebhookEvent, converter
-from paylattice.errors import PaymentError, RateLimited, VerificationUnavailable, WebhookError
+from paylattice.errors import Conflict, PaymentError, RateLimited, VerificationUnavailable, WebhookError
 from paylattice.sync import BillingService, create_provider
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "repositories")]
@@ -68,16 +68,19 @@ def home() -> str:
 
 @app.post("/checkout")
 def checkout() -> Response:
-    session = billing.start_checkout(
-        ORG,
-        os.environ.get("PLAN", embedded.PLAN),
-        email="ada@example.com",
-        name="Ada Lovelace",
-        success_url=f"{ADDRESS}/",
-        cancel_url=f"{ADDRESS}/",
-    )
+    try:
+        session = billing.start_checkout(
+            ORG,
+            os.environ.get("PLAN", embedded.PLAN),
+            email="ada@example.com",
+            name="Ada Lovelace",
+            success_url=f"{ADDRESS}/",
+            cancel_url=f"{ADDRESS}/",
+        )
+    except Conflict:  # there is a subscription: change_plan() changes it
+        return redirect("/", 303)  # type: ignore[return-value]  # werkzeug's response is Flask's here
     page = f"/customer/{session.id}" if provider.get_provider_name() == "memory" else session.url
-    return redirect(page or "/", 303)  # type: ignore[return-value]  # werkzeug's response is Flask's here
+    return redirect(page or "/", 303)  # type: ignore[return-value]  # the same
 
 
 @app.get("/customer/<session_id>")

@@ -42,7 +42,7 @@ if not settings.configured:
 import embedded
 from django_repository.repository import DjangoRepository
 
-from paylattice.errors import VerificationUnavailable, WebhookError
+from paylattice.errors import Conflict, VerificationUnavailable, WebhookError
 from paylattice.sync import BillingService, create_provider
 
 if TYPE_CHECKING:
@@ -69,14 +69,17 @@ def home(request: HttpRequest) -> HttpResponse:
 @csrf_exempt  # a real shop puts {% csrf_token %} into the form
 @require_POST
 def checkout(request: HttpRequest) -> HttpResponse:
-    session = billing.start_checkout(
-        ORG,
-        os.environ.get("PLAN", embedded.PLAN),
-        email="ada@example.com",
-        name="Ada Lovelace",
-        success_url=f"{ADDRESS}/",
-        cancel_url=f"{ADDRESS}/",
-    )
+    try:
+        session = billing.start_checkout(
+            ORG,
+            os.environ.get("PLAN", embedded.PLAN),
+            email="ada@example.com",
+            name="Ada Lovelace",
+            success_url=f"{ADDRESS}/",
+            cancel_url=f"{ADDRESS}/",
+        )
+    except Conflict:  # there is a subscription: change_plan() changes it
+        return HttpResponseRedirect("/")
     page = f"/customer/{session.id}" if provider.get_provider_name() == "memory" else session.url
     return HttpResponseRedirect(page or "/")
 

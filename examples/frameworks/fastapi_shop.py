@@ -13,7 +13,7 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from paylattice import BillingService, EventContext, InMemoryRepository, WebhookEvent, create_provider
-from paylattice.errors import VerificationUnavailable, WebhookError
+from paylattice.errors import Conflict, VerificationUnavailable, WebhookError
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "repositories")]
 
@@ -66,14 +66,17 @@ async def home() -> HTMLResponse:
 
 @app.post("/checkout")
 async def checkout() -> RedirectResponse:
-    session = await app.state.billing.start_checkout(
-        ORG,
-        os.environ.get("PLAN", embedded.PLAN),
-        email="ada@example.com",
-        name="Ada Lovelace",
-        success_url=f"{ADDRESS}/",
-        cancel_url=f"{ADDRESS}/",
-    )
+    try:
+        session = await app.state.billing.start_checkout(
+            ORG,
+            os.environ.get("PLAN", embedded.PLAN),
+            email="ada@example.com",
+            name="Ada Lovelace",
+            success_url=f"{ADDRESS}/",
+            cancel_url=f"{ADDRESS}/",
+        )
+    except Conflict:  # there is a subscription: change_plan() changes it
+        return RedirectResponse("/", status_code=303)
     page = f"/customer/{session.id}" if app.state.provider.get_provider_name() == "memory" else session.url
     return RedirectResponse(page or "/", status_code=303)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from flask import Flask, Response, redirect, request
 
 from paylattice import EventContext, WebhookEvent
-from paylattice.errors import VerificationUnavailable, WebhookError
+from paylattice.errors import Conflict, VerificationUnavailable, WebhookError
 from paylattice.sync import BillingService, create_provider
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "repositories")]
@@ -40,16 +40,19 @@ def home() -> str:
 
 @app.post("/checkout")
 def checkout() -> Response:
-    session = billing.start_checkout(
-        ORG,
-        os.environ.get("PLAN", embedded.PLAN),
-        email="ada@example.com",
-        name="Ada Lovelace",
-        success_url=f"{ADDRESS}/",
-        cancel_url=f"{ADDRESS}/",
-    )
+    try:
+        session = billing.start_checkout(
+            ORG,
+            os.environ.get("PLAN", embedded.PLAN),
+            email="ada@example.com",
+            name="Ada Lovelace",
+            success_url=f"{ADDRESS}/",
+            cancel_url=f"{ADDRESS}/",
+        )
+    except Conflict:  # there is a subscription: change_plan() changes it
+        return redirect("/", 303)  # type: ignore[return-value]  # werkzeug's response is Flask's here
     page = f"/customer/{session.id}" if provider.get_provider_name() == "memory" else session.url
-    return redirect(page or "/", 303)  # type: ignore[return-value]  # werkzeug's response is Flask's here
+    return redirect(page or "/", 303)  # type: ignore[return-value]  # the same
 
 
 @app.get("/customer/<session_id>")

@@ -138,6 +138,7 @@ class Diagnosis(StrEnum):
     TIMESTAMP_TOO_OLD = "timestamp_too_old"
     CLOCK_SKEW = "clock_skew"
     CERTIFICATE_UNAVAILABLE = "certificate_unavailable"
+    UNKNOWN_PROVIDER = "unknown_provider"
     UNKNOWN = "unknown"
 
 

@@ -94,6 +94,10 @@ def main(name: str, port: int) -> None:
         assert [embedded.post(each, hook) for each in waiting * 2] == [200] * len(waiting) * 2
         assert "active" in get("/")
         assert welcomed == ["org_1"], "the handler ran once, however often it was told"
+        assert post("/checkout") == "/", "who has a subscription is not sold a second one"
+        assert embedded.post(waiting[0], hook.replace("memory", "nobody")) == 400, (
+            "a stranger's URL is no failure of ours"
+        )
 
         provider.fail_next_payment()
         provider.advance(months=1)

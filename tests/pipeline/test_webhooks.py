@@ -30,6 +30,7 @@ from paylattice.billing.memory import InMemoryTransaction
 from paylattice.billing.repository import Upserted
 from paylattice.billing.service import RejectedWebhook
 from paylattice.providers.memory import Delivery, InMemoryProvider
+from paylattice.providers.stripe import StripeConfig, StripeProvider
 
 Context = EventContext[InMemoryTransaction]
 
@@ -514,8 +515,24 @@ def test_an_event_of_a_provider_that_is_not_there_is_an_error() -> None:
     event = WebhookEvent(id="e", type="x:y", created_at=datetime.now(UTC), dedupe_key="e", provider="elsewhere")
     with pytest.raises(errors.ConfigurationError, match="elsewhere"):
         asyncio.run(World().billing.apply_event(event))
-    with pytest.raises(errors.ConfigurationError, match="it has memory"):
-        asyncio.run(World().billing.handle_webhook("elsewhere", b"{}", {}))
+
+
+def test_a_delivery_for_a_provider_that_is_not_there_is_refused_like_a_forgery() -> None:
+    world = World()
+    with pytest.raises(errors.WebhookError, match="it has memory") as caught:
+        asyncio.run(world.billing.handle_webhook("elsewhere", b"{}", {}))
+    assert caught.value.diagnosis is errors.Diagnosis.UNKNOWN_PROVIDER
+    assert "elsewhere" not in str(caught.value), "the name in a URL is a stranger's"
+    assert world.rejected == [RejectedWebhook("", "WebhookError", errors.Diagnosis.UNKNOWN_PROVIDER)]
+
+
+def test_a_delivery_that_no_secret_is_there_for_is_reported_and_an_error_of_ours() -> None:
+    rejected: list[RejectedWebhook] = []
+    stripe = StripeProvider(StripeConfig(secret_key="sk_test_1234567890"))
+    billing = BillingService(stripe, InMemoryRepository(), on_rejected=rejected.append)
+    with pytest.raises(errors.ConfigurationError, match="STRIPE_WEBHOOK_SECRET"):
+        asyncio.run(billing.handle_webhook("stripe", b"{}", {}))
+    assert rejected == [RejectedWebhook("stripe", "ConfigurationError", errors.Diagnosis.SECRET_NOT_CONFIGURED)]
 
 
 def test_a_provider_that_does_not_answer_leaves_the_delivery_to_be_delivered_again() -> None:

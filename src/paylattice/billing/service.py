@@ -48,7 +48,7 @@ class RejectedWebhook:
     """A delivery that was not accepted, for metrics and alerts. Headers and body are withheld.
 
     Args:
-        provider: for which it came.
+        provider: for which it came; empty where the service has none of that name, which anybody can make up.
         error: the class of the error.
         diagnosis: the likely cause.
     """
@@ -459,9 +459,9 @@ class BillingService(Generic[Tx]):
 
         Raises:
             VerificationUnavailable: answer 503.
-            WebhookError: answer 400.
-            Exception: whatever else comes (the database, the provider, a handler): answer 500; nothing was changed, and
-                the provider delivers again.
+            WebhookError: answer 400; also to a delivery for a provider that this service does not have.
+            Exception: whatever else comes (a setting that verifying needs, the database, the provider, a handler): answer
+                500; nothing was changed, and the provider delivers again.
         """
         event = await self.parse_webhook(provider, payload, headers, url=url)
         return await self._pipeline.apply(event)
@@ -471,13 +471,24 @@ class BillingService(Generic[Tx]):
     ) -> WebhookEvent:
         """The first half of :meth:`handle_webhook`: verify and read. :meth:`apply_event` is the second."""
         try:
-            event = await self.provider(provider).parse_webhook(payload, headers, url=url)
-            if event.provider != provider:
-                message = "the delivery is an event of another provider: each has a URL, and a secret, of its own"
-                raise MalformedPayload(message, provider=provider, diagnosis=Diagnosis.BODY_NOT_AN_EVENT)
+            return await self._verified(provider, payload, headers, url)
         except WebhookError as error:
-            self._report(RejectedWebhook(provider, type(error).__name__, error.diagnosis))
+            named = provider if provider in self._providers else ""
+            self._report(RejectedWebhook(named, type(error).__name__, error.diagnosis))
             raise
+        except ConfigurationError as error:
+            self._report(RejectedWebhook(provider, type(error).__name__, Diagnosis.SECRET_NOT_CONFIGURED))
+            raise
+
+    async def _verified(self, provider: str, payload: bytes, headers: Headers, url: str | None) -> WebhookEvent:
+        receiver = self._providers.get(provider)
+        if receiver is None:
+            message = f"there is no such provider in this service; it has {', '.join(self._providers)}"
+            raise WebhookError(message, diagnosis=Diagnosis.UNKNOWN_PROVIDER)
+        event = await receiver.parse_webhook(payload, headers, url=url)
+        if event.provider != provider:
+            message = "the delivery is an event of another provider: each has a URL, and a secret, of its own"
+            raise MalformedPayload(message, provider=provider, diagnosis=Diagnosis.BODY_NOT_AN_EVENT)
         return event
 
     def _report(self, rejected: RejectedWebhook) -> None:
