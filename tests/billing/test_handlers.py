@@ -1,12 +1,16 @@
 """What a handler may do, what it must not, and what is left when it fails."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from paylattice import BillingService, InMemoryRepository, WebhookEvent, WebhookOutcome, errors, sync
 from paylattice.billing.memory import InMemoryTransaction
+from paylattice.providers.memory import InMemoryProvider
 
 from .support import PAGES, Context, Fake, World, an_event
 
@@ -310,3 +314,56 @@ def test_a_provider_s_own_words_are_never_guessed_at() -> None:
     billing.on("fake:anything.at_all")(print)
     with pytest.raises(errors.ConfigurationError, match=r"Did you mean 'subscription\.canceled'"):
         billing.on("subscription.cancelled")
+
+
+def yields(event: WebhookEvent, context: Context) -> Iterator[None]:
+    yield
+
+
+async def yields_later(event: WebhookEvent, context: Context) -> AsyncIterator[None]:
+    yield
+
+
+def takes_one(event: WebhookEvent) -> None: ...
+
+
+async def takes_three(event: WebhookEvent, context: Context, more: object) -> None: ...
+
+
+class Yields:
+    def __call__(self, event: WebhookEvent, context: Context) -> Iterator[None]:
+        yield
+
+
+@pytest.mark.parametrize(
+    ("handler", "says"),
+    [
+        (5, "must be a function"),
+        (None, "must be a function"),
+        (yields, "yields"),
+        (yields_later, "yields"),
+        (Yields(), "yields"),
+        (partial(yields), "yields"),
+        (takes_one, "two arguments"),
+        (takes_three, "two arguments"),
+    ],
+)
+@pytest.mark.parametrize("service", [BillingService, sync.BillingService])
+def test_what_would_not_run_is_refused_while_the_application_starts(
+    service: Callable[..., Any], handler: Any, says: str
+) -> None:
+    repository = InMemoryRepository() if service is BillingService else sync.InMemoryRepository()
+    billing = service(InMemoryProvider(), repository)
+    with pytest.raises(errors.ConfigurationError, match=rf"'invoice\.paid'.*{says}"):
+        billing.on("invoice.paid")(handler)
+
+
+class TakesTwo:
+    async def __call__(self, event: WebhookEvent, context: Context) -> None: ...
+
+    def method(self, event: WebhookEvent, context: Context, more: int = 0) -> None: ...
+
+
+@pytest.mark.parametrize("handler", [print, TakesTwo(), TakesTwo().method, partial(takes_three, more=1), Mock()])
+def test_whatever_takes_an_event_and_its_context_is_a_handler(handler: Any) -> None:
+    assert BillingService(Fake(), InMemoryRepository()).on("invoice.paid")(handler) is handler

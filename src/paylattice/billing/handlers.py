@@ -1,10 +1,10 @@
 """The application's own code for events, and what it is given."""
 
 import difflib
-import inspect
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from inspect import isasyncgenfunction, isawaitable, isgeneratorfunction, signature
 from typing import Generic, TypeAlias, TypeVar
 
 import attrs
@@ -64,7 +64,8 @@ class Handlers(Generic[Tx]):
             event_type: a word of :class:`~paylattice.EventType`, or ``<provider>:<its own name>``.
 
         Raises:
-            ConfigurationError: no event has this name.
+            ConfigurationError: no event has this name; or, when it decorates, that is no function of two arguments, or
+                one that yields.
         """
         word = str(event_type)
         if ":" not in word and word not in set(EventType):
@@ -74,6 +75,7 @@ class Handlers(Generic[Tx]):
             raise ConfigurationError(message)
 
         def register(function: H) -> H:
+            _check(function, word)
             self._by_word.setdefault(word, []).append(function)
             return function
 
@@ -89,7 +91,7 @@ class Handlers(Generic[Tx]):
         with self._run():
             for handler in handlers:
                 result = handler(event, context)
-                if inspect.isawaitable(result):
+                if isawaitable(result):
                     await result
 
     def refuse_inside(self) -> None:
@@ -117,3 +119,22 @@ class Handlers(Generic[Tx]):
         finally:
             here.over = True
             _running.reset(token)
+
+
+def _check(handler: object, word: str) -> None:
+    """Refuse, while the application starts, what would fail for every event, or be taken for done without having run."""
+    if not callable(handler):
+        message = f"the handler of {word!r} must be a function; this is {type(handler).__name__}"
+        raise ConfigurationError(message)
+    if any(is_one(handler) or is_one(handler.__call__) for is_one in (isgeneratorfunction, isasyncgenfunction)):
+        message = f"the handler of {word!r} yields, so that calling it runs nothing: return, or await, instead"
+        raise ConfigurationError(message)
+    try:
+        parameters = signature(handler)
+    except ValueError:  # some that are written in C do not tell
+        return
+    try:
+        parameters.bind("event", "context")
+    except TypeError as error:
+        message = f"the handler of {word!r} must take two arguments, the event and its context: {error}"
+        raise ConfigurationError(message) from None

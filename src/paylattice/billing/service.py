@@ -148,6 +148,9 @@ class BillingService(Generic[Tx]):
         e-mail) may happen more than once: write an outbox row, and send from there.
 
         Handlers of ``subscription.<status>`` run once for every change to that status, whatever word the provider used.
+
+        Raises:
+            ConfigurationError: there is no such event, or what is registered is no function of event and context.
         """
         return self._handlers.on(event_type)
 
