@@ -389,8 +389,8 @@ def test_never_more_requests_are_in_flight_than_were_allowed(in_flight: int) -> 
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("in_flight", [0, -1, 101])
-def test_how_many_may_be_in_flight_is_checked(in_flight: int) -> None:
+@pytest.mark.parametrize("in_flight", [0, -1, 101, True, 2.5, "10", None])
+def test_how_many_may_be_in_flight_is_checked(in_flight: Any) -> None:
     with pytest.raises(errors.InvalidRequest, match="between 1 and 100"):
         asyncio.run(World().billing.reconcile("memory", in_flight=in_flight))
 

@@ -1,6 +1,7 @@
 """What a refusal says, and what it does not: about the operation, about the attempt, about an attempt before it."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from paylattice import (
     Subscription,
     errors,
 )
+from paylattice.billing.records import BillingOperation
 from paylattice.providers.memory import InMemoryProvider
 
 from .journal_support import (
@@ -184,3 +186,47 @@ def test_a_customer_that_was_deleted_at_the_provider_does_not_block_the_organisa
         assert (third.email, world.customers_made()) == ("ada@returns.example", 1)
 
     asyncio.run(main())
+
+
+STRANGE = {
+    "an operation of a newer version": ("frobnicate", {}),
+    "no operation at all": ("capabilities", {}),
+    "an argument of a newer version": ("create_customer", {"email": EMAIL, "wat": 1}),
+    "arguments that were lost": ("create_customer", {}),
+    "a change of nothing": ("change_subscription", {"plan_id": "pro"}),
+    "a time that is none": ("create_usage_record", {"subscription_id": "sub_1", "quantity": 1, "timestamp": "noon"}),
+}
+
+
+@pytest.mark.parametrize(("operation", "arguments"), STRANGE.values(), ids=STRANGE)
+def test_a_row_that_cannot_be_read_stays_open_and_keeps_no_other_waiting(
+    operation: str, arguments: dict[str, object], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two versions of an application share a database while one replaces the other."""
+
+    async def main() -> None:
+        world = World()
+        strange = BillingOperation(
+            provider="memory",
+            key="strange",
+            operation=operation,
+            org_id="nobody",
+            arguments=arguments,
+            created_at=NOW - timedelta(hours=1),
+        )
+        assert await world.repository.insert_operation(strange)
+        world.provider.time_out_next_call()
+        with pytest.raises(errors.OutcomeUnknown):
+            await world.billing.ensure_customer("org", email=EMAIL)
+        recovered = await world.billing.recover_open(older_than=NOBODY_WAITS)
+        assert recovered.open == (strange,)
+        assert [each.org_id for each in recovered.done] == ["org"]
+        assert "stays open" in caplog.text
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("older_than", [5, 5.0, None, "5 minutes"])
+def test_the_age_of_what_is_recovered_is_a_timedelta(older_than: Any) -> None:
+    with pytest.raises(errors.InvalidRequest, match="must be a timedelta"):
+        asyncio.run(World().billing.recover_open(older_than=older_than))

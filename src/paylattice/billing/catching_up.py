@@ -193,8 +193,8 @@ class Maintenance(Generic[Tx]):
         on_progress: Callable[[Reconciled], None] | None,
     ) -> Reconciled:
         """Compare what is stored with what the provider has, customer by customer."""
-        if not 1 <= in_flight <= PAGE:
-            message = f"in_flight must be between 1 and {PAGE}"
+        if type(in_flight) is not int or not 1 <= in_flight <= PAGE:
+            message = f"in_flight must be an int between 1 and {PAGE}"
             raise InvalidRequest(message, param="in_flight")
         if not (provider.capabilities >= _LISTS_BY_CUSTOMER or Capability.SUBSCRIPTIONS in provider.capabilities):
             message = "its subscriptions cannot be read"
@@ -333,6 +333,9 @@ class Maintenance(Generic[Tx]):
         try:
             after = await self._journal.settle(provider, operation, keep=keep)
         except PaymentError:
+            return operation
+        except Exception as exc:  # noqa: BLE001 - one that cannot be read, or stored, does not keep the others waiting
+            _log.warning("an operation at %s stays open: %s", operation.provider, type(exc).__name__)
             return operation
         if after.state is OperationState.DONE:
             try:

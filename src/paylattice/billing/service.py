@@ -574,8 +574,14 @@ class BillingService(Generic[Tx]):
 
         Args:
             older_than: leave younger ones alone: they may be under way.
+
+        Raises:
+            InvalidRequest: ``older_than`` is no timedelta.
         """
         self._handlers.refuse_inside()
+        if not isinstance(older_than, timedelta):
+            message = f"older_than must be a timedelta, not {type(older_than).__name__}"
+            raise InvalidRequest(message, param="older_than", operation="recover_open")
         total = Recovered()
         for provider in self._providers.values():
             total = total.and_also(await self._maintenance.recover_open(provider, older_than=older_than))
