@@ -5,14 +5,14 @@ The names are those of the protocol, so that the same word is held to the same r
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import cast
 
 from .errors import InvalidRequest
 from .idempotency import MAX_KEY_LENGTH
 from .money import Money
 
-__all__ = ["check_argument", "check_id", "check_utc", "web_address"]
+__all__ = ["check_argument", "check_id", "check_timedelta", "check_utc", "web_address"]
 
 _MAX_ID = 255
 _MAX_TEXT = 5000
@@ -52,6 +52,16 @@ def check_utc(name: str, value: object) -> None:
         raise _fail(
             name, "has no time zone: use datetime.now(UTC), or .replace(tzinfo=...) with the zone it is meant in"
         )
+
+
+def check_timedelta(name: str, value: object) -> None:
+    """A length of time.
+
+    Raises:
+        InvalidRequest: it is none.
+    """
+    if not isinstance(value, timedelta):
+        raise _fail(name, f"must be a timedelta, not {type(value).__name__}")
 
 
 def _text(name: str, value: object) -> None:

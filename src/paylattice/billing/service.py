@@ -8,7 +8,7 @@ from typing import Generic, Self, TypeVar
 
 import attrs
 
-from ..arguments import check_utc
+from ..arguments import check_timedelta, check_utc
 from ..errors import (
     ConfigurationError,
     Conflict,
@@ -579,9 +579,7 @@ class BillingService(Generic[Tx]):
             InvalidRequest: ``older_than`` is no timedelta.
         """
         self._handlers.refuse_inside()
-        if not isinstance(older_than, timedelta):
-            message = f"older_than must be a timedelta, not {type(older_than).__name__}"
-            raise InvalidRequest(message, param="older_than", operation="recover_open")
+        check_timedelta("older_than", older_than)
         total = Recovered()
         for provider in self._providers.values():
             total = total.and_also(await self._maintenance.recover_open(provider, older_than=older_than))
