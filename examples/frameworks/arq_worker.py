@@ -7,6 +7,8 @@ values, which pickle (arq's own way) as they are. Give both processes the same r
 import os
 from typing import Any
 
+from arq import Retry  # type: ignore[import-not-found,unused-ignore]  # yours to install
+
 from paylattice import BillingService, InMemoryRepository, WebhookEvent, create_provider
 
 
@@ -21,7 +23,10 @@ async def shutdown(ctx: dict[str, Any]) -> None:
 
 async def apply(ctx: dict[str, Any], event: WebhookEvent) -> str:
     billing: BillingService = ctx["billing"]
-    return await billing.apply_event(event)  # an exception: arq tries again; the event counts once
+    try:
+        return await billing.apply_event(event)
+    except Exception as exc:  # of all exceptions, only Retry makes arq try again; the event counts once
+        raise Retry(defer=min(2 ** ctx["job_try"], 600)) from exc
 
 
 class WorkerSettings:

@@ -15,7 +15,7 @@ from celery import Celery, Task
 from flask import Flask, Response, redirect, request
 
 from paylattice import WebhookEvent, converter
-from paylattice.errors import Conflict, PaymentError, RateLimited, VerificationUnavailable, WebhookError
+from paylattice.errors import Conflict, InvalidRequest, RateLimited, VerificationUnavailable, WebhookError
 from paylattice.sync import BillingService, create_provider
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "repositories")]
@@ -39,6 +39,7 @@ provider = create_provider(os.environ.get("PAYMENT_PROVIDER", "memory"))
 embedded.stock(provider.wrapped)
 repository = SQLiteRepository(os.environ.get("SHOP_DATABASE", "shop.db"))
 repository.create_tables()
+repository.close()  # Celery forks its workers from here, and no connection may cross a fork
 # the embedded provider lives in one process: the worker's has never heard of the web process's subscriptions
 billing = BillingService(provider, repository, refetch=provider.get_provider_name() != "memory")
 app = Flask(__name__)
@@ -48,7 +49,9 @@ app = Flask(__name__)
 def apply(self: "Task[Any, Any]", event: dict[str, Any]) -> str:
     try:
         return str(billing.apply_event(converter().structure(event, WebhookEvent)))
-    except PaymentError as exc:  # the provider cannot be asked now
+    except (
+        Exception
+    ) as exc:  # the provider, the database, a handler: the provider got its 200, so it is tried again here
         raise self.retry(exc=exc, countdown=min(2**self.request.retries, 600)) from exc
 
 
@@ -56,8 +59,11 @@ def apply(self: "Task[Any, Any]", event: dict[str, Any]) -> str:
 def record_usage(self: "Task[Any, Any]", org_id: str, quantity: int) -> None:
     try:  # the task's id is the idempotency key: a retry counts once
         billing.record_usage(org_id, quantity, idempotency_key=str(self.request.id))
-    except RateLimited as exc:
-        raise self.retry(countdown=exc.retry_after or 30) from exc
+    except InvalidRequest:  # it will not get better: see to it
+        raise
+    except Exception as exc:
+        wait = exc.retry_after if isinstance(exc, RateLimited) else None
+        raise self.retry(exc=exc, countdown=wait or 30) from exc
 
 
 @app.get("/")

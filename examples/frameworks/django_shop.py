@@ -27,7 +27,11 @@ if not settings.configured:
             "default": {
                 "ENGINE": "django.db.backends.sqlite3",
                 "NAME": os.environ.get("SHOP_DATABASE", "shop-django.db"),
-                "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 30},
+                "OPTIONS": {
+                    "transaction_mode": "IMMEDIATE",
+                    "init_command": "pragma journal_mode = wal",
+                    "timeout": 30,
+                },
             }
         },
         INSTALLED_APPS=["django_repository"],

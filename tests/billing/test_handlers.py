@@ -12,7 +12,7 @@ from paylattice import BillingService, InMemoryRepository, WebhookEvent, Webhook
 from paylattice.billing.memory import InMemoryTransaction
 from paylattice.providers.memory import InMemoryProvider
 
-from .support import PAGES, Context, Fake, World, an_event
+from .support import NOW, PAGES, Context, Fake, World, an_event
 
 Operation = Callable[[World], Awaitable[object]]
 
@@ -23,6 +23,8 @@ WRITES: dict[str, Operation] = {
     "change_plan": lambda world: world.billing.change_plan("org", "team"),
     "sync_subscription": lambda world: world.billing.sync_subscription("org"),
     "apply_event": lambda world: world.billing.apply_event(an_event(provider="memory")),
+    "drop_parked": lambda world: world.billing.drop_parked("memory", before=NOW),
+    "confirm_return": lambda world: world.billing.confirm_return("cs_1"),
     "apply_parked": lambda world: world.billing.apply_parked("memory"),
 }
 

@@ -1,14 +1,17 @@
 """What was left open must not undo what came after it: what recover_open sends again, and what it does not."""
 
 import asyncio
+from typing import Any
 
 import attrs
 import pytest
 
 from paylattice import (
+    InMemoryRepository,
     Money,
     errors,
 )
+from paylattice.billing.records import BillingOperation
 
 from .journal_support import (
     FAILED,
@@ -186,5 +189,24 @@ def test_a_handler_that_fails_does_not_keep_the_other_operations_open() -> None:
             with pytest.raises(errors.OutcomeUnknown):
                 await world.billing.cancel(org, at_period_end=False)
         assert len((await world.billing.recover_open(older_than=NOBODY_WAITS)).done) == 2
+
+    asyncio.run(main())
+
+
+def test_a_journal_that_pages_in_circles_ends_in_an_error() -> None:
+    class Circles(InMemoryRepository):
+        async def operations(self, provider: str, **wanted: Any) -> list[BillingOperation]:
+            if wanted.get("external_id") is None:
+                return await super().operations(provider, **wanted)
+            [found] = await super().operations(provider, **{**wanted, "after": None})
+            return [attrs.evolve(found, key=f"k{number}", state=FAILED) for number in range(wanted["limit"])]
+
+    async def main() -> None:
+        world = World(repository=Circles())
+        await world.subscribe()
+        await world.deliver()
+        await lose(world, ORDERS["change_plan"], after_effect=False)
+        with pytest.raises(errors.ConfigurationError, match="does not go on"):
+            await asyncio.wait_for(ORDERS["change_plan"].ask(world), 10)
 
     asyncio.run(main())

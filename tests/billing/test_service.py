@@ -430,3 +430,24 @@ def test_a_later_word_about_an_old_event_does_not_bring_an_old_state_back() -> N
         assert (await billing.subscription("org")) is not None
 
     asyncio.run(main())
+
+
+def test_a_provider_that_is_down_keeps_no_return_from_another_one_s_page_waiting() -> None:
+    class Down(InMemoryProvider):
+        async def get_checkout_session(self, session_id: str) -> CheckoutSession:
+            message = "down"
+            raise errors.ProviderUnavailable(message)
+
+    async def main() -> None:
+        us = InMemoryProvider(name="us", now=NOW)
+        us.add_plan("pro", Money(1900, "USD"))
+        billing = BillingService(
+            [Down(name="eu", now=NOW), us], InMemoryRepository(), select=lambda _: "us", clock=lambda: NOW
+        )
+        session = await billing.start_checkout("org", "pro", email="ada@example.com", **PAGES)
+        us.complete_checkout(session.id)
+        stored = await billing.confirm_return(session.id, org_id="org")
+        assert stored is not None
+        assert stored.status == "active"
+
+    asyncio.run(main())

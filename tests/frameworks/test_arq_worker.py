@@ -4,6 +4,7 @@ import asyncio
 import importlib.util
 import pickle
 import sys
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -13,15 +14,52 @@ from paylattice import Money
 from .test_shops import SHOPS
 
 
-def test_an_event_travels_as_arq_sends_it_and_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+class Retry(RuntimeError):
+    """What arq calls so, as its documentation has it: of all exceptions, the one after which it tries again."""
+
+    def __init__(self, defer: float | None = None) -> None:
+        super().__init__(defer)
+        self.defer = defer
+
+
+@pytest.fixture
+def worker(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setenv("PAYMENT_PROVIDER", "memory")
+    arq = ModuleType("arq")
+    arq.Retry = Retry  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "arq", arq)
     spec = importlib.util.spec_from_file_location("arq_worker", SHOPS / "arq_worker.py")
     assert spec is not None
     assert spec.loader is not None
     worker = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "arq_worker", worker)
     spec.loader.exec_module(worker)
+    return worker
 
+
+def test_an_event_that_cannot_be_applied_now_is_tried_again(worker: ModuleType) -> None:
+    async def main() -> None:
+        ctx: dict[str, Any] = {"job_try": 3}
+        await worker.WorkerSettings.on_startup(ctx)
+        billing = ctx["billing"]
+
+        @billing.on("customer.created")
+        async def fails(event: object, context: object) -> None:
+            message = "the application's own"
+            raise RuntimeError(message)
+
+        await billing.ensure_customer("org", email="ada@example.com")
+        [hook] = billing.provider("memory").deliveries()
+        event = await billing.parse_webhook("memory", hook.payload, hook.headers)
+        with pytest.raises(Retry) as again:
+            await worker.apply(ctx, event)
+        assert again.value.defer == 8
+        await worker.WorkerSettings.on_shutdown(ctx)
+
+    asyncio.run(main())
+
+
+def test_an_event_travels_as_arq_sends_it_and_counts_once(worker: ModuleType) -> None:
     async def main() -> None:
         ctx: dict[str, Any] = {}
         await worker.WorkerSettings.on_startup(ctx)

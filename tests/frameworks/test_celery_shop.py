@@ -1,15 +1,20 @@
 """The web process verifies, a worker applies: over a real broker, and with a worker that dies with an event in hand."""
 
+import importlib
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from paylattice import WebhookEvent, converter, errors
 
 from .test_shops import SHOPS, environment, free_port
 
@@ -43,8 +48,8 @@ def worker(settings: dict[str, str]) -> "subprocess.Popen[bytes]":
         "-A",
         "celery_shop:queue",
         "worker",
-        "--pool",
-        "solo",
+        "--concurrency",
+        "2",
         "--loglevel",
         "warning",
     ]
@@ -95,3 +100,27 @@ def test_a_worker_that_dies_with_an_event_in_hand_loses_nothing(broker: str, tmp
         if visitor.poll() is None:
             visitor.kill()
             visitor.wait(10)
+
+
+def test_whatever_goes_wrong_the_event_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The provider got its 200: what the queue gives up is lost."""
+    monkeypatch.setattr(sys, "path", [str(SHOPS), *sys.path])
+    monkeypatch.setenv("PAYMENT_PROVIDER", "memory")
+    monkeypatch.setenv("SHOP_DATABASE", str(tmp_path / "shop.db"))
+    monkeypatch.delitem(sys.modules, "celery_shop", raising=False)
+    shop = importlib.import_module("celery_shop")
+    assert not shop.repository._idle, "a connection would cross the fork of a worker"
+    shop.provider.create_customer("ada@example.com")
+    [hook] = shop.provider.wrapped.deliveries()
+    event = converter().unstructure(shop.billing.parse_webhook("memory", hook.payload, hook.headers))
+    failures: list[Exception] = [sqlite3.OperationalError("database is locked"), errors.NetworkError("no answer")]
+    apply_event = shop.billing.apply_event
+
+    def fails_twice(event: WebhookEvent) -> object:
+        if failures:
+            raise failures.pop()
+        return apply_event(event)
+
+    monkeypatch.setattr(shop, "billing", SimpleNamespace(apply_event=fails_twice))
+    assert shop.apply.apply(args=[event]).get() == "parked"
+    assert not failures

@@ -225,6 +225,9 @@ class Journal(Generic[Tx]):
                 return True
             if len(page) < _PAGE:
                 return False
+            if page[-1] == last:
+                message = "the repository's operations() does not go on after the operation that it is given"
+                raise ConfigurationError(message, provider=known.provider)
             last = page[-1]
 
     async def _is_not_needed(self, known: BillingOperation) -> bool:

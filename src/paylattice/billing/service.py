@@ -72,7 +72,8 @@ class BillingService(Generic[Tx]):
             Needed with several providers.
         require: what every provider must be able to do; checked now rather than in front of a customer.
         refetch: read a subscription again from the provider before a webhook changes it. False believes the payload:
-            one request less, and deliveries within one second may end in the wrong order.
+            one request less, and deliveries within one second may end in the wrong order. Nor is an event confirmed at a
+            provider whose signatures can be forged (PayPal): leave it True there.
         clock: the time; aware.
         on_rejected: told of every delivery that was not accepted. What it raises is logged and otherwise ignored.
         primitives: how to do several things at a time; None: on the running event loop.
@@ -270,7 +271,8 @@ class BillingService(Generic[Tx]):
             NotFound: no provider knows the session, or it is another organisation's.
             Conflict: the subscription is stored as another organisation's.
         """
-        for name in (provider,) if provider else tuple(self._providers):
+        self._handlers.refuse_inside()
+        for name in (provider,) if provider else await self._who_may_know(session_id):
             session = await self._find_session(name, session_id)
             if session is None:
                 continue
@@ -286,6 +288,13 @@ class BillingService(Generic[Tx]):
             return None if stored is not None and stored.status is SubscriptionStatus.INCOMPLETE else stored
         message = "there is no such checkout session of this organisation"
         raise NotFound(message, operation="confirm_return")
+
+    async def _who_may_know(self, session_id: str) -> tuple[str, ...]:
+        """The provider whose session it is, by the journal, so that no other one has to answer; else all of them."""
+        for name in self._providers:
+            if await self._repository.operations(name, external_id=session_id, limit=1):
+                return (name,)
+        return tuple(self._providers)
 
     async def _who_started(self, provider: str, session: CheckoutSession) -> BillingCustomer | None:
         """By the journal; by the session where somebody else started it, or the journal has forgotten."""
@@ -513,6 +522,7 @@ class BillingService(Generic[Tx]):
 
     async def drop_parked(self, provider: str, *, before: datetime) -> int:
         """Forget the events that were parked before a time: nobody came to know whom they are about. Returns how many."""
+        self._handlers.refuse_inside()
         self.provider(provider)
         check_utc("before", before)
         return await self._maintenance.drop_parked(provider, before)
