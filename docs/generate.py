@@ -27,13 +27,12 @@ def errors_page() -> str:
         "| error | also a | worth another try | own fields | meaning |",
         "|---|---|---|---|---|",
     ]
-    base = set(inspect.signature(errors.PaymentError).parameters)
+    base = set(vars(errors.PaymentError("")))
     for cls in classes:
         parents = (
             ", ".join(f"`{parent.__name__}`" for parent in cls.__bases__ if parent is not Exception) or "`Exception`"
         )
-        own = [name for name in inspect.signature(cls).parameters if name not in base and name != "context"]
-        fields = ", ".join(f"`{name}`" for name in own)
+        fields = ", ".join(f"`{name}`" for name in own_fields(cls) if name not in base)
         meaning = (cls.__doc__ or "").splitlines()[0].replace("``", "`")
         retry = "yes, the same call" if cls.default_retryable else ""
         rows.append(f"| `{cls.__name__}` | {parents} | {retry} | {fields} | {meaning} |")
@@ -74,6 +73,13 @@ answer: another attempt needs a new idempotency key.
    :undoc-members:
 ```
 """
+
+
+def own_fields(cls: type[errors.PaymentError]) -> list[str]:
+    """What a handler can read on an error of the class: its attributes and properties."""
+    required = {"reason": ""} if cls is errors.UnsupportedOperation else {}
+    properties = [name for name, value in vars(cls).items() if isinstance(value, property)]
+    return [name for name in vars(cls("", **required)) if not name.startswith("_")] + properties
 
 
 def providers() -> dict[str, BaseProvider]:

@@ -1,4 +1,4 @@
-"""The same names without ``await``: for Django, Flask, Celery, scripts.
+"""Providers, billing and the embedded repository without ``await``: for Django, Flask, Celery, scripts.
 
 Nothing here is a second implementation: each method drives the coroutine of the same name from its first line to its
 last, in the calling thread, with no event loop (see :mod:`paylattice.driving`).

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+import paylattice
+from paylattice.errors import Diagnosis
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^(?P<indent> *)```(?P<language>python|py)\n(?P<code>.*?)^ *```$", re.MULTILINE | re.DOTALL)
@@ -57,6 +60,18 @@ def test_the_pages_link_to_files_that_exist() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_reference_has_every_public_name() -> None:
+    reference = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    modules = {"errors", "sync", "testing", "__version__"}
+    assert [name for name in set(paylattice.__all__) - modules if f"paylattice.{name}" not in reference] == []
+
+
+def test_every_diagnosis_is_explained() -> None:
+    page = (ROOT / "docs" / "webhooks.md").read_text(encoding="utf-8")
+    explained = set(re.findall(r"`(\w+)`", page.partition("| diagnosis |")[2]))
+    assert set(Diagnosis) <= explained
 
 
 def test_the_readme_has_the_two_commands_that_set_everything_up() -> None:
