@@ -187,6 +187,11 @@ class ProviderConfig:
         error.provider = error.provider or cls.provider
         return error
 
+    @property
+    def livemode(self) -> bool | None:
+        """Whether the credentials move real money; None: they do not tell."""
+        return None
+
     def secrets(self) -> tuple[str, ...]:
         """The texts of all secrets in it, for those who have to keep them out of messages. Never show them."""
         values: list[object] = [getattr(self, field.name) for field in attrs.fields(type(self))]

@@ -131,6 +131,8 @@ class Diagnosis(StrEnum):
     WRONG_SECRET = "wrong_secret"  # noqa: S105 - a word, not a secret
     TEST_SECRET_FOR_LIVE_EVENT = "test_secret_for_live_event"  # noqa: S105 - a word, not a secret
     LIVE_SECRET_FOR_TEST_EVENT = "live_secret_for_test_event"  # noqa: S105 - a word, not a secret
+    WRONG_MODE = "wrong_mode"
+    """A test event where the configured key moves real money, or a live event where it moves none."""
     BODY_REENCODED = "body_reencoded"
     BODY_EMPTY = "body_empty"
     BODY_NOT_AN_EVENT = "body_not_an_event"

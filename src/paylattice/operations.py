@@ -22,6 +22,7 @@ import attrs
 from .arguments import check_argument, web_address
 from .errors import (
     ActionRequired,
+    Diagnosis,
     InvalidRequest,
     InvalidResponse,
     MalformedPayload,
@@ -29,6 +30,7 @@ from .errors import (
     PaymentError,
     ResponseOutcomeUnknown,
     UnsupportedOperation,
+    WebhookError,
 )
 from .events import WebhookEvent
 from .frozen import FrozenMap
@@ -410,6 +412,34 @@ def _complete(
         error._replay = replay  # pyright: ignore[reportPrivateUsage] - the two halves of recover()
 
 
+def check_mode(provider: "BaseProvider", event: WebhookEvent) -> None:
+    """Refuse an event of the other mode: what was paid with a test card must not be delivered, nor a test shop act on money.
+
+    Raises:
+        WebhookError: it is one (``wrong_mode``). Where event or provider do not tell their mode, nothing is refused.
+    """
+    here = provider.livemode
+    if here is None or event.livemode is None or event.livemode is here:
+        return
+    message = _MODES[here]
+    raise WebhookError(
+        message, diagnosis=Diagnosis.WRONG_MODE, provider=provider.get_provider_name(), operation="parse_webhook"
+    )
+
+
+_MODES: Mapping[bool, str] = {
+    True: (
+        "this is a test event, and the key that is configured here is live: give test mode an endpoint, and a service, of its "
+        "own. It is not applied"
+    ),
+    False: (
+        "this is a live event, and the key that is configured here is a test key: set the live key and the live endpoint's "
+        "secret, or take the live endpoint to where these are. It is not applied"
+    ),
+}
+"""By the mode of the key."""
+
+
 def _guarded_parse(method: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
     @functools.wraps(method)
     async def call(self: "BaseProvider", *args: object, **kwargs: object) -> object:
@@ -423,6 +453,7 @@ def _guarded_parse(method: Callable[..., Awaitable[object]]) -> Callable[..., Aw
             broken = _stray(self, exc)
         else:
             if isinstance(event, WebhookEvent):
+                check_mode(self, event)
                 return event
             broken = f"{type(self).__name__} made no WebhookEvent of it: report it to the provider's authors"
         raise MalformedPayload(broken, provider=self.get_provider_name(), operation="parse_webhook")

@@ -375,6 +375,14 @@ class BaseProvider(PaymentProvider):
         """The name under which the provider is registered."""
         return self.name
 
+    @property
+    def livemode(self) -> bool | None:
+        """Whether real money moves here; None: the settings do not tell.
+
+        Events of the other mode are refused, by the guard of :meth:`parse_webhook` and by billing.
+        """
+        return self._config.livemode if self._config is not None else None
+
     def is_same(self, asked: str, answered: str) -> bool:
         """Whether an answer about the second id is one to a question about the first.
 

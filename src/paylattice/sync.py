@@ -94,6 +94,11 @@ class Provider:
         """What it cannot do, why, and what to do instead."""
         return self.wrapped.limits
 
+    @property
+    def livemode(self) -> bool | None:
+        """Whether real money moves here; None: the settings do not tell."""
+        return self.wrapped.livemode
+
     def get_provider_name(self) -> str:
         """The name under which the provider is registered."""
         return self.wrapped.get_provider_name()

@@ -18,10 +18,13 @@ from paylattice import (
     Refund,
     Subscription,
     SubscriptionChange,
+    WebhookEvent,
 )
 from paylattice.errors import Conflict, Declined, InvalidRequest, NetworkError, NotFound, OutcomeUnknown, PaymentError
-from paylattice.provider import BaseProvider
+from paylattice.provider import BaseProvider, Headers
 from paylattice.providers.memory import InMemoryProvider, MemoryConfig
+from paylattice.providers.memory.webhooks import SIGNATURE
+from paylattice.providers.memory.wire import event_from
 from paylattice.transport import Transport
 
 from .provider_doubles import caught_by, through, unguarded, without_key
@@ -406,6 +409,13 @@ class NamesListedEventsAnew(InMemoryProvider):
     list_events = through(
         "list_events", lambda found: [attrs.evolve(each, dedupe_key=f"listed:{each.dedupe_key}") for each in found]
     )
+
+
+@caught_by("a_delivery_of_the_other_mode_is_refused", operations="")
+class TakesEveryEventForOneOfItsMode(InMemoryProvider):
+    async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
+        data = SIGNATURE.verified(payload, headers, self._settings.webhook_secret, now=self._clock())
+        return attrs.evolve(event_from(data, self._name), livemode=self.livemode)
 
 
 # --- one key, one effect -----------------------------------------------------------------------------------------

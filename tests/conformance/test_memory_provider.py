@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 
+import attrs
 import pytest
 
 from paylattice import CheckoutSession, Money
+from paylattice.config import Secret
 from paylattice.driving import run
 from paylattice.provider import BaseProvider
 from paylattice.providers.memory import InMemoryProvider, MemoryConfig
+from paylattice.providers.memory.webhooks import SIGNATURE
+from paylattice.providers.memory.wire import payload_of
 from paylattice.testing import ProviderConformance
 
 SECRET = "whsec_conformance"
@@ -64,6 +68,12 @@ class MemoryHooks(ProviderConformance):
 
     def early_delivery(self, provider: BaseProvider) -> tuple[bytes, Mapping[str, str]]:
         return self._delivered(provider, later=3600)
+
+    def other_mode_delivery(self, provider: BaseProvider) -> tuple[bytes, Mapping[str, str]]:
+        assert isinstance(provider, InMemoryProvider)
+        run(InMemoryProvider.create_customer(provider, "ada@example.com"))
+        payload = payload_of(attrs.evolve(provider._world.events[-1], livemode=True))
+        return payload, {SIGNATURE.header: SIGNATURE.signed(payload, Secret(SECRET), provider._clock())}
 
     def webhook_secret(self, provider: BaseProvider) -> str:
         return SECRET

@@ -79,6 +79,10 @@ class TestPayPal(ProviderConformance):
     def early_delivery(self, provider: BaseProvider) -> tuple[bytes, Mapping[str, str]]:
         return self._delivered(datetime.now(UTC) + timedelta(hours=1))
 
+    def other_mode_delivery(self, provider: BaseProvider) -> tuple[bytes, Mapping[str, str]]:
+        self.paypal.certificates = "https://api.paypal.com"
+        return self._delivered()
+
     def webhook_secret(self, provider: BaseProvider) -> str:
         return WEBHOOK
 

@@ -83,6 +83,12 @@ class SquareHooks(ProviderConformance):
         hook = self.square.deliveries()[-1]
         return hook.payload, hook.headers
 
+    def other_mode_delivery(self, provider: BaseProvider) -> tuple[bytes, Mapping[str, str]]:
+        live = SquareStandIn(TOKEN, KEY, self.webhook_url, sandbox=False)
+        live.add_customer("somebody@example.com")
+        hook = live.deliveries()[-1]
+        return hook.payload, hook.headers
+
     def webhook_secret(self, provider: BaseProvider) -> str:
         return KEY
 

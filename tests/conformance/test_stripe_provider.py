@@ -58,6 +58,12 @@ class TestStripe(ProviderConformance):
     def early_delivery(self, provider: BaseProvider) -> tuple[bytes, Mapping[str, str]]:
         return self._delivered(later=3600)
 
+    def other_mode_delivery(self, provider: BaseProvider) -> tuple[bytes, Mapping[str, str]]:
+        live = StripeStandIn(secret_key="sk_live_standin", webhook_secret=SECRET)
+        live.add_price("price_live", 100)
+        hook = live.deliveries()[-1]
+        return hook.payload, hook.headers
+
     def webhook_secret(self, provider: BaseProvider) -> str:
         return SECRET
 

@@ -352,9 +352,9 @@ def test_a_signature_of_another_key_is_forged(world: World) -> None:
 def test_a_delivery_of_the_other_environment_is_told_apart() -> None:
     world = World()
     error = world.refused(url=LIVE_URL)
-    assert (type(error), error.diagnosis) == (InvalidSignature, Diagnosis.TEST_SECRET_FOR_LIVE_EVENT)
+    assert (type(error), error.diagnosis) == (InvalidSignature, Diagnosis.WRONG_MODE)
     live = World(environment="live")
-    assert live.refused().diagnosis is Diagnosis.LIVE_SECRET_FOR_TEST_EVENT
+    assert live.refused().diagnosis is Diagnosis.WRONG_MODE
     assert world.fetched == live.fetched == 0
 
 

@@ -95,6 +95,26 @@ def test_the_key_tells_the_mode(key: str | None, livemode: bool | None) -> None:
     assert StripeConfig(secret_key=key).livemode is livemode
 
 
+@pytest.mark.parametrize(
+    ("settings", "livemode"),
+    [
+        ({"secret_key": "sk_org_1", "mode": "live"}, True),
+        ({"secret_key": "sk_local_1", "mode": " Test "}, False),
+        ({"secret_key": "sk_local_1", "mode": ""}, None),
+        ({"secret_key": "rk_proxy-1", "publishable_key": "pk_live_1"}, True),
+        ({"secret_key": "sk_live_1", "mode": "live"}, True),
+    ],
+)
+def test_a_key_that_does_not_tell_its_mode_can_be_helped(settings: dict[str, str], livemode: bool | None) -> None:
+    assert StripeConfig(**settings).livemode is livemode
+
+
+@pytest.mark.parametrize(("key", "mode"), [("sk_live_1", "test"), ("rk_test_1", "live"), ("sk_org_1", "sandbox")])
+def test_a_mode_that_is_none_or_not_the_key_s_is_refused(key: str, mode: str) -> None:
+    with pytest.raises(ConfigurationError, match="STRIPE_MODE"):
+        StripeConfig(secret_key=key, mode=mode)
+
+
 def test_a_publishable_key_goes_with_a_key_that_does_not_tell_its_mode() -> None:
     assert StripeConfig(secret_key="sk_org_1", publishable_key="pk_live_1").publishable_key == "pk_live_1"
 

@@ -31,11 +31,11 @@ def parse(body: dict[str, Any]) -> WebhookEvent:
 
 
 def test_an_event_says_what_when_and_who() -> None:
-    found = parse(event("customer.subscription.updated", subscription(), livemode=True))
+    found = parse(event("customer.subscription.updated", subscription(), livemode=False))
     assert (found.id, found.dedupe_key, found.provider) == ("evt_1", "evt_1", "stripe")
     assert (found.type, found.provider_type) == (EventType.SUBSCRIPTION_UPDATED, "customer.subscription.updated")
     assert found.created_at == datetime.fromtimestamp(START, UTC)
-    assert (found.customer_id, found.subscription_id, found.livemode) == ("cus_1", "sub_1", True)
+    assert (found.customer_id, found.subscription_id, found.livemode) == ("cus_1", "sub_1", False)
     assert found.subscription is not None
     assert found.subscription.status is SubscriptionStatus.ACTIVE
     assert found.raw["pending_webhooks"] == 1

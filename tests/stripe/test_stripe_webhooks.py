@@ -185,6 +185,40 @@ def test_a_mix_of_test_and_live_is_told(key: str, livemode: bool | None, diagnos
     assert error.diagnosis is diagnosis
 
 
+LIVE, TEST = "sk_live_notarealkeyatall", "rk_test_notarealkeyatall"
+
+
+@pytest.mark.parametrize("body", [event, thin_event], ids=["snapshot", "thin"])
+@pytest.mark.parametrize(("key", "livemode"), [(LIVE, False), (LIVE.replace("sk", "rk"), False), (TEST, True)])
+def test_an_event_of_the_other_mode_is_refused_however_well_it_is_signed(
+    key: str, livemode: bool, body: Callable[..., dict[str, Any]]
+) -> None:
+    """A platform's live endpoint gets the test events of its connected accounts, signed with its own secret."""
+    for more in ({}, {"account": "acct_1"}, {"context": "acct_1"}):
+        sent = {**body(), "livemode": livemode, **more}
+        error = refused(*delivery(sent), secret_key=key)
+        assert error.diagnosis is Diagnosis.WRONG_MODE
+        assert parse(*delivery({**sent, "livemode": not livemode}), secret_key=key).livemode is not livemode
+
+
+@pytest.mark.parametrize("said", [{}, {"livemode": None}, {"livemode": "false"}])
+def test_an_event_that_does_not_tell_its_mode_is_taken(said: dict[str, Any]) -> None:
+    sent = {name: value for name, value in event().items() if name != "livemode"}
+    assert parse(*delivery({**sent, **said}), secret_key=LIVE).livemode is None
+
+
+def test_a_key_that_does_not_tell_its_mode_takes_either_until_the_mode_is_set() -> None:
+    key = "sk_local_notarealkeyatall"
+    for livemode in (True, False):
+        assert parse(*delivery(event(livemode=livemode)), secret_key=key).livemode is livemode
+        sent = delivery(event(livemode=livemode))
+        for settings in (
+            {"mode": "test" if livemode else "live"},
+            {"publishable_key": f"pk_{'test' if livemode else 'live'}_1"},
+        ):
+            assert refused(*sent, secret_key=key, **settings).diagnosis is Diagnosis.WRONG_MODE
+
+
 ACCENTED = event(subject={"object": "customer", "id": "cus_1", "name": "Zoë / <b>", "empty": {}, "none": [], "n": 1})
 
 

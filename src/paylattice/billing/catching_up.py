@@ -11,7 +11,7 @@ from typing import Generic
 
 import attrs
 
-from ..errors import ConfigurationError, InvalidRequest, PaymentError, UnsupportedOperation
+from ..errors import ConfigurationError, Diagnosis, InvalidRequest, PaymentError, UnsupportedOperation, WebhookError
 from ..models import Subscription
 from ..operations import Capability
 from ..provider import BaseProvider
@@ -165,6 +165,11 @@ class Maintenance(Generic[Tx]):
             for event in fresh:
                 try:
                     outcome = await self._pipeline.apply(event)
+                except WebhookError as refused:
+                    _log.warning("an event of %s is refused: %s", event.provider, refused.diagnosis)
+                    failed.append(event.id)
+                    if refused.diagnosis is not Diagnosis.WRONG_MODE:  # which it stays: nothing waits for it
+                        first_failed = min(first_failed or event.created_at, event.created_at)
                 except Exception as exc:  # noqa: BLE001 - whatever a handler stumbled over, the others must not wait for it
                     _log.warning("an event of %s could not be applied: %s", event.provider, type(exc).__name__)
                     failed.append(event.id)

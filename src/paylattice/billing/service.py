@@ -476,7 +476,7 @@ class BillingService(Generic[Tx]):
                 500; nothing was changed, and the provider delivers again.
         """
         event = await self.parse_webhook(provider, payload, headers, url=url)
-        return await self._pipeline.apply(event)
+        return await self.apply_event(event)
 
     async def parse_webhook(
         self, provider: str, payload: bytes, headers: Headers, *, url: str | None = None
@@ -512,8 +512,16 @@ class BillingService(Generic[Tx]):
             _log.exception("the observer of rejected webhooks failed")
 
     async def apply_event(self, event: WebhookEvent) -> WebhookOutcome:
-        """The second half of :meth:`handle_webhook`, for a worker: apply an event that was verified before."""
-        return await self._pipeline.apply(event)
+        """The second half of :meth:`handle_webhook`, for a worker: apply an event that was verified before.
+
+        Raises:
+            WebhookError: it is of the other mode (live, test) than the provider here; or cannot be confirmed now.
+        """
+        try:
+            return await self._pipeline.apply(event)
+        except WebhookError as error:
+            self._report(RejectedWebhook(event.provider, type(error).__name__, error.diagnosis))
+            raise
 
     async def apply_parked(self, provider: str) -> int:
         """Try again what is parked. Returns how many events were applied. Call it now and then, from a scheduled job."""

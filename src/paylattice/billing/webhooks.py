@@ -26,6 +26,7 @@ import attrs
 from ..errors import ConfigurationError
 from ..events import EventType, WebhookEvent
 from ..models import Subscription
+from ..operations import check_mode
 from ..provider import BaseProvider
 from ..serialization import converter
 from .finding import Finder, Found, Reading
@@ -107,6 +108,7 @@ class EventPipeline(Generic[Tx]):
         if event.provider not in self._providers:
             message = f"there is no provider {event.provider!r} in this service"
             raise ConfigurationError(message, provider=event.provider)
+        check_mode(self._providers[event.provider], event)
         if not isinstance(event.type, EventType) and event.type in _WORDS:
             event = attrs.evolve(event, type=EventType(event.type))
         if self._refetch and await self._was_applied(event):  # otherwise the unique key says so soon enough
@@ -190,6 +192,7 @@ class EventPipeline(Generic[Tx]):
 
     async def _unpark(self, parked: ParkedEvent) -> int:
         event = _converter().structure(parked.payload, WebhookEvent)
+        check_mode(self._providers[event.provider], event)
         found = await self._finder.find(event, waited=self._clock() - parked.parked_at)
         if found.customer is None:
             return 0

@@ -237,6 +237,10 @@ class ProviderChecks:
         """The same, but signed for an hour from now."""
         self.needs("early_delivery", "how a delivery from the future looks, if the scheme signs a time")
 
+    def other_mode_delivery(self, provider: BaseProvider) -> tuple[bytes, Mapping[str, str]]:
+        """The same, but of an event of the other mode: a live one where the provider's settings are for tests, say."""
+        self.needs("other_mode_delivery", "how an event of the other mode (live, test) looks, if the provider tells")
+
     def webhook_secret(self, provider: BaseProvider) -> str:
         """The secret that :meth:`signed_delivery` signs with."""
         self.needs("webhook_secret", "the secret that deliveries are signed with")

@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from ..config import ProviderConfig, Secret
-from ..errors import ConfigurationError, PaymentError, StaleSignature, VerificationUnavailable, WebhookError
+from ..errors import ConfigurationError, Diagnosis, PaymentError, StaleSignature, VerificationUnavailable, WebhookError
 from ..events import EventType, WebhookEvent
 from ..operations import Capability
 from .conformance_models import expect, expect_model
@@ -250,6 +250,17 @@ class WebhookChecks(ProviderChecks):
         """Who can have tomorrow's time signed today has a delivery that never gets old."""
         payload, headers = self.early_delivery(subject.provider)
         self.refusal(subject, payload, headers)
+
+    def test_a_delivery_of_the_other_mode_is_refused(self, subject: Subject) -> None:
+        """However well it is signed: what was paid with a test card must not be delivered."""
+        if subject.provider.livemode is None:
+            pytest.skip("the provider's settings tell no mode (livemode)")
+        payload, headers = self.other_mode_delivery(subject.provider)
+        error = self.refusal(subject, payload, headers)
+        expect(
+            error.diagnosis is Diagnosis.WRONG_MODE,
+            f"a delivery of the other mode is refused as {error.diagnosis}: say WRONG_MODE, which tells what to do",
+        )
 
     def test_one_of_several_secrets_is_enough(self, subject: Subject) -> None:
         """While one replaces another, both are configured; with the other alone, the delivery is refused."""

@@ -46,6 +46,11 @@ class MemoryConfig(ProviderConfig):
     )
     allow_production: bool = False
 
+    @property
+    def livemode(self) -> bool:
+        """Whether real money moves: never."""
+        return False
+
 
 def refuse_production(environ: Mapping[str, str] | None = None) -> None:
     """Refuse to give the product away.

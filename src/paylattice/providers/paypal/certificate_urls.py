@@ -31,9 +31,9 @@ _HOST_NAMES: Mapping[str, str] = {
 _PATH = "/v1/notifications/certs"
 _NAME = re.compile(r"CERT-[0-9a-f-]{1,100}")
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-_OTHER_ENVIRONMENT: Mapping[str, tuple[Diagnosis, str]] = {
-    "live": (Diagnosis.LIVE_SECRET_FOR_TEST_EVENT, "the delivery is from the sandbox, and the settings are live"),
-    "sandbox": (Diagnosis.TEST_SECRET_FOR_LIVE_EVENT, "the delivery is live, and the settings are for the sandbox"),
+_OTHER_ENVIRONMENT: Mapping[str, str] = {
+    "live": "the delivery is from the sandbox, and the settings are live",
+    "sandbox": "the delivery is live, and the settings are for the sandbox",
 }
 
 
@@ -82,9 +82,9 @@ class CertificateSources:
                 address, environment = known
                 return CertificateSource(f"{address}/{name}", _HOST_NAMES[environment], environment)
             if prefix in self._others:
-                diagnosis, what = _OTHER_ENVIRONMENT[self._environment]
+                what = _OTHER_ENVIRONMENT[self._environment]
                 message = f"{what}: use one application and its webhook id for each, and set PAYPAL_ENVIRONMENT"
-                raise InvalidSignature(message, diagnosis=diagnosis)
+                raise InvalidSignature(message, diagnosis=Diagnosis.WRONG_MODE)
         raise malformed_url()
 
 

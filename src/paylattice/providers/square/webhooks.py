@@ -13,7 +13,7 @@ from typing import cast
 from urllib.parse import urlsplit, urlunsplit
 
 from ...config import Secret
-from ...errors import Diagnosis, InvalidResponse, InvalidSignature, MalformedPayload
+from ...errors import Diagnosis, InvalidResponse, InvalidSignature, MalformedPayload, WebhookError
 from ...events import WebhookEvent
 from ...headers import header
 from ...jsonlike import JsonObject, parse_object, text
@@ -158,8 +158,10 @@ def _changes(url: str) -> Iterator[tuple[str, str]]:
 def check_environment(headers: object, *, livemode: bool) -> None:
     """Refuse a delivery that says that it comes from the other environment.
 
+    The header is not signed. What is: the key, of which each environment has its own.
+
     Raises:
-        InvalidSignature: it does; the signature is good, so the keys of the two environments got mixed up.
+        WebhookError: it does; the signature is good, so the keys of the two environments got mixed up.
     """
     said = None if isinstance(headers, str) else _header(headers, ENVIRONMENT)
     live = _LIVE.get((said or "").strip().lower())
@@ -171,8 +173,7 @@ def check_environment(headers: object, *, livemode: bool) -> None:
         f"this delivery comes from Square's {there}, and SQUARE_ENVIRONMENT is {here}: take the webhook subscription, key and "
         f"access token of one environment"
     )
-    diagnosis = Diagnosis.LIVE_SECRET_FOR_TEST_EVENT if livemode else Diagnosis.TEST_SECRET_FOR_LIVE_EVENT
-    raise InvalidSignature(message, diagnosis=diagnosis)
+    raise WebhookError(message, diagnosis=Diagnosis.WRONG_MODE)
 
 
 def delivered(data: JsonObject, *, reference_key: str, livemode: bool) -> WebhookEvent:

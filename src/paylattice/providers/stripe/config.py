@@ -27,9 +27,31 @@ def _kind(value: str) -> str:
     return next((what for prefix, what in _WHAT_IT_IS.items() if value.startswith(prefix)), "something else")
 
 
+_MODES: Mapping[str, bool] = {"live": True, "test": False}
+
+
 def _mode(key: str | None) -> bool | None:
+    """What the key says: ``sk_live_...``, ``rk_test_...``. That of a proxy, or of an organisation, may say nothing."""
     parts = (key or "").split("_")
-    return {"live": True, "test": False}.get(parts[1]) if len(parts) > 1 else None
+    return _MODES.get(parts[1]) if len(parts) > 1 else None
+
+
+def _word(value: str | None) -> str | None:
+    return (value or "").strip().lower() or None
+
+
+def _said_mode(config: "StripeConfig", _field: "attrs.Attribute[str | None]", value: str | None) -> None:
+    if value is None:
+        return
+    if value not in _MODES:
+        message = "the Stripe mode (STRIPE_MODE) must be live or test; most keys say it themselves"
+        raise ConfigurationError(message, provider="stripe")
+    key = config.secret_key
+    if key is not None and _mode(key.reveal()) is (not _MODES[value]):
+        message = (
+            f"the Stripe mode (STRIPE_MODE) is {value}, and the secret key (STRIPE_SECRET_KEY) is of the other one"
+        )
+        raise ConfigurationError(message, provider="stripe")
 
 
 def _secret(value: Secret | str | None) -> Secret | None:
@@ -93,6 +115,8 @@ class StripeConfig(ProviderConfig):
         webhook_secret: ``whsec_...`` of the endpoint; several (by commas, or an iterable) while one is rolled.
         api_version: the version of Stripe's API; the default is the one that this provider is tested with.
         base_url: instead of Stripe's own servers, for a local one.
+        mode: ``live`` or ``test``, for a key that does not say it: one of an organisation, or of a proxy. Events of the other
+            mode are refused; with a key that does not tell, and no ``mode``, those of either are taken.
 
     Raises:
         ConfigurationError: a value is of the wrong kind, for example a publishable key in place of the secret key.
@@ -122,8 +146,17 @@ class StripeConfig(ProviderConfig):
     base_url: str | None = attrs.field(
         default=None, converter=url_from, metadata=env("STRIPE_API_BASE", "talk to a local server")
     )
+    mode: str | None = attrs.field(
+        default=None,
+        converter=_word,
+        validator=_said_mode,
+        metadata=env("STRIPE_MODE", "say live or test where the key does not"),
+    )
 
     @property
     def livemode(self) -> bool | None:
-        """Whether the secret key moves real money; None if it does not say."""
-        return _mode(self.secret_key.reveal()) if self.secret_key else None
+        """Whether the secret key moves real money; None if neither it, nor ``mode``, nor the publishable key says so."""
+        if self.mode is not None:
+            return _MODES[self.mode]
+        said = _mode(self.secret_key.reveal()) if self.secret_key else None
+        return _mode(self.publishable_key) if said is None else said

@@ -181,7 +181,7 @@ def _shown(world: World, line: Line, invoice_id: str, currency: str, subscriptio
         "discountable": not line.proration,
         "discounts": [],
         "invoice": invoice_id,
-        "livemode": False,
+        "livemode": world.livemode,
         "metadata": {},
         "parent": {
             "invoice_item_details": None,

@@ -29,7 +29,7 @@ class StripeStandIn(StripeRequests):
     """A Stripe account in this process.
 
     Args:
-        secret_key: the only key that is accepted.
+        secret_key: the only key that is accepted; with ``sk_live_...``, objects and events say that they are live.
         webhook_secret: signs the deliveries.
         now: the simulated time to begin with; an aware datetime. It moves only by :meth:`advance` and :meth:`renew`.
         largest_page: how many objects a page of a list holds at most: a small number lets few objects fill many pages.
@@ -53,7 +53,9 @@ class StripeStandIn(StripeRequests):
             message = "when_retries_fail must be canceled, unpaid or past_due"
             raise ValueError(message)
         begin = int((now or datetime.now(UTC)).timestamp())
-        super().__init__(secret_key, World(begin, largest_page, rendered, tuple(retry_days), when_retries_fail))
+        live = secret_key.startswith(("sk_live_", "rk_live_"))
+        world = World(begin, largest_page, rendered, tuple(retry_days), when_retries_fail, livemode=live)
+        super().__init__(secret_key, world)
         self.webhook_secret = webhook_secret
         self._clock = clock
 

@@ -118,7 +118,7 @@ def _summaries(world: World, params: Params, meter_id: str) -> JSON:
         "aggregated_value": float(total),
         "created": world.now,
         "end_time": period[1],
-        "livemode": False,
+        "livemode": world.livemode,
         "meter": meter_id,
         "start_time": period[0],
     }

@@ -30,6 +30,7 @@ class World:
         render: makes of an object what is sent of it.
         retry_days: when the payment of a renewal is tried again, in days after the attempt before.
         when_retries_fail: the status of a subscription whose last retry failed.
+        livemode: what all objects and events say of themselves.
     """
 
     now: int
@@ -37,6 +38,7 @@ class World:
     render: Callable[["World", JSON], JSON]
     retry_days: tuple[int, ...] = (3, 5, 7)
     when_retries_fail: str = "canceled"
+    livemode: bool = False
     bank: Bank = attrs.field(factory=Bank)
     request: tuple[str | None, str | None] = (None, None)
     outbox: list[JSON] = attrs.field(factory=list[JSON])
@@ -67,7 +69,7 @@ class World:
             raise invalid(message, param="id", code="resource_already_exists")
         made: JSON = {"id": known_as or self.new_id(prefix), **data}
         made.setdefault("created", self.now)
-        made.setdefault("livemode", False)
+        made.setdefault("livemode", self.livemode)
         self._objects.setdefault(made["object"], {})[made["id"]] = made
         if event:
             self.tell(event, made)
