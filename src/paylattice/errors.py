@@ -140,6 +140,8 @@ class Diagnosis(StrEnum):
     TIMESTAMP_TOO_OLD = "timestamp_too_old"
     CLOCK_SKEW = "clock_skew"
     CERTIFICATE_UNAVAILABLE = "certificate_unavailable"
+    CERTIFICATE_UNKNOWN = "certificate_unknown"
+    CERTIFICATE_REFUSED = "certificate_refused"
     UNKNOWN_PROVIDER = "unknown_provider"
     UNKNOWN = "unknown"
 

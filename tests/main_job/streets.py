@@ -192,14 +192,12 @@ def environment(name: str) -> Iterator[tuple[Mapping[str, str], StripeStandIn | 
     elif name == "paypal":
         paypal = PayPalStandIn()
         with paypal.serve() as url:
-            paypal.certificates = url
             yield (
                 {
                     "PAYPAL_CLIENT_ID": "standin",
                     "PAYPAL_CLIENT_SECRET": "standin-secret",
                     "PAYPAL_WEBHOOK_ID": "STANDINWEBHOOK",
                     "PAYPAL_API_BASE": url,
-                    "PAYPAL_TRUST_STORE": paypal.trust_store,
                 },
                 paypal,
             )

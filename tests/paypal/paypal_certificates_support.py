@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 from paylattice import driving
 from paylattice.errors import WebhookError
@@ -45,6 +45,7 @@ EVENT: dict[str, Any] = {
 }
 BODY = json.dumps(EVENT, separators=(",", ":")).encode()
 YEAR = timedelta(days=365)
+OCSP = "http://ocsp.digicert.com"
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
@@ -80,8 +81,13 @@ def issue(
     begins: float = NOW - 86_400 * 30,
     lasts: timedelta = YEAR,
     usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH,
+    issuer_at: tuple[str, ...] = (),
 ) -> Issued:
-    """A certificate as public authorities make them; without ``by`` it is its own issuer."""
+    """A certificate as public authorities make them; without ``by`` it is its own issuer.
+
+    Args:
+        issuer_at: where it says that its issuer's certificate is.
+    """
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     signer = by.key if by else key
     builder = (
@@ -116,6 +122,12 @@ def issue(
         )
     if not authority:
         builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+    if issuer_at:
+        places = [x509.AccessDescription(AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(OCSP))]
+        for url in issuer_at:
+            place = x509.UniformResourceIdentifier(url)
+            places.append(x509.AccessDescription(AuthorityInformationAccessOID.CA_ISSUERS, place))
+        builder = builder.add_extension(x509.AuthorityInformationAccess(places), critical=False)
     return Issued(builder.sign(signer, hashes.SHA256()), key)
 
 

@@ -30,8 +30,14 @@ from paypal_certificates_support import (
     trust_store,
 )
 
-from paylattice.errors import ConfigurationError, InvalidSignature, VerificationUnavailable, WebhookError
-from paylattice.providers.paypal.chains import TrustStore, signing_key_from
+from paylattice.errors import (
+    ConfigurationError,
+    Diagnosis,
+    InvalidSignature,
+    VerificationUnavailable,
+    WebhookError,
+)
+from paylattice.providers.paypal.chains import TrustStore, Validity, path_of, signing_certificate_from
 
 DAY = 86_400.0
 
@@ -70,15 +76,23 @@ def one_authority_too_many() -> bytes:
     return chain(issued(by=further), further, intermediate())
 
 
+def for_email() -> bytes:
+    return chain(issued(usage=ExtendedKeyUsageOID.EMAIL_PROTECTION), intermediate())
+
+
+UNKNOWN: dict[str, Callable[[], bytes]] = {
+    "signed by itself, with the right names": lambda: chain(issued(by=None)),
+    "signed by itself, as an authority": lambda: chain(issued(by=None, authority=True)),
+    "without the intermediate": lambda: chain(leaf()),
+    "another's root": under_somebody_elses_root,
+    "a root that has the name of a trusted one": under_a_root_of_the_same_name,
+    "issued by what is no authority": under_another_leaf,
+    "a longer path than the intermediate may have": one_authority_too_many,
+    "an expired intermediate": under_an_expired_intermediate,
+    "made for signing e-mail": for_email,
+}
+"""Whether these are PayPal's cannot be told from here: with a certificate more, or another trust store, they might be."""
 REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
-    "signed by itself, with the right names": (lambda: chain(issued(by=None)), "no trusted root"),
-    "signed by itself, as an authority": (lambda: chain(issued(by=None, authority=True)), "no trusted root"),
-    "without the intermediate": (lambda: chain(leaf()), "no trusted root"),
-    "another's root": (under_somebody_elses_root, "no trusted root"),
-    "a root that has the name of a trusted one": (under_a_root_of_the_same_name, "no trusted root"),
-    "issued by what is no authority": (under_another_leaf, "no trusted root"),
-    "a longer path than the intermediate may have": (one_authority_too_many, "no trusted root"),
-    "an expired intermediate": (under_an_expired_intermediate, "no trusted root"),
     "another host's name": (
         lambda: chain(issued(names=("api.sandbox.paypal.com",)), intermediate()),
         "not made out to",
@@ -97,11 +111,6 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: chain(issued(key=ec.generate_private_key(ec.SECP256R1())), intermediate()),
         "no RSA key of at least",
     ),
-    "made for signing e-mail": (
-        lambda: chain(issued(usage=ExtendedKeyUsageOID.EMAIL_PROTECTION), intermediate()),
-        "no trusted root",
-    ),
-    "behind another one": (lambda: chain(intermediate(), leaf()), "not made out to"),
 }
 
 
@@ -110,8 +119,16 @@ def test_a_certificate_that_is_not_paypals_is_refused(what: str) -> None:
     make, why = REFUSED[what]
     world = World("async", make())
     error = world.refused()
-    assert type(error) is InvalidSignature
+    assert (type(error), error.diagnosis) == (InvalidSignature, Diagnosis.CERTIFICATE_REFUSED)
     assert why in error.message
+
+
+@pytest.mark.parametrize("verify", ["auto", "offline"])
+@pytest.mark.parametrize("what", UNKNOWN)
+def test_a_certificate_that_leads_nowhere_is_not_believed_and_not_called_forged(what: str, verify: str) -> None:
+    error = World("async", UNKNOWN[what](), verify=verify).refused()
+    assert (type(error), error.diagnosis) == (VerificationUnavailable, Diagnosis.CERTIFICATE_UNKNOWN)
+    assert "trust_store" in error.message
 
 
 @pytest.mark.parametrize(
@@ -169,9 +186,7 @@ def test_the_bundle_of_every_day_is_read_without_a_warning() -> None:
         warnings.simplefilter("always")
         trust = TrustStore.load(None)
     assert heard == []
-    assert trust.intermediates == ()
-    with pytest.raises(InvalidSignature):
-        signing_key_from(good(), trust, SANDBOX, NOW)
+    assert path_of(signing_certificate_from(good()), trust, SANDBOX, NOW) is None
 
 
 def test_one_bad_certificate_in_a_bundle_harms_nobody() -> None:
@@ -203,24 +218,32 @@ def test_a_damaged_certificate_ends_in_a_refusal(place: int, mask: int) -> None:
     pem[place] ^= mask
     trust = TrustStore.load(trust_store())
     try:
-        key = signing_key_from(bytes(pem), trust, SANDBOX, NOW)
+        found = path_of(signing_certificate_from(bytes(pem)), trust, SANDBOX, NOW)
     except WebhookError:
         return
-    assert key.not_after == leaf().certificate.not_valid_after_utc.timestamp()
+    assert found is None or found.not_after == leaf().certificate.not_valid_after_utc.timestamp()
 
 
-def test_a_key_is_good_for_as_long_as_the_whole_chain() -> None:
+def test_a_chain_is_good_for_as_long_as_all_of_its_certificates() -> None:
     brief = issue("Brief", rsa_key("brief"), root(), authority=True, begins=NOW - DAY, lasts=timedelta(days=2))
-    key = signing_key_from(chain(issued(by=brief), brief), TrustStore.load(trust_store()), SANDBOX, NOW)
-    assert key.not_before == NOW - DAY
-    assert key.not_after == NOW + DAY
+    certificate = signing_certificate_from(chain(issued(by=brief), brief))
+    found = path_of(certificate, TrustStore.load(trust_store()), SANDBOX, NOW)
+    assert found == Validity(NOW - DAY, NOW + DAY)
 
 
-def test_a_certificate_is_not_used_after_its_end() -> None:
+def test_what_was_sent_after_the_certificates_end_is_refused() -> None:
     end = timedelta(hours=1)
-    world = World("async", chain(issued(begins=NOW, lasts=end), intermediate()))
-    assert world.verified() == EVENT
-    world.now += end / timedelta(seconds=1)
-    assert world.verified() == EVENT
+    world = World("async", chain(issued(begins=NOW - 60, lasts=end), intermediate()))
+    last = NOW - 60 + end / timedelta(seconds=1)
+    world.now = last + 30
+    assert world.verified(sent=last) == EVENT
+    assert "expired" in world.refused(sent=last + 1).message
+
+
+def test_what_was_sent_before_the_certificates_end_is_taken_as_long_as_paypal_tries_to_deliver_it() -> None:
+    world = World("async", chain(issued(begins=NOW - 60, lasts=timedelta(hours=1)), intermediate()), max_age=10 * DAY)
+    for days in (0, 1, 4):
+        world.now = NOW + days * DAY
+        assert world.verified(sent=NOW) == EVENT
     world.now += 1
-    assert "expired" in world.refused().message
+    assert "expired" in world.refused(sent=NOW).message

@@ -20,7 +20,7 @@ ENVIRONMENT = {
     "PAYPAL_WEBHOOK_ID": f"{WEBHOOK}, SECOND",
     "PAYPAL_ENVIRONMENT": "Live",
     "PAYPAL_TRUST_STORE": "/etc/ssl/paypal.pem",
-    "PAYPAL_WEBHOOK_VERIFICATION": "Postback",
+    "PAYPAL_VERIFY": "Postback",
 }
 
 
@@ -29,14 +29,14 @@ def test_every_setting_that_an_operator_needs_comes_from_the_environment() -> No
     assert (config.client_id, config.environment, config.livemode) == (CLIENT_ID, "live", True)
     assert config.webhook_id == (WEBHOOK, "SECOND")
     assert config.trust_store == "/etc/ssl/paypal.pem"
-    assert config.webhook_verification == "postback"
+    assert config.verify == "postback"
     assert config.server == "https://api-m.paypal.com"
 
 
 def test_empty_variables_are_as_good_as_none() -> None:
-    config = PayPalConfig.from_env({**ENVIRONMENT, "PAYPAL_TRUST_STORE": " ", "PAYPAL_WEBHOOK_VERIFICATION": ""})
+    config = PayPalConfig.from_env({**ENVIRONMENT, "PAYPAL_TRUST_STORE": " ", "PAYPAL_VERIFY": ""})
     assert config.trust_store is None
-    assert config.webhook_verification == "offline"
+    assert config.verify == "auto"
 
 
 def test_a_trust_store_may_be_a_path_or_pem() -> None:
@@ -48,8 +48,8 @@ def test_a_trust_store_may_be_a_path_or_pem() -> None:
     ("changes", "names"),
     [
         ({"environment": "staging"}, "PAYPAL_ENVIRONMENT"),
-        ({"webhook_verification": "none"}, "PAYPAL_WEBHOOK_VERIFICATION"),
-        ({"webhook_verification": 7}, "PAYPAL_WEBHOOK_VERIFICATION"),
+        ({"verify": "none"}, "PAYPAL_VERIFY"),
+        ({"verify": 7}, "PAYPAL_VERIFY"),
         ({"client_id": "a:b"}, "PAYPAL_CLIENT_ID"),
         ({"client_id": "ü"}, "PAYPAL_CLIENT_ID"),
         ({"max_age": 0}, "max_age"),

@@ -35,8 +35,8 @@ from paylattice.errors import (
     MalformedPayload,
     VerificationUnavailable,
 )
-from paylattice.providers.paypal.chains import SigningKey
 from paylattice.providers.paypal.events import EVENT_TYPES, REREAD, event_from
+from paylattice.providers.paypal.transmission import Signed
 
 WHEN = datetime.fromtimestamp(NOW, UTC)
 USD19 = Money(1900, "USD")
@@ -47,8 +47,12 @@ def world(request: pytest.FixtureRequest) -> World:
     return World(request.param)
 
 
+def signed(transmission_id: str = "T-1", checksum: int = 0xC0FFEE) -> Signed:
+    return Signed(transmission_id, WHEN, checksum)
+
+
 def read(kind: str, resource: object = None, **changes: Any) -> Any:
-    return event_from(event(kind, resource, **changes), WHEN, "T-1")
+    return event_from(event(kind, resource, **changes), WHEN, signed("T-1"))
 
 
 # --- words -------------------------------------------------------------------------------------------------------------
@@ -154,11 +158,35 @@ def test_a_capture_is_the_payment_of_its_order() -> None:
 # --- odd shapes --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("field", ["id", "event_type", "create_time"])
+@pytest.mark.parametrize("field", ["id", "event_type"])
 @pytest.mark.parametrize("value", [None, "", 7, [], {}])
-def test_what_has_no_id_no_name_or_no_time_is_no_event(field: str, value: Any) -> None:
+def test_what_has_no_id_or_no_name_is_no_event(field: str, value: Any) -> None:
     with pytest.raises(InvalidResponse):
-        event_from(event(**{field: value}), WHEN)
+        event_from(event(**{field: value}), WHEN, signed())
+
+
+@pytest.mark.parametrize("value", [None, "", 7, [], {}, "2018-19-12T22:20:32.000Z", "2018-12-19T22:20:32", "now"])
+def test_an_event_of_no_time_that_there_is_happened_when_it_was_sent(value: Any) -> None:
+    assert event_from(event(create_time=value), WHEN, signed()).created_at == WHEN
+    with pytest.raises(InvalidResponse):
+        event_from(event(create_time=value), WHEN)
+
+
+NEEDED = {"id", "event_type"}
+
+
+@pytest.mark.parametrize(
+    "kind", ["PAYMENT.SALE.COMPLETED", "BILLING.SUBSCRIPTION.ACTIVATED", "CUSTOMER.DISPUTE.CREATED"]
+)
+def test_nothing_else_of_the_envelope_is_needed(kind: str) -> None:
+    whole = {**event(kind), "summary": "x", "event_version": "1.0", "resource_version": "2.0", "resource_type": "x"}
+    for field in whole.keys() - NEEDED:
+        for value in (None, "", 7, [], {}, "x"):
+            found = event_from({**whole, field: value}, WHEN, signed())
+            assert (found.id, found.provider_type) == (whole["id"], kind)
+        without = {name: kept for name, kept in whole.items() if name != field}
+        assert event_from(without, WHEN, signed()).id == whole["id"]
+    assert event_from({name: whole[name] for name in NEEDED}, WHEN, signed()).created_at == WHEN
 
 
 @pytest.mark.parametrize("resource", [[], 7, "x", {"id": 7}, {"id": []}, {"amount": []}, {"id": "X", "amount": {}}])
@@ -179,11 +207,11 @@ def test_links_of_an_odd_shape_name_nothing() -> None:
 
 
 def test_one_sale_counts_once_whatever_number_of_events_tells_of_it() -> None:
-    first = event_from(event(), WHEN, "T-1")
-    second = event_from(event(id="WH-OTHER", resource=sale(payment_hold_status="RELEASED")), WHEN, "T-2")
+    first = event_from(event(), WHEN, signed("T-1"))
+    second = event_from(event(id="WH-OTHER", resource=sale(payment_hold_status="RELEASED")), WHEN, signed("T-2"))
     assert first.dedupe_key == second.dedupe_key == f"payment.succeeded:{SALE}"
-    assert event_from(event("PAYMENT.SALE.PENDING"), WHEN, "T-3").dedupe_key != first.dedupe_key
-    assert event_from(event(resource=sale(id="SALE2")), WHEN, "T-1").dedupe_key != first.dedupe_key
+    assert event_from(event("PAYMENT.SALE.PENDING"), WHEN, signed("T-3")).dedupe_key != first.dedupe_key
+    assert event_from(event(resource=sale(id="SALE2")), WHEN, signed("T-1")).dedupe_key != first.dedupe_key
 
 
 def test_other_events_are_known_by_their_signed_transmission_and_not_by_the_id_in_the_body() -> None:
@@ -234,6 +262,20 @@ def test_events_are_listed_oldest_first_from_the_time_on(world: World) -> None:
     assert second.query["marker"] == "x"
 
 
+def test_a_listed_event_of_no_time_that_there_is_keeps_its_place(world: World) -> None:
+    events = [
+        event(id="WH-3", create_time="2026-09-21T03:00:00Z"),
+        event(id="WH-2", create_time="2026-19-21T02:00:00Z"),
+        event(id="WH-1", create_time="2026-09-21T01:00:00Z"),
+        event(id="WH-0", create_time=None),
+    ]
+    world.on("GET", "/v1/notifications/webhooks-events", {"events": events})
+    since = datetime(2026, 9, 21, tzinfo=UTC)
+    found = world.run(world.provider.list_events(since))
+    assert [one.id for one in found] == ["WH-0", "WH-1", "WH-2", "WH-3"]
+    assert [one.created_at.hour for one in found] == [0, 1, 1, 3]
+
+
 def test_events_that_paypal_no_longer_has_are_refused_without_a_request(world: World) -> None:
     with pytest.raises(InvalidRequest) as caught:
         world.run(world.provider.list_events(datetime(2026, 8, 1, tzinfo=UTC)))
@@ -254,7 +296,7 @@ SALES, CAPTURES, REFUNDS, ORDERS, INVOICES = (
 
 def confirm(world: World, kind: str, told: Any, path: str, answer: Any) -> Any:
     world.on("GET", path, answer)
-    return world.run(world.provider.confirm_event(event_from(event(kind, told), WHEN, "T-1", livemode=False)))
+    return world.run(world.provider.confirm_event(event_from(event(kind, told), WHEN, signed("T-1"), livemode=False)))
 
 
 def test_what_a_forged_body_says_of_money_is_replaced_by_what_paypal_has(world: World) -> None:
@@ -360,7 +402,7 @@ def test_an_order_that_is_said_to_be_completed_is_what_paypal_has(world: World, 
 @pytest.mark.parametrize("identifier", ["../../v1/billing/plans", "a/b", "x?y=z", "", ".."])
 def test_a_forged_id_leads_to_no_other_address(world: World, identifier: str) -> None:
     with pytest.raises(VerificationUnavailable):
-        world.run(world.provider.confirm_event(event_from(event(resource=sale(id=identifier)), WHEN, "T-1")))
+        world.run(world.provider.confirm_event(event_from(event(resource=sale(id=identifier)), WHEN, signed("T-1"))))
     assert world.server.asked == []
 
 
@@ -380,7 +422,7 @@ def test_a_sale_that_does_not_name_its_subscription_is_looked_up_there(world: Wo
 
 def test_events_about_anything_but_money_are_left_as_they_are(world: World) -> None:
     for kind in ("BILLING.SUBSCRIPTION.ACTIVATED", "CUSTOMER.DISPUTE.CREATED", "A.WORD.OF.2031"):
-        told = event_from(event(kind, subscription()), WHEN, "T-1")
+        told = event_from(event(kind, subscription()), WHEN, signed("T-1"))
         assert world.run(world.provider.confirm_event(told)) is told
     assert world.server.seen == []
 
@@ -391,7 +433,7 @@ def test_wrong_settings_are_not_hidden_behind_a_delivery(world: World, monkeypat
 
     monkeypatch.setattr(world.provider, "get", misconfigured)
     with pytest.raises(ConfigurationError):
-        world.run(world.provider.confirm_event(event_from(event(), WHEN, "T-1")))
+        world.run(world.provider.confirm_event(event_from(event(), WHEN, signed("T-1"))))
 
 
 # --- the whole way ---------------------------------------------------------------------------------------------------------
@@ -400,11 +442,12 @@ def test_wrong_settings_are_not_hidden_behind_a_delivery(world: World, monkeypat
 @pytest.fixture
 def trusting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Certificates are tested elsewhere: here every signature fits."""
-    from paylattice.providers.paypal.certificates import CertificateStore
+    from paylattice.providers.paypal.webhooks import WebhookVerifier
 
-    key = SigningKey.__new__(SigningKey)
-    monkeypatch.setattr(CertificateStore, "cached", lambda _store, _url: key)
-    monkeypatch.setattr("paylattice.providers.paypal.webhooks._fits", lambda *_: True)
+    async def fits(*_: object) -> None:
+        return None
+
+    monkeypatch.setattr(WebhookVerifier, "_check", fits)
 
 
 @pytest.mark.usefixtures("trusting")

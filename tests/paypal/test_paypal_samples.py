@@ -17,6 +17,7 @@ from paylattice.errors import InvalidResponse
 from paylattice.models import Model
 from paylattice.providers.paypal import orders, wire
 from paylattice.providers.paypal.events import event_from
+from paylattice.providers.paypal.transmission import Signed
 from paylattice.serialization import converter
 
 WHEN = datetime.fromtimestamp(NOW, UTC)
@@ -35,7 +36,7 @@ READERS: dict[str, Callable[[Any], Model]] = {
     "refund": lambda data: orders.refund_from(data, payment_id="X"),
     "sale": orders.payment_from_sale,
     "sale refund": orders.refund_from_sale,
-    "event": lambda data: event_from(data, WHEN, "T-1"),
+    "event": lambda data: event_from(data, WHEN, Signed("T-1", WHEN, 7)),
 }
 BY_HAND: dict[str, dict[str, Any]] = {
     "subscription": samples.subscription(
@@ -74,7 +75,7 @@ DEMANDED: dict[str, dict[str, Any]] = {
     "refund": {"id": "R", "amount": samples.usd()},
     "sale": {"id": "S", "amount": samples.v1()},
     "sale refund": {"id": "R", "amount": samples.v1()},
-    "event": {"id": "WH-1", "event_type": "X", "create_time": "2026-09-21T14:13:00Z"},
+    "event": {"id": "WH-1", "event_type": "X"},
 }
 SCHEMAS: dict[str, tuple[str, str]] = {
     "subscription": ("billing_subscriptions_v1", "subscription"),

@@ -47,7 +47,7 @@ class PayPal:
 
 def world(*answers: Any, mode: str = "async", **changes: Any) -> tuple[World, PayPal]:
     paypal = PayPal(*answers)
-    return World(mode, postback=paypal, **{"webhook_verification": "postback", **changes}), paypal
+    return World(mode, postback=paypal, **{"verify": "postback", **changes}), paypal
 
 
 @pytest.mark.parametrize("mode", ["async", "blocking"])
@@ -173,7 +173,7 @@ def test_a_wrong_setting_stays_one() -> None:
     with pytest.raises(ConfigurationError, match="closed"):
         asking.verified()
     with pytest.raises(ConfigurationError):
-        World(webhook_verification="postback").verified()
+        World(verify="postback").verified()
 
 
 def test_what_is_plainly_not_paypals_is_not_sent_to_paypal() -> None:

@@ -165,7 +165,7 @@ def test_the_provider_can_ask_the_stand_in(mode: str) -> None:
     shop = PayPalShop(mode)
     shop.captured()
     hook = shop.server.deliveries()[0]
-    provider = shop.another(webhook_verification="postback")
+    provider = shop.another(verify="postback")
     assert shop.run(provider.parse_webhook(hook.payload, hook.headers)).id == hook.event_id
     with pytest.raises(InvalidSignature):
         shop.run(provider.parse_webhook(hook.payload.replace(b"10.00", b"90.00"), hook.headers))

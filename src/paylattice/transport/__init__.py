@@ -7,7 +7,7 @@ from .asynchronous import AsyncTransport
 from .base import Timeouts, Transport
 from .blocking import BlockingTransport
 from .messages import Request, Response
-from .observers import Observer, RequestSent, ResponseReceived, RetryScheduled
+from .observers import Observer, RequestSent, ResponseReceived, RetryScheduled, WebhookObserver, WebhookVerified
 from .primitives import AsyncPrimitives, BlockingPrimitives, Primitives
 from .retry import RetryPolicy
 
@@ -26,4 +26,6 @@ __all__ = [
     "RetryScheduled",
     "Timeouts",
     "Transport",
+    "WebhookObserver",
+    "WebhookVerified",
 ]

@@ -145,6 +145,11 @@ class HTTPTransport(ABC):
         self._uniform = uniform
         self._sleep = sleep or primitives.sleep
 
+    @property
+    def observers(self) -> Sequence[Observer]:
+        """Who watches."""
+        return self._observers
+
     async def sleep(self, seconds: float) -> None:
         """Wait."""
         await self._sleep(seconds)

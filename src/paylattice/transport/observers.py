@@ -6,7 +6,16 @@ from typing import Protocol
 
 import attrs
 
-__all__ = ["Observer", "RequestSent", "ResponseReceived", "RetryScheduled", "tell"]
+__all__ = [
+    "Observer",
+    "RequestSent",
+    "ResponseReceived",
+    "RetryScheduled",
+    "WebhookObserver",
+    "WebhookVerified",
+    "tell",
+    "tell_verified",
+]
 
 _log = logging.getLogger("paylattice")
 
@@ -52,6 +61,22 @@ class RetryScheduled:
     wait: float
 
 
+@attrs.frozen
+class WebhookVerified:
+    """A delivery was found to be the provider's own.
+
+    Args:
+        provider: whose.
+        way: ``offline``, by its signature alone; or ``postback``: the provider was asked.
+        reason: why the provider was asked, where its signature was to decide; one of the words of
+            :class:`~paylattice.errors.Diagnosis`.
+    """
+
+    provider: str
+    way: str
+    reason: str | None = None
+
+
 class Observer(Protocol):
     """Watches requests. It must be quick; an exception that it raises is logged and otherwise ignored."""
 
@@ -63,6 +88,26 @@ class Observer(Protocol):
 
     def on_retry(self, event: RetryScheduled) -> None:
         """Another attempt follows."""
+
+
+class WebhookObserver(Protocol):
+    """Watches deliveries, where there is more than one way to verify them. An observer of requests may be one, too."""
+
+    def on_webhook_verified(self, event: WebhookVerified) -> None:
+        """A delivery was verified."""
+
+
+def tell_verified(transport: object, event: WebhookVerified) -> None:
+    """Call the hook of every observer of the transport that watches deliveries; one that raises is logged."""
+    observers: Iterable[object] = getattr(transport, "observers", ())
+    for observer in observers:
+        hook: Callable[[WebhookVerified], None] | None = getattr(observer, "on_webhook_verified", None)
+        if hook is None:
+            continue
+        try:
+            hook(event)
+        except Exception:  # noqa: BLE001 - it is somebody else's code, and only watches
+            _log.exception("an observer failed: %s", type(observer).__name__)
 
 
 def tell(observers: Iterable[Observer], hook: Callable[[Observer], None]) -> None:

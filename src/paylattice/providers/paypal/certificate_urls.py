@@ -56,8 +56,9 @@ class CertificateSources:
     """The addresses that the settings allow.
 
     Those of the environment at PayPal, and below ``base_url``, which is for local servers and for proxies of one's own: it
-    must be https, or on this machine. With ``simulator`` also those of the other environment, since PayPal's simulator signs
-    what it sends to sandbox webhooks with a live certificate.
+    must be https, or on this machine. A server on this machine stands in for PayPal altogether: whatever address a delivery
+    names, the certificate is fetched from it. With ``simulator`` also those of the other environment, since PayPal's simulator
+    signs what it sends to sandbox webhooks with a live certificate.
     """
 
     def __init__(self, settings: "PayPalConfig") -> None:
@@ -66,7 +67,10 @@ class CertificateSources:
         self._allowed = {prefix: found for name in environments for prefix, found in _addresses(name).items()}
         self._others = {prefix for name in _HOSTS if name not in environments for prefix in _addresses(name)}
         base = settings.base_url
-        if base is not None and _is_safe(base):
+        self.is_local = base is not None and _is_local(base)
+        if base is not None and self.is_local:
+            self._allowed = {prefix: (base + _PATH, name) for prefix, (_, name) in self._allowed.items()}
+        if base is not None and (self.is_local or urlsplit(base).scheme == "https"):
             self._allowed.setdefault(base + _PATH, (base + _PATH, settings.environment))
 
     def source(self, url: str) -> CertificateSource:
@@ -97,6 +101,5 @@ def _addresses(environment: str) -> dict[str, tuple[str, str]]:
     }
 
 
-def _is_safe(base_url: str) -> bool:
-    parts = urlsplit(base_url)
-    return parts.scheme == "https" or parts.hostname in _LOOPBACK
+def _is_local(base_url: str) -> bool:
+    return urlsplit(base_url).hostname in _LOOPBACK

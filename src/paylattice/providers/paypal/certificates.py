@@ -1,14 +1,15 @@
-"""Signing certificates: fetched when they are needed, found good once, kept for a day.
+"""Signing certificates: fetched when they are needed, and kept for a day.
 
 Whoever can reach the webhook's URL can make this ask PayPal for certificates. So the same one is asked for once at a time, and
-not again for a minute after a failure; a known one that does not fit a signature is not asked for again for five minutes; and
-there are only so many requests in a minute, whatever is named, counted apart for known certificates and for unknown ones.
+not again for a minute after a failure; and there are only so many requests in a minute, whatever is named, counted apart for
+known certificates and for unknown ones. A known one that does not fit a signature is not asked for again: PayPal gives every
+new certificate an address of its own, and says of each that it may be kept for a day.
 """
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import attrs
 
@@ -16,12 +17,10 @@ from ...errors import ConfigurationError, Diagnosis, PaymentError, VerificationU
 from ...transport.messages import Response
 from ...transport.primitives import Lock, mutex
 from .certificate_urls import CertificateSource
-from .chains import SigningKey, TrustStore, signing_key_from
+from .chains import SigningCertificate, Validity, signing_certificate_from
+from .rates import Rate
 
-if TYPE_CHECKING:
-    from .config import PayPalConfig
-
-__all__ = ["MAX_CERTIFICATE", "CertificateStore"]
+__all__ = ["MAX_CERTIFICATE", "CertificateStore", "Signer"]
 
 MAX_CERTIFICATE = 64 * 1024
 """Bytes. A chain of PayPal's has six thousand."""
@@ -29,11 +28,29 @@ _OK = 200
 _LIFETIME = 86_400.0
 """Seconds that a certificate is kept: the ``max-age`` that PayPal was seen to give."""
 _AFTER_FAILURE = 60.0
-_BETWEEN_RENEWALS = 300.0
 _WINDOW = 60.0
 _PER_WINDOW = 10
 _KEPT = 32
 _FAILURES_KEPT = 256
+
+
+@attrs.define(eq=False)
+class Signer:
+    """A certificate that was fetched, and what is known of it by now.
+
+    Args:
+        certificate: itself.
+        source: where it comes from.
+        fetched_at: when, in seconds since 1970.
+        trusted: when its chain is valid, if it is known to lead to a trusted root.
+        unknown_since: when its chain was last looked for in vain.
+    """
+
+    certificate: SigningCertificate
+    source: CertificateSource
+    fetched_at: float
+    trusted: Validity | None = None
+    unknown_since: float | None = None
 
 
 @attrs.frozen
@@ -55,10 +72,9 @@ class _Flight:
 
 
 class CertificateStore:
-    """The keys of signing certificates, by where they come from.
+    """Signing certificates, by where they come from.
 
     Args:
-        settings: whom to believe.
         fetch: sends a GET to the address, without credentials and without following redirects.
         lock: makes a lock.
         clock: seconds since 1970.
@@ -66,88 +82,62 @@ class CertificateStore:
 
     def __init__(
         self,
-        settings: "PayPalConfig",
         fetch: Callable[[str], Awaitable[Response]],
         *,
         lock: Callable[[], Lock],
         clock: Callable[[], float],
     ) -> None:
-        self._settings = settings
         self._fetch = fetch
         self._lock = lock
         self._clock = clock
-        self._trust: TrustStore | None = None
-        self._keys: OrderedDict[str, SigningKey] = OrderedDict()
+        self._signers: OrderedDict[str, Signer] = OrderedDict()
         self._failures: OrderedDict[str, _Failure] = OrderedDict()
-        self._lately: Mapping[bool, deque[float]] = {known: deque(maxlen=_PER_WINDOW) for known in (False, True)}
+        self._rates: Mapping[bool, Rate] = {known: Rate(_PER_WINDOW, _WINDOW, clock) for known in (False, True)}
         self._flights: dict[str, _Flight] = {}
         self._mutex = mutex()
 
-    def cached(self, url: str) -> SigningKey | None:
-        """The key that is known and may be used now; None if it has to be fetched. Only allowed addresses have one."""
-        key = self._keys.get(url)
-        if key is None:
-            return None
-        now = self._clock()
-        return key if key.not_before <= now <= key.not_after and abs(now - key.fetched_at) < _LIFETIME else None
+    def cached(self, url: str) -> Signer | None:
+        """The certificate that is here; None if it has to be fetched. Only allowed addresses have one."""
+        signer = self._signers.get(url)
+        return signer if signer is not None and abs(self._clock() - signer.fetched_at) < _LIFETIME else None
 
-    async def key(self, source: CertificateSource) -> SigningKey:
-        """The key of the certificate at the address, fetched if need be.
+    async def signer(self, source: CertificateSource) -> Signer:
+        """The certificate at the address, fetched if need be.
 
         Raises:
-            InvalidSignature: the certificate is not one to believe.
+            InvalidSignature: it is of a kind that PayPal does not sign with.
             VerificationUnavailable: it cannot be had now.
-            ConfigurationError: the trust store cannot be read, or the package cryptography is missing.
+            ConfigurationError: the package cryptography is missing.
         """
-        key = self.cached(source.url)
-        if key is not None:
-            return key
+        signer = self.cached(source.url)
+        if signer is not None:
+            return signer
         async with self._alone(source.url):
             return self.cached(source.url) or await self._fetched(source)
 
-    async def renewed(self, source: CertificateSource, than: SigningKey) -> SigningKey | None:
-        """The key that is at the address by now, when the known one does not fit; None if it was fetched a moment ago.
-
-        Raises:
-            InvalidSignature: what is there now is not to be believed.
-            VerificationUnavailable: it cannot be had now.
-        """
-        async with self._alone(source.url):
-            current = self.cached(source.url)
-            if current is not None and current is not than:
-                return current
-            if abs(self._clock() - than.fetched_at) < _BETWEEN_RENEWALS:
-                return None
-            return await self._fetched(source)
-
-    async def _fetched(self, source: CertificateSource) -> SigningKey:
-        if self._trust is None:
-            self._trust = TrustStore.load(self._settings.trust_store)
+    async def _fetched(self, source: CertificateSource) -> Signer:
         self._permit(source.url)
         try:
             pem = await self._pem(source.url)
-            key = signing_key_from(pem, self._trust, source.host_name, self._clock())
+            signer = Signer(signing_certificate_from(pem), source, self._clock())
         except WebhookError as error:
             self._failed(source.url, error)
             raise
         with self._mutex:
-            self._keys.pop(source.url, None)
-            self._keys[source.url] = key
-            while len(self._keys) > _KEPT:
-                self._keys.popitem(last=False)
-        return key
+            self._signers.pop(source.url, None)
+            self._signers[source.url] = signer
+            while len(self._signers) > _KEPT:
+                self._signers.popitem(last=False)
+        return signer
 
     def _permit(self, url: str) -> None:
         """Raise if PayPal was asked a moment ago: for this one in vain, or too often. Known ones have a count of their own."""
-        now = self._clock()
         with self._mutex:
             failure = self._failures.get(url)
-            if failure is not None and abs(now - failure.at) < _AFTER_FAILURE:
+            if failure is not None and abs(self._clock() - failure.at) < _AFTER_FAILURE:
                 failure.again()
-            lately = self._lately[url in self._keys]
-            if len(lately) == _PER_WINDOW and abs(now - lately[0]) < _WINDOW:
+            if not self._rates[url in self._signers].permits():
                 raise _unavailable("too many were asked for within a minute, which may be an attack")
-            lately.append(now)
 
     def _failed(self, url: str, error: WebhookError) -> None:
         failure = _Failure(self._clock(), type(error), error.message, error.diagnosis, error.http_status)

@@ -15,7 +15,7 @@ SANDBOX = "https://api-m.sandbox.paypal.com"
 LIVE = "https://api-m.paypal.com"
 _SERVERS: Mapping[str, str] = {"sandbox": SANDBOX, "live": LIVE}
 _SPELLINGS: Mapping[str, str] = {"sandbox": "sandbox", "test": "sandbox", "live": "live", "production": "live"}
-_VERIFICATIONS = ("offline", "postback")
+_VERIFICATIONS = ("auto", "offline", "postback")
 _FOUR_DAYS = 4 * 86_400.0
 
 
@@ -52,7 +52,7 @@ def _trusted(value: "Path | str | None") -> "Path | str | None":
 
 def _verification(_config: object, _field: "attrs.Attribute[str]", value: str) -> None:
     if value not in _VERIFICATIONS:
-        message = f"webhook_verification (PAYPAL_WEBHOOK_VERIFICATION) must be one of {', '.join(_VERIFICATIONS)}"
+        message = f"verify (PAYPAL_VERIFY) must be one of {', '.join(_VERIFICATIONS)}"
         raise ConfigurationError(message, provider="paypal")
 
 
@@ -88,9 +88,10 @@ class PayPalConfig(ProviderConfig):
             several webhooks lead here.
         environment: ``sandbox`` (the default) or ``live``: the credentials do not tell.
         base_url: instead of PayPal's own servers, for a local one.
-        webhook_verification: ``offline``, with PayPal's certificate; or ``postback``: PayPal is asked about every delivery.
+        verify: how a delivery is verified. ``auto``: with PayPal's certificate, and where that cannot tell, by asking PayPal;
+            ``offline``: with the certificate alone; ``postback``: PayPal is asked about every delivery.
         trust_store: the authorities that a signing certificate may come from: a file of PEM blocks, or their text; missing
-            intermediate certificates may be in it, too. None: those of certifi.
+            intermediate certificates may be in it, too. None: those of certifi, and those known to have issued PayPal's.
         max_age: seconds after which a delivery is too old. PayPal delivers again for days.
         simulator: take deliveries of PayPal's webhook simulator. For tests alone: anybody can have it sign anything.
 
@@ -121,11 +122,11 @@ class PayPalConfig(ProviderConfig):
     base_url: str | None = attrs.field(
         default=None, converter=url_from, metadata=env("PAYPAL_API_BASE", "talk to a local server")
     )
-    webhook_verification: str = attrs.field(
-        default="offline",
+    verify: str = attrs.field(
+        default="auto",
         converter=_way,
         validator=_verification,
-        metadata=env("PAYPAL_WEBHOOK_VERIFICATION", "choose between offline and postback"),
+        metadata=env("PAYPAL_VERIFY", "choose between auto, offline and postback"),
     )
     trust_store: Path | str | None = attrs.field(
         default=None, converter=_trusted, repr=False, metadata=env("PAYPAL_TRUST_STORE", "believe other authorities")

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeAlias, TypedDict
 
+import attrs
+
 from ...errors import InvalidResponse
 from ...events import EventType, WebhookEvent
 from ...jsonlike import JsonObject, as_object, child, children, identity, rfc3339, text
@@ -27,6 +29,7 @@ from ...models import (
 )
 from ...redaction import redact
 from . import orders, wire
+from .transmission import Signed
 
 __all__ = [
     "EVENT_TYPES",
@@ -189,23 +192,31 @@ _READERS: Mapping[str, _Read] = {
 
 
 def event_from(
-    data: JsonObject, now: datetime, transmission_id: str | None = None, *, livemode: bool | None = None
+    data: JsonObject,
+    now: datetime,
+    signed: Signed | None = None,
+    *,
+    livemode: bool | None = None,
+    otherwise: datetime | None = None,
 ) -> WebhookEvent:
     """The event. What it carries and cannot be read is left out, its ids are not.
 
     Args:
         data: the whole delivery, or an event of PayPal's list.
         now: aware.
-        transmission_id: the signed id of the delivery: the id in the body is covered by a checksum only, which
-            can be forged. A list names the transmissions instead.
+        signed: what is proven of the delivery; None: it comes from PayPal's list.
         livemode: whether it comes from where real money moves.
+        otherwise: when it happened, if it does not say so, or no time that there is: PayPal's simulator sends events of a
+            nineteenth month. Of a delivery that is the time at which it was sent.
 
     Raises:
-        InvalidResponse: it has no id, no type or no time.
+        InvalidResponse: it has no id, no type, or no time.
     """
     event_id, name, created = data.get("id"), data.get("event_type"), rfc3339(data, "create_time")
     if not (isinstance(event_id, str) and event_id and isinstance(name, str) and name):  # this runs for every delivery
         event_id, name = identity(data, "id", "event"), identity(data, "event_type", "event")
+    if created is None:
+        created = otherwise if signed is None else signed.sent_at
     if created is None:
         message = "the event does not say when it was created"
         raise InvalidResponse(message)
@@ -213,16 +224,12 @@ def event_from(
     shared = EVENT_TYPES.get(name)
     carried = _carried(name, resource, now, event_id)
     shared = _by_what_it_carries(shared, carried)
-    money_id = resource.get("id") if name in _COUNTED_ONCE else None
+    money_id = _money_id(name, resource)
     return WebhookEvent(
         id=event_id,
         type=shared or f"paypal:{name}",
         created_at=created,
-        dedupe_key=(
-            f"{shared}:{money_id}"
-            if isinstance(money_id, str) and money_id
-            else transmission_id or _transmission(data) or event_id
-        ),
+        dedupe_key=(f"{shared}:{money_id}" if money_id is not None else _transmission(data, signed) or event_id),
         customer_id=text(resource, "custom_id") or text(resource, "custom"),
         subscription_id=text(resource, _NAMES_SUBSCRIPTION[name]) if name in _NAMES_SUBSCRIPTION else None,
         livemode=livemode,
@@ -250,7 +257,18 @@ def _by_what_it_carries(shared: EventType | None, carried: _Carried) -> EventTyp
     return shared
 
 
-def _transmission(data: JsonObject) -> str | None:
+def _money_id(name: str, resource: JsonObject) -> str | None:
+    """The id of the money that the event tells of, where that counts once."""
+    return text(resource, "id") if name in _COUNTED_ONCE else None
+
+
+def _counts_once(event: WebhookEvent) -> bool:
+    return _money_id(event.provider_type or "", child(event.raw, "resource")) is not None
+
+
+def _transmission(data: JsonObject, signed: Signed | None) -> str | None:
+    if signed is not None:
+        return signed.transmission_id
     sent = children(data, "transmissions")
     return text(sent[0], "transmission_id") if sent else None
 
@@ -294,7 +312,8 @@ def subject_of(event: WebhookEvent) -> JsonObject:
 
 def with_subject(event: WebhookEvent, subject: JsonObject, now: datetime) -> WebhookEvent:
     """The event with another object in the place of the delivered one."""
-    return event_from({**event.raw, "resource": subject}, now, event.dedupe_key, livemode=event.livemode)
+    again = event_from({**event.raw, "resource": subject}, now, livemode=event.livemode, otherwise=event.created_at)
+    return again if _counts_once(again) else attrs.evolve(again, dedupe_key=event.dedupe_key)
 
 
 _PAID = frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED})

@@ -5,16 +5,80 @@ byte for byte: read and written again it would not match (``\/``, ``10.0``, the 
 """
 
 import json
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import NoReturn
 
-from ...errors import Diagnosis, MalformedPayload, VerificationUnavailable
+import attrs
+
+from ...errors import ConfigurationError, Diagnosis, MalformedPayload, PaymentError, VerificationUnavailable
 from ...jsonlike import JsonObject, text
 from ...signatures import refusal
+from ...transport.primitives import Lock, mutex
 from .transmission import ALGORITHM, SENDER, Transmission
 
-__all__ = ["PATH", "is_confirmed", "postback_request"]
+__all__ = ["PATH", "Postback", "is_confirmed", "postback_request"]
 
 PATH = "/v1/notifications/verify-webhook-signature"
+_AT_A_TIME = 4
+
+
+@attrs.define
+class _Slot:
+    lock: Lock
+    passengers: int = 0
+
+
+class Postback:
+    """Asks PayPal whether deliveries are its own, a few at a time.
+
+    Args:
+        post: posts the bytes as JSON to :data:`PATH`, with the credentials, and returns the object in the answer.
+        lock: makes a lock.
+    """
+
+    def __init__(self, post: Callable[[bytes], Awaitable[JsonObject]], *, lock: Callable[[], Lock]) -> None:
+        self._post = post
+        self._slots = [_Slot(lock()) for _ in range(_AT_A_TIME)]
+        self._mutex = mutex()
+
+    async def confirms(self, transmission: Transmission, webhook_ids: Sequence[str], body: bytes) -> bool:
+        """Whether PayPal says that it sent the delivery to one of the webhooks.
+
+        Raises:
+            MalformedPayload: it is no JSON object, and cannot be asked about.
+            VerificationUnavailable: PayPal says neither yes nor no, or cannot be asked now.
+            ConfigurationError: there is no way to ask.
+        """
+        for webhook_id in webhook_ids:
+            request = postback_request(transmission, webhook_id, body)
+            if is_confirmed(await self._answer(request)):
+                return True
+        return False
+
+    async def _answer(self, request: bytes) -> JsonObject:
+        try:
+            async with self._slot():
+                return await self._post(request)
+        except ConfigurationError:
+            raise
+        except PaymentError as error:
+            why = error.message.partition(":")[0]
+        message = f"PayPal cannot be asked whether the delivery is its own: {why}. PayPal will deliver again"
+        raise VerificationUnavailable(message)
+
+    @asynccontextmanager
+    async def _slot(self) -> AsyncGenerator[None, None]:
+        """One of the few places, in the shortest queue."""
+        with self._mutex:
+            slot = min(self._slots, key=lambda each: each.passengers)
+            slot.passengers += 1
+        try:
+            async with slot.lock:
+                yield
+        finally:
+            with self._mutex:
+                slot.passengers -= 1
 
 
 def postback_request(transmission: Transmission, webhook_id: str, body: bytes) -> bytes:

@@ -37,7 +37,7 @@ from ...models import (
 from ...money import Money
 from ...operations import provider_specific
 from ...provider import Capability, Headers, Limit
-from ...signatures import refusal
+from ...signatures import raw_body, refusal
 from ...transport.primitives import mutex
 from ..base import Request
 from . import orders, requests, wire
@@ -48,7 +48,7 @@ from .events import REREAD, bears_out, capture_path_of, event_from, subject_of, 
 from .payments import ORDERS, Payments
 from .postback import PATH as POSTBACK_PATH
 from .subscriptions import Subscriptions
-from .transmission import transmission_from
+from .transmission import Signed, transmission_from
 from .webhooks import WebhookVerifier
 
 if TYPE_CHECKING:
@@ -427,9 +427,11 @@ class PayPalProvider(PayPalAPI):
         until = max(self.now(), since) + timedelta(minutes=5)
         params = {"page_size": "100", "start_time": _said(since), "end_time": _said(until)}
         found = [data async for data in self.pages("/v1/notifications/webhooks-events", "events", params)]
-        events = [event_from(data, self.now(), livemode=self.config.livemode) for data in found]
+        events: list[WebhookEvent] = []
+        for data in reversed(found):  # PayPal lists the newest first, those of one second, too
+            before = events[-1].created_at if events else since
+            events.append(event_from(data, self.now(), livemode=self.config.livemode, otherwise=before))
         fitting = [event for event in events if event.created_at >= since.replace(microsecond=0)]
-        fitting.reverse()  # PayPal lists the newest first, those of one second, too
         return sorted(fitting, key=lambda event: event.created_at)[:limit]
 
     # Webhooks
@@ -479,11 +481,12 @@ class PayPalProvider(PayPalAPI):
         return self._verifier.verified_offline(payload, {} if isinstance(signature, str) else signature, secret)
 
     async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
-        """Verify a delivery, with PayPal's certificate, and read it."""
+        """Verify a delivery, with PayPal's certificate or by asking PayPal, and read it."""
         transmission = transmission_from(headers)
-        data = await self._verifier.verified(payload, transmission)
+        body = raw_body(payload, self.title)
+        data = await self._verifier.verified(body, transmission)
         try:
-            return event_from(data, self.now(), transmission.id, livemode=self.config.livemode)
+            return event_from(data, self.now(), Signed.of(transmission, body), livemode=self.config.livemode)
         except InvalidResponse:  # well signed, and still no event
             refused = refusal(MalformedPayload, Diagnosis.BODY_NOT_AN_EVENT, sender=self.title)
         raise refused

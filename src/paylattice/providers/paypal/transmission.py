@@ -7,7 +7,7 @@ https://developer.paypal.com/api/rest/webhooks/rest/#link-selfverificationmethod
 import binascii
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from operator import itemgetter
 from typing import cast
 from zlib import crc32
@@ -18,7 +18,7 @@ from ...errors import Diagnosis, InvalidSignature
 from ...headers import header
 from ...signatures import refusal
 
-__all__ = ["ALGORITHM", "SENDER", "Transmission", "transmission_from"]
+__all__ = ["ALGORITHM", "SENDER", "Signed", "Transmission", "transmission_from"]
 
 SENDER = "PayPal"
 ALGORITHM = "SHA256withRSA"
@@ -66,6 +66,26 @@ class Transmission:
     def signed_text(self, webhook_id: str, body: bytes) -> bytes:
         """What PayPal signed, if it sent this body to this webhook."""
         return f"{self.id}|{self.time}|{webhook_id}|{crc32(body)}".encode()
+
+
+@attrs.frozen
+class Signed:
+    """What the signature of a delivery proves, once it was verified: all but the body itself.
+
+    Args:
+        transmission_id: of the delivery.
+        sent_at: aware.
+        checksum: the CRC-32 of the body. Other bodies can be made to have it, too.
+    """
+
+    transmission_id: str
+    sent_at: datetime
+    checksum: int
+
+    @classmethod
+    def of(cls, transmission: Transmission, body: bytes) -> "Signed":
+        """What was signed with this transmission of the body."""
+        return cls(transmission.id, datetime.fromtimestamp(transmission.sent_at, UTC), crc32(body))
 
 
 def transmission_from(headers: object) -> Transmission:

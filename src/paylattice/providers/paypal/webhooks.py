@@ -3,10 +3,30 @@
 The signature proves who sent it and when, and which webhook it is for. The body is under a CRC-32 only, which is no MAC:
 whoever has seen one delivery can make another body for it. So a transmission counts once, and what its body says is read again
 from PayPal before value is given for it.
+
+In this order, so that a forgery costs little, and what is missing here is not taken for a forgery:
+
+============================================  ========================================================================
+what is wrong                                 what comes of it
+============================================  ========================================================================
+a header, or the certificate's address        refused (``InvalidSignature``); nothing is fetched
+the certificate cannot be had                 PayPal is asked, a few times in a minute
+the signature does not fit the certificate    refused at once; nothing more is fetched, nobody is asked
+it was sent too long ago                      refused (``StaleSignature``)
+the certificate is somebody else's, expired   refused
+its chain leads to no root that is trusted    its issuer is fetched; if that does not help, PayPal is asked
+PayPal says that it is not its own            refused
+PayPal cannot be asked                        ``VerificationUnavailable``: PayPal will deliver again
+============================================  ========================================================================
+
+``verify="offline"`` asks nobody: where PayPal would be asked, it is ``VerificationUnavailable`` at once. ``verify="postback"``
+needs no certificate: PayPal is asked about every delivery whose headers could be its own.
 """
 
+import logging
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from hashlib import sha256
 from typing import TYPE_CHECKING, cast
 
 from ...errors import (
@@ -14,7 +34,6 @@ from ...errors import (
     Diagnosis,
     InvalidSignature,
     MalformedPayload,
-    PaymentError,
     StaleSignature,
     VerificationUnavailable,
 )
@@ -23,10 +42,13 @@ from ...operations import current_operation
 from ...provider import Headers
 from ...signatures import raw_body, refusal, rewritten
 from ...transport.messages import Request, Response
-from .certificate_urls import CertificateSources
-from .certificates import CertificateStore
-from .chains import SigningKey
-from .postback import is_confirmed, postback_request
+from ...transport.observers import WebhookVerified, tell_verified
+from ...transport.primitives import mutex
+from .certificate_urls import CertificateSource, CertificateSources
+from .certificates import CertificateStore, Signer
+from .issuers import Chains
+from .postback import Postback
+from .rates import Rate
 from .transmission import SENDER, Transmission, transmission_from
 
 if TYPE_CHECKING:
@@ -35,10 +57,17 @@ if TYPE_CHECKING:
 
 __all__ = ["SIMULATOR", "Transmission", "WebhookVerifier", "transmission_from"]
 
+_log = logging.getLogger("paylattice")
+
 SIMULATOR = "WEBHOOK_ID"
 """The webhook id, literally, of what PayPal's simulator sends, to anybody, with any content."""
 _AHEAD = 300.0
 """Seconds that PayPal's clock may be ahead of this machine's."""
+_LATE = 4 * 86_400.0
+"""Seconds after sending from which on the certificate must be valid still. Before, it is enough that it was when the delivery
+was sent: PayPal may replace a certificate while it tries to deliver."""
+_UNCHECKED = 10
+"""How often in a minute PayPal is asked about deliveries whose signature nobody has looked at."""
 _LARGEST_TO_DIAGNOSE = 256 * 1024
 _WEBHOOK_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 """PayPal says letters and digits, at most 50. What matters is that no bar is in it."""
@@ -62,7 +91,7 @@ class WebhookVerifier:
         transport: how to fetch certificates.
         clock: seconds since 1970.
         postback: posts the bytes as JSON to :data:`~.postback.PATH`, with the credentials, and returns the object in the
-            answer; for ``webhook_verification="postback"``.
+            answer; None: PayPal cannot be asked.
 
     Raises:
         ConfigurationError: the settings would believe the simulator while real money moves.
@@ -81,9 +110,14 @@ class WebhookVerifier:
         self._settings = settings
         self._transport = transport
         self._clock = clock
-        self._postback = postback
+        self._postback = None if postback is None else Postback(postback, lock=transport.lock)
+        self._unchecked = Rate(_UNCHECKED, 60.0, clock)
         self._sources = CertificateSources(settings)
-        self._store = CertificateStore(settings, self._get, lock=transport.lock, clock=clock)
+        self._store = CertificateStore(self._get, lock=transport.lock, clock=clock)
+        issuers = None if self._sources.is_local else self._get  # a local server stands in for everybody
+        self._chains = Chains(settings.trust_store, issuers, lock=transport.lock, clock=clock)
+        self._told: set[str] = set()
+        self._mutex = mutex()
 
     async def verified(self, payload: bytes, headers: Headers | Transmission) -> JsonObject:
         """The body of a delivery that PayPal sent to one of the configured webhooks, not long ago.
@@ -101,11 +135,14 @@ class WebhookVerifier:
         """
         transmission = headers if isinstance(headers, Transmission) else transmission_from(headers)
         body = raw_body(payload, SENDER)
-        if self._settings.webhook_verification == "postback":
-            await self._ask_paypal(transmission, body)
+        if self._settings.verify == "postback":
+            ids = self._usable(self._configured(), self._sources.source(transmission.cert_url))
+            await self._ask(transmission, ids, body)
+            self._check_time(transmission)
+            self._tell("postback")
         else:
             await self._check(transmission, body)
-        return self._recent(transmission, body)
+        return _object_in(body)
 
     def verified_offline(self, payload: bytes, headers: Headers | Transmission, webhook_id: str) -> JsonObject:
         """The same for one webhook, without the network: with a certificate that was fetched before.
@@ -114,66 +151,101 @@ class WebhookVerifier:
             InvalidSignature: it is not PayPal's, or not for this webhook.
             StaleSignature: it is too old, or from the future.
             MalformedPayload: it is no JSON object.
-            VerificationUnavailable: the certificate is not here.
+            VerificationUnavailable: the certificate is not here, or one between it and a trusted root is not.
             ConfigurationError: that is no webhook id.
         """
         transmission = headers if isinstance(headers, Transmission) else transmission_from(headers)
         body = raw_body(payload, SENDER)
-        ids = self._usable((webhook_id,), transmission.cert_url)
-        key = self._store.cached(transmission.cert_url)
-        if key is None:
-            key = self._store.cached(self._sources.source(transmission.cert_url).url)
-        if key is None:
+        source = self._sources.source(transmission.cert_url)
+        ids = self._usable((webhook_id,), source)
+        signer = self._store.cached(source.url)
+        if signer is None:
             message = (
                 "the certificate that the delivery is signed with has not been fetched: await parse_webhook, which fetches "
                 "it, or preload it"
             )
             raise VerificationUnavailable(message, diagnosis=Diagnosis.CERTIFICATE_UNAVAILABLE)
-        if not _fits(key, transmission, ids, body):
-            raise _mismatch(key, transmission, ids, body)
-        return self._recent(transmission, body)
+        _checked_by(signer, transmission, ids, body)
+        self._check_time(transmission)
+        self._chains.check(signer, self._judged_at(transmission))
+        return _object_in(body)
 
     async def preload(self, cert_url: str) -> None:
-        """Fetch the certificate at an address that an earlier delivery named, if it is not here.
+        """Fetch the certificate at an address that an earlier delivery named, with its issuers, if they are not here.
 
         Raises:
-            WebhookError: it cannot be had, or is not PayPal's.
+            WebhookError: it cannot be had, or is not PayPal's, or that cannot be told.
             ConfigurationError: the trust store cannot be read, or the package cryptography is missing.
         """
-        await self._store.key(self._sources.source(cert_url))
+        self._chains.load()
+        signer = await self._store.signer(self._sources.source(cert_url))
+        await self._chains.establish(signer, self._clock())
 
     async def _check(self, transmission: Transmission, body: bytes) -> None:
-        ids = self._usable(self._configured(), transmission.cert_url)
-        key = self._store.cached(transmission.cert_url)
-        if key is None:
-            key = await self._store.key(self._sources.source(transmission.cert_url))
-        if not _fits(key, transmission, ids, body):
-            newer = await self._store.renewed(self._sources.source(transmission.cert_url), key)
-            if newer is None or not _fits(newer, transmission, ids, body):
-                raise _mismatch(newer or key, transmission, ids, body)
+        """Raise unless the delivery is PayPal's, by its signature, or else by what PayPal says."""
+        configured = self._configured()
+        signer = self._store.cached(transmission.cert_url)
+        source = self._sources.source(transmission.cert_url) if signer is None else signer.source
+        ids = self._usable(configured, source)
+        try:
+            signer = signer or await self._fetched(source)
+            ids = (_checked_by(signer, transmission, ids, body),)
+            self._check_time(transmission)
+            await self._chains.establish(signer, self._judged_at(transmission))
+        except VerificationUnavailable as error:
+            lack = error
+        else:
+            self._tell("offline")
+            return
+        if signer is None and not (self._is_recent(transmission) and self._may_ask(ids) and self._unchecked.permits()):
+            raise lack
+        await self._fall_back(lack, transmission, ids, body)
+        self._tell("postback", lack.diagnosis)
 
-    async def _ask_paypal(self, transmission: Transmission, body: bytes) -> None:
+    async def _fetched(self, source: CertificateSource) -> Signer:
+        self._chains.load()  # what is wrong with the settings is wrong before anything is fetched
+        return await self._store.signer(source)
+
+    def _may_ask(self, ids: Sequence[str]) -> bool:
+        asks = self._settings.verify != "offline" and self._postback is not None
+        return asks and any(each != SIMULATOR for each in ids)
+
+    async def _fall_back(
+        self, lack: VerificationUnavailable, transmission: Transmission, ids: Sequence[str], body: bytes
+    ) -> None:
+        """Ask PayPal about what cannot be told here.
+
+        Raises:
+            VerificationUnavailable: it may not, or cannot, be asked either.
+        """
+        if not self._may_ask(ids):
+            raise lack
+        try:
+            await self._ask(transmission, ids, body)
+        except VerificationUnavailable as error:
+            message = f"{lack.message}. And {error.message}"
+        else:
+            return
+        raise VerificationUnavailable(message, diagnosis=lack.diagnosis)
+
+    async def _ask(self, transmission: Transmission, ids: Sequence[str], body: bytes) -> None:
+        """Raise unless PayPal says that the delivery is its own."""
         if self._postback is None:
-            message = 'webhook_verification="postback" needs a way to ask PayPal'
+            message = 'verify="postback" needs a way to ask PayPal'
             raise ConfigurationError(message)
-        self._sources.source(transmission.cert_url)
-        ids = self._usable(self._configured(), transmission.cert_url)
-        for webhook_id in (each for each in ids if each != SIMULATOR):  # which PayPal does not know
-            request = postback_request(transmission, webhook_id, body)
-            try:
-                answer = await self._postback(request)
-            except ConfigurationError:
-                raise
-            except PaymentError as error:
-                why = error.message.partition(":")[0]
-            else:
-                if is_confirmed(answer):
-                    return
-                continue
-            message = f"PayPal cannot be asked whether the delivery is its own: {why}. PayPal will deliver again"
-            raise VerificationUnavailable(message)
-        message = f"PayPal says that the delivery is not its own: {_CURE}"
-        raise InvalidSignature(message, diagnosis=Diagnosis.WRONG_SECRET)
+        known = [each for each in ids if each != SIMULATOR]  # which PayPal does not know
+        if not await self._postback.confirms(transmission, known, body):
+            message = f"PayPal says that the delivery is not its own: {_CURE}"
+            raise InvalidSignature(message, diagnosis=Diagnosis.WRONG_SECRET)
+
+    def _tell(self, way: str, reason: str | None = None) -> None:
+        tell_verified(self._transport, WebhookVerified(self._settings.provider, way, reason))
+        if way not in self._told:  # most often it is; who comes at the same time is told apart below
+            with self._mutex:
+                first = way not in self._told
+                self._told.add(way)
+            if first:
+                _log.info("%s: %s", self._settings.provider, _said_of(way, reason))
 
     def _configured(self) -> Sequence[str]:
         ids = self._settings.webhook_id
@@ -183,7 +255,7 @@ class WebhookVerifier:
             self._settings.require("webhook_id")
         return ids
 
-    def _usable(self, ids: Sequence[str], cert_url: str) -> Sequence[str]:
+    def _usable(self, ids: Sequence[str], source: CertificateSource) -> Sequence[str]:
         """The webhook ids that a delivery with this certificate may be for.
 
         Raises:
@@ -195,20 +267,25 @@ class WebhookVerifier:
                 raise ConfigurationError(_ANYBODY)
             if not _WEBHOOK_ID.fullmatch(str(webhook_id)):  # not every caller checks types
                 raise ConfigurationError(_NO_ID)
-        if simulator and self._sources.source(cert_url).environment != self._settings.environment:
+        if simulator and source.environment != self._settings.environment:
             return (SIMULATOR,) if SIMULATOR in ids else ()
         return ids
 
-    def _recent(self, transmission: Transmission, body: bytes) -> JsonObject:
+    def _check_time(self, transmission: Transmission) -> None:
+        """Raise if it was sent at another time than now."""
         age = self._clock() - transmission.sent_at
         if age > self._settings.max_age:
             raise refusal(StaleSignature, Diagnosis.TIMESTAMP_TOO_OLD, sender=SENDER)
         if age < -_AHEAD:
             raise refusal(StaleSignature, Diagnosis.CLOCK_SKEW, sender=SENDER)
-        data = parse_object(body)
-        if data is None:
-            raise refusal(MalformedPayload, Diagnosis.BODY_NOT_AN_EVENT, sender=SENDER)
-        return data
+
+    def _is_recent(self, transmission: Transmission) -> bool:
+        return -_AHEAD <= self._clock() - transmission.sent_at <= self._settings.max_age
+
+    def _judged_at(self, transmission: Transmission) -> float:
+        """When the certificates must be valid."""
+        now = self._clock()
+        return transmission.sent_at if now - transmission.sent_at <= _LATE else now
 
     async def _get(self, url: str) -> Response:
         """Without the bearer token; the transport follows no redirect."""
@@ -226,19 +303,44 @@ class WebhookVerifier:
         )
 
 
-def _fits(key: SigningKey, transmission: Transmission, ids: Sequence[str], body: bytes) -> bool:
-    for webhook_id in ids:  # noqa: SIM110 - this runs for every delivery, and a generator costs more than the rest of it
-        if key.check(transmission.signature_bytes, transmission.signed_text(webhook_id, body)):
-            return True
-    return False
+def _object_in(body: bytes) -> JsonObject:
+    data = parse_object(body)
+    if data is None:
+        raise refusal(MalformedPayload, Diagnosis.BODY_NOT_AN_EVENT, sender=SENDER)
+    return data
 
 
-def _mismatch(key: SigningKey, transmission: Transmission, ids: Sequence[str], body: bytes) -> InvalidSignature:
-    """Why the signature does not fit, as far as the unverified body can tell. Nothing else is done with it."""
-    data = parse_object(body) if len(body) <= _LARGEST_TO_DIAGNOSE else None
+def _said_of(way: str, reason: str | None) -> str:
+    if way == "offline":
+        return "deliveries are verified with PayPal's certificate"
+    if reason is None:
+        return "deliveries are verified by asking PayPal about each, as PAYPAL_VERIFY=postback says"
+    return f"a delivery was verified by asking PayPal, which takes a request for each: {reason}"
+
+
+def _checked_by(signer: Signer, transmission: Transmission, ids: Sequence[str], body: bytes) -> str:
+    """The webhook that the delivery is for, by its signature.
+
+    Raises:
+        InvalidSignature: the certificate's key has not signed this, for none of them.
+    """
+    for webhook_id in ids:
+        if signer.certificate.check(transmission.signature_bytes, transmission.signed_text(webhook_id, body)):
+            return webhook_id
+    raise _mismatch(signer, transmission, ids, body)
+
+
+def _mismatch(signer: Signer, transmission: Transmission, ids: Sequence[str], body: bytes) -> InvalidSignature:
+    """Why the signature does not fit, as far as the unverified body can tell. Nothing else is done with it.
+
+    Only what PayPal's key has signed is looked at more closely: a made-up signature costs no more than this.
+    """
+    digest = signer.certificate.digest(transmission.signature_bytes)
+    data = parse_object(body) if digest is not None and len(body) <= _LARGEST_TO_DIAGNOSE else None
     if data is not None:
-        originals = {each for one in rewritten(body, data) for each in (one, one.replace(b"/", b"\\/"))}
-        if any(_fits(key, transmission, ids, original) for original in originals):
+        originals = (each for one in rewritten(body, data) for each in (one, one.replace(b"/", b"\\/")))
+        texts = (transmission.signed_text(webhook_id, each) for each in originals for webhook_id in ids)
+        if any(sha256(text).digest() == digest for text in texts):
             return cast("InvalidSignature", refusal(InvalidSignature, Diagnosis.BODY_REENCODED, sender=SENDER))
     message = f"the delivery is not signed by PayPal for this webhook: {_CURE}"
     return InvalidSignature(message, diagnosis=Diagnosis.WRONG_SECRET)

@@ -24,7 +24,7 @@ from .payments import PAYMENT_ROUTES
 from .refusals import Refusal, body_of, conflict, invalid, unprocessable
 from .routes import Request, Route, find_route
 from .sales import SALE_ROUTES
-from .signing import CERTIFICATE, authority
+from .signing import authority
 from .subscriptions import SUBSCRIPTION_ROUTES
 from .vault import VAULT_ROUTES
 from .world import JSON, World, sendable
@@ -97,7 +97,7 @@ class PayPalRequests(StandIn):
             return _answer(refusal.status, body_of(refusal, headers["Paypal-Debug-Id"]), headers)
 
     def _certificate(self, call: Call, headers: Mapping[str, str]) -> Answer:
-        if call.path != CERTIFICATES + CERTIFICATE:
+        if call.path != CERTIFICATES + authority().name:
             raise Refusal(404, "INVALID_RESOURCE_ID", "No such certificate.")
         more = {"Content-Type": "application/x-pem-file", "Cache-Control": "max-age=86400", **headers}
         return Answer(_OK, more, authority().certificate)

@@ -8,7 +8,7 @@ from ..messages import Delivery
 from ..shapes import Shape
 from .refusals import Refusal, invalid
 from .routes import ANYTHING, Request, Route, page
-from .signing import CERTIFICATE, authority
+from .signing import authority
 from .world import JSON, World, moment, said, sendable
 
 __all__ = ["NOTIFICATION_ROUTES", "delivery_of"]
@@ -27,7 +27,7 @@ def delivery_of(event: JSON, webhook_id: str, at: datetime, certificates: str) -
         "Content-Type": "application/json",
         "PAYPAL-AUTH-ALGO": _ALGORITHM,
         "PAYPAL-AUTH-VERSION": "v2",
-        "PAYPAL-CERT-URL": f"{certificates}/v1/notifications/certs/{CERTIFICATE}",
+        "PAYPAL-CERT-URL": f"{certificates}/v1/notifications/certs/{authority().name}",
         "PAYPAL-TRANSMISSION-ID": event["_transmission"],
         "PAYPAL-TRANSMISSION-SIG": authority().signature(event["_transmission"], time, webhook_id, payload),
         "PAYPAL-TRANSMISSION-TIME": time,
@@ -87,7 +87,7 @@ def _resend(world: World, request: Request) -> JSON:
 def _verify(world: World, request: Request) -> JSON:
     body = request.body
     is_ours = body["webhook_id"] == world.webhook_id and body["auth_algo"] == _ALGORITHM
-    names_ours = body["cert_url"].endswith(f"/v1/notifications/certs/{CERTIFICATE}")
+    names_ours = body["cert_url"].endswith(f"/v1/notifications/certs/{authority().name}")
     raw = _raw_event(request.raw.decode("utf-8", "replace"))
     signed = is_ours and names_ours and authority().signed(body, raw.encode())
     return {"verification_status": "SUCCESS" if signed else "FAILURE"}

@@ -3,7 +3,8 @@
 It simulates what PayPal documents. What it does not simulate it refuses, and it has never been compared with a live account.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -37,8 +38,8 @@ class PayPalStandIn(PayPalRequests):
         retry_days: when a failed payment of a subscription is tried again, in days after the attempt before. Only after the
             last attempt does it count as a failed payment. ``()``: at once.
         token_lifetime: seconds that an access token lives.
-        certificates: the address that deliveries name for their certificate, without a path. In front of a loopback server
-            it is that server's own: ``PayPalConfig(base_url=...)`` allows it.
+        certificates: the address that deliveries name for their certificate, without a path; None: the stand-in's own while it
+            serves on 127.0.0.1, which ``PayPalConfig(base_url=...)`` allows, else PayPal's.
         strict_keys: refuse an idempotency key that comes again with another body. PayPal documents only that it answers with
             what was made under the key: False does that.
         clock: the time that deliveries are signed with; None: the real one.
@@ -54,7 +55,7 @@ class PayPalStandIn(PayPalRequests):
         largest_page: int = 300,
         retry_days: Sequence[int] = (5, 5),
         token_lifetime: int = 32_400,
-        certificates: str = HOST,
+        certificates: str | None = None,
         strict_keys: bool = True,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
@@ -65,6 +66,7 @@ class PayPalStandIn(PayPalRequests):
             strict_keys=strict_keys,
         )
         self.certificates = certificates
+        self._served: str | None = None
         self._clock = clock
 
     # --- what a test can look at ---------------------------------------------------------------------------------
@@ -96,7 +98,11 @@ class PayPalStandIn(PayPalRequests):
 
     @property
     def trust_store(self) -> str:
-        """The authority behind the signing certificate, as PEM: ``PayPalConfig(trust_store=...)``."""
+        """The authority behind the signing certificate, as PEM.
+
+        ``PayPalConfig(trust_store=...)`` lets deliveries be verified with it. Without, the stand-in is asked about each, as
+        PayPal is where its certificate leads to no trusted root; with ``verify="offline"`` it is needed.
+        """
         return authority().root.decode("ascii")
 
     def objects(self, kind: str) -> list[Mapping[str, object]]:
@@ -144,7 +150,23 @@ class PayPalStandIn(PayPalRequests):
         with self._lock:
             events, self._world.outbox = self._world.outbox, []
         when = at or (self._clock() if self._clock else datetime.now(UTC))
-        return [delivery_of(event, self.webhook_id, when, self.certificates) for event in events]
+        return [
+            delivery_of(event, self.webhook_id, when, self.certificates or self._served or HOST) for event in events
+        ]
+
+    @contextmanager
+    def serve(self, port: int = 0) -> Generator[str]:
+        """Serve on 127.0.0.1 until the end of the ``with`` block, which gets the base URL; deliveries name it meanwhile.
+
+        Args:
+            port: 0: a free one.
+        """
+        with super().serve(port) as base:
+            self._served = base
+            try:
+                yield base
+            finally:
+                self._served = None
 
     # --- the merchant --------------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """Deliveries signed as PayPal signs them, under an authority of the stand-in's own.
 
-RSA keys take a while to make: one pair serves all stand-ins of a process.
+RSA keys take a while to make: one pair serves all stand-ins of a process. The certificate's address is made of itself, as every
+new certificate of PayPal's has a new one: who keeps one by its address is not misled by the stand-in of the next process.
 """
 
 import base64
@@ -16,9 +17,8 @@ if TYPE_CHECKING:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-__all__ = ["CERTIFICATE", "Authority", "authority"]
+__all__ = ["Authority", "authority"]
 
-CERTIFICATE = "CERT-00000000-00000000-00000001"
 _HOST_NAME = "messageverificationcerts.sandbox.paypal.com"
 
 
@@ -28,12 +28,14 @@ class Authority:
 
     Args:
         key: the signing key.
-        certificate: the signing certificate, and the one above it, as PEM.
+        certificate: the signing certificate alone, as PEM: PayPal sends no other along.
+        name: the last part of the address that it is at.
         root: whom to trust, as PEM.
     """
 
     key: "RSAPrivateKey" = attrs.field(repr=False)
     certificate: bytes = attrs.field(repr=False)
+    name: str
     root: bytes = attrs.field(repr=False)
 
     def signature(self, transmission_id: str, at: str, webhook_id: str, body: bytes) -> str:
@@ -67,13 +69,16 @@ def _signed_text(transmission_id: str, at: str, webhook_id: str, body: bytes) ->
 def authority() -> Authority:
     """The one of this process."""
     from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415 - only who signs needs it
+    from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415 - the same
     from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415 - the same
 
     root_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     root = _certificate("paylattice stand-in authority", root_key, None, root_key)
     leaf = _certificate(_HOST_NAME, key, root, root_key)
-    return Authority(key, leaf.public_bytes(Encoding.PEM), root.public_bytes(Encoding.PEM))
+    mark = leaf.fingerprint(SHA256()).hex()
+    name = f"CERT-{mark[:8]}-{mark[8:16]}-{mark[16:24]}"
+    return Authority(key, leaf.public_bytes(Encoding.PEM), name, root.public_bytes(Encoding.PEM))
 
 
 def _certificate(
