@@ -17,6 +17,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("providers", help="the providers that are installed, and what they can do")
     check = commands.add_parser("check", help="what is configured, what is missing, and what to do about it")
     check.add_argument("name", nargs="?", help="a provider; without it, the one that PAYMENT_PROVIDER names")
+    check.add_argument(
+        "--cert-url", help="PayPal: the PAYPAL-CERT-URL of a delivery, to try the certificate that signed it"
+    )
     webhook = commands.add_parser("webhook", help="verify a delivery that was saved to a file, and explain a failure")
     webhook.add_argument("name", help="the provider that sent it; its secrets come from the environment")
     webhook.add_argument("body", help="a file with the raw body, byte for byte")
@@ -45,7 +48,7 @@ def _run(given: argparse.Namespace) -> int:
         case "check":
             from .cli.check import check  # noqa: PLC0415 - as above
 
-            return check(given.name)
+            return check(given.name, given.cert_url)
         case _:
             from .cli.webhook import webhook  # noqa: PLC0415 - as above
 

@@ -11,6 +11,7 @@ from paylattice.__main__ import main
 from paylattice.driving import run
 from paylattice.frozen import FrozenMap
 from paylattice.providers.memory import InMemoryProvider
+from paylattice.testing import PayPalStandIn
 
 
 @pytest.fixture(autouse=True)
@@ -173,7 +174,9 @@ def test_check_says_in_the_providers_own_words_where_it_is_and_what_it_lacks(
     }
     for variable, value in settings.items():
         monkeypatch.setenv(variable, value)
-    assert main(["check"]) == 0
+    with PayPalStandIn("a", "b", "c").serve() as url:  # which is asked whether webhooks can be verified
+        monkeypatch.setenv("PAYPAL_API_BASE", url)
+        assert main(["check"]) == 0
     told = capsys.readouterr().out
     assert "paypal  configured  sandbox" in told
     assert "checkout ✓" in told

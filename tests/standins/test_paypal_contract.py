@@ -236,6 +236,7 @@ def the_rest(shop: PayPalShop) -> None:
         "webhook_event": json.loads(hook.payload),
     }
     shop.post("/v1/notifications/verify-webhook-signature", signed)
+    shop.get(f"/v1/notifications/webhooks/{shop.server.webhook_id}")
 
 
 def refusals(shop: PayPalShop) -> None:

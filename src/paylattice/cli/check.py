@@ -1,9 +1,12 @@
 """``python -m paylattice check``."""
 
 import os
+from collections.abc import Coroutine, Sequence
+from typing import Any, Protocol, cast
 
 from ..config import ProviderConfig
-from ..errors import ConfigurationError
+from ..driving import run
+from ..errors import ConfigurationError, PaymentError
 from ..operations import Capability
 from ..provider import BaseProvider
 from ..registry import DEFAULT, VARIABLE, discover
@@ -13,8 +16,30 @@ __all__ = ["check"]
 _UNKNOWN = 2
 
 
-def check(name: str | None) -> int:
-    """Say whether a provider is configured, setting by setting, without showing a secret; 0 if it can be used."""
+class _Found(Protocol):
+    @property
+    def works(self) -> bool: ...
+
+    @property
+    def ways(self) -> Sequence[str]: ...
+
+    @property
+    def findings(self) -> Sequence[str]: ...
+
+
+class _TriesWebhooks(Protocol):
+    """A provider that can try out whether it could verify webhooks."""
+
+    def check_webhooks(self, cert_url: str | None) -> Coroutine[Any, Any, _Found]: ...
+
+
+def check(name: str | None, cert_url: str | None = None) -> int:
+    """Say whether a provider is configured, setting by setting, without showing a secret; 0 if it can be used.
+
+    Args:
+        name: the provider; None: the one that the environment names.
+        cert_url: the address of a certificate that signed a delivery, for providers that sign with certificates.
+    """
     named = os.environ.get(VARIABLE, "").strip()
     wanted = name or named or DEFAULT
     if name is None:
@@ -35,7 +60,29 @@ def check(name: str | None) -> int:
         print(f"{wanted}  NOT configured: {error.message}")
         return 1
     print(f"{wanted}  configured  {_mode(config)}  {'  '.join(_mark(provider, each) for each in Capability)}")
-    return 0
+    return 0 if _verifies(loaded, config, cert_url) else 1
+
+
+def _verifies(provider: type[BaseProvider], config: ProviderConfig, cert_url: str | None) -> bool:
+    """Let a provider that has a way to do so try out whether it could verify webhooks, and say what it finds."""
+    if not hasattr(provider, "check_webhooks"):
+        return True
+    from ..transport import BlockingTransport, RetryPolicy, Timeouts  # noqa: PLC0415 - only who sends pays for it
+
+    transport = BlockingTransport(retry=RetryPolicy(attempts=1), timeouts=Timeouts(connect=5, read=10, total=15))
+    tried = cast("_TriesWebhooks", provider(config, transport=transport))
+    try:
+        found = run(tried.check_webhooks(cert_url))
+    except PaymentError as error:
+        print(f"    webhooks  NOT verified: {error.message}")
+        return False
+    finally:
+        run(transport.aclose())
+    for finding in found.findings:
+        print(f"    {finding}")
+    proven = f"can be verified by {' and '.join(found.ways)}" if found.works else "NOT proven to be verified"
+    print(f"    webhooks  {proven}")
+    return found.works
 
 
 def _mode(config: ProviderConfig) -> str:

@@ -16,7 +16,7 @@ from ...errors import ConfigurationError, Diagnosis, PaymentError, VerificationU
 from ...transport.messages import Response
 from ...transport.primitives import Lock
 from .certificates import MAX_CERTIFICATE, Signer
-from .chains import TrustStore, certificates_in, check_identity, issuer_urls_of, path_of
+from .chains import TrustStore, Validity, certificates_in, check_identity, issuer_urls_of, path_of
 
 if TYPE_CHECKING:
     import os
@@ -93,58 +93,63 @@ class Chains:
             InvalidSignature: it was not.
             VerificationUnavailable: that cannot be told.
         """
-        if not self._is_known(signer, when) and not self._is_found(signer, when):
+        if self._known(signer, when) is None and self._found(signer, when) is None:
             raise VerificationUnavailable(_UNKNOWN, diagnosis=Diagnosis.CERTIFICATE_UNKNOWN)
 
-    async def establish(self, signer: Signer, when: float) -> None:
+    async def establish(self, signer: Signer, when: float) -> Validity:
         """The same, with the issuers that the certificate names, fetched if need be.
+
+        Returns:
+            When all certificates of the chain are valid.
 
         Raises:
             InvalidSignature: it was not PayPal's.
             VerificationUnavailable: that cannot be told.
         """
-        if self._is_known(signer, when):
-            return
+        known = self._known(signer, when)
+        if known is not None:
+            return known
         if not self._was_in_vain(signer):
             async with self._alone:
                 if not self._was_in_vain(signer):
-                    if self._is_found(signer, when) or await self._is_found_with_issuers(signer, when):
-                        return
+                    found = self._found(signer, when) or await self._found_with_issuers(signer, when)
+                    if found is not None:
+                        return found
                     signer.unknown_since = self._clock()
         raise VerificationUnavailable(_UNKNOWN, diagnosis=Diagnosis.CERTIFICATE_UNKNOWN)
 
-    def _is_known(self, signer: Signer, when: float) -> bool:
+    def _known(self, signer: Signer, when: float) -> Validity | None:
         if signer.trusted is not None and signer.trusted.covers(when):
-            return True
+            return signer.trusted
         check_identity(signer.certificate, signer.source.host_name, when)
-        return False
+        return None
 
     def _was_in_vain(self, signer: Signer) -> bool:
         """Whether its chain was looked for a moment ago, without success."""
         since = signer.unknown_since
         return since is not None and abs(self._clock() - since) < _AFTER_FAILURE
 
-    def _is_found(self, signer: Signer, when: float, more: "Sequence[Certificate]" = ()) -> bool:
+    def _found(self, signer: Signer, when: float, more: "Sequence[Certificate]" = ()) -> Validity | None:
         path = path_of(signer.certificate, self.load(), signer.source.host_name, when, more)
-        if path is None:
-            return False
-        signer.trusted, signer.unknown_since = path, None
-        return True
+        if path is not None:
+            signer.trusted, signer.unknown_since = path, None
+        return path
 
-    async def _is_found_with_issuers(self, signer: Signer, when: float) -> bool:
+    async def _found_with_issuers(self, signer: Signer, when: float) -> Validity | None:
         if self._fetch is None:
-            return False
-        found: list[Certificate] = []
+            return None
+        fetched: list[Certificate] = []
         ends: Sequence[Certificate] = (signer.certificate.leaf, *signer.certificate.others)
         for _ in range(_STEPS):
             urls = dict.fromkeys(url for end in ends for url in issuer_urls_of(end) if _ALLOWED.fullmatch(url))
             ends = [each for url in list(urls)[:_PER_STEP] for each in await self._at(url, self._fetch)]
             if not ends:
-                return False
-            found += ends
-            if self._is_found(signer, when, found):
-                return True
-        return False
+                break
+            fetched += ends
+            found = self._found(signer, when, fetched)
+            if found is not None:
+                return found
+        return None
 
     async def _at(self, url: str, fetch: Callable[[str], Awaitable[Response]]) -> "Sequence[Certificate]":
         """The certificates at an address of an authority."""

@@ -49,6 +49,7 @@ from .payments import ORDERS, Payments
 from .postback import PATH as POSTBACK_PATH
 from .subscriptions import Subscriptions
 from .transmission import Signed, transmission_from
+from .webhook_check import WEBHOOKS, WebhookCheck, tried
 from .webhooks import WebhookVerifier
 
 if TYPE_CHECKING:
@@ -462,6 +463,24 @@ class PayPalProvider(PayPalAPI):
             VerificationUnavailable: it cannot be had now.
         """
         await self._verifier.preload(url)
+
+    @provider_specific(returns=WebhookCheck)
+    async def check_webhooks(self, cert_url: str | None = None) -> WebhookCheck:
+        """Try out whether deliveries could be verified now; ``python -m paylattice check paypal`` shows it. PayPal's alone.
+
+        Args:
+            cert_url: the ``PAYPAL-CERT-URL`` of a delivery: without one, it cannot be told which certificate signs at present.
+
+        Raises:
+            PaymentError: PayPal cannot be asked for the webhooks.
+            ConfigurationError: no webhook id is set, or something else that verifying needs is missing.
+        """
+        self.config.require("webhook_id")
+        known: dict[str, str | None] = {}
+        for webhook_id in self.config.webhook_id:
+            webhook = await self.get(f"{WEBHOOKS}{path_of(webhook_id)}", named=webhook_id)
+            known[webhook_id] = None if webhook is None else text(webhook, "url") or "an unknown URL"
+        return await tried(self._verifier, self.config, known, cert_url)
 
     async def _post_back(self, content: bytes) -> JsonObject:
         headers = {"Content-Type": "application/json"}

@@ -170,8 +170,11 @@ class WebhookVerifier:
         self._chains.check(signer, self._judged_at(transmission))
         return _object_in(body)
 
-    async def preload(self, cert_url: str) -> None:
+    async def preload(self, cert_url: str) -> float:
         """Fetch the certificate at an address that an earlier delivery named, with its issuers, if they are not here.
+
+        Returns:
+            Until when it, and all above it, are valid, in seconds since 1970.
 
         Raises:
             WebhookError: it cannot be had, or is not PayPal's, or that cannot be told.
@@ -179,7 +182,25 @@ class WebhookVerifier:
         """
         self._chains.load()
         signer = await self._store.signer(self._sources.source(cert_url))
-        await self._chains.establish(signer, self._clock())
+        return (await self._chains.establish(signer, self._clock())).not_after
+
+    async def reach(self, cert_url: str) -> int:
+        """The status with which the certificate server answers, whatever it is.
+
+        Raises:
+            NetworkError: it does not answer.
+        """
+        return (await self._get(self._sources.source(cert_url).url)).status
+
+    async def asked(self, transmission: Transmission, body: bytes) -> bool:
+        """Whether PayPal says that a delivery is its own, however it is to be verified.
+
+        Raises:
+            VerificationUnavailable: it cannot be asked, or does not say.
+            ConfigurationError: there is no webhook id, or no way to ask.
+        """
+        ids = [each for each in self._configured() if each != SIMULATOR]
+        return self._postback is not None and await self._postback.confirms(transmission, ids, body)
 
     async def _check(self, transmission: Transmission, body: bytes) -> None:
         """Raise unless the delivery is PayPal's, by its signature, or else by what PayPal says."""

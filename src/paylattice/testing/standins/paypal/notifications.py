@@ -6,15 +6,17 @@ from typing import cast
 
 from ..messages import Delivery
 from ..shapes import Shape
-from .refusals import Refusal, invalid
+from .refusals import Refusal, invalid, missing
 from .routes import ANYTHING, Request, Route, page
 from .signing import authority
-from .world import JSON, World, moment, said, sendable
+from .world import JSON, World, link, moment, said, sendable
 
 __all__ = ["NOTIFICATION_ROUTES", "delivery_of"]
 
 _KEPT = timedelta(days=30)
 _PATH = "/v1/notifications/webhooks-events"
+_WEBHOOKS = "/v1/notifications/webhooks"
+_URL = "https://app.test/webhooks"
 _LISTED = frozenset({"page_size", "start_time", "end_time", "event_type", "transaction_id", "page"})
 _ALGORITHM = "SHA256withRSA"
 
@@ -63,9 +65,7 @@ def _list(world: World, request: Request) -> JSON:
 
 def _kept(event: JSON) -> JSON:
     """An event as it is listed: with what is known of its deliveries."""
-    transmissions = [
-        {"transmission_id": each, "webhook_url": "https://app.test/webhooks"} for each in event["_transmissions"]
-    ]
+    transmissions = [{"transmission_id": each, "webhook_url": _URL} for each in event["_transmissions"]]
     return {**event, "status": "SUCCESS", "transmissions": transmissions}
 
 
@@ -79,6 +79,14 @@ def _resend(world: World, request: Request) -> JSON:
     if world.webhook_id in wanted:
         world.transmit(event)
     return _kept(event)
+
+
+def _webhook(world: World, request: Request) -> JSON:
+    if request.ids[0] != world.webhook_id:
+        raise missing()
+    path = f"{_WEBHOOKS}/{world.webhook_id}"
+    types = [{"name": "*", "description": "ALL"}]
+    return {"id": world.webhook_id, "url": _URL, "event_types": types, "links": [link(path, "self")]}
 
 
 # --- PayPal's own verification -----------------------------------------------------------------------------------
@@ -125,6 +133,7 @@ _VERIFICATION: Shape = {
     "webhook_event!": ANYTHING,
 }
 NOTIFICATION_ROUTES = (
+    Route("GET", f"{_WEBHOOKS}/{{id}}", _webhook),
     Route("GET", _PATH, _list, query=_LISTED),
     Route("GET", f"{_PATH}/{{id}}", _get),
     Route("POST", f"{_PATH}/{{id}}/resend", _resend, {"webhook_ids": [str]}, status=202),
