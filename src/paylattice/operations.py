@@ -1,6 +1,7 @@
 """The table of operations, and the guard that makes the promises of the protocol hold for every provider.
 
-Every operation that a subclass of :class:`~paylattice.BaseProvider` defines runs inside :func:`guarded`, plugins' too:
+Every operation that a subclass of :class:`~paylattice.BaseProvider` defines runs inside the guard that
+:func:`guard_class` puts around it, plugins' too:
 
 1. the arguments are checked before anything is sent;
 2. an operation whose capability is not declared raises :class:`~paylattice.errors.UnsupportedOperation`;
