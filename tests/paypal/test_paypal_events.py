@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import attrs
 import httpx
 import pytest
 from paypal_certificates_support import NOW as SIGNED_AT
@@ -36,7 +37,7 @@ from paylattice.errors import (
     VerificationUnavailable,
 )
 from paylattice.providers.paypal.events import EVENT_TYPES, REREAD, event_from
-from paylattice.providers.paypal.transmission import Signed
+from paylattice.providers.paypal.transmission import Signed, transmission_from
 
 WHEN = datetime.fromtimestamp(NOW, UTC)
 USD19 = Money(1900, "USD")
@@ -47,8 +48,9 @@ def world(request: pytest.FixtureRequest) -> World:
     return World(request.param)
 
 
-def signed(transmission_id: str = "T-1", checksum: int = 0xC0FFEE) -> Signed:
-    return Signed(transmission_id, WHEN, checksum)
+def signed(transmission_id: str = "T-1", body: bytes = b"{}") -> Signed:
+    transmission = transmission_from(delivery(body, identity=transmission_id))
+    return Signed(attrs.evolve(transmission, sent_at=WHEN.timestamp()), body)
 
 
 def read(kind: str, resource: object = None, **changes: Any) -> Any:

@@ -9,6 +9,7 @@ import paypal_samples as samples
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from paypal_certificates_support import delivery
 from paypal_contract import answer_examples, description, official
 from paypal_support import NOW
 
@@ -17,10 +18,11 @@ from paylattice.errors import InvalidResponse
 from paylattice.models import Model
 from paylattice.providers.paypal import orders, wire
 from paylattice.providers.paypal.events import event_from
-from paylattice.providers.paypal.transmission import Signed
+from paylattice.providers.paypal.transmission import Signed, transmission_from
 from paylattice.serialization import converter
 
 WHEN = datetime.fromtimestamp(NOW, UTC)
+SIGNED = Signed(transmission_from(delivery()), b"{}")
 
 READERS: dict[str, Callable[[Any], Model]] = {
     "subscription": lambda data: wire.subscription_from(data, WHEN),
@@ -36,7 +38,7 @@ READERS: dict[str, Callable[[Any], Model]] = {
     "refund": lambda data: orders.refund_from(data, payment_id="X"),
     "sale": orders.payment_from_sale,
     "sale refund": orders.refund_from_sale,
-    "event": lambda data: event_from(data, WHEN, Signed("T-1", WHEN, 7)),
+    "event": lambda data: event_from(data, WHEN, SIGNED),
 }
 BY_HAND: dict[str, dict[str, Any]] = {
     "subscription": samples.subscription(

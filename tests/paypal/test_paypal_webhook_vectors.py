@@ -101,7 +101,7 @@ def test_what_paypal_signed_is_taken(name: str, mode: str) -> None:
 @pytest.mark.parametrize("name", VECTORS)
 def test_what_paypal_signed_is_read(name: str) -> None:
     genuine = Genuine(name)
-    signed = Signed.of(transmission_from(genuine.headers), genuine.body)
+    signed = Signed(transmission_from(genuine.headers), genuine.body)
     event = event_from(json.loads(genuine.body), datetime.now(UTC), signed)
     assert event.id.startswith("WH-")
     assert abs(event.created_at.timestamp() - genuine.sent) < 86_400

@@ -13,6 +13,7 @@ __all__ = [
     "RetryScheduled",
     "WebhookObserver",
     "WebhookVerified",
+    "has_observers",
     "tell",
     "tell_verified",
 ]
@@ -95,6 +96,11 @@ class WebhookObserver(Protocol):
 
     def on_webhook_verified(self, event: WebhookVerified) -> None:
         """A delivery was verified."""
+
+
+def has_observers(transport: object) -> bool:
+    """Whether anybody watches the transport."""
+    return bool(getattr(transport, "observers", ()))
 
 
 def tell_verified(transport: object, event: WebhookVerified) -> None:

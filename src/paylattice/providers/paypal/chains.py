@@ -51,7 +51,7 @@ __all__ = [
     "signing_certificate_from",
 ]
 
-Check: TypeAlias = Callable[[bytes, bytes], bool]
+Digest: TypeAlias = Callable[[bytes], bytes | None]
 
 _BEGIN = "-----BEGIN CERTIFICATE-----"
 _BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]{1,40000}-----END CERTIFICATE-----")
@@ -80,16 +80,15 @@ class SigningCertificate:
     """What a certificate server handed out: a certificate that can sign, which need not be PayPal's.
 
     Args:
-        check: whether a signature of a text is its key's.
-        digest: the SHA-256 that a signature was made over; None if its key has not made it. To tell why one does not fit.
+        digest: the SHA-256 of the text that a signature was made over; None if its key has not made it. One RSA operation,
+            which checks the padding as a whole, whatever number of texts may be meant.
         names: the host names that it is made out to, in lower case.
         validity: its own.
         leaf: itself.
         others: what came with it, to find the way to a root.
     """
 
-    check: Check = attrs.field(repr=False)
-    digest: Callable[[bytes], bytes | None] = attrs.field(repr=False)
+    digest: Digest = attrs.field(repr=False)
     names: frozenset[str]
     validity: Validity
     leaf: "Certificate" = attrs.field(repr=False)
@@ -146,10 +145,8 @@ def signing_certificate_from(pem: bytes) -> SigningCertificate:
     """
     leaf, *others = _sent(pem)
     try:
-        key = _key_of(leaf)
         return SigningCertificate(
-            check=_check_with(key),
-            digest=_digests_with(key),
+            digest=_digest_with(_key_of(leaf)),
             names=_names_of(leaf),
             validity=_validity_of(leaf),
             leaf=leaf,
@@ -268,24 +265,8 @@ def _key_of(leaf: "Certificate") -> "RSAPublicKey":
     return key
 
 
-def _check_with(key: "RSAPublicKey") -> Check:
+def _digest_with(key: "RSAPublicKey") -> Digest:
     from cryptography.exceptions import InvalidSignature as Mismatch  # noqa: PLC0415 - an extra
-    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15  # noqa: PLC0415 - an extra
-    from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415 - an extra
-
-    padding, algorithm, verify = PKCS1v15(), SHA256(), key.verify
-
-    def check(signature: bytes, text: bytes) -> bool:
-        try:
-            verify(signature, text, padding, algorithm)
-        except Mismatch:
-            return False
-        return True
-
-    return check
-
-
-def _digests_with(key: "RSAPublicKey") -> "Callable[[bytes], bytes | None]":
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15  # noqa: PLC0415 - an extra
     from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415 - an extra
 
@@ -294,7 +275,7 @@ def _digests_with(key: "RSAPublicKey") -> "Callable[[bytes], bytes | None]":
     def digest(signature: bytes) -> bytes | None:
         try:
             return recover(signature, padding, algorithm)
-        except Exception:  # noqa: BLE001 - the key has not made it; or the library cannot tell, and nothing depends on it
+        except Mismatch:
             return None
 
     return digest

@@ -268,7 +268,7 @@ def _counts_once(event: WebhookEvent) -> bool:
 
 def _transmission(data: JsonObject, signed: Signed | None) -> str | None:
     if signed is not None:
-        return signed.transmission_id
+        return signed.transmission.id
     sent = children(data, "transmissions")
     return text(sent[0], "transmission_id") if sent else None
 

@@ -505,7 +505,7 @@ class PayPalProvider(PayPalAPI):
         body = raw_body(payload, self.title)
         data = await self._verifier.verified(body, transmission)
         try:
-            return event_from(data, self.now(), Signed.of(transmission, body), livemode=self.config.livemode)
+            return event_from(data, self.now(), Signed(transmission, body), livemode=self.config.livemode)
         except InvalidResponse:  # well signed, and still no event
             refused = refusal(MalformedPayload, Diagnosis.BODY_NOT_AN_EVENT, sender=self.title)
         raise refused

@@ -73,19 +73,22 @@ class Signed:
     """What the signature of a delivery proves, once it was verified: all but the body itself.
 
     Args:
-        transmission_id: of the delivery.
-        sent_at: aware.
-        checksum: the CRC-32 of the body. Other bodies can be made to have it, too.
+        transmission: what the headers say.
+        body: the raw body. Other bodies can be made to have its checksum.
     """
 
-    transmission_id: str
-    sent_at: datetime
-    checksum: int
+    transmission: Transmission
+    body: bytes = attrs.field(repr=False)
 
-    @classmethod
-    def of(cls, transmission: Transmission, body: bytes) -> "Signed":
-        """What was signed with this transmission of the body."""
-        return cls(transmission.id, datetime.fromtimestamp(transmission.sent_at, UTC), crc32(body))
+    @property
+    def sent_at(self) -> datetime:
+        """When it was sent; aware."""
+        return datetime.fromtimestamp(self.transmission.sent_at, UTC)
+
+    @property
+    def checksum(self) -> str:
+        """The CRC-32 of the body, which is what was signed of it; eight hexadecimal digits."""
+        return f"{crc32(self.body):08x}"
 
 
 def transmission_from(headers: object) -> Transmission:

@@ -27,7 +27,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from hashlib import sha256
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from ...errors import (
     ConfigurationError,
@@ -42,7 +42,7 @@ from ...operations import current_operation
 from ...provider import Headers
 from ...signatures import raw_body, refusal, rewritten
 from ...transport.messages import Request, Response
-from ...transport.observers import WebhookVerified, tell_verified
+from ...transport.observers import WebhookVerified, has_observers, tell_verified
 from ...transport.primitives import mutex
 from .certificate_urls import CertificateSource, CertificateSources
 from .certificates import CertificateStore, Signer
@@ -116,6 +116,7 @@ class WebhookVerifier:
         self._store = CertificateStore(self._get, lock=transport.lock, clock=clock)
         issuers = None if self._sources.is_local else self._get  # a local server stands in for everybody
         self._chains = Chains(settings.trust_store, issuers, lock=transport.lock, clock=clock)
+        self._ids: dict[str, Sequence[str]] = {}
         self._told: set[str] = set()
         self._mutex = mutex()
 
@@ -136,7 +137,7 @@ class WebhookVerifier:
         transmission = headers if isinstance(headers, Transmission) else transmission_from(headers)
         body = raw_body(payload, SENDER)
         if self._settings.verify == "postback":
-            ids = self._usable(self._configured(), self._sources.source(transmission.cert_url))
+            ids = self._ids_for(self._sources.source(transmission.cert_url))
             await self._ask(transmission, ids, body)
             self._check_time(transmission)
             self._tell("postback")
@@ -204,15 +205,16 @@ class WebhookVerifier:
 
     async def _check(self, transmission: Transmission, body: bytes) -> None:
         """Raise unless the delivery is PayPal's, by its signature, or else by what PayPal says."""
-        configured = self._configured()
         signer = self._store.cached(transmission.cert_url)
         source = self._sources.source(transmission.cert_url) if signer is None else signer.source
-        ids = self._usable(configured, source)
+        ids = self._ids_for(source)
         try:
             signer = signer or await self._fetched(source)
             ids = (_checked_by(signer, transmission, ids, body),)
             self._check_time(transmission)
-            await self._chains.establish(signer, self._judged_at(transmission))
+            when = self._judged_at(transmission)
+            if signer.trusted is None or not signer.trusted.covers(when):
+                await self._chains.establish(signer, when)
         except VerificationUnavailable as error:
             lack = error
         else:
@@ -260,7 +262,8 @@ class WebhookVerifier:
             raise InvalidSignature(message, diagnosis=Diagnosis.WRONG_SECRET)
 
     def _tell(self, way: str, reason: str | None = None) -> None:
-        tell_verified(self._transport, WebhookVerified(self._settings.provider, way, reason))
+        if has_observers(self._transport):
+            tell_verified(self._transport, WebhookVerified(self._settings.provider, way, reason))
         if way not in self._told:  # most often it is; who comes at the same time is told apart below
             with self._mutex:
                 first = way not in self._told
@@ -276,8 +279,15 @@ class WebhookVerifier:
             self._settings.require("webhook_id")
         return ids
 
+    def _ids_for(self, source: CertificateSource) -> Sequence[str]:
+        """The configured webhook ids that a delivery with this certificate may be for."""
+        ids = self._ids.get(source.environment)
+        if ids is None:
+            ids = self._ids[source.environment] = self._usable(self._configured(), source)
+        return ids
+
     def _usable(self, ids: Sequence[str], source: CertificateSource) -> Sequence[str]:
-        """The webhook ids that a delivery with this certificate may be for.
+        """Those of the webhook ids that a delivery with this certificate may be for.
 
         Raises:
             ConfigurationError: one of them cannot be one.
@@ -345,23 +355,25 @@ def _checked_by(signer: Signer, transmission: Transmission, ids: Sequence[str], 
     Raises:
         InvalidSignature: the certificate's key has not signed this, for none of them.
     """
-    for webhook_id in ids:
-        if signer.certificate.check(transmission.signature_bytes, transmission.signed_text(webhook_id, body)):
-            return webhook_id
-    raise _mismatch(signer, transmission, ids, body)
-
-
-def _mismatch(signer: Signer, transmission: Transmission, ids: Sequence[str], body: bytes) -> InvalidSignature:
-    """Why the signature does not fit, as far as the unverified body can tell. Nothing else is done with it.
-
-    Only what PayPal's key has signed is looked at more closely: a made-up signature costs no more than this.
-    """
     digest = signer.certificate.digest(transmission.signature_bytes)
-    data = parse_object(body) if digest is not None and len(body) <= _LARGEST_TO_DIAGNOSE else None
-    if data is not None:
-        originals = (each for one in rewritten(body, data) for each in (one, one.replace(b"/", b"\\/")))
-        texts = (transmission.signed_text(webhook_id, each) for each in originals for webhook_id in ids)
-        if any(sha256(text).digest() == digest for text in texts):
-            return cast("InvalidSignature", refusal(InvalidSignature, Diagnosis.BODY_REENCODED, sender=SENDER))
+    if digest is not None:
+        for webhook_id in ids:
+            if sha256(transmission.signed_text(webhook_id, body)).digest() == digest:
+                return webhook_id
+        if _was_rewritten(digest, transmission, ids, body):
+            raise refusal(InvalidSignature, Diagnosis.BODY_REENCODED, sender=SENDER)
     message = f"the delivery is not signed by PayPal for this webhook: {_CURE}"
-    return InvalidSignature(message, diagnosis=Diagnosis.WRONG_SECRET)
+    raise InvalidSignature(message, diagnosis=Diagnosis.WRONG_SECRET)
+
+
+def _was_rewritten(digest: bytes, transmission: Transmission, ids: Sequence[str], body: bytes) -> bool:
+    """Whether the signature, which PayPal's key has made, fits the body as it may have been before it was written again.
+
+    Nothing else is done with the unverified body.
+    """
+    data = parse_object(body) if len(body) <= _LARGEST_TO_DIAGNOSE else None
+    if data is None:
+        return False
+    originals = (each for one in rewritten(body, data) for each in (one, one.replace(b"/", b"\\/")))
+    texts = (transmission.signed_text(webhook_id, each) for each in originals for webhook_id in ids)
+    return any(sha256(text).digest() == digest for text in texts)
