@@ -1,9 +1,22 @@
 """Writes the pages that are made from the code: ``python docs/generate.py``. A test fails when one of them is stale."""
 
 import inspect
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from paylattice import BaseProvider, Capability, errors
+import attrs
+
+from paylattice import (
+    BaseProvider,
+    BillingCustomer,
+    BillingEvent,
+    BillingOperation,
+    BillingSubscription,
+    Capability,
+    ParkedEvent,
+    errors,
+)
 from paylattice.operations import OPERATIONS
 from paylattice.providers.memory import InMemoryProvider
 from paylattice.providers.memory.lifecycle import TABLE
@@ -12,6 +25,7 @@ from paylattice.providers.square import SquareConfig, SquareProvider
 from paylattice.providers.stripe import StripeConfig, StripeProvider
 
 HERE = Path(__file__).parent
+RECORDS = (BillingCustomer, BillingSubscription, BillingEvent, ParkedEvent, BillingOperation)
 
 
 def errors_page() -> str:
@@ -155,7 +169,38 @@ stateDiagram-v2
 """
 
 
-PAGES = {"capabilities.md": capabilities_page, "errors.md": errors_page, "lifecycle.md": lifecycle_page}
+def personal_data() -> str:
+    """Which fields of the stored records hold personal data, and which."""
+    rows = ["| record | field | what it holds |", "|---|---|---|"]
+    for record in RECORDS:
+        rows += [
+            f"| `{record.__name__}` | `{field.name}` | {field.metadata['personal']} |"
+            for field in attrs.fields(record)
+            if "personal" in field.metadata
+        ]
+    return "\n".join(rows)
+
+
+def with_sections(name: str, **sections: Callable[[], str]) -> str:
+    """A page that people write, with the tables in it that are made from the code."""
+    text = (HERE / name).read_text(encoding="utf-8")
+    for section, made in sections.items():
+        begin, end = f"<!-- {section}: made by docs/generate.py -->\n", f"\n<!-- {section}: end -->"
+        before, found, rest = text.partition(begin)
+        _, ended, after = rest.partition(end)
+        if not found or not ended:
+            message = f"{name} has no place for the section {section!r}"
+            raise ValueError(message)
+        text = f"{before}{begin}\n{made()}\n{end}{after}"
+    return text
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "capabilities.md": capabilities_page,
+    "errors.md": errors_page,
+    "lifecycle.md": lifecycle_page,
+    "repositories.md": partial(with_sections, "repositories.md", personal_data=personal_data),
+}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

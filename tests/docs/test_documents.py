@@ -46,14 +46,17 @@ def test_the_fragments_of_a_page_are_python(page: Path) -> None:
         ast.parse(code)
 
 
-@pytest.mark.parametrize("name", ["capabilities.md", "errors.md", "lifecycle.md"])
+GENERATED = ["capabilities.md", "errors.md", "lifecycle.md", "repositories.md"]
+
+
+@pytest.mark.parametrize("name", GENERATED)
 def test_a_generated_page_is_current(name: str) -> None:
     pages = generator().PAGES  # type: ignore[attr-defined]  # loaded by its path
     assert (ROOT / "docs" / name).read_text(encoding="utf-8") == pages[name](), "run: python docs/generate.py"
 
 
 def test_every_generated_page_is_checked() -> None:
-    assert set(generator().PAGES) == {"capabilities.md", "errors.md", "lifecycle.md"}  # type: ignore[attr-defined]
+    assert set(generator().PAGES) == set(GENERATED)  # type: ignore[attr-defined]
 
 
 def test_the_pages_link_to_files_that_exist() -> None:

@@ -1,4 +1,7 @@
-"""What is stored. Every field is a plain value that a column can hold; times are aware UTC datetimes."""
+"""What is stored. Every field is a plain value that a column can hold; times are aware UTC datetimes.
+
+A field that holds personal data says so: ``metadata=personal("...")``. It is left out of ``repr``, and so out of logs.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -18,11 +21,17 @@ __all__ = [
     "BillingSubscription",
     "OperationState",
     "ParkedEvent",
+    "personal",
 ]
 
 
 def _metadata(value: Mapping[str, str] | None) -> FrozenMap[str, str]:
     return value if isinstance(value, FrozenMap) else FrozenMap(value) if value else NOTHING
+
+
+def personal(what: str) -> dict[str, str]:
+    """Metadata of a field that holds personal data: whose, and which. The documentation lists these fields."""
+    return {"personal": what}
 
 
 @attrs.frozen
@@ -47,9 +56,11 @@ class BillingCustomer:
     org_id: str
     provider: str
     external_customer_id: str
-    email: str | None = attrs.field(default=None, repr=False)
-    name: str | None = attrs.field(default=None, repr=False)
-    metadata: FrozenMap[str, str] = attrs.field(default=NOTHING, converter=_metadata, repr=False)
+    email: str | None = attrs.field(default=None, repr=False, metadata=personal("the e-mail address of who pays"))
+    name: str | None = attrs.field(default=None, repr=False, metadata=personal("the name of who pays"))
+    metadata: FrozenMap[str, str] = attrs.field(
+        default=NOTHING, converter=_metadata, repr=False, metadata=personal("whatever your application put into it")
+    )
     created_at: datetime | None = None
     updated_at: datetime | None = None
 
@@ -86,7 +97,12 @@ class BillingSubscription:
     status: SubscriptionStatus = attrs.field(default=SubscriptionStatus.UNKNOWN, converter=SubscriptionStatus)
     current_period_start: datetime | None = None
     current_period_end: datetime | None = None
-    metadata: FrozenMap[str, str] = attrs.field(default=NOTHING, converter=_metadata, repr=False)
+    metadata: FrozenMap[str, str] = attrs.field(
+        default=NOTHING,
+        converter=_metadata,
+        repr=False,
+        metadata=personal("whatever your application put into it, or somebody at the provider"),
+    )
     created_at: datetime | None = None
     updated_at: datetime | None = None
     provider: str = ""
@@ -233,7 +249,7 @@ class ParkedEvent:
         external_event_id: the event's ``dedupe_key``.
         external_customer_id: the provider's id of the customer, if the event says it.
         external_subscription_id: the provider's id of the subscription, if the event says it.
-        payload: the event, ready for JSON; holds personal data.
+        payload: the event, ready for JSON.
         parked_at: UTC.
     """
 
@@ -241,7 +257,12 @@ class ParkedEvent:
     external_event_id: str
     external_customer_id: str | None
     external_subscription_id: str | None
-    payload: Mapping[str, object] = attrs.field(repr=False)
+    payload: Mapping[str, object] = attrs.field(
+        repr=False,
+        metadata=personal(
+            "the whole delivery: what the provider knows of the payer, such as name, e-mail and postal address, phone number"
+        ),
+    )
     parked_at: datetime
 
 
@@ -270,7 +291,7 @@ class BillingOperation:
         key: the idempotency key that it is sent with.
         operation: the provider's method.
         org_id: for whom.
-        arguments: what it is sent with, ready for JSON; holds personal data (the e-mail address of a new customer).
+        arguments: what it is sent with, ready for JSON.
         created_at: UTC; when it was written down, before the first attempt.
         state: see :class:`OperationState`.
         external_id: the provider's id of what it made: a customer, a checkout session; or of the subscription it changes,
@@ -284,7 +305,13 @@ class BillingOperation:
     key: str
     operation: str
     org_id: str
-    arguments: Mapping[str, object] = attrs.field(repr=False)
+    arguments: Mapping[str, object] = attrs.field(
+        repr=False,
+        metadata=personal(
+            "what was asked for, in plain JSON: e-mail address and name of a new customer; e-mail address, metadata and URLs "
+            "of a checkout; the reason of a cancellation"
+        ),
+    )
     created_at: datetime
     state: OperationState = attrs.field(default=OperationState.OPEN, converter=OperationState)
     external_id: str | None = None

@@ -1,0 +1,155 @@
+"""Each field of a stored record that comes to hold personal data is declared, and so listed in the documentation.
+
+A life with every provider is lived under a marked name, and every record that is written on the way is searched for the mark.
+"""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+import pytest
+
+from paylattice import BillingService, Capability, InMemoryRepository, create_provider
+from paylattice.billing import records
+from paylattice.billing.repository import Upserted
+from tests.main_job.streets import Street, choose, environment, street_of
+
+RECORDS = (
+    records.BillingCustomer,
+    records.BillingSubscription,
+    records.BillingEvent,
+    records.ParkedEvent,
+    records.BillingOperation,
+)
+PROVIDERS = ("memory", "stripe", "paypal", "square")
+MARK = "xyzzy"
+EMAIL = f"{MARK}@example.com"
+
+
+class Written(InMemoryRepository):
+    """Keeps every record that was ever written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[Any] = []
+
+    async def insert_customer(self, customer: records.BillingCustomer, **tx: Any) -> bool:
+        self.written.append(customer)
+        return await super().insert_customer(customer, **tx)
+
+    async def update_customer(self, customer: records.BillingCustomer, **tx: Any) -> bool:
+        self.written.append(customer)
+        return await super().update_customer(customer, **tx)
+
+    async def upsert_subscription(self, subscription: records.BillingSubscription, **tx: Any) -> Upserted:
+        self.written.append(subscription)
+        return await super().upsert_subscription(subscription, **tx)
+
+    async def insert_event(self, event: records.BillingEvent, **tx: Any) -> bool:
+        self.written.append(event)
+        return await super().insert_event(event, **tx)
+
+    async def park_event(self, event: records.ParkedEvent, **tx: Any) -> bool:
+        self.written.append(event)
+        return await super().park_event(event, **tx)
+
+    async def insert_operation(self, operation: records.BillingOperation, **tx: Any) -> bool:
+        self.written.append(operation)
+        return await super().insert_operation(operation, **tx)
+
+    async def update_operation(self, operation: records.BillingOperation, **tx: Any) -> None:
+        self.written.append(operation)
+        await super().update_operation(operation, **tx)
+
+
+@attrs.frozen
+class Scene:
+    billing: BillingService[Any]
+    repository: Written
+    street: Street
+
+
+@pytest.fixture(params=PROVIDERS)
+def scene(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    with environment(request.param) as (variables, stand_in):
+        choose(request.param, variables, monkeypatch)
+        provider, repository = create_provider(), Written()
+        street = street_of(request.param, provider, stand_in)
+        yield Scene(BillingService(provider, repository, clock=street.now), repository, street)
+
+
+async def life(scene: Scene) -> None:
+    billing, street = scene.billing, scene.street
+    provider = billing.provider(street.name)
+
+    async def deliver() -> None:
+        for each in street.post():
+            await billing.handle_webhook(street.name, each.payload, dict(each.headers))
+
+    words = {"buyer": MARK} if street.name in {"memory", "stripe"} else {}  # the others keep no words of a customer
+    pages = {"success_url": f"https://app.test/{MARK}", "cancel_url": f"https://app.test/no?{MARK}"}
+    await billing.ensure_customer("org", email=EMAIL, name=MARK, metadata=words)
+    session = await billing.start_checkout("org", "plan_pro", email=EMAIL, name=MARK, metadata=words, **pages)
+    street.subscribe(session.id)
+    await deliver()
+    await billing.confirm_return(session.id, org_id="org")
+
+    stranger = await provider.create_customer(EMAIL, MARK)
+    elsewhere = await provider.create_checkout_session(stranger.id, "plan_pro", **pages)
+    street.subscribe(elsewhere.id)
+    await deliver()
+
+    await billing.cancel("org", reason=MARK, at_period_end=Capability.CANCEL_NOW not in provider.capabilities)
+    await deliver()
+    await billing.aclose()
+
+
+def holds_the_mark(value: object) -> bool:
+    return MARK in json.dumps(value, default=str).lower()
+
+
+def declared() -> set[tuple[str, str]]:
+    return {
+        (record.__name__, field.name)
+        for record in RECORDS
+        for field in attrs.fields(record)
+        if "personal" in field.metadata
+    }
+
+
+def marked(written: list[Any]) -> set[tuple[str, str]]:
+    return {
+        (type(record).__name__, field.name)
+        for record in written
+        for field in attrs.fields(type(record))
+        if holds_the_mark(getattr(record, field.name))
+    }
+
+
+def test_a_field_that_holds_personal_data_is_declared(scene: Scene) -> None:
+    asyncio.run(life(scene))
+    assert {type(record) for record in scene.repository.written} == set(RECORDS)
+    assert marked(scene.repository.written) <= declared()
+
+
+@pytest.mark.parametrize("scene", ["memory"], indirect=True)
+def test_every_field_that_is_declared_holds_personal_data(scene: Scene) -> None:
+    asyncio.run(life(scene))
+    assert declared() <= marked(scene.repository.written)
+
+
+def test_no_personal_data_is_shown(scene: Scene) -> None:
+    asyncio.run(life(scene))
+    assert [record for record in scene.repository.written if MARK in repr(record)] == []
+
+
+def test_a_field_with_personal_data_is_left_out_of_repr() -> None:
+    fields = [field for record in RECORDS for field in attrs.fields(record) if "personal" in field.metadata]
+    assert [field.name for field in fields if field.repr is not False] == []
+
+
+def test_every_record_is_looked_at() -> None:
+    public = {getattr(records, name) for name in records.__all__}
+    assert {each for each in public if attrs.has(each)} == set(RECORDS)
