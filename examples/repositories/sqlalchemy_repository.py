@@ -20,6 +20,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     BindParameter,
+    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -37,6 +38,7 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    false,
     func,
     select,
     true,
@@ -105,6 +107,11 @@ subscriptions = Table(
     Column("ticket", BigInteger, nullable=False),
     Column("version", BigInteger),
     Column("status_since", Moment),
+    Column("trial_end", Moment),
+    Column("collection_paused", Boolean, nullable=False, server_default=false()),
+    Column("payment_failed_at", Moment),
+    Column("paid_through", Moment),
+    Column("ended_at", Moment),
     UniqueConstraint("provider", "external_subscription_id", name="billing_subscriptions_external"),
     Index("billing_subscriptions_of", "customer_id", "place"),
 )
@@ -123,7 +130,9 @@ events = Table(
     Column("processed_at", Moment),
     Column("created_at", Moment),
     Column("currency", Text),
+    Column("delivery_id", Text),
     UniqueConstraint("provider", "external_event_id", name="billing_events_external"),  # exactly once: this line
+    UniqueConstraint("provider", "delivery_id", name="billing_events_delivery"),  # and this one
 )
 
 parked_events = Table(
@@ -135,6 +144,7 @@ parked_events = Table(
     Column("external_subscription_id", Text),
     Column("payload", JSON, nullable=False),  # json, not jsonb, which refuses "\u0000": a payload is kept as it came
     Column("parked_at", Moment, nullable=False),
+    Column("error", Text),
     UniqueConstraint("provider", "external_event_id", name="billing_parked_events_external"),
     Index("billing_parked_events_pages", "provider", "parked_at", "external_event_id"),
 )
@@ -153,8 +163,9 @@ operations = Table(
     Column("reference", Text),
     Column("error", Text),
     Column("closed_at", Moment),
+    Column("ticket", BigInteger, nullable=False),
     UniqueConstraint("provider", "key", name="billing_operations_key"),
-    Index("billing_operations_pages", "provider", "state", "created_at", "key"),
+    Index("billing_operations_pages", "provider", "state", "ticket", "key"),
     Index("billing_operations_made", "provider", "external_id"),
     Index("billing_operations_references", "provider", "reference"),
 )
@@ -198,7 +209,7 @@ INSERT_SUBSCRIPTION = new_row(subscriptions, "provider", "external_subscription_
 UPDATE_SUBSCRIPTION = update(subscriptions).where(*key(subscriptions, "id"))
 
 EVENT = select(*columns(events, BillingEvent)).where(*key(events, "provider", "external_event_id"))
-INSERT_EVENT = new_row(events, "provider", "external_event_id")
+INSERT_EVENT = new_row(events)
 STAMP_EVENT = update(events).where(*key(events, "provider", "external_event_id"))
 
 # claim_event in one statement; its parts run in the order in which they need one another. Short names keep it below the
@@ -208,6 +219,7 @@ CUSTOMER_FIELDS = len(attrs.fields(BillingCustomer))
 WRITTEN_OVER = [
     *("plan_id", "status", "current_period_start", "current_period_end", "metadata"),
     *("updated_at", "quantity", "cancel_at", "version"),
+    *("trial_end", "collection_paused", "payment_failed_at", "paid_through", "ended_at"),
 ]
 
 
@@ -226,7 +238,7 @@ def claim() -> Select[Any]:
     claimed = (
         insert(events)
         .from_select(list(new), select(*new.values()).select_from(customer))
-        .on_conflict_do_nothing(index_elements=["provider", "external_event_id"])
+        .on_conflict_do_nothing()
         .returning(events.c.id)
         .cte("claimed")
     )
@@ -257,6 +269,7 @@ CLAIM = claim()
 
 PARKED = select(*columns(parked_events, ParkedEvent)).where(*key(parked_events, "provider"))
 PARK_EVENT = new_row(parked_events, "provider", "external_event_id")
+UPDATE_PARKED_EVENT = update(parked_events).where(*key(parked_events, "provider", "external_event_id"))
 UNPARK_EVENT = delete(parked_events).where(*key(parked_events, "provider", "external_event_id"))
 
 OPERATIONS = select(*columns(operations, BillingOperation)).where(*key(operations, "provider"))
@@ -450,6 +463,11 @@ class SQLAlchemyRepository:
             rows = (await connection.execute(wanted, {"key_provider": provider})).all()
         return [ParkedEvent(*row) for row in rows]
 
+    async def update_parked_event(self, event: ParkedEvent, *, tx: Tx = None) -> None:
+        wanted = {"key_provider": event.provider, "key_external_event_id": event.external_event_id}
+        async with self._statement(tx) as connection:
+            await connection.execute(UPDATE_PARKED_EVENT, {**wanted, "error": event.error})
+
     async def delete_parked_event(self, provider: str, external_event_id: str, *, tx: Tx = None) -> None:
         wanted = {"key_provider": provider, "key_external_event_id": external_event_id}
         async with self._statement(tx) as connection:
@@ -470,7 +488,7 @@ class SQLAlchemyRepository:
     async def update_operation(self, operation: BillingOperation, *, tx: Tx = None) -> None:
         new = values(operation)
         wanted = {"key_provider": new.pop("provider"), "key_key": new.pop("key")}
-        for name in ("operation", "org_id", "arguments"):
+        for name in ("operation", "org_id", "arguments", "ticket"):
             del new[name]
         done = operation.state is OperationState.DONE
         async with self._statement(tx) as connection:
@@ -488,12 +506,12 @@ class SQLAlchemyRepository:
         tx: Tx = None,
     ) -> list[BillingOperation]:
         table = operations.c
-        wanted = OPERATIONS.order_by(table.created_at, table.key).limit(limit)
+        wanted = OPERATIONS.order_by(table.ticket, table.key).limit(limit)
         for column, value in ((table.state, state), (table.external_id, external_id), (table.reference, reference)):
             if value is not None:
                 wanted = wanted.where(column == value)
         if after is not None:
-            wanted = wanted.where(tuple_(table.created_at, table.key) > tuple_(after.created_at, after.key))
+            wanted = wanted.where(tuple_(table.ticket, table.key) > tuple_(after.ticket, after.key))
         async with self._statement(tx) as connection:
             rows = (await connection.execute(wanted, {"key_provider": provider})).all()
         return [BillingOperation(*row) for row in rows]

@@ -60,6 +60,11 @@ create table if not exists billing_subscriptions (
     ticket                   integer not null,
     version                  integer,
     status_since             text,
+    trial_end                text,
+    collection_paused        integer not null default 0,
+    payment_failed_at        text,
+    paid_through             text,
+    ended_at                 text,
     unique (provider, external_subscription_id)
 ) strict;
 create index if not exists billing_subscriptions_of on billing_subscriptions (customer_id, place);
@@ -76,7 +81,9 @@ create table if not exists billing_events (
     processed_at      text,
     created_at        text,
     currency          text,
-    unique (provider, external_event_id)  -- exactly once: this line
+    delivery_id       text,
+    unique (provider, external_event_id),  -- exactly once: this line
+    unique (provider, delivery_id)         -- and this one
 ) strict;
 
 create table if not exists billing_parked_events (
@@ -86,6 +93,7 @@ create table if not exists billing_parked_events (
     external_subscription_id text,
     payload                  text not null,
     parked_at                text not null,
+    error                    text,
     unique (provider, external_event_id)
 ) strict;
 create index if not exists billing_parked_events_pages on billing_parked_events (provider, parked_at, external_event_id);
@@ -102,9 +110,10 @@ create table if not exists billing_operations (
     reference   text,
     error       text,
     closed_at   text,
+    ticket      integer not null,
     unique (provider, key)
 ) strict;
-create index if not exists billing_operations_pages on billing_operations (provider, state, created_at, key);
+create index if not exists billing_operations_pages on billing_operations (provider, state, ticket, key);
 create index if not exists billing_operations_made on billing_operations (provider, external_id);
 create index if not exists billing_operations_references on billing_operations (provider, reference);
 
@@ -115,7 +124,7 @@ insert into billing_tickets select 0 where not exists (select * from billing_tic
 JSON = frozenset({"metadata", "payload", "arguments"})
 TIMES = frozenset(
     {"created_at", "updated_at", "current_period_start", "current_period_end", "cancel_at", "status_since"}
-    | {"processed_at", "parked_at", "closed_at"}
+    | {"processed_at", "parked_at", "closed_at", "trial_end", "payment_failed_at", "paid_through", "ended_at"}
 )
 
 Record = TypeVar("Record", bound=attrs.AttrsInstance)
@@ -314,7 +323,7 @@ class SQLiteRepository:
     # --- events ------------------------------------------------------------------------------------------------------
 
     def insert_event(self, event: BillingEvent, *, tx: Tx = None) -> bool:
-        return self._insert(tx, "billing_events", event, "(provider, external_event_id)")
+        return self._insert(tx, "billing_events", event)
 
     def get_event(self, provider: str, external_event_id: str, *, tx: Tx = None) -> BillingEvent | None:
         where = "provider = ? and external_event_id = ?"
@@ -345,6 +354,11 @@ class SQLiteRepository:
         where, values = page(provider, wanted, ("parked_at", "external_event_id"), last)
         return self._all(tx, ParkedEvent, "billing_parked_events", where, *values, limit)
 
+    def update_parked_event(self, event: ParkedEvent, *, tx: Tx = None) -> None:
+        sql = "update billing_parked_events set error = ? where provider = ? and external_event_id = ?"
+        with self._connection(tx) as connection:
+            connection.execute(sql, (event.error, event.provider, event.external_event_id))
+
     def delete_parked_event(self, provider: str, external_event_id: str, *, tx: Tx = None) -> None:
         sql = "delete from billing_parked_events where provider = ? and external_event_id = ?"
         with self._connection(tx) as connection:
@@ -359,7 +373,7 @@ class SQLiteRepository:
         return self._one(tx, BillingOperation, "billing_operations", "provider = ? and key = ?", provider, key)
 
     def update_operation(self, operation: BillingOperation, *, tx: Tx = None) -> None:
-        asked = ["operation", "org_id", "arguments"]
+        asked = ["operation", "org_id", "arguments", "ticket"]
         unless = "" if operation.state is OperationState.DONE else f" and state <> '{OperationState.DONE}'"
         self._update(tx, "billing_operations", operation, ["provider", "key"], but=asked, unless=unless)
 
@@ -375,13 +389,13 @@ class SQLiteRepository:
         tx: Tx = None,
     ) -> list[BillingOperation]:
         wanted = {"state": state, "external_id": external_id, "reference": reference}
-        last = None if after is None else (stored("created_at", after.created_at), after.key)
-        where, values = page(provider, wanted, ("created_at", "key"), last)
+        last = None if after is None else (after.ticket, after.key)
+        where, values = page(provider, wanted, ("ticket", "key"), last)
         return self._all(tx, BillingOperation, "billing_operations", where, *values, limit)
 
 
 def page(
-    provider: str, wanted: dict[str, Any], order: tuple[str, str], last: tuple[str, str] | None
+    provider: str, wanted: dict[str, Any], order: tuple[str, str], last: tuple[object, str] | None
 ) -> tuple[str, list[object]]:
     """The condition of a page, and its values: what is wanted, and comes after the last row of the page before."""
     given = {"provider": provider, **{name: value for name, value in wanted.items() if value is not None}}

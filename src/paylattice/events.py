@@ -117,6 +117,8 @@ class WebhookEvent(Model):
         checkout_reference: the ``reference`` of the checkout session it comes from, if it says so.
         subscription: what the delivery carries; so are the other objects. Payloads can be old: prefer a fresh read.
         dedupe_key: the same for every delivery of the same event.
+        delivery_id: the signed id of this delivery, where the provider signs one: each delivery counts once.
+        known_as: further keys that the event may have been applied under: when it came from the provider's own list.
         livemode: False for test events; None where the provider does not say.
         provider_type: the provider's own name of the event.
         raw: the whole delivery, as it came.
@@ -135,5 +137,7 @@ class WebhookEvent(Model):
     refund: Refund | None = attrs.field(default=None, kw_only=True)
     checkout_session: CheckoutSession | None = attrs.field(default=None, kw_only=True)
     checkout_reference: str | None = attrs.field(default=None, kw_only=True)
+    delivery_id: str | None = attrs.field(default=None, kw_only=True)
+    known_as: tuple[str, ...] = attrs.field(default=(), kw_only=True, converter=tuple)
     livemode: bool | None = attrs.field(default=None, kw_only=True)
     provider_type: str | None = attrs.field(default=None, kw_only=True)

@@ -236,6 +236,9 @@ class InMemoryRepository:
     @twin(AsyncInMemoryRepository.parked_events)
     def parked_events(self) -> None: ...
 
+    @twin(AsyncInMemoryRepository.update_parked_event)
+    def update_parked_event(self) -> None: ...
+
     @twin(AsyncInMemoryRepository.delete_parked_event)
     def delete_parked_event(self) -> None: ...
 
@@ -282,6 +285,7 @@ class _Adapted(Generic[Tx]):
     mark_event_processed = awaitable(BlockingBillingRepository.mark_event_processed)
     park_event = awaitable(BlockingBillingRepository.park_event)
     parked_events = awaitable(BlockingBillingRepository.parked_events)
+    update_parked_event = awaitable(BlockingBillingRepository.update_parked_event)
     delete_parked_event = awaitable(BlockingBillingRepository.delete_parked_event)
     insert_operation = awaitable(BlockingBillingRepository.insert_operation)
     get_operation = awaitable(BlockingBillingRepository.get_operation)

@@ -177,6 +177,7 @@ def test_a_bounded_repository_takes_no_more_memory_after_many_webhooks() -> None
         assert sizes == {
             "customers": 1,
             "customer_keys": 2,
+            "event_keys": 0,
             "subscriptions": 1,
             "subscriptions_of": 1,
             "events": 100,

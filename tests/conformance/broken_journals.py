@@ -13,6 +13,7 @@ from paylattice.billing.repository import Upserted
 from .broken_repositories import Double
 
 DONE = OperationState.DONE
+ASKED_FOR = ("operation", "org_id", "arguments", "ticket")
 Tx = InMemoryTransaction | None
 
 __all__ = ["Double"]
@@ -96,6 +97,21 @@ class ChangesWhatWasAskedFor(InMemoryRepository):
                 own.writes["operations", key] = operation
 
 
+class TakesAnotherPlace(InMemoryRepository):
+    async def update_operation(self, operation: BillingOperation, *, tx: Tx = None) -> None:
+        key = (operation.provider, operation.key)
+        async with self._in(tx) as own:
+            await super().update_operation(operation, tx=own)
+            stored = self._get(own, self._operations, "operations", key)
+            if stored is not None:
+                own.writes["operations", key] = attrs.evolve(stored, ticket=operation.ticket)
+
+
+class TestTakesAnotherPlace(Double):
+    kind = TakesAnotherPlace
+    caught_by: ClassVar = {"test_what_came_of_an_operation_is_written"}
+
+
 class TestChangesWhatWasAskedFor(Double):
     kind = ChangesWhatWasAskedFor
     caught_by: ClassVar = {"test_what_came_of_an_operation_is_written"}
@@ -119,7 +135,7 @@ class UndoesWhatIsDone(InMemoryRepository):
         async with self._in(tx) as own:
             stored = self._get(own, self._operations, "operations", key)
             if stored is not None:
-                kept = {"operation": stored.operation, "org_id": stored.org_id, "arguments": stored.arguments}
+                kept = {name: getattr(stored, name) for name in ASKED_FOR}
                 own.writes["operations", key] = attrs.evolve(operation, **kept)
 
 
@@ -137,7 +153,7 @@ class LooksBeforeItUpdates(InMemoryRepository):
         if stored is None or (stored.state is DONE and operation.state is not DONE):
             return
         async with self._in(tx) as own:
-            kept = {"operation": stored.operation, "org_id": stored.org_id, "arguments": stored.arguments}
+            kept = {name: getattr(stored, name) for name in ASKED_FOR}
             own.writes["operations", key] = attrs.evolve(operation, **kept)
 
 

@@ -70,6 +70,7 @@ class CutsTimesToSeconds(StepByStep):
 class TestCutsTimesToSeconds(Double):
     kind = CutsTimesToSeconds
     caught_by: ClassVar = {
+        "test_a_delivery_counts_once",
         "test_an_event_is_inserted_once",
         "test_an_event_is_stamped",
         "test_a_transaction_refuses_its_own_duplicates",
@@ -198,7 +199,21 @@ class TestAppliesEventsTwice(Double):
         "test_a_transaction_refuses_its_own_duplicates",
         "test_of_many_inserts_of_one_event_one_gets_through",
         "test_an_insert_waits_for_the_end_of_another",
+        "test_a_delivery_counts_once",
     }
+
+
+class CountsADeliveryTwice(StepByStep):
+    async def insert_event(self, event: BillingEvent, *, tx: Tx = None) -> bool:
+        async with self._in(tx) as own:
+            own.writes.pop(("event_keys", (event.provider, event.delivery_id or "")), None)
+            self._event_keys.pop((event.provider, event.delivery_id or ""), None)
+            return await super().insert_event(event, tx=own)
+
+
+class TestCountsADeliveryTwice(Double):
+    kind = CountsADeliveryTwice
+    caught_by: ClassVar = {"test_a_delivery_counts_once"}
 
 
 class OneKeyForAllProviders(StepByStep):
@@ -211,7 +226,7 @@ class OneKeyForAllProviders(StepByStep):
 
 class TestOneKeyForAllProviders(Double):
     kind = OneKeyForAllProviders
-    caught_by: ClassVar = {"test_an_event_is_inserted_once", "test_an_event_is_stamped"}
+    caught_by: ClassVar = {"test_an_event_is_inserted_once", "test_an_event_is_stamped", "test_a_delivery_counts_once"}
 
 
 class StampsEveryEvent(StepByStep):
@@ -226,6 +241,19 @@ class StampsEveryEvent(StepByStep):
 class TestStampsEveryEvent(Double):
     kind = StampsEveryEvent
     caught_by: ClassVar = {"test_an_event_is_stamped"}
+
+
+class ForgetsWhyAnEventWaits(StepByStep):
+    async def update_parked_event(self, event: ParkedEvent, *, tx: Tx = None) -> None:
+        """As if it were not there."""
+
+
+class TestForgetsWhyAnEventWaits(Double):
+    kind = ForgetsWhyAnEventWaits
+    caught_by: ClassVar = {
+        "test_a_parked_event_says_why_it_waits",
+        "test_what_is_committed_is_there",
+    }
 
 
 class ParksTwice(StepByStep):
@@ -674,6 +702,7 @@ class RefusesWithoutWaiting(StepByStep):
 class TestRefusesWithoutWaiting(Double):
     kind = RefusesWithoutWaiting
     caught_by: ClassVar = {
+        "test_a_delivery_counts_once",
         "test_an_insert_waits_for_the_end_of_another",
         # and what it does without a lock besides
         "test_of_many_inserts_of_one_customer_one_gets_through",

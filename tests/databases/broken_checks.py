@@ -55,8 +55,12 @@ class TestWithoutTheKeyOfEvents(Double):
     caught_by: ClassVar = {
         "test_an_event_is_inserted_once",
         "test_of_many_inserts_of_one_event_one_gets_through",
-        "test_an_insert_waits_for_the_end_of_another",
     }
+
+
+class TestWithoutTheKeyOfDeliveries(Double):
+    statements = ("alter table billing_events drop constraint billing_events_delivery",)
+    caught_by: ClassVar = {"test_a_delivery_counts_once"}
 
 
 class TestWithoutTheKeyOfParkedEvents(Double):

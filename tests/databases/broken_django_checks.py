@@ -49,6 +49,10 @@ class TestWithoutTheKeyOfEvents(Double):
     table, key = "billing_events", "billing_events_external"
 
 
+class TestWithoutTheKeyOfDeliveries(Double):
+    table, key = "billing_events", "billing_events_delivery"
+
+
 class TestWithoutTheKeyOfParkedEvents(Double):
     table, key = "billing_parked_events", "billing_parked_events_external"
 

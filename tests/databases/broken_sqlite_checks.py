@@ -47,7 +47,11 @@ class TestWithoutTheKeyOfSubscriptions(Double):
 
 
 class TestWithoutTheKeyOfEvents(Double):
-    table, left_out = "billing_events", ",\n    unique (provider, external_event_id)"
+    table, left_out = "billing_events", "unique (provider, external_event_id),  -- exactly once: this line\n"
+
+
+class TestWithoutTheKeyOfDeliveries(Double):
+    table, left_out = "billing_events", ",  -- exactly once: this line\n    unique (provider, delivery_id)"
 
 
 class TestWithoutTheKeyOfParkedEvents(Double):

@@ -34,9 +34,3 @@ def broken(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -
 def test_what_is_left_out_is_missed(broken: Run, name: str) -> None:
     assert set(broken.failed[name]) == getattr(broken_checks, name).caught_by
     assert broken.passed[name] == {SOUND}
-
-
-def test_without_its_key_an_insert_says_so_at_once(broken: Run) -> None:
-    """``on conflict (provider, external_event_id)``: the database refuses the statement where there is no such key."""
-    said = broken.failed["TestWithoutTheKeyOfEvents"]["test_an_event_is_inserted_once"]
-    assert "no unique or exclusion constraint matching the ON CONFLICT specification" in said

@@ -48,6 +48,11 @@ class Subscription(models.Model):
     ticket = models.BigIntegerField()
     version = models.BigIntegerField(null=True)
     status_since = models.DateTimeField(null=True)
+    trial_end = models.DateTimeField(null=True)
+    collection_paused = models.BooleanField(default=False)
+    payment_failed_at = models.DateTimeField(null=True)
+    paid_through = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "billing_subscriptions"
@@ -71,11 +76,13 @@ class Event(models.Model):
     processed_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(null=True)
     currency = models.TextField(null=True)
+    delivery_id = models.TextField(null=True)
 
     class Meta:
         db_table = "billing_events"
-        constraints = (  # exactly once: this line
+        constraints = (  # exactly once: these lines
             models.UniqueConstraint(fields=["provider", "external_event_id"], name="billing_events_external"),
+            models.UniqueConstraint(fields=["provider", "delivery_id"], name="billing_events_delivery"),
         )
 
 
@@ -86,6 +93,7 @@ class ParkedEvent(models.Model):
     external_subscription_id = models.TextField(null=True)
     payload = models.TextField()
     parked_at = models.DateTimeField()
+    error = models.TextField(null=True)
 
     class Meta:
         db_table = "billing_parked_events"
@@ -109,12 +117,13 @@ class Operation(models.Model):
     reference = models.TextField(null=True)
     error = models.TextField(null=True)
     closed_at = models.DateTimeField(null=True)
+    ticket = models.BigIntegerField()
 
     class Meta:
         db_table = "billing_operations"
         constraints = (models.UniqueConstraint(fields=["provider", "key"], name="billing_operations_key"),)
         indexes = (
-            models.Index(fields=["provider", "state", "created_at", "key"], name="billing_operations_pages"),
+            models.Index(fields=["provider", "state", "ticket", "key"], name="billing_operations_pages"),
             models.Index(fields=["provider", "external_id"], name="billing_operations_made"),
             models.Index(fields=["provider", "reference"], name="billing_operations_references"),
         )

@@ -186,7 +186,7 @@ class DjangoRepository:
     # --- events ------------------------------------------------------------------------------------------------------
 
     def insert_event(self, event: BillingEvent, *, tx: Tx = None) -> bool:
-        return self._insert(event, "(provider, external_event_id)")
+        return self._insert(event)
 
     def get_event(self, provider: str, external_event_id: str, *, tx: Tx = None) -> BillingEvent | None:
         return self._one(BillingEvent, provider=provider, external_event_id=external_event_id)
@@ -217,6 +217,10 @@ class DjangoRepository:
             rows = rows.filter(Q(parked_at__gt=after.parked_at) | later)
         return self._all(ParkedEvent, rows.order_by("parked_at", "external_event_id")[:limit])
 
+    def update_parked_event(self, event: ParkedEvent, *, tx: Tx = None) -> None:
+        rows = self._rows(ParkedEvent, provider=event.provider, external_event_id=event.external_event_id)
+        rows.update(error=event.error)
+
     def delete_parked_event(self, provider: str, external_event_id: str, *, tx: Tx = None) -> None:
         self._rows(ParkedEvent, provider=provider, external_event_id=external_event_id).delete()
 
@@ -229,7 +233,7 @@ class DjangoRepository:
         return self._one(BillingOperation, provider=provider, key=key)
 
     def update_operation(self, operation: BillingOperation, *, tx: Tx = None) -> None:
-        new = row(operation, but=("provider", "key", "operation", "org_id", "arguments"))
+        new = row(operation, but=("provider", "key", "operation", "org_id", "arguments", "ticket"))
         rows = self._rows(BillingOperation, provider=operation.provider, key=operation.key)
         if operation.state is not OperationState.DONE:
             rows = rows.exclude(state=OperationState.DONE)
@@ -249,9 +253,9 @@ class DjangoRepository:
         wanted = {"state": state, "external_id": external_id, "reference": reference}
         rows = self._rows(BillingOperation, provider=provider, **given(wanted))
         if after is not None:
-            later = Q(created_at=after.created_at, key__gt=after.key)
-            rows = rows.filter(Q(created_at__gt=after.created_at) | later)
-        return self._all(BillingOperation, rows.order_by("created_at", "key")[:limit])
+            later = Q(ticket=after.ticket, key__gt=after.key)
+            rows = rows.filter(Q(ticket__gt=after.ticket) | later)
+        return self._all(BillingOperation, rows.order_by("ticket", "key")[:limit])
 
 
 def given(wanted: dict[str, Any]) -> dict[str, Any]:

@@ -120,6 +120,7 @@ class Journal(Generic[Tx]):
             org_id=org_id,
             arguments=_stored(arguments),
             created_at=self._clock(),
+            ticket=await self._repository.next_ticket(),
             external_id=str(arguments["subscription_id"]) if operation in _SET_A_STATE else None,
         )
         if await self._repository.insert_operation(intent):

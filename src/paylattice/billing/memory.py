@@ -69,6 +69,7 @@ class InMemoryRepository:
         self._subscriptions: dict[Key, BillingSubscription] = {}
         self._subscriptions_of: dict[Key, tuple[Key, ...]] = {}
         self._events: OrderedDict[Key, BillingEvent] = OrderedDict()
+        self._event_keys: dict[Key, Key] = {}
         self._parked: dict[Key, ParkedEvent] = {}
         self._operations: dict[Key, BillingOperation] = {}
         self._tables: dict[str, dict[Key, Any]] = {
@@ -77,6 +78,7 @@ class InMemoryRepository:
             "subscriptions": self._subscriptions,
             "subscriptions_of": self._subscriptions_of,
             "events": self._events,
+            "event_keys": self._event_keys,
             "parked": self._parked,
             "operations": self._operations,
         }
@@ -120,7 +122,8 @@ class InMemoryRepository:
                 self._tables[table][key] = value
         if self._max_events is not None:
             while len(self._events) > self._max_events:
-                self._events.popitem(last=False)
+                _, forgotten = self._events.popitem(last=False)
+                self._event_keys.pop((forgotten.provider, forgotten.delivery_id or ""), None)
 
     def _index(self, table: str, key: Key, value: object) -> None:
         """Keep the ways to find a record: those to the stored one go, those to the new one come."""
@@ -287,11 +290,16 @@ class InMemoryRepository:
     # --- events --------------------------------------------------------------------------------------------------
 
     async def insert_event(self, event: BillingEvent, *, tx: InMemoryTransaction | None = None) -> bool:
-        """Insert; False if ``(provider, external_event_id)`` is there already."""
+        """Insert; False if ``(provider, external_event_id)`` is there already, or ``(provider, delivery_id)``."""
         key = (event.provider, event.external_event_id)
         async with self._in(tx) as own:
             if self._get(own, self._events, "events", key) is not None:
                 return False
+            if event.delivery_id is not None:
+                by_delivery = (event.provider, event.delivery_id)
+                if self._get(own, self._event_keys, "event_keys", by_delivery) is not None:
+                    return False
+                own.writes["event_keys", by_delivery] = key
             own.writes["events", key] = event
             return True
 
@@ -357,6 +365,14 @@ class InMemoryRepository:
         ]
         return heapq.nsmallest(limit, found, key=_age)
 
+    async def update_parked_event(self, event: ParkedEvent, *, tx: InMemoryTransaction | None = None) -> None:
+        """Write ``error`` of an event that is kept for later."""
+        key = (event.provider, event.external_event_id)
+        async with self._in(tx) as own:
+            stored = self._get(own, self._parked, "parked", key)
+            if stored is not None:
+                own.writes["parked", key] = attrs.evolve(stored, error=event.error)
+
     async def delete_parked_event(
         self, provider: str, external_event_id: str, *, tx: InMemoryTransaction | None = None
     ) -> None:
@@ -388,7 +404,11 @@ class InMemoryRepository:
             stored = self._get(own, self._operations, "operations", key)
             if stored is not None and (stored.state is not _DONE or operation.state is _DONE):
                 own.writes["operations", key] = attrs.evolve(
-                    operation, operation=stored.operation, org_id=stored.org_id, arguments=stored.arguments
+                    operation,
+                    operation=stored.operation,
+                    org_id=stored.org_id,
+                    arguments=stored.arguments,
+                    ticket=stored.ticket,
                 )
 
     async def operations(
@@ -402,7 +422,7 @@ class InMemoryRepository:
         limit: int = 100,
         tx: InMemoryTransaction | None = None,
     ) -> list[BillingOperation]:
-        """A page of the journal, oldest first."""
+        """A page of the journal, in the order in which the operations were asked for."""
         wanted = {"state": state, "external_id": external_id, "reference": reference}
         found = [
             operation
@@ -425,8 +445,8 @@ def _ways(table: str, record: object) -> list[tuple[str, ...]]:
     return [(table, record.provider, name, value) for name, value in named if value is not None]
 
 
-def _place(operation: BillingOperation) -> tuple[datetime, str]:
-    return operation.created_at, operation.key
+def _place(operation: BillingOperation) -> tuple[int, str]:
+    return operation.ticket, operation.key
 
 
 def _alive(tx: InMemoryTransaction) -> InMemoryTransaction:

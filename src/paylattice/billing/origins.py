@@ -110,17 +110,17 @@ class Origins(Generic[Tx]):
     ) -> list[BillingOperation]:
         """The checkouts of a plan that were started in a time, the last ones first."""
         found: deque[BillingOperation] = deque(maxlen=_MOST_ASKED)
-        last = BillingOperation(provider=provider, key="", operation="", org_id="", arguments={}, created_at=since)
+        last: BillingOperation | None = None
         for _ in range(_MOST_PAGES):
             page = await self._repository.operations(provider, state=OperationState.DONE, after=last, limit=_PAGE)
             found.extend(
                 each
                 for each in page
                 if each.operation == CHECKOUT
-                and each.created_at <= until
+                and since <= each.created_at <= until
                 and plan_id in {None, each.arguments.get("plan_id")}
             )
-            if len(page) < _PAGE or page[-1].created_at > until:
+            if len(page) < _PAGE:
                 break
             last = page[-1]
         return list(reversed(found))

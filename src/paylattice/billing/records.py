@@ -88,6 +88,11 @@ class BillingSubscription:
         ticket: which reading of the provider's state this is; see :meth:`supersedes`.
         version: the provider's own order of states; of the last payload that was applied without reading again.
         status_since: since when the status is what it is, as far as it was observed here; UTC.
+        trial_end: when its trial ends, or ended; UTC. None: it has none, or the provider does not say.
+        collection_paused: whether the provider asks for no money at present, whatever the status says.
+        payment_failed_at: when the payment that is owed failed; UTC. None: none is owed.
+        paid_through: until when it is paid for, or free by its contract; UTC. None: not known.
+        ended_at: when it ended for good; UTC.
     """
 
     id: str
@@ -111,6 +116,11 @@ class BillingSubscription:
     ticket: int = 0
     version: int | None = None
     status_since: datetime | None = None
+    trial_end: datetime | None = None
+    collection_paused: bool = attrs.field(default=False, converter=bool)
+    payment_failed_at: datetime | None = None
+    paid_through: datetime | None = None
+    ended_at: datetime | None = None
 
     def supersedes(self, stored: "BillingSubscription | None") -> bool:
         """Whether this state may overwrite the stored one.
@@ -179,7 +189,7 @@ class BillingSubscription:
 class BillingEvent:
     """An event that was applied: the proof that it was applied once.
 
-    Unique: ``(provider, external_event_id)``.
+    Unique: ``(provider, external_event_id)``; and ``(provider, delivery_id)`` where there is one.
 
     Args:
         id: this record's own id.
@@ -193,6 +203,8 @@ class BillingEvent:
         processed_at: UTC; set in the transaction that applies it, some time between its beginning and its end.
         created_at: UTC; when it happened, by the provider's clock.
         currency: the ISO 4217 code of ``amount_cents``.
+        delivery_id: the signed id of the delivery that brought it, at providers that sign one. A delivery counts once,
+            whatever event its body names.
     """
 
     id: str
@@ -206,6 +218,7 @@ class BillingEvent:
     processed_at: datetime | None = None
     created_at: datetime | None = None
     currency: str | None = None
+    delivery_id: str | None = None
 
     @classmethod
     def of(
@@ -235,12 +248,13 @@ class BillingEvent:
             processed_at=processed_at,
             created_at=event.created_at,
             currency=money.currency if money else None,
+            delivery_id=event.delivery_id,
         )
 
 
 @attrs.frozen
 class ParkedEvent:
-    """An event about somebody who is not known here yet. It is applied when its customer appears.
+    """An event that waits: for its customer, who is not known here yet, or for its handler, which failed.
 
     Unique: ``(provider, external_event_id)``.
 
@@ -251,6 +265,7 @@ class ParkedEvent:
         external_subscription_id: the provider's id of the subscription, if the event says it.
         payload: the event, ready for JSON.
         parked_at: UTC.
+        error: the class of the error with which its handler failed; None: it waits for its customer.
     """
 
     provider: str
@@ -264,6 +279,7 @@ class ParkedEvent:
         ),
     )
     parked_at: datetime
+    error: str | None = None
 
 
 class OperationState(StrEnum):
@@ -299,6 +315,8 @@ class BillingOperation:
         reference: of a checkout: what the provider's events call it by, where that is not its id.
         error: the class of the error that ended it.
         closed_at: UTC.
+        ticket: its place in the order in which operations were asked for: a fencing token, strictly increasing, so that no
+            clock has to be believed.
     """
 
     provider: str
@@ -318,3 +336,4 @@ class BillingOperation:
     reference: str | None = None
     error: str | None = None
     closed_at: datetime | None = None
+    ticket: int = 0

@@ -129,7 +129,10 @@ class BillingRepository(Protocol[Tx]):
         ...
 
     async def insert_event(self, event: BillingEvent, *, tx: Tx | None = None) -> bool:
-        """Insert; False if ``(provider, external_event_id)`` is there already. This is what makes delivery exactly once."""
+        """Insert; False if ``(provider, external_event_id)`` is there already, or ``(provider, delivery_id)``.
+
+        This is what makes delivery exactly once. Events without a ``delivery_id`` (None) have only the first key.
+        """
         ...
 
     async def get_event(self, provider: str, external_event_id: str, *, tx: Tx | None = None) -> BillingEvent | None:
@@ -162,6 +165,10 @@ class BillingRepository(Protocol[Tx]):
         """
         ...
 
+    async def update_parked_event(self, event: ParkedEvent, *, tx: Tx | None = None) -> None:
+        """Write ``error`` of the event with this ``(provider, external_event_id)``, and nothing else."""
+        ...
+
     async def delete_parked_event(self, provider: str, external_event_id: str, *, tx: Tx | None = None) -> None:
         """Forget an event that was kept for later."""
         ...
@@ -177,9 +184,9 @@ class BillingRepository(Protocol[Tx]):
     async def update_operation(self, operation: BillingOperation, *, tx: Tx | None = None) -> None:
         """Write what came of the operation with this ``(provider, key)``.
 
-        That is ``state``, ``external_id``, ``reference``, ``error``, ``closed_at`` and ``created_at``; what was asked for
-        stays. What is DONE stays DONE: nothing but another DONE is written over it. Comparing and writing is one step
-        (``UPDATE ... WHERE ... AND state <> 'done'``), as two workers may close one operation at the same time.
+        That is ``state``, ``external_id``, ``reference``, ``error``, ``closed_at`` and ``created_at``. What was asked for
+        and its ``ticket`` stay. What is DONE stays DONE: nothing but another DONE is written over it. Comparing and writing
+        is one step (``UPDATE ... WHERE ... AND state <> 'done'``), as two workers may close one operation at the same time.
         """
         ...
 
@@ -194,7 +201,7 @@ class BillingRepository(Protocol[Tx]):
         limit: int = 100,
         tx: Tx | None = None,
     ) -> list[BillingOperation]:
-        """A page of the journal, ordered by ``(created_at, key)``; ``after`` is the last page's last operation.
+        """A page of the journal, ordered by ``(ticket, key)``; ``after`` is the last page's last operation.
 
         Those in the state, those that made ``external_id``, those with the ``reference``; with nothing given, all.
         """
@@ -310,6 +317,10 @@ class BlockingBillingRepository(Protocol[Tx]):
         tx: Tx | None = None,
     ) -> list[ParkedEvent]:
         """See :meth:`BillingRepository.parked_events`."""
+        ...
+
+    def update_parked_event(self, event: ParkedEvent, *, tx: Tx | None = None) -> None:
+        """See :meth:`BillingRepository.update_parked_event`."""
         ...
 
     def delete_parked_event(self, provider: str, external_event_id: str, *, tx: Tx | None = None) -> None:

@@ -47,6 +47,11 @@ def _state(
         current_period_start=None if bare else NOW + later,
         current_period_end=None if bare else NOW + 2 * later,
         cancel_at=None if bare else NOW + 3 * later,
+        trial_end=None if bare else NOW + 4 * later,
+        collection_paused=not bare,
+        payment_failed_at=None if bare else NOW + 5 * later,
+        paid_through=None if bare else NOW + 6 * later,
+        ended_at=None if bare else NOW + 7 * later,
         metadata={"version": str(version)},
     )
 

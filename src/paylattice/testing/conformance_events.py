@@ -35,6 +35,29 @@ class EventChecks(RepositoryChecks):
 
         self.drive(repository, check)
 
+    def test_a_delivery_counts_once(self, repository: object) -> None:
+        """``(provider, delivery_id)`` is unique, whatever event it names; events without one do not exclude each other."""
+
+        async def check(repo: Repository, _stage: Stage) -> None:
+            first = event(1, delivery="d-1")
+            await repo.insert_event(first)
+            found = await repo.get_event("acme", "evt_1")
+            expect(found == first, f"an event came back as {found!r}, and was written as {first!r}")
+            async with repo.transaction() as tx:
+                forged = event(2, delivery="d-1")
+                expect(await repo.insert_event(forged, tx=tx) is False, "one delivery was counted as two events")
+                expect(
+                    await repo.insert_event(event(3, delivery="d-3"), tx=tx), "a refused insert ended the transaction"
+                )
+            expect(await repo.get_event("acme", "evt_2") is None, "a refused insert left a record behind")
+            expect(await repo.insert_event(event(2, delivery="d-2")), "a refused insert keeps the event itself out")
+            elsewhere = event(1, at="other", delivery="d-1")
+            expect(await repo.insert_event(elsewhere) is True, "another provider's delivery may have this id")
+            for number in (8, 9):
+                expect(await repo.insert_event(event(number)), "an event without a delivery_id keeps others out")
+
+        self.drive(repository, check)
+
     def test_an_event_is_stamped(self, repository: object) -> None:
         """``mark_event_processed`` sets ``processed_at`` of that event, and nothing else."""
 
@@ -67,6 +90,26 @@ class EventChecks(RepositoryChecks):
             await repo.delete_parked_event("acme", "evt_1")
             expect(await repo.parked_events("other") == [parked(at="other")], "another provider's event was deleted")
             expect(await repo.park_event(parked()) is True, "an event cannot be parked again after it was deleted")
+
+        self.drive(repository, check)
+
+    def test_a_parked_event_says_why_it_waits(self, repository: object) -> None:
+        """``update_parked_event`` writes ``error``, and nothing else; what is not there it does not make."""
+
+        async def check(repo: Repository, _stage: Stage) -> None:
+            for each in (parked(1), parked(2), parked(1, at="other")):
+                await repo.park_event(each)
+            failed = attrs.evolve(parked(1), error="ValueError")
+            moved = attrs.evolve(failed, external_customer_id="cus_9", payload={}, parked_at=NOW - timedelta(days=9))
+            await repo.update_parked_event(moved)
+            await repo.update_parked_event(attrs.evolve(parked(7), error="ValueError"))
+            expect(
+                await repo.parked_events("acme") == [failed, parked(2)],
+                "update_parked_event must write error of this event, and nothing else",
+            )
+            expect(await repo.parked_events("other") == [parked(1, at="other")], "another provider's event was changed")
+            await repo.update_parked_event(parked(1))
+            expect(await repo.parked_events("acme") == [parked(1), parked(2)], "an error cannot be taken away again")
 
         self.drive(repository, check)
 

@@ -66,10 +66,22 @@ def subscription(
         ticket=ticket,
         version=version,
         status_since=NOW + timedelta(days=ticket),
+        trial_end=NOW + timedelta(days=ticket, seconds=1),
+        collection_paused=ticket % 2 == 1,
+        payment_failed_at=NOW + timedelta(days=ticket, seconds=2),
+        paid_through=NOW + timedelta(days=ticket, seconds=3),
+        ended_at=NOW + timedelta(days=ticket, seconds=4),
     )
 
 
-def event(number: int = 1, *, at: str = "acme", external: str | None = None, record: str | None = None) -> BillingEvent:
+def event(
+    number: int = 1,
+    *,
+    at: str = "acme",
+    external: str | None = None,
+    record: str | None = None,
+    delivery: str | None = None,
+) -> BillingEvent:
     """An event."""
     return BillingEvent(
         id=record or f"{at}-event-{number}",
@@ -83,6 +95,7 @@ def event(number: int = 1, *, at: str = "acme", external: str | None = None, rec
         processed_at=None,
         created_at=NOW,
         currency="USD",
+        delivery_id=delivery,
     )
 
 
@@ -114,5 +127,6 @@ def operation(number: int = 1, *, at: str = "acme", minute: int | None = None, *
         org_id=f"org-{number}",
         arguments={"email": "ada@example.com", "name": None, "metadata": {"größe": "✓"}, "quantity": 3},
         created_at=NOW + timedelta(minutes=number if minute is None else minute),
+        ticket=number if minute is None else minute,
     )
     return attrs.evolve(made, **changes)  # type: ignore[arg-type]  # fields of the operation

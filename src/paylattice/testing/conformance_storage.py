@@ -218,6 +218,11 @@ class StorageChecks(RepositoryChecks):
                 quantity=None,
                 cancel_at=None,
                 status_since=None,
+                trial_end=None,
+                collection_paused=False,
+                payment_failed_at=None,
+                paid_through=None,
+                ended_at=None,
             )
             await repo.upsert_subscription(bare)
             expect(await repo.get_subscription("acme", "sub_99") == bare, "a subscription without periods was changed")

@@ -36,6 +36,7 @@ async def _write_everything(repo: Repository, tx: object) -> None:
     await repo.mark_event_processed("acme", "evt_1", NOW, tx=tx)
     await repo.park_event(parked(2), tx=tx)
     await repo.delete_parked_event("acme", "evt_1", tx=tx)
+    await repo.update_parked_event(attrs.evolve(parked(3), error="ValueError"), tx=tx)
     await repo.insert_operation(operation(2), tx=tx)
     await repo.update_operation(operation(1, state=OperationState.DONE), tx=tx)
 
@@ -45,6 +46,7 @@ async def _prepare(repo: Repository) -> None:
     await repo.upsert_subscription(subscription(1))
     await repo.insert_event(event(1))
     await repo.park_event(parked(1))
+    await repo.park_event(parked(3))
     await repo.insert_operation(operation(1))
 
 
@@ -66,6 +68,7 @@ async def _everything(repo: Repository, tx: object = None) -> dict[str, object]:
         "park_event and delete_parked_event": [
             each.external_event_id for each in await repo.parked_events("acme", tx=tx)
         ],
+        "update_parked_event": [each.error for each in await repo.parked_events("acme", tx=tx)][-1:],
         "insert_operation": await repo.get_operation("acme", "key-2", tx=tx),
         "update_operation": await repo.get_operation("acme", "key-1", tx=tx),
         "insert_operation and update_operation, in operations": [

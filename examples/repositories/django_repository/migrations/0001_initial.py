@@ -55,11 +55,13 @@ class Migration(migrations.Migration):
                 ("processed_at", models.DateTimeField(null=True)),
                 ("created_at", models.DateTimeField(null=True)),
                 ("currency", models.TextField(null=True)),
+                ("delivery_id", models.TextField(null=True)),
             ],
             options={
                 "db_table": "billing_events",
                 "constraints": [
-                    models.UniqueConstraint(fields=("provider", "external_event_id"), name="billing_events_external")
+                    models.UniqueConstraint(fields=("provider", "external_event_id"), name="billing_events_external"),
+                    models.UniqueConstraint(fields=("provider", "delivery_id"), name="billing_events_delivery"),
                 ],
             },
         ),
@@ -78,11 +80,12 @@ class Migration(migrations.Migration):
                 ("reference", models.TextField(null=True)),
                 ("error", models.TextField(null=True)),
                 ("closed_at", models.DateTimeField(null=True)),
+                ("ticket", models.BigIntegerField()),
             ],
             options={
                 "db_table": "billing_operations",
                 "indexes": [
-                    models.Index(fields=["provider", "state", "created_at", "key"], name="billing_operations_pages"),
+                    models.Index(fields=["provider", "state", "ticket", "key"], name="billing_operations_pages"),
                     models.Index(fields=["provider", "external_id"], name="billing_operations_made"),
                     models.Index(fields=["provider", "reference"], name="billing_operations_references"),
                 ],
@@ -99,6 +102,7 @@ class Migration(migrations.Migration):
                 ("external_subscription_id", models.TextField(null=True)),
                 ("payload", models.TextField()),
                 ("parked_at", models.DateTimeField()),
+                ("error", models.TextField(null=True)),
             ],
             options={
                 "db_table": "billing_parked_events",
@@ -133,6 +137,11 @@ class Migration(migrations.Migration):
                 ("ticket", models.BigIntegerField()),
                 ("version", models.BigIntegerField(null=True)),
                 ("status_since", models.DateTimeField(null=True)),
+                ("trial_end", models.DateTimeField(null=True)),
+                ("collection_paused", models.BooleanField(default=False)),
+                ("payment_failed_at", models.DateTimeField(null=True)),
+                ("paid_through", models.DateTimeField(null=True)),
+                ("ended_at", models.DateTimeField(null=True)),
                 (
                     "customer",
                     models.ForeignKey(
