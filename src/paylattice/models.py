@@ -153,6 +153,10 @@ def _items(value: "Iterable[SubscriptionItem]") -> "tuple[SubscriptionItem, ...]
     return tuple(value)
 
 
+def _ids(value: Iterable[str]) -> tuple[str, ...]:
+    return tuple(value)
+
+
 def _changes(value: "Iterable[ScheduledChange]") -> "tuple[ScheduledChange, ...]":
     return tuple(value)
 
@@ -408,8 +412,10 @@ class Payment(Model):
         amount: what was asked for.
         status: see :class:`PaymentStatus`.
         customer_id: the provider's id of the customer, if any.
-        amount_captured: what has been taken.
-        amount_refunded: what has been given back.
+        amount_captured: what has been taken; of a payment in several parts, by those that came. With ``UNKNOWN`` it can be
+            less than ``amount``: some parts came, and others never will.
+        amount_refunded: what has been given back, or is on its way back; None: nothing, or the provider does not say how
+            much.
         payment_method_id: what it was charged to.
         description: for people.
         metadata: the application's own words.
@@ -432,7 +438,19 @@ class Payment(Model):
 
 @attrs.frozen
 class Refund(Model):
-    """Money given back. A refund can fail after it was accepted: watch ``refund.failed``."""
+    """Money given back. A refund can fail after it was accepted: watch ``refund.failed``.
+
+    Args:
+        id: the provider's id; of several refunds together, that of the first of them.
+        amount: what is given back, by all of them together.
+        status: see :class:`RefundStatus`; SUCCEEDED once none is pending, UNKNOWN if some of several failed.
+        payment_id: the payment.
+        reason: for people.
+        created_at: UTC.
+        raw_status: the provider's own word for the status.
+        part_ids: the ids of all, where the provider needed several refunds for what was asked for: each has events of its
+            own. Empty where one was enough.
+    """
 
     id: str
     amount: Money
@@ -441,3 +459,4 @@ class Refund(Model):
     reason: str | None = None
     created_at: datetime | None = None
     raw_status: str | None = None
+    part_ids: tuple[str, ...] = attrs.field(default=(), converter=_ids)

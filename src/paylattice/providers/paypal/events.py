@@ -6,7 +6,6 @@ and refund, whatever number of events tells of it: PayPal sends two about one sa
 """
 
 import logging
-import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeAlias, TypedDict
@@ -29,6 +28,7 @@ from ...models import (
 )
 from ...redaction import redact
 from . import orders, wire
+from .order_parts import capture_of, order_of
 from .transmission import Signed
 
 __all__ = [
@@ -37,7 +37,6 @@ __all__ = [
     "bears_out",
     "capture_path_of",
     "event_from",
-    "order_of",
     "subject_of",
     "with_subject",
 ]
@@ -138,7 +137,6 @@ class _Carried(TypedDict, total=False):
 
 
 _NOTHING: _Carried = {}
-_CAPTURE_LINK = re.compile(r"/v2/payments/captures/([A-Za-z0-9]{1,50})/?\Z")
 _Read: TypeAlias = Callable[[JsonObject, datetime], _Carried]
 
 
@@ -159,7 +157,7 @@ def _capture(data: JsonObject, _now: datetime) -> _Carried:
 
 
 def _refund(data: JsonObject, _now: datetime) -> _Carried:
-    return {"refund": orders.refund_from(data, payment_id=order_of(data) or _up(data))}
+    return {"refund": orders.refund_from(data, payment_id=order_of(data) or capture_of(data))}
 
 
 def _authorization(data: JsonObject, _now: datetime) -> _Carried:
@@ -273,20 +271,9 @@ def _transmission(data: JsonObject, signed: Signed | None) -> str | None:
     return text(sent[0], "transmission_id") if sent else None
 
 
-def order_of(resource: JsonObject) -> str | None:
-    """The order that a capture, an authorization or a refund belongs to, if it says so."""
-    return text(child(resource, "supplementary_data", "related_ids"), "order_id")
-
-
-def _up(resource: JsonObject) -> str | None:
-    """The id of the capture that a refund is of: its link "up" ends in it."""
-    found = _CAPTURE_LINK.search(wire.approval_url(resource, "up") or "")
-    return found[1] if found is not None else None
-
-
 def capture_path_of(refund: JsonObject) -> str | None:
     """Where the capture is that a refund is of, if the refund does not say itself which order that belongs to."""
-    capture = _up(refund)
+    capture = capture_of(refund)
     return f"{_CAPTURE}/{capture}" if capture is not None and order_of(refund) is None else None
 
 

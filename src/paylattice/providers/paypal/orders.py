@@ -5,58 +5,29 @@ authorizations and captures that come later are in it. Captures and authorizatio
 subscriptions (an older kind of object), go by their own ids.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import attrs
 
-from ...jsonlike import JsonObject, child, children, identity, rfc3339, text
+from ...jsonlike import JsonObject, identity, rfc3339, text
 from ...models import CheckoutSession, CheckoutStatus, Payment, PaymentStatus, Refund, RefundStatus
 from ...money import Money
+from . import order_parts
 from .amounts import money_from, optional_money_from
+from .order_parts import AUTHORIZATION_STATUS, CAPTURE_STATUS, TAKEN, Captured
 from .wire import approval_url
 
 __all__ = [
-    "Parts",
+    "is_held",
+    "joined",
     "order_session_from",
-    "parts_of",
     "payment_from_authorization",
     "payment_from_capture",
     "payment_from_order",
     "payment_from_sale",
     "refund_from",
     "refund_from_sale",
-    "taken_of",
 ]
-
-CAPTURE_STATUS: Mapping[str | None, PaymentStatus] = {
-    "COMPLETED": PaymentStatus.SUCCEEDED,
-    "PENDING": PaymentStatus.PENDING,
-    "DECLINED": PaymentStatus.FAILED,
-    "FAILED": PaymentStatus.FAILED,
-    "PARTIALLY_REFUNDED": PaymentStatus.PARTIALLY_REFUNDED,
-    "REFUNDED": PaymentStatus.REFUNDED,
-}
-"""https://developer.paypal.com/docs/api/payments/v2/#captures_get"""
-
-AUTHORIZATION_STATUS: Mapping[str | None, PaymentStatus] = {
-    "CREATED": PaymentStatus.AUTHORIZED,
-    "CAPTURED": PaymentStatus.SUCCEEDED,
-    "PARTIALLY_CAPTURED": PaymentStatus.SUCCEEDED,
-    "DENIED": PaymentStatus.FAILED,
-    "EXPIRED": PaymentStatus.CANCELED,
-    "VOIDED": PaymentStatus.CANCELED,
-    "PENDING": PaymentStatus.PENDING,
-}
-"""https://developer.paypal.com/docs/api/payments/v2/#authorizations_get"""
-
-ORDER_STATUS: Mapping[str | None, PaymentStatus] = {
-    "CREATED": PaymentStatus.REQUIRES_ACTION,
-    "PAYER_ACTION_REQUIRED": PaymentStatus.REQUIRES_ACTION,
-    "SAVED": PaymentStatus.PENDING,
-    "APPROVED": PaymentStatus.PENDING,
-    "VOIDED": PaymentStatus.CANCELED,
-}
-"""Of an order without a capture or an authorization. APPROVED: the buyer has agreed, and no money has moved."""
 
 SALE_STATUS: Mapping[str | None, PaymentStatus] = {
     "completed": PaymentStatus.SUCCEEDED,
@@ -88,84 +59,29 @@ _CHECKOUT: Mapping[PaymentStatus, CheckoutStatus] = {
 """The status of the payment, as that of the page."""
 
 
-@attrs.frozen
-class Parts:
-    """What an order has led to.
-
-    Args:
-        unit: the first purchase unit; there is one.
-        authorizations: oldest first.
-        captures: oldest first.
-        refunds: oldest first.
-    """
-
-    unit: JsonObject
-    authorizations: tuple[JsonObject, ...]
-    captures: tuple[JsonObject, ...]
-    refunds: tuple[JsonObject, ...]
-
-
-def parts_of(order: JsonObject) -> Parts:
-    """What the order has led to."""
-    units = children(order, "purchase_units")
-    unit: JsonObject = units[0] if units else {}
-    payments = child(unit, "payments")
-    return Parts(
-        unit, children(payments, "authorizations"), children(payments, "captures"), children(payments, "refunds")
-    )
-
-
 def payment_from_order(order: JsonObject) -> Payment:
-    """The payment that an order is. One that is COMPLETED may hold a capture that is pending, or was declined."""
-    parts = parts_of(order)
-    status, word = _standing(order, parts)
-    amount = money_from(parts.unit, "amount", what="order")
-    taken = [each for each in parts.captures if CAPTURE_STATUS.get(text(each, "status")) in _TAKEN]
+    """The payment that an order is: all its purchase units together.
+
+    One that is COMPLETED may hold a capture that is pending, or was declined.
+    """
+    units = order_parts.parts_of(order).units
+    amount = order_parts.amount_of(units)
+    taken = order_parts.taken_by(order_parts.captured_of(order), amount)
+    returned = order_parts.given_back(order, amount)
+    status = order_parts.standing_of(order)
     return Payment(
         id=identity(order, "id", "order"),
         amount=amount,
-        status=status,
-        customer_id=text(parts.unit, "custom_id"),
-        amount_captured=_total(amount, taken),
-        amount_refunded=_total(amount, [each for each in parts.refunds if text(each, "status") in _GIVEN_BACK]),
-        description=text(parts.unit, "description"),
+        status=order_parts.after_refunds(taken, returned) if status is PaymentStatus.SUCCEEDED else status,
+        customer_id=order_parts.agreed(units, "custom_id"),
+        amount_captured=taken,
+        amount_refunded=returned,
+        description=order_parts.agreed(units, "description"),
         created_at=rfc3339(order, "create_time"),
-        raw_status=word,
+        raw_status=order_parts.words_of(order),
         provider="paypal",
         raw=order,
     )
-
-
-_TAKEN = frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED})
-_GIVEN_BACK = frozenset({"COMPLETED", "PENDING"})
-
-
-def _standing(order: JsonObject, parts: Parts) -> tuple[PaymentStatus, str | None]:
-    """Where the payment is, and PayPal's word for it: the capture's, else the authorization's, else the order's."""
-    capture = taken_of(parts) or (parts.captures[-1] if parts.captures else None)
-    if capture is not None:
-        word = text(capture, "status")
-        return CAPTURE_STATUS.get(word, PaymentStatus.UNKNOWN), word
-    if parts.authorizations:
-        word = text(parts.authorizations[-1], "status")
-        return AUTHORIZATION_STATUS.get(word, PaymentStatus.UNKNOWN), word
-    word = text(order, "status")
-    return ORDER_STATUS.get(word, PaymentStatus.UNKNOWN), word
-
-
-def taken_of(parts: Parts) -> JsonObject | None:
-    """The newest capture that took money, whatever was declined before or after; None if none did."""
-    taken = [each for each in parts.captures if CAPTURE_STATUS.get(text(each, "status")) in _TAKEN]
-    return taken[-1] if taken else None
-
-
-def _total(like: Money, found: "list[JsonObject]") -> Money:
-    total = like * 0
-    for each in found:
-        amount = optional_money_from(each, "amount")
-        if amount is not None and amount.currency == like.currency:
-            total += amount
-    return total
 
 
 def order_session_from(order: JsonObject) -> CheckoutSession:
@@ -185,38 +101,77 @@ def order_session_from(order: JsonObject) -> CheckoutSession:
     )
 
 
-def payment_from_capture(data: JsonObject, identifier: str | None = None) -> Payment:
-    """A capture. ``identifier``: the id that the payment goes by, if that is not the capture's."""
+def payment_from_capture(
+    data: JsonObject, identifier: str | None = None, captured: tuple[Captured, ...] = ()
+) -> Payment:
+    """A capture.
+
+    Args:
+        data: the capture.
+        identifier: the id that the payment goes by, if that is not the capture's.
+        captured: the same capture in its order, which alone tells how much was given back.
+    """
     word = text(data, "status")
     status = CAPTURE_STATUS.get(word, PaymentStatus.UNKNOWN)
-    return _payment(data, "capture", identifier, status, word)
+    return _payment(data, "capture", identifier, status, word, captured)
 
 
-def payment_from_authorization(data: JsonObject, identifier: str | None = None) -> Payment:
-    """An authorization. ``identifier``: the id that the payment goes by, if that is not the authorization's."""
+def payment_from_authorization(
+    data: JsonObject, identifier: str | None = None, captured: tuple[Captured, ...] = ()
+) -> Payment:
+    """An authorization.
+
+    Args:
+        data: the authorization.
+        identifier: the id that the payment goes by, if that is not the authorization's.
+        captured: the captures of it in its order, which alone tells how much was taken, and given back.
+    """
     word = text(data, "status")
     status = AUTHORIZATION_STATUS.get(word, PaymentStatus.UNKNOWN)
-    return _payment(data, "authorization", identifier, status, word)
+    return _payment(data, "authorization", identifier, status, word, captured)
 
 
 def payment_from_sale(data: JsonObject) -> Payment:
-    """The payment of a subscription, of the older kind: ``{total, currency}``, and a state in lower case."""
+    """The payment of a subscription, of the older kind: ``{total, currency}``, and a state in lower case.
+
+    One that is both completed and held is PROCESSING until PayPal releases it: of two words for one fact, the cautious one.
+    """
     word = text(data, "state") or text(data, "status")
-    status = SALE_STATUS.get(word) or SALE_STATUS.get((word or "").lower(), PaymentStatus.UNKNOWN)
+    status = SALE_STATUS.get((word or "").lower(), PaymentStatus.UNKNOWN)
+    if is_held(data) and status is PaymentStatus.SUCCEEDED:
+        status = PaymentStatus.PROCESSING
     return _payment(data, "sale", None, status, word)
 
 
-def _payment(data: JsonObject, what: str, identifier: str | None, status: PaymentStatus, word: str | None) -> Payment:
+def is_held(sale: JsonObject) -> bool:
+    """Whether PayPal has taken the money from the payer, and keeps it from the merchant for the time being."""
+    return (text(sale, "payment_hold_status") or "").upper() == "HELD"
+
+
+def _payment(
+    data: JsonObject,
+    what: str,
+    identifier: str | None,
+    status: PaymentStatus,
+    word: str | None,
+    captured: tuple[Captured, ...] = (),
+) -> Payment:
     amount = money_from(data, "amount", what=what)
-    has_taken = status is PaymentStatus.SUCCEEDED or status in _TAKEN
-    taken = amount if has_taken else amount * 0
+    taken: Money | None = amount if status in TAKEN else amount * 0
+    returned = amount if status is PaymentStatus.REFUNDED else None
+    if status in TAKEN and captured:
+        taken = order_parts.taken_by(captured, amount)
+        returned = order_parts.given_back_of(captured, amount)
+        status = order_parts.after_refunds(taken, returned)
+    elif status in TAKEN and what == "authorization":
+        taken = None  # it does not say how much
     return Payment(
         id=identifier or identity(data, "id", what),
         amount=amount,
         status=status,
         customer_id=text(data, "custom_id") or text(data, "custom"),
-        amount_captured=None if has_taken and what == "authorization" else taken,  # it does not say how much
-        amount_refunded=amount if status is PaymentStatus.REFUNDED else None,
+        amount_captured=taken,
+        amount_refunded=returned,
         created_at=rfc3339(data, "create_time"),
         raw_status=word,
         provider="paypal",
@@ -260,4 +215,27 @@ def refund_from_sale(data: JsonObject, *, payment_id: str | None = None, asked: 
         raw_status=word,
         provider="paypal",
         raw=data,
+    )
+
+
+def joined(parts: Sequence[Refund]) -> Refund:
+    """Several refunds of one payment, as the one that was asked for.
+
+    Its id is that of the first of them, and its status what all say; SUCCEEDED once none is pending; UNKNOWN if some failed.
+    """
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    statuses = {each.status for each in parts}
+    if len(statuses) > 1:
+        undecided = statuses <= {RefundStatus.SUCCEEDED, RefundStatus.PENDING}
+        statuses = {RefundStatus.PENDING if undecided else RefundStatus.UNKNOWN}
+    return attrs.evolve(
+        first,
+        amount=sum((each.amount for each in parts[1:]), first.amount),
+        status=statuses.pop(),
+        part_ids=tuple(each.id for each in parts),
+        raw_status=", ".join(dict.fromkeys(each.raw_status for each in parts if each.raw_status)) or None,
+        replayed=all(each.replayed for each in parts),
+        raw={"refunds": [each.raw for each in parts]},
     )

@@ -1,6 +1,6 @@
 """Payments at PayPal: orders with their authorizations and captures, captures by themselves, and the sales of subscriptions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 
 import attrs
@@ -20,9 +20,11 @@ from ...idempotency import sub_key
 from ...jsonlike import JsonObject, child, identity, text
 from ...models import Payment, PaymentStatus, Refund
 from ...money import Money
-from . import orders, requests
-from .amounts import optional_money_from
+from . import order_parts, orders, requests
+from .amounts import money_from, optional_money_from
 from .api import PayPalAPI, path_of
+from .order_parts import TAKEN, Captured
+from .refunds import CapturesRefund
 from .wire import approval_url
 
 __all__ = ["Kind", "Payments"]
@@ -77,7 +79,14 @@ class Payments:
     async def find(self, payment_id: str) -> Payment | None:
         """The payment; None if there is none."""
         found = await self.look(payment_id)
-        return _payment(found) if found is not None else None
+        if found is None:
+            return None
+        payment = _payment(found)
+        order_id = order_parts.order_of(found.data)
+        if payment.status not in TAKEN or order_id is None:
+            return payment
+        order = await self._api.get(_path(Kind.ORDER, order_id))  # which alone tells what was given back
+        return _payment(found, order) if order is not None else payment
 
     async def _required(self, payment_id: str) -> _Found:
         found = await self.look(payment_id)
@@ -176,7 +185,7 @@ class Payments:
         """Take the money: of an order that the buyer approved, or of an authorization."""
         found = await self._required(payment_id)
         payment = _payment(found)
-        if payment.status in _HAS_MONEY:
+        if payment.status in TAKEN:
             if amount is not None and payment.amount_captured not in {None, amount}:
                 message = f"the payment was captured already, with another amount: {payment.amount_captured}"
                 raise Conflict(message)
@@ -195,14 +204,13 @@ class Payments:
             message = f"the payment is {payment.status}: PayPal captures it by itself"
             raise Conflict(message)
         order = found.data
-        if orders.parts_of(order).captures:
+        if order_parts.parts_of(order).captures:
             return payment  # it is on its way, and PayPal still has to say whether it arrived
         if text(order, "intent") == "AUTHORIZE":
             if not _has_moved(order):
                 order = await self._complete(order, "authorize", key)
-            authorizations = orders.parts_of(order).authorizations
-            if authorizations and _settled(order).status is PaymentStatus.AUTHORIZED:
-                await self._capture_authorization(authorizations[-1], amount, key)
+            if _settled(order).status is PaymentStatus.AUTHORIZED:
+                await self._capture_authorization(_only_live(order), amount, key)
                 order = await self._whole({"id": payment_id})
         else:
             if amount not in {None, payment.amount}:
@@ -239,12 +247,12 @@ class Payments:
         payment = _payment(found)
         if payment.status is PaymentStatus.CANCELED:
             return payment
-        if payment.status in _HAS_MONEY:
+        if payment.status in TAKEN:
             message = "the payment was captured: refund it"
             raise Conflict(message)
-        authorization = found.data
+        authorizations: tuple[JsonObject, ...] = (found.data,)
         if found.kind is Kind.ORDER:
-            parts = orders.parts_of(found.data)
+            parts = order_parts.parts_of(found.data)
             if not parts.authorizations:
                 raise UnsupportedOperation(
                     reason="PayPal cannot cancel an order for which no money is reserved.",
@@ -252,11 +260,17 @@ class Payments:
                     provider=self._api.name,
                     operation="cancel_payment",
                 )
-            authorization = parts.authorizations[-1]
+            authorizations = order_parts.live_of(parts.authorizations) or parts.authorizations[-1:]
         elif found.kind is not Kind.AUTHORIZATION:
             message = f"a payment that is {payment.status} cannot be canceled"
             raise Conflict(message)
-        path = _path(Kind.AUTHORIZATION, identity(authorization, "id", "authorization"))
+        for place, authorization in enumerate(authorizations):
+            identifier = identity(authorization, "id", "authorization")
+            await self._void(identifier, sub_key(key, identifier) if place else key)
+        return await self._api.afterwards(lambda: self._again(payment_id))
+
+    async def _void(self, authorization_id: str, key: str) -> None:
+        path = _path(Kind.AUTHORIZATION, authorization_id)
 
         async def write() -> bool:
             await self._api.create(f"{path}/void", {}, key, bool)
@@ -267,12 +281,11 @@ class Payments:
             return True if now is not None and text(now, "status") == "VOIDED" else None
 
         await self._api.settle(write, look)
-        return await self._api.afterwards(lambda: self._again(payment_id))
 
     async def refund(self, payment_id: str, amount: Money | None, reason: str | None, key: str) -> Refund:
-        """Give money back: of a capture, or of a subscription's sale."""
+        """Give money back: of all captures of a payment, or of a subscription's sale."""
         found = await self._required(payment_id)
-        _check_refund(_payment(found), amount)
+        _check_refund(found, amount)
         if found.kind is Kind.SALE:
             return await self._api.create(
                 f"{_path(Kind.SALE, payment_id)}/refund",
@@ -280,43 +293,45 @@ class Payments:
                 key,
                 lambda data: orders.refund_from_sale(data, payment_id=payment_id, asked=amount),
             )
-        capture = found.data if found.kind is Kind.CAPTURE else await self._capture_of(found)
-        return await self._api.create(
-            f"{_path(Kind.CAPTURE, identity(capture, 'id', 'capture'))}/refund",
-            requests.refund_request(amount, reason),
-            key,
-            lambda data: orders.refund_from(data, payment_id=payment_id, asked=amount),
-        )
+        captures = await self._captures_of(found)
+        return await CapturesRefund(self._api, payment_id, captures, reason, key).of(amount)
 
-    async def _capture_of(self, found: _Found) -> JsonObject:
-        """The capture that took the money. An authorization does not name it, but mostly names its order."""
-        order: JsonObject = found.data
-        if found.kind is Kind.AUTHORIZATION:
-            order_id = text(child(found.data, "supplementary_data", "related_ids"), "order_id")
-            order = await self._order(order_id) if order_id is not None else {}
-        capture = orders.taken_of(orders.parts_of(order))
-        if capture is None:
+    async def _captures_of(self, found: _Found) -> Sequence[Captured]:
+        """The captures that took the money. An authorization does not name them, but mostly names its order."""
+        if found.kind is Kind.CAPTURE:
+            amount = money_from(found.data, "amount", what="capture")
+            return [Captured(identity(found.data, "id", "capture"), amount, found.data)]
+        captures: Sequence[Captured] = ()
+        if found.kind is Kind.ORDER:
+            captures = order_parts.captured_of(found.data)
+        elif (order_id := order_parts.order_of(found.data)) is not None:
+            order = await self._order(order_id)
+            captures = order_parts.captured_under(order, identity(found.data, "id", "authorization"))
+        if not captures:
             message = "the capture that took the money cannot be found by this id: pass the capture's, or the order's"
             raise Conflict(message)
-        return capture
+        return captures
 
 
 _CAPTURED_WORDS = frozenset({"CAPTURED", "PARTIALLY_CAPTURED"})
-_HAS_MONEY = frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED})
 
 
 def _path(kind: Kind, identifier: str) -> str:
     return f"{kind.value}{path_of(identifier)}"
 
 
-def _payment(found: _Found) -> Payment:
+def _payment(found: _Found, order: JsonObject | None = None) -> Payment:
+    """The payment; with what its order tells of it, if it is at hand."""
+    identifier = text(found.data, "id") or ""
     match found.kind:
         case Kind.ORDER:
             return orders.payment_from_order(found.data)
         case Kind.CAPTURE:
-            return orders.payment_from_capture(found.data)
+            captured = tuple(each for each in order_parts.captured_of(order or {}) if each.id == identifier)
+            return orders.payment_from_capture(found.data, captured=captured)
         case Kind.AUTHORIZATION:
-            return orders.payment_from_authorization(found.data)
+            captured = order_parts.captured_under(order or {}, identifier)
+            return orders.payment_from_authorization(found.data, captured=captured)
         case Kind.SALE:
             return orders.payment_from_sale(found.data)
 
@@ -340,8 +355,21 @@ def _is_whole(order: JsonObject) -> bool:
 
 
 def _has_moved(order: JsonObject) -> bool:
-    parts = orders.parts_of(order)
+    parts = order_parts.parts_of(order)
     return bool(parts.captures or parts.authorizations)
+
+
+def _only_live(order: JsonObject) -> JsonObject:
+    """The authorization that reserves the money of an order: after a renewal, the new one.
+
+    Raises:
+        Conflict: there are several, and nobody said which is meant.
+    """
+    live = order_parts.live_of(order_parts.parts_of(order).authorizations)
+    if len(live) != 1:
+        message = f"the order has {len(live)} authorizations that reserve money: capture each by its own id"
+        raise Conflict(message)
+    return live[0]
 
 
 def _settled(order: JsonObject) -> Payment:
@@ -376,12 +404,24 @@ def _for_the_payer(error: PaymentError, order: JsonObject) -> PaymentError:
     return error
 
 
-def _check_refund(payment: Payment, amount: Money | None) -> None:
+def _check_refund(found: _Found, amount: Money | None) -> None:
     """Refuse what no repetition of an earlier refund can be. What is left is for PayPal to say, who knows the key."""
-    if payment.status not in _HAS_MONEY:
+    payment = _payment(found)
+    taken = payment.amount if payment.amount_captured is None or _is_held(found) else payment.amount_captured
+    if payment.status is PaymentStatus.PENDING and taken.amount > 0:
+        message = "a part of the payment is still under way: wait until it is in, or refund a capture by its own id"
+        raise Conflict(message)
+    if payment.status not in TAKEN and not (taken.amount > 0 and payment.status in _PARTLY_IN):
         message = f"a payment that is {payment.status} cannot be refunded: no money was taken for it"
         raise Conflict(message)
-    taken = payment.amount_captured or payment.amount
     if amount is not None and (amount.currency != taken.currency or amount > taken):
         message = f"at most the {taken} that were taken can be refunded"
         raise InvalidRequest(message, param="amount")
+
+
+_PARTLY_IN = frozenset({PaymentStatus.UNKNOWN, PaymentStatus.PROCESSING})
+"""Statuses of which PayPal may have taken money: some units of an order, and not others; a sale that it holds."""
+
+
+def _is_held(found: _Found) -> bool:
+    return found.kind is Kind.SALE and _payment(found).status is PaymentStatus.PROCESSING

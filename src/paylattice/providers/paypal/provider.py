@@ -557,7 +557,7 @@ class PayPalProvider(PayPalAPI):
 
 
 def _order_session(data: JsonObject, amount: Money) -> CheckoutSession:
-    if not orders.parts_of(data).unit.get("amount"):
+    if not any("amount" in unit for unit in children(data, "purchase_units")):
         data = {**data, "purchase_units": [{"amount": v2_amount(amount)}]}
     session = orders.order_session_from(data)
     if session.url is None and session.status in {CheckoutStatus.OPEN, CheckoutStatus.UNKNOWN}:

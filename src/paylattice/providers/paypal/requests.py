@@ -9,6 +9,7 @@ from .amounts import v1_amount, v2_amount
 
 __all__ = [
     "capture_request",
+    "marked_invoice",
     "note",
     "order_request",
     "refund_request",
@@ -148,6 +149,12 @@ def refund_request(amount: Money | None, reason: str | None) -> dict[str, object
     if reason is not None:
         body["note_to_payer"] = _shortened(reason, 255)
     return body
+
+
+def marked_invoice(invoice_id: str | None, mark: str) -> str:
+    """The invoice id of a refund that must be found again: the payment's, which the payer knows, and a mark after it."""
+    known = (invoice_id or "")[: _LONGEST_ID - len(mark) - 1]
+    return f"{known}-{mark}" if known else mark
 
 
 def sale_refund_request(amount: Money | None, reason: str | None) -> dict[str, object]:

@@ -1,0 +1,140 @@
+"""Giving money back: of a subscription's sale, of a capture, or of the several captures of one payment.
+
+PayPal refunds captures, not payments: the refund of a payment with several takes several requests. Each has a key that follows
+from the caller's: the oldest capture is refunded under the caller's key itself, every other one under a key made of it and the
+capture's id. So the same key, sent again after a crash in the middle, does what is missing and repeats the rest.
+
+Without an amount nothing is counted here: PayPal is told no amount, and gives back "captured amount - previous refunds" of each
+capture (https://developer.paypal.com/docs/api/payments/v2/#captures_refund), whoever else refunds at the same time. With an
+amount, what a key has given back already is found in the order: each refund carries a mark made of it at the end of its
+invoice id.
+"""
+
+from collections.abc import Sequence
+
+import attrs
+
+from ...errors import Conflict, InvalidRequest, OutcomeUnknown, PaymentError, ResponseOutcomeUnknown
+from ...idempotency import sub_key
+from ...jsonlike import text
+from ...models import Refund
+from ...money import Money
+from . import orders, requests
+from .api import PayPalAPI, path_of
+from .order_parts import Captured
+
+__all__ = ["CapturesRefund"]
+
+_CAPTURES = "/v2/payments/captures"
+_NOTHING_LEFT = "CAPTURE_FULLY_REFUNDED"
+
+
+@attrs.frozen
+class CapturesRefund:
+    """The refund of a payment's captures.
+
+    Args:
+        api: how to ask PayPal.
+        payment_id: what the payment goes by.
+        captures: those that took money, oldest first; at least one.
+        reason: for the payer.
+        key: of the whole.
+    """
+
+    api: PayPalAPI
+    payment_id: str
+    captures: Sequence[Captured]
+    reason: str | None
+    key: str
+
+    async def of(self, amount: Money | None) -> Refund:
+        """Give back so much; None: all that is left.
+
+        Raises:
+            InvalidRequest: so much is not left.
+            Conflict: nothing is left, or it cannot be told how much.
+            OutcomeUnknown: some of it was given back, and not all: repeat it under the same key.
+        """
+        if len(self.captures) == 1:
+            return await self._refund(self.captures[0], amount)
+        return await (self._all_that_is_left() if amount is None else self._spread(amount))
+
+    async def _all_that_is_left(self) -> Refund:
+        parts: list[Refund] = []
+        nothing: PaymentError | None = None
+        for capture in self.captures:
+            try:
+                parts.append(await self._refund(capture, None))
+            except PaymentError as error:
+                if error.code != _NOTHING_LEFT:
+                    raise self._halfway(error, parts) from None
+                nothing = error
+        if nothing is not None and not parts:
+            raise nothing
+        return orders.joined(parts)
+
+    async def _spread(self, amount: Money) -> Refund:
+        done = {capture.id: made for capture in self.captures if (made := self._made_of(capture)) is not None}
+        rest = amount
+        for made in done.values():
+            rest -= made.amount
+        waiting = [capture for capture in self.captures if capture.id not in done]
+        try:
+            for capture, share in self._shares(rest, waiting) if rest.amount > 0 else ():
+                if rest.amount > 0:
+                    made = done[capture.id] = await self._refund(capture, min(share, rest), marked=True)
+                    rest -= made.amount  # PayPal's word: a repetition is answered with what was given back at first
+        except PaymentError as error:
+            raise self._halfway(error, list(done.values())) from None
+        return orders.joined([done[capture.id] for capture in self.captures if capture.id in done])
+
+    def _shares(self, amount: Money, captures: Sequence[Captured]) -> list[tuple[Captured, Money]]:
+        """How much of the amount each capture gives back: all of it the oldest one that can; else the oldest ones first."""
+        left: list[tuple[Captured, Money]] = []
+        for capture in captures:
+            if capture.left is None:
+                message = (
+                    "PayPal does not say how much of each capture of the payment is left: refund it without an amount, "
+                    "or a capture by its own id"
+                )
+                raise Conflict(message)
+            if capture.left.amount > 0:
+                left.append((capture, capture.left))
+        enough = next((capture for capture, most in left if most >= amount), None)
+        if enough is not None:
+            return [(enough, amount)]
+        if amount > (total := sum((most for _, most in left), amount * 0)):
+            message = f"only {total} of the payment is left to be refunded"
+            raise InvalidRequest(message, param="amount")
+        return left
+
+    def _made_of(self, capture: Captured) -> Refund | None:
+        """What this very refund has given back of the capture before, if it has."""
+        for data in capture.refunds:
+            if (text(data, "invoice_id") or "").endswith(self._mark_of(capture)):
+                return attrs.evolve(orders.refund_from(data, payment_id=self.payment_id), replayed=True)
+        return None
+
+    def _mark_of(self, capture: Captured) -> str:
+        return sub_key(self.key, capture.id)
+
+    async def _refund(self, capture: Captured, amount: Money | None, *, marked: bool = False) -> Refund:
+        body = requests.refund_request(amount, self.reason)
+        if marked:
+            body["invoice_id"] = requests.marked_invoice(text(capture.data, "invoice_id"), self._mark_of(capture))
+        return await self.api.create(
+            f"{_CAPTURES}{path_of(capture.id)}/refund",
+            body,
+            self.key if capture is self.captures[0] else self._mark_of(capture),
+            lambda data: orders.refund_from(data, payment_id=self.payment_id, asked=amount),
+        )
+
+    def _halfway(self, error: PaymentError, parts: Sequence[Refund]) -> PaymentError:
+        """The failure of one request of several: what the others have done makes it an unknown outcome of the whole."""
+        if not parts or isinstance(error, OutcomeUnknown):
+            return error
+        message = (
+            f"{orders.joined(parts).amount} of the payment was given back, and the rest was not: {error.message}. The same "
+            "key, or provider.recover(error), tries the rest again"
+        )
+        return ResponseOutcomeUnknown(message, code=error.code, request_id=error.request_id)
