@@ -339,6 +339,91 @@ def test_what_paypal_bears_out_is_confirmed(world: World, kind: str, told: Any, 
     assert found.raw["resource"] == answer
 
 
+TAKEN_BACK = {"status_details": {"reason": "CHARGEBACK"}}
+FOLLOWING: list[tuple[str, Any, str, list[Any]]] = [
+    (
+        "PAYMENT.AUTHORIZATION.CREATED",
+        authorization(),
+        "/v2/payments/authorizations/0AW2184448108334S",
+        [
+            authorization(status=word)
+            for word in ("PENDING", "CAPTURED", "PARTIALLY_CAPTURED", "VOIDED", "EXPIRED", "DENIED", "A_WORD_OF_2031")
+        ],
+    ),
+    (
+        "PAYMENT.CAPTURE.PENDING",
+        capture(status="PENDING"),
+        f"{CAPTURES}/{CAPTURE}",
+        [capture(status=word) for word in ("COMPLETED", "DECLINED", "FAILED", "PARTIALLY_REFUNDED", "REFUNDED")],
+    ),
+    (
+        "PAYMENT.CAPTURE.COMPLETED",
+        capture(),
+        f"{CAPTURES}/{CAPTURE}",
+        [
+            capture(status="REFUNDED"),
+            capture(status="PENDING", **TAKEN_BACK),
+            capture(status="PENDING", status_details={"reason": "BUYER_COMPLAINT"}),
+        ],
+    ),
+    (
+        "PAYMENT.SALE.COMPLETED",
+        sale(),
+        f"{SALES}/{SALE}",
+        [
+            sale(state="partially_refunded"),
+            sale(state="reversed"),
+            sale(state="pending", reason_code="CHARGEBACK"),
+        ],
+    ),
+    (
+        "PAYMENT.SALE.PENDING",
+        sale(state="pending"),
+        f"{SALES}/{SALE}",
+        [sale(state=word) for word in ("completed", "refunded", "denied")],
+    ),
+    (
+        "PAYMENT.REFUND.PENDING",
+        refund(status="PENDING"),
+        f"{REFUNDS}/58K15806CS993444T",
+        [refund(status=word) for word in ("COMPLETED", "FAILED", "CANCELLED")],
+    ),
+    (
+        "CHECKOUT.ORDER.APPROVED",
+        order("APPROVED"),
+        f"{ORDERS}/{ORDER}",
+        [order("VOIDED"), PAID_ORDER, order(captures=[capture(status="REFUNDED")])],
+    ),
+    (
+        "INVOICING.INVOICE.PAID",
+        {"invoice": invoice()},
+        f"{INVOICES}/INV2-Z56S-5LLA-Q52L-CPZ5",
+        [invoice(status=word) for word in ("REFUNDED", "PARTIALLY_REFUNDED", "MARKED_AS_REFUNDED")],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "told", "path", "has"),
+    [(kind, told, path, each) for kind, told, path, answers in FOLLOWING for each in answers],
+)
+def test_an_event_is_borne_out_by_every_state_that_can_follow(
+    world: World, kind: str, told: Any, path: str, has: Any
+) -> None:
+    world.always("GET", f"{CAPTURES}/{CAPTURE}", capture())
+    found = confirm(world, kind, told, path, has)
+    assert found.type == EVENT_TYPES[kind]
+    assert found.raw["resource"] == has or found.refund is not None
+
+
+def test_a_refund_that_failed_since_it_was_told_of_is_told_as_failed(world: World) -> None:
+    world.on("GET", f"{CAPTURES}/{CAPTURE}", capture())
+    found = confirm(
+        world, "PAYMENT.CAPTURE.REFUNDED", refund(), f"{REFUNDS}/58K15806CS993444T", refund(status="FAILED")
+    )
+    assert (found.type, found.dedupe_key) == ("refund.failed", "refund.failed:58K15806CS993444T")
+
+
 def test_a_refund_is_confirmed_with_the_payment_it_is_of(world: World) -> None:
     world.on("GET", f"{CAPTURES}/{CAPTURE}", capture())
     found = confirm(world, "PAYMENT.CAPTURE.REFUNDED", refund(), f"{REFUNDS}/58K15806CS993444T", refund())
@@ -353,20 +438,21 @@ FORGED: list[tuple[str, Any, str, Any]] = [
     ("PAYMENT.SALE.DENIED", sale(state="denied"), f"{SALES}/{SALE}", sale()),
     ("PAYMENT.CAPTURE.COMPLETED", capture(), f"{CAPTURES}/{CAPTURE}", capture(status="PENDING")),
     ("PAYMENT.CAPTURE.COMPLETED", capture(), f"{CAPTURES}/{CAPTURE}", missing()),
-    ("PAYMENT.CAPTURE.DENIED", capture(status="DECLINED"), f"{CAPTURES}/{CAPTURE}", capture()),
     (
-        "PAYMENT.AUTHORIZATION.CREATED",
-        authorization(),
-        "/v2/payments/authorizations/0AW2184448108334S",
-        authorization(status="VOIDED"),
+        "PAYMENT.CAPTURE.COMPLETED",
+        capture(),
+        f"{CAPTURES}/{CAPTURE}",
+        capture(status="PENDING", status_details={"reason": "PENDING_REVIEW"}),
     ),
+    ("PAYMENT.SALE.COMPLETED", sale(), f"{SALES}/{SALE}", sale(payment_hold_status="HELD")),
+    ("PAYMENT.SALE.COMPLETED", sale(payment_hold_status="HELD"), f"{SALES}/{SALE}", sale(state="pending")),
+    ("PAYMENT.CAPTURE.DENIED", capture(status="DECLINED"), f"{CAPTURES}/{CAPTURE}", capture()),
     (
         "PAYMENT.AUTHORIZATION.VOIDED",
         authorization(status="VOIDED"),
         "/v2/payments/authorizations/0AW2184448108334S",
         authorization(),
     ),
-    ("PAYMENT.CAPTURE.REFUNDED", refund(), f"{REFUNDS}/58K15806CS993444T", refund(status="FAILED")),
     ("PAYMENT.REFUND.FAILED", refund(status="FAILED"), f"{REFUNDS}/58K15806CS993444T", refund()),
     ("CHECKOUT.ORDER.COMPLETED", PAID_ORDER, f"{ORDERS}/{ORDER}", order("COMPLETED", id="ANOTHER")),
     ("CHECKOUT.ORDER.COMPLETED", PAID_ORDER, f"{ORDERS}/{ORDER}", order("NEW_WORD")),
@@ -383,6 +469,19 @@ def test_what_paypal_does_not_bear_out_is_delivered_again_and_not_believed(
 ) -> None:
     with pytest.raises(VerificationUnavailable, match="deliver again"):
         confirm(world, kind, told, path, answer)
+
+
+def test_a_sale_that_is_completed_and_held_is_processing_until_it_is_released(world: World) -> None:
+    held = sale(payment_hold_status="HELD", payment_hold_reasons=["PAYMENT_HOLD"])
+    for kind in ("PAYMENT.SALE.PENDING", "PAYMENT.SALE.COMPLETED"):
+        found = confirm(world, kind, held, f"{SALES}/{SALE}", held)
+        assert (found.type, found.dedupe_key) == ("payment.processing", f"payment.processing:{SALE}")
+        assert (found.payment.status, found.payment.amount_captured) == ("processing", USD19 * 0)
+    released = sale(payment_hold_status="RELEASED")
+    found = confirm(world, "PAYMENT.SALE.COMPLETED", released, f"{SALES}/{SALE}", sale())
+    assert (found.type, found.payment.status) == ("payment.succeeded", "succeeded")
+    late = confirm(world, "PAYMENT.SALE.COMPLETED", held, f"{SALES}/{SALE}", sale())
+    assert late.type == "payment.succeeded"
 
 
 @pytest.mark.parametrize(

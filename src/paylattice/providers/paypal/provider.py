@@ -44,7 +44,8 @@ from . import orders, requests, wire
 from .access import TokenCache
 from .amounts import v2_amount
 from .api import PayPalAPI, path_of
-from .events import REREAD, bears_out, capture_path_of, event_from, subject_of, with_subject
+from .confirmation import bears_out
+from .events import REREAD, capture_path_of, event_from, subject_of, with_subject
 from .payments import ORDERS, Payments
 from .postback import PATH as POSTBACK_PATH
 from .subscriptions import Subscriptions

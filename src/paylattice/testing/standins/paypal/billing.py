@@ -169,7 +169,7 @@ def _paid(world: World, subscription: JSON, amount: Decimal) -> JSON:
     billing["last_payment"] = {"amount": loose(amount, currency), "time": said(world.now)}
     subscription["update_time"] = said(world.now)
     sale = add_sale(world, subscription, amount, currency)
-    world.tell("PAYMENT.SALE.COMPLETED", sale, "sale", "")
+    world.tell("PAYMENT.SALE.PENDING" if "payment_hold_status" in sale else "PAYMENT.SALE.COMPLETED", sale, "sale", "")
     return sale
 
 

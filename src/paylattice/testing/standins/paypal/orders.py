@@ -4,7 +4,7 @@ An order is created, approved by the payer, and then captured or authorized by t
 units. One with a payment method of the vault is paid for at once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..shapes import Shape
@@ -15,7 +15,7 @@ from .terms import MONEY
 from .vault import save_after_payment
 from .world import JSON, PAGES, World, amount_of, link, money, said
 
-__all__ = ["ORDER_ROUTES", "approve", "rendered"]
+__all__ = ["ORDER_ROUTES", "add_order", "approve", "rendered"]
 
 _URLS: Shape = {"brand_name": str, "locale": str, "shipping_preference": str, "return_url": str, "cancel_url": str}
 _EXPERIENCE: Shape = {
@@ -111,6 +111,7 @@ _ORDER: Shape = {
 _STEP: Shape = {"payment_source": _SOURCE}
 _SIMULATED = frozenset({"card", "paypal", "venmo"})
 _LONGEST = {"reference_id": 256, "description": 127, "custom_id": 255, "invoice_id": 127, "soft_descriptor": 22}
+_CAPTURED_AS = frozenset({"COMPLETED", "PENDING", "DECLINED"})
 _AT_ONCE = "ORDER_COMPLETE_ON_PAYMENT_APPROVAL"
 _PATH = "/v2/checkout/orders"
 
@@ -192,6 +193,12 @@ def _create(world: World, request: Request) -> JSON:
         step = _step_of(order)
         order["links"] += [link(path, "update", "PATCH"), link(f"{path}/{step}", step, "POST")]
     return order
+
+
+def add_order(world: World, units: Sequence[JSON], intent: str) -> JSON:
+    """An order that the merchant's own software makes; the payer is asked to agree to it."""
+    body: JSON = {"intent": intent, "purchase_units": list(units), "payment_source": {"paypal": {}}}
+    return _create(world, Request((), {}, body, key="the merchant's"))
 
 
 def _source_in(body: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
@@ -303,8 +310,9 @@ def _settle(world: World, order: JSON, word: str | None) -> None:
     if order["intent"] == "AUTHORIZE":
         add_authorization(world, order, word)
         return
-    for unit in order["purchase_units"]:
-        add_capture(world, order, unit, unit["amount"], status=word or "COMPLETED")
+    for place, unit in enumerate(order["purchase_units"]):
+        status = (world.declined() if place else word) or "COMPLETED"
+        add_capture(world, order, unit, unit["amount"], status=status if status in _CAPTURED_AS else "DECLINED")
     save_after_payment(world, order)
     world.tell("CHECKOUT.ORDER.COMPLETED", rendered(order), "checkout-order")
 

@@ -12,7 +12,7 @@ from .sales import REFUNDED_FOR, given_back
 from .terms import MONEY
 from .world import JSON, World, amount_of, link, moment, money, said
 
-__all__ = ["PAYMENT_ROUTES", "add_authorization", "add_capture", "lapse", "payments_of", "settle"]
+__all__ = ["PAYMENT_ROUTES", "add_authorization", "add_capture", "lapse", "payments_of", "settle", "settle_refund"]
 
 _HONORED = timedelta(days=29)
 _INSTRUCTION: Shape = {
@@ -107,6 +107,7 @@ def add_capture(
     status: str = "COMPLETED",
     final: bool = True,
     more: Mapping[str, Any] | None = None,
+    authorization: JSON | None = None,
 ) -> JSON:
     """Money that is taken, or held for review (``PENDING``), or was declined by the card's bank (``DECLINED``)."""
     value, currency = amount_of(amount, "")
@@ -136,7 +137,7 @@ def add_capture(
     capture["links"] = [
         link(path, "self"),
         link(f"{path}/refund", "refund", "POST"),
-        link(f"{_ORDERS}/{order['id']}", "up"),
+        link(f"{_AUTHORIZATIONS}/{authorization['id']}" if authorization else f"{_ORDERS}/{order['id']}", "up"),
     ]
     _keep(unit, "captures", capture)
     world.tell(f"PAYMENT.CAPTURE.{status}", capture, "capture")
@@ -187,9 +188,8 @@ def _capture(world: World, request: Request) -> JSON:
         raise unprocessable("AUTHORIZATION_ALREADY_CAPTURED", "Authorization has already been captured.")
     unit = _unit_of(world, authorization)
     whole, currency = amount_of(authorization["amount"], "/amount")
-    left = whole - sum(
-        (Decimal(each["amount"]["value"]) for each in unit.get("payments", {}).get("captures", [])), Decimal(0)
-    )
+    earlier = [each for each in unit.get("payments", {}).get("captures", []) if each["status"] != "DECLINED"]
+    left = whole - sum((Decimal(each["amount"]["value"]) for each in earlier), Decimal(0))
     value = left
     if "amount" in body:
         value, asked = amount_of(body["amount"], "/amount/value")
@@ -210,7 +210,8 @@ def _capture(world: World, request: Request) -> JSON:
     if status != "DECLINED":
         done = final or value == left
         authorization |= {"status": "CAPTURED" if done else "PARTIALLY_CAPTURED", "update_time": said(world.now)}
-    return add_capture(world, order, unit, money(value, currency), status=status, final=final, more=more)
+    taken = money(value, currency)
+    return add_capture(world, order, unit, taken, status=status, final=final, more=more, authorization=authorization)
 
 
 def _void(world: World, request: Request) -> JSON | None:
@@ -263,11 +264,13 @@ def _refund(world: World, request: Request) -> JSON:
     more: JSON = {name: capture[name] for name in ("custom_id", "invoice_id") if name in capture}
     more |= {name: request.body[name] for name in ("custom_id", "invoice_id", "note_to_payer") if name in request.body}
     zero = money(Decimal(0), currency)
+    pending = world.refund_is_pending()
     refund = world.add(
         "refund",
         "",
         {
-            "status": "COMPLETED",
+            "status": "PENDING" if pending else "COMPLETED",
+            **({"status_details": {"reason": "ECHECK"}} if pending else {}),
             "amount": money(value, currency),
             **more,
             "seller_payable_breakdown": {
@@ -285,11 +288,32 @@ def _refund(world: World, request: Request) -> JSON:
         link(f"/v2/payments/refunds/{refund['id']}", "self"),
         link(f"{_CAPTURES}/{capture['id']}", "up"),
     ]
-    left = Decimal(capture["amount"]["value"]) - given_back(world, capture)
-    capture |= {"status": "PARTIALLY_REFUNDED" if left else "REFUNDED", "update_time": said(world.now)}
+    _note_refunds(world, capture)
     _keep(_unit_of(world, capture), "refunds", refund)
-    world.tell("PAYMENT.CAPTURE.REFUNDED", refund, "refund")
+    world.tell("PAYMENT.REFUND.PENDING" if pending else "PAYMENT.CAPTURE.REFUNDED", refund, "refund")
     return refund
+
+
+def _note_refunds(world: World, capture: JSON) -> None:
+    """Let the capture say how much of it was given back: what is under way counts."""
+    whole, given = Decimal(capture["amount"]["value"]), given_back(world, capture)
+    word = "REFUNDED" if given == whole else "PARTIALLY_REFUNDED" if given else "COMPLETED"
+    capture |= {"status": word, "update_time": said(world.now)}
+
+
+def settle_refund(world: World, refund: JSON, *, succeeded: bool) -> None:
+    """A pending refund has arrived, or has not.
+
+    Raises:
+        ValueError: it is not pending.
+    """
+    if refund.get("status") != "PENDING":
+        message = f"the refund is {refund.get('status')}, not pending"
+        raise ValueError(message)
+    refund |= {"status": "COMPLETED" if succeeded else "FAILED", "update_time": said(world.now)}
+    del refund["status_details"]
+    _note_refunds(world, world.need("capture", refund["_of"]))
+    world.tell("PAYMENT.CAPTURE.REFUNDED" if succeeded else "PAYMENT.REFUND.FAILED", refund, "refund")
 
 
 def _found_refund(world: World, request: Request) -> JSON:

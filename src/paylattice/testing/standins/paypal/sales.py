@@ -13,7 +13,7 @@ from .refusals import older
 from .routes import ANYTHING, DAY, Request, Route
 from .world import JSON, World, amount_of, link, moment, said, text_of
 
-__all__ = ["REFUNDED_FOR", "SALE_ROUTES", "add_sale", "given_back"]
+__all__ = ["REFUNDED_FOR", "SALE_ROUTES", "add_sale", "given_back", "release"]
 
 REFUNDED_FOR = timedelta(days=180)
 """How long after a payment PayPal refunds it."""
@@ -51,15 +51,32 @@ def add_sale(world: World, subscription: JSON, amount: Decimal, currency: str) -
     )
     if "custom_id" in subscription:
         sale["custom"] = subscription["custom_id"]
+    if world.holds_sale():
+        sale |= {"payment_hold_status": "HELD", "payment_hold_reasons": ["PAYMENT_HOLD"]}
     path = f"/v1/payments/sale/{sale['id']}"
     sale["links"] = [link(path, "self"), link(f"{path}/refund", "refund", "POST")]
     subscription.setdefault("_sales", []).append(sale["id"])
     return sale
 
 
+def release(world: World, sale: JSON) -> None:
+    """PayPal no longer keeps the money from the merchant.
+
+    Raises:
+        ValueError: it does not.
+    """
+    if sale.pop("payment_hold_status", None) != "HELD":
+        message = "the sale is not held"
+        raise ValueError(message)
+    del sale["payment_hold_reasons"]
+    sale["update_time"] = said(world.now)
+    world.tell("PAYMENT.SALE.COMPLETED", {**sale, "payment_hold_status": "RELEASED"}, "sale", "")
+
+
 def given_back(world: World, payment: JSON) -> Decimal:
     """What was refunded of a payment so far, of either kind."""
-    return sum((each["_value"] for each in world.all("refund") if each["_of"] == payment["id"]), Decimal(0))
+    counting = (each for each in world.all("refund") if each["_of"] == payment["id"] and each.get("status") != "FAILED")
+    return sum((each["_value"] for each in counting), Decimal(0))
 
 
 def _wanted(world: World, body: Mapping[str, Any], sale: JSON) -> Decimal:

@@ -12,8 +12,8 @@ from ..messages import Delivery
 from . import billing, orders, payments, subscriptions, vault
 from .access import Tokens
 from .catalog import add_plan, add_product
-from .dispatch import PayPalRequests
 from .invoices import add_invoice
+from .money import PayPalMoney
 from .notifications import delivery_of
 from .refusals import body_of, conflict
 from .sales import given_back
@@ -25,7 +25,7 @@ __all__ = ["PayPalStandIn"]
 _PRODUCT = "STANDIN-PRODUCT"
 
 
-class PayPalStandIn(PayPalRequests):
+class PayPalStandIn(PayPalMoney):
     """A PayPal account in this process.
 
     Args:
@@ -337,7 +337,8 @@ class PayPalStandIn(PayPalRequests):
 
         Args:
             issue: PayPal's word. ``"PENDING"``: the money is held for review, see :meth:`settle_payment`; ``"DECLINED"``: the
-                order completes with a capture that was declined, as it does for cards.
+                order completes with a capture that was declined, as it does for cards. Of an order with several purchase
+                units each is a payment of its own.
             times: how often.
         """
         with self._lock:
@@ -358,7 +359,7 @@ class PayPalStandIn(PayPalRequests):
             captures = (
                 [self._world.need("capture", payment_id)] if order is None else payments.payments_of(order, "captures")
             )
-            for capture in captures:
+            for capture in [each for each in captures if each["status"] == "PENDING"] or captures:
                 payments.settle(self._world, capture, succeeded=succeeded)
 
     def fail_payments(self, subscription_id: str, *, fail: bool = True) -> None:

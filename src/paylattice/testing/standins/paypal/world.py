@@ -136,6 +136,8 @@ class World:
     outbox: list[JSON] = attrs.field(factory=list[JSON])
     declines: list[str] = attrs.field(factory=list[str])
     failing: set[str] = attrs.field(factory=set[str])
+    pending_refunds: int = 0
+    held_sales: int = 0
     _objects: dict[str, dict[str, JSON]] = attrs.field(factory=dict[str, dict[str, JSON]])
     _made: Counter[str] = attrs.field(factory=Counter[str])
     _ever: Counter[str] = attrs.field(factory=Counter[str])
@@ -222,6 +224,16 @@ class World:
     def declined(self) -> str | None:
         """The word of the bank about the next payment; None: it is paid."""
         return self.declines.pop(0) if self.declines else None
+
+    def refund_is_pending(self) -> bool:
+        """Whether the next refund is on its way for days, as that of a bank debit is."""
+        self.pending_refunds, pending = max(0, self.pending_refunds - 1), self.pending_refunds > 0
+        return pending
+
+    def holds_sale(self) -> bool:
+        """Whether PayPal keeps the money of the next sale for the time being."""
+        self.held_sales, held = max(0, self.held_sales - 1), self.held_sales > 0
+        return held
 
     def later(self, **span: float) -> datetime:
         """A time from now."""
