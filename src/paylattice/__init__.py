@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .billing.catching_up import CaughtUp, Difference, Reconciled, Recovered
     from .billing.handlers import EventContext
     from .billing.memory import InMemoryRepository
+    from .billing.ownership import RefusalReason, RefusedSubscription
     from .billing.records import (
         BillingCustomer,
         BillingEvent,
@@ -86,6 +87,8 @@ __all__ = [
     "Recovered",
     "Refund",
     "RefundStatus",
+    "RefusalReason",
+    "RefusedSubscription",
     "RetryPolicy",
     "ScheduledChange",
     "Subscription",
@@ -111,6 +114,7 @@ _HOMES = {
     "billing.handlers": "EventContext",
     "billing.memory": "InMemoryRepository",
     "billing.catching_up": "CaughtUp Difference Reconciled Recovered",
+    "billing.ownership": "RefusalReason RefusedSubscription",
     "billing.records": "BillingCustomer BillingEvent BillingOperation BillingSubscription OperationState ParkedEvent",
     "billing.repository": "BillingRepository",
     "billing.service": "BillingService",

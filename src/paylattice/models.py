@@ -288,6 +288,7 @@ class Subscription(Model):
         version: the provider's own version of the object, where it counts versions.
         raw_status: the provider's own word for the status.
         scheduled_changes: what the provider will do to it later, where it tells.
+        plan_overridden: whether it has prices, cycles, fees or taxes of its own, in place of the plan's.
     """
 
     id: str
@@ -307,6 +308,7 @@ class Subscription(Model):
     version: int | None = None
     raw_status: str | None = None
     scheduled_changes: tuple[ScheduledChange, ...] = attrs.field(default=(), converter=_changes)
+    plan_overridden: bool = False
 
     @property
     def cancel_scheduled(self) -> bool:

@@ -341,6 +341,12 @@ class BaseProvider(PaymentProvider):
     checkout_keeps_customer: bool = True
     """Whether what a checkout session brings belongs to the customer that it was made for. Where it does not, the provider may
     book it on a profile of the buyer's own, and only the session tells what came of it."""
+    customer_id_is_proof: bool = True
+    """Whether the customer id in a subscription, and in its events, was written by a holder of the secret key. False where a
+    buyer may decide it, by the phone number that they type, say: billing then goes by the checkouts that it started."""
+    browser_makes_subscriptions: bool = False
+    """Whether a buyer's browser can make subscriptions, and change them, with nothing but what is public. Then a subscription's
+    customer id, plan, quantity and prices prove nothing, and billing stores only what it asked for itself."""
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
@@ -390,6 +396,13 @@ class BaseProvider(PaymentProvider):
         so, says yes.
         """
         return False
+
+    def checkout_session_of(self, subscription_id: str) -> str | None:
+        """The id of the checkout session that brought a subscription, where it follows from the subscription's own id.
+
+        Asked by billing where the customer id in a subscription is no proof of whose it is.
+        """
+        return None
 
     def require(self, *capabilities: Capability) -> None:
         """Fail now, at start-up, rather than later in front of a customer.

@@ -14,6 +14,7 @@ from typing import Any, Concatenate, Final, Generic, ParamSpec, Self, TypeVar, c
 from . import registry
 from .billing.memory import InMemoryRepository as AsyncInMemoryRepository
 from .billing.memory import InMemoryTransaction
+from .billing.ownership import RefusedSubscription
 from .billing.repository import BillingRepository, BlockingBillingRepository, BlockingClaimsEvents, Tx, can_claim
 from .billing.service import BillingService as AsyncBillingService
 from .billing.service import RejectedWebhook, utc_now
@@ -314,6 +315,7 @@ class BillingService(Generic[Tx]):
         refetch: bool = True,
         clock: Callable[[], datetime] = utc_now,
         on_rejected: Callable[[RejectedWebhook], None] | None = None,
+        on_refused: Callable[[RefusedSubscription], None] | None = None,
     ) -> None:
         if inspect.iscoroutinefunction(getattr(repository, "next_ticket", None)):
             message = (
@@ -333,6 +335,7 @@ class BillingService(Generic[Tx]):
             refetch=refetch,
             clock=clock,
             on_rejected=on_rejected,
+            on_refused=on_refused,
             primitives=BlockingPrimitives(),
         )
 
@@ -353,6 +356,7 @@ class BillingService(Generic[Tx]):
     ensure_customer: Final = blocking(AsyncBillingService.ensure_customer)
     start_checkout: Final = blocking(AsyncBillingService.start_checkout)
     confirm_return: Final = blocking(AsyncBillingService.confirm_return)
+    assign_subscription: Final = blocking(AsyncBillingService.assign_subscription)
     subscription: Final = blocking(AsyncBillingService.subscription)
     access: Final = blocking(AsyncBillingService.access)
     cancel: Final = blocking(AsyncBillingService.cancel)

@@ -49,9 +49,12 @@ def test_what_the_base_of_all_providers_adds_is_there_too() -> None:
     missing = added - public(sync.Provider)
     of_no_use_to_who_calls = {"config_class", "contract_version", "transport"}
     for_the_core = {
+        "browser_makes_subscriptions",
         "cancel_keeps_paid_period",
         "checkout_keeps_customer",
+        "checkout_session_of",
         "confirm_event",
+        "customer_id_is_proof",
         "find_created_customer",
         "idempotency_lifetime",
         "is_same",

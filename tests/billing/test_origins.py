@@ -11,9 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paylattice import BillingService, CheckoutSession, EventType, SubscriptionStatus, WebhookEvent, errors
+from paylattice import (
+    BillingService,
+    CheckoutSession,
+    Difference,
+    EventType,
+    SubscriptionStatus,
+    WebhookEvent,
+    errors,
+)
 from paylattice.billing.memory import InMemoryRepository
-from paylattice.billing.origins import Origins
+from paylattice.billing.ownership import Ownership, RefusalReason, RefusedSubscription
 
 from ..pipeline.scheduler import Task, in_every_order, run
 from .forgetful import Forgetful
@@ -29,7 +37,10 @@ class Shop:
         self.provider = Forgetful(pauses=pauses)
         self.repository = repository or InMemoryRepository()
         self.repository._tables["notes"] = {}
-        self.billing = BillingService(self.provider, self.repository, clock=lambda: self.provider.now)
+        self.refused: list[RefusedSubscription] = []
+        self.billing = BillingService(
+            self.provider, self.repository, clock=lambda: self.provider.now, on_refused=self.refused.append
+        )
         for word in ("payment.succeeded", "subscription.created", "invoice.paid", "subscription.updated"):
             self.billing.on(word)(self.note)
         self.billing.on("subscription.active")(self.note_status)
@@ -275,10 +286,7 @@ def test_everything_at_once_interleaved_statement_by_statement_binds_each_to_who
 
 
 def test_the_checker_catches_a_pipeline_that_believes_the_profile(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def never(self: object, provider: str, subscription_id: str | None) -> bool:
-        return False
-
-    monkeypatch.setattr(Origins, "is_nobodys_yet", never)
+    monkeypatch.setattr(Ownership, "is_proven", lambda _self, _provider: True)
     with pytest.raises((AssertionError, ValueError)):
         in_every_history(orders(*TWO), {1: "Y", 2: "Y"})
 
@@ -362,8 +370,8 @@ def test_reconciling_gives_a_lost_subscription_to_who_started_its_checkout() -> 
     drive(main)
 
 
-def test_a_subscription_that_no_checkout_brought_belongs_to_the_profile_s_organisation_after_a_while() -> None:
-    """The seller made it by hand."""
+def test_a_subscription_that_no_checkout_brought_is_nobody_s_until_the_application_says_whose_it_is() -> None:
+    """The seller made it by hand; or somebody paid a public link, and typed the phone number of the profile's organisation."""
 
     async def main(shop: Shop) -> None:
         await shop.start(1, "Y")
@@ -373,13 +381,26 @@ def test_a_subscription_that_no_checkout_brought_belongs_to_the_profile_s_organi
         shop.provider.subscriptions["by_hand"] = by_hand
         event = attrs.evolve(shop.events["created", 1], id="hand", dedupe_key="hand", subscription_id="by_hand")
         assert await shop.billing.apply_event(event) == "parked"
+        assert shop.refused == [], "its checkout may still be under way"
         shop.provider.elapse(minutes=61)
-        assert await shop.billing.apply_parked("forgetful") == 1
-        stored = await shop.repository.get_subscription("forgetful", "by_hand")
+        for _ in range(2):
+            assert await shop.billing.apply_parked("forgetful") == 0
+            await shop.billing.sync_subscription("org 1")
+        refused = RefusedSubscription("forgetful", "by_hand", RefusalReason.NO_CHECKOUT, "org 1")
+        assert shop.refused == [refused], "it is told once"
+        differences: list[Difference] = []
+        await shop.billing.reconcile("forgetful", repair=True, on_difference=differences.append)
+        assert [(each.subscription_id, each.refused, each.repaired) for each in differences] == [
+            ("by_hand", RefusalReason.NO_CHECKOUT, False)
+        ]
+        assert await shop.repository.get_subscription("forgetful", "by_hand") is None
+
+        stored = await shop.billing.assign_subscription("org 1", "by_hand")
         owner = await shop.repository.get_customer("org 1", "forgetful")
-        assert stored is not None
         assert owner is not None
-        assert stored.customer_id == owner.id
+        assert (stored.external_subscription_id, stored.customer_id) == ("by_hand", owner.id)
+        assert "hand of org 1" in shop.notes(), "what waited for it is applied"
+        assert await shop.repository.parked_events("forgetful") == []
 
     drive(main)
 

@@ -62,7 +62,7 @@ WRONG = lines("""
     json.dump_all
     allow_third=True
     checkout="popup"
-    on_refused=
+    on_refusal=
     fail_next_payment(customer_id, count=)
     @billing.on("subscription.overdue")
     qx_...

@@ -334,6 +334,8 @@ CONFIRMED: list[tuple[str, Any, str, Any]] = [
 def test_what_paypal_bears_out_is_confirmed(world: World, kind: str, told: Any, path: str, answer: Any) -> None:
     if path.startswith(REFUNDS):
         world.on("GET", f"{CAPTURES}/{CAPTURE}", missing())
+    if kind == "PAYMENT.SALE.REFUNDED":
+        world.on("GET", f"{SALES}/{SALE}", missing())
     found = confirm(world, kind, told, path, answer)
     assert found.type == EVENT_TYPES[kind]
     assert found.raw["resource"] == answer
@@ -422,6 +424,14 @@ def test_a_refund_that_failed_since_it_was_told_of_is_told_as_failed(world: Worl
         world, "PAYMENT.CAPTURE.REFUNDED", refund(), f"{REFUNDS}/58K15806CS993444T", refund(status="FAILED")
     )
     assert (found.type, found.dedupe_key) == ("refund.failed", "refund.failed:58K15806CS993444T")
+
+
+def test_a_sale_s_refund_is_confirmed_with_the_subscription_it_is_of(world: World) -> None:
+    """The refund says it by ``custom`` alone, which anybody could have written; the sale says which subscription it is of."""
+    world.on("GET", f"{SALES}/{SALE}", sale())
+    told = sale_refund(custom="cus_victim")
+    found = confirm(world, "PAYMENT.SALE.REFUNDED", told, "/v1/payments/refund/6GT49317R31573457", told)
+    assert (found.type, found.subscription_id) == ("refund.succeeded", SUB)
 
 
 def test_a_refund_is_confirmed_with_the_payment_it_is_of(world: World) -> None:

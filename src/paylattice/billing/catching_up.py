@@ -18,7 +18,8 @@ from ..provider import BaseProvider
 from ..transport.primitives import Primitives
 from .customers import Customers
 from .finding import Finder
-from .journal import CREATE_CUSTOMER, Journal
+from .journal import CHECKOUT, CREATE_CUSTOMER, Journal
+from .ownership import RefusalReason, RefusedSubscription
 from .records import BillingCustomer, BillingOperation, BillingSubscription, OperationState, ParkedEvent
 from .repository import BillingRepository, Tx
 from .webhooks import EventPipeline, WebhookOutcome
@@ -67,6 +68,7 @@ class Difference:
         fields: what differs: by field, the stored value and the provider's. Empty if one side lacks it.
         lacks: the side that does not have it; None: both have it.
         repaired: whether the provider's state was stored.
+        refused: why it is not: nobody asked for the subscription, or for what it has become, and it grants nothing.
     """
 
     org_id: str
@@ -74,6 +76,7 @@ class Difference:
     fields: Mapping[str, tuple[object, object]] = attrs.field(factory=dict[str, tuple[object, object]])
     lacks: Lacks | None = None
     repaired: bool = False
+    refused: RefusalReason | None = None
 
 
 @attrs.frozen
@@ -254,7 +257,11 @@ class Maintenance(Generic[Tx]):
             if name not in stored:
                 if await self._repository.get_subscription(customer.provider, name) is not None:
                     continue  # it is another customer's, and compared there
-                owner = await self._finder.whose(customer, there[name])
+                whose = await self._finder.whose(customer, there[name])
+                if whose.refused is not None:
+                    found.append(self._refused(customer, there[name], whose.refused))
+                    continue
+                owner = whose.customer
             if owner is None:
                 continue  # its checkout is still under way
             difference = _difference(owner, stored.get(name), there.get(name))
@@ -279,20 +286,34 @@ class Maintenance(Generic[Tx]):
         now = await self._repository.get_subscription(customer.provider, there.id)
         if now is not None and _difference(customer, now, there) is None:
             return None
+        admission = await self._finder.ownership.admitted(customer.provider, there)
+        if admission.refused is not None:
+            difference = attrs.evolve(difference, refused=admission.refused)
         if not repair:
             return difference
         after = await self._pipeline.store(customer.provider, customer, there, ticket)
         return attrs.evolve(difference, repaired=_difference(customer, after, there) is None)
 
+    def _refused(self, customer: BillingCustomer, there: Subscription, reason: RefusalReason) -> Difference:
+        """A subscription that carries the customer's id, and is nobody's here."""
+        self._finder.ownership.tell(RefusedSubscription(customer.provider, there.id, reason, customer.org_id))
+        return Difference(customer.org_id, there.id, lacks=Lacks.HERE, refused=reason)
+
     async def _there(
         self, provider: BaseProvider, customer: BillingCustomer, stored: Mapping[str, BillingSubscription]
     ) -> dict[str, Subscription]:
-        """What the provider has: of the customer, and of what is stored as the customer's."""
+        """What the provider has: of the customer, of what is stored as the customer's, and of what waits with its id."""
         found: dict[str, Subscription] = {}
+        waiting: list[str] = []
         if provider.capabilities >= _LISTS_BY_CUSTOMER:
             found = {each.id: each for each in await provider.list_subscriptions(customer.external_customer_id)}
+        elif not self._finder.ownership.is_proven(customer.provider):
+            parked = await self._repository.parked_events(
+                customer.provider, external_customer_id=customer.external_customer_id, limit=PAGE
+            )
+            waiting = [each.external_subscription_id for each in parked if each.external_subscription_id is not None]
         if Capability.SUBSCRIPTIONS in provider.capabilities:
-            for name in [name for name in stored if name not in found]:
+            for name in [name for name in dict.fromkeys((*stored, *waiting)) if name not in found]:
                 read = await provider.get_subscription(name)
                 if read is not None:
                     found[name] = read
@@ -358,6 +379,10 @@ class Maintenance(Generic[Tx]):
                 await self._pipeline.observe(done.provider, customer, subscription_id)
         elif done.operation == CREATE_CUSTOMER and done.external_id is not None:
             await self._pipeline.apply_parked(done.provider, external_customer_id=done.external_id)
+        elif done.operation == CHECKOUT and not self._finder.ownership.is_proven(done.provider):
+            owner = await self._repository.get_customer(done.org_id, done.provider)
+            if owner is not None:  # the events of what it brought may have come before it was known to be its
+                await self._pipeline.apply_parked(done.provider, external_customer_id=owner.external_customer_id)
 
 
 def _difference(

@@ -7,14 +7,15 @@ from typing import Generic
 import attrs
 
 from ..events import EventType, WebhookEvent
-from ..models import Subscription
+from ..models import Subscription, SubscriptionStatus
 from ..operations import Capability
 from ..provider import BaseProvider
 from .origins import ASKED_FOR, PATIENCE, Origins
+from .ownership import Ownership, RefusalReason, RefusedSubscription
 from .records import BillingCustomer, BillingSubscription
 from .repository import BillingRepository, Tx
 
-__all__ = ["Finder", "Found", "Reading"]
+__all__ = ["Finder", "Found", "Reading", "Whose"]
 
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _NO_TIME = timedelta(0)
@@ -38,12 +39,29 @@ class Found:
         customer: who it is about; None: nobody, or somebody who is not known here yet.
         reading: the state of its subscription.
         concerns_somebody: whether it is about anybody.
+        claimed: whose customer id it carries, where that proves nothing.
+        refused: why its subscription grants nothing.
     """
 
     event: WebhookEvent
     customer: BillingCustomer | None = None
     reading: Reading | None = None
     concerns_somebody: bool = False
+    claimed: BillingCustomer | None = None
+    refused: RefusalReason | None = None
+
+
+@attrs.frozen
+class Whose:
+    """Whose a subscription is that the provider lists for a customer.
+
+    Args:
+        customer: whose; None: that cannot be told, or it is nobody's here.
+        refused: why it is nobody's here, and will not be by itself.
+    """
+
+    customer: BillingCustomer | None
+    refused: RefusalReason | None = None
 
 
 class Finder(Generic[Tx]):
@@ -52,6 +70,7 @@ class Finder(Generic[Tx]):
     Args:
         repository: where the records are.
         providers: by name.
+        ownership: knows what billing asked for; None: one that reports to the log alone.
         refetch: read a subscription again before it is written; False, or where the provider lets nobody read it: believe
             the payload, in the provider's own order.
         clock: the time, aware.
@@ -61,6 +80,7 @@ class Finder(Generic[Tx]):
         self,
         repository: BillingRepository[Tx],
         providers: Mapping[str, BaseProvider],
+        ownership: Ownership[Tx] | None = None,
         *,
         refetch: bool,
         clock: Callable[[], datetime],
@@ -68,6 +88,7 @@ class Finder(Generic[Tx]):
         self._repository = repository
         self._providers = providers
         self._origins = Origins(repository, providers)
+        self.ownership = ownership or Ownership(repository, providers)
         self._refetch = refetch
         self._clock = clock
 
@@ -104,7 +125,7 @@ class Finder(Generic[Tx]):
         return (
             event.customer_id is not None
             and event.checkout_reference is None
-            and self._providers[event.provider].checkout_keeps_customer
+            and self.ownership.is_proven(event.provider)
             and event.type is not EventType.CUSTOMER_MERGED
         )
 
@@ -122,11 +143,11 @@ class Finder(Generic[Tx]):
             bought = origin.session.subscription_id
             if bought is not None:
                 event = attrs.evolve(event, subscription_id=bought)
-            return Found(event, origin.customer, await self.read(event), concerns_somebody=True)
-        if await self._origins.is_nobodys_yet(event.provider, event.subscription_id):
-            return await self._find_buyer(event, waited)
+            return await self._of(event, origin.customer)
+        if not self.ownership.is_proven(event.provider):
+            return await self._find_unproven(event, waited)
         somebody = event.customer_id is not None or event.subscription_id is not None
-        customer = await self._customer_of(event)
+        customer = await self._by_profile(event.provider, event.customer_id) or await self._by_subscription(event)
         if customer is None and event.customer_id is not None:
             return Found(event, concerns_somebody=True)
         reading = await self.read(event)
@@ -134,43 +155,83 @@ class Finder(Generic[Tx]):
             customer = await self._owner_of(event.provider, reading)
         return Found(event, customer, reading, concerns_somebody=somebody)
 
-    async def whose(self, customer: BillingCustomer, subscription: Subscription) -> BillingCustomer | None:
-        """Whose a subscription is that the provider lists for a customer; None as long as that cannot be told."""
+    async def whose(self, customer: BillingCustomer, subscription: Subscription) -> Whose:
+        """Whose a subscription is that the provider lists for a customer, or that carries its id."""
         provider = customer.provider
         stored = await self._repository.get_subscription(provider, subscription.id)
         if stored is not None:
             same = stored.customer_id == customer.id
-            return customer if same else await self._repository.get_customer_by_id(stored.customer_id)
-        if self._providers[provider].checkout_keeps_customer:
-            return customer
-        made_at = subscription.created_at or self._clock()
-        if self._clock() - made_at < PATIENCE:
-            return None
-        origin = await self._origins.by_asking(provider, subscription.id, subscription, made_at)
-        return origin.customer if origin is not None else customer
+            return Whose(customer if same else await self._repository.get_customer_by_id(stored.customer_id))
+        if self.ownership.is_proven(provider):
+            return Whose(customer)
+        owner = await self.ownership.owner(provider, subscription.id)
+        if owner is None and not self._providers[provider].checkout_keeps_customer:
+            made_at = subscription.created_at or self._clock()
+            if self._clock() - made_at < PATIENCE:
+                return Whose(None)
+            origin = await self._origins.by_asking(provider, subscription.id, subscription, made_at)
+            owner = origin.customer if origin is not None else None
+        if owner is not None or subscription.status is SubscriptionStatus.INCOMPLETE:
+            return Whose(owner)
+        return Whose(None, RefusalReason.NO_CHECKOUT)
 
-    async def _find_buyer(self, event: WebhookEvent, waited: timedelta) -> Found:
-        """Whom an event is about whose subscription only a checkout can tell the owner of; nobody, until it has waited."""
-        nobody = Found(event, concerns_somebody=True)
-        if waited < PATIENCE or event.subscription_id is None:
-            return nobody
-        reading = await self.read(event)
-        subscription = reading.subscription if reading is not None else None
-        customer = await self._customer_of(event) or await self._owner_of(event.provider, reading)
-        if customer is not None or waited < ASKED_FOR:
-            made_at = (subscription.created_at if subscription is not None else None) or event.created_at
-            origin = await self._origins.by_asking(event.provider, event.subscription_id, subscription, made_at)
-            customer = origin.customer if origin is not None else customer
-        return attrs.evolve(nobody, customer=customer, reading=reading)
+    # --- where the customer id proves nothing --------------------------------------------------------------------
 
-    async def _customer_of(self, event: WebhookEvent) -> BillingCustomer | None:
-        """By the profile that the event names, and by its subscription: whichever tells more at this provider."""
-        if self._providers[event.provider].checkout_keeps_customer:
-            return await self._by_profile(event.provider, event.customer_id) or await self._by_subscription(event)
+    async def _find_unproven(self, event: WebhookEvent, waited: timedelta) -> Found:
+        """By the journal, and what is stored because of it. Only what is about a profile itself goes by the profile."""
+        profile = await self._by_profile(event.provider, event.customer_id)
+        if event.subscription_id is None:
+            if Capability.CUSTOMERS not in self._providers[event.provider].capabilities:  # there are no profiles
+                return Found(event, claimed=profile)
+            return Found(event, profile, concerns_somebody=event.customer_id is not None)
         stored = await self._stored(event)
         if stored is not None:
-            return await self._repository.get_customer_by_id(stored.customer_id)
-        return await self._by_profile(event.provider, event.customer_id)
+            owner = await self._repository.get_customer_by_id(stored.customer_id)
+            return await self._of(event, owner) if owner is not None else Found(event, concerns_somebody=True)
+        owner = await self.ownership.owner(event.provider, event.subscription_id)
+        return await self._of(event, owner) if owner is not None else await self._find_buyer(event, profile, waited)
+
+    async def _find_buyer(self, event: WebhookEvent, profile: BillingCustomer | None, waited: timedelta) -> Found:
+        """Whom an event is about whose subscription no checkout is known to have brought; nobody, until one says so."""
+        nobody = Found(event, concerns_somebody=True, claimed=profile)
+        if not self._providers[event.provider].checkout_keeps_customer:
+            if waited < PATIENCE or event.subscription_id is None:
+                return nobody
+            reading = await self.read(event)
+            subscription = reading.subscription if reading is not None else None
+            profile = profile or await self._owner_of(event.provider, reading)
+            nobody = attrs.evolve(nobody, reading=reading, claimed=profile)
+            if waited < ASKED_FOR:
+                made_at = (subscription.created_at if subscription is not None else None) or event.created_at
+                origin = await self._origins.by_asking(event.provider, event.subscription_id, subscription, made_at)
+                if origin is not None:
+                    return await self._of(event, origin.customer, reading)
+        told = event.subscription
+        if profile is None or (told is not None and told.status is SubscriptionStatus.INCOMPLETE):
+            return nobody  # it may be another application's; or nobody has agreed to it yet
+        if await self.ownership.may_be_under_way(event.provider, profile.org_id):
+            return nobody
+        return attrs.evolve(nobody, refused=RefusalReason.NO_CHECKOUT)
+
+    async def _of(self, event: WebhookEvent, owner: BillingCustomer, reading: Reading | None = None) -> Found:
+        """The event is the owner's, if its subscription is what was asked for."""
+        reading = reading or await self.read(event)
+        found = Found(event, owner, reading, concerns_somebody=True)
+        if reading is None:
+            return found
+        admission = await self.ownership.admitted(event.provider, reading.subscription)
+        if admission.refused is None:
+            return found
+        if admission.subscription is None:
+            return attrs.evolve(found, customer=None, claimed=owner, refused=admission.refused)
+        ended = attrs.evolve(reading, subscription=admission.subscription)
+        return attrs.evolve(found, reading=ended, refused=admission.refused)
+
+    def tell(self, found: Found) -> None:
+        """Report that the event's subscription grants nothing, if that is so."""
+        owner, subscription_id = found.customer or found.claimed, found.event.subscription_id
+        if found.refused is not None and owner is not None and subscription_id is not None:
+            self.ownership.tell(RefusedSubscription(found.event.provider, subscription_id, found.refused, owner.org_id))
 
     async def _by_profile(self, provider: str, external_customer_id: str | None) -> BillingCustomer | None:
         if external_customer_id is None:

@@ -27,12 +27,15 @@ class EventContext(Generic[Tx]):
         subscription: as stored after the event.
         transaction: what the repository's transaction yields: what is written with it commits together with the event.
         previous_status: of the subscription before the event; None if it was not stored.
+        claimed_customer: where ``customer`` is None, whose customer id the event carries, at a provider where anybody can
+            write one (PayPal's ``custom_id``). It proves nothing: check the payment's id against your own order first.
     """
 
     customer: BillingCustomer | None
     subscription: BillingSubscription | None
     transaction: Tx
     previous_status: SubscriptionStatus | None = None
+    claimed_customer: BillingCustomer | None = None
 
 
 Handler: TypeAlias = Callable[[WebhookEvent, EventContext[Tx]], Awaitable[None] | None]

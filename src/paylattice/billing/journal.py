@@ -29,6 +29,7 @@ from ..errors import (
     ProviderUnavailable,
     RateLimited,
 )
+from ..idempotency import new_key
 from ..models import Customer, SubscriptionChange
 from ..operations import Capability
 from ..provider import BaseProvider
@@ -36,13 +37,26 @@ from .lookups import arguments_of, find_effect, is_changed, subscription_of
 from .records import BillingOperation, OperationState
 from .repository import BillingRepository, Tx
 
-__all__ = ["CANCEL", "CHANGE", "CHECKOUT", "CREATE_CUSTOMER", "USAGE", "Journal", "Keep", "check_same", "is_used_up"]
+__all__ = [
+    "ASSIGN",
+    "CANCEL",
+    "CHANGE",
+    "CHECKOUT",
+    "CREATE_CUSTOMER",
+    "USAGE",
+    "Journal",
+    "Keep",
+    "check_same",
+    "is_used_up",
+]
 
 CREATE_CUSTOMER = "create_customer"
 CHECKOUT = "create_checkout_session"
 CANCEL = "cancel_subscription"
 CHANGE = "change_subscription"
 USAGE = "create_usage_record"
+ASSIGN = "assign_subscription"
+"""What the application decided, and is sent to nobody: that a subscription is an organisation's, as it is."""
 
 Keep: TypeAlias = Callable[[BillingOperation, object, Tx], Awaitable[None]]
 """Stores what an operation has made, in the transaction that closes it: gets the operation, its result, the transaction."""
@@ -131,6 +145,34 @@ class Journal(Generic[Tx]):
             raise Conflict(message, provider=intent.provider, operation=operation)
         check_same(known, operation, org_id, arguments)
         return await self.repeat(provider, known, keep=keep)
+
+    async def note(
+        self, provider: str, operation: str, org_id: str, arguments: Mapping[str, object], *, external_id: str
+    ) -> None:
+        """Write down what was decided here, and is sent to nobody.
+
+        Args:
+            provider: whose object it is about.
+            operation: what was decided.
+            org_id: for whom.
+            arguments: more about it.
+            external_id: the provider's id of the object.
+        """
+        now = self._clock()
+        await self._repository.insert_operation(
+            BillingOperation(
+                provider=provider,
+                key=new_key(),
+                operation=operation,
+                org_id=org_id,
+                arguments=_stored(arguments),
+                created_at=now,
+                state=OperationState.DONE,
+                external_id=external_id,
+                closed_at=now,
+                ticket=await self._repository.next_ticket(),
+            )
+        )
 
     async def repeat(self, provider: BaseProvider, known: BillingOperation, *, keep: Keep[Tx] | None = None) -> object:
         """Do again, on somebody's behalf, what the journal holds: the effect is there once afterwards.

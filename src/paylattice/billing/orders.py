@@ -9,12 +9,13 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from ..arguments import check_argument
-from ..errors import IdempotencyMismatch, InvalidRequest, InvalidResponse, NotFound
+from ..errors import Conflict, IdempotencyMismatch, InvalidRequest, InvalidResponse, NotFound
 from ..idempotency import new_key
 from ..models import CheckoutSession, SubscriptionItem
 from ..provider import BaseProvider
 from .customers import Customers
-from .journal import CHECKOUT, USAGE, Journal, check_same
+from .journal import ASSIGN, CHECKOUT, USAGE, Journal, check_same
+from .ownership import Ownership
 from .precedence import rank
 from .records import BillingCustomer, BillingOperation, BillingSubscription
 from .repository import BillingRepository, Tx
@@ -34,6 +35,7 @@ class Orders(Generic[Tx]):
         pipeline: reads and stores what came of it.
         journal: sends.
         customers: whose subscriptions there are.
+        ownership: knows where a checkout has to say whose a subscription is.
     """
 
     def __init__(
@@ -43,8 +45,10 @@ class Orders(Generic[Tx]):
         pipeline: EventPipeline[Tx],
         journal: Journal[Tx],
         customers: Customers[Tx],
+        ownership: Ownership[Tx],
     ) -> None:
         self._repository = repository
+        self._ownership = ownership
         self._providers = providers
         self._pipeline = pipeline
         self._journal = journal
@@ -60,14 +64,54 @@ class Orders(Generic[Tx]):
         if provider not in {None, begun.provider}:
             message = "this idempotency key was used before at another provider: a new operation needs a new key"
             raise IdempotencyMismatch(message, provider=provider, operation=CHECKOUT, idempotency_key=key)
-        return self._answer(begun.provider, CHECKOUT, await self._repeat(begun), CheckoutSession)
+        session = self._answer(begun.provider, CHECKOUT, await self._repeat(begun), CheckoutSession)
+        return await self._opened(begun.provider, session)
 
     async def checkout(
         self, customer: BillingCustomer, chosen: Mapping[str, object], key: str | None
     ) -> CheckoutSession:
         """A new page for the customer."""
         arguments = {"customer_id": customer.external_customer_id, **chosen}
-        return await self._send(customer.provider, CHECKOUT, customer.org_id, arguments, key, CheckoutSession)
+        session = await self._send(customer.provider, CHECKOUT, customer.org_id, arguments, key, CheckoutSession)
+        return await self._opened(customer.provider, session)
+
+    async def _opened(self, provider: str, session: CheckoutSession) -> CheckoutSession:
+        """Apply what came about the session's subscription before the journal knew whose it is."""
+        there = self._providers[provider]
+        is_itself = there.checkout_session_of(session.id) == session.id
+        subscription_id = session.subscription_id or (session.id if is_itself else None)
+        if subscription_id is not None and not self._ownership.is_proven(provider):
+            await self._pipeline.apply_parked(provider, external_subscription_id=subscription_id)
+        return session
+
+    async def assign(self, customer: BillingCustomer, subscription_id: str) -> BillingSubscription:
+        """Let the customer have a subscription as it is now, whoever made it.
+
+        Raises:
+            NotFound: the provider has no such subscription.
+            Conflict: it is another organisation's.
+        """
+        name = customer.provider
+        ticket = await self._repository.next_ticket()
+        subscription = await self._providers[name].get_subscription(subscription_id)
+        if subscription is None:
+            message = "the provider has no such subscription, in this account and mode"
+            raise NotFound(message, provider=name, operation=ASSIGN)
+        before = await self._repository.get_subscription(name, subscription_id)
+        if before is None or before.customer_id == customer.id:
+            terms = {
+                "subscription_id": subscription_id,
+                "plan_id": subscription.plan_id,
+                "quantity": 1 if subscription.quantity is None else subscription.quantity,
+                "plan_overridden": subscription.plan_overridden,
+            }
+            await self._journal.note(name, ASSIGN, customer.org_id, terms, external_id=subscription_id)
+            stored = await self._pipeline.store(name, customer, subscription, ticket, strict=True)
+            if stored is not None and stored.customer_id == customer.id:
+                await self._pipeline.apply_parked(name, external_subscription_id=subscription_id)
+                return stored
+        message = "the subscription is stored as another organisation's: look at both at the provider"
+        raise Conflict(message, provider=name, operation=ASSIGN)
 
     async def change(
         self, operation: str, org_id: str, chosen: Mapping[str, object], key: str | None, returns: type[R]

@@ -3,9 +3,9 @@
 There, neither the subscription nor its events lead back to the customer that the checkout was made for; only the session
 tells what came of it. The journal knows who started which session, and what the provider's events call it by.
 
-Three ways, the surest first: the event names a session (:meth:`Origins.origin_of`); the sessions that were started shortly
-before are asked for the subscription (:meth:`Origins.by_asking`), when nothing else has told for a while; the profile is an
-organisation's already, from an earlier checkout.
+Two ways, the surest first: the event names a session (:meth:`Origins.origin_of`); the sessions that were started shortly
+before are asked for the subscription (:meth:`Origins.by_asking`), when nothing else has told for a while. That the profile is
+an organisation's, from an earlier checkout, proves nothing: the buyer chose it, by the phone number that they typed.
 """
 
 from collections import deque
@@ -25,12 +25,10 @@ from .repository import BillingRepository, Tx
 __all__ = ["ASKED_FOR", "PATIENCE", "Origin", "Origins"]
 
 PATIENCE = timedelta(hours=1)
-"""How long an event about a subscription that nobody's checkout is known to have brought waits before sessions are asked, and
-its own word for whose it is counts."""
+"""How long an event about a subscription that nobody's checkout is known to have brought waits before sessions are asked."""
 
 ASKED_FOR = timedelta(days=1)
-"""How long before a subscription the checkout of it may have been started; and how long sessions are asked for one whose
-profile nobody knows."""
+"""How long before a subscription the checkout of it may have been started; and how long sessions are asked for one."""
 _WINDOWS = (timedelta(hours=1), ASKED_FOR)
 _SLACK = timedelta(minutes=5)
 """How far the provider's clock and ours may differ."""
@@ -75,12 +73,6 @@ class Origins(Generic[Tx]):
             return None
         started = await self._repository.operations(event.provider, reference=event.checkout_reference, limit=1)
         return await self._ask(started[0]) if started else None
-
-    async def is_nobodys_yet(self, provider: str, subscription_id: str | None) -> bool:
-        """Whether only a checkout session can tell the owner of a subscription, and none has so far."""
-        if subscription_id is None or self._providers[provider].checkout_keeps_customer:
-            return False
-        return await self._repository.get_subscription(provider, subscription_id) is None
 
     async def by_asking(
         self, provider: str, subscription_id: str, subscription: Subscription | None, made_at: datetime

@@ -31,6 +31,7 @@ from .finding import Finder
 from .handlers import Handlers
 from .journal import CANCEL, CHANGE, CHECKOUT, Journal
 from .orders import Orders
+from .ownership import Ownership, RefusedSubscription
 from .precedence import LONG_AGO, first, rank
 from .records import BillingCustomer, BillingSubscription
 from .repository import BillingRepository, Tx
@@ -76,6 +77,9 @@ class BillingService(Generic[Tx]):
             provider whose signatures can be forged (PayPal): leave it True there.
         clock: the time; aware.
         on_rejected: told of every delivery that was not accepted. What it raises is logged and otherwise ignored.
+        on_refused: told of every subscription that grants nothing, as no checkout of billing's has brought it, or as its
+            plan, quantity or prices are not what was asked for: at a provider where a buyer can make or change one without
+            your server (PayPal, Square). Once in each process; it is also logged.
         primitives: how to do several things at a time; None: on the running event loop.
 
     Raises:
@@ -93,6 +97,7 @@ class BillingService(Generic[Tx]):
         refetch: bool = True,
         clock: Callable[[], datetime] = utc_now,
         on_rejected: Callable[[RejectedWebhook], None] | None = None,
+        on_refused: Callable[[RefusedSubscription], None] | None = None,
         primitives: Primitives | None = None,
     ) -> None:
         providers = [provider] if isinstance(provider, BaseProvider) else list(provider)
@@ -113,13 +118,14 @@ class BillingService(Generic[Tx]):
         self._clock = clock
         self._on_rejected = on_rejected
         self._handlers: Handlers[Tx] = Handlers()
-        self._finder = Finder(repository, self._providers, refetch=refetch, clock=clock)
+        self._ownership = Ownership(repository, self._providers, on_refused)
+        self._finder = Finder(repository, self._providers, self._ownership, refetch=refetch, clock=clock)
         self._pipeline = EventPipeline(
             repository, self._providers, self._finder, self._handlers, refetch=refetch, clock=clock
         )
         journal = Journal(repository, clock)
         self._customers = Customers(repository, self._providers, self._pipeline, journal, clock)
-        self._orders = Orders(repository, self._providers, self._pipeline, journal, self._customers)
+        self._orders = Orders(repository, self._providers, self._pipeline, journal, self._customers, self._ownership)
         self._maintenance = Maintenance(
             repository, self._pipeline, self._finder, journal, self._customers, primitives or AsyncPrimitives(), clock
         )
@@ -269,7 +275,8 @@ class BillingService(Generic[Tx]):
 
         Raises:
             NotFound: no provider knows the session, or it is another organisation's.
-            Conflict: the subscription is stored as another organisation's.
+            Conflict: the subscription is stored as another organisation's; or its plan, quantity or prices are not what was
+                asked for, at a provider where the buyer can have changed them: it grants nothing, and is reported.
         """
         self._handlers.refuse_inside()
         for name in (provider,) if provider else await self._who_may_know(session_id):
@@ -281,7 +288,7 @@ class BillingService(Generic[Tx]):
                 break
             if session.subscription_id is None:
                 return None
-            stored = await self._pipeline.observe(name, customer, session.subscription_id)
+            stored = await self._pipeline.observe(name, customer, session.subscription_id, strict=True)
             if stored is not None and stored.customer_id != customer.id:
                 message = "what this checkout brought is stored as another organisation's: look at both at the provider"
                 raise Conflict(message, provider=name, operation="confirm_return")
@@ -297,13 +304,27 @@ class BillingService(Generic[Tx]):
         return tuple(self._providers)
 
     async def _who_started(self, provider: str, session: CheckoutSession) -> BillingCustomer | None:
-        """By the journal; by the session where somebody else started it, or the journal has forgotten."""
+        """By the journal; by the session where somebody else started it, or the journal has forgotten.
+
+        Not by the session where a buyer's browser can make one: there, by what is stored.
+        """
         started = await self._repository.operations(provider, external_id=session.id, limit=1)
         if started and started[0].operation == CHECKOUT:
             return await self._repository.get_customer(started[0].org_id, provider)
+        if self._providers[provider].browser_makes_subscriptions:
+            return await self._who_has(provider, session)
         if session.customer_id is None:
             return None
         return await self._repository.get_customer_by_external_id(provider, session.customer_id)
+
+    async def _who_has(self, provider: str, session: CheckoutSession) -> BillingCustomer | None:
+        """Whose what the session brought is: as it is stored, or as the application has decided."""
+        if session.subscription_id is None:
+            return None
+        stored = await self._repository.get_subscription(provider, session.subscription_id)
+        if stored is not None:
+            return await self._repository.get_customer_by_id(stored.customer_id)
+        return await self._ownership.owner(provider, session.subscription_id)
 
     async def _find_session(self, name: str, session_id: str) -> CheckoutSession | None:
         try:
@@ -312,6 +333,36 @@ class BillingService(Generic[Tx]):
             if len(self._providers) == 1:
                 raise
             return None
+
+    async def assign_subscription(
+        self, org_id: str, subscription_id: str, *, provider: str | None = None
+    ) -> BillingSubscription:
+        """Let an organisation have a subscription that billing did not start, as it is now: your explicit choice.
+
+        For one that was made by hand, by another program, or by a button in the browser: at providers where a subscription's
+        customer id proves nothing (PayPal, Square), it is nobody's otherwise, waits, and is reported (``on_refused``). Plan,
+        quantity and prices are accepted with it, as they are; so is what a buyer has changed since, if you call this again.
+        Look at what it costs first. What came about it before is applied.
+
+        Args:
+            org_id: whose it is to be; it has a customer at the provider: see :meth:`ensure_customer`.
+            subscription_id: the provider's id of the subscription.
+            provider: whose subscription it is; None: the only one that the organisation is at.
+
+        Raises:
+            NotFound: the organisation has no customer there, or the provider no such subscription.
+            Conflict: it is another organisation's.
+            InvalidRequest: the organisation is at several providers.
+        """
+        self._handlers.refuse_inside()
+        known = [each for each in await self._customers.known(org_id) if provider in {None, each.provider}]
+        if not known:
+            message = "the organisation has no customer there: ensure_customer first"
+            raise NotFound(message, provider=provider, operation="assign_subscription")
+        if len(known) > 1:
+            message = "the organisation is at several providers: provider= has to say whose subscription it is"
+            raise InvalidRequest(message, param="provider", operation="assign_subscription")
+        return await self._orders.assign(known[0], subscription_id)
 
     # --- the subscription ----------------------------------------------------------------------------------------
 
@@ -397,7 +448,7 @@ class BillingService(Generic[Tx]):
                 ticket = await self._repository.next_ticket()
                 for each in reversed(await provider.list_subscriptions(customer.external_customer_id)):
                     listed.add(each.id)
-                    owner = await self._finder.whose(customer, each)
+                    owner = (await self._finder.whose(customer, each)).customer
                     if owner is not None and owner.id == customer.id:
                         await self._pipeline.store(customer.provider, customer, each, ticket)
             for stored in await self._repository.list_subscriptions(customer.id):

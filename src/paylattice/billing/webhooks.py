@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Generic, cast
 
 import attrs
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, Conflict
 from ..events import EventType, WebhookEvent
 from ..models import Subscription
 from ..operations import check_mode
@@ -31,6 +31,7 @@ from ..provider import BaseProvider
 from ..serialization import converter
 from .finding import Finder, Found, Reading
 from .handlers import EventContext, Handlers
+from .ownership import RefusedSubscription
 from .records import BillingCustomer, BillingEvent, BillingSubscription, ParkedEvent
 from .repository import BillingRepository, Claim, ClaimsEvents, Tx, Upserted, can_claim
 
@@ -126,10 +127,12 @@ class EventPipeline(Generic[Tx]):
             # The customer may have appeared after it was looked for and before the event was parked. Whoever brought it
             # looked for parked events after committing it; so one of the two sees the other.
             again = await self._finder.find(event)
+            self._finder.tell(again)
             if again.customer is None:
                 return await self._after_parking(event)
             outcome, _ = await self._commit(again, parked=True)
             return outcome
+        self._finder.tell(found)
         outcome, _ = await self._commit(found)
         return outcome
 
@@ -194,6 +197,7 @@ class EventPipeline(Generic[Tx]):
         event = _converter().structure(parked.payload, WebhookEvent)
         check_mode(self._providers[event.provider], event)
         found = await self._finder.find(event, waited=self._clock() - parked.parked_at)
+        self._finder.tell(found)
         if found.customer is None:
             return 0
         outcome, others = await self._commit(found, parked=True)
@@ -214,21 +218,55 @@ class EventPipeline(Generic[Tx]):
     # --- states that were read without an event ------------------------------------------------------------------
 
     async def observe(
-        self, provider: str, customer: BillingCustomer, subscription_id: str
+        self, provider: str, customer: BillingCustomer, subscription_id: str, *, strict: bool = False
     ) -> BillingSubscription | None:
-        """Read a subscription from the provider and store it, as a webhook about it would."""
+        """Read a subscription from the provider and store it, as a webhook about it would.
+
+        Returns:
+            What is stored then, see :meth:`store`; None: there is no such subscription, or nothing of it is stored.
+        """
         self._handlers.refuse_inside()
         ticket = await self._repository.next_ticket()
         subscription = await self._providers[provider].get_subscription(subscription_id)
         if subscription is None:
             return None
-        return await self.store(provider, customer, subscription, ticket)
+        return await self.store(provider, customer, subscription, ticket, strict=strict)
 
     async def store(
-        self, provider: str, customer: BillingCustomer, subscription: Subscription, ticket: int
-    ) -> BillingSubscription:
-        """Store a state that was read after the ticket was taken; handlers of a change of status run, once."""
+        self,
+        provider: str,
+        customer: BillingCustomer,
+        subscription: Subscription,
+        ticket: int,
+        *,
+        strict: bool = False,
+    ) -> BillingSubscription | None:
+        """Store a state that was read after the ticket was taken; handlers of a change of status run, once.
+
+        Args:
+            provider: whose.
+            customer: who it is known to belong to.
+            subscription: as it was read.
+            ticket: taken before.
+            strict: raise where nothing of it may be stored.
+
+        Returns:
+            What is stored then. Of a subscription that is not what was asked for nothing more is stored than that it ended;
+            None: nothing at all.
+
+        Raises:
+            Conflict: it is not what was asked for, and ``strict``.
+        """
         self._handlers.refuse_inside()
+        admission = await self._finder.ownership.admitted(provider, subscription)
+        if admission.refused is not None:
+            refused = RefusedSubscription(provider, subscription.id, admission.refused, customer.org_id)
+            self._finder.ownership.tell(refused)
+            if admission.subscription is None and strict:
+                raise Conflict(str(refused), provider=provider)
+        if admission.subscription is None:
+            return await self._repository.get_subscription(provider, subscription.id)
+        subscription = admission.subscription
         async with self._repository.transaction() as tx:
             version = subscription.version if self._finder.believes_payloads(provider) else None
             stored, upserted, owner = await self._write(customer, Reading(subscription, ticket, version), tx)
@@ -307,7 +345,7 @@ class EventPipeline(Generic[Tx]):
                 stored = await repository.get_subscription(event.provider, event.subscription_id, tx=tx)
             if customer is not None and event.type is EventType.CUSTOMER_MERGED and event.customer is not None:
                 customer = await self._follow(customer, event.customer.id, tx)
-            await self._run(_words(event, stored, upserted), event, customer, stored, upserted, tx)
+            await self._run(_words(event, stored, upserted), event, customer, stored, upserted, tx, found.claimed)
             await repository.mark_event_processed(event.provider, event.dedupe_key, self._clock(), tx=tx)
         profile = reading.subscription.customer_id if reading is not None else None
         return outcome, await self._apply_what_waited_for(stored, upserted, profile)
@@ -357,11 +395,18 @@ class EventPipeline(Generic[Tx]):
         stored: BillingSubscription | None,
         upserted: Upserted | None,
         tx: Tx,
+        claimed: BillingCustomer | None = None,
     ) -> None:
         previous = upserted.previous.status if upserted and upserted.written and upserted.previous else None
         if stored is not None and (upserted is None or not upserted.written):
             previous = stored.status
-        context = EventContext(customer=customer, subscription=stored, transaction=tx, previous_status=previous)
+        context = EventContext(
+            customer=customer,
+            subscription=stored,
+            transaction=tx,
+            previous_status=previous,
+            claimed_customer=claimed if customer is None else None,
+        )
         await self._handlers.run(words, event, context)
 
 

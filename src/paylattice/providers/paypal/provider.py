@@ -46,7 +46,7 @@ from .amounts import v2_amount
 from .api import PayPalAPI, path_of
 from .confirmation import bears_out
 from .events import REREAD, capture_path_of, event_from, subject_of, with_subject
-from .payments import ORDERS, Payments
+from .payments import ORDERS, SALES, Payments
 from .postback import PATH as POSTBACK_PATH
 from .subscriptions import Subscriptions
 from .transmission import Signed, transmission_from
@@ -82,6 +82,9 @@ class PayPalProvider(PayPalAPI):
     """
 
     cancel_keeps_paid_period: bool = True
+    browser_makes_subscriptions: bool = (
+        True  # and orders: its JavaScript takes the client id, and any custom_id and price
+    )
     idempotency_lifetime: timedelta = timedelta(hours=6)  # of an order; others are remembered for days
     capabilities: frozenset[Capability] = frozenset(_C) - {_C.CUSTOMERS, _C.CANCEL_AT_PERIOD_END, _C.METERED_USAGE}
     limits: Mapping[Capability, Limit] = FrozenMap(
@@ -113,6 +116,10 @@ class PayPalProvider(PayPalAPI):
         super().__init__(config, transport=transport, tokens=tokens, clock=clock)
         self._making = mutex()
         self._kept_verifier: WebhookVerifier | None = None
+
+    def checkout_session_of(self, subscription_id: str) -> str:
+        """A session of a subscription has the subscription's id."""
+        return subscription_id
 
     @property
     def _payments(self) -> Payments:
@@ -543,6 +550,11 @@ class PayPalProvider(PayPalAPI):
         """The object with what it belongs to, where it does not say so itself."""
         if event.refund is None:
             return await self._with_subscription(event, subject)
+        sale_id = text(subject, "sale_id")
+        if sale_id is not None and text(subject, "billing_agreement_id") is None:
+            sale = await self.get(f"{SALES}{path_of(sale_id)}")
+            agreement = text(sale or {}, "billing_agreement_id")
+            return {**subject, "billing_agreement_id": agreement} if agreement is not None else subject
         path = capture_path_of(subject)
         capture = await self.get(path) if path is not None else None
         related = capture.get("supplementary_data") if capture is not None else None

@@ -131,6 +131,7 @@ def subscription_from(data: JsonObject, now: datetime) -> Subscription:
         trial_end=_trial_end(status, billing, start, cycles, now),
         created_at=rfc3339(data, "create_time"),
         raw_status=word,
+        plan_overridden=data.get("plan_overridden") is True,
         provider="paypal",
         raw=data,
     )

@@ -29,7 +29,7 @@ from ...signatures import secret_from
 from ...transport.messages import Request
 from . import requests, wire
 from .api import SquareAPI, search
-from .checkout import Checkout
+from .checkout import PREFIX, Checkout
 from .config import SquareConfig
 from .customers import Customers
 from .events import event_from
@@ -74,6 +74,7 @@ class SquareProvider(SquareAPI):
         }
     )
     idempotency_lifetime: timedelta = timedelta(hours=1)
+    customer_id_is_proof: bool = False  # whoever pays a link becomes the profile of the phone number that they type
 
     def __init__(
         self,
@@ -90,6 +91,10 @@ class SquareProvider(SquareAPI):
         self._subscriptions = Subscriptions(self, self._plans, self._customers, clock)
         self._checkout = Checkout(self, self._customers, self._plans, self._payments, self._subscriptions)
         self.checkout_keeps_customer: bool = self.config.checkout == "invoice"
+
+    def checkout_session_of(self, subscription_id: str) -> str:
+        """The session whose page is an invoice's. That of a link does not follow from the subscription."""
+        return f"{PREFIX}{subscription_id}"
 
     # Customers
 
