@@ -270,6 +270,9 @@ class ScheduledChange:
 class Subscription(Model):
     """A customer's subscription.
 
+    What decides about access besides the status is told as facts. None means that the provider does not say, or that
+    nothing of the kind has happened: each field says which.
+
     Args:
         id: the provider's id.
         customer_id: the provider's id of the customer, if it has one.
@@ -282,12 +285,18 @@ class Subscription(Model):
         items: all lines.
         cancel_at: when it ends, or until when it is paid for if it is already canceled; UTC.
         canceled_at: when the cancellation was asked for; UTC.
-        trial_end: UTC.
+        trial_end: when the trial ends, or ended if the subscription began with it and it was free; UTC; None: there was
+            none, or the provider does not say.
         collection_paused: whether invoices are held back although the status says nothing of it.
         created_at: UTC.
         version: the provider's own version of the object, where it counts versions.
         raw_status: the provider's own word for the status.
         scheduled_changes: what the provider will do to it later, where it tells.
+        payment_failed_at: when the payment that is owed failed first, as far as the provider tells; UTC; None: none is
+            owed, or the provider does not say when.
+        paid_through: until when it is covered by money that came, or by a free trial; UTC; None: the provider does not
+            say, or nothing was covered yet. A setup fee covers nothing.
+        ended_at: when it ended; UTC; None: it has not, or the provider does not say.
         plan_overridden: whether it has prices, cycles, fees or taxes of its own, in place of the plan's.
     """
 
@@ -308,6 +317,9 @@ class Subscription(Model):
     version: int | None = None
     raw_status: str | None = None
     scheduled_changes: tuple[ScheduledChange, ...] = attrs.field(default=(), converter=_changes)
+    payment_failed_at: datetime | None = None
+    paid_through: datetime | None = None
+    ended_at: datetime | None = None
     plan_overridden: bool = False
 
     @property

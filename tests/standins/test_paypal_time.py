@@ -46,14 +46,28 @@ def test_a_long_time_holds_every_renewal_in_order(shop: PayPalShop) -> None:
 def test_a_free_trial_ends_in_the_first_payment(shop: PayPalShop) -> None:
     shop.plan("P-TRIAL", trial_days=14)
     identifier = shop.subscription("P-TRIAL")
-    trial, regular = billing(shop, identifier)["cycle_executions"]
-    assert (trial["cycles_remaining"], regular["cycles_completed"]) == (1, 0)
-    assert billing(shop, identifier)["next_billing_time"] == "2026-11-14T12:00:00Z"
     assert shop.server.objects("sale") == []
-    shop.server.advance(days=14)
+    shop.server.advance(days=1)
+    trial, regular = billing(shop, identifier)["cycle_executions"]
+    assert (trial["cycles_remaining"], trial["cycles_completed"], regular["cycles_completed"]) == (0, 1, 0)
+    assert billing(shop, identifier)["next_billing_time"] == "2026-11-14T12:00:00Z"
+    shop.server.advance(days=13)
     trial, regular = billing(shop, identifier)["cycle_executions"]
     assert (trial["cycles_remaining"], trial["cycles_completed"], regular["cycles_completed"]) == (0, 1, 1)
     assert billing(shop, identifier)["next_billing_time"] == "2026-12-14T12:00:00Z"
+
+
+def test_in_its_first_hour_a_free_trial_is_shown_as_if_it_were_charged_today(shop: PayPalShop) -> None:
+    """https://github.com/paypal/paypal-checkout-components/issues/1336: and nothing tells when that is corrected."""
+    shop.plan("P-TRIAL", trial_days=14)
+    identifier = shop.subscription("P-TRIAL")
+    trial, regular = billing(shop, identifier)["cycle_executions"]
+    assert (trial["cycles_remaining"], trial["cycles_completed"], regular["cycles_completed"]) == (1, 0, 0)
+    assert billing(shop, identifier)["next_billing_time"] == "2026-10-31T12:00:00Z"
+    assert shop.told()[-1] == "BILLING.SUBSCRIPTION.ACTIVATED"
+    shop.server.advance(hours=1)
+    assert billing(shop, identifier)["next_billing_time"] == "2026-11-14T12:00:00Z"
+    assert shop.told() == []
 
 
 def test_a_paid_trial_is_paid(shop: PayPalShop) -> None:

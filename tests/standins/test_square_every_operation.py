@@ -253,7 +253,7 @@ def test_a_trial_is_a_trial_until_it_is_over(market: Market) -> None:
     market.server.renew(subscription_id)
     found = market.run(market.provider.get_subscription(subscription_id))
     assert found is not None
-    assert (found.status, found.trial_end) == (SubscriptionStatus.ACTIVE, None)
+    assert (found.status, found.trial_end) == (SubscriptionStatus.ACTIVE, datetime(2026, 11, 14, 8, tzinfo=UTC))
 
 
 def test_what_is_not_paid_is_past_due_until_it_is(market: Market) -> None:

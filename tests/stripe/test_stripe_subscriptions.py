@@ -64,7 +64,12 @@ def test_ended_subscriptions_are_listed_too_newest_first(world: World) -> None:
     world.on("GET", "/v1/subscriptions", listing(subscription(), more=True), listing(ended))
     found = world.run(world.provider.list_subscriptions("cus_1"))
     assert [one.id for one in found] == ["sub_1", "sub_0"]
-    assert world.server.seen[0].query == {"customer": "cus_1", "status": "all", "limit": "100"}
+    assert world.server.seen[0].query == {
+        "customer": "cus_1",
+        "status": "all",
+        "limit": "100",
+        "expand[0]": "data.latest_invoice",
+    }
 
 
 def test_canceling_now_reads_first_and_sends_the_reason(world: World) -> None:

@@ -49,6 +49,10 @@ class SubscriptionRecord:
     cancel_at_period_end: bool = False
     canceled_at: datetime | None = None
     ended_at: datetime | None = None
+    paid_through: datetime | None = None
+    """The end of the last period that was paid, or of the trial."""
+    payment_failed_at: datetime | None = None
+    """When the oldest payment that is owed failed first."""
     usage: int = 0
     carried: int = 0
     """Smallest currency units to be added to the next invoice: prorations, and credits (negative)."""
@@ -97,6 +101,9 @@ class SubscriptionRecord:
             created_at=self.created_at,
             version=self.version,
             raw_status=str(self.status),
+            payment_failed_at=self.payment_failed_at,
+            paid_through=self.paid_through,
+            ended_at=self.ended_at,
             provider=self.provider,
         )
 

@@ -71,6 +71,7 @@ class Subscriptions:
             metadata=session.metadata,
             provider=self._world.name,
             trial_end=trial_end,
+            paid_through=trial_end,
             first_payment_id=payment.id if payment else None,
         )
         store = self._world.store
@@ -91,6 +92,7 @@ class Subscriptions:
 
     def _bill_first_period(self, record: SubscriptionRecord, payment: Payment | None) -> None:
         delayed = payment is not None and payment.status is PaymentStatus.PROCESSING
+        record.paid_through = None if delayed else record.period_end
         self._begin(record, Trigger.FIRST_PAYMENT_PENDING if delayed else Trigger.FIRST_PAYMENT_SUCCEEDED)
         record.billed = True
         invoice = self._invoices.bill(record, record.amount_per_period())
@@ -106,6 +108,7 @@ class Subscriptions:
             self._end(record, Trigger.FIRST_PAYMENT_FAILED)
             return
         self._payments.settle(record.first_payment_id, succeeded=True)
+        record.paid_through = record.period_end
         self._move(record, Trigger.PAYMENT_SUCCEEDED)
         for invoice_id in tuple(record.open_invoices):
             self._invoices.paid(record, self._invoices.get(invoice_id))
@@ -303,6 +306,7 @@ class Subscriptions:
             return
         if record.status is SubscriptionStatus.UNPAID:
             return
+        record.payment_failed_at = record.payment_failed_at or self._world.now
         self._move(record, Trigger.PAYMENT_FAILED)
         if attempt == len(self._retry_days):
             if self._cancel_when_unpaid:
@@ -325,6 +329,7 @@ class Subscriptions:
         ):  # it was unpaid when the period began: what is left of the period goes on the next invoice
             record.carried += record.share_left(record.amount_per_period(), self._world.now)
             record.billed = True
+        record.paid_through, record.payment_failed_at = record.period_end, None
         self._move(record, Trigger.PAYMENT_SUCCEEDED)
 
     # --- status --------------------------------------------------------------------------------------------------
@@ -347,7 +352,7 @@ class Subscriptions:
                 record.first_payment_id, PaymentStatus.CANCELED if canceled else PaymentStatus.FAILED
             )
         self._invoices.void_all(record)
-        record.ended_at = self._world.now
+        record.ended_at, record.payment_failed_at = self._world.now, None
         self._move(record, trigger)
         if incomplete:
             self._world.end_session(record.session_id, succeeded=False)

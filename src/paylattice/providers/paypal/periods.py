@@ -1,4 +1,4 @@
-"""When a subscription's periods begin and end. PayPal says only when it charges next; the rest follows from the plan.
+"""When the periods of a plan begin and end. PayPal says only when it charges next; the rest follows from the plan.
 
 A plan is a row of cycles: perhaps trials first, then the regular ones, each with a frequency of its own. The periods follow one
 another from the start time on. Months are counted from the start of the cycles, so that 31 January is followed by 28
@@ -13,13 +13,14 @@ from itertools import count
 import attrs
 
 from ...jsonlike import JsonObject, child, children, integer, text
+from .amounts import optional_money_from
 
-__all__ = ["Cycle", "cycles_from", "period_around", "period_ending", "shifted"]
+__all__ = ["SLACK", "Cycle", "Period", "cycles_from", "period_around", "period_ending", "shifted", "trial_end"]
 
 _MONTHS = {"MONTH": 1, "YEAR": 12}
 _DAYS = {"DAY": 1, "WEEK": 7}
 _MOST_PERIODS = 5000
-_SLACK = timedelta(hours=36)
+SLACK = timedelta(hours=36)
 """PayPal charges at 10:00 UTC of some day, give or take: what is so near to a boundary is meant to be on it."""
 
 
@@ -32,12 +33,29 @@ class Cycle:
         every: how many units one period has.
         total: how many periods there are; 0: no end.
         trial: whether it is a trial.
+        free: whether nothing is charged in it.
     """
 
     unit: str
     every: int
     total: int
     trial: bool
+    free: bool = False
+
+
+@attrs.frozen
+class Period:
+    """One period.
+
+    Args:
+        begins: aware.
+        ends: when the next one begins; aware.
+        free: whether nothing is charged for it.
+    """
+
+    begins: datetime
+    ends: datetime
+    free: bool = False
 
 
 def cycles_from(plan: JsonObject) -> tuple[Cycle, ...]:
@@ -51,9 +69,38 @@ def cycles_from(plan: JsonObject) -> tuple[Cycle, ...]:
         if unit not in _MONTHS | _DAYS:
             return ()
         trial = (text(data, "tenure_type") or "").upper() == "TRIAL"
-        cycle = Cycle(unit, max(every if every is not None else 1, 1), max(total if total is not None else 1, 0), trial)
+        cycle = Cycle(
+            unit,
+            every=max(every if every is not None else 1, 1),
+            total=max(total if total is not None else 1, 0),
+            trial=trial,
+            free=_is_free(data, trial=trial),
+        )
         found.append((integer(data, "sequence") or len(found) + 1, cycle))
     return tuple(cycle for _, cycle in sorted(found, key=lambda pair: pair[0]))
+
+
+def _is_free(data: JsonObject, *, trial: bool) -> bool:
+    """Whether a cycle costs nothing: it says so, or it is a trial without any price."""
+    pricing = child(data, "pricing_scheme")
+    price = optional_money_from(pricing, "fixed_price")
+    return price.amount == 0 if price is not None else trial and not children(pricing, "tiers")
+
+
+def trial_end(start: datetime, cycles: tuple[Cycle, ...], *, free: bool = False) -> datetime | None:
+    """When the trials at the beginning of the plan are over; None if there is none.
+
+    Args:
+        start: when the first period begins; aware.
+        cycles: of the plan.
+        free: count only those that cost nothing.
+    """
+    end: datetime | None = start
+    for cycle in cycles:
+        if not cycle.trial or cycle.total == 0 or end is None or (free and not cycle.free):
+            break
+        end = shifted(end, cycle.unit, cycle.every * cycle.total)
+    return end if end is not None and end > start else None
 
 
 def shifted(start: datetime, unit: str, amount: int) -> datetime | None:
@@ -68,7 +115,7 @@ def shifted(start: datetime, unit: str, amount: int) -> datetime | None:
         return None
 
 
-def period_around(start: datetime, cycles: tuple[Cycle, ...], moment: datetime) -> tuple[datetime, datetime] | None:
+def period_around(start: datetime, cycles: tuple[Cycle, ...], moment: datetime) -> Period | None:
     """The period that the moment is in; None if it is in none. What is a little before a boundary counts as on it.
 
     Args:
@@ -76,15 +123,15 @@ def period_around(start: datetime, cycles: tuple[Cycle, ...], moment: datetime) 
         cycles: of the plan.
         moment: aware.
     """
-    for begins, ends in _periods(start, cycles):
-        if begins - moment > _SLACK:
+    for period in _periods(start, cycles):
+        if period.begins - moment > SLACK:
             return None
-        if ends - moment > min(_SLACK, (ends - begins) / 4):
-            return begins, ends
+        if period.ends - moment > _slack_in(period):
+            return period
     return None
 
 
-def period_ending(start: datetime, cycles: tuple[Cycle, ...], moment: datetime) -> tuple[datetime, datetime] | None:
+def period_ending(start: datetime, cycles: tuple[Cycle, ...], moment: datetime) -> Period | None:
     """The period that ends at the moment, or so near to it that this must be meant; None if none does.
 
     Args:
@@ -92,15 +139,19 @@ def period_ending(start: datetime, cycles: tuple[Cycle, ...], moment: datetime) 
         cycles: of the plan.
         moment: aware.
     """
-    for begins, ends in _periods(start, cycles):
-        if abs(ends - moment) <= min(_SLACK, (ends - begins) / 4):
-            return begins, ends
-        if begins > moment:
+    for period in _periods(start, cycles):
+        if abs(period.ends - moment) <= _slack_in(period):
+            return period
+        if period.begins > moment:
             return None
     return None
 
 
-def _periods(start: datetime, cycles: tuple[Cycle, ...]) -> Iterator[tuple[datetime, datetime]]:
+def _slack_in(period: Period) -> timedelta:
+    return min(SLACK, (period.ends - period.begins) / 4)
+
+
+def _periods(start: datetime, cycles: tuple[Cycle, ...]) -> Iterator[Period]:
     left = _MOST_PERIODS
     for cycle in cycles:
         begins = start
@@ -108,7 +159,7 @@ def _periods(start: datetime, cycles: tuple[Cycle, ...]) -> Iterator[tuple[datet
             ends = shifted(start, cycle.unit, cycle.every * number)
             if ends is None or left <= 0:
                 return
-            yield begins, ends
+            yield Period(begins, ends, cycle.free)
             begins = ends
             left -= 1
             if cycle.total and number >= cycle.total:

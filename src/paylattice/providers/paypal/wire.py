@@ -17,10 +17,9 @@ from ...models import (
     Plan,
     Subscription,
     SubscriptionItem,
-    SubscriptionStatus,
 )
 from .amounts import money_from, optional_money_from
-from .periods import Cycle, cycles_from, period_around, period_ending, shifted
+from .standing import Standing
 
 __all__ = [
     "approval_url",
@@ -31,17 +30,6 @@ __all__ = [
     "subscription_from",
     "subscription_session_from",
 ]
-
-SUBSCRIPTION_STATUS: Mapping[str | None, SubscriptionStatus] = {
-    "APPROVAL_PENDING": SubscriptionStatus.INCOMPLETE,
-    "APPROVED": SubscriptionStatus.INCOMPLETE,
-    "ACTIVE": SubscriptionStatus.ACTIVE,
-    "SUSPENDED": SubscriptionStatus.PAUSED,
-    "CANCELLED": SubscriptionStatus.CANCELED,
-    "EXPIRED": SubscriptionStatus.EXPIRED,
-}
-"""https://developer.paypal.com/docs/api/subscriptions/v1/#subscriptions_get. ACTIVE and SUSPENDED are told apart further by
-what the subscription owes: PayPal suspends both whom the merchant pauses and who does not pay."""
 
 SUBSCRIPTION_CHECKOUT: Mapping[str | None, CheckoutStatus] = {
     "APPROVAL_PENDING": CheckoutStatus.OPEN,
@@ -106,126 +94,34 @@ def subscription_from(data: JsonObject, now: datetime) -> Subscription:
         data: with ``plan`` and ``last_failed_payment`` in it, as far as they were asked for.
         now: aware; a subscription that is to start later, or is in its trial, is told by it.
     """
-    word = text(data, "status")
-    billing = child(data, "billing_info")
-    plan = child(data, "plan")
-    cycles = cycles_from(plan)
-    start = rfc3339(data, "start_time") or rfc3339(data, "create_time")
-    status = _status(word, billing, start, now)
-    period = _period(status, billing, start, cycles, now)
-    ended = status in {SubscriptionStatus.CANCELED, SubscriptionStatus.EXPIRED}
-    plan_id = text(data, "plan_id") or text(plan, "id")
+    standing = Standing(data, now)
+    status = standing.status
+    start, end = standing.period
+    ended = rfc3339(data, "status_update_time") if status.is_terminal else None
+    plan_id = text(data, "plan_id") or text(child(data, "plan"), "id")
     quantity = _quantity(data)
     identifier = identity(data, "id", "subscription")
     return Subscription(
         id=identifier,
         customer_id=text(data, "custom_id"),
         status=status,
-        current_period_start=period[0],
-        current_period_end=period[1],
+        current_period_start=start,
+        current_period_end=end,
         plan_id=plan_id,
         quantity=quantity,
         items=(SubscriptionItem(identifier, plan_id, quantity, provider="paypal"),),
-        cancel_at=_paid_through(billing, start, cycles) if status is SubscriptionStatus.CANCELED else None,
-        canceled_at=rfc3339(data, "status_update_time") if ended else None,
-        trial_end=_trial_end(status, billing, start, cycles, now),
+        cancel_at=standing.paid_through if status.is_terminal else None,
+        canceled_at=ended,
+        trial_end=standing.trial_end,
         created_at=rfc3339(data, "create_time"),
-        raw_status=word,
+        raw_status=text(data, "status"),
+        payment_failed_at=standing.payment_failed_at,
+        paid_through=standing.paid_through,
+        ended_at=ended,
         plan_overridden=data.get("plan_overridden") is True,
         provider="paypal",
         raw=data,
     )
-
-
-def _status(word: str | None, billing: JsonObject, start: datetime | None, now: datetime) -> SubscriptionStatus:
-    status = SUBSCRIPTION_STATUS.get(word, SubscriptionStatus.UNKNOWN)
-    unpaid = _owes(billing) or _failed_last(billing)
-    if status is SubscriptionStatus.PAUSED:
-        return SubscriptionStatus.UNPAID if unpaid else status
-    if status is SubscriptionStatus.ACTIVE:
-        if unpaid:
-            return SubscriptionStatus.PAST_DUE
-        if (start is not None and start > now) or _in_trial(billing, now):
-            return SubscriptionStatus.TRIALING
-    return status
-
-
-def _owes(billing: JsonObject) -> bool:
-    """Whether a payment failed and has not been made up for."""
-    owed = optional_money_from(billing, "outstanding_balance")
-    return (integer(billing, "failed_payments_count") or 0) > 0 or (owed is not None and owed.amount > 0)
-
-
-def _failed_last(billing: JsonObject) -> bool:
-    """Whether the last attempt to charge failed: PayPal counts the failure only when it has given up trying again.
-
-    So it is PayPal that has suspended such a subscription, not the merchant.
-    """
-    failed = rfc3339(child(billing, "last_failed_payment"), "time")
-    paid = rfc3339(child(billing, "last_payment"), "time")
-    return failed is not None and (paid is None or failed > paid)
-
-
-def _in_trial(billing: JsonObject, now: datetime) -> bool:
-    """Whether the subscription is in its trial.
-
-    PayPal counts a trial's cycle as completed when it begins; so the last one goes on until the next payment.
-    """
-    executions = children(billing, "cycle_executions")
-    if any((integer(each, "cycles_completed") or 0) > 0 for each in executions if not _is_trial(each)):
-        return False
-    trials = [each for each in executions if _is_trial(each)]
-    if any((integer(each, "cycles_remaining") or 0) > 0 for each in trials):
-        return True
-    following = rfc3339(billing, "next_billing_time")
-    begun = any((integer(each, "cycles_completed") or 0) > 0 for each in trials)
-    return begun and following is not None and now < following
-
-
-def _is_trial(execution: JsonObject) -> bool:
-    return (text(execution, "tenure_type") or "").upper() == "TRIAL"
-
-
-def _period(
-    status: SubscriptionStatus, billing: JsonObject, start: datetime | None, cycles: tuple[Cycle, ...], now: datetime
-) -> tuple[datetime | None, datetime | None]:
-    """The current period: it ends when PayPal charges next, and began one period of the plan earlier."""
-    following = rfc3339(billing, "next_billing_time")
-    if following is None or status.is_terminal or status is SubscriptionStatus.INCOMPLETE:
-        return None, None
-    if start is None or start > now:
-        return None, following
-    period = period_ending(start, cycles, following)
-    if period is not None:
-        return period[0], following
-    # The plan or the date was changed on the way: the periods no longer follow from the start.
-    current = next((each for each in cycles if each.trial is (status is SubscriptionStatus.TRIALING)), None)
-    begins = shifted(following, current.unit, -current.every) if current is not None else None
-    return (max(begins, start) if begins is not None and following > start else None), following
-
-
-def _paid_through(billing: JsonObject, start: datetime | None, cycles: tuple[Cycle, ...]) -> datetime | None:
-    """Until when a canceled subscription is paid for: the end of the period that the last payment was for."""
-    paid = rfc3339(child(billing, "last_payment"), "time")
-    if paid is None or start is None:
-        return None
-    period = period_around(start, cycles, max(paid, start))
-    return period[1] if period is not None else None
-
-
-def _trial_end(
-    status: SubscriptionStatus, billing: JsonObject, start: datetime | None, cycles: tuple[Cycle, ...], now: datetime
-) -> datetime | None:
-    if status is not SubscriptionStatus.TRIALING or start is None:
-        return None
-    if start > now:
-        return start
-    end: datetime | None = start
-    for cycle in cycles:
-        if not cycle.trial or end is None or cycle.total == 0:
-            break
-        end = shifted(end, cycle.unit, cycle.every * cycle.total)
-    return end if end is not None and end > start else rfc3339(billing, "next_billing_time")
 
 
 def _quantity(data: JsonObject) -> int | None:

@@ -13,8 +13,8 @@ from ...jsonlike import JsonObject, children, identity, integer, text
 from ...models import ScheduledChange, Subscription, SubscriptionItem, SubscriptionStatus
 from .catalog import Variation
 from .periods import Calendar
+from .standing import counting, failed_at, is_asked, is_owed, is_paid
 from .times import day_of, midnight, moment_of, today, zone_of
-from .wire import is_automatic, overdue_from
 
 __all__ = ["Known", "invoice_ids", "invoices_that_tell", "is_decided", "status_of", "subscription_from"]
 
@@ -39,11 +39,6 @@ ACTIONS: Mapping[str, str] = {
 }
 """https://developer.squareup.com/reference/square/enums/SubscriptionActionType"""
 
-_PAID = frozenset({"PAID", "REFUNDED", "PARTIALLY_REFUNDED"})
-_OWED = frozenset({"UNPAID", "PARTIALLY_PAID", "FAILED"})
-_UNDER_WAY = frozenset({"PAYMENT_PENDING", "SCHEDULED"})
-_COUNTING = _PAID | _OWED | _UNDER_WAY
-"""The others (drafts, canceled ones, words nobody knows) say nothing about the subscription."""
 _NEWEST = 3
 
 
@@ -80,7 +75,7 @@ def is_decided(data: JsonObject, known: Known) -> bool:
     """Whether another invoice would say nothing more about the status."""
     if text(data, "status") != "ACTIVE" or _is_trialing(data, known):
         return True
-    return any(text(invoice, "status") in _PAID for invoice in known.invoices or ())
+    return any(is_paid(invoice) for invoice in known.invoices or ())
 
 
 def status_of(data: JsonObject, known: Known) -> SubscriptionStatus:
@@ -96,33 +91,29 @@ def status_of(data: JsonObject, known: Known) -> SubscriptionStatus:
 
 
 def _status_by_invoices(data: JsonObject, known: Known, invoices: Sequence[JsonObject]) -> SubscriptionStatus:
-    counting = [invoice for invoice in invoices if text(invoice, "status") in _COUNTING]
-    has_card = bool(text(data, "card_id"))
-    if not counting:
+    found = counting(invoices)
+    has_card = _has_card(data)
+    if not found:
         return SubscriptionStatus.ACTIVE if has_card or invoices else SubscriptionStatus.INCOMPLETE
-    newest, older = counting[0], counting[1:]
-    if text(newest, "status") in _PAID:
+    newest, older = found[0], found[1:]
+    if is_paid(newest):
         return SubscriptionStatus.ACTIVE
-    owed = _is_owed(newest, known, has_card)
-    if not any(text(invoice, "status") in _PAID for invoice in older):
+    owed = is_owed(newest, known.now, has_card=has_card)
+    if not any(is_paid(invoice) for invoice in older):
         if not _had_trial(known):
             return SubscriptionStatus.INCOMPLETE
         return SubscriptionStatus.PAST_DUE if owed or older else SubscriptionStatus.ACTIVE
-    if owed or text(older[0], "status") in _OWED:
+    if owed or is_asked(older[0]):
         return SubscriptionStatus.PAST_DUE
     return SubscriptionStatus.ACTIVE
 
 
+def _has_card(data: JsonObject) -> bool:
+    return bool(text(data, "card_id"))
+
+
 def _had_trial(known: Known) -> bool:
     return known.variation is not None and any(phase.is_free for phase in known.variation.phases[:1])
-
-
-def _is_owed(invoice: JsonObject, known: Known, has_card: bool) -> bool:
-    """Whether an invoice should have been paid by now: its day is over, or the card on file could not be charged."""
-    if text(invoice, "status") not in _OWED:
-        return False
-    over = overdue_from(invoice)
-    return (over is not None and over <= known.now) or (has_card and not is_automatic(invoice))
 
 
 # --- dates -------------------------------------------------------------------------------------------------------
@@ -161,12 +152,33 @@ def _dates(data: JsonObject, known: Known, status: SubscriptionStatus) -> _Dates
         return _Dates(day_of(data, "start_date"), end, end)
     charged = day_of(data, "charged_through_date")
     if charged is None:
-        return _Dates()
+        return _Dates(trial_end=_trial_ended(data, days) if days is not None else None)
     end = days.end_of(charged) if days else None
     if days is not None and end is not None:
-        return _Dates(days.start_of(end), end)
+        return _Dates(days.start_of(end), end, _trial_ended(data, days))
     end = _next(charged)
     return _Dates(_last_billed(data, known, end), end)
+
+
+def _trial_ended(data: JsonObject, days: Calendar) -> date | None:
+    """The day after the free phases at the beginning; None if there are none."""
+    start = day_of(data, "start_date")
+    return days.trial_end(start) if start is not None else None
+
+
+def _paid_through(data: JsonObject, known: Known, status: SubscriptionStatus, dates: _Dates) -> date | None:
+    """The day after the last one that is paid for, or free; None if the invoices that were read do not say it."""
+    if status is SubscriptionStatus.TRIALING:
+        return dates.trial_end
+    if text(data, "status") != "ACTIVE" or status is SubscriptionStatus.INCOMPLETE:
+        return None
+    if known.invoices is None:
+        return dates.end
+    found = counting(known.invoices)
+    paid = [is_paid(invoice) for invoice in found]
+    if not any(paid):
+        return dates.trial_end
+    return {0: dates.end, 1: dates.start}.get(paid.index(True))
 
 
 def _next(day: date) -> date | None:
@@ -236,6 +248,13 @@ def subscription_from(data: JsonObject, known: Known) -> Subscription:
     changes = scheduled(data, known, ends_on)
     canceling = next((change.effective_at for change in changes if change.action == "cancel"), None)
     plan_id = text(data, "plan_variation_id") or text(data, "plan_id")
+    paid = _paid_through(data, known, status, dates)
+    cancel_at = (midnight(ends_on, zone) if ends_on else None) or canceling
+    completed = day_of(data, "completed_date")
+    ended = {
+        SubscriptionStatus.CANCELED: cancel_at,
+        SubscriptionStatus.EXPIRED: midnight(completed, zone) if completed else None,
+    }
     pausing = any(change.action == "pause" for change in changes)
     return Subscription(
         id=found,
@@ -256,13 +275,22 @@ def subscription_from(data: JsonObject, known: Known) -> Subscription:
                 raw=data,
             ),
         ),
-        cancel_at=(midnight(ends_on, zone) if ends_on else None) or canceling,
+        cancel_at=cancel_at,
         trial_end=midnight(dates.trial_end, zone) if dates.trial_end else None,
         collection_paused=pausing and status is not SubscriptionStatus.PAUSED,
         created_at=moment_of(data, "created_at"),
         version=integer(data, "version"),
         raw_status=text(data, "status"),
         scheduled_changes=changes,
+        payment_failed_at=_payment_failed_at(data, known, status),
+        paid_through=midnight(paid, zone) if paid else None,
+        ended_at=ended.get(status),
         provider="square",
         raw=data,
     )
+
+
+def _payment_failed_at(data: JsonObject, known: Known, status: SubscriptionStatus) -> datetime | None:
+    if status not in {SubscriptionStatus.PAST_DUE, SubscriptionStatus.INCOMPLETE}:
+        return None
+    return failed_at(counting(known.invoices or ()), known.now, has_card=_has_card(data))

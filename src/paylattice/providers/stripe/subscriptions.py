@@ -6,9 +6,13 @@ from ...models import Subscription, SubscriptionChange
 from .api import Answer, StripeAPI, path_of
 from .lookups import Lookups
 from .requests import Params, cancellation, change_request
-from .wire import SUBSCRIPTION_STATUS, is_metered, price_of, subscription_from
+from .standing import SUBSCRIPTION_STATUS
+from .wire import is_metered, price_of, subscription_from
 
 __all__ = ["Subscriptions"]
+
+_INVOICE = "latest_invoice"
+"""What Stripe answers in full only if it is asked to, in the same request: it tells what is paid and what is owed."""
 
 
 class Subscriptions:
@@ -25,12 +29,13 @@ class Subscriptions:
 
     async def find(self, subscription_id: str) -> Subscription | None:
         """The subscription; None if there is none."""
-        found = await self._api.find(path_of("subscriptions", subscription_id))
+        found = await self._api.find(path_of("subscriptions", subscription_id), {"expand": [_INVOICE]})
         return None if found is None else subscription_from(await self._whole(found))
 
     async def all_of(self, customer_id: str) -> list[Subscription]:
         """All subscriptions of the customer, as Stripe orders them: newest first."""
-        found = await self._api.listed("/v1/subscriptions", {"customer": customer_id, "status": "all"})
+        params = {"customer": customer_id, "status": "all", "expand": [f"data.{_INVOICE}"]}
+        found = await self._api.listed("/v1/subscriptions", params)
         return [subscription_from(await self._whole(data)) for data in found]
 
     async def cancel_at_period_end(self, subscription_id: str, reason: str | None, key: str | None) -> Subscription:

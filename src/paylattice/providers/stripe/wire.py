@@ -30,6 +30,7 @@ from ...models import (
     SubscriptionStatus,
 )
 from .amounts import money_from, money_of, optional_money_from
+from .standing import paid_through, payment_failed_at, subscription_status, trial_end
 
 __all__ = [
     "checkout_session_from",
@@ -45,18 +46,6 @@ __all__ = [
     "refund_from",
     "subscription_from",
 ]
-
-SUBSCRIPTION_STATUS: Mapping[str | None, SubscriptionStatus] = {
-    "active": SubscriptionStatus.ACTIVE,
-    "canceled": SubscriptionStatus.CANCELED,
-    "incomplete": SubscriptionStatus.INCOMPLETE,
-    "incomplete_expired": SubscriptionStatus.EXPIRED,
-    "past_due": SubscriptionStatus.PAST_DUE,
-    "paused": SubscriptionStatus.PAUSED,
-    "trialing": SubscriptionStatus.TRIALING,
-    "unpaid": SubscriptionStatus.UNPAID,
-}
-"""https://docs.stripe.com/api/subscriptions/object#subscription_object-status"""
 
 INVOICE_STATUS: Mapping[str | None, InvoiceStatus] = {
     "draft": InvoiceStatus.DRAFT,
@@ -163,10 +152,10 @@ def price_of(item: JsonObject) -> JsonObject:
 
 
 def subscription_from(data: JsonObject) -> Subscription:
-    """A subscription, with the items that came along."""
+    """A subscription, with the items that came along. Its latest invoice should be expanded: it tells what is paid."""
     items = tuple(_item_from(item) for item in children(child(data, "items"), "data"))
     raw_status = text(data, "status")
-    status = SUBSCRIPTION_STATUS.get(raw_status, SubscriptionStatus.UNKNOWN)
+    status = subscription_status(data)
     start, end = _period(data, items)
     first = items[0] if items else None
     return Subscription(
@@ -181,10 +170,13 @@ def subscription_from(data: JsonObject) -> Subscription:
         items=items,
         cancel_at=_cancel_at(data, status, end),
         canceled_at=moment(data, "canceled_at"),
-        trial_end=moment(data, "trial_end"),
+        trial_end=trial_end(data),
         collection_paused=bool(child(data, "pause_collection")),
         created_at=moment(data, "created"),
         raw_status=raw_status,
+        payment_failed_at=payment_failed_at(data),
+        paid_through=paid_through(data, start, end),
+        ended_at=moment(data, "ended_at"),
         provider="stripe",
         raw=data,
     )

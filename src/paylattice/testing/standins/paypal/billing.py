@@ -21,10 +21,12 @@ __all__ = [
     "period_end",
     "resume",
     "shown",
+    "shown_early",
     "stop",
     "suspend",
 ]
 
+_FIRST_HOUR = timedelta(hours=1)
 _REASONS = frozenset(
     (
         *("PAYMENT_DENIED", "INTERNAL_SERVER_ERROR", "PAYEE_ACCOUNT_RESTRICTED", "PAYER_ACCOUNT_RESTRICTED"),
@@ -69,18 +71,23 @@ def activate(world: World, subscription: JSON) -> None:
         subscription["_waits"] = True
     else:
         price = _begin(world, subscription)
-    world.tell("BILLING.SUBSCRIPTION.ACTIVATED", subscription, "subscription")
+        if not price:
+            subscription["_settles"] = world.now + _FIRST_HOUR
+    world.tell("BILLING.SUBSCRIPTION.ACTIVATED", shown_early(world, subscription), "subscription")
     if fee + price:
         _collect(world, subscription, fee + price, counts=bool(price), with_fee=bool(fee))
 
 
 def _begin(world: World, subscription: JSON) -> Decimal:
-    """A period begins; it is paid in advance. What it costs."""
+    """A period begins; it is paid in advance. What it costs. A free one counts at once, another one when it is paid."""
     cycle = cycle_of(world, subscription)
     ends = after(subscription["_start"], cycle["frequency"], subscription["_done"] + 1)
     subscription["_waits"] = False
     subscription["billing_info"]["next_billing_time"] = said(ends)
-    return period_price(world, subscription, cycle)
+    price = period_price(world, subscription, cycle)
+    if not price:
+        _count(subscription)
+    return price
 
 
 def period_end(subscription: JSON) -> datetime | None:
@@ -235,6 +242,20 @@ def change_terms(world: World, subscription: JSON, change: JSON) -> None:
     world.tell("BILLING.SUBSCRIPTION.UPDATED", subscription, "subscription")
 
 
+def shown_early(world: World, subscription: JSON) -> JSON:
+    """The subscription as PayPal shows it in the first hour of a free trial: no cycle is counted, and the next charge is today.
+
+    It is corrected without an event: https://github.com/paypal/paypal-checkout-components/issues/1336.
+    """
+    settles = cast("datetime | None", subscription.get("_settles"))
+    if settles is None or settles <= world.now or "next_billing_time" not in subscription["billing_info"]:
+        return subscription
+    executions = _executions(cycles_of(world, subscription))
+    today = said(subscription["_start"])
+    info = {**subscription["billing_info"], "cycle_executions": executions, "next_billing_time": today}
+    return {**subscription, "billing_info": info}
+
+
 def shown(subscription: JSON) -> JSON:
     """The subscription with its last failed payment."""
     if "_last_failed_payment" not in subscription:
@@ -275,11 +296,9 @@ def advance_to(world: World, until: datetime) -> None:
 
 
 def _follow(world: World, subscription: JSON) -> None:
-    """A period is over, or the first one begins. A free period counts when it is over, another one when it is paid."""
+    """A period is over, or the first one begins."""
     if not subscription["_waits"]:
         cycle = cycle_of(world, subscription)
-        if subscription["_done"] >= 0 and not period_price(world, subscription, cycle):
-            _count(subscription)
         subscription["_done"] += 1
         if cycle["total_cycles"] and subscription["_done"] >= cycle["total_cycles"]:
             subscription["_start"] = after(subscription["_start"], cycle["frequency"], subscription["_done"])

@@ -202,9 +202,10 @@ def agree_to_revision(world: World, subscription: JSON) -> None:
 # --- reading -----------------------------------------------------------------------------------------------------
 
 
-def _sent(subscription: JSON) -> JSON:
-    waiting = subscription["status"] == "APPROVAL_PENDING"
-    return subscription if waiting else {**subscription, "links": _links(subscription)}
+def _sent(world: World, subscription: JSON) -> JSON:
+    if subscription["status"] == "APPROVAL_PENDING":
+        return subscription
+    return {**billing.shown_early(world, subscription), "links": _links(subscription)}
 
 
 def _get(world: World, request: Request) -> JSON:
@@ -212,7 +213,7 @@ def _get(world: World, request: Request) -> JSON:
     fields = set(filter(None, request.query.get("fields", "").split(",")))
     if fields - {"plan", "last_failed_payment"}:
         raise invalid("INVALID_PARAMETER_VALUE", "plan and last_failed_payment.", "fields", place="query")
-    data = _sent(subscription)
+    data = _sent(world, subscription)
     if "plan" in fields:
         whole = {**world.need("plan", subscription["plan_id"]), **terms_of(world, subscription)}
         shown = ("product_id", "name", "billing_cycles", "payment_preferences", "taxes", "quantity_supported")
@@ -221,7 +222,7 @@ def _get(world: World, request: Request) -> JSON:
 
 
 def _list(world: World, request: Request) -> JSON:
-    rows = [_sent(row) for row in reversed(world.all("subscription"))]
+    rows = [_sent(world, row) for row in reversed(world.all("subscription"))]
     for parameter, name in (("statuses", "status"), ("plan_ids", "plan_id")):
         if parameter in request.query:
             wanted = set(request.query[parameter].split(","))
