@@ -12,6 +12,7 @@ from typing import ClassVar, NoReturn, Self, cast
 import attrs
 
 from .errors import ConfigurationError
+from .frames import clear_methods, clearing_all
 
 __all__ = ["ProviderConfig", "Secret", "Setting", "env", "secrets_from", "url_from"]
 
@@ -139,6 +140,10 @@ class ProviderConfig:
 
     provider: ClassVar[str]
 
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        clear_methods(cls, {"__init__"})  # which attrs has made, when it makes the class anew
+
     @classmethod
     def settings(cls) -> tuple[Setting, ...]:
         """The settings that can come from the environment, in order.
@@ -156,6 +161,7 @@ class ProviderConfig:
         )
 
     @classmethod
+    @clearing_all
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
         """The settings that the environment holds.
 
@@ -202,6 +208,7 @@ class ProviderConfig:
         """Whether the field has a value."""
         return bool(getattr(self, field))
 
+    @clearing_all
     def require(self, *fields: str) -> None:
         """Raise unless each of the fields has a value.
 

@@ -7,7 +7,8 @@ Every operation that a subclass of :class:`~paylattice.BaseProvider` defines run
 2. an operation whose capability is not declared raises :class:`~paylattice.errors.UnsupportedOperation`;
 3. a write gets an idempotency key, and one key for two operations is refused;
 4. the answer is compared with what was asked for;
-5. only this library's errors leave, and a write whose outcome is unknown leaves with the means to repeat it.
+5. only this library's errors leave, and a write whose outcome is unknown leaves with the means to repeat it;
+6. the frames that they came through are empty: see :mod:`paylattice.frames`.
 """
 
 import functools
@@ -34,6 +35,7 @@ from .errors import (
     WebhookError,
 )
 from .events import WebhookEvent
+from .frames import clear_methods, clearing_all
 from .frozen import FrozenMap
 from .idempotency import new_key
 from .models import (
@@ -190,6 +192,8 @@ OPERATIONS: Mapping[str, Operation] = {row.name: row for row in _ROWS}
 """Every operation that goes to the provider, in the order of the protocol."""
 
 _PROTOCOL = f"{__package__}.provider"
+_LEADS_OUT = frozenset({"__init__", "confirm_event", "find_created_customer", "recover", "require"})
+"""Methods of a provider that are no operations, and whose errors the application sees."""
 _ADDRESSES = ("url", "hosted_url", "pdf_url", "approval_url")
 _GUARD = "__paylattice_guard__"
 _current: ContextVar[str | None] = ContextVar("paylattice_operation", default=None)
@@ -218,6 +222,7 @@ def guard_class(cls: type) -> None:
     if inspect.iscoroutinefunction(getattr(cls, "verify_webhook_signature", None)):
         message = f"{cls.__name__}.verify_webhook_signature must be a plain function, without async"
         raise TypeError(message)
+    clear_methods(cls, _LEADS_OUT)
     for name, operation in OPERATIONS.items():
         _put_under_guard(cls, name, functools.partial(_guarded, operation))
     _put_under_guard(cls, "parse_webhook", _guarded_parse)
@@ -241,7 +246,7 @@ def provider_specific(
 
     def guard(method: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any, R]]:
         operation = Operation(method.__name__, None, returns, writes=writes, many=many, optional=optional)
-        return cast("Callable[P, Coroutine[Any, Any, R]]", _guarded(operation, method))
+        return cast("Callable[P, Coroutine[Any, Any, R]]", clearing_all(_guarded(operation, method)))
 
     return guard
 
@@ -250,7 +255,7 @@ def _put_under_guard(cls: type, name: str, guarded: Callable[[Callable[..., Any]
     method = getattr(cls, name, None)
     if not inspect.isfunction(method) or method.__module__ == _PROTOCOL or getattr(method, _GUARD, None) is method:
         return
-    call = guarded(method)
+    call = clearing_all(guarded(method))
     setattr(call, _GUARD, call)
     setattr(cls, name, call)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, Self, TypeAlias, runtime_c
 
 from .config import ProviderConfig
 from .errors import ConfigurationError, InvalidRequest, OutcomeUnknown, PaymentError
+from .frames import clearing_all
 from .frozen import FrozenMap
 from .idempotency import KeyLedger
 from .operations import OPERATIONS, Capability, Limit, guard_class, unsupported
@@ -352,6 +353,7 @@ class BaseProvider(PaymentProvider):
         super().__init_subclass__(**kwargs)
         guard_class(cls)
 
+    @clearing_all
     def __init__(self, config: ProviderConfig | None = None, *, transport: "Transport | None" = None) -> None:
         expected = self.config_class
         if config is None and expected is not None:
@@ -404,6 +406,7 @@ class BaseProvider(PaymentProvider):
         """
         return None
 
+    @clearing_all
     def require(self, *capabilities: Capability) -> None:
         """Fail now, at start-up, rather than later in front of a customer.
 
@@ -414,6 +417,7 @@ class BaseProvider(PaymentProvider):
             if capability not in self.capabilities:
                 raise unsupported(self, f"require({capability})", capability)
 
+    @clearing_all
     async def recover(self, error: PaymentError) -> object:
         """Find out what became of a write whose answer never came, and return what it made.
 

@@ -4,8 +4,10 @@ Ids stay readable (``cus_...``, ``pi_...``, ``price_...``, ``cs_test_...``): the
 """
 
 import re
+from collections.abc import Collection
+from urllib.parse import quote
 
-__all__ = ["redact"]
+__all__ = ["matching", "redact"]
 
 _MAX_LENGTH = 300
 _MAX_READ = 4 * _MAX_LENGTH
@@ -39,11 +41,19 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 
 
-def redact(text: object) -> str:
-    """The text without e-mail addresses, keys and card numbers, without control characters, and at most 300 characters long."""
+def redact(text: object, secrets: Collection[str] = ()) -> str:
+    """The text without e-mail addresses, keys and card numbers, without control characters, and at most 300 characters long.
+
+    Args:
+        text: what somebody else wrote; what is no text leaves nothing.
+        secrets: what must not be in it either, whatever it looks like.
+    """
     if not isinstance(text, str):
         return ""
     clean = "".join(c if c.isprintable() else " " if c.isspace() else "" for c in text[:_MAX_READ])
+    for secret in sorted(secrets, key=len, reverse=True):  # one may be a part of another
+        for written in {secret, quote(secret, safe="")} if secret else ():
+            clean = clean.replace(written, "<secret>")
     for pattern, replacement in _PATTERNS:
         clean = pattern.sub(replacement, clean)
     if len(text) > _MAX_READ:
@@ -51,3 +61,9 @@ def redact(text: object) -> str:
             :-_TAIL
         ]  # it may be the beginning of an address or a number, cut where nothing matches it any more
     return clean if len(clean) <= _MAX_LENGTH else clean[: _MAX_LENGTH - 1] + "…"
+
+
+def matching(pattern: re.Pattern[str], value: str | None, secrets: Collection[str] = ()) -> str | None:
+    """The value if it looks as it should: hostile answers must not smuggle a payload, or a secret, into an error's fields."""
+    fits = value is not None and pattern.fullmatch(value) and redact(value, secrets) == value
+    return value if fits else None

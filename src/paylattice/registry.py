@@ -13,6 +13,7 @@ import attrs
 
 from .config import ProviderConfig
 from .errors import ConfigurationError
+from .frames import clearing_ours
 from .provider import CONTRACT_VERSION, BaseProvider
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ def known_providers() -> str:
     )
 
 
+@clearing_ours
 def create_provider(
     name: str | None = None, *, config: ProviderConfig | None = None, transport: "Transport | None" = None
 ) -> BaseProvider:

@@ -22,6 +22,7 @@ from .config import ProviderConfig
 from .driving import run
 from .errors import ConfigurationError
 from .events import EventType
+from .frames import clearing_class, clearing_ours
 from .operations import Capability
 from .provider import BaseProvider, Headers, Limit, PaymentProvider
 from .transport import BlockingTransport, Transport
@@ -42,7 +43,7 @@ def blocking(method: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]]) -> C
         coroutine: Coroutine[Any, Any, R] = getattr(self.wrapped, method.__name__)(*args, **kwargs)
         return run(coroutine)
 
-    return _named_like(method, call)
+    return clearing_ours(_named_like(method, call))
 
 
 def twin(
@@ -104,10 +105,12 @@ class Provider:
         """The name under which the provider is registered."""
         return self.wrapped.get_provider_name()
 
+    @clearing_ours
     def require(self, *capabilities: Capability) -> None:
         """See :meth:`paylattice.BaseProvider.require`."""
         self.wrapped.require(*capabilities)
 
+    @clearing_ours
     def verify_webhook_signature(self, payload: bytes, signature: str | Headers, secret: str) -> Mapping[str, object]:
         """See :meth:`paylattice.PaymentProvider.verify_webhook_signature`."""
         return self.wrapped.verify_webhook_signature(payload, signature, secret)
@@ -157,6 +160,7 @@ class Provider:
         self.close()
 
 
+@clearing_ours
 def create_provider(
     name: str | None = None, *, config: ProviderConfig | None = None, transport: Transport | None = None
 ) -> Provider:
@@ -302,6 +306,7 @@ def _adapted(repository: BlockingBillingRepository[Tx]) -> _Adapted[Tx]:
     return _AdaptedWithClaims(repository) if can_claim(repository) else _Adapted(repository)
 
 
+@clearing_class
 class BillingService(Generic[Tx]):
     """Billing without ``await``. See :class:`paylattice.BillingService` for the arguments."""
 

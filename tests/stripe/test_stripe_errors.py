@@ -31,8 +31,9 @@ from paylattice.errors import (
     ResponseOutcomeUnknown,
     UnavailableOutcomeUnknown,
 )
-from paylattice.providers.stripe.errors import DECLINE_REASONS, failure_from, retry_hint
+from paylattice.providers.stripe.errors import DECLINE_REASONS, refusal_from, retry_hint
 from paylattice.transport import Response
+from paylattice.transport.answers import Asked, failure_from
 
 PATH = "/v1/customers/cus_1"
 
@@ -305,7 +306,8 @@ def test_every_answer_has_an_error(
     status: int, error: dict[str, Any], headers: dict[str, str], writes: bool, unsettled: bool
 ) -> None:
     response = Response(status, headers, json.dumps({"error": error}).encode(), unsettled=unsettled)
-    failure = failure_from(response, writes=writes, key="k")
+    asked = Asked("stripe", "Stripe", writes=writes, key="k")
+    failure = failure_from(response, asked, refusal_from({"error": error}, response))
     assert isinstance(failure, PaymentError)
     assert failure.outcome_unknown is isinstance(failure, OutcomeUnknown)
     assert writes or not failure.outcome_unknown

@@ -20,6 +20,7 @@ from ..errors import (
     WebhookError,
 )
 from ..events import EventType, WebhookEvent
+from ..frames import clearing_class
 from ..models import CheckoutSession, Invoice, Subscription, SubscriptionChange, SubscriptionStatus
 from ..operations import Capability
 from ..provider import BaseProvider, Headers
@@ -63,6 +64,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+@clearing_class
 class BillingService(Generic[Tx]):
     """Billing for organisations, over one or several providers and a repository.
 

@@ -217,5 +217,5 @@ class HTTPProvider(BaseProvider, Generic[C]):
             writes=request.writes,
             key=request.idempotency_key,
             request_id_header=self.request_id_header.lower(),
-            secrets=self.config.secrets(),
+            secrets=(*self.config.secrets(), *request.credentials),
         )

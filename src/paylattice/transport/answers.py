@@ -30,11 +30,11 @@ from ..errors import (
     UnavailableOutcomeUnknown,
 )
 from ..jsonlike import JsonObject, parse_object
-from ..redaction import redact
-from .messages import Response
+from ..redaction import matching, redact
+from .messages import REQUEST_ID, Response
 from .retry import SERVER_ERROR, retry_after
 
-__all__ = ["Asked", "Refusal", "failure_from", "is_success", "object_from", "unreadable"]
+__all__ = ["WORD", "Asked", "Refusal", "failure_from", "is_success", "object_from", "unreadable"]
 
 _BY_STATUS: Mapping[int, type[PaymentError]] = {
     400: InvalidRequest,
@@ -90,9 +90,9 @@ _MISSING = frozenset({404, 410})
 _EMPTY = frozenset({204, 205})
 _NOTHING: JsonObject = {}
 
-_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,79}")
+WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,79}")
+"""What a provider's own word for a failure looks like."""
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
-_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:/+=-]{1,200}")
 _PARAM = re.compile(r"[A-Za-z0-9_./\[\]-]{1,200}")
 
 
@@ -179,7 +179,7 @@ def failure_from(response: Response, asked: Asked, refusal: Refusal | None = Non
     kind = _kind(response, refusal)
     refusal = refusal or Refusal()
     context = _context(response, asked, refusal.code)
-    said = "" if issubclass(kind, _SILENT) else redact(_without(refusal.said, asked.secrets))
+    said = "" if issubclass(kind, _SILENT) else redact(refusal.said, asked.secrets)
     lead = _LEADS.get(kind, "{sender} refuses the request").format(sender=asked.sender, credentials=asked.credentials)
     lead = f"{lead}. {asked.sender} says: {said}" if said else lead
     if asked.writes and response.status >= SERVER_ERROR:
@@ -189,25 +189,19 @@ def failure_from(response: Response, asked: Asked, refusal: Refusal | None = Non
         return OutcomeUnknown(f"{lead}; an earlier attempt brought no answer: {_MAY_HAVE_HAPPENED}", **context)
     if kind is OutcomeUnknown:
         return kind(f"{lead}: {_MAY_HAVE_HAPPENED}", **context)
-    payment_id = _matching(_ID, refusal.payment_id)
+    payment_id = matching(_ID, refusal.payment_id, asked.secrets)
     if issubclass(kind, Declined):
         return kind(lead, reason=refusal.reason, advice_off_session=refusal.advice, payment_id=payment_id, **context)
     if issubclass(kind, ActionRequired):
         return kind(lead, url=refusal.url, client_secret=refusal.client_secret, payment_id=payment_id, **context)
     if issubclass(kind, InvalidRequest):
-        return kind(lead, param=_matching(_PARAM, refusal.param), **context)
+        return kind(lead, param=matching(_PARAM, refusal.param, asked.secrets), **context)
     if issubclass(kind, RateLimited):
         return kind(lead, retry_after=retry_after(response), **context)
     if issubclass(kind, Conflict):
         passing = _BY_STATUS.get(response.status) is Conflict if refusal.passing is None else refusal.passing
         return kind(lead, retryable=passing, **context)
     return kind(lead, **context)
-
-
-def _without(said: str | None, secrets: tuple[str, ...]) -> str | None:
-    for secret in secrets:
-        said = said.replace(secret, "…") if said else said
-    return said
 
 
 def unreadable(why: str, response: Response, asked: Asked) -> PaymentError:
@@ -233,16 +227,11 @@ def _kind(response: Response, refusal: Refusal | None) -> type[PaymentError]:
     return _BY_STATUS.get(status) or (InvalidRequest if refusal is not None else InvalidResponse)
 
 
-def _matching(pattern: re.Pattern[str], value: str | None) -> str | None:
-    """The value if it looks as it should: hostile answers must not smuggle a payload into an error's fields."""
-    return value if value is not None and pattern.fullmatch(value) and redact(value) == value else None
-
-
 def _context(response: Response, asked: Asked, code: str | None) -> _Context:
     return {
         "provider": asked.provider,
-        "code": _matching(_WORD, code),
+        "code": matching(WORD, code, asked.secrets),
         "http_status": response.status,
-        "request_id": _matching(_REQUEST_ID, response.headers.get(asked.request_id_header)),
+        "request_id": matching(REQUEST_ID, response.headers.get(asked.request_id_header), asked.secrets),
         "idempotency_key": asked.key,
     }

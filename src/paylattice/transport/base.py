@@ -11,7 +11,8 @@ import attrs
 
 from .._version import __version__
 from ..errors import ConfigurationError, NetworkError, NetworkOutcomeUnknown, PaymentError
-from .messages import Request, Response
+from ..redaction import matching
+from .messages import REQUEST_ID, Request, Response
 from .observers import Observer, RequestSent, ResponseReceived, RetryScheduled, tell
 from .primitives import Lock, Primitives
 from .retry import SERVER_ERROR, RetryPolicy, retry_after
@@ -215,7 +216,7 @@ class HTTPTransport(ABC):
             tell(self._observers, lambda observer: observer.on_request(event))
 
     def _on_response(self, request: Request, attempt: int, outcome: Response | NoAnswer, seconds: float) -> None:
-        status, reason, request_id = _seen(request, outcome)
+        status, reason = _seen(outcome)
         _log.debug(
             "%s %s: attempt %d: %s in %.3f s", request.provider, request.operation, attempt, status or reason, seconds
         )
@@ -229,12 +230,12 @@ class HTTPTransport(ABC):
                 status,
                 reason,
                 seconds,
-                request_id,
+                _request_id(request, outcome),
             )
             tell(self._observers, lambda observer: observer.on_response(event))
 
     def _on_retry(self, request: Request, attempt: int, outcome: Response | NoAnswer, wait: float) -> None:
-        status, reason, _ = _seen(request, outcome)
+        status, reason = _seen(outcome)
         _log.info(
             "%s %s: attempt %d: %s; again in %.2f s",
             request.provider,
@@ -254,10 +255,14 @@ def _is_server_error(outcome: Response | NoAnswer) -> bool:
     return isinstance(outcome, Response) and outcome.status >= SERVER_ERROR
 
 
-def _seen(request: Request, outcome: Response | NoAnswer) -> tuple[int | None, str | None, str | None]:
-    if isinstance(outcome, Response):
-        return outcome.status, None, outcome.headers.get(request.request_id_header)
-    return None, outcome.reason, None
+def _seen(outcome: Response | NoAnswer) -> tuple[int | None, str | None]:
+    return (outcome.status, None) if isinstance(outcome, Response) else (None, outcome.reason)
+
+
+def _request_id(request: Request, outcome: Response | NoAnswer) -> str | None:
+    if isinstance(outcome, NoAnswer):
+        return None
+    return matching(REQUEST_ID, outcome.headers.get(request.request_id_header), request.credentials)
 
 
 def _failure(request: Request, reason: str, attempt: int, *, unsettled: bool) -> PaymentError:

@@ -1,5 +1,6 @@
 """What goes over the wire, as values. Their ``repr`` shows no header, no query and no body."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 from urllib.parse import urlsplit
@@ -8,9 +9,11 @@ import attrs
 
 from ..frozen import FrozenMap
 
-__all__ = ["Request", "Response", "RetryHint"]
+__all__ = ["REQUEST_ID", "Request", "Response", "RetryHint"]
 
 _NONE: Mapping[str, str] = FrozenMap()
+REQUEST_ID = re.compile(r"[A-Za-z0-9_.:/+=-]{1,200}")
+"""What a provider's id of a request looks like; what does not may be anything, and is left out."""
 
 
 @attrs.frozen
@@ -70,6 +73,12 @@ class Request:
     def path(self) -> str:
         """The URL's path, which names no host and holds no query."""
         return urlsplit(self.url).path
+
+    @property
+    def credentials(self) -> tuple[str, ...]:
+        """What its ``Authorization`` header holds: not to be repeated, whoever answers it."""
+        values = [value for name, value in self.headers.items() if name.lower() == "authorization"]
+        return tuple(part for value in values if (part := value.rpartition(" ")[2]))
 
     @property
     def writes(self) -> bool:

@@ -7,12 +7,13 @@ from urllib.parse import quote
 import attrs
 
 from ...arguments import check_id
-from ...errors import ConfigurationError, InvalidRequest, InvalidResponse, NotFound, ResponseOutcomeUnknown
+from ...errors import ConfigurationError, InvalidRequest, InvalidResponse, NotFound, PaymentError
 from ...jsonlike import JsonObject, as_object, flag, parse_object, text
 from ...models import Model
+from ...transport.answers import Asked, failure_from, is_success, unreadable
 from ...transport.messages import Response
 from .config import StripeConfig
-from .errors import failure_from, request_id_of
+from .errors import refusal_from
 
 if TYPE_CHECKING:
     from ...transport import Transport
@@ -24,7 +25,6 @@ M = TypeVar("M", bound=Model)
 
 _PAGE = 100
 _MOST_PAGES = 1000
-_SUCCESS = range(200, 300)
 _NONE: Mapping[str, object] = {}
 
 
@@ -34,15 +34,18 @@ class Answer:
 
     Args:
         data: the object.
-        replayed: whether Stripe says that it is the stored answer to an earlier request with the same key.
-        status: the HTTP status.
-        request_id: Stripe's id of the request.
+        response: what it came in.
+        asked: what it answers.
     """
 
     data: JsonObject = attrs.field(repr=False)
-    replayed: bool = False
-    status: int = 200
-    request_id: str | None = None
+    response: Response
+    asked: Asked
+
+    @property
+    def replayed(self) -> bool:
+        """Whether Stripe says that it is the stored answer to an earlier request with the same key."""
+        return self.response.headers.get("idempotent-replayed") == "true"
 
     def into(self, read: Callable[[JsonObject], M]) -> M:
         """The model that the answer holds.
@@ -58,10 +61,9 @@ class Answer:
             return attrs.evolve(model, replayed=True) if self.replayed else model
         raise self.incomplete(why)
 
-    def incomplete(self, why: str) -> ResponseOutcomeUnknown:
+    def incomplete(self, why: str) -> PaymentError:
         """The error for a write that was done, but whose result cannot be told in full."""
-        message = f"Stripe took the request, but its answer cannot be read: {why}"
-        return ResponseOutcomeUnknown(message, http_status=self.status, request_id=self.request_id)
+        return unreadable(why, self.response, self.asked)
 
 
 def path_of(*parts: str) -> str:
@@ -103,7 +105,7 @@ class StripeAPI:
             NotFound: there is none.
         """
         response = await self._send("get", path, params)
-        return self._object(response, writes=False)
+        return _object(response, self._asked())
 
     async def find(self, path: str, params: Mapping[str, object] = _NONE) -> JsonObject | None:
         """The object at the path; None if there is none, or no more."""
@@ -116,14 +118,14 @@ class StripeAPI:
     async def post(self, path: str, params: Mapping[str, object], key: str | None) -> Answer:
         """Create or change something, under an idempotency key."""
         response = await self._send("post", path, params, key)
-        data = self._object(response, writes=True, key=key)
-        replayed = response.headers.get("idempotent-replayed") == "true"
-        return Answer(data, replayed, response.status, request_id_of(response))
+        asked = self._asked(writes=True, key=key)
+        return Answer(_object(response, asked), response, asked)
 
     async def delete(self, path: str, params: Mapping[str, object] = _NONE) -> Answer:
         """Delete something. Stripe knows no idempotency key here: a failure leaves the caller to look at the state."""
         response = await self._send("delete", path, params)
-        return Answer(self._object(response, writes=True), status=response.status, request_id=request_id_of(response))
+        asked = self._asked(writes=True)
+        return Answer(_object(response, asked), response, asked)
 
     async def pages(
         self, path: str, params: Mapping[str, object] = _NONE, *, limit: int | None = None
@@ -167,13 +169,24 @@ class StripeAPI:
             self._sdk = _sdk(self._config, self._transport)
         return await self._sdk.send(method, path, params, key)
 
-    @staticmethod
-    def _object(response: Response, *, writes: bool, key: str | None = None) -> JsonObject:
-        if response.status in _SUCCESS:
-            data = parse_object(response.body)
-            if data is not None:
-                return data
-        raise failure_from(response, writes=writes, key=key)
+    def _asked(self, *, writes: bool = False, key: str | None = None) -> Asked:
+        return Asked(
+            provider="stripe",
+            sender="Stripe",
+            credentials="STRIPE_SECRET_KEY",
+            writes=writes,
+            key=key,
+            secrets=self._config.secrets(),
+        )
+
+
+def _object(response: Response, asked: Asked) -> JsonObject:
+    data = parse_object(response.body)
+    if is_success(response):
+        if data is None:
+            raise unreadable("its body is no JSON object", response, asked)
+        return data
+    raise failure_from(response, asked, None if data is None else refusal_from(data, response))
 
 
 def _elements(page: JsonObject) -> list[JsonObject]:

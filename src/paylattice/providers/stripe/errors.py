@@ -4,9 +4,9 @@ Sources: https://docs.stripe.com/error-low-level, https://docs.stripe.com/error-
 https://docs.stripe.com/declines/codes.
 """
 
-import re
 from collections.abc import Mapping
-from typing import TypedDict
+
+import attrs
 
 from ...errors import (
     ActionRequired,
@@ -17,22 +17,16 @@ from ...errors import (
     DeclineReason,
     IdempotencyMismatch,
     InvalidRequest,
-    InvalidResponse,
     NotFound,
-    OutcomeUnknown,
     PaymentError,
-    PermissionDenied,
-    ProviderUnavailable,
     RateLimited,
-    ResponseOutcomeUnknown,
-    UnavailableOutcomeUnknown,
 )
-from ...jsonlike import JsonObject, child, parse_object, text
-from ...redaction import redact
+from ...jsonlike import JsonObject, child, text
+from ...redaction import matching
+from ...transport.answers import WORD, Asked, Refusal, failure_from
 from ...transport.messages import Response
-from ...transport.retry import retry_after
 
-__all__ = ["RESOURCE_MISSING", "failure_from", "request_id_of", "retry_hint", "unreadable", "unsuccessful_payment"]
+__all__ = ["RESOURCE_MISSING", "refusal_from", "retry_hint", "unsuccessful_payment"]
 
 RESOURCE_MISSING = "resource_missing"
 
@@ -59,52 +53,6 @@ _PASSING = frozenset({"lock_timeout", "idempotency_key_in_use"})
 """Conflicts that go away by themselves, as every 409 does."""
 
 _BY_TYPE: Mapping[str, type[PaymentError]] = {"idempotency_error": IdempotencyMismatch}
-
-_BY_STATUS: Mapping[int, type[PaymentError]] = {
-    400: InvalidRequest,
-    401: AuthenticationError,
-    402: Declined,
-    403: PermissionDenied,
-    404: InvalidRequest,
-    408: ProviderUnavailable,
-    409: Conflict,
-    424: ProviderUnavailable,
-    425: ProviderUnavailable,
-    429: RateLimited,
-}
-
-_SAYS_NOTHING_OF_EARLIER_ATTEMPTS = (
-    AuthenticationError,
-    Conflict,
-    InvalidResponse,
-    PermissionDenied,
-    ProviderUnavailable,
-    RateLimited,
-)
-"""Refusals of this attempt alone. The others come from the endpoint, which would have replayed an earlier result."""
-
-_LEADS: Mapping[type[PaymentError], str] = {
-    ActionRequired: "the payer has to authenticate: bring them back and complete the payment there",
-    AuthenticationError: "Stripe does not accept the secret key: check STRIPE_SECRET_KEY (wrong, rolled, or expired)",
-    Conflict: "Stripe cannot do this in the object's present state, or somebody else is changing it",
-    Declined: "the payment was declined",
-    IdempotencyMismatch: "the idempotency key was used before with other parameters: a new operation needs a new key",
-    InvalidRequest: "Stripe refuses the request",
-    InvalidResponse: "this is no answer of Stripe's API: check the base URL, and what stands between here and Stripe",
-    NotFound: "Stripe has no such object, in this account and mode (test or live)",
-    PermissionDenied: "the key may not do this: give the restricted key the permission, or use another key",
-    ProviderUnavailable: "Stripe cannot answer at the moment",
-    RateLimited: "too many requests to Stripe",
-}
-
-_SILENT = (AuthenticationError,)
-"""Stripe's own text for these repeats a part of the key."""
-
-_MAY_HAVE_HAPPENED = "it may have taken effect. Do not send it as new: provider.recover(error) finds out"
-_STORED_FAILURE = (
-    "Stripe stored this failure under the idempotency key and will only repeat it: read the object's state, "
-    "and if nothing happened, send it again with a new key"
-)
 
 DECLINE_REASONS: Mapping[str, DeclineReason] = {
     code: reason
@@ -147,25 +95,10 @@ ADVICE: Mapping[str, Advice] = {
 """``advice_code`` to what to do while the payer is away; it wins over the reason's own advice."""
 
 
-class _Context(TypedDict, total=False):
-    """The fields that every error has."""
-
-    provider: str
-    code: str | None
-    http_status: int
-    request_id: str | None
-    idempotency_key: str | None
-
-
-_SERVER_ERROR = 500
-_REDIRECTS = range(300, 400)
 _CLIENT_ERROR = 400
-_NOT_FOUND = 404
+_MISSING = frozenset({404, 410})
 _CONFLICT = 409
-
-_WORD = re.compile(r"[a-z][a-z0-9_.]{0,79}")
-_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
-_PARAM = re.compile(r"[A-Za-z0-9_.\[\]-]{1,200}")
+_DECLINED = 402
 
 
 def retry_hint(response: Response) -> bool | None:
@@ -176,85 +109,47 @@ def retry_hint(response: Response) -> bool | None:
     return True if said is None and response.status == _CONFLICT else said
 
 
-def request_id_of(response: Response) -> str | None:
-    """Stripe's id of the request."""
-    return _matching(_ID, response.headers.get("request-id"))
+def refusal_from(body: JsonObject, response: Response) -> Refusal | None:
+    """What an error body says; None if it holds no error of Stripe's."""
+    error = child(body, "error")
+    if not error:
+        return None
+    code = text(error, "code")
+    kind = _BY_CODE.get(code or "") or _BY_TYPE.get(text(error, "type") or "")
+    if response.status in _MISSING:
+        kind = NotFound if _is_missing(code, error) else InvalidRequest
+    intent = child(error, "payment_intent")
+    return Refusal(
+        kind=kind,
+        code=code,
+        said=_said(error),
+        param=text(error, "param"),
+        reason=_reason(error),
+        advice=ADVICE.get(text(error, "advice_code") or ""),
+        payment_id=text(intent, "id"),
+        url=text(child(intent, "next_action", "redirect_to_url"), "url"),
+        client_secret=text(intent, "client_secret"),
+        passing=True if code in _PASSING else None,
+        stored=response.headers.get("idempotent-replayed") == "true",
+    )
 
 
-def failure_from(response: Response, *, writes: bool, key: str | None = None) -> PaymentError:
-    """The error that an answer means which is not a success, or whose body is no JSON object.
-
-    Args:
-        response: the last answer of the transport.
-        writes: whether the request may have changed something.
-        key: the idempotency key that it carried.
-    """
-    if response.status < _REDIRECTS.start:
-        return unreadable("its body is no JSON object", response, writes=writes, key=key)
-    error = child(parse_object(response.body) or {}, "error")
-    kind = _kind(response, error)
-    code = _matching(_WORD, text(error, "code"))
-    context = _context(response, code=code, key=key)
-    said = "" if issubclass(kind, _SILENT) else redact(text(error, "message"))
-    lead = f"{_LEADS[kind]}{f'. Stripe says: {said}' if said else ''}"
-    if writes and response.status >= _SERVER_ERROR:
-        stored = _replayed(response)
-        message = f"{lead}; {_STORED_FAILURE if stored else _MAY_HAVE_HAPPENED}"
-        return UnavailableOutcomeUnknown(message, retryable=not stored, **context)
-    if writes and response.unsettled and issubclass(kind, _SAYS_NOTHING_OF_EARLIER_ATTEMPTS):
-        return OutcomeUnknown(f"{lead}; an earlier attempt brought no answer: {_MAY_HAVE_HAPPENED}", **context)
-    if kind is Declined:
-        return _declined(error, lead, context)
-    if kind is ActionRequired:
-        return _action_required(child(error, "payment_intent"), lead, context)
-    if kind is InvalidRequest:
-        return InvalidRequest(lead, param=_matching(_PARAM, text(error, "param")), **context)
-    if kind is RateLimited:
-        return RateLimited(lead, retry_after=retry_after(response), **context)
-    if kind is Conflict:
-        return Conflict(lead, retryable=code in _PASSING or response.status == _CONFLICT, **context)
-    return kind(lead, **context)
-
-
-def unreadable(why: str, response: Response, *, writes: bool, key: str | None = None) -> PaymentError:
-    """The error for a success that cannot be read."""
-    context = _context(response, key=key)
-    if writes:
-        return ResponseOutcomeUnknown(f"Stripe took the request, but its answer cannot be read: {why}", **context)
-    return InvalidResponse(f"Stripe's answer cannot be read: {why}", **context)
-
-
-def unsuccessful_payment(intent: JsonObject) -> PaymentError | None:
+def unsuccessful_payment(intent: JsonObject, response: Response, asked: Asked) -> PaymentError | None:
     """The error that a PaymentIntent means whose confirmation did not succeed; None if it did, or still may."""
     status = text(intent, "status")
-    error = child(intent, "last_payment_error")
+    error: JsonObject = {**child(intent, "last_payment_error"), "payment_intent": intent}
     if status == "requires_action":
-        return _action_required(intent, _LEADS[ActionRequired], {"code": "requires_action"})
-    if status == "requires_payment_method":
-        said = redact(text(error, "message"))
-        lead = f"{_LEADS[Declined]}{f'. Stripe says: {said}' if said else ''}"
-        code = _matching(_WORD, text(error, "code"))
-        return _declined({**error, "payment_intent": intent}, lead, {"code": code})
-    return None
-
-
-def _kind(response: Response, error: JsonObject) -> type[PaymentError]:
-    status = response.status
-    if status >= _SERVER_ERROR:
-        return ProviderUnavailable
-    if status in _REDIRECTS:
-        return InvalidResponse
-    code = text(error, "code")
-    if status == _NOT_FOUND and error:
-        return NotFound if _is_missing(code, error) else InvalidRequest
-    if status == _NOT_FOUND:
-        return InvalidResponse
-    return (
-        _BY_CODE.get(code or "")
-        or _BY_TYPE.get(text(error, "type") or "")
-        or _BY_STATUS.get(status)
-        or (InvalidRequest if error else InvalidResponse)
-    )
+        error = {"code": "requires_action", "payment_intent": intent}
+        kind: type[PaymentError] = ActionRequired
+    elif status == "requires_payment_method":
+        kind = Declined
+    else:
+        return None
+    refused = Response(_DECLINED, response.headers)
+    refusal = refusal_from({"error": error}, refused)
+    failure = failure_from(refused, asked, attrs.evolve(refusal, kind=kind) if refusal else None)
+    failure.http_status = response.status
+    return failure
 
 
 def _is_missing(code: str | None, error: JsonObject) -> bool:
@@ -264,46 +159,12 @@ def _is_missing(code: str | None, error: JsonObject) -> bool:
     )
 
 
-def _declined(error: JsonObject, lead: str, context: _Context) -> Declined:
-    word = _matching(_WORD, text(error, "decline_code"))
-    reason = DECLINE_REASONS.get(word or "") or DECLINE_REASONS.get(text(error, "code") or "") or DeclineReason.UNKNOWN
-    return Declined(
-        f"{lead} [{word}]" if word else lead,
-        reason=reason,
-        payment_id=_payment_id(child(error, "payment_intent")),
-        advice_off_session=ADVICE.get(text(error, "advice_code") or ""),
-        **context,
-    )
+def _said(error: JsonObject) -> str | None:
+    """Stripe's text, and the bank's word for a decline."""
+    word = matching(WORD, text(error, "decline_code"))
+    return f"{text(error, 'message') or ''} [{word}]".strip() if word else text(error, "message")
 
 
-def _action_required(intent: JsonObject, lead: str, context: _Context) -> ActionRequired:
-    return ActionRequired(
-        lead,
-        url=text(child(intent, "next_action", "redirect_to_url"), "url"),
-        client_secret=text(intent, "client_secret"),
-        payment_id=_payment_id(intent),
-        **context,
-    )
-
-
-def _payment_id(intent: JsonObject) -> str | None:
-    return _matching(_ID, text(intent, "id"))
-
-
-def _replayed(response: Response) -> bool:
-    return response.headers.get("idempotent-replayed") == "true"
-
-
-def _matching(pattern: re.Pattern[str], value: str | None) -> str | None:
-    """The value if it looks as it should: hostile answers must not smuggle a payload into an error's fields."""
-    return value if value is not None and pattern.fullmatch(value) and redact(value) == value else None
-
-
-def _context(response: Response, *, code: str | None = None, key: str | None = None) -> _Context:
-    return {
-        "provider": "stripe",
-        "code": code,
-        "http_status": response.status,
-        "request_id": request_id_of(response),
-        "idempotency_key": key,
-    }
+def _reason(error: JsonObject) -> DeclineReason:
+    words = (text(error, "decline_code"), text(error, "code"))
+    return next((DECLINE_REASONS[word] for word in words if word and word in DECLINE_REASONS), DeclineReason.UNKNOWN)

@@ -40,7 +40,7 @@ class Payments:
             ActionRequired: the payer has to act.
         """
         answer = await self._api.post("/v1/payment_intents", {**params, **_EXPANDED}, key)
-        failure = unsuccessful_payment(answer.data)
+        failure = unsuccessful_payment(answer.data, answer.response, answer.asked)
         if failure is not None:
             raise failure
         return answer.into(payment_from)

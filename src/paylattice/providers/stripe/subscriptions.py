@@ -1,5 +1,7 @@
 """The operations on subscriptions that take several requests: reading all items, canceling, changing, pausing."""
 
+import attrs
+
 from ...errors import InvalidRequest, NotFound, OutcomeUnknown, PaymentError
 from ...jsonlike import JsonObject, child, children, flag, integer, reference, text
 from ...models import Subscription, SubscriptionChange
@@ -132,7 +134,7 @@ class Subscriptions:
         except PaymentError as error:
             why = error.message
         else:
-            return Answer(data, answer.replayed, answer.status, answer.request_id).into(subscription_from)
+            return attrs.evolve(answer, data=data).into(subscription_from)
         raise answer.incomplete(why)
 
     async def _whole(self, data: JsonObject) -> JsonObject:

@@ -1,0 +1,129 @@
+"""Takes what is personal or secret out of what error reporters read: the local variables of the frames of a traceback.
+
+Sentry and its kin send ``f_locals`` of every frame that an error came through, and of its causes. In the frames of this
+library and of what it calls are keys, tokens, headers and e-mail addresses. Where an error leaves for the application, those
+frames are emptied: which function failed, and in which line, is still there; the values are not.
+"""
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
+from types import FrameType, TracebackType
+from typing import Any, ParamSpec, TypeVar, cast
+
+from .errors import PaymentError
+
+__all__ = ["clear_methods", "clearing_all", "clearing_class", "clearing_ours"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+K = TypeVar("K", bound=type)
+
+_PACKAGE = __package__ or ""
+
+
+def clearing_all(function: Callable[P, R]) -> Callable[P, R]:
+    """The function; every frame that its errors came through is emptied, and nothing that caused them is handed on.
+
+    For what runs no code of the application: the operations of a provider.
+    """
+    return _clearing(function, _clear_all)
+
+
+def clearing_ours(function: Callable[P, R]) -> Callable[P, R]:
+    """The function; of the frames that its errors came through, those of this library are emptied.
+
+    For what runs code of the application, too (handlers, a repository): its frames and its causes stay as they are.
+    """
+    return _clearing(function, _clear_ours)
+
+
+def clear_methods(cls: type, names: Collection[str]) -> None:
+    """Put :func:`clearing_all` around those of the methods that the class itself defines."""
+    for name in names:
+        if name in vars(cls):
+            setattr(cls, name, clearing_all(vars(cls)[name]))
+
+
+def clearing_class(cls: K) -> K:
+    """The class, with :func:`clearing_ours` around ``__init__`` and each of its public coroutine functions."""
+    for name, method in list(vars(cls).items()):
+        if name == "__init__" or (not name.startswith("_") and inspect.iscoroutinefunction(method)):
+            setattr(cls, name, clearing_ours(method))
+    return cls
+
+
+def _clearing(function: Callable[P, R], clear: Callable[[BaseException, BaseException | None], None]) -> Callable[P, R]:
+    if inspect.iscoroutinefunction(function):
+
+        @functools.wraps(function)
+        async def wait(*args: Any, **kwargs: Any) -> Any:
+            outer = sys.exception()
+            try:
+                return await function(*args, **kwargs)
+            except (
+                BaseException
+            ) as error:  # a cancelled call ends in the TimeoutError of asyncio.timeout(), as its cause
+                clear(error, outer)
+                del args, kwargs, outer
+                raise
+
+        return cast("Callable[P, R]", wait)
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        outer = sys.exception()
+        try:
+            return function(*args, **kwargs)
+        except BaseException as error:
+            clear(error, outer)
+            del args, kwargs, outer
+            raise
+
+    return call
+
+
+def _clear_all(error: BaseException, outer: BaseException | None) -> None:
+    for each in _chain(error, outer):
+        for frame in _frames(each.__traceback__):
+            _clear(frame)
+    if isinstance(error, PaymentError):
+        error.__cause__ = None
+        error.__context__ = outer
+        error.__suppress_context__ = False
+
+
+def _clear_ours(error: BaseException, outer: BaseException | None) -> None:
+    for each in _chain(error, outer):
+        for frame in _frames(each.__traceback__):
+            name = str(frame.f_globals.get("__name__", ""))
+            if name.partition(".")[0] == _PACKAGE:
+                _clear(frame)
+
+
+def _chain(error: BaseException, outer: BaseException | None) -> Iterator[BaseException]:
+    """The error and what caused it, up to what the caller was handling already."""
+    seen = {id(outer), id(None)}
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        each = waiting.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        waiting += [each.__cause__, each.__context__]
+        if isinstance(each, BaseExceptionGroup):
+            waiting += cast("BaseExceptionGroup[BaseException]", each).exceptions
+
+
+def _frames(trace: TracebackType | None) -> Iterator[FrameType]:
+    while trace is not None:
+        yield trace.tb_frame
+        trace = trace.tb_next
+
+
+def _clear(frame: FrameType) -> None:
+    with suppress(RuntimeError):  # it still runs: it is the caller's, or empties itself
+        frame.clear()

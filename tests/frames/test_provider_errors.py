@@ -1,0 +1,116 @@
+"""What the application's error reporter gets to see when an operation fails: nothing secret, nothing personal."""
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from paylattice import PaymentProvider
+from paylattice.errors import PaymentError
+
+from .streets import CREATE, FACES, HOSTILE, SECRETS, Street, calls, street, wanted
+from .walker import frames, leaks
+
+every_face = pytest.mark.parametrize("face", FACES)
+every_provider = pytest.mark.parametrize("name", SECRETS)
+
+
+@pytest.fixture(autouse=True)
+def _loud() -> Iterator[None]:
+    logger = logging.getLogger()
+    level = logger.level
+    logger.setLevel(logging.DEBUG)
+    yield
+    logger.setLevel(level)
+
+
+def check(there: Street, operation: str, arguments: dict[str, object]) -> PaymentError | None:
+    __tracebackhide__ = True
+    logging.getLogger().addHandler(there.seen)
+    try:
+        error = there.fails(operation, arguments)
+    finally:
+        logging.getLogger().removeHandler(there.seen)
+    secrets = wanted(there.name)
+    if error is not None:
+        assert leaks(error, secrets) == [], f"{operation}: {error!r}"
+    seen = [text for text in there.seen.said if any(secret in text for secret in secrets)]
+    assert seen == [], operation
+    return error
+
+
+@every_face
+@every_provider
+@pytest.mark.parametrize("answer", HOSTILE)
+def test_nothing_secret_or_personal_is_in_the_frames_of_any_failure(name: str, face: str, answer: str) -> None:
+    there = street(name, face, HOSTILE[answer])
+    failed = [check(there, operation, dict(arguments)) for operation, arguments in calls(there.provider)]
+    assert sum(error is not None for error in failed) > len(failed) / 2
+
+
+@every_face
+@pytest.mark.parametrize("answer", HOSTILE)
+def test_nor_if_no_access_token_can_be_had(face: str, answer: str) -> None:
+    there = street("paypal", face, HOSTILE["HTML"], token=HOSTILE[answer])
+    for operation, arguments in calls(there.provider)[:8]:
+        check(there, operation, dict(arguments))
+
+
+@every_face
+@every_provider
+def test_nor_if_an_argument_is_refused(name: str, face: str) -> None:
+    there = street(name, face, HOSTILE["HTML"])
+    assert check(there, "create_customer", {**CREATE, "idempotency_key": " "}) is not None
+
+
+@every_face
+@every_provider
+def test_nor_if_the_method_is_called_wrongly(name: str, face: str) -> None:
+    there = street(name, face, HOSTILE["HTML"])
+    with pytest.raises(TypeError, match="missing a required argument") as caught:
+        there.fails("create_customer", {"emial": CREATE["email"], "name": CREATE["name"]})
+    assert leaks(caught.value, wanted(name)) == []
+
+
+@every_face
+@every_provider
+def test_the_lines_that_failed_are_still_there(name: str, face: str) -> None:
+    """Debugging goes on: the traceback names every function and line, down to the one that gave up."""
+    there = street(name, face, HOSTILE["500"])
+    error = there.fails(
+        "list_plans" if name != "paypal" else "get_plan", {} if name != "paypal" else {"plan_id": "P-1"}
+    )
+    assert error is not None
+    assert (error.provider, error.http_status) == (name, 500)
+    names = [frame.f_code.co_name for frame in frames(error.__traceback__)]
+    assert len(names) > 3, names
+
+
+@every_face
+@every_provider
+def test_what_the_caller_was_handling_is_left_alone(name: str, face: str) -> None:
+    there = street(name, face, HOSTILE["500"])
+    mine = KeyError("of the caller")
+
+    def looked_up() -> None:
+        kept = "the caller's own"
+        raise mine from LookupError(kept)
+
+    try:
+        looked_up()
+    except KeyError:
+        error = there.fails("get_payment", {"payment_id": "pay1"})
+    assert error is not None
+    assert error.__context__ is mine
+    trace = mine.__traceback__
+    assert trace is not None
+    assert trace.tb_next is not None
+    assert trace.tb_next.tb_frame.f_locals == {"kept": "the caller's own", "mine": mine}
+
+
+def test_every_operation_of_the_protocol_was_tried() -> None:
+    tried = {operation for name in SECRETS for operation, _ in calls(street(name, "async", HOSTILE["HTML"]).provider)}
+    missing = {
+        name for name in vars(PaymentProvider) if name.startswith(("create_", "get_", "list_", "update_"))
+    } - tried
+    assert missing <= {"get_provider_name"}
