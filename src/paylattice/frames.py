@@ -1,6 +1,6 @@
 """Takes what is personal or secret out of what error reporters read: the local variables of the frames of a traceback.
 
-Sentry and its kin send ``f_locals`` of every frame that an error came through, and of its causes. In the frames of this
+Sentry and its kin send the local variables of every frame that an error came through, and of its causes. In the frames of this
 library and of what it calls are keys, tokens, headers and e-mail addresses. Where an error leaves for the application, those
 frames are emptied: which function failed, and in which line, is still there; the values are not.
 """
