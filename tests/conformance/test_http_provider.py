@@ -368,3 +368,17 @@ def test_observers_are_told_the_request_id_by_the_providers_own_header() -> None
     )
     run(BodyKeys(ShopConfig(api_key="key_1"), transport=transport).send(READ))
     assert seen == ["t1"]
+
+
+@attrs.frozen(kw_only=True)
+class CarelessConfig(ShopConfig):
+    base_url: str | None = attrs.field(default=None)
+
+
+class Careless(Shop):
+    config_class = CarelessConfig
+
+
+def test_an_address_in_the_clear_is_refused_before_credentials_are_sent_there() -> None:
+    with pytest.raises(errors.ConfigurationError, match="this machine"):
+        Careless(CarelessConfig(api_key="key_1", base_url="http://shop.test/v1"))

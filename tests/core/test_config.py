@@ -276,6 +276,13 @@ def test_the_settings_of_a_provider_can_be_listed() -> None:
         ("http://127.0.0.1:12111", "http://127.0.0.1:12111"),
         ("HTTPS://Example.com", "HTTPS://Example.com"),
         ("http://[::1]:80", "http://[::1]:80"),
+        ("http://localhost:8080/v1/", "http://localhost:8080/v1"),
+        ("http://LOCALHOST", "http://LOCALHOST"),
+        ("http://127.255.255.254", "http://127.255.255.254"),
+        ("https://10.0.0.1:8443", "https://10.0.0.1:8443"),
+        ("https://[2001:db8::1]", "https://[2001:db8::1]"),
+        ("https://api_internal", "https://api_internal"),
+        ("https://api.example.com.", "https://api.example.com."),
     ],
 )
 def test_a_base_url_loses_its_last_slash(value: str | None, url: str | None) -> None:
@@ -303,6 +310,47 @@ def test_a_base_url_loses_its_last_slash(value: str | None, url: str | None) -> 
         "https://exa\nmple.com",
         "https://good.example\\@evil.example",
         "javascript:alert(1)",
+        "http://example.com",
+        "http://internal",
+        "http://10.0.0.1:8080",
+        "http://169.254.169.254",
+        "http://0.0.0.0:8080",
+        "http://127.0.0.1.evil.example",
+        "http://localhost.evil.example",
+        "http://evil.example/localhost",
+        "http://evil-localhost",
+        "http://sub.localhost",
+        "http://localhost@evil.example",
+        "http://127.0.0.1@evil.example",
+        "http://127.1",
+        "http://2130706433",
+        "http://0x7f000001",
+        "http://0x7f.0.0.1",
+        "http://0177.0.0.1",
+        "http://127.0.0.01",
+        "http://127.0.0.1.",
+        "http://127.0.0.256",
+        "http://\uff11\uff12\uff17.0.0.1",
+        "http://[::ffff:127.0.0.1]",
+        "http://[::2]",
+        "http://[::1%25lo]",
+        "http://[::]",
+        "http://:8080",
+        "https://2130706433",
+        "https://0x7f.1",
+        "https://127.1",
+        "https://[fe80::1%25eth0]:x",
+        "https://exämple.com",
+        "https://example..com",
+        "https://.example.com",
+        "https://-example.com",
+        "https://exa%6dple.com",
+        "https://exam'ple.com",
+        "ws://localhost",
+        "http:localhost",
+        "http:/localhost",
+        "//localhost",
+        "localhost:8080",
     ],
 )
 def test_what_is_no_plain_base_url_is_refused_without_being_shown(value: str) -> None:
@@ -317,7 +365,7 @@ def test_any_text_is_a_base_url_or_a_configuration_error(text: str) -> None:
         url = url_from(text)
     except ConfigurationError:
         return
-    assert url is None or url.lower().startswith(("http://", "https://"))
+    assert url is None or url.lower().startswith(("http://localhost", "http://127.", "http://[", "https://"))
 
 
 @given(st.text())

@@ -6,7 +6,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from paypal_certificates_support import BODY, EVENT, LIVE, URL, World, chain, delivery, intermediate, leaf, settings
 
-from paylattice.errors import Diagnosis, InvalidSignature
+from paylattice.errors import ConfigurationError, Diagnosis, InvalidSignature
 from paylattice.providers.paypal.certificate_urls import CertificateSources
 
 NAME = "CERT-360caa42-fca2a594-a5cafa77"
@@ -134,7 +134,9 @@ def test_only_the_base_url_itself_is_taken(url: str) -> None:
 
 
 def test_certificates_are_not_fetched_in_the_clear_from_another_machine() -> None:
-    world = World(base_url="http://proxy.example")
+    with pytest.raises(ConfigurationError, match="this machine"):
+        World(base_url="http://proxy.example")
+    world = World(base_url="https://proxy.example")
     assert type(world.refused(url=f"http://proxy.example{PATH}/{NAME}")) is InvalidSignature
     assert world.fetched == 0
 

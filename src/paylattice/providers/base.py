@@ -12,7 +12,7 @@ import attrs
 from typing_extensions import TypeVar as TypeVarWithDefault
 
 from ..arguments import check_id
-from ..config import ProviderConfig
+from ..config import ProviderConfig, url_from
 from ..errors import ConfigurationError, InvalidRequest, InvalidResponse, NotFound
 from ..frozen import FrozenMap
 from ..jsonlike import JsonObject, parse_object, text
@@ -64,7 +64,7 @@ class HTTPProvider(BaseProvider, Generic[C]):
         transport: how to reach the provider; None: one of its own, which ``aclose()`` closes.
 
     Raises:
-        ConfigurationError: a required setting is missing.
+        ConfigurationError: a required setting is missing, or the address is neither https nor on this machine.
     """
 
     title: ClassVar[str] = ""
@@ -85,6 +85,7 @@ class HTTPProvider(BaseProvider, Generic[C]):
         super().__init__(config, transport=transport)
         settings = self.config
         settings.require(*(setting.field for setting in settings.settings() if setting.required))
+        url_from(self.address())
 
     @property
     def config(self) -> C:
