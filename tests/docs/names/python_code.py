@@ -41,6 +41,7 @@ class Walk(ast.NodeVisitor):
     def __init__(self, page: Page) -> None:
         self._page = page
         self._scope: dict[str, list[object]] = {}
+        self._own: frozenset[str] = frozenset()  # what the class that is being read has of its own
         self._found: list[str] = []
 
     def problems(self, tree: ast.AST) -> list[str]:
@@ -121,7 +122,9 @@ class Walk(ast.NodeVisitor):
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         self._scope[node.name] = [UNKNOWN]
+        outer, self._own = self._own, self._own | _members(node)
         self.generic_visit(node)
+        self._own = outer
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         for each in (*node.decorator_list, *([node.returns] if node.returns is not None else [])):
@@ -185,6 +188,8 @@ class Walk(ast.NodeVisitor):
 
     def visit_Attribute(self, node: ast.Attribute) -> list[object]:
         value = node.value
+        if isinstance(value, ast.Name) and value.id == "self" and node.attr in self._own:
+            return [UNKNOWN]
         before = self._named(value.id, root=True) if isinstance(value, ast.Name) else self.visit(value)
         found = distinct(each for thing in before for each in attribute(thing, node.attr))
         if not found and not (node.attr.startswith("_") and self._page.in_code):  # the reader's own
@@ -237,6 +242,16 @@ class Walk(ast.NodeVisitor):
 
     def _items(self, node: ast.expr) -> list[object]:
         return distinct(each for thing in self.visit(node) for each in items(thing))
+
+
+def _members(node: ast.ClassDef) -> frozenset[str]:
+    """The names that a class defines, and those that its methods set on ``self``."""
+    stored = {
+        each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Store)
+    }
+    return frozenset(
+        stored | {each.name for each in node.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)}
+    )
 
 
 def _by_name(name: str, value: list[object]) -> list[object]:
