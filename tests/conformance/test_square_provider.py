@@ -106,6 +106,7 @@ class TestSquareByInvoice(SquareHooks):
         self.square.manners.empty_pages = True
         self.square.manners.charged_through_next = True
         self.square.manners.tells_failed_charges = False
+        self.square.manners.pending_refunds_count = False
         self.square._world.largest_page = 1
 
     async def new_customer(self, subject: Subject) -> Customer:

@@ -20,7 +20,7 @@ from paylattice.errors import (
     OutcomeUnknown,
 )
 from paylattice.providers.square.amounts import money_body, optional_money_from, total_of
-from paylattice.providers.square.wire import payment_from, refund_from
+from paylattice.providers.square.wire import payment_from, payment_of, payments_of, refund_from
 
 PRICE = Money(1900, "USD")
 
@@ -268,6 +268,22 @@ def test_all_that_is_left_counts_the_tip_and_what_was_refunded(world: World) -> 
     at(world, total_money=usd(2200), refunded_money=usd(500))
     world.on("POST", "/v2/refunds", {"refund": refund(amount_money=usd(1700))})
     assert world.run(world.provider.refund_payment("PAY1")).amount == Money(1700, "USD")
+
+
+@pytest.mark.parametrize(
+    ("tenders", "ids"),
+    [
+        ([], ()),
+        ([{"id": "T1", "payment_id": "PAY1"}], ("PAY1",)),
+        ([{"id": "PAY1"}, {"id": "T2", "payment_id": "PAY2"}], ("PAY1", "PAY2")),
+        ([{"id": "PAY1", "card_details": {"status": "VOIDED"}}, {"id": "PAY2"}], ("PAY2",)),
+        ([{"id": "PAY1"}, {"id": "T2", "payment_id": "PAY1"}], ("PAY1",)),
+    ],
+)
+def test_the_payments_of_an_order_are_all_that_have_not_been_given_up(tenders: Any, ids: tuple[str, ...]) -> None:
+    order = {"id": "ORDER1", "tenders": tenders}
+    assert payments_of(order) == ids
+    assert payment_of(order) == (ids[0] if len(ids) == 1 else None)
 
 
 def test_a_refund_of_all_whose_answer_was_lost_is_asked_for_again_with_its_amount(world: World) -> None:

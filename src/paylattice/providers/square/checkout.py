@@ -8,15 +8,16 @@ An invoice's session is the subscription, made without a card: its first invoice
 stays with the customer. Square drops nothing when nobody pays: the subscription goes on being invoiced until it is canceled.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from ...errors import InvalidRequest, InvalidResponse, OutcomeUnknown
 from ...frozen import FrozenMap
 from ...jsonlike import JsonObject, child, identity, text
-from ...models import CheckoutSession, CheckoutStatus, Customer, PaymentStatus, SubscriptionStatus
+from ...models import CheckoutSession, CheckoutStatus, Customer, Payment, PaymentStatus, SubscriptionStatus
 from ...money import Money
 from . import catalog, requests, wire
+from .amounts import optional_money_from
 from .api import SquareAPI, path_of
 from .customers import Customers
 from .payments import Payments
@@ -211,22 +212,24 @@ class Checkout:
         order_id = wire.order_of(link)
         order = await self._api.find(path_of("v2", "orders", order_id), _order) if order_id else None
         raw: dict[str, object] = {"payment_link": link, **({"order": order} if order else {})}
-        payment_id = wire.payment_of(order) if order else None
-        payment = await self._payments.find(payment_id) if payment_id else None
+        named = wire.payments_of(order) if order else ()
+        payments = [payment for payment_id in named if (payment := await self._payments.find(payment_id)) is not None]
+        counting = [payment for payment in payments if payment.status not in _NOTHING]
         subscription: JsonObject | None = None
-        if payment is not None:
-            raw["payment"] = payment.raw
-        nothing_to_pay = payment_id is None and text(order or {}, "state") == "COMPLETED"  # a free trial
-        if plan_id and (nothing_to_pay or (payment is not None and payment.status in _DONE)):
-            subscription = await self._bought(link, order or {}, payment.raw if payment is not None else {}, plan_id)
+        if payments:
+            raw |= {"payment": payments[0].raw} if len(payments) == 1 else {"payments": [each.raw for each in payments]}
+        nothing_to_pay = not named and text(order or {}, "state") == "COMPLETED"  # a free trial
+        paid = _is_paid_by(counting, order or {})
+        if plan_id and (nothing_to_pay or paid):
+            subscription = await self._bought(link, order or {}, [payment.raw for payment in counting], plan_id)
             if subscription is not None:
                 raw["subscription"] = subscription
         status = CheckoutStatus.OPEN
         if nothing_to_pay and subscription is not None:
             status = CheckoutStatus.COMPLETE
-        elif payment is not None and payment.status is PaymentStatus.PROCESSING:
+        elif counting and not paid and all(payment.status in _UNDER_WAY for payment in counting):
             status = CheckoutStatus.PENDING
-        elif payment is not None and payment.status in _DONE:
+        elif paid:
             waits = plan_id is not None and subscription is None and self._api.config.livemode
             status = CheckoutStatus.PENDING if waits else CheckoutStatus.COMPLETE
         elif order is not None:
@@ -238,7 +241,7 @@ class Checkout:
             metadata=started.metadata,
             status=status,
             subscription_id=identity(subscription, "id", "subscription") if subscription else None,
-            payment_id=payment.id if payment is not None and payment.status not in _NOTHING else None,
+            payment_id=counting[0].id if len(counting) == 1 else None,
             raw_status=text(order, "state") if order else None,
             reference=order_id,
             provider="square",
@@ -246,28 +249,32 @@ class Checkout:
         )
 
     async def _bought(
-        self, link: JsonObject, order: JsonObject, payment: JsonObject, plan_id: str
+        self, link: JsonObject, order: JsonObject, payments: Sequence[JsonObject], plan_id: str
     ) -> JsonObject | None:
         """The subscription that a paid link made; None while it is not there.
 
         The same buyer may have paid another link for the same plan a moment before. Where an invoice tells by which payment
         it was paid, that decides; otherwise the time does.
         """
-        paid = moment_of(payment, "created_at") or moment_of(order, "closed_at") or moment_of(link, "created_at")
-        buyer = text(payment, "customer_id") or text(order, "customer_id")
+        times = [when for payment in payments if (when := moment_of(payment, "created_at")) is not None]
+        paid = min(times, default=None) or moment_of(order, "closed_at") or moment_of(link, "created_at")
+        buyers = {buyer for payment in payments if (buyer := text(payment, "customer_id"))}
+        buyer = buyers.pop() if len(buyers) == 1 else text(order, "customer_id")
         if buyer is None or paid is None:
             return None
         open_to_time: list[JsonObject] = []
         for data in await self._subscriptions.bought(buyer, plan_id, paid - _HEAD_START):
-            proof = await self._is_billed_by(data, order, payment)
+            proof = await self._is_billed_by(data, order, {text(payment, "id") for payment in payments})
             if proof:
                 return data
             if proof is None:
                 open_to_time.append(data)
         return min(open_to_time, key=lambda data: _apart(moment_of(data, "created_at"), paid), default=None)
 
-    async def _is_billed_by(self, subscription: JsonObject, order: JsonObject, payment: JsonObject) -> bool | None:
-        """Whether the subscription's first period was paid for by this very payment; None where nothing tells."""
+    async def _is_billed_by(
+        self, subscription: JsonObject, order: JsonObject, payment_ids: Collection[str | None]
+    ) -> bool | None:
+        """Whether the subscription's first period was paid for by these very payments; None where nothing tells."""
         first = invoice_ids(subscription)[-1:]
         invoice = await self._subscriptions.invoice(first[0]) if first else None
         order_id = wire.order_of(invoice) if invoice else None
@@ -276,10 +283,10 @@ class Checkout:
         if order_id == text(order, "id"):
             return True
         billed = await self._api.find(path_of("v2", "orders", order_id), _order)
-        payment_id = wire.payment_of(billed) if billed else None
-        if payment_id is None:
+        paid_by = wire.payments_of(billed) if billed else ()
+        if not paid_by:
             return None
-        if payment_id == text(payment, "id"):
+        if any(payment_id in payment_ids for payment_id in paid_by):
             return True
         of_the_first_period = _apart(moment_of(invoice, "created_at"), moment_of(subscription, "created_at")) < _A_DAY
         return False if of_the_first_period else None
@@ -312,6 +319,19 @@ class Checkout:
 
 
 _NOTHING = frozenset({PaymentStatus.FAILED, PaymentStatus.CANCELED})
+_UNDER_WAY = _DONE | {PaymentStatus.PROCESSING}
+
+
+def _is_paid_by(payments: Sequence[Payment], order: JsonObject) -> bool:
+    """Whether the payments, each of which is in or reserved, pay for the whole order: a gift card may pay for a part of it."""
+    if not payments or any(payment.status not in _DONE for payment in payments):
+        return False
+    total = optional_money_from(order, "total_money")
+    if total is None:
+        return True
+    return (
+        sum(payment.amount.amount for payment in payments if payment.amount.currency == total.currency) >= total.amount
+    )
 
 
 def _refuse_what_square_has_not(variation: catalog.Variation, quantity: int, trial_days: int | None) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from ...errors import Conflict, InvalidRequest, NotFound
 from ...idempotency import sub_key
 from ...jsonlike import JsonObject, text
-from ...models import Payment, PaymentStatus, Refund
+from ...models import Payment, PaymentStatus, Refund, RefundStatus
 from ...money import Money
 from ...transport.answers import failure_from
 from ...transport.messages import Request, Response
@@ -31,6 +31,10 @@ class _Declined(Exception):
         self.payment = payment
 
 
+def _made_at(refund: Refund) -> float:
+    return refund.created_at.timestamp() if refund.created_at is not None else 0.0
+
+
 class Payments:
     """What can be done with payments.
 
@@ -43,8 +47,24 @@ class Payments:
         self._reference_key = api.config.reference_key
 
     async def find(self, payment_id: str) -> Payment | None:
-        """The payment; None if there is none."""
-        return await self._api.find(path_of("v2", "payments", payment_id), part("payment", self._model))
+        """The payment, with all that was given back of it; None if there is none."""
+        payment = await self._api.find(path_of("v2", "payments", payment_id), part("payment", self._model))
+        if payment is None or payment.status not in _TAKEN or payment.status is PaymentStatus.REFUNDED:
+            return payment
+        refunds = await self._refunds_of(payment)
+        return (
+            wire.payment_from(payment.raw, reference_key=self._reference_key, refunds=refunds) if refunds else payment
+        )
+
+    async def _refunds_of(self, payment: Payment) -> list[Refund]:
+        """The refunds of a payment, which Square names in it; it takes no more than twenty."""
+        ids = payment.raw.get("refund_ids")
+        found: list[Refund] = []
+        for refund_id in ids if isinstance(ids, list) else ():  # pyright: ignore[reportUnknownVariableType] - whatever came
+            if isinstance(refund_id, str) and refund_id:
+                refund = await self._api.find(path_of("v2", "refunds", refund_id), part("refund", wire.refund_from))
+                found += [refund] if refund is not None and refund.amount.currency == payment.amount.currency else []
+        return found
 
     async def create(
         self,
@@ -172,7 +192,7 @@ class Payments:
         return await self._api.create("/v2/refunds", body, key, part("refund", wire.refund_from))
 
     async def _left(self, payment_id: str) -> Money:
-        """What is left to be refunded; if nothing is, what the last refund took.
+        """What is left to be refunded, and is not on its way back; if nothing is, what the last refund took.
 
         Nothing is left, too, where this very refund was made and its answer got lost. Sent once more under its key, with its
         amount, Square repeats the answer; as a new one Square refuses it.
@@ -185,20 +205,11 @@ class Payments:
         left = total - payment.amount_refunded if payment.amount_refunded else total
         if left.amount > 0:
             return left
-        last = await self._last_refund(payment)
-        if last is None:
+        given = [refund for refund in await self._refunds_of(payment) if refund.status is not RefundStatus.FAILED]
+        if not given:
             message = "nothing of the payment is left to be refunded"
             raise Conflict(message, provider=self._api.name)
-        return last.amount
-
-    async def _last_refund(self, payment: Payment) -> Refund | None:
-        found: list[Refund] = []
-        ids = payment.raw.get("refund_ids")
-        for refund_id in ids if isinstance(ids, list) else ():  # pyright: ignore[reportUnknownVariableType] - whatever came
-            if isinstance(refund_id, str) and refund_id:
-                refund = await self._api.find(path_of("v2", "refunds", refund_id), part("refund", wire.refund_from))
-                found += [refund] if refund is not None and refund.created_at is not None else []
-        return max(found, key=lambda refund: str(refund.created_at), default=None)
+        return max(reversed(given), key=_made_at).amount  # of several in one instant, the one that Square names last
 
     async def _existing(self, payment_id: str) -> Payment:
         payment = await self.find(payment_id)

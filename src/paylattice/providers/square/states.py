@@ -246,7 +246,8 @@ def subscription_from(data: JsonObject, known: Known) -> Subscription:
     end = midnight(dates.end, zone) if dates.end else None
     ends_on = _ends_on(data, known, dates)
     changes = scheduled(data, known, ends_on)
-    canceling = next((change.effective_at for change in changes if change.action == "cancel"), None)
+    ends = [change.effective_at for change in changes if change.action == "cancel" and change.effective_at is not None]
+    canceling = min(ends, default=None)
     plan_id = text(data, "plan_variation_id") or text(data, "plan_id")
     paid = _paid_through(data, known, status, dates)
     cancel_at = (midnight(ends_on, zone) if ends_on else None) or canceling

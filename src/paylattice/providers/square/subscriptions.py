@@ -4,8 +4,9 @@ None of the changing endpoints knows a key. So each operation reads the subscrip
 as wanted; it sends once; and where the outcome is not known, it reads again.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import attrs
 
@@ -147,10 +148,8 @@ class Subscriptions:
         self._refuse_ended(data)
         if not _is_canceling(data):
             return await self.model(data)
-        action = _action(data, "CANCEL")
-        action_id = text(action, "id") if action else None
-        if action_id:
-            return await self._drop(data, action_id, lambda found: not _is_canceling(found))
+        if _ids_of(_actions(data, "CANCEL")):
+            return await self._drop(data, "CANCEL")
         version = integer(data, "version")
         changes: dict[str, object] = {"canceled_date": None}
         if version is not None:
@@ -162,7 +161,7 @@ class Subscriptions:
         """Schedule a pause for the next billing date. What is paused, or will be, is answered as it is."""
         data = await self._existing(subscription_id)
         self._refuse_ended(data)
-        if text(data, "status") in _STOPPED or _action(data, "PAUSE"):
+        if text(data, "status") in _STOPPED or _actions(data, "PAUSE"):
             return await self.model(data)
         return await self._act(data, "pause", {}, _is_pausing)
 
@@ -170,12 +169,10 @@ class Subscriptions:
         """Bill again: take a scheduled pause back, or schedule the end of one. What is not paused is answered as it is."""
         data = await self._existing(subscription_id)
         self._refuse_ended(data)
-        pause = _action(data, "PAUSE")
-        pause_id = text(pause, "id") if pause else None
         if text(data, "status") not in _STOPPED:
-            if not pause_id:
+            if not _ids_of(_actions(data, "PAUSE")):
                 return await self.model(data)
-            return await self._drop(data, pause_id, lambda found: not _action(found, "PAUSE"))
+            return await self._drop(data, "PAUSE")
         here = today(datetime.fromtimestamp(self._clock(), UTC), zone_of(text(data, "timezone")))
         soon = here + timedelta(days=1)
         if _resumes_by(data, soon):
@@ -202,21 +199,19 @@ class Subscriptions:
                 message = "change_subscription needs a plan_id"
                 raise InvalidRequest(message, param="plan_id")
             return SubscriptionChange(await self.model(data))
-        swap = _action(data, "SWAP_PLAN")
-        coming = text(swap, "new_plan_variation_id") if swap else text(data, "plan_variation_id")
-        if coming == plan_id:
+        if _comes_to(data, plan_id):
             return SubscriptionChange(await self.model(data))
-        swap_id = text(swap, "id") if swap else None
-        if swap_id and text(data, "plan_variation_id") == plan_id:  # back to the plan that it still has
-            return SubscriptionChange(await self._drop(data, swap_id, lambda found: not _action(found, "SWAP_PLAN")))
+        swaps = _ids_of(_actions(data, "SWAP_PLAN"))
+        if swaps and text(data, "plan_variation_id") == plan_id:  # back to the plan that it still has
+            return SubscriptionChange(await self._drop(data, "SWAP_PLAN"))
         variation = await self._plans.to_subscribe_to(plan_id)
         if any(phase.relative for phase in variation.phases):
             message = (
                 "the plan variation has relative prices, which need an order template: swap to it with Square's own API"
             )
             raise InvalidRequest(message, param="plan_id")
-        if swap_id:
-            await self._drop(data, swap_id, lambda found: not _action(found, "SWAP_PLAN"))
+        if swaps:
+            await self._drop(data, "SWAP_PLAN")
             data = await self._existing(subscription_id)
         body = {"new_plan_variation_id": plan_id}
         return SubscriptionChange(await self._act(data, "swap-plan", body, lambda found: _comes_to(found, plan_id)))
@@ -227,8 +222,16 @@ class Subscriptions:
         path = path_of("v2", "subscriptions", identity(data, "id", "subscription"), action)
         return await self._change(data, "POST", path, body, done)
 
-    async def _drop(self, data: JsonObject, action_id: str, done: Callable[[JsonObject], bool]) -> Subscription:
-        """Take a scheduled action back."""
+    async def _drop(self, data: JsonObject, kind: str) -> Subscription:
+        """Take the scheduled actions of a kind back: all of them, should there be several."""
+        subscription_id = identity(data, "id", "subscription")
+        *others, last = _ids_of(_actions(data, kind))
+        for action_id in others:
+            await self._undo(data, action_id, partial(_is_without, kind, action_id))
+            data = await self._existing(subscription_id)
+        return await self._undo(data, last, lambda found: not _is_set(found, kind))
+
+    async def _undo(self, data: JsonObject, action_id: str, done: Callable[[JsonObject], bool]) -> Subscription:
         path = path_of("v2", "subscriptions", identity(data, "id", "subscription"), "actions", action_id)
         return await self._change(data, "DELETE", path, None, done, gone=action_id)
 
@@ -289,22 +292,35 @@ def _call(
     return lambda: model(data)
 
 
-def _action(data: JsonObject, kind: str) -> JsonObject | None:
-    return next((action for action in children(data, "actions") if text(action, "type") == kind), None)
+def _actions(data: JsonObject, kind: str) -> tuple[JsonObject, ...]:
+    """The scheduled actions of a kind, the one that takes effect first before the others."""
+    found = (action for action in children(data, "actions") if text(action, "type") == kind)
+    return tuple(sorted(found, key=lambda action: day_of(action, "effective_date") or date.max))
+
+
+def _ids_of(actions: Iterable[JsonObject]) -> tuple[str, ...]:
+    return tuple(found for action in actions if (found := text(action, "id")))
+
+
+def _is_without(kind: str, action_id: str, data: JsonObject) -> bool:
+    return action_id not in _ids_of(_actions(data, kind))
+
+
+def _is_set(data: JsonObject, kind: str) -> bool:
+    return _is_canceling(data) if kind == "CANCEL" else bool(_actions(data, kind))
 
 
 def _is_pausing(data: JsonObject) -> bool:
-    return text(data, "status") == "PAUSED" or bool(_action(data, "PAUSE"))
+    return text(data, "status") == "PAUSED" or bool(_actions(data, "PAUSE"))
 
 
 def _is_canceling(data: JsonObject) -> bool:
-    return bool(text(data, "canceled_date")) or bool(_action(data, "CANCEL"))
+    return bool(text(data, "canceled_date")) or bool(_actions(data, "CANCEL"))
 
 
 def _resumes_by(data: JsonObject, day: date) -> bool:
-    action = _action(data, "RESUME")
-    when = day_of(action, "effective_date") if action else None
-    return when is not None and when <= day
+    days = (day_of(action, "effective_date") for action in _actions(data, "RESUME"))
+    return any(when is not None and when <= day for when in days)
 
 
 def _about(known: Known, data: JsonObject) -> Known:
@@ -314,8 +330,9 @@ def _about(known: Known, data: JsonObject) -> Known:
 
 
 def _comes_to(data: JsonObject, plan_id: str) -> bool:
-    swap = _action(data, "SWAP_PLAN")
-    return (text(swap, "new_plan_variation_id") if swap else text(data, "plan_variation_id")) == plan_id
+    """Whether it will have the plan once all that is scheduled has come to pass."""
+    swaps = _actions(data, "SWAP_PLAN")
+    return (text(swaps[-1], "new_plan_variation_id") if swaps else text(data, "plan_variation_id")) == plan_id
 
 
 def _after(before: JsonObject, answer: JsonObject, gone: str | None) -> JsonObject:

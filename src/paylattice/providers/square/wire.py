@@ -4,7 +4,7 @@ Unknown words become ``UNKNOWN``; only identity and money are demanded. What a s
 see :mod:`.states`; a plan is an object of the catalogue: see :mod:`.catalog`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta, tzinfo
 
 import attrs
@@ -36,6 +36,8 @@ __all__ = [
     "order_of",
     "payment_from",
     "payment_method_from",
+    "payment_of",
+    "payments_of",
     "refund_from",
     "split_name",
 ]
@@ -183,14 +185,23 @@ def payment_method_from(data: JsonObject) -> PaymentMethod:
     )
 
 
-def payment_from(data: JsonObject, *, reference_key: str) -> Payment:
-    """A payment. What was asked for is without a tip; what was captured, and can be refunded, is with it."""
+def payment_from(data: JsonObject, *, reference_key: str, refunds: Iterable[Refund] = ()) -> Payment:
+    """A payment. What was asked for is without a tip; what was captured, and can be refunded, is with it.
+
+    Args:
+        data: the payment.
+        reference_key: the word of the metadata that stands in ``reference_id``.
+        refunds: those of it that were read: Square does not say whether ``refunded_money`` counts what is on its way.
+    """
     raw_status = text(data, "status")
     status = PAYMENT_STATUS.get(raw_status, PaymentStatus.UNKNOWN)
     amount = money_from(data, "amount_money", "payment")
     same = data.get("total_money") == data.get("amount_money")
     total = amount if same else optional_money_from(data, "total_money") or amount
     refunded = optional_money_from(data, "refunded_money") if "refunded_money" in data else None
+    counted = total_of(refund.amount for refund in refunds if refund.status not in _CAME_BACK)
+    if counted is not None and (refunded is None or counted > refunded):
+        refunded = counted
     captured = total if status is PaymentStatus.SUCCEEDED else Money(0, total.currency)
     if status is PaymentStatus.SUCCEEDED and refunded is not None and refunded.amount > 0:
         whole = refunded.currency == total.currency and refunded >= total
@@ -210,6 +221,10 @@ def payment_from(data: JsonObject, *, reference_key: str) -> Payment:
         provider="square",
         raw=data,
     )
+
+
+_CAME_BACK = frozenset({RefundStatus.FAILED, RefundStatus.CANCELED})
+"""Refunds whose money stayed. What is under way, or has a word that nobody knows, counts as given back."""
 
 
 def refund_from(data: JsonObject) -> Refund:
@@ -310,11 +325,21 @@ def order_of(data: JsonObject) -> str | None:
     return text(data, "order_id") or None
 
 
+def payments_of(order: JsonObject) -> tuple[str, ...]:
+    """The ids of the payments that an order was paid with: several, where a gift card did not suffice, say."""
+    tenders = (
+        tender
+        for tender in children(order, "tenders")
+        if text(child(tender, "card_details"), "status") not in {"VOIDED", "FAILED"}
+    )
+    ids = (text(tender, "payment_id") or text(tender, "id") for tender in tenders)
+    return tuple(dict.fromkeys(found for found in ids if found))
+
+
 def payment_of(order: JsonObject) -> str | None:
-    """The id of the payment that an order was paid with; None if it was not. Of several, the last."""
-    found = [text(tender, "payment_id") or text(tender, "id") for tender in children(order, "tenders")]
-    known = [payment for payment in found if payment]
-    return known[-1] if known else None
+    """The id of the payment that an order was paid with; None if it was not, or with several, of which none is all."""
+    found = payments_of(order)
+    return found[0] if len(found) == 1 else None
 
 
 def object_in(data: JsonObject, name: str) -> JsonObject:

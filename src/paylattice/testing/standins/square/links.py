@@ -32,6 +32,7 @@ CARD: JSON = {
     "prepaid_type": "NOT_PREPAID",
     "bin": "411111",
 }
+GIFT_CARD: JSON = {**CARD, "card_brand": "SQUARE_GIFT_CARD", "last_4": "7783"}
 
 
 # --- the buyer ---------------------------------------------------------------------------------------------------
@@ -46,6 +47,7 @@ def buy(
     capture: bool,
     traceable: bool,
     declines: str | None,
+    gift_card: int = 0,
 ) -> JSON | None:
     """Be the buyer.
 
@@ -63,13 +65,18 @@ def buy(
     plan_id = link.get("checkout_options", {}).get("subscription_plan_id")
     variation = world.need("catalog", plan_id) if plan_id else None
     payment: JSON | None = None
+    others: list[JSON] = []
     if variation is None or not _is_free(phases_of(variation)[0]):
         verdict = world.verdict(buyer["id"])
         about = {"note": link.get("payment_note")}
+        total = order["total_money"]
+        if gift_card:
+            first = {**total, "amount": gift_card}
+            others = [pay(world, order, first, GIFT_CARD, customer_id=buyer["id"], capture=False, about=about)]
         payment = pay(
             world,
             order,
-            order["total_money"],
+            {**total, "amount": total["amount"] - gift_card},
             CARD,
             customer_id=buyer["id"],
             verdict=verdict,
@@ -86,7 +93,8 @@ def buy(
     if payment is None:
         close(world, order)
     elif capture:
-        complete(world, payment)
+        for each in (*others, payment):
+            complete(world, each)
     if variation is not None and world.manners.links_subscribe:
         _subscribe(world, link, buyer["id"], variation, payment, declines)
     return payment

@@ -260,6 +260,7 @@ class SquareStandIn(SquareRequests):
         capture: bool = True,
         traceable: bool = True,
         declines: str | None = None,
+        gift_card: int = 0,
     ) -> Mapping[str, object] | None:
         """Be the buyer who pays on a payment link's page.
 
@@ -274,10 +275,11 @@ class SquareStandIn(SquareRequests):
             traceable: whether the order of the subscription's first invoice names the payment. Nobody knows whether Square
                 does that; without it, only the time tells which subscription came of which link.
             declines: the code of every later payment with the buyer's card.
+            gift_card: how much a gift card pays first, as a payment of its own; the card pays the rest.
 
         Returns:
-            The payment, ``FAILED`` if the bank refused: then the link can be tried again. None: the plan begins with a free
-            phase, and nothing was paid.
+            The payment with the card, ``FAILED`` if the bank refused: then the link can be tried again. None: the plan begins
+            with a free phase, and nothing was paid.
 
         Raises:
             ValueError: the link was paid already, or Square knows no such buyer.
@@ -291,6 +293,7 @@ class SquareStandIn(SquareRequests):
                 capture=capture,
                 traceable=traceable,
                 declines=declines,
+                gift_card=gift_card,
             )
             return None if payment is None else dict(sendable(payment))
 
