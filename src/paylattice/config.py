@@ -238,7 +238,7 @@ class ProviderConfig:
 
     @property
     def livemode(self) -> bool | None:
-        """Whether the credentials move real money; None: they do not tell."""
+        """Whether the credentials move real money. None where they do not tell."""
         return None
 
     def secrets(self) -> tuple[str, ...]:

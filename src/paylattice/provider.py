@@ -385,9 +385,9 @@ class BaseProvider(PaymentProvider):
 
     @property
     def livemode(self) -> bool | None:
-        """Whether real money moves here; None: the settings do not tell.
+        """Whether real money moves here. None where the settings do not tell.
 
-        Events of the other mode are refused, by the guard of :meth:`parse_webhook` and by billing.
+        Events of the other mode are refused, by ``parse_webhook`` and by billing.
         """
         return self._config.livemode if self._config is not None else None
 

@@ -98,7 +98,7 @@ class Provider:
 
     @property
     def livemode(self) -> bool | None:
-        """Whether real money moves here; None: the settings do not tell."""
+        """Whether real money moves here. None where the settings do not tell."""
         return self.wrapped.livemode
 
     def get_provider_name(self) -> str:

@@ -216,6 +216,8 @@ def _ended(subscription: Subscription, stored: BillingSubscription) -> Subscript
         quantity=stored.quantity,
         current_period_start=stored.current_period_start,
         current_period_end=stored.current_period_end,
+        trial_end=stored.trial_end,
+        paid_through=stored.paid_through,
         cancel_at=_earlier(subscription.cancel_at, stored.cancel_at or stored.current_period_end),
     )
 
