@@ -77,6 +77,16 @@ def test_every_diagnosis_is_explained() -> None:
     assert set(Diagnosis) <= explained
 
 
+def test_the_unique_keys_are_those_of_the_records() -> None:
+    page = (ROOT / "docs" / "concepts.md").read_text(encoding="utf-8").partition("| record | unique |")[2]
+    for record in generator().RECORDS:  # type: ignore[attr-defined]
+        promised = re.search(r"Unique: (.*?)\n\n", record.__doc__, re.DOTALL)
+        assert promised is not None
+        shown = re.search(rf"^\| `{record.__name__}` \| (.*) \|$", page, re.MULTILINE)
+        assert shown is not None
+        assert re.findall(r"`(\(.*?\))`", shown[1]) == re.findall(r"``(\(.*?\))``", promised[1])
+
+
 def test_the_readme_has_the_two_commands_that_set_everything_up() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "python -m pip install nox && python -m nox -s demo" in text
