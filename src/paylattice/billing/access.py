@@ -28,7 +28,7 @@ class AccessReason(StrEnum):
     CANCELED = "canceled"
     INCOMPLETE = "incomplete"
     RENEWAL_UNCONFIRMED = "renewal_unconfirmed"
-    """The period has been over for a while and nothing was heard of a renewal: webhooks may be failing."""
+    """The period has been over for a while and nothing was heard of a renewal; webhooks may be failing."""
     NO_SUBSCRIPTION = "no_subscription"
     UNKNOWN = "unknown"
 
