@@ -77,6 +77,12 @@ def test_every_diagnosis_is_explained() -> None:
     assert set(Diagnosis) <= explained
 
 
+def test_every_outcome_of_a_delivery_is_explained() -> None:
+    page = (ROOT / "docs" / "webhooks.md").read_text(encoding="utf-8")
+    table = page.partition("| outcome | meaning |\n|---|---|\n")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `(\w+)`", table, re.MULTILINE) == list(paylattice.WebhookOutcome)
+
+
 def test_the_unique_keys_are_those_of_the_records() -> None:
     page = (ROOT / "docs" / "concepts.md").read_text(encoding="utf-8").partition("| record | unique |")[2]
     for record in generator().RECORDS:  # type: ignore[attr-defined]

@@ -221,7 +221,7 @@ class BillingService(Generic[Tx]):
         Args:
             org_id: the application's id of who pays.
             plan_id: the provider's id of the plan.
-            email: of a new customer.
+            email: of a new customer; a provider that has no customers shows it on the page.
             name: of a new customer.
             success_url: where the customer comes back to: call :meth:`confirm_return` there.
             cancel_url: where the customer goes who gives up.
