@@ -50,7 +50,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql.dml import ReturningInsert
 
-from paylattice import BillingCustomer, BillingEvent, BillingSubscription, ParkedEvent
+from paylattice import BillingCustomer, BillingEvent, BillingSubscription, ParkedEvent, SubscriptionStatus
 from paylattice.billing.records import BillingOperation, OperationState
 from paylattice.billing.repository import Claim, Upserted
 
@@ -221,6 +221,7 @@ WRITTEN_OVER = [
     *("updated_at", "quantity", "cancel_at", "version"),
     *("trial_end", "collection_paused", "payment_failed_at", "paid_through", "ended_at"),
 ]
+OWING = {SubscriptionStatus.PAST_DUE, SubscriptionStatus.UNPAID}
 
 
 def claim() -> Select[Any]:
@@ -411,6 +412,7 @@ class SQLAlchemyRepository:
         self, event: BillingEvent, state: BillingSubscription, external_customer_id: str, *, tx: AsyncConnection
     ) -> Claim | None:
         """Optional: six statements in one. Without this method, the service calls those for the six."""
+        keeps = state.paid_through is None or state.status in OWING  # replacing() may keep what is stored
         wanted = {
             "key_provider": event.provider,
             "key_external_customer_id": external_customer_id,
@@ -418,6 +420,8 @@ class SQLAlchemyRepository:
             **{f"event_{name}": value for name, value in values(event).items()},
             **{f"state_{name}": value for name, value in values(state).items()},
         }
+        if keeps:
+            wanted["state_version"] = None  # so nothing is written here
         row = (await tx.execute(CLAIM, wanted)).one_or_none()
         if row is None:
             return None
@@ -427,7 +431,7 @@ class SQLAlchemyRepository:
             return Claim(customer)
         previous = BillingSubscription(*rest[CUSTOMER_FIELDS:]) if rest[CUSTOMER_FIELDS] is not None else None
         state = attrs.evolve(state, customer_id=customer.id, ticket=ticket)
-        if previous is None or previous.version is None or state.version is None:
+        if keeps or previous is None or previous.version is None or state.version is None:
             upserted = await self.upsert_subscription(state, tx=tx)
         else:
             upserted = Upserted(written=written is not None, previous=previous)

@@ -1,7 +1,7 @@
 """``until`` is exact: access lasts until then and not a moment longer, and what has ended stays ended."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import attrs
 import pytest
@@ -16,7 +16,7 @@ from .support import NOW, World
 HOUR = timedelta(hours=1)
 moments = st.none() | st.integers(-60 * 24, 60 * 24).map(lambda hours: NOW + hours * HOUR)
 spans = st.integers(0, 20 * 24).map(lambda hours: hours * HOUR)
-policies = st.builds(AccessPolicy, spans, spans, st.booleans(), st.booleans())
+policies = st.builds(AccessPolicy, spans, spans, st.booleans(), st.booleans(), spans)
 subscriptions = st.builds(
     BillingSubscription,
     id=st.just("1"),
@@ -27,6 +27,12 @@ subscriptions = st.builds(
     current_period_end=moments,
     updated_at=moments,
     cancel_at=moments,
+    status_since=moments,
+    trial_end=moments,
+    collection_paused=st.booleans(),
+    payment_failed_at=moments,
+    paid_through=moments,
+    ended_at=moments,
 )
 
 
@@ -93,6 +99,61 @@ DAY = timedelta(days=1)
         ({"status": SubscriptionStatus.PAST_DUE, "cancel_at": NOW + 3 * DAY}, 2, AccessReason.GRACE, 3),
         ({"status": SubscriptionStatus.CANCELED, "cancel_at": NOW + 30 * DAY}, 29, AccessReason.PAID_THROUGH, 30),
         ({"status": SubscriptionStatus.EXPIRED}, 1, AccessReason.CANCELED, None),
+        # who has ended without a word of it keeps what is paid for
+        ({"status": SubscriptionStatus.CANCELED, "paid_through": NOW + 30 * DAY}, 29, AccessReason.PAID_THROUGH, 30),
+        ({"status": SubscriptionStatus.CANCELED, "paid_through": NOW + 30 * DAY}, 30, AccessReason.CANCELED, None),
+        (
+            {"status": SubscriptionStatus.CANCELED, "paid_through": NOW + 30 * DAY, "cancel_at": NOW + 5 * DAY},
+            6,
+            AccessReason.CANCELED,
+            None,
+        ),
+        # a trial ends by its own date, whatever the date of the period is: PayPal's is that of the activation at first
+        (
+            {"status": SubscriptionStatus.TRIALING, "trial_end": NOW + 14 * DAY, "current_period_end": NOW},
+            13,
+            AccessReason.TRIAL,
+            17,
+        ),
+        (
+            {"status": SubscriptionStatus.TRIALING, "trial_end": NOW + 14 * DAY},
+            17,
+            AccessReason.RENEWAL_UNCONFIRMED,
+            None,
+        ),
+        # a payment failed half way through what is paid for
+        (
+            {
+                "status": SubscriptionStatus.PAST_DUE,
+                "paid_through": NOW + 365 * DAY,
+                "payment_failed_at": NOW + 180 * DAY,
+            },
+            181,
+            AccessReason.GRACE,
+            187,
+        ),
+        (
+            {
+                "status": SubscriptionStatus.PAST_DUE,
+                "paid_through": NOW + 365 * DAY,
+                "payment_failed_at": NOW + 180 * DAY,
+            },
+            187,
+            AccessReason.PAST_DUE,
+            None,
+        ),
+        # held back or paused: what is paid for is used up first
+        ({"collection_paused": True}, 1, AccessReason.PAUSED, None),
+        ({"collection_paused": True, "paid_through": NOW + 30 * DAY}, 29, AccessReason.PAUSED, 30),
+        ({"collection_paused": True, "paid_through": NOW + 30 * DAY}, 30, AccessReason.PAUSED, None),
+        ({"status": SubscriptionStatus.PAUSED, "paid_through": NOW + 30 * DAY}, 29, AccessReason.PAUSED, 30),
+        ({"status": SubscriptionStatus.PAUSED, "trial_end": NOW + 14 * DAY}, 13, AccessReason.PAUSED, 14),
+        (
+            {"status": SubscriptionStatus.PAUSED, "paid_through": NOW + 30 * DAY, "cancel_at": NOW + 9 * DAY},
+            8,
+            AccessReason.PAUSED,
+            9,
+        ),
     ],
 )
 def test_the_days_of_a_monthly_subscription(
@@ -123,6 +184,31 @@ def test_a_subscription_that_is_paid_for_grants_access_while_a_new_one_is_incomp
         assert (access.allowed, access.reason) == (True, AccessReason.PAID_THROUGH)
 
     asyncio.run(main())
+
+
+def test_the_policy_may_let_who_is_paused_in_either_way_go_on() -> None:
+    generous = AccessPolicy(allow_paused=True)
+    held = attrs.evolve(MONTHLY, collection_paused=True, paid_through=NOW)
+    access = access_of(held, NOW + 29 * DAY, generous)
+    assert (access.reason, access.until) == (AccessReason.ACTIVE, NOW + 33 * DAY)
+    paused = access_of(attrs.evolve(MONTHLY, status=SubscriptionStatus.PAUSED), NOW + 90 * DAY, generous)
+    assert (paused.allowed, paused.until) == (True, None)
+
+
+def test_the_end_of_the_calendar_breaks_nothing() -> None:
+    last = datetime.max.replace(tzinfo=UTC)
+    for status in SubscriptionStatus:
+        found = attrs.evolve(
+            MONTHLY,
+            status=status,
+            current_period_end=last,
+            trial_end=last,
+            paid_through=last,
+            payment_failed_at=last,
+            status_since=last,
+            cancel_at=last,
+        )
+        assert access_of(found, NOW).until in {None, last}
 
 
 def test_of_several_subscriptions_that_allow_nothing_the_one_that_counts_gives_the_reason() -> None:

@@ -233,6 +233,11 @@ FIELDS: dict[str, dict[str, object]] = {
     "current_period_end": {"current_period_end": LATER},
     "cancel_at": {"cancel_at": LATER},
     "metadata": {"metadata": {"a": "b"}},
+    "trial_end": {"trial_end": LATER},
+    "collection_paused": {"collection_paused": True},
+    "payment_failed_at": {"payment_failed_at": NOW - timedelta(days=1)},
+    "paid_through": {"paid_through": LATER},
+    "ended_at": {"ended_at": LATER},
 }
 
 

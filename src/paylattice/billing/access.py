@@ -1,6 +1,10 @@
-"""Who may use the product now, and until when. A pure function of the stored subscription, the time and a policy."""
+"""Who may use the product now, and until when. A pure function of the stored subscription, the time and a policy.
 
-from datetime import datetime, timedelta
+The status says what is meant; the stored facts decide until when: the end of the trial, what is paid for, when a payment
+failed, whether invoices are held back. A fact that is None is not known, and then the status and the period alone decide.
+"""
+
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 import attrs
@@ -25,6 +29,7 @@ class AccessReason(StrEnum):
     PAST_DUE = "past_due"
     UNPAID = "unpaid"
     PAUSED = "paused"
+    """Paused, or active with its invoices held back. It is allowed for the time that is paid for, or if the policy says so."""
     CANCELED = "canceled"
     INCOMPLETE = "incomplete"
     RENEWAL_UNCONFIRMED = "renewal_unconfirmed"
@@ -38,9 +43,10 @@ class AccessPolicy:
     """What the application decides.
 
     Args:
-        past_due_grace: how long access goes on after a renewal could not be paid.
+        past_due_grace: how long access goes on after a payment failed, for who has paid before.
+        unpaid_trial_grace: the same for who has never paid: after a free trial, or while its setup fee is owed.
         renewal_slack: how long after the end of a period an active subscription is believed without news of a renewal.
-        allow_paused: whether a paused subscription still grants access.
+        allow_paused: whether a paused subscription still grants access when what is paid for is used up.
         allow_unpaid: whether a subscription whose retries are used up still does.
     """
 
@@ -48,6 +54,7 @@ class AccessPolicy:
     renewal_slack: timedelta = timedelta(days=3)
     allow_paused: bool = False
     allow_unpaid: bool = False
+    unpaid_trial_grace: timedelta = timedelta(0)
 
 
 @attrs.frozen
@@ -69,6 +76,7 @@ class Access:
 
 
 DEFAULT_POLICY = AccessPolicy()
+_LAST = datetime.max.replace(tzinfo=UTC)
 
 
 def access_of(subscription: BillingSubscription | None, now: datetime, policy: AccessPolicy = DEFAULT_POLICY) -> Access:
@@ -83,20 +91,21 @@ def access_of(subscription: BillingSubscription | None, now: datetime, policy: A
         return Access(False, AccessReason.NO_SUBSCRIPTION)
     match subscription.status:
         case SubscriptionStatus.ACTIVE | SubscriptionStatus.TRIALING:
+            if subscription.collection_paused and not policy.allow_paused:
+                return _while_paid_for(AccessReason.PAUSED, subscription, now)
             return _running(subscription, now, policy)
         case SubscriptionStatus.PAST_DUE:
-            since = _unpaid_since(subscription)
-            until = _earlier(since + policy.past_due_grace, subscription.cancel_at) if since else None
-            if until is not None and now < until:
-                return Access(True, AccessReason.GRACE, until)
-            return Access(False, AccessReason.PAST_DUE)
+            return _in_grace(subscription, now, policy)
         case SubscriptionStatus.UNPAID:
             return _held(policy.allow_unpaid, AccessReason.UNPAID, subscription, now)
         case SubscriptionStatus.PAUSED:
-            return _held(policy.allow_paused, AccessReason.PAUSED, subscription, now)
+            if policy.allow_paused:
+                return _held(policy.allow_paused, AccessReason.PAUSED, subscription, now)
+            return _while_paid_for(AccessReason.PAUSED, subscription, now)
         case SubscriptionStatus.CANCELED | SubscriptionStatus.EXPIRED:
-            if subscription.cancel_at is not None and now < subscription.cancel_at:
-                return Access(True, AccessReason.PAID_THROUGH, subscription.cancel_at)
+            until = subscription.paid_through if subscription.cancel_at is None else subscription.cancel_at
+            if until is not None and now < until:
+                return Access(True, AccessReason.PAID_THROUGH, until)
             return Access(False, AccessReason.CANCELED)
         case SubscriptionStatus.INCOMPLETE:
             return Access(False, AccessReason.INCOMPLETE)
@@ -108,15 +117,25 @@ def _running(subscription: BillingSubscription, now: datetime, policy: AccessPol
     ends = subscription.cancel_at
     if ends is not None and now >= ends:
         return Access(False, AccessReason.CANCELED)
-    period_end = subscription.current_period_end
-    believed = period_end + policy.renewal_slack if period_end is not None else None
+    trial = subscription.status is SubscriptionStatus.TRIALING
+    over = subscription.trial_end if trial and subscription.trial_end is not None else subscription.current_period_end
+    believed = _after(over, policy.renewal_slack)
     if believed is not None and now >= believed:
         return Access(False, AccessReason.RENEWAL_UNCONFIRMED)
-    until = _earlier(believed, ends)
+    until = _earliest(believed, ends)
     if ends is not None:
         return Access(True, AccessReason.ENDING, until)
-    trial = subscription.status is SubscriptionStatus.TRIALING
     return Access(True, AccessReason.TRIAL if trial else AccessReason.ACTIVE, until)
+
+
+def _in_grace(subscription: BillingSubscription, now: datetime, policy: AccessPolicy) -> Access:
+    """Grace runs from the failed payment, also for who has paid for more: the rest is owed all the same."""
+    grace = policy.past_due_grace if _has_ever_paid(subscription) else policy.unpaid_trial_grace
+    since = _unpaid_since(subscription)
+    until = _earliest(_after(since, grace), subscription.cancel_at) if since is not None else None
+    if until is not None and now < until:
+        return Access(True, AccessReason.GRACE, until)
+    return Access(False, AccessReason.PAST_DUE)
 
 
 def _held(allowed: bool, reason: AccessReason, subscription: BillingSubscription, now: datetime) -> Access:
@@ -127,16 +146,41 @@ def _held(allowed: bool, reason: AccessReason, subscription: BillingSubscription
     return Access(True, reason, ends) if ends is None or now < ends else Access(False, AccessReason.CANCELED)
 
 
-def _unpaid_since(subscription: BillingSubscription) -> datetime | None:
-    """When the payment failed: at the start of the period, or at its end where it was over when the state was read.
+def _while_paid_for(reason: AccessReason, subscription: BillingSubscription, now: datetime) -> Access:
+    """What is paid for, or a free trial, is used up first."""
+    paid = [moment for moment in (subscription.paid_through, subscription.trial_end) if moment is not None]
+    until = _earliest(max(paid), subscription.cancel_at) if paid else None
+    return Access(True, reason, until) if until is not None and now < until else Access(False, reason)
 
-    Not later than it was seen to be past due: the next period, unpaid too, grants no grace of its own.
+
+def _has_ever_paid(subscription: BillingSubscription) -> bool:
+    """Whether money has come since the trial. Where it is not known what is paid for, a period after the first says so."""
+    trial = subscription.trial_end
+    paid = subscription.paid_through or subscription.current_period_start
+    return trial is None or paid is None or paid > trial
+
+
+def _unpaid_since(subscription: BillingSubscription) -> datetime | None:
+    """When the payment failed: by the provider, or else when that was first seen here.
+
+    Who is seen late, and is known to have paid until an earlier day, gets no more grace than who is seen at once.
     """
+    if subscription.payment_failed_at is not None:
+        return subscription.payment_failed_at
+    if subscription.status_since is not None:
+        return _earliest(subscription.status_since, subscription.paid_through)
+    # A record from before these were kept: the period began with it, or ended before it was read.
     end, read = subscription.current_period_end, subscription.updated_at
     over = end is not None and read is not None and end <= read
-    failed = end if over else subscription.current_period_start or read or end
-    return _earlier(failed, subscription.status_since)
+    return end if over else subscription.current_period_start or read or end
 
 
-def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
-    return min((moment for moment in (one, other) if moment is not None), default=None)
+def _earliest(*moments: datetime | None) -> datetime | None:
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+def _after(moment: datetime | None, span: timedelta) -> datetime | None:
+    """The moment so much later; the end of the calendar if that is beyond it."""
+    if moment is None:
+        return None
+    return moment + span if span <= _LAST - moment else _LAST

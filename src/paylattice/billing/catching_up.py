@@ -31,7 +31,10 @@ _log = logging.getLogger("paylattice")
 PAGE = 100
 _NEWS = frozenset({WebhookOutcome.PROCESSED, WebhookOutcome.STALE, WebhookOutcome.PARKED})
 _LISTS_BY_CUSTOMER = frozenset({Capability.CUSTOMERS, Capability.LIST_SUBSCRIPTIONS})
-_COMPARED = ("status", "plan_id", "quantity", "current_period_start", "current_period_end", "cancel_at", "metadata")
+_COMPARED = (
+    *("status", "plan_id", "quantity", "current_period_start", "current_period_end", "cancel_at", "metadata"),
+    *("trial_end", "collection_paused", "payment_failed_at", "paid_through", "ended_at"),
+)
 
 
 @attrs.frozen
@@ -264,7 +267,7 @@ class Maintenance(Generic[Tx]):
                 owner = whose.customer
             if owner is None:
                 continue  # its checkout is still under way
-            difference = _difference(owner, stored.get(name), there.get(name))
+            difference = _difference(owner, stored.get(name), there.get(name), self._clock())
             if difference is not None:
                 difference = await self._checked(difference, owner, there.get(name), ticket, repair=repair)
             if difference is not None:
@@ -283,8 +286,8 @@ class Maintenance(Generic[Tx]):
         """The difference, repaired if it is to be; None if a webhook has stored the change meanwhile."""
         if there is None:
             return difference
-        now = await self._repository.get_subscription(customer.provider, there.id)
-        if now is not None and _difference(customer, now, there) is None:
+        found = await self._repository.get_subscription(customer.provider, there.id)
+        if found is not None and _difference(customer, found, there, self._clock()) is None:
             return None
         admission = await self._finder.ownership.admitted(customer.provider, there)
         if admission.refused is not None:
@@ -292,7 +295,7 @@ class Maintenance(Generic[Tx]):
         if not repair:
             return difference
         after = await self._pipeline.store(customer.provider, customer, there, ticket)
-        return attrs.evolve(difference, repaired=_difference(customer, after, there) is None)
+        return attrs.evolve(difference, repaired=_difference(customer, after, there, self._clock()) is None)
 
     def _refused(self, customer: BillingCustomer, there: Subscription, reason: RefusalReason) -> Difference:
         """A subscription that carries the customer's id, and is nobody's here."""
@@ -386,12 +389,29 @@ class Maintenance(Generic[Tx]):
 
 
 def _difference(
-    customer: BillingCustomer, here: BillingSubscription | None, there: Subscription | None
+    customer: BillingCustomer, here: BillingSubscription | None, there: Subscription | None, now: datetime
 ) -> Difference | None:
     if here is None and there is not None:
         return Difference(customer.org_id, there.id, lacks=Lacks.HERE)
     if there is None and here is not None:
         return Difference(customer.org_id, here.external_subscription_id, lacks=Lacks.THERE)
-    pairs = {name: (getattr(here, name), getattr(there, name)) for name in _COMPARED}
+    if here is None or there is None:
+        return None
+    read = _as_stored(here, there, now)
+    pairs = {name: (getattr(here, name), getattr(read, name)) for name in _COMPARED}
     fields = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
-    return Difference(customer.org_id, there.id, fields) if there is not None and fields else None
+    return Difference(customer.org_id, there.id, fields) if fields else None
+
+
+def _as_stored(here: BillingSubscription, there: Subscription, now: datetime) -> BillingSubscription:
+    """What the provider says as it would be stored: what it does not say stays as it is."""
+    read = BillingSubscription.of(
+        there,
+        id=here.id,
+        customer_id=here.customer_id,
+        provider=here.provider,
+        now=now,
+        ticket=here.ticket,
+        version=here.version,
+    )
+    return read.replacing(here)

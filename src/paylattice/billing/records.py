@@ -34,6 +34,17 @@ def personal(what: str) -> dict[str, str]:
     return {"personal": what}
 
 
+_OWING = frozenset({SubscriptionStatus.PAST_DUE, SubscriptionStatus.UNPAID})
+
+
+def _earliest(*moments: datetime | None) -> datetime | None:
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+def _is_later(one: datetime | None, other: datetime | None) -> bool:
+    return one is not None and other is not None and one > other
+
+
 @attrs.frozen
 class BillingCustomer:
     """An organisation as a customer of one provider.
@@ -90,7 +101,8 @@ class BillingSubscription:
         status_since: since when the status is what it is, as far as it was observed here; UTC.
         trial_end: when its trial ends, or ended; UTC. None: it has none, or the provider does not say.
         collection_paused: whether the provider asks for no money at present, whatever the status says.
-        payment_failed_at: when the payment that is owed failed; UTC. None: none is owed.
+        payment_failed_at: when the payment that is owed failed first, by the provider, or as far as it was observed here;
+            UTC. None: none is owed, or nobody said when: then ``status_since`` counts.
         paid_through: until when it is paid for, or free by its contract; UTC. None: not known.
         ended_at: when it ended for good; UTC.
     """
@@ -137,19 +149,26 @@ class BillingSubscription:
     def replacing(self, stored: "BillingSubscription | None") -> Self:
         """This state as it is written over the stored one: the record's identity, owner and history stay.
 
-        So does the version, where this state has none: what a payload brought is not undone by an older payload after a
-        reading.
+        So do facts that this state does not know: the version of the last payload, what was paid for, and since when it is
+        owed. A payment that is owed failed when the oldest one did, however often it was tried since; that ends when the
+        status says that nothing is owed, or when more has been paid for.
         """
         if stored is None:
             return self
-        same = self.status is stored.status and stored.status_since is not None
+        same = self.status is stored.status
+        failed_at = self.payment_failed_at
+        if {self.status, stored.status} <= _OWING and not _is_later(self.paid_through, stored.paid_through):
+            seen = None if same else stored.status_since  # while the status is the same, that is kept as it is
+            failed_at = _earliest(failed_at, stored.payment_failed_at or seen)
         return attrs.evolve(
             self,
             id=stored.id,
             customer_id=stored.customer_id,
             created_at=stored.created_at,
             version=stored.version if self.version is None else self.version,
-            status_since=stored.status_since if same else self.status_since,
+            status_since=stored.status_since if same and stored.status_since is not None else self.status_since,
+            payment_failed_at=failed_at,
+            paid_through=stored.paid_through if self.paid_through is None else self.paid_through,
         )
 
     @classmethod
@@ -182,6 +201,13 @@ class BillingSubscription:
             ticket=ticket,
             version=version,
             status_since=now,
+            trial_end=subscription.trial_end,
+            collection_paused=subscription.collection_paused,
+            payment_failed_at=_earliest(subscription.payment_failed_at, now)
+            if subscription.payment_failed_at
+            else None,
+            paid_through=subscription.paid_through,
+            ended_at=subscription.ended_at,
         )
 
 
