@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import httpx
 import pytest
 
 from paylattice import (
@@ -21,7 +22,9 @@ from paylattice import (
     WebhookEvent,
     errors,
 )
+from paylattice.providers.square import SquareProvider
 from paylattice.testing import SquareStandIn, StripeStandIn
+from paylattice.transport import AsyncTransport
 
 from ..standins.square_support import Market
 from ..standins.support import Shop as StripeShop
@@ -279,5 +282,38 @@ def test_square_a_payment_on_a_profile_is_told_as_the_profile_s_and_gives_no_acc
         await desk.deliver()
         assert {owner for kind, owner in desk.told if kind.startswith("payment.")} == {"victim"}
         assert not await desk.billing.access("victim")
+
+    drive(main)
+
+
+class Eager(httpx.AsyncBaseTransport):
+    """Square, whose webhooks arrive before its answer does."""
+
+    def __init__(self, desk: AtSquare) -> None:
+        self.desk = desk
+        self.inner = desk.market.server.transport()
+        self.outcomes: list[str] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        answer = await self.inner.handle_async_request(request)
+        if request.method == "POST" and request.url.path == "/v2/subscriptions":
+            self.outcomes += await self.desk.deliver()
+        return answer
+
+
+def test_square_events_that_come_before_the_journal_knows_the_session_wait_for_it() -> None:
+    async def main() -> None:
+        desk = AtSquare("invoice")
+        wire = Eager(desk)
+        config = desk.market.another(checkout="invoice").config
+        provider = SquareProvider(config, transport=AsyncTransport(transport=wire), clock=desk.market._now)
+        desk.billing = BillingService(
+            provider, desk.repository, clock=lambda: desk.server.now, on_refused=desk.refused.append
+        )
+        session = await desk.sell("org")
+        assert "parked" in wire.outcomes
+        assert await desk.subscriptions("org") == [session.subscription_id]
+        assert await desk.repository.parked_events("square") == []
+        assert desk.refused == [], "nobody is alarmed"
 
     drive(main)

@@ -194,6 +194,11 @@ class MistakesThePlan(InMemoryProvider):
     get_subscription = through("get_subscription", lambda found: found and attrs.evolve(found, plan_id="another"))
 
 
+@caught_by("a_checkout_tells_which_subscription_is_its_own")
+class ProvesNothingAndTellsNothing(InMemoryProvider):
+    browser_makes_subscriptions = True
+
+
 @caught_by("a_customer_s_subscriptions_are_listed")
 class HidesEndedSubscriptions(InMemoryProvider):
     list_subscriptions = through(

@@ -174,6 +174,27 @@ class BehaviourChecks(Arrangements):
 
         subject.run(life())
 
+    def test_a_checkout_tells_which_subscription_is_its_own(self, subject: Subject) -> None:
+        """Where a customer id proves nothing, billing can tell whose a subscription is by its checkout alone."""
+        self.only_if_played(subject, _C.CHECKOUT, _C.SUBSCRIPTIONS)
+        provider = subject.provider
+        proves = provider.customer_id_is_proof and not provider.browser_makes_subscriptions
+        if proves or not provider.checkout_keeps_customer:
+            pytest.skip("the customer id proves it, or the sessions are asked")
+
+        async def life() -> None:
+            session = await self.open_checkout(subject)
+            await settled(self.complete_checkout(provider, session))
+            done = await provider.get_checkout_session(session.id)
+            found = str(done.subscription_id) if done is not None else ""
+            expect(
+                provider.checkout_session_of(found) == session.id,
+                "the customer ids of the provider prove nothing (customer_id_is_proof, browser_makes_subscriptions), and "
+                "checkout_session_of() does not tell which session brought a subscription: it could never be anybody's",
+            )
+
+        subject.run(life())
+
     def test_a_customer_s_subscriptions_are_listed(self, subject: Subject) -> None:
         """All of them, ended ones too."""
         self.only_if_played(subject, _C.LIST_SUBSCRIPTIONS, _C.CHECKOUT)
