@@ -40,6 +40,7 @@ from sqlalchemy import (
     delete,
     false,
     func,
+    or_,
     select,
     true,
     tuple_,
@@ -208,7 +209,13 @@ SUBSCRIPTIONS = SUBSCRIPTION.where(*key(subscriptions, "customer_id")).order_by(
 INSERT_SUBSCRIPTION = new_row(subscriptions, "provider", "external_subscription_id")
 UPDATE_SUBSCRIPTION = update(subscriptions).where(*key(subscriptions, "id"))
 
-EVENT = select(*columns(events, BillingEvent)).where(*key(events, "provider", "external_event_id"))
+EVENT_KEY = bindparam("key_external_event_id", type_=events.c.external_event_id.type)
+EVENT = (
+    select(*columns(events, BillingEvent))
+    .where(*key(events, "provider"), or_(events.c.external_event_id == EVENT_KEY, events.c.delivery_id == EVENT_KEY))
+    .order_by(events.c.external_event_id != EVENT_KEY)
+    .limit(1)
+)
 INSERT_EVENT = new_row(events)
 STAMP_EVENT = update(events).where(*key(events, "provider", "external_event_id"))
 

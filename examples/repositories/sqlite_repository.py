@@ -326,8 +326,12 @@ class SQLiteRepository:
         return self._insert(tx, "billing_events", event)
 
     def get_event(self, provider: str, external_event_id: str, *, tx: Tx = None) -> BillingEvent | None:
-        where = "provider = ? and external_event_id = ?"
-        return self._one(tx, BillingEvent, "billing_events", where, provider, external_event_id)
+        for name in ("external_event_id", "delivery_id"):
+            where = f"provider = ? and {name} = ?"
+            found = self._one(tx, BillingEvent, "billing_events", where, provider, external_event_id)
+            if found is not None:
+                return found
+        return None
 
     def mark_event_processed(
         self, provider: str, external_event_id: str, processed_at: datetime, *, tx: Tx = None

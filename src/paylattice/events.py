@@ -1,6 +1,6 @@
 """What a webhook says, in words that are the same for every provider."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -103,6 +103,10 @@ _OF_STATUS: Mapping[SubscriptionStatus, EventType] = {
 _NAMES_A_STATUS = frozenset(_OF_STATUS.values())
 
 
+def _keys(value: Iterable[str]) -> tuple[str, ...]:
+    return tuple(value)
+
+
 @attrs.frozen
 class WebhookEvent(Model):
     """One verified delivery.
@@ -138,6 +142,6 @@ class WebhookEvent(Model):
     checkout_session: CheckoutSession | None = attrs.field(default=None, kw_only=True)
     checkout_reference: str | None = attrs.field(default=None, kw_only=True)
     delivery_id: str | None = attrs.field(default=None, kw_only=True)
-    known_as: tuple[str, ...] = attrs.field(default=(), kw_only=True, converter=tuple)
+    known_as: tuple[str, ...] = attrs.field(default=(), kw_only=True, converter=_keys)
     livemode: bool | None = attrs.field(default=None, kw_only=True)
     provider_type: str | None = attrs.field(default=None, kw_only=True)

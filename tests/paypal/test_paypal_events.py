@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from typing import Any
+from zlib import crc32
 
 import attrs
 import httpx
@@ -216,25 +217,50 @@ def test_one_sale_counts_once_whatever_number_of_events_tells_of_it() -> None:
     assert event_from(event(resource=sale(id="SALE2")), WHEN, signed("T-1")).dedupe_key != first.dedupe_key
 
 
-def test_other_events_are_known_by_their_signed_transmission_and_not_by_the_id_in_the_body() -> None:
-    for kind in (
-        "BILLING.SUBSCRIPTION.ACTIVATED",
-        "CHECKOUT.ORDER.COMPLETED",
-        "CUSTOMER.DISPUTE.CREATED",
-        "INVOICING.INVOICE.PAID",
-    ):
-        assert read(kind, {}).dedupe_key == "T-1"
-        assert read(kind, {}, id="WH-FORGED").dedupe_key == "T-1"
+OTHERS = (
+    "BILLING.SUBSCRIPTION.ACTIVATED",
+    "CHECKOUT.ORDER.COMPLETED",
+    "CUSTOMER.DISPUTE.CREATED",
+    "INVOICING.INVOICE.PAID",
+)
 
 
-def test_a_listed_event_is_known_by_the_transmission_that_it_names() -> None:
-    listed = event("BILLING.SUBSCRIPTION.ACTIVATED", subscription(), transmissions=[{"transmission_id": "T-1"}])
-    assert event_from(listed, WHEN).dedupe_key == "T-1"
-    assert event_from({**listed, "transmissions": "x"}, WHEN).dedupe_key == listed["id"]
+@pytest.mark.parametrize("kind", OTHERS)
+def test_other_events_are_known_by_their_id_and_the_signed_checksum(kind: str) -> None:
+    data = event(kind, {})
+    first, again = event_from(data, WHEN, signed("T-1")), event_from(data, WHEN, signed("T-2"))
+    assert first.dedupe_key == again.dedupe_key == f"{data['id']}:{crc32(b'{}'):08x}"
+    assert (first.delivery_id, again.delivery_id) == ("T-1", "T-2")
+    assert first.known_as == (data["id"],)
 
 
-def test_an_event_about_money_without_an_id_is_known_by_its_transmission() -> None:
-    assert read("PAYMENT.SALE.COMPLETED", {"amount": v1()}).dedupe_key == "T-1"
+@pytest.mark.parametrize("kind", OTHERS)
+def test_the_same_id_under_another_checksum_is_another_key(kind: str) -> None:
+    """So whoever puts a genuine event's id into another body does not keep the genuine one out."""
+    genuine, other = (event_from(event(kind, {}), WHEN, signed("T-1", body)) for body in (b"{}", b"{ }"))
+    assert genuine.dedupe_key != other.dedupe_key
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_a_listed_event_is_known_by_its_id_and_by_all_its_transmissions(kind: str) -> None:
+    sent = [{"transmission_id": "T-1"}, {}, {"transmission_id": "T-2"}, {"transmission_id": 7}]
+    listed = event(kind, {}, transmissions=sent)
+    found = event_from(listed, WHEN)
+    assert (found.dedupe_key, found.delivery_id, found.known_as) == (listed["id"], "T-1", ("T-1", "T-2"))
+    for odd in ("x", None, [], [3]):
+        found = event_from({**listed, "transmissions": odd}, WHEN)
+        assert (found.dedupe_key, found.delivery_id, found.known_as) == (listed["id"], None, ())
+
+
+def test_an_event_about_money_needs_no_other_key() -> None:
+    listed = event(transmissions=[{"transmission_id": "T-1"}])
+    for found in (event_from(listed, WHEN), event_from(listed, WHEN, signed())):
+        assert (found.dedupe_key, found.delivery_id, found.known_as) == (f"payment.succeeded:{SALE}", "T-1", ())
+
+
+def test_an_event_about_money_without_an_id_is_known_like_any_other() -> None:
+    found = read("PAYMENT.SALE.COMPLETED", {"amount": v1()})
+    assert found.dedupe_key == f"{found.id}:{crc32(b'{}'):08x}"
 
 
 # --- lists -----------------------------------------------------------------------------------------------------------------
@@ -287,6 +313,7 @@ def test_events_that_paypal_no_longer_has_are_refused_without_a_request(world: W
 
 # --- confirmed -------------------------------------------------------------------------------------------------------------
 
+LISTED = "/v1/notifications/webhooks-events"
 SALES, CAPTURES, REFUNDS, ORDERS, INVOICES = (
     "/v1/payments/sale",
     "/v2/payments/captures",
@@ -507,7 +534,7 @@ def test_a_sale_that_is_completed_and_held_is_processing_until_it_is_released(wo
 def test_an_order_that_is_said_to_be_completed_is_what_paypal_has(world: World, has: Any, word: str) -> None:
     found = confirm(world, "CHECKOUT.ORDER.COMPLETED", PAID_ORDER, f"{ORDERS}/{ORDER}", has)
     assert found.type == word
-    assert found.dedupe_key == "T-1"
+    assert (found.dedupe_key, found.delivery_id) == (f"{found.id}:{crc32(b'{}'):08x}", "T-1")
 
 
 @pytest.mark.parametrize("identifier", ["../../v1/billing/plans", "a/b", "x?y=z", "", ".."])
@@ -531,10 +558,52 @@ def test_a_sale_that_does_not_name_its_subscription_is_looked_up_there(world: Wo
     assert world.server.asked[-1].query == {"start_time": "2026-09-18T14:13:00Z", "end_time": "2026-09-24T14:13:00Z"}
 
 
-def test_events_about_anything_but_money_are_left_as_they_are(world: World) -> None:
-    for kind in ("BILLING.SUBSCRIPTION.ACTIVATED", "CUSTOMER.DISPUTE.CREATED", "A.WORD.OF.2031"):
-        told = event_from(event(kind, subscription()), WHEN, signed("T-1"))
-        assert world.run(world.provider.confirm_event(told)) is told
+def test_events_about_subscriptions_are_left_as_they_are(world: World) -> None:
+    for kind in EVENT_TYPES:
+        if kind.startswith("BILLING.SUBSCRIPTION."):
+            told = event_from(event(kind, subscription()), WHEN, signed("T-1"))
+            assert world.run(world.provider.confirm_event(told)) is told
+    assert world.server.seen == []
+
+
+COPIED = ("CUSTOMER.DISPUTE.CREATED", "PAYMENT.CAPTURE.REVERSED", "VAULT.PAYMENT-TOKEN.CREATED", "A.WORD.OF.2031")
+
+
+@pytest.mark.parametrize("kind", COPIED)
+def test_of_all_other_events_paypals_own_copy_is_taken(world: World, kind: str) -> None:
+    told = event_from(event(kind, {"id": "FORGED", "custom_id": "cus_attacker"}), WHEN, signed("T-1"), livemode=False)
+    copy = event(kind, {"id": "GENUINE", "custom_id": "cus_1"}, transmissions=[{"transmission_id": "T-1"}])
+    world.on("GET", f"{LISTED}/{told.id}", copy)
+    found = world.run(world.provider.confirm_event(told))
+    assert (found.raw["resource"]["id"], found.customer_id, found.livemode) == ("GENUINE", "cus_1", False)
+    assert (found.dedupe_key, found.delivery_id, found.known_as) == (told.id, "T-1", (told.dedupe_key,))
+    assert world.run(world.provider.confirm_event(found)) is found
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        missing(),
+        refusal(403, "NOT_AUTHORIZED"),
+        event("CUSTOMER.DISPUTE.RESOLVED", {}),
+        event("CUSTOMER.DISPUTE.CREATED", {}, id="WH-OTHER"),
+        event("CUSTOMER.DISPUTE.CREATED", {}, transmissions=[{"transmission_id": "T-OTHER"}]),
+        {"id": "WH-1"},
+    ],
+)
+def test_an_event_that_paypal_does_not_have_like_this_is_delivered_again_and_not_believed(
+    world: World, copy: Any
+) -> None:
+    """PayPal may deliver an event a moment before it lists it."""
+    told = event_from(event("CUSTOMER.DISPUTE.CREATED", {}), WHEN, signed("T-1"))
+    world.on("GET", f"{LISTED}/{told.id}", copy)
+    with pytest.raises(VerificationUnavailable, match="deliver again"):
+        world.run(world.provider.confirm_event(told))
+
+
+def test_a_listed_event_is_paypals_own_copy_already(world: World) -> None:
+    listed = event_from(event("CUSTOMER.DISPUTE.CREATED", {}, transmissions=[{"transmission_id": "T-1"}]), WHEN)
+    assert world.run(world.provider.confirm_event(listed)) is listed
     assert world.server.seen == []
 
 

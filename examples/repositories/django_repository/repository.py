@@ -189,7 +189,8 @@ class DjangoRepository:
         return self._insert(event)
 
     def get_event(self, provider: str, external_event_id: str, *, tx: Tx = None) -> BillingEvent | None:
-        return self._one(BillingEvent, provider=provider, external_event_id=external_event_id)
+        found = self._one(BillingEvent, provider=provider, external_event_id=external_event_id)
+        return found or self._one(BillingEvent, provider=provider, delivery_id=external_event_id)
 
     def mark_event_processed(
         self, provider: str, external_event_id: str, processed_at: datetime, *, tx: Tx = None

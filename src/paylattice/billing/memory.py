@@ -306,8 +306,13 @@ class InMemoryRepository:
     async def get_event(
         self, provider: str, external_event_id: str, *, tx: InMemoryTransaction | None = None
     ) -> BillingEvent | None:
-        """The event, if it was inserted."""
-        return self._get(tx, self._events, "events", (provider, external_event_id))
+        """The event with this ``external_event_id``; if there is none, the one with this ``delivery_id``."""
+        key = (provider, external_event_id)
+        found = self._get(tx, self._events, "events", key)
+        if found is not None:
+            return found
+        delivered = self._get(tx, self._event_keys, "event_keys", key)
+        return None if delivered is None else self._get(tx, self._events, "events", delivered)
 
     async def mark_event_processed(
         self, provider: str, external_event_id: str, processed_at: datetime, *, tx: InMemoryTransaction | None = None

@@ -136,7 +136,10 @@ class BillingRepository(Protocol[Tx]):
         ...
 
     async def get_event(self, provider: str, external_event_id: str, *, tx: Tx | None = None) -> BillingEvent | None:
-        """The event, if it was inserted."""
+        """The event with this ``external_event_id``; if there is none, the one with this ``delivery_id``.
+
+        By the latter an event of the provider's own list is known that a delivery has brought already.
+        """
         ...
 
     async def mark_event_processed(

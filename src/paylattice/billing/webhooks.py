@@ -1,6 +1,6 @@
 """The delivery pipeline: from a verified event to a committed change, exactly once.
 
-1. An event that was applied before is a DUPLICATE at once.
+1. An event that was applied before, under one of its keys, is a DUPLICATE at once.
 2. A ticket is taken, THEN the subscription is read again from the provider. No transaction and no lock is open meanwhile.
 3. One transaction: insert the event (its key is unique: of two workers one gets through), write the subscription if its
    ticket is newer, run the handlers, stamp the event. An exception or a crash undoes all of it, and the provider delivers
@@ -112,7 +112,7 @@ class EventPipeline(Generic[Tx]):
         check_mode(self._providers[event.provider], event)
         if not isinstance(event.type, EventType) and event.type in _WORDS:
             event = attrs.evolve(event, type=EventType(event.type))
-        if self._refetch and await self._was_applied(event):  # otherwise the unique key says so soon enough
+        if (self._refetch or event.known_as) and await self._was_applied(event):  # otherwise its unique key says so
             return WebhookOutcome.DUPLICATE
         if not isinstance(event.type, EventType) and not self._handlers.listens_to(event.type):
             return WebhookOutcome.IGNORED
@@ -136,9 +136,12 @@ class EventPipeline(Generic[Tx]):
         outcome, _ = await self._commit(found)
         return outcome
 
-    async def _was_applied(self, event: WebhookEvent) -> bool:
-        seen = await self._repository.get_event(event.provider, event.dedupe_key)
-        return seen is not None and seen.processed_at is not None
+    async def _was_applied(self, event: WebhookEvent, tx: Tx | None = None) -> bool:
+        for key in (event.dedupe_key, *event.known_as):
+            seen = await self._repository.get_event(event.provider, key, tx=tx)
+            if seen is not None and seen.processed_at is not None:
+                return True
+        return False
 
     # --- events that wait ----------------------------------------------------------------------------------------
 
@@ -334,6 +337,8 @@ class EventPipeline(Generic[Tx]):
         async with repository.transaction() as tx:
             if parked:
                 await repository.delete_parked_event(event.provider, event.dedupe_key, tx=tx)
+            if event.known_as and await self._was_applied(event, tx):  # since it was looked for, or parked
+                return WebhookOutcome.DUPLICATE, 0
             record = BillingEvent.of(event, id=new_record_id(), customer=customer)
             if not await repository.insert_event(record, tx=tx):
                 return WebhookOutcome.DUPLICATE, 0

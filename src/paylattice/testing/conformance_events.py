@@ -43,6 +43,8 @@ class EventChecks(RepositoryChecks):
             await repo.insert_event(first)
             found = await repo.get_event("acme", "evt_1")
             expect(found == first, f"an event came back as {found!r}, and was written as {first!r}")
+            expect(await repo.get_event("acme", "d-1") == first, "an event is not found by its delivery_id")
+            expect(await repo.get_event("other", "d-1") is None, "an event is found by another provider's delivery_id")
             async with repo.transaction() as tx:
                 forged = event(2, delivery="d-1")
                 expect(await repo.insert_event(forged, tx=tx) is False, "one delivery was counted as two events")

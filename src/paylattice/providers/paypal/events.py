@@ -31,10 +31,13 @@ from .order_parts import capture_of, order_of, parts_of
 from .transmission import Signed
 
 __all__ = [
+    "ABOUT_SUBSCRIPTIONS",
     "EVENT_TYPES",
     "REREAD",
     "capture_path_of",
+    "copy_bears_out",
     "event_from",
+    "is_proven",
     "subject_of",
     "with_subject",
 ]
@@ -179,9 +182,10 @@ _BY_PLACE: Mapping[str, _Read] = {
     _ORDER: _order,
     _INVOICE: _invoice,
 }
-_ABOUT_SUBSCRIPTIONS = frozenset(name for name in EVENT_TYPES if name.startswith("BILLING.SUBSCRIPTION."))
+ABOUT_SUBSCRIPTIONS = frozenset(name for name in EVENT_TYPES if name.startswith("BILLING.SUBSCRIPTION."))
+"""Events whose subscription billing reads again itself."""
 _READERS: Mapping[str, _Read] = {
-    **dict.fromkeys(_ABOUT_SUBSCRIPTIONS, _subscription),
+    **dict.fromkeys(ABOUT_SUBSCRIPTIONS, _subscription),
     **{name: _BY_PLACE[place] for name, place in REREAD.items()},
 }
 """How what an event carries is read. What is taken back (``.REVERSED``) comes in several shapes, and is left in ``raw``."""
@@ -221,11 +225,14 @@ def event_from(
     carried = _carried(name, resource, now, event_id)
     shared = _by_what_it_carries(shared, carried)
     money_id = _money_id(name, resource)
+    delivery_id, known_as = _also_known_as(data, event_id, signed)
     return WebhookEvent(
         id=event_id,
         type=shared or f"paypal:{name}",
         created_at=created,
-        dedupe_key=(f"{shared}:{money_id}" if money_id is not None else _transmission(data, signed) or event_id),
+        dedupe_key=_key_of(event_id, signed) if money_id is None else f"{shared}:{money_id}",
+        delivery_id=delivery_id,
+        known_as=known_as if money_id is None else (),
         customer_id=text(resource, "custom_id") or text(resource, "custom"),
         subscription_id=text(resource, _NAMES_SUBSCRIPTION[name]) if name in _NAMES_SUBSCRIPTION else None,
         livemode=livemode,
@@ -271,11 +278,37 @@ def _counts_once(event: WebhookEvent) -> bool:
     return _money_id(event.provider_type or "", child(event.raw, "resource")) is not None
 
 
-def _transmission(data: JsonObject, signed: Signed | None) -> str | None:
+def _key_of(event_id: str, signed: Signed | None) -> str:
+    """What an event is known by that does not count once for the money it tells of.
+
+    In a delivery, the id is under the signed checksum only: who has seen a delivery can make a body with another event's id for
+    it. So the checksum is in the key, too: the genuine event has another one, and is not kept out. PayPal sends the same body
+    again when it sends an event again.
+    """
+    return event_id if signed is None else f"{event_id}:{signed.checksum}"
+
+
+def _also_known_as(data: JsonObject, event_id: str, signed: Signed | None) -> tuple[str | None, tuple[str, ...]]:
+    """The id of the delivery, and under what the event may have been applied before.
+
+    That is, as an event of PayPal's list; or, for one of the list, by any of its deliveries.
+    """
     if signed is not None:
-        return signed.transmission.id
-    sent = children(data, "transmissions")
-    return text(sent[0], "transmission_id") if sent else None
+        return signed.transmission.id, (event_id,)
+    sent = [text(each, "transmission_id") for each in children(data, "transmissions")]
+    known = tuple(dict.fromkeys(each for each in sent if each))
+    return (known[0] if known else None), known
+
+
+def is_proven(event: WebhookEvent) -> bool:
+    """Whether the event's id comes from PayPal itself, rather than from the body of a delivery."""
+    return event.dedupe_key == event.id
+
+
+def copy_bears_out(copy: WebhookEvent, told: WebhookEvent) -> bool:
+    """Whether PayPal's copy of an event is of the kind that was delivered, and was sent in this delivery, if it says."""
+    sent = copy.known_as
+    return copy.id == told.id and copy.provider_type == told.provider_type and (not sent or told.delivery_id in sent)
 
 
 def capture_path_of(refund: JsonObject) -> str | None:
@@ -307,4 +340,5 @@ def subject_of(event: WebhookEvent) -> JsonObject:
 def with_subject(event: WebhookEvent, subject: JsonObject, now: datetime) -> WebhookEvent:
     """The event with another object in the place of the delivered one."""
     again = event_from({**event.raw, "resource": subject}, now, livemode=event.livemode, otherwise=event.created_at)
-    return again if _counts_once(again) else attrs.evolve(again, dedupe_key=event.dedupe_key)
+    key = again.dedupe_key if _counts_once(again) else event.dedupe_key
+    return attrs.evolve(again, dedupe_key=key, delivery_id=event.delivery_id, known_as=event.known_as)

@@ -45,7 +45,16 @@ from .access import TokenCache
 from .amounts import v2_amount
 from .api import PayPalAPI, path_of
 from .confirmation import bears_out
-from .events import REREAD, capture_path_of, event_from, subject_of, with_subject
+from .events import (
+    ABOUT_SUBSCRIPTIONS,
+    REREAD,
+    capture_path_of,
+    copy_bears_out,
+    event_from,
+    is_proven,
+    subject_of,
+    with_subject,
+)
 from .payments import ORDERS, SALES, Payments
 from .postback import PATH as POSTBACK_PATH
 from .subscriptions import Subscriptions
@@ -61,6 +70,7 @@ __all__ = ["PayPalProvider"]
 
 _C = Capability
 _EVENTS_KEPT = timedelta(days=30)
+EVENTS = "/v1/notifications/webhooks-events"
 _LISTED: Mapping[str, str] = {"page_size": "20", "page": "1", "total_required": "true"}
 
 
@@ -435,7 +445,7 @@ class PayPalProvider(PayPalAPI):
             raise InvalidRequest(message, param="since")
         until = max(self.now(), since) + timedelta(minutes=5)
         params = {"page_size": "100", "start_time": _said(since), "end_time": _said(until)}
-        found = [data async for data in self.pages("/v1/notifications/webhooks-events", "events", params)]
+        found = [data async for data in self.pages(EVENTS, "events", params)]
         events: list[WebhookEvent] = []
         for data in reversed(found):  # PayPal lists the newest first, those of one second, too
             before = events[-1].created_at if events else since
@@ -521,16 +531,19 @@ class PayPalProvider(PayPalAPI):
     async def confirm_event(self, event: WebhookEvent) -> WebhookEvent:
         """The event with its sale, capture, authorization, refund, order or invoice read again from PayPal.
 
-        Events about subscriptions stay as they are: call ``get_subscription``, as BillingService does.
+        Events about subscriptions stay as they are: call ``get_subscription``, as BillingService does. In the place of all
+        others comes PayPal's own copy of the event.
 
         PayPal signs only a checksum of the body, for which whoever has seen one delivery can make another body.
 
         Raises:
             VerificationUnavailable: PayPal has no such object, or one in another state, or cannot be asked now.
         """
-        place = REREAD.get(event.provider_type or "")
+        name = event.provider_type or ""
+        place = REREAD.get(name)
         if place is None:
-            return event
+            unproven = name not in ABOUT_SUBSCRIPTIONS and not is_proven(event) and not self.config.simulator
+            return await self._copy_of(event) if unproven else event
         try:
             subject = await self.get(f"{place}{path_of(identity(subject_of(event), 'id', 'resource'))}")
             if subject is not None:
@@ -543,6 +556,23 @@ class PayPalProvider(PayPalAPI):
             why = error.message
         else:
             why = "PayPal has no such object, or has it in another state"
+        message = f"what the delivery says cannot be confirmed: {why}. PayPal will deliver again"
+        raise VerificationUnavailable(message)
+
+    async def _copy_of(self, event: WebhookEvent) -> WebhookEvent:
+        """PayPal's own copy of an event that was delivered."""
+        try:
+            data = await self.get(f"{EVENTS}{path_of(event.id)}")
+            if data is not None:
+                copy = event_from(data, self.now(), livemode=event.livemode, otherwise=event.created_at)
+                if copy_bears_out(copy, event):
+                    return attrs.evolve(copy, delivery_id=event.delivery_id, known_as=(event.dedupe_key,))
+        except ConfigurationError:
+            raise
+        except PaymentError as error:
+            why = error.message
+        else:
+            why = "PayPal has no such event yet, or has another one under this id"
         message = f"what the delivery says cannot be confirmed: {why}. PayPal will deliver again"
         raise VerificationUnavailable(message)
 
