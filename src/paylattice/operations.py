@@ -13,8 +13,10 @@ Every operation that a subclass of :class:`~paylattice.BaseProvider` defines run
 
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import aclosing
 from contextvars import ContextVar
+from datetime import datetime
 from enum import StrEnum
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
@@ -225,6 +227,7 @@ def guard_class(cls: type) -> None:
     clear_methods(cls, _LEADS_OUT)
     for name, operation in OPERATIONS.items():
         _put_under_guard(cls, name, functools.partial(_guarded, operation))
+    _put_under_guard(cls, "events_since", _guarded_stream)
     _put_under_guard(cls, "parse_webhook", _guarded_parse)
     _put_under_guard(cls, "verify_webhook_signature", _guarded_verify)
 
@@ -416,6 +419,39 @@ def _complete(
             return repeat
 
         error._replay = replay  # pyright: ignore[reportPrivateUsage] - the two halves of recover()
+
+
+def _guarded_stream(
+    method: Callable[..., AsyncGenerator[Sequence[object]]],
+) -> Callable[..., AsyncGenerator[Sequence[object]]]:
+    """The guard of ``events_since``: each part of it is an answer of ``list_events``."""
+    operation = OPERATIONS["list_events"]
+
+    @functools.wraps(method)
+    async def call(self: "BaseProvider", since: datetime) -> AsyncGenerator[Sequence[object]]:
+        arguments = {"since": since}
+        _check(self, operation, arguments, inspect.signature(method))
+        async with aclosing(method(self, since)) as parts:
+            while True:
+                token = _current.set(operation.name)
+                try:
+                    part = await anext(parts, None)
+                    if part is not None:
+                        _compare(self, operation, arguments, part)
+                except PaymentError as error:
+                    _complete(error, self, operation, arguments)
+                    raise
+                except Exception as exc:  # noqa: BLE001 - whatever it is, it must not carry a payload to the caller
+                    broken = _stray(self, exc)
+                    break
+                finally:
+                    _current.reset(token)
+                if part is None:
+                    return
+                yield part
+        raise InvalidResponse(broken, provider=self.get_provider_name(), operation=operation.name)
+
+    return call
 
 
 def check_mode(provider: "BaseProvider", event: WebhookEvent) -> None:

@@ -4,13 +4,14 @@
 overrides what it can do, and declares it in ``capabilities``. The guard of :mod:`paylattice.operations` does the rest.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self, TypeAlias, runtime_checkable
 
 from .config import ProviderConfig
 from .errors import ConfigurationError, InvalidRequest, OutcomeUnknown, PaymentError
+from .event_lists import since_by_since
 from .frames import clearing_all
 from .frozen import FrozenMap
 from .idempotency import KeyLedger
@@ -283,7 +284,10 @@ class PaymentProvider(Protocol):
         raise _unsupported(self, "list_plans")
 
     async def list_events(self, since: datetime, limit: int = 100) -> "list[WebhookEvent]":
-        """Events since a time, oldest first: to catch up on deliveries that were missed."""
+        """Events since a time, oldest first: to catch up on deliveries that were missed.
+
+        A time that is longer ago than the provider keeps its events is no error: those that it still has are listed.
+        """
         raise _unsupported(self, "list_events")
 
     def verify_webhook_signature(self, payload: bytes, signature: str | Headers, secret: str) -> Mapping[str, object]:
@@ -337,6 +341,9 @@ class BaseProvider(PaymentProvider):
     """The contract that the provider was written for. One that does not say was written for the first."""
     idempotency_lifetime: timedelta = timedelta(hours=24)
     """How long, at least, the provider remembers an idempotency key. Afterwards a request is not sent again by itself."""
+    events_kept: timedelta | None = None
+    """How long the provider lists an event for certain, by whatever clock; None: for ever. What is older is a gap that
+    catching up reports."""
     cancel_keeps_paid_period: bool = False
     """Whether a subscription that is canceled now says in ``cancel_at`` until when it is paid for."""
     checkout_keeps_customer: bool = True
@@ -453,6 +460,18 @@ class BaseProvider(PaymentProvider):
             VerificationUnavailable: what it carries cannot be found, or cannot be read now; it is delivered again.
         """
         return event
+
+    async def events_since(self, since: datetime) -> AsyncGenerator[list["WebhookEvent"]]:
+        """All events since a time, oldest first, some at a time: what catching up reads.
+
+        The default asks :meth:`~PaymentProvider.list_events` again and again. A provider whose list begins with the newest
+        overrides it, so that a hundred thousand events take a thousand requests, and the memory of a few pages.
+
+        Args:
+            since: aware.
+        """
+        async for events in since_by_since(self.list_events, since):
+            yield events
 
     async def find_created_customer(
         self,

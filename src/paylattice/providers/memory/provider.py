@@ -405,6 +405,12 @@ class InMemoryProvider(Controls, BaseProvider):
         """All plans."""
         return self._calls.read(lambda: list(self._world.store.plans.values()))
 
+    @property  # type: ignore[override]  # the others keep events for a time, and this one keeps a number of them
+    def events_kept(self) -> timedelta | None:  # pyright: ignore[reportIncompatibleVariableOverride] - reads the same
+        """How long ago the oldest event is that is kept; None: none was forgotten yet."""
+        with self._calls.mutex:
+            return self._world.events_kept
+
     async def list_events(self, since: datetime, limit: int = 100) -> list[WebhookEvent]:
         """Events since a time, oldest first; the last 10,000 are kept."""
 

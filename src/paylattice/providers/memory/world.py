@@ -5,7 +5,7 @@ import itertools
 import secrets
 from collections import deque
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from operator import itemgetter
 
 import attrs
@@ -58,6 +58,7 @@ class World:
     store: Store = attrs.field(factory=Store)
     events: deque[WebhookEvent] = attrs.field(factory=lambda: deque(maxlen=_EVENTS_KEPT))
     outbox: list[WebhookEvent] = attrs.field(factory=list[WebhookEvent])
+    _forgot_events: bool = attrs.field(default=False, init=False)
     _failures: dict[str | None, deque[tuple[int, DeclineReason]]] = attrs.field(
         factory=dict[str | None, deque[tuple[int, DeclineReason]]], init=False
     )
@@ -68,6 +69,11 @@ class World:
     def now(self) -> datetime:
         """The simulated time, UTC."""
         return self.agenda.now
+
+    @property
+    def events_kept(self) -> timedelta | None:
+        """How long ago the oldest event is that is kept; None: none was forgotten."""
+        return self.now - self.events[0].created_at if self._forgot_events else None
 
     def new_id(self, prefix: str) -> str:
         """An id that no other run of the provider has given, so that a database outlives the process."""
@@ -156,5 +162,6 @@ class World:
             provider_type=str(event_type),
             provider=self.name,
         )
+        self._forgot_events = self._forgot_events or len(self.events) == self.events.maxlen
         self.events.append(event)
         self.outbox.append(event)

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar, TypeVar, overload
 from urllib.parse import parse_qsl, urlsplit
@@ -190,10 +190,17 @@ class PayPalAPI(HTTPProvider[PayPalConfig]):
             return None
 
     async def pages(
-        self, path: str, name: str, params: Mapping[str, str], *, headers: Mapping[str, str] | None = None
-    ) -> AsyncIterator[JsonObject]:
+        self,
+        path: str,
+        name: str,
+        params: Mapping[str, str],
+        *,
+        headers: Mapping[str, str] | None = None,
+        most_pages: int | None = None,
+    ) -> AsyncGenerator[JsonObject]:
         """The objects of all pages. Of the next page's link only the query is used: it may name another host."""
         query: Mapping[str, str] = params
+        most = _MOST_PAGES if most_pages is None else most_pages
         seen = {tuple(sorted(params.items()))}
         while True:
             page = await self.send(Request("GET", path, params=query, headers=headers or {}))
@@ -204,7 +211,7 @@ class PayPalAPI(HTTPProvider[PayPalConfig]):
                 return
             query = {**params, **following, **{name: params[name] for name in _WHOSE if name in params}}
             mark = tuple(sorted(query.items()))
-            if mark in seen or len(seen) >= _MOST_PAGES:
+            if mark in seen or len(seen) >= most:
                 message = "PayPal's list does not end: a page came a second time, or there are too many"
                 raise InvalidResponse(message)
             seen.add(mark)

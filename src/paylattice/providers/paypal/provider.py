@@ -1,7 +1,7 @@
 """The operations, in the order of the protocol."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from ...errors import (
     UnsupportedOperation,
     VerificationUnavailable,
 )
+from ...event_lists import first_of
 from ...events import WebhookEvent
 from ...frozen import FrozenMap
 from ...idempotency import new_key, sub_key
@@ -45,6 +46,7 @@ from .access import TokenCache
 from .amounts import v2_amount
 from .api import PayPalAPI, path_of
 from .confirmation import bears_out
+from .event_list import EVENTS, EVENTS_KEPT, EventList
 from .events import (
     ABOUT_SUBSCRIPTIONS,
     REREAD,
@@ -69,8 +71,6 @@ if TYPE_CHECKING:
 __all__ = ["PayPalProvider"]
 
 _C = Capability
-_EVENTS_KEPT = timedelta(days=30)
-EVENTS = "/v1/notifications/webhooks-events"
 _LISTED: Mapping[str, str] = {"page_size": "20", "page": "1", "total_required": "true"}
 
 
@@ -96,6 +96,7 @@ class PayPalProvider(PayPalAPI):
         True  # and orders: its JavaScript takes the client id, and any custom_id and price
     )
     idempotency_lifetime: timedelta = timedelta(hours=6)  # of an order; others are remembered for days
+    events_kept: timedelta | None = EVENTS_KEPT
     capabilities: frozenset[Capability] = frozenset(_C) - {_C.CUSTOMERS, _C.CANCEL_AT_PERIOD_END, _C.METERED_USAGE}
     limits: Mapping[Capability, Limit] = FrozenMap(
         {
@@ -130,6 +131,10 @@ class PayPalProvider(PayPalAPI):
     def checkout_session_of(self, subscription_id: str) -> str:
         """A session of a subscription has the subscription's id."""
         return subscription_id
+
+    @property
+    def _events(self) -> EventList:
+        return EventList(self)
 
     @property
     def _payments(self) -> Payments:
@@ -435,23 +440,13 @@ class PayPalProvider(PayPalAPI):
         return [plan for plan in plans if plan.active]
 
     async def list_events(self, since: datetime, limit: int = 100) -> list[WebhookEvent]:
-        """Events since a time, oldest first. PayPal keeps them for about 30 days.
+        """Events since a time, oldest first. PayPal keeps them for about 30 days, and lists the newest first."""
+        return await first_of(self._events.since(since), limit)
 
-        Raises:
-            InvalidRequest: that is longer ago.
-        """
-        if self.now() - since > _EVENTS_KEPT:
-            message = f"PayPal lists the events of the last {_EVENTS_KEPT.days} days only: ask for a later time"
-            raise InvalidRequest(message, param="since")
-        until = max(self.now(), since) + timedelta(minutes=5)
-        params = {"page_size": "100", "start_time": _said(since), "end_time": _said(until)}
-        found = [data async for data in self.pages(EVENTS, "events", params)]
-        events: list[WebhookEvent] = []
-        for data in reversed(found):  # PayPal lists the newest first, those of one second, too
-            before = events[-1].created_at if events else since
-            events.append(event_from(data, self.now(), livemode=self.config.livemode, otherwise=before))
-        fitting = [event for event in events if event.created_at >= since.replace(microsecond=0)]
-        return sorted(fitting, key=lambda event: event.created_at)[:limit]
+    async def events_since(self, since: datetime) -> AsyncGenerator[list[WebhookEvent]]:
+        """All events since a time, oldest first, some at a time."""
+        async for events in self._events.since(since):
+            yield events
 
     # Webhooks
 

@@ -194,7 +194,7 @@ class SquareAPI(HTTPProvider[SquareConfig]):
         cursors: set[str] = set()
         cursor: str | None = None
         while limit is None or len(found) < limit:
-            page = await self.send(ask(cursor), _page(name))
+            page = await self.page(ask(cursor), name)
             for data in children(page, name):
                 if keep(data):
                     found.setdefault(text(data, "id") or text(data, "event_id") or f"{len(found)}", data)
@@ -206,6 +206,14 @@ class SquareAPI(HTTPProvider[SquareConfig]):
                 raise InvalidResponse(message)
             cursors.add(cursor)
         return list(found.values())[:limit]
+
+    async def page(self, request: Request, name: str) -> JsonObject:
+        """One page of a list.
+
+        Raises:
+            InvalidResponse: what it has under the list's name is no list.
+        """
+        return await self.send(request, _page(name))
 
     async def location(self) -> Location:
         """The location that sells; asked for once.

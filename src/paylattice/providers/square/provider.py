@@ -2,12 +2,13 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ...arguments import check_utc
 from ...errors import InvalidResponse
+from ...event_lists import first_of
 from ...events import WebhookEvent
 from ...frozen import FrozenMap
 from ...jsonlike import JsonObject, text
@@ -32,7 +33,7 @@ from .api import SquareAPI, search
 from .checkout import PREFIX, Checkout
 from .config import SquareConfig
 from .customers import Customers
-from .events import event_from
+from .event_list import EVENTS_KEPT, EventList
 from .payments import Payments
 from .plans import Plans
 from .subscriptions import Subscriptions
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
 __all__ = ["SquareProvider"]
 
 _log = logging.getLogger("paylattice")
-_EVENTS_KEPT = timedelta(days=28) - timedelta(minutes=5)
 
 
 class SquareProvider(SquareAPI):
@@ -74,6 +74,7 @@ class SquareProvider(SquareAPI):
         }
     )
     idempotency_lifetime: timedelta = timedelta(hours=1)
+    events_kept: timedelta | None = EVENTS_KEPT
     customer_id_is_proof: bool = False  # whoever pays a link becomes the profile of the phone number that they type
 
     def __init__(
@@ -88,6 +89,7 @@ class SquareProvider(SquareAPI):
         self._customers = Customers(self)
         self._plans = Plans(self)
         self._payments = Payments(self)
+        self._events = EventList(self, clock)
         self._subscriptions = Subscriptions(self, self._plans, self._customers, clock)
         self._checkout = Checkout(self, self._customers, self._plans, self._payments, self._subscriptions)
         self.checkout_keeps_customer: bool = self.config.checkout == "invoice"
@@ -389,28 +391,12 @@ class SquareProvider(SquareAPI):
 
     async def list_events(self, since: datetime, limit: int = 100) -> list[WebhookEvent]:
         """Events since a time, oldest first. Square keeps them for 28 days, and shows them to the account's own token only."""
-        now = datetime.fromtimestamp(self._clock(), UTC)
-        if since > now:
-            return []
-        start = max(since.astimezone(UTC), now - _EVENTS_KEPT)
+        return await first_of(self._events.since(since), limit)
 
-        def ask(cursor: str | None) -> Request:
-            return search("/v2/events", requests.events_request(start, cursor))
-
-        def is_it(data: JsonObject) -> bool:
-            created = moment_of(data, "created_at")
-            return created is not None and created >= since
-
-        found = await self.listed(ask, "events", limit=limit, keep=is_it)
-        events = [event for data in found if (event := self._event(data)) is not None]
-        return sorted(events, key=lambda event: event.created_at)
-
-    def _event(self, data: JsonObject) -> WebhookEvent | None:
-        try:
-            return event_from(data, reference_key=self.config.reference_key, livemode=self.config.livemode)
-        except InvalidResponse as error:
-            _log.warning("square: an event in the list cannot be read: %s", error.message)
-            return None
+    async def events_since(self, since: datetime) -> AsyncGenerator[list[WebhookEvent]]:
+        """All events since a time, oldest first, a page at a time."""
+        async for events in self._events.since(since):
+            yield events
 
     # Webhooks
 

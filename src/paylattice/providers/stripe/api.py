@@ -1,6 +1,6 @@
 """Requests to Stripe's API, as the operations need them: read, find, change, delete, and lists over all their pages."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar, cast
 from urllib.parse import quote
 
@@ -128,14 +128,20 @@ class StripeAPI:
         return Answer(_object(response, asked), response, asked)
 
     async def pages(
-        self, path: str, params: Mapping[str, object] = _NONE, *, limit: int | None = None
-    ) -> AsyncIterator[JsonObject]:
+        self,
+        path: str,
+        params: Mapping[str, object] = _NONE,
+        *,
+        limit: int | None = None,
+        most_pages: int | None = None,
+    ) -> AsyncGenerator[JsonObject]:
         """The objects of a list, page after page, in Stripe's order.
 
         Args:
             path: of the list.
             params: its filters.
             limit: how many objects at most; None: all.
+            most_pages: how many pages there can be; None: a thousand.
 
         Raises:
             InvalidResponse: it is no list, or a list without end.
@@ -143,7 +149,8 @@ class StripeAPI:
         left = limit
         cursor: dict[str, object] = {}
         seen: set[str] = set()
-        for _ in range(_MOST_PAGES):
+        most = _MOST_PAGES if most_pages is None else most_pages
+        for _ in range(most):
             size = _PAGE if left is None else min(_PAGE, left)
             page = await self.get(path, {**params, "limit": size, **cursor})
             fresh = [entry for entry in _elements(page) if text(entry, "id") not in seen]
@@ -155,7 +162,7 @@ class StripeAPI:
                 return
             seen.update(filter(None, (text(entry, "id") for entry in fresh)))
             cursor = {"starting_after": last}
-        message = f"the list has more than {_MOST_PAGES} pages"
+        message = f"the list has more than {most} pages"
         raise InvalidResponse(message)
 
     async def listed(

@@ -2,17 +2,17 @@
 
 import sys
 import time
-from collections import deque
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import AsyncGenerator, Callable, Mapping
+from datetime import datetime, timedelta
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, ClassVar
 
 from ...config import ProviderConfig
 from ...errors import Conflict, InvalidRequest, InvalidResponse, NotFound, OutcomeUnknown, PaymentError
+from ...event_lists import first_of
 from ...events import WebhookEvent
 from ...idempotency import new_key
-from ...jsonlike import JsonObject, flag, reference
+from ...jsonlike import flag, reference
 from ...models import (
     CheckoutSession,
     Customer,
@@ -31,7 +31,7 @@ from ...signatures import secret_from
 from . import requests, wire
 from .api import StripeAPI, missing_sdk, path_of
 from .config import StripeConfig
-from .events import event_from
+from .event_list import EVENTS_KEPT, EventList
 from .lookups import Lookups
 from .payments import Payments
 from .subscriptions import Subscriptions
@@ -62,6 +62,7 @@ class StripeProvider(BaseProvider):
     name = "stripe"
     config_class: ClassVar[type[ProviderConfig] | None] = StripeConfig
     capabilities: frozenset[Capability] = frozenset(Capability)
+    events_kept: timedelta | None = EVENTS_KEPT
 
     def __init__(
         self,
@@ -82,6 +83,7 @@ class StripeProvider(BaseProvider):
         self._subscriptions = Subscriptions(self._api, self._lookups)
         self._usage = Usage(self._api, self._lookups, clock)
         self._payments = Payments(self._api)
+        self._events = EventList(self._api)
 
     # Customers
 
@@ -414,11 +416,12 @@ class StripeProvider(BaseProvider):
 
     async def list_events(self, since: datetime, limit: int = 100) -> list[WebhookEvent]:
         """Events since a time, oldest first. Stripe keeps them for 30 days, and lists the newest first."""
-        params = {"created": {"gte": int(since.timestamp())}}
-        oldest: deque[JsonObject] = deque(maxlen=limit)
-        async for data in self._api.pages("/v1/events", params):
-            oldest.append(data)
-        return [event_from(data) for data in reversed(oldest)]
+        return await first_of(self._events.since(since), limit)
+
+    async def events_since(self, since: datetime) -> AsyncGenerator[list[WebhookEvent]]:
+        """All events since a time, oldest first, some at a time."""
+        async for events in self._events.since(since):
+            yield events
 
     # Webhooks
 
