@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -106,6 +107,17 @@ def providers() -> dict[str, BaseProvider]:
     }
 
 
+def _time(kept: timedelta | None) -> str:
+    """A length of time, as one says it."""
+    if kept is None:
+        return "no limit"
+    hours = round(kept / timedelta(hours=1))
+    days, rest = divmod(hours, 24)
+    if days == 0 or hours == 24:
+        return "1 hour" if hours == 1 else f"{hours} hours"
+    return f"{days} days" if rest == 0 else f"{days} days {rest} hours"
+
+
 def capabilities_page() -> str:
     """Which provider can do what, and what to do instead."""
     columns = providers()
@@ -122,6 +134,12 @@ def capabilities_page() -> str:
     for capability in Capability:
         marks = ["✓" if capability in each.capabilities else "✗" for each in columns.values()]
         rows.append(f"| `{capability.name}` | {', '.join(operations[capability])} | {' | '.join(marks)} |")
+    memory = ["| | what for | " + " | ".join(columns) + " |", f"|---|---|{'---|' * len(columns)}"]
+    lifetimes = " | ".join(_time(each.idempotency_lifetime) for each in columns.values())
+    memory.append(f"| `idempotency_lifetime` | an idempotency key protects against a second effect | {lifetimes} |")
+    kept = [_time(each.events_kept) for each in columns.values()]
+    kept[list(columns).index("memory")] = "the last 10,000 events"
+    memory.append(f"| `events_kept` | `list_events`, and so `catch_up`, goes back | {' | '.join(kept)} |")
     sections = []
     for title, each in columns.items():
         lines = [
@@ -139,6 +157,14 @@ def capabilities_page() -> str:
 `BillingService(..., require={{Capability.PAUSE}})` and `provider.require(...)` find out at start-up.
 
 {chr(10).join(rows)}
+
+## How long a provider remembers
+
+{chr(10).join(memory)}
+
+After `idempotency_lifetime` the same call under the same key is a new one: a second charge, a second refund. `BillingService` knows when
+it sent what, and looks up what was done instead; see [](concepts.md). What is older than `events_kept` is reported by `catch_up` as a
+gap; `reconcile` covers it. (Stripe, PayPal and Square keep events an hour longer than the table says, by clocks of their own.)
 
 {(chr(10) * 2).join(sections)}
 """

@@ -17,7 +17,7 @@ __all__ = ["PAGE", "first_of", "in_windows", "since_by_since"]
 
 PAGE = 100
 """How many events are asked for at a time."""
-MOST = 1000
+MOST = 500
 """How many events are held at a time."""
 _AIM = MOST // 2
 _SECOND = timedelta(seconds=1)
@@ -120,7 +120,7 @@ def _fresh(held: Sequence[JsonObject], before: set[str], now_seen: set[str]) -> 
     fresh: list[JsonObject] = []
     for data in reversed(held):
         name = text(data, "id")
-        if name is None or name not in before | now_seen:
+        if name is None or (name not in before and name not in now_seen):
             fresh.append(data)
         if name is not None:
             now_seen.add(name)

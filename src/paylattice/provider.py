@@ -48,7 +48,9 @@ class PaymentProvider(Protocol):
 
     All operations are coroutines; :mod:`paylattice.sync` has the same without ``await``. Every one of them may raise
     :class:`~paylattice.errors.PaymentError`. What changes something takes ``idempotency_key``: the same key, the same
-    effect, once. None: one is made, and kept over the provider's own retries.
+    effect, once, **for as long as the provider remembers the key**: ``provider.idempotency_lifetime``. A call that is repeated
+    after that is a new one: it charges, or refunds, a second time. None: one is made, and kept over the provider's own
+    retries.
     """
 
     @property
@@ -206,7 +208,8 @@ class PaymentProvider(Protocol):
             subscription_item_id: the metered line of a subscription: one of ``Subscription.items``.
             quantity: how many units; zero or more.
             timestamp: when; an aware datetime. None: now.
-            idempotency_key: see the class. Without one of yours, a report that you repeat counts twice.
+            idempotency_key: see the class. Without one of yours, a report that you repeat counts twice; with one, too, once
+                the provider has forgotten it (``provider.idempotency_lifetime``). Billing's ``record_usage`` refuses then.
 
         Returns:
             True: accepted. Providers may still refuse it later.
@@ -246,6 +249,17 @@ class PaymentProvider(Protocol):
     ) -> "Payment":
         """Charge a saved payment method while the payer is away.
 
+        Args:
+            amount: what to take.
+            customer_id: the provider's id of who pays.
+            payment_method_id: one of the customer's saved ones.
+            capture: False only authorizes: see :meth:`capture_payment`.
+            description: shown to the payer, where the provider does so.
+            metadata: kept on the payment.
+            idempotency_key: protects against a second charge for as long as the provider remembers it, which is
+                ``provider.idempotency_lifetime``, and no longer. Before you repeat a charge that is older, look whether it
+                was made: keep the id of its answer, or look for it at the provider.
+
         Raises:
             Declined: the bank said no; ``payment_id`` names the payment that exists all the same.
             ActionRequired: the payer has to authenticate.
@@ -261,6 +275,14 @@ class PaymentProvider(Protocol):
         idempotency_key: str | None = None,
     ) -> "Refund":
         """Give money back; None: all that is left.
+
+        Args:
+            payment_id: the provider's id of the payment.
+            amount: how much; None: all that is left.
+            reason: for the provider's records.
+            idempotency_key: protects against a second refund for as long as the provider remembers it, which is
+                ``provider.idempotency_lifetime``, and no longer. Before you repeat a part of a refund that is older, look at
+                what the payment says was given back.
 
         Raises:
             InvalidRequest: more than is left.
@@ -340,7 +362,8 @@ class BaseProvider(PaymentProvider):
     contract_version: ClassVar[int] = 1
     """The contract that the provider was written for. One that does not say was written for the first."""
     idempotency_lifetime: timedelta = timedelta(hours=24)
-    """How long, at least, the provider remembers an idempotency key. Afterwards a request is not sent again by itself."""
+    """How long, at least, the provider remembers an idempotency key. After that the key protects against nothing: the same call
+    is a new one. Billing looks up what was done, and sends nothing again by itself."""
     events_kept: timedelta | None = None
     """How long the provider lists an event for certain, by whatever clock; None: for ever. What is older is a gap that
     catching up reports."""

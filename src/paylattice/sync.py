@@ -7,7 +7,7 @@ last, in the calling thread, with no event loop (see :mod:`paylattice.driving`).
 import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import CoroutineType, TracebackType
 from typing import Any, Concatenate, Final, Generic, ParamSpec, Self, TypeVar, cast
 
@@ -100,6 +100,16 @@ class Provider:
     def livemode(self) -> bool | None:
         """Whether real money moves here. None where the settings do not tell."""
         return self.wrapped.livemode
+
+    @property
+    def idempotency_lifetime(self) -> timedelta:
+        """How long, at least, the provider remembers an idempotency key."""
+        return self.wrapped.idempotency_lifetime
+
+    @property
+    def events_kept(self) -> timedelta | None:
+        """How long the provider lists an event for certain; None: for ever."""
+        return self.wrapped.events_kept
 
     def get_provider_name(self) -> str:
         """The name under which the provider is registered."""

@@ -355,6 +355,15 @@ class ListsNewestFirst(InMemoryProvider):
     )
 
 
+@caught_by("events_are_listed", operations="")
+class RefusesWhatIsLongAgo(InMemoryProvider):
+    async def list_events(self, since: datetime, limit: int = 100) -> list[WebhookEvent]:
+        if self.now - since > timedelta(days=30):
+            message = "too long ago"
+            raise InvalidRequest(message, param="since")
+        return await super().list_events(since, limit)
+
+
 @caught_by("metadata_is_kept_or_refused", "what_reads_changes_nothing")
 class WritesWhatItReads(InMemoryProvider):
     async def get_customer(self, customer_id: str) -> Customer | None:

@@ -1,6 +1,6 @@
 """Events: their words, what they carry, what counts once, and what PayPal itself has to say about them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zlib import crc32
 
@@ -304,11 +304,40 @@ def test_a_listed_event_of_no_time_that_there_is_keeps_its_place(world: World) -
     assert [one.created_at.hour for one in found] == [0, 1, 1, 3]
 
 
-def test_events_that_paypal_no_longer_has_are_refused_without_a_request(world: World) -> None:
-    with pytest.raises(InvalidRequest) as caught:
-        world.run(world.provider.list_events(datetime(2026, 8, 1, tzinfo=UTC)))
-    assert caught.value.param == "since"
-    assert world.server.seen == []
+def test_events_that_paypal_no_longer_has_are_not_asked_for(world: World) -> None:
+    world.on("GET", "/v1/notifications/webhooks-events", {"events": []})
+    assert world.run(world.provider.list_events(datetime(2020, 8, 1, tzinfo=UTC))) == []
+    [asked] = world.server.asked
+    now = datetime.fromtimestamp(world.now, UTC)
+    start = datetime.fromisoformat(asked.query["start_time"])
+    assert timedelta(days=29, hours=22) < now - start < timedelta(days=30)
+
+
+def test_a_clock_that_is_behind_paypal_s_asks_for_a_later_time_where_the_earliest_is_refused(world: World) -> None:
+    path = "/v1/notifications/webhooks-events"
+    refused = httpx.Response(
+        400, json={"name": "VALIDATION_ERROR", "details": [{"field": "start_time", "issue": "OLD"}]}
+    )
+    world.on("GET", path, refused, refused, {"events": [event(id="WH-1", create_time="2026-09-21T01:00:00Z")]})
+    assert [one.id for one in world.run(world.provider.list_events(datetime(2020, 8, 1, tzinfo=UTC)))] == ["WH-1"]
+    starts = [datetime.fromisoformat(each.query["start_time"]) for each in world.server.asked]
+    assert [later - starts[0] for later in starts[1:]] == [timedelta(hours=3), timedelta(days=2)]
+
+
+def test_a_time_that_is_not_too_long_ago_and_is_refused_all_the_same_raises(world: World) -> None:
+    refused = httpx.Response(400, json={"name": "VALIDATION_ERROR"})
+    world.on("GET", "/v1/notifications/webhooks-events", refused)
+    with pytest.raises(InvalidRequest):
+        world.run(world.provider.list_events(datetime.fromtimestamp(world.now, UTC) - timedelta(days=1)))
+
+
+def test_an_event_of_the_list_that_cannot_be_read_does_not_hide_the_others(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.on("GET", "/v1/notifications/webhooks-events", {"events": [event(id="WH-2"), event(event_type=None)]})
+    found = world.run(world.provider.list_events(datetime(2026, 9, 1, tzinfo=UTC)))
+    assert [one.id for one in found] == ["WH-2"]
+    assert "cannot be read" in caplog.text
 
 
 # --- confirmed -------------------------------------------------------------------------------------------------------------

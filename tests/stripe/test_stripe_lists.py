@@ -192,10 +192,11 @@ def test_the_limit_keeps_the_oldest_events(world: World) -> None:
     assert [one.id for one in found] == ["evt_1", "evt_2"]
 
 
-def test_an_event_without_a_type_in_a_list_is_an_invalid_response(world: World) -> None:
-    world.on("GET", "/v1/events", listing(event(type=None)))
-    with pytest.raises(InvalidResponse):
-        world.run(world.provider.list_events(datetime.fromtimestamp(START, UTC)))
+def test_an_event_that_cannot_be_read_does_not_hide_the_others(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.on("GET", "/v1/events", listing(event(id="evt_2"), event(type=None)))
+    found = world.run(world.provider.list_events(datetime.fromtimestamp(START, UTC)))
+    assert [one.id for one in found] == ["evt_2"]
+    assert "cannot be read" in caplog.text
 
 
 def test_a_list_on_an_error_page_is_an_invalid_response(world: World) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ..errors import InvalidRequest, NotFound
+from ..errors import InvalidRequest, NotFound, PaymentError
 from ..models import (
     CheckoutStatus,
     Subscription,
@@ -355,7 +355,7 @@ class BehaviourChecks(Arrangements):
         subject.run(life())
 
     def test_events_are_listed(self, subject: Subject) -> None:
-        """Oldest first, since a time, not more than asked for."""
+        """Oldest first, since a time, not more than asked for; since longer ago than they are kept, those that are kept."""
         self.only_if_played(subject, _C.LIST_EVENTS)
 
         async def life() -> None:
@@ -370,5 +370,16 @@ class BehaviourChecks(Arrangements):
             expect(len(await provider.list_events(since, limit=1)) <= 1, "list_events brought more than its limit")
             later = await provider.list_events(datetime.now(UTC) + timedelta(days=365))
             expect(not later, "there are events from the future")
+            try:
+                await provider.list_events(datetime(2000, 1, 1, tzinfo=UTC))
+            except PaymentError as error:
+                refused: str | None = type(error).__name__
+            else:
+                refused = None
+            expect(
+                refused is None,
+                f"events since the year 2000 end in {refused}: list those that there still are, and declare events_kept, so that "
+                "a job that was down for a month is not down for ever",
+            )
 
         subject.run(life())

@@ -405,8 +405,8 @@ class InMemoryProvider(Controls, BaseProvider):
         """All plans."""
         return self._calls.read(lambda: list(self._world.store.plans.values()))
 
-    @property  # type: ignore[override]  # the others keep events for a time, and this one keeps a number of them
-    def events_kept(self) -> timedelta | None:  # pyright: ignore[reportIncompatibleVariableOverride] - reads the same
+    @property
+    def events_kept(self) -> timedelta | None:  # type: ignore[override]  # pyright: ignore[reportIncompatibleVariableOverride] - it keeps a number of them, not a time
         """How long ago the oldest event is that is kept; None: none was forgotten yet."""
         with self._calls.mutex:
             return self._world.events_kept

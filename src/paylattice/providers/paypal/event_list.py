@@ -66,7 +66,9 @@ class EventList:
             except InvalidRequest:
                 if begun or start is starts[-1]:
                     raise
-                _log.warning("paypal: events of %s are refused: this clock may be behind; a later time is asked for", start)
+                _log.warning(
+                    "paypal: events of %s are refused: this clock may be behind; a later time is asked for", start
+                )
             else:
                 return
 

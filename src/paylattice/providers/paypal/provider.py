@@ -10,7 +10,6 @@ import attrs
 from ...errors import (
     ConfigurationError,
     Diagnosis,
-    InvalidRequest,
     InvalidResponse,
     MalformedPayload,
     NotFound,

@@ -55,7 +55,8 @@ class EventList:
                 continue
             found = children(page, "events")
             fresh = [data for data in found if text(data, "event_id") not in before]
-            yield [event for data in fresh if (event := self._read(data)) is not None and event.created_at >= since]
+            events = [event for data in fresh if (event := self._read(data)) is not None and event.created_at >= since]
+            yield sorted(events, key=lambda event: event.created_at)
             before = {name for data in found if (name := text(data, "event_id")) is not None} or before
             last = max((moment for data in found if (moment := moment_of(data, "created_at"))), default=last)
             cursor = text(page, "cursor")

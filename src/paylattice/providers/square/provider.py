@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ...arguments import check_utc
-from ...errors import InvalidResponse
 from ...event_lists import first_of
 from ...events import WebhookEvent
 from ...frozen import FrozenMap
@@ -37,7 +36,6 @@ from .event_list import EVENTS_KEPT, EventList
 from .payments import Payments
 from .plans import Plans
 from .subscriptions import Subscriptions
-from .times import moment_of
 from .webhooks import check_environment, delivered, verified
 
 if TYPE_CHECKING:
