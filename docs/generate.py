@@ -111,11 +111,10 @@ def _time(kept: timedelta | None) -> str:
     """A length of time, as one says it."""
     if kept is None:
         return "no limit"
-    hours = round(kept / timedelta(hours=1))
-    days, rest = divmod(hours, 24)
-    if days == 0 or hours == 24:
-        return "1 hour" if hours == 1 else f"{hours} hours"
-    return f"{days} days" if rest == 0 else f"{days} days {rest} hours"
+    days, hours = divmod(round(kept / timedelta(hours=1)), 24)
+    parts = [f"{days} days" if days > 1 else "1 day"] if days else []
+    parts += [f"{hours} hours" if hours > 1 else "1 hour"] if hours else []
+    return " ".join(parts)
 
 
 def capabilities_page() -> str:
@@ -162,9 +161,9 @@ def capabilities_page() -> str:
 
 {chr(10).join(memory)}
 
-After `idempotency_lifetime` the same call under the same key is a new one: a second charge, a second refund. `BillingService` knows when
-it sent what, and looks up what was done instead; see [](concepts.md). What is older than `events_kept` is reported by `catch_up` as a
-gap; `reconcile` covers it. (Stripe, PayPal and Square keep events an hour longer than the table says, by clocks of their own.)
+After `idempotency_lifetime` the same call under the same key is a new one: a second charge, a second refund. `BillingService`
+knows when it sent what, and looks up what was done instead; see [](concepts.md). What is older than `events_kept` is reported
+by `catch_up` as a gap; `reconcile` covers it. (Stripe, PayPal and Square keep events an hour longer, by clocks of their own.)
 
 {(chr(10) * 2).join(sections)}
 """

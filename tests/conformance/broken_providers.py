@@ -1,7 +1,7 @@
 """Providers that break one promise each, made of the embedded one. ``test_broken_providers.py`` runs the suite on them."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import attrs

@@ -378,8 +378,8 @@ class BehaviourChecks(Arrangements):
                 refused = None
             expect(
                 refused is None,
-                f"events since the year 2000 end in {refused}: list those that there still are, and declare events_kept, so that "
-                "a job that was down for a month is not down for ever",
+                f"events since the year 2000 end in {refused}: list those that there still are, and declare "
+                "events_kept, so that a job that was down for a month is not down for ever",
             )
 
         subject.run(life())
