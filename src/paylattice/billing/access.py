@@ -44,10 +44,11 @@ class AccessPolicy:
 
     Args:
         past_due_grace: how long access goes on after a payment failed, for who has paid before.
-        unpaid_trial_grace: the same for who has never paid: after a free trial, or while its setup fee is owed.
         renewal_slack: how long after the end of a period an active subscription is believed without news of a renewal.
         allow_paused: whether a paused subscription still grants access when what is paid for is used up.
         allow_unpaid: whether a subscription whose retries are used up still does.
+        unpaid_trial_grace: what ``past_due_grace`` is for who has never paid: after a free trial, or while its setup fee is
+            owed.
     """
 
     past_due_grace: timedelta = timedelta(days=7)
