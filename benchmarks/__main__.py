@@ -18,6 +18,7 @@ import database
 import httpx
 import on_paypal
 import on_square
+from forgeries import forgeries
 from measure import Figure, Row, alternate, alternate_async, process_seconds, resident_mebibytes
 from server import running, subscription
 
@@ -212,7 +213,7 @@ def on_postgresql() -> list[Row]:
 
 
 def main() -> int:
-    rows = [*imports(), *webhooks(), *on_paypal.webhooks(), *on_square.webhooks(), *billing()]
+    rows = [*imports(), *webhooks(), *on_paypal.webhooks(), *on_square.webhooks(), *forgeries(), *billing()]
     with running() as base:
         rows += sync_calls(base)
         more, figures = asyncio.run(async_calls(base))

@@ -20,7 +20,7 @@ from paylattice.providers.paypal import PayPalConfig, PayPalProvider
 from paylattice.testing import Delivery, PayPalStandIn
 from paylattice.transport import BlockingTransport
 
-__all__ = ["calls", "webhooks"]
+__all__ = ["WEBHOOK", "calls", "paid_renewal", "provider_of", "webhooks"]
 
 WEBHOOK = "0EH40505U7160970P"
 PATH = "/v1/billing/subscriptions/I-BENCH0000001"
@@ -28,14 +28,14 @@ PATH = "/v1/billing/subscriptions/I-BENCH0000001"
 
 def webhooks() -> list[Row]:
     server = PayPalStandIn(webhook_id=WEBHOOK)
-    hook = _paid_renewal(server)
+    hook = paid_renewal(server)
     body, headers = hook.payload, {name.lower(): value for name, value in hook.headers.items()}
     client = httpx.Client(transport=server.transport())
     certificate = client.get(headers["paypal-cert-url"]).content
     key = load_pem_x509_certificate(certificate).public_key()
     assert isinstance(key, rsa.RSAPublicKey)
     known = key
-    provider = _provider(server)
+    provider = provider_of(server)
     sent, moment = headers["paypal-transmission-id"], headers["paypal-transmission-time"]
     signature = base64.b64decode(headers["paypal-transmission-sig"])
 
@@ -50,17 +50,17 @@ def webhooks() -> list[Row]:
     return [Row(what, spent["paylattice"] / spent["bare"], 1.3, False)]
 
 
-def _provider(server: PayPalStandIn) -> PayPalProvider:
+def provider_of(server: PayPalStandIn) -> PayPalProvider:
     config = PayPalConfig(
         client_id="standin", client_secret="standin-secret", webhook_id=WEBHOOK, trust_store=server.trust_store
     )
     return PayPalProvider(config, transport=BlockingTransport(transport=server.transport()))
 
 
-def _paid_renewal(server: PayPalStandIn) -> Delivery:
+def paid_renewal(server: PayPalStandIn) -> Delivery:
     server.add_plan("P-PRO", "19.00")
     page = "https://app.test"
-    session = sync.run(_provider(server).create_checkout_session("cus_1", "P-PRO", page, page))
+    session = sync.run(provider_of(server).create_checkout_session("cus_1", "P-PRO", page, page))
     server.complete_checkout(session.id)
     return next(hook for hook in server.deliveries(at=datetime.now(UTC)) if b"PAYMENT.SALE.COMPLETED" in hook.payload)
 

@@ -9,13 +9,12 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Collection, Iterator
-from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any, ParamSpec, TypeVar, cast
 
 from .errors import PaymentError
 
-__all__ = ["clear_methods", "clearing_all", "clearing_class", "clearing_ours"]
+__all__ = ["clear_all", "clear_methods", "clearing_all", "clearing_class", "clearing_ours"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -29,7 +28,7 @@ def clearing_all(function: Callable[P, R]) -> Callable[P, R]:
 
     For what runs no code of the application: the operations of a provider.
     """
-    return _clearing(function, _clear_all)
+    return _clearing(function, clear_all)
 
 
 def clearing_ours(function: Callable[P, R]) -> Callable[P, R]:
@@ -85,10 +84,21 @@ def _clearing(function: Callable[P, R], clear: Callable[[BaseException, BaseExce
     return call
 
 
-def _clear_all(error: BaseException, outer: BaseException | None) -> None:
+def clear_all(error: BaseException, outer: BaseException | None) -> None:
+    """Empty every frame that the error came through but the caller's, which empties itself, and drop its causes.
+
+    Args:
+        error: is being handled.
+        outer: what was being handled when the call began: it is somebody else's, and stays.
+    """
+    if (
+        error.__context__ is outer and error.__cause__ is None
+    ):  # the usual case, and quick: forged deliveries come by the thousand
+        trace = error.__traceback__
+        _clear(trace and trace.tb_next)  # the first frame is the one that waits for this
+        return
     for each in _chain(error, outer):
-        for frame in _frames(each.__traceback__):
-            _clear(frame)
+        _clear(each.__traceback__)
     if isinstance(error, PaymentError):
         error.__cause__ = None
         error.__context__ = outer
@@ -97,10 +107,11 @@ def _clear_all(error: BaseException, outer: BaseException | None) -> None:
 
 def _clear_ours(error: BaseException, outer: BaseException | None) -> None:
     for each in _chain(error, outer):
-        for frame in _frames(each.__traceback__):
-            name = str(frame.f_globals.get("__name__", ""))
-            if name.partition(".")[0] == _PACKAGE:
-                _clear(frame)
+        _clear(each.__traceback__, _is_ours)
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).partition(".")[0] == _PACKAGE
 
 
 def _chain(error: BaseException, outer: BaseException | None) -> Iterator[BaseException]:
@@ -118,12 +129,12 @@ def _chain(error: BaseException, outer: BaseException | None) -> Iterator[BaseEx
             waiting += cast("BaseExceptionGroup[BaseException]", each).exceptions
 
 
-def _frames(trace: TracebackType | None) -> Iterator[FrameType]:
+def _clear(trace: TracebackType | None, wanted: Callable[[FrameType], bool] | None = None) -> None:
     while trace is not None:
-        yield trace.tb_frame
+        frame = trace.tb_frame
+        if wanted is None or wanted(frame):
+            try:  # noqa: SIM105 - suppress() would cost more than all the rest of refusing a forgery
+                frame.clear()
+            except RuntimeError:  # it still runs: it is the caller's, or empties itself
+                pass
         trace = trace.tb_next
-
-
-def _clear(frame: FrameType) -> None:
-    with suppress(RuntimeError):  # it still runs: it is the caller's, or empties itself
-        frame.clear()

@@ -17,6 +17,11 @@ def header(headers: object, name: str) -> str | None:
             ``str`` or ``bytes`` (read as Latin-1), values also lists of them.
         name: in any case.
     """
+    if type(headers) is dict:  # most are, and have the name once, written as here or in lower case
+        named = cast("dict[object, object]", headers)
+        value = named.get(name) or named.get(name.lower())
+        if isinstance(value, str) and value:
+            return value
     if isinstance(headers, Mapping):
         pairs: Iterable[object] = cast("Mapping[object, object]", headers).items()
     elif isinstance(headers, Iterable) and not isinstance(headers, str | bytes | bytearray):

@@ -13,6 +13,7 @@ Every operation that a subclass of :class:`~paylattice.BaseProvider` defines run
 
 import functools
 import inspect
+import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from contextvars import ContextVar
@@ -37,7 +38,7 @@ from .errors import (
     WebhookError,
 )
 from .events import WebhookEvent
-from .frames import clear_methods, clearing_all
+from .frames import clear_all, clear_methods, clearing_all
 from .frozen import FrozenMap
 from .idempotency import new_key
 from .models import (
@@ -249,7 +250,7 @@ def provider_specific(
 
     def guard(method: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any, R]]:
         operation = Operation(method.__name__, None, returns, writes=writes, many=many, optional=optional)
-        return cast("Callable[P, Coroutine[Any, Any, R]]", clearing_all(_guarded(operation, method)))
+        return cast("Callable[P, Coroutine[Any, Any, R]]", _guarded(operation, method))
 
     return guard
 
@@ -258,7 +259,7 @@ def _put_under_guard(cls: type, name: str, guarded: Callable[[Callable[..., Any]
     method = getattr(cls, name, None)
     if not inspect.isfunction(method) or method.__module__ == _PROTOCOL or getattr(method, _GUARD, None) is method:
         return
-    call = clearing_all(guarded(method))
+    call = guarded(method)
     setattr(call, _GUARD, call)
     setattr(cls, name, call)
 
@@ -291,7 +292,7 @@ def _guarded(operation: Operation, method: Callable[..., Awaitable[object]]) -> 
             raise
         return result
 
-    return call
+    return clearing_all(call)
 
 
 def _by_name(bound: inspect.BoundArguments) -> dict[str, object]:
@@ -485,20 +486,22 @@ _MODES: Mapping[bool, str] = {
 def _guarded_parse(method: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
     @functools.wraps(method)
     async def call(self: "BaseProvider", *args: object, **kwargs: object) -> object:
+        outer = sys.exception()
         try:
-            event = await method(self, *args, **kwargs)
+            return _event(self, await method(self, *args, **kwargs))
         except PaymentError as error:
-            error.provider = error.provider or self.get_provider_name()
-            error.operation = error.operation or "parse_webhook"
+            _name(error, self, "parse_webhook")
+            clear_all(error, outer)
+            del self, args, kwargs, outer
             raise
         except Exception as exc:  # noqa: BLE001 - hostile bodies must not choose the exception
-            broken = _stray(self, exc)
-        else:
-            if isinstance(event, WebhookEvent):
-                check_mode(self, event)
-                return event
-            broken = f"{type(self).__name__} made no WebhookEvent of it: report it to the provider's authors"
-        raise MalformedPayload(broken, provider=self.get_provider_name(), operation="parse_webhook")
+            broken = _malformed(self, exc, "parse_webhook")
+        except BaseException as error:
+            clear_all(error, outer)
+            del self, args, kwargs, outer
+            raise
+        del self, args, kwargs, outer
+        raise broken
 
     return call
 
@@ -506,16 +509,34 @@ def _guarded_parse(method: Callable[..., Awaitable[object]]) -> Callable[..., Aw
 def _guarded_verify(method: Callable[..., object]) -> Callable[..., object]:
     @functools.wraps(method)
     def call(self: "BaseProvider", *args: object, **kwargs: object) -> object:
+        outer = sys.exception()
         try:
             return method(self, *args, **kwargs)
         except PaymentError as error:
-            error.provider = error.provider or self.get_provider_name()
-            error.operation = error.operation or "verify_webhook_signature"
+            _name(error, self, "verify_webhook_signature")
+            clear_all(error, outer)
+            del self, args, kwargs, outer
             raise
         except Exception as exc:  # noqa: BLE001 - hostile bodies must not choose the exception
-            broken = MalformedPayload(
-                _stray(self, exc), provider=self.get_provider_name(), operation="verify_webhook_signature"
-            )
+            broken = _malformed(self, exc, "verify_webhook_signature")
+        del self, args, kwargs, outer
         raise broken
 
     return call
+
+
+def _event(provider: "BaseProvider", parsed: object) -> WebhookEvent:
+    if not isinstance(parsed, WebhookEvent):
+        broken = f"{type(provider).__name__} made no WebhookEvent of it: report it to the provider's authors"
+        raise MalformedPayload(broken)
+    check_mode(provider, parsed)
+    return parsed
+
+
+def _name(error: PaymentError, provider: "BaseProvider", operation: str) -> None:
+    error.provider = error.provider or provider.get_provider_name()
+    error.operation = error.operation or operation
+
+
+def _malformed(provider: "BaseProvider", exc: Exception, operation: str) -> MalformedPayload:
+    return MalformedPayload(_stray(provider, exc), provider=provider.get_provider_name(), operation=operation)

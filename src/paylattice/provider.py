@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self, TypeAlias, runtime_checkable
 
 from .config import ProviderConfig
+from .diagnoses import Diagnoses
 from .errors import ConfigurationError, InvalidRequest, OutcomeUnknown, PaymentError
 from .event_lists import since_by_since
 from .frames import clearing_all
@@ -396,6 +397,7 @@ class BaseProvider(PaymentProvider):
         self._owns_transport = transport is None
         self._closed = False
         self.key_ledger: KeyLedger = KeyLedger()
+        self.diagnoses: Diagnoses = Diagnoses()
 
     @property
     def transport(self) -> "Transport":

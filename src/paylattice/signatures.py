@@ -8,12 +8,14 @@ import hmac
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from hashlib import sha256
 from typing import cast
 
 import attrs
 
 from .config import Secret
+from .diagnoses import Diagnoses
 from .errors import (
     ConfigurationError,
     Diagnosis,
@@ -27,7 +29,11 @@ from .jsonlike import JsonObject, parse_object
 
 __all__ = ["TimestampedScheme", "raw_body", "refusal", "rewritten", "secret_from"]
 
-_LARGEST_TO_DIAGNOSE = 256 * 1024
+_LONGEST_HEADER = 4096
+_MOST_SIGNATURES = 10
+"""In one header: there is one for each secret while one is rolled."""
+_AS_SENT = re.compile(r"t=([0-9]{1,15}),v1=([0-9a-f]{64})(?:,v0=[0-9a-f]{64})?")
+"""What nearly all headers look like; the others are taken apart."""
 _TIME = re.compile(r"[0-9]{1,15}")
 _SIGNATURE = re.compile(r"[0-9a-f]{64}")
 
@@ -35,7 +41,8 @@ _CURES: Mapping[Diagnosis, str] = {
     Diagnosis.HEADER_MISSING: "there is no {header} header: pass all headers, or this request is not from {sender}",
     Diagnosis.HEADER_MALFORMED: "the {header} header is not of the form that {sender} sends",
     Diagnosis.WRONG_SECRET: (
-        "the delivery was not signed with any of the given secrets, or was altered: each endpoint has a secret of its own"
+        "the delivery was not signed with any of the given secrets, or was altered: each endpoint has a secret of its own. "
+        "To find out more of a saved one: python -m paylattice webhook"
     ),
     Diagnosis.TEST_SECRET_FOR_LIVE_EVENT: (
         "this is a live event, the configured key is a test key: take the live endpoint's secret and the live key"
@@ -58,7 +65,12 @@ _CURES: Mapping[Diagnosis, str] = {
 
 def refusal(error: type[WebhookError], diagnosis: Diagnosis, *, sender: str, header: str = "signature") -> WebhookError:
     """The error that says what is wrong and how to mend it, in the same words for every provider."""
-    return error(_CURES[diagnosis].format(sender=sender, header=header), diagnosis=diagnosis)
+    return error(_cure(diagnosis, sender, header), diagnosis=diagnosis)
+
+
+@cache
+def _cure(diagnosis: Diagnosis, sender: str, header: str) -> str:
+    return _CURES[diagnosis].format(sender=sender, header=header)
 
 
 def raw_body(payload: object, sender: str) -> bytes:
@@ -91,20 +103,17 @@ def secret_from(value: Secret | str, variable: str) -> Secret:
     return secret
 
 
-@attrs.frozen
-class _Signatures:
-    time: str
-    values: tuple[str, ...]
-
-    def match(self, body: bytes, secrets: Sequence[Secret]) -> bool:
-        """Whether one of the signatures was made with one of the secrets. Takes as long whichever it is."""
-        signed = self.time.encode() + b"." + body
-        found = False
-        for secret in secrets:
-            expected = hmac.digest(secret.reveal().encode(), signed, sha256).hex()
-            for value in self.values:
-                found |= hmac.compare_digest(expected, value)
-        return found
+def _match(time: str, values: Sequence[str], body: bytes, secrets: Sequence[Secret]) -> bool:
+    """Whether one of the signatures was made with one of the secrets. Takes as long whichever it is."""
+    prefix = f"{time}.".encode()
+    found = False
+    for secret in secrets:
+        mac = hmac.new(secret.reveal().encode(), prefix, "sha256")
+        mac.update(body)  # which is not copied for it
+        expected = mac.hexdigest()
+        for value in values:
+            found |= hmac.compare_digest(expected, value)
+    return found
 
 
 @attrs.frozen
@@ -135,6 +144,7 @@ class TimestampedScheme:
         secrets: Sequence[Secret],
         *,
         now: float,
+        diagnoses: Diagnoses | None = None,
         livemode: bool | None = None,
     ) -> JsonObject:
         """The body of a delivery that was signed with one of the secrets, just now.
@@ -144,16 +154,20 @@ class TimestampedScheme:
             headers: the request's headers, or the value of the signature's.
             secrets: at least one.
             now: seconds since 1970.
+            diagnoses: whether to find out why a signature does not match: the provider's ``diagnoses``. None: never.
             livemode: the mode of the configured key, to tell why a signature does not match.
 
         Raises:
             WebhookError: it is forged, stale or no event.
         """
-        signatures = self._signatures(headers if isinstance(headers, str) else header(headers, self.header))
+        stamp, values = self._signatures(headers if isinstance(headers, str) else header(headers, self.header))
         body = raw_body(payload, self.sender)
-        if not signatures.match(body, secrets):
-            raise self._refusal(InvalidSignature, _diagnosis(body, signatures, secrets, livemode=livemode))
-        age = now - int(signatures.time)
+        if not _match(stamp, values, body, secrets):
+            found = Diagnosis.WRONG_SECRET
+            if diagnoses is not None and diagnoses.permits(len(body)):
+                found = _diagnosis(body, lambda original: _match(stamp, values, original, secrets), livemode=livemode)
+            raise InvalidSignature(_cure(found, self.sender, self.header), diagnosis=found)
+        age = now - int(stamp)
         if age > self.tolerance:
             raise self._refusal(StaleSignature, Diagnosis.TIMESTAMP_TOO_OLD)
         if age < -self.tolerance:
@@ -163,29 +177,33 @@ class TimestampedScheme:
             raise self._refusal(MalformedPayload, Diagnosis.BODY_NOT_AN_EVENT)
         return data
 
-    def _signatures(self, value: str | None) -> _Signatures:
+    def _signatures(self, value: str | None) -> tuple[str, Sequence[str]]:
+        """The time in the header, and the signatures."""
         if value is None:
             raise self._refusal(InvalidSignature, Diagnosis.HEADER_MISSING)
+        plain = _AS_SENT.fullmatch(value)
+        if plain is not None:
+            return plain[1], (plain[2],)
+        if len(value) > _LONGEST_HEADER:
+            raise self._refusal(InvalidSignature, Diagnosis.HEADER_MALFORMED)
         parts = [part.strip().partition("=") for part in value.split(",")]
         times = [found.strip() for name, _, found in parts if name.strip() == "t"]
         values = tuple(found.strip() for name, _, found in parts if name.strip() == "v1")
         values = tuple(found for found in values if _SIGNATURE.fullmatch(found))
         if not times or not _TIME.fullmatch(times[0]) or not values:
             raise self._refusal(InvalidSignature, Diagnosis.HEADER_MALFORMED)
-        return _Signatures(times[0], values)
+        return times[0], values[:_MOST_SIGNATURES]
 
     def _refusal(self, error: type[WebhookError], diagnosis: Diagnosis) -> WebhookError:
         return refusal(error, diagnosis, sender=self.sender, header=self.header)
 
 
-def _diagnosis(body: bytes, signatures: _Signatures, secrets: Sequence[Secret], *, livemode: bool | None) -> Diagnosis:
+def _diagnosis(body: bytes, matches: Callable[[bytes], bool], *, livemode: bool | None) -> Diagnosis:
     """Why no signature matches, as far as the unverified body can tell. Nothing else is done with it."""
-    if len(body) > _LARGEST_TO_DIAGNOSE:
-        return Diagnosis.WRONG_SECRET
     data = parse_object(body)
     if data is None:
         return Diagnosis.BODY_NOT_AN_EVENT
-    if any(signatures.match(original, secrets) for original in rewritten(body, data)):
+    if any(map(matches, rewritten(body, data))):
         return Diagnosis.BODY_REENCODED
     if livemode is not None and data.get("livemode") is (not livemode):
         return Diagnosis.LIVE_SECRET_FOR_TEST_EVENT if livemode else Diagnosis.TEST_SECRET_FOR_LIVE_EVENT

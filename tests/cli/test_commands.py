@@ -152,6 +152,14 @@ def test_webhook_explains_why_a_delivery_is_refused(tmp_path: Path, capsys: pyte
     assert "refused: InvalidSignature" in capsys.readouterr().out
 
 
+def test_webhook_explains_deliveries_of_any_size(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    body = tmp_path / "body.bin"
+    body.write_bytes(b"no event" * 100_000)
+    for _ in range(2):
+        assert main(["webhook", "memory", str(body), f"Paylattice-Signature: t=1790000000,v1={'0' * 64}"]) == 1
+        assert "diagnosis body_not_an_event" in capsys.readouterr().out
+
+
 def test_webhook_says_that_a_file_cannot_be_read(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["webhook", "memory", "/nonexistent/body", "A: b"]) == 1
     assert "cannot read /nonexistent/body" in capsys.readouterr().err

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 from paylattice import driving
+from paylattice.diagnoses import Diagnoses
 from paylattice.errors import WebhookError
 from paylattice.jsonlike import JsonObject
 from paylattice.providers.paypal.config import PayPalConfig
@@ -246,7 +247,13 @@ class World:
         else:
             self.transport = BlockingTransport(transport=mock, retry=retry, timeouts=timeouts)
         self.settings = settings(**changes)
-        self.verifier = WebhookVerifier(self.settings, self.transport, clock=lambda: self.now, postback=postback)
+        self.verifier = WebhookVerifier(
+            self.settings,
+            self.transport,
+            clock=lambda: self.now,
+            diagnoses=Diagnoses(every=0),
+            postback=postback,
+        )
 
     @property
     def fetched(self) -> int:

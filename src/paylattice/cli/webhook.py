@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from ..diagnoses import Diagnoses
 from ..driving import run
 from ..errors import WebhookError
 from ..sync import create_provider
@@ -19,6 +20,7 @@ def webhook(name: str, body: str, headers: list[str], url: str | None) -> int:
         return 1
     pairs = [(header.partition(":")[0].strip(), header.partition(":")[2].strip()) for header in headers]
     with create_provider(name) as provider:
+        provider.wrapped.diagnoses = Diagnoses(every=0, largest=sys.maxsize)
         try:
             event = run(provider.wrapped.parse_webhook(payload, pairs, url=url))
         except WebhookError as error:

@@ -150,9 +150,10 @@ class AcmeProvider(HTTPProvider[AcmeConfig]):
     def verify_webhook_signature(self, payload: bytes, signature: str | Headers, secret: str) -> Mapping[str, object]:
         """Check a delivery against one secret, and return its body."""
         secrets = (secret_from(secret, "ACME_WEBHOOK_SECRET"),)
-        return SIGNATURE.verified(payload, signature, secrets, now=time.time())
+        return SIGNATURE.verified(payload, signature, secrets, now=time.time(), diagnoses=self.diagnoses)
 
     async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
         """Verify a delivery with the configured secrets, and read it."""
         self.config.require("webhook_secret")
-        return event_from(SIGNATURE.verified(payload, headers, self.config.webhook_secret, now=time.time()))
+        secrets = self.config.webhook_secret
+        return event_from(SIGNATURE.verified(payload, headers, secrets, now=time.time(), diagnoses=self.diagnoses))

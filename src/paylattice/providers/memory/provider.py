@@ -425,11 +425,17 @@ class InMemoryProvider(Controls, BaseProvider):
     def verify_webhook_signature(self, payload: bytes, signature: str | Headers, secret: str) -> Mapping[str, object]:
         """Check a delivery against one secret and return its body."""
         return SIGNATURE.verified(
-            payload, signature, (secret_from(secret, "MEMORY_WEBHOOK_SECRET"),), now=self._clock()
+            payload,
+            signature,
+            (secret_from(secret, "MEMORY_WEBHOOK_SECRET"),),
+            now=self._clock(),
+            diagnoses=self.diagnoses,
         )
 
     async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
         """Verify a delivery with the configured secrets and read it."""
         self._settings.require("webhook_secret")
-        data = SIGNATURE.verified(payload, headers, self._settings.webhook_secret, now=self._clock())
+        data = SIGNATURE.verified(
+            payload, headers, self._settings.webhook_secret, now=self._clock(), diagnoses=self.diagnoses
+        )
         return event_from(data, self._name)

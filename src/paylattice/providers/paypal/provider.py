@@ -457,7 +457,11 @@ class PayPalProvider(PayPalAPI):
                 verifier = self._kept_verifier
                 if verifier is None:
                     verifier = self._kept_verifier = WebhookVerifier(
-                        self.config, self.transport, clock=self._clock, postback=self._post_back
+                        self.config,
+                        self.transport,
+                        clock=self._clock,
+                        diagnoses=self.diagnoses,
+                        postback=self._post_back,
                     )
         return verifier
 

@@ -29,6 +29,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from ...diagnoses import Diagnoses
 from ...errors import (
     ConfigurationError,
     Diagnosis,
@@ -68,7 +69,6 @@ _LATE = 4 * 86_400.0
 was sent: PayPal may replace a certificate while it tries to deliver."""
 _UNCHECKED = 10
 """How often in a minute PayPal is asked about deliveries whose signature nobody has looked at."""
-_LARGEST_TO_DIAGNOSE = 256 * 1024
 _WEBHOOK_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 """PayPal says letters and digits, at most 50. What matters is that no bar is in it."""
 _CURE = (
@@ -90,6 +90,7 @@ class WebhookVerifier:
         settings: the webhook ids, the environment, whom to believe.
         transport: how to fetch certificates.
         clock: seconds since 1970.
+        diagnoses: whether to find out why a signature does not match.
         postback: posts the bytes as JSON to :data:`~.postback.PATH`, with the credentials, and returns the object in the
             answer; None: PayPal cannot be asked.
 
@@ -103,6 +104,7 @@ class WebhookVerifier:
         transport: "Transport",
         *,
         clock: Callable[[], float],
+        diagnoses: Diagnoses | None = None,
         postback: Callable[[bytes], Awaitable[JsonObject]] | None = None,
     ) -> None:
         if settings.simulator and settings.livemode:
@@ -111,6 +113,7 @@ class WebhookVerifier:
         self._transport = transport
         self._clock = clock
         self._postback = None if postback is None else Postback(postback, lock=transport.lock)
+        self._diagnoses = diagnoses or Diagnoses()
         self._unchecked = Rate(_UNCHECKED, 60.0, clock)
         self._sources = CertificateSources(settings)
         self._store = CertificateStore(self._get, lock=transport.lock, clock=clock)
@@ -166,7 +169,7 @@ class WebhookVerifier:
                 "it, or preload it"
             )
             raise VerificationUnavailable(message, diagnosis=Diagnosis.CERTIFICATE_UNAVAILABLE)
-        _checked_by(signer, transmission, ids, body)
+        _checked_by(signer, transmission, ids, body, self._diagnoses)
         self._check_time(transmission)
         self._chains.check(signer, self._judged_at(transmission))
         return _object_in(body)
@@ -210,7 +213,7 @@ class WebhookVerifier:
         ids = self._ids_for(source)
         try:
             signer = signer or await self._fetched(source)
-            ids = (_checked_by(signer, transmission, ids, body),)
+            ids = (_checked_by(signer, transmission, ids, body, self._diagnoses),)
             self._check_time(transmission)
             when = self._judged_at(transmission)
             if signer.trusted is None or not signer.trusted.covers(when):
@@ -349,7 +352,9 @@ def _said_of(way: str, reason: str | None) -> str:
     return f"a delivery was verified by asking PayPal, which takes a request for each: {reason}"
 
 
-def _checked_by(signer: Signer, transmission: Transmission, ids: Sequence[str], body: bytes) -> str:
+def _checked_by(
+    signer: Signer, transmission: Transmission, ids: Sequence[str], body: bytes, diagnoses: Diagnoses
+) -> str:
     """The webhook that the delivery is for, by its signature.
 
     Raises:
@@ -360,7 +365,7 @@ def _checked_by(signer: Signer, transmission: Transmission, ids: Sequence[str], 
         for webhook_id in ids:
             if sha256(transmission.signed_text(webhook_id, body)).digest() == digest:
                 return webhook_id
-        if _was_rewritten(digest, transmission, ids, body):
+        if diagnoses.permits(len(body)) and _was_rewritten(digest, transmission, ids, body):
             raise refusal(InvalidSignature, Diagnosis.BODY_REENCODED, sender=SENDER)
     message = f"the delivery is not signed by PayPal for this webhook: {_CURE}"
     raise InvalidSignature(message, diagnosis=Diagnosis.WRONG_SECRET)
@@ -371,7 +376,7 @@ def _was_rewritten(digest: bytes, transmission: Transmission, ids: Sequence[str]
 
     Nothing else is done with the unverified body.
     """
-    data = parse_object(body) if len(body) <= _LARGEST_TO_DIAGNOSE else None
+    data = parse_object(body)
     if data is None:
         return False
     originals = (each for one in rewritten(body, data) for each in (one, one.replace(b"/", b"\\/")))

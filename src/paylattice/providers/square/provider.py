@@ -402,7 +402,7 @@ class SquareProvider(SquareAPI):
         """Check a delivery to the configured URL against one key, and nothing else."""
         self.config.require("webhook_url")
         key = secret_from(secret, "SQUARE_WEBHOOK_SIGNATURE_KEY")
-        return verified(payload, signature, (key,), url=self.config.webhook_url or "")
+        return verified(payload, signature, (key,), url=self.config.webhook_url or "", diagnoses=self.diagnoses)
 
     async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
         """Verify a delivery with the configured keys and read it.
@@ -418,6 +418,13 @@ class SquareProvider(SquareAPI):
         if not config.webhook_signature_key or not signed_url:
             config.require("webhook_signature_key", "webhook_url")
         others = (config.webhook_url,) if url and config.webhook_url else ()
-        data = verified(payload, headers, config.webhook_signature_key, url=signed_url or "", other_urls=others)
+        data = verified(
+            payload,
+            headers,
+            config.webhook_signature_key,
+            url=signed_url or "",
+            diagnoses=self.diagnoses,
+            other_urls=others,
+        )
         check_environment(headers, livemode=config.livemode)
         return delivered(data, reference_key=config.reference_key, livemode=config.livemode)

@@ -428,7 +428,11 @@ class StripeProvider(BaseProvider):
     def verify_webhook_signature(self, payload: bytes, signature: str | Headers, secret: str) -> Mapping[str, object]:
         """Check a delivery against one secret, and nothing else."""
         return SIGNATURE.verified(
-            payload, signature, (secret_from(secret, "STRIPE_WEBHOOK_SECRET"),), now=self._clock()
+            payload,
+            signature,
+            (secret_from(secret, "STRIPE_WEBHOOK_SECRET"),),
+            now=self._clock(),
+            diagnoses=self.diagnoses,
         )
 
     async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
@@ -436,6 +440,11 @@ class StripeProvider(BaseProvider):
         if not self._settings.webhook_secret:
             self._settings.require("webhook_secret")
         data = SIGNATURE.verified(
-            payload, headers, self._settings.webhook_secret, now=self._clock(), livemode=self._settings.livemode
+            payload,
+            headers,
+            self._settings.webhook_secret,
+            now=self._clock(),
+            diagnoses=self.diagnoses,
+            livemode=self._settings.livemode,
         )
         return delivered(data)
