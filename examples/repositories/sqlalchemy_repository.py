@@ -233,10 +233,10 @@ OWING = {SubscriptionStatus.PAST_DUE, SubscriptionStatus.UNPAID}
 
 def claim() -> Select[Any]:
     def event(name: str) -> BindParameter[Any]:
-        return bindparam(f"event_{name}", type_=events.c[name].type)
+        return bindparam(f"e_{name}", type_=events.c[name].type)
 
     def state(name: str) -> BindParameter[Any]:
-        return bindparam(f"state_{name}", type_=subscriptions.c[name].type)
+        return bindparam(f"s_{name}", type_=subscriptions.c[name].type)
 
     c, s = customers.alias("c"), subscriptions.alias("s")
     ticket = select(tickets.next_value().label("ticket")).cte("ticket")
@@ -424,8 +424,8 @@ class SQLAlchemyRepository:
             "key_provider": event.provider,
             "key_external_customer_id": external_customer_id,
             "key_external_subscription_id": state.external_subscription_id,
-            **{f"event_{name}": value for name, value in values(event).items()},
-            **{f"state_{name}": value for name, value in values(state).items()},
+            **{f"e_{name}": value for name, value in values(event).items()},
+            **{f"s_{name}": value for name, value in values(state).items()},
         }
         if keeps:
             wanted["state_version"] = None  # so nothing is written here
