@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from . import errors, sync, testing
     from ._version import __version__
     from .billing.access import Access, AccessPolicy, AccessReason
-    from .billing.catching_up import CaughtUp, Difference, Reconciled, Recovered
+    from .billing.catching_up import CaughtUp, Difference, DroppedEvents, FailedEvent, Gap, Reconciled, Recovered
     from .billing.handlers import EventContext
     from .billing.memory import InMemoryRepository
     from .billing.ownership import RefusalReason, RefusedSubscription
@@ -68,8 +68,11 @@ __all__ = [
     "CheckoutStatus",
     "Customer",
     "Difference",
+    "DroppedEvents",
     "EventContext",
     "EventType",
+    "FailedEvent",
+    "Gap",
     "InMemoryRepository",
     "Invoice",
     "InvoiceStatus",
@@ -113,7 +116,7 @@ _HOMES = {
     "billing.access": "Access AccessPolicy AccessReason",
     "billing.handlers": "EventContext",
     "billing.memory": "InMemoryRepository",
-    "billing.catching_up": "CaughtUp Difference Reconciled Recovered",
+    "billing.catching_up": "CaughtUp Difference DroppedEvents FailedEvent Gap Reconciled Recovered",
     "billing.ownership": "RefusalReason RefusedSubscription",
     "billing.records": "BillingCustomer BillingEvent BillingOperation BillingSubscription OperationState ParkedEvent",
     "billing.repository": "BillingRepository",

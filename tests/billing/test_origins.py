@@ -423,7 +423,7 @@ def test_a_subscription_that_is_nobody_s_waits_and_is_dropped_when_the_applicati
         read = shop.provider.sessions_read
         assert await shop.billing.apply_parked("forgetful") == 0
         assert shop.provider.sessions_read == read, "sessions are not asked for ever"
-        assert await shop.billing.drop_parked("forgetful", before=shop.provider.now) == 1
+        assert (await shop.billing.drop_parked("forgetful", before=shop.provider.now)).dropped == 1
         assert await shop.repository.parked_events("forgetful") == []
 
     drive(main)
@@ -601,6 +601,6 @@ def test_events_of_an_organisation_that_was_deleted_are_kept_and_go_to_nobody_el
         with pytest.raises(errors.NotFound):
             await shop.billing.confirm_return(shop.sessions[1].id)
         dropped = await shop.billing.drop_parked("forgetful", before=shop.provider.now - timedelta(days=1))
-        assert dropped == 1
+        assert dropped.dropped == 1
 
     drive(main)

@@ -24,9 +24,9 @@ CUSTOMER = BillingCustomer(id="c", org_id="org", provider="fake", external_custo
 class Listening:
     """A service with the fake provider that notes the events it handled."""
 
-    def __init__(self, provider: Fake | None = None) -> None:
+    def __init__(self, provider: Fake | None = None, repository: InMemoryRepository | None = None) -> None:
         self.provider = provider or Fake()
-        self.repository = InMemoryRepository()
+        self.repository = repository or InMemoryRepository()
         self.billing = BillingService(self.provider, self.repository, clock=lambda: NOW)
         self.handled: list[str] = []
         self.refused: set[str] = set()

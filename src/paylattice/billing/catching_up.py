@@ -26,7 +26,17 @@ from .records import BillingCustomer, BillingOperation, BillingSubscription, Ope
 from .repository import BillingRepository, Tx
 from .webhooks import EventPipeline, WebhookOutcome
 
-__all__ = ["CaughtUp", "Difference", "Gap", "Lacks", "Maintenance", "Reconciled", "Recovered"]
+__all__ = [
+    "CaughtUp",
+    "Difference",
+    "DroppedEvents",
+    "FailedEvent",
+    "Gap",
+    "Lacks",
+    "Maintenance",
+    "Reconciled",
+    "Recovered",
+]
 
 _log = logging.getLogger("paylattice")
 
@@ -78,6 +88,37 @@ class CaughtUp:
     failed: tuple[str, ...] = ()
     gap: Gap | None = None
     stopped: str | None = None
+
+
+@attrs.frozen
+class FailedEvent:
+    """A parked event that was not applied, and is kept.
+
+    Args:
+        provider: whose.
+        event_id: the provider's id of it.
+        error: the class of the error: of its handlers, or of reading it.
+    """
+
+    provider: str
+    event_id: str
+    error: str
+
+
+@attrs.frozen
+class DroppedEvents:
+    """What became of the events that were parked before a time.
+
+    Args:
+        dropped: how many were forgotten: nobody here is known whom they are about.
+        applied: how many were applied, as somebody is known by now.
+        failed: those that are somebody's and whose handlers fail, and those that cannot be read any more, or of which it
+            cannot be told now whose they are. They are kept: look at these.
+    """
+
+    dropped: int = 0
+    applied: int = 0
+    failed: tuple[FailedEvent, ...] = ()
 
 
 class Lacks(StrEnum):
@@ -383,18 +424,22 @@ class Maintenance(Generic[Tx]):
                     found[name] = read
         return found
 
-    async def drop_parked(self, provider: str, before: datetime) -> int:
-        """Forget the events that were parked before a time."""
-        dropped = 0
+    async def drop_parked(self, provider: str, before: datetime) -> DroppedEvents:
+        """Forget the events that were parked before a time, and are nobody's here."""
+        dropped = applied = 0
+        failed: list[FailedEvent] = []
         last: ParkedEvent | None = None
         while True:
             page = await self._repository.parked_events(provider, after=last, limit=PAGE)
             old = [event for event in page if event.parked_at < before]
             for event in old:
-                await self._repository.delete_parked_event(provider, event.external_event_id)
-            dropped += len(old)
+                retried = await self._pipeline.drop_parked(event)
+                dropped += retried.is_nobodys
+                applied += retried.applied
+                if retried.error is not None:
+                    failed.append(FailedEvent(provider, _event_id(event), retried.error))
             if len(old) < PAGE or (last is not None and page[-1] == last):
-                return dropped
+                return DroppedEvents(dropped, applied, tuple(failed))
             last = page[-1]
 
     async def recover_open(self, provider: BaseProvider, *, older_than: timedelta) -> Recovered:
@@ -447,6 +492,11 @@ class Maintenance(Generic[Tx]):
             owner = await self._repository.get_customer(done.org_id, done.provider)
             if owner is not None:  # the events of what it brought may have come before it was known to be its
                 await self._pipeline.apply_parked(done.provider, external_customer_id=owner.external_customer_id)
+
+
+def _event_id(parked: ParkedEvent) -> str:
+    named = parked.payload.get("id")
+    return named if isinstance(named, str) else parked.external_event_id
 
 
 def _difference(

@@ -26,7 +26,7 @@ from ..operations import Capability
 from ..provider import BaseProvider, Headers
 from ..transport.primitives import AsyncPrimitives, Primitives
 from .access import DEFAULT_POLICY, Access, AccessPolicy, access_of
-from .catching_up import CaughtUp, Difference, Maintenance, Reconciled, Recovered
+from .catching_up import CaughtUp, Difference, DroppedEvents, Maintenance, Reconciled, Recovered
 from .customers import Customers, check_org
 from .finding import Finder
 from .handlers import Handlers
@@ -581,8 +581,12 @@ class BillingService(Generic[Tx]):
         self.provider(provider)
         return await self._pipeline.apply_parked(provider)
 
-    async def drop_parked(self, provider: str, *, before: datetime) -> int:
-        """Forget the events that were parked before a time: nobody came to know whom they are about. Returns how many."""
+    async def drop_parked(self, provider: str, *, before: datetime) -> DroppedEvents:
+        """Forget the events that were parked before a time and are nobody's here: of another application, say.
+
+        Each is tried once more first. What is somebody's by now is applied; what is somebody's and fails is kept, and
+        reported with its error, whatever its age.
+        """
         self._handlers.refuse_inside()
         self.provider(provider)
         check_utc("before", before)

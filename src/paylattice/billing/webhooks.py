@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Generic, cast
 
 import attrs
 
-from ..errors import ConfigurationError, Conflict
+from ..errors import ConfigurationError, Conflict, WebhookError
 from ..events import EventType, WebhookEvent
 from ..models import Subscription
 from ..operations import check_mode
@@ -57,6 +57,21 @@ class WebhookOutcome(StrEnum):
     """It is of a kind that nobody here listens to."""
     PARKED = "parked"
     """It is about somebody who is not known here yet; it is kept, and applied when they appear."""
+
+
+@attrs.frozen
+class Retried:
+    """What became of a parked event that was tried again.
+
+    Args:
+        applied: how many events were applied by it: this one, and those that waited for what it brought.
+        is_nobodys: nobody here is known whom it is about.
+        error: the class of the error that keeps it parked.
+    """
+
+    applied: int = 0
+    is_nobodys: bool = False
+    error: str | None = None
 
 
 class _UnclaimedError(Exception):
@@ -188,23 +203,56 @@ class EventPipeline(Generic[Tx]):
                 message = "the repository's parked_events() does not go on after the event that it is given"
                 raise ConfigurationError(message, provider=provider)
             for parked in page:
-                try:
-                    applied += await self._unpark(parked)
-                except Exception as exc:  # noqa: BLE001 - it stays parked, whatever its handlers stumbled over
-                    _log.warning("an event of %s stays parked: %s", provider, type(exc).__name__)
+                applied += (await self.retry_parked(parked)).applied
             if not page:
                 return applied
             last = page[-1]
 
-    async def _unpark(self, parked: ParkedEvent) -> int:
-        event = _converter().structure(parked.payload, WebhookEvent)
-        check_mode(self._providers[event.provider], event)
-        found = await self._finder.find(event, waited=self._clock() - parked.parked_at)
+    async def retry_parked(self, parked: ParkedEvent) -> Retried:
+        """Try one parked event again. One that fails stays, with the class of its error, and raises nothing."""
+        try:
+            event = _converter().structure(parked.payload, WebhookEvent)
+        except Exception as exc:  # noqa: BLE001 - whatever the row holds by now, it keeps no other waiting
+            return await self._stays_parked(parked, exc)
+        try:
+            check_mode(self._providers[event.provider], event)
+        except WebhookError as refused:
+            _log.warning("an event of %s stays parked: %s", parked.provider, refused.diagnosis)
+            return Retried(is_nobodys=True)
+        try:
+            found = await self._finder.find(event, waited=self._clock() - parked.parked_at)
+        except Exception as exc:  # noqa: BLE001 - whose it is cannot be told now: that is no error of its handlers
+            _log.warning("an event of %s stays parked: %s", parked.provider, type(exc).__name__)
+            return Retried(error=type(exc).__name__)
         self._finder.tell(found)
         if found.customer is None:
-            return 0
-        outcome, others = await self._commit(found, parked=True)
-        return others + (outcome is not WebhookOutcome.DUPLICATE)
+            return Retried(is_nobodys=True)
+        try:
+            outcome, others = await self._commit(found, parked=True)
+        except Exception as exc:  # noqa: BLE001 - it stays parked, whatever its handlers stumbled over
+            return await self._stays_parked(parked, exc)
+        return Retried(others + (outcome is not WebhookOutcome.DUPLICATE))
+
+    async def _stays_parked(self, parked: ParkedEvent, exc: Exception) -> Retried:
+        error = type(exc).__name__
+        _log.warning("an event of %s stays parked: %s", parked.provider, error)
+        if parked.error != error:
+            await self._repository.update_parked_event(attrs.evolve(parked, error=error))
+        return Retried(error=error)
+
+    async def drop_parked(self, parked: ParkedEvent) -> Retried:
+        """Forget a parked event if it is nobody's here. One that is somebody's is applied; one that fails stays."""
+        retried = await self.retry_parked(parked)
+        if not retried.is_nobodys:
+            return retried
+        if parked.error is not None:  # it was somebody's when its handlers failed
+            return Retried(error=parked.error)
+        await self._repository.delete_parked_event(parked.provider, parked.external_event_id)
+        # Its customer may have appeared after they were looked for, and may have looked for the event after it was deleted.
+        again = await self.retry_parked(parked)
+        if again.error is not None:
+            await self._repository.park_event(attrs.evolve(parked, error=again.error))
+        return again
 
     async def _apply_what_waited_for(
         self, stored: BillingSubscription | None, upserted: Upserted | None, profile: str | None
