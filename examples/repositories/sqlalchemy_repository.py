@@ -428,7 +428,7 @@ class SQLAlchemyRepository:
             **{f"s_{name}": value for name, value in values(state).items()},
         }
         if keeps:
-            wanted["state_version"] = None  # so nothing is written here
+            wanted["s_version"] = None  # so nothing is written here
         row = (await tx.execute(CLAIM, wanted)).one_or_none()
         if row is None:
             return None
