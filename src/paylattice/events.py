@@ -91,7 +91,7 @@ class EventType(StrEnum):
 
     @property
     def names_a_status(self) -> bool:
-        """Whether the word is ``subscription.<status>``: handlers of such words run once for each change of status."""
+        """Whether the word is ``subscription.<status>``, whose handlers run once for each change of status."""
         return self in _NAMES_A_STATUS
 
 

@@ -363,11 +363,11 @@ class BaseProvider(PaymentProvider):
     contract_version: ClassVar[int] = 1
     """The contract that the provider was written for. One that does not say was written for the first."""
     idempotency_lifetime: timedelta = timedelta(hours=24)
-    """How long, at least, the provider remembers an idempotency key. After that the key protects against nothing: the same call
-    is a new one. Billing looks up what was done, and sends nothing again by itself."""
+    """How long, at least, the provider remembers an idempotency key. After that the key protects against nothing, and the same
+    call is a new one. Billing looks up what was done, and sends nothing again by itself."""
     events_kept: timedelta | None = None
-    """How long the provider lists an event for certain, by whatever clock; None: for ever. What is older is a gap that
-    catching up reports."""
+    """How long the provider lists an event for certain, by whatever clock; None where it is for ever. What is older is a
+    gap that catching up reports."""
     cancel_keeps_paid_period: bool = False
     """Whether a subscription that is canceled now says in ``cancel_at`` until when it is paid for."""
     checkout_keeps_customer: bool = True

@@ -108,7 +108,7 @@ class Provider:
 
     @property
     def events_kept(self) -> timedelta | None:
-        """How long the provider lists an event for certain; None: for ever."""
+        """How long the provider lists an event for certain; None where it is for ever."""
         return self.wrapped.events_kept
 
     def get_provider_name(self) -> str:

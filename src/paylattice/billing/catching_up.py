@@ -50,7 +50,7 @@ _COMPARED = (
 
 
 class Gap(NamedTuple):
-    """A time whose events the provider does not list any more: :meth:`BillingService.reconcile` covers what they changed.
+    """A time whose events the provider does not list any more: :meth:`~paylattice.BillingService.reconcile` covers them.
 
     Args:
         since: UTC, as all times.

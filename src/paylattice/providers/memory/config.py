@@ -48,7 +48,7 @@ class MemoryConfig(ProviderConfig):
 
     @property
     def livemode(self) -> bool:
-        """Whether real money moves: never."""
+        """Whether real money moves. It never does."""
         return False
 
 

@@ -407,7 +407,7 @@ class InMemoryProvider(Controls, BaseProvider):
 
     @property
     def events_kept(self) -> timedelta | None:  # type: ignore[override]  # pyright: ignore[reportIncompatibleVariableOverride] - it keeps a number of them, not a time
-        """How long ago the oldest event is that is kept; None: none was forgotten yet."""
+        """How long ago the oldest event is that is kept; None where none was forgotten yet."""
         with self._calls.mutex:
             return self._world.events_kept
 
