@@ -1,6 +1,8 @@
 """Every check of the project. ``nox`` runs those that have to pass; ``nox -s NAME`` runs one; ``nox -l`` lists them."""
 
 import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,10 +13,11 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = False
 nox.options.download_python = "never"
-nox.options.sessions = ["lint", "typing", "verifytypes", "tests", "tests_on", "coverage", "docs"]
+nox.options.sessions = ["lint", "typing", "verifytypes", "tests", "tests_on", "lowest", "httpx2", "coverage", "docs"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
-OTHER_PYTHONS = [version for version in ("3.11", "3.12", "3.13", "3.14") if version != f"3.{sys.version_info.minor}"]
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+OTHER_PYTHONS = [version for version in PYTHONS if version != f"3.{sys.version_info.minor}"]
 SPECS = Path(__file__).parent.parent / "shared" / "specs"
 
 
@@ -46,6 +49,66 @@ def tests(session: nox.Session) -> None:
 def tests_on(session: nox.Session) -> None:
     """The test suite on the other Pythons of this machine: ``nox -s tests_on-3.13``."""
     run_tests(session)
+
+
+def interpreter(version: str) -> str | None:
+    """The path of a Python of this machine; None if it has none. Pyenv's command of that name may have nothing behind it."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    candidates = [shutil.which(f"python{version}"), *map(str, pyenv.glob(f"versions/{version}.*/bin/python"))]
+    for path in filter(None, candidates):
+        if subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode == 0:  # noqa: S603 - found above
+            return path
+    return None
+
+
+CORE = [f"tests/{part}" for part in ("core", "cli", "transport", "stripe", "paypal", "square", "main_job", "pipeline")]
+"""What the package's own requirements are enough for: no database, no framework, no cassette."""
+RUN_CORE = [line for line in group("tests") if line.startswith(("pytest", "hypothesis", "iso4217", "jsonschema"))]
+
+
+def install_exactly(session: nox.Session, *arguments: str) -> None:
+    """Install with uv, which can be asked for the lowest versions; the package as it is now, and not as it was built before."""
+    session.install("uv")
+    session.run("uv", "pip", "install", "--quiet", "--reinstall-package", "paylattice", *arguments)
+
+
+@nox.session
+def lowest(session: nox.Session) -> None:
+    """The core's tests with the lowest version of all that pyproject.toml asks for, on the oldest and the newest Python here.
+
+    They are really installed. What those ask for in turn is as new as it can be: the lowest idna is for Python 2.
+    """
+    optional = PYPROJECT["project"]["optional-dependencies"]
+    here = {version: path for version in PYTHONS if (path := interpreter(version))}
+    for version in dict.fromkeys([*list(here)[:1], *list(here)[-1:]]):
+        session.log(f"the lowest versions on Python {version}")
+        python = str(Path(session.create_tmp()) / version)
+        session.install("uv")
+        session.run("uv", "venv", "--quiet", "--clear", "--python", here[version], python)
+        into = ("--python", python)
+        install_exactly(session, *into, "--resolution", "lowest-direct", ".", *optional["stripe"], *optional["paypal"])
+        install_exactly(session, *into, *RUN_CORE)
+        at = str(Path(python) / "bin" / "python")
+        session.run(at, "-m", "pytest", "-q", "-p", "no:anyio", *(session.posargs or CORE), external=True)
+
+
+@nox.session
+def httpx2(session: nox.Session) -> None:
+    """The tests of what sends, in an environment that has httpx2, and no httpx."""
+    needed = [line for line in PYPROJECT["project"]["dependencies"] if not line.startswith("httpx")]
+    optional = PYPROJECT["project"]["optional-dependencies"]
+    install_exactly(session, *needed, *optional["stripe"], *optional["paypal"], *optional["httpx2"], *RUN_CORE)
+    install_exactly(session, "--no-deps", ".")
+    sends = [path for path in CORE if path.endswith(("transport", "stripe", "paypal", "square", "main_job"))]
+    session.run("python", "-m", "pytest", "-q", "-p", "tests.httpx2_alone", *(session.posargs or sends))
+
+
+@nox.session
+@nox.parametrize("version", ["11.0.0", "12.5.2", "13.2.1", "14.4.2", "15.6.2", "16.1.0"])
+def stripe_versions(session: nox.Session, version: str) -> None:
+    """The tests of Stripe on each major version of its SDK that the extra takes: ``nox -s stripe_versions``."""
+    install_exactly(session, ".", f"stripe=={version}", *RUN_CORE)
+    session.run("python", "-m", "pytest", "-q", *(session.posargs or ["tests/stripe", "tests/main_job"]))
 
 
 @nox.session

@@ -12,6 +12,7 @@ import pytest
 from stripe_samples import customer
 from stripe_support import KEY, SECRET, World, configuration, everything_in
 
+import stripe
 from paylattice import Capability, driving
 from paylattice.config import Secret
 from paylattice.errors import ConfigurationError
@@ -195,8 +196,9 @@ def run_python(code: str, home: Path) -> str:
 
 
 ONE_REQUEST = """
-import httpx, sys
+import sys
 from paylattice import driving
+from paylattice.testing.http_library import httpx
 from paylattice.providers.stripe import StripeConfig, StripeProvider
 from paylattice.transport import BlockingTransport
 mock = httpx.MockTransport(lambda request: httpx.Response(200, json={"id": "cus_1"}, headers={"Request-Id": "req_1"}))
@@ -238,7 +240,10 @@ def test_no_telemetry_when_nobody_else_uses_the_sdk(tmp_path: Path) -> None:
 def test_the_applications_own_telemetry_setting_is_kept(tmp_path: Path) -> None:
     said = run_python("import stripe\n" + ONE_REQUEST + "print(stripe.enable_telemetry)", tmp_path)
     assert said == "True"
-    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["telemetry_id"]  # so it is noticed above
+    if tuple(map(int, stripe.VERSION.split(".")[:2])) >= (15, 6):  # earlier ones write no id
+        assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [
+            "telemetry_id"
+        ]  # so it is noticed above
 
 
 def test_the_sdk_logs_nothing_of_these_requests_and_still_logs_the_applications(

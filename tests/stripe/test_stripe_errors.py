@@ -327,7 +327,7 @@ def test_an_sdk_that_does_not_hand_the_answer_through_is_a_configuration_error(
         return Answer()
 
     monkeypatch.setattr(stripe.StripeClient, "raw_request_async", raw_request_async)
-    with pytest.raises(ConfigurationError, match="stripe>=16"):
+    with pytest.raises(ConfigurationError, match="stripe>=11"):
         read(world)
 
 

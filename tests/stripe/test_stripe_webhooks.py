@@ -59,8 +59,9 @@ def test_the_low_level_check_answers_the_body() -> None:
 def test_stripes_own_sdk_agrees_on_signatures() -> None:
     now = int(time.time())
     body = json.dumps(event()).encode()
-    theirs = stripe.WebhookSignature.generate_signature_header(body.decode(), SECRET, timestamp=now)
-    assert theirs == signature(body, at=now)
+    theirs = signature(body, at=now)
+    if hasattr(stripe.WebhookSignature, "generate_signature_header"):  # earlier SDKs only verify
+        assert stripe.WebhookSignature.generate_signature_header(body.decode(), SECRET, timestamp=now) == theirs
     mine = StripeProvider(configuration(), clock=lambda: float(now))
     assert asyncio.run(mine.parse_webhook(body, {"Stripe-Signature": theirs})).id == "evt_1"
     constructed = stripe.Webhook.construct_event(body, signature(body, at=now), SECRET)

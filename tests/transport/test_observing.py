@@ -134,7 +134,7 @@ def test_no_log_line_of_anybody_holds_a_query_an_address_or_a_secret(
     wire: MakeWire, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    for name in ("paylattice", "httpx", "httpcore"):
+    for name in ("paylattice", "httpx", "httpcore", "httpx2", "httpcore2"):
         caplog.set_level(logging.DEBUG, name)
     wire(
         httpx.Response(503, headers={"X": "hunter2"}, content=b"ada@example.com"),
@@ -149,11 +149,11 @@ def test_no_log_line_of_anybody_holds_a_query_an_address_or_a_secret(
 def test_what_the_application_sends_with_httpx_is_logged_as_before(
     wire: MakeWire, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "httpx")
+    caplog.set_level(logging.INFO, httpx.__name__)
     line = wire(200)
     line.send()
     with httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200))) as own:
         own.get("https://own.example/?a=b")
-    assert [record.getMessage() for record in caplog.records if record.name == "httpx"] == [
+    assert [record.getMessage() for record in caplog.records if record.name == httpx.__name__] == [
         'HTTP Request: GET https://own.example/?a=b "HTTP/1.1 200 OK"'
     ]

@@ -55,7 +55,7 @@ def test_everything_but_reading_is_a_write(method: str) -> None:
 
 
 def test_the_answer_that_comes_in_the_end_is_returned(wire: MakeWire) -> None:
-    line = wire(503, httpx.ReadTimeout("lost"), httpx.Response(200, json={"ok": True}))
+    line = wire(503, httpx.ReadTimeout("lost"), httpx.Response(200, content=b'{"ok":true}'))
     response = line.send()
     assert (response.status, response.body) == (200, b'{"ok":true}')
     assert len(line.seen) == 3

@@ -4,7 +4,6 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 
-import httpx
 import pytest
 
 from ..errors import (
@@ -20,6 +19,7 @@ from .conformance_calls import CALLS, EMAIL, WRITES, Call
 from .conformance_models import expect
 from .conformance_subject import ProviderChecks, Subject, on_the_wire, secrets_of
 from .conformance_wire import Seen, Server, broken_connection, fails, refused_connection, server_error, time_out
+from .http_library import httpx
 
 __all__ = ["FailureChecks"]
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeAlias, cast
 
 import attrs
-import httpx
 import pytest
 
 from ..errors import InvalidResponse, OutcomeUnknown, PaymentError
@@ -19,6 +18,7 @@ from .conformance_calls import CALLS, Call
 from .conformance_models import expect
 from .conformance_subject import Subject, on_the_wire
 from .conformance_wire import Seen
+from .http_library import httpx
 
 __all__ = ["HostileAnswerChecks"]
 

@@ -7,7 +7,6 @@ all out of order they never come to their write; here they do.
 from collections.abc import Mapping
 from typing import cast
 
-import httpx
 import pytest
 
 from ..errors import OutcomeUnknown, PaymentError
@@ -17,6 +16,7 @@ from .conformance_calls import CALLS, WRITES, Call
 from .conformance_models import expect, expect_model, expect_models
 from .conformance_subject import Subject, on_the_wire
 from .conformance_wire import Change, Seen, Server, broken_connection, fails, refused_connection, server_error, time_out
+from .http_library import httpx
 
 __all__ = ["MidwayChecks"]
 

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, S
 from typing import Any, ClassVar, NoReturn, TypeVar, cast
 
 import attrs
-import httpx
 import pytest
 
 from ..config import Secret
@@ -20,6 +19,7 @@ from ..transport.base import HTTPTransport
 from .conformance_calls import CALLS, Call
 from .conformance_models import expect
 from .conformance_wire import Manners, Seen, Server, Wire
+from .http_library import httpx
 
 __all__ = ["Found", "ProviderChecks", "Subject", "on_the_wire", "secrets_of", "settled"]
 

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import TypeAlias, cast
 
 import attrs
-import httpx
+
+from .http_library import httpx
 
 __all__ = [
     "MOST_REQUESTS",

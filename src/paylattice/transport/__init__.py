@@ -1,6 +1,6 @@
 """How requests reach a provider: one retry policy, one set of time-outs, one way to watch, for all of them.
 
-httpx is imported only here, and only when the first request is sent.
+httpx, or httpx2, is imported only here, and only when the first request is sent.
 """
 
 from .asynchronous import AsyncTransport

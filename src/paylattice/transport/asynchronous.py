@@ -1,7 +1,7 @@
 """The transport for asyncio: ``httpx.AsyncClient``, one per event loop."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ..errors import ConfigurationError
 from .base import (
@@ -13,10 +13,13 @@ from .base import (
     Timeouts,
     built,
     by_name,
+    check_http,
     monotonic,
     uniform,
 )
 from .discretion import discreet
+from .httpx_errors import no_answer
+from .library import library
 from .messages import Request, Response
 from .observers import Observer
 from .primitives import AsyncPrimitives, PerLoop
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     import ssl
 
     import httpx
+    import httpx2
 
 __all__ = ["AsyncTransport"]
 
@@ -50,8 +54,8 @@ class AsyncTransport(HTTPTransport):
     def __init__(
         self,
         *,
-        client: "httpx.AsyncClient | None" = None,
-        transport: "httpx.AsyncBaseTransport | None" = None,
+        client: "httpx.AsyncClient | httpx2.AsyncClient | None" = None,
+        transport: "httpx.AsyncBaseTransport | httpx2.AsyncBaseTransport | None" = None,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
         retry: RetryPolicy = DEFAULT_RETRY,
         observers: Sequence[Observer] = (),
@@ -68,8 +72,9 @@ class AsyncTransport(HTTPTransport):
             uniform=uniform,
             sleep=sleep,
         )
-        self._given = client
-        self._transport = transport
+        check_http("AsyncTransport", client, transport, awaited=True)
+        self._given = cast("httpx.AsyncClient | None", client)  # the two libraries read alike
+        self._transport = cast("httpx.AsyncBaseTransport | None", transport)
         self._clients: PerLoop[httpx.AsyncClient] = PerLoop()
         self._tls: ssl.SSLContext | None = None
         self._closed = False
@@ -86,11 +91,10 @@ class AsyncTransport(HTTPTransport):
         return self._clients.get(self._new_client)
 
     def _new_client(self) -> "httpx.AsyncClient":
-        import httpx  # noqa: PLC0415 - only who sends pays for it
-
+        http = library(self._transport)
         if self._transport is None and self._tls is None:
-            self._tls = httpx.create_ssl_context()
-        return httpx.AsyncClient(
+            self._tls = http.create_ssl_context()
+        return http.AsyncClient(
             transport=self._transport,
             verify=self._tls or True,
             follow_redirects=False,
@@ -100,7 +104,7 @@ class AsyncTransport(HTTPTransport):
         import asyncio  # noqa: PLC0415 - whoever gets here has it loaded
 
         client = self._client()
-        sending = built(request, timeouts, self._given)
+        sending = built(request, timeouts, self._given, self._transport)
         try:
             async with asyncio.timeout(timeouts.total + _GRACE):
                 with discreet():
@@ -122,8 +126,6 @@ class AsyncTransport(HTTPTransport):
             raise
         except Exception as exc:  # noqa: BLE001 - httpx raises more than its own errors
             failure = exc
-        from .httpx_errors import no_answer  # noqa: PLC0415 - imports httpx
-
         raise no_answer(failure)
 
     async def aclose(self) -> None:

@@ -1,5 +1,6 @@
 """Sending: attempts, waiting, the deadline, and telling the observers. The two transports add only the exchange itself."""
 
+import json
 import logging
 import random
 import time
@@ -12,10 +13,12 @@ import attrs
 from .._version import __version__
 from ..errors import ConfigurationError, NetworkError, NetworkOutcomeUnknown, PaymentError
 from ..redaction import matching
+from ..wiring import check_function, check_instance, is_async, refused
+from .library import library
 from .messages import REQUEST_ID, Request, Response
 from .observers import Observer, RequestSent, ResponseReceived, RetryScheduled, tell
 from .primitives import Lock, Primitives
-from .retry import SERVER_ERROR, RetryPolicy, retry_after
+from .retry import SERVER_ERROR, RetryPolicy, retry_after, seconds
 
 if TYPE_CHECKING:
     import httpx
@@ -33,9 +36,9 @@ _OWN_HEADERS = {"Accept-Encoding": "gzip, deflate", "User-Agent": f"paylattice/{
 class Timeouts:
     """Seconds: to connect, between two pieces of an answer, and for the whole operation with all its attempts."""
 
-    connect: float = 5.0
-    read: float = 30.0
-    total: float = 60.0
+    connect: float = attrs.field(default=5.0, validator=seconds)
+    read: float = attrs.field(default=30.0, validator=seconds)
+    total: float = attrs.field(default=60.0, validator=seconds)
 
     def within(self, remaining: float) -> "Timeouts":
         """The same, but none longer than what is left."""
@@ -74,39 +77,70 @@ class NoAnswer(Exception):
         self.lasting = lasting
 
 
-def built(request: Request, timeouts: Timeouts, client: "httpx.Client | httpx.AsyncClient | None") -> "httpx.Request":
-    """The request, for httpx; through the client's own settings (headers, cookies, base URL) if it was handed in.
+def built(
+    request: Request, timeouts: Timeouts, client: "httpx.Client | httpx.AsyncClient | None", transport: object = None
+) -> "httpx.Request":
+    """The request, for the HTTP library; through the client's own settings (headers, cookies, base URL) if it was handed in.
+
+    Args:
+        request: what to send.
+        timeouts: how long to wait.
+        client: the application's, if it handed one in.
+        transport: the application's, if it handed one in: the request has to be of the same library.
 
     Raises:
         ConfigurationError: it cannot be built; nothing was sent.
     """
-    import httpx  # noqa: PLC0415 - only who sends pays for it
-
-    limits = httpx.Timeout(timeouts.read, connect=timeouts.connect)
+    http = library(transport if client is None else client)
     try:
+        headers, content = _written(request)
         if client is not None:
             return client.build_request(
                 request.method,
                 request.url,
-                headers=request.headers,
+                headers=headers,
                 params=request.params or None,
-                json=request.json,
-                content=request.content,
-                timeout=limits,
+                content=content,
+                timeout=(timeouts.connect, timeouts.read, timeouts.read, timeouts.read),
             )
-        return httpx.Request(
+        limits = {"connect": timeouts.connect, "read": timeouts.read, "write": timeouts.read, "pool": timeouts.read}
+        return http.Request(
             request.method,
             request.url,
-            headers={**_OWN_HEADERS, **request.headers},
+            headers={**_OWN_HEADERS, **headers},
             params=request.params or None,
-            json=request.json,
-            content=request.content,
-            extensions={"timeout": limits.as_dict()},
+            content=content,
+            extensions={"timeout": limits},
         )
     except Exception as exc:  # noqa: BLE001 - whatever it is, its text may hold the request
         cause = type(exc).__name__
     message = f"the request cannot be built ({cause}): check the base URL and the credentials for stray characters"
     raise ConfigurationError(message)
+
+
+def _written(request: Request) -> tuple[dict[str, str], bytes | None]:
+    """The headers and the body. JSON is written here, for httpx's versions write it in several ways."""
+    if request.json is None:
+        return dict(request.headers), request.content
+    content = json.dumps(request.json, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    said = any(name.lower() == "content-type" for name in request.headers)
+    return ({} if said else {"Content-Type": "application/json"}) | dict(request.headers), content
+
+
+def check_http(where: str, client: object, transport: object, *, awaited: bool) -> None:
+    """Refuse what the HTTP library could not work with, or what would hold up an event loop.
+
+    Raises:
+        ConfigurationError: it is of the other kind, or of none.
+    """
+    kind, other = ("AsyncClient", "Client") if awaited else ("Client", "AsyncClient")
+    send = getattr(client, "send", None)
+    if client is not None and (isinstance(client, type) or not callable(send) or is_async(send) is not awaited):
+        rule = f"an httpx.{kind}, or one of httpx2"
+        raise refused(f"{where}(client=...)", client, rule, f"an {other} goes with the other transport")
+    handle = "handle_async_request" if awaited else "handle_request"
+    if transport is not None and (isinstance(transport, type) or not callable(getattr(transport, handle, None))):
+        raise refused(f"{where}(transport=...)", transport, f"an httpx transport with {handle}()")
 
 
 def by_name(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
@@ -138,6 +172,15 @@ class HTTPTransport(ABC):
         uniform: Callable[[float, float], float],
         sleep: Callable[[float], Awaitable[None]] | None,
     ) -> None:
+        where = type(self).__name__
+        check_instance(f"{where}(timeouts=...)", timeouts, Timeouts, "Timeouts", "Timeouts(total=30)")
+        check_instance(f"{where}(retry=...)", retry, RetryPolicy, "a RetryPolicy", "RetryPolicy(attempts=3)")
+        for name, function in (("clock", clock), ("uniform", uniform)):
+            check_function(f"{where}({name}=...)", function, "a function")
+        if sleep is not None and (not callable(sleep) or isinstance(sleep, type)):
+            raise refused(f"{where}(sleep=...)", sleep, "a function of seconds")
+        if isinstance(observers, str | bytes) or not isinstance(observers, Iterable):
+            raise refused(f"{where}(observers=...)", observers, "a list of observers")
         self._primitives = primitives
         self._timeouts = timeouts
         self._retry = retry

@@ -1,9 +1,10 @@
 """The blocking transport: ``httpx.Client`` behind coroutines that never suspend."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ..errors import ConfigurationError
+from ..wiring import check_function
 from .base import (
     DEFAULT_RETRY,
     DEFAULT_TIMEOUTS,
@@ -13,10 +14,13 @@ from .base import (
     Timeouts,
     built,
     by_name,
+    check_http,
     monotonic,
     uniform,
 )
 from .discretion import discreet
+from .httpx_errors import no_answer
+from .library import library
 from .messages import Request, Response
 from .observers import Observer
 from .primitives import BlockingPrimitives, mutex
@@ -24,6 +28,7 @@ from .retry import RetryPolicy
 
 if TYPE_CHECKING:
     import httpx
+    import httpx2
 
 __all__ = ["BlockingTransport"]
 
@@ -45,8 +50,8 @@ class BlockingTransport(HTTPTransport):
     def __init__(
         self,
         *,
-        client: "httpx.Client | None" = None,
-        transport: "httpx.BaseTransport | None" = None,
+        client: "httpx.Client | httpx2.Client | None" = None,
+        transport: "httpx.BaseTransport | httpx2.BaseTransport | None" = None,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
         retry: RetryPolicy = DEFAULT_RETRY,
         observers: Sequence[Observer] = (),
@@ -54,6 +59,8 @@ class BlockingTransport(HTTPTransport):
         clock: Callable[[], float] = monotonic,
         uniform: Callable[[float, float], float] = uniform,
     ) -> None:
+        if sleep is not None:
+            check_function("BlockingTransport(sleep=...)", sleep, "a function of seconds")
         waiting: Callable[[float], Awaitable[None]] | None = BlockingPrimitives(sleep).sleep if sleep else None
         super().__init__(
             BlockingPrimitives(),
@@ -64,8 +71,9 @@ class BlockingTransport(HTTPTransport):
             uniform=uniform,
             sleep=waiting,
         )
-        self._given = client
-        self._transport = transport
+        check_http("BlockingTransport", client, transport, awaited=False)
+        self._given = cast("httpx.Client | None", client)  # the two libraries read alike
+        self._transport = cast("httpx.BaseTransport | None", transport)
         self._own: httpx.Client | None = None
         self._opening = mutex()
         self._closed = False
@@ -80,16 +88,14 @@ class BlockingTransport(HTTPTransport):
                 raise ConfigurationError(message)
             return self._given
         if self._own is None:
-            import httpx  # noqa: PLC0415 - only who sends pays for it
-
             with self._opening:
                 if self._own is None:
-                    self._own = httpx.Client(transport=self._transport, follow_redirects=False)
+                    self._own = library(self._transport).Client(transport=self._transport, follow_redirects=False)
         return self._own
 
     async def _exchange(self, request: Request, timeouts: Timeouts, deadline: float) -> Response:
         client = self._client()
-        sending = built(request, timeouts, self._given)
+        sending = built(request, timeouts, self._given, self._transport)
         try:
             with discreet():
                 answer = client.send(sending, stream=True, follow_redirects=False)
@@ -110,8 +116,6 @@ class BlockingTransport(HTTPTransport):
             raise
         except Exception as exc:  # noqa: BLE001 - httpx raises more than its own errors
             failure = exc
-        from .httpx_errors import no_answer  # noqa: PLC0415 - imports httpx
-
         raise no_answer(failure)
 
     async def aclose(self) -> None:

@@ -1,13 +1,15 @@
 """Keeps httpx from logging the URLs of the requests that are sent from here: their queries may hold personal data.
 
-httpx logs every request with its whole URL at level INFO. Records about other requests of the application are not touched;
-those about the ones from here are dropped, and the logger ``paylattice`` has its own line for each attempt.
+httpx and httpx2 log every request with its whole URL at level INFO. Records about other requests of the application are not
+touched; those about the ones from here are dropped, and the logger ``paylattice`` has its own line for each attempt.
 """
 
 import logging
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
+
+from .library import NAMES
 
 __all__ = ["discreet"]
 
@@ -25,7 +27,8 @@ _DISCREET = _Discreet()
 @contextmanager
 def discreet() -> Generator[None, None, None]:
     """Inside, httpx logs no URL."""
-    logging.getLogger("httpx").addFilter(_DISCREET)
+    for name in NAMES:
+        logging.getLogger(name).addFilter(_DISCREET)
     token = _sending.set(True)
     try:
         yield

@@ -1,11 +1,21 @@
-"""What httpx raises, in the words of this package."""
-
-import httpx
+"""What httpx and httpx2 raise, in the words of this package. The two have the same names for it."""
 
 from ..errors import ConfigurationError
 from .base import NoAnswer
+from .library import defined_by
 
 __all__ = ["no_answer"]
+
+_UNSENDABLE = frozenset({"UnsupportedProtocol", "InvalidURL", "LocalProtocolError"})
+
+_MEANINGS: tuple[tuple[frozenset[str], str, bool], ...] = (
+    (frozenset({"ConnectTimeout", "PoolTimeout"}), "could not connect in time", False),
+    (frozenset({"ConnectError", "ProxyError"}), "could not connect", False),
+    (frozenset({"TimeoutException", "TimeoutError"}), "the answer did not come in time", True),
+    (frozenset({"DecodingError"}), "the answer's compression is broken", True),
+    (frozenset({"RequestError", "StreamError"}), "the connection broke", True),
+)
+"""Names of an error and of its bases -> what happened, and whether the request may have left. The first that fits counts."""
 
 
 def no_answer(exc: Exception) -> NoAnswer:
@@ -14,21 +24,13 @@ def no_answer(exc: Exception) -> NoAnswer:
     Raises:
         ConfigurationError: the request could not even be built.
     """
-    match exc:
-        case httpx.ConnectTimeout() | httpx.PoolTimeout():
-            return NoAnswer("could not connect in time", sent=False)
-        case httpx.ConnectError() | httpx.ProxyError():
-            return NoAnswer("could not connect", sent=False)
-        case httpx.UnsupportedProtocol() | httpx.InvalidURL() | httpx.LocalProtocolError():
-            message = "the request cannot be built: check the base URL and the credentials for stray characters"
-            raise ConfigurationError(message)
-        case httpx.TimeoutException() | TimeoutError():
-            return NoAnswer("the answer did not come in time", sent=True)
-        case httpx.DecodingError():
-            return NoAnswer("the answer's compression is broken", sent=True)
-        case httpx.RequestError() | httpx.StreamError():
-            return NoAnswer("the connection broke", sent=True)
-        case RuntimeError():
-            return NoAnswer("the HTTP client is closed, or its event loop is gone", sent=True, lasting=True)
-        case _:
-            return NoAnswer(f"the HTTP client failed with {type(exc).__name__}", sent=True, lasting=True)
+    names = {cls.__name__ for cls in type(exc).__mro__ if defined_by(cls) or cls is TimeoutError}
+    if names & _UNSENDABLE:
+        message = "the request cannot be built: check the base URL and the credentials for stray characters"
+        raise ConfigurationError(message)
+    for meant, reason, sent in _MEANINGS:
+        if names & meant:
+            return NoAnswer(reason, sent=sent)
+    if isinstance(exc, RuntimeError):
+        return NoAnswer("the HTTP client is closed, or its event loop is gone", sent=True, lasting=True)
+    return NoAnswer(f"the HTTP client failed with {type(exc).__name__}", sent=True, lasting=True)

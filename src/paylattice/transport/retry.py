@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import attrs
 
+from ..wiring import refused
 from .messages import Request, Response
 
 __all__ = ["SERVER_ERROR", "RetryPolicy", "retry_after"]
@@ -12,6 +13,21 @@ __all__ = ["SERVER_ERROR", "RetryPolicy", "retry_after"]
 _TRANSIENT = frozenset({408, 425, 429})
 SERVER_ERROR = 500
 _LONGEST = 365 * 86_400.0
+
+
+def seconds(owner: object, field: "attrs.Attribute[float]", value: object) -> None:
+    """A number of seconds.
+
+    Raises:
+        ConfigurationError: it is none, or less than 0.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        raise refused(f"{type(owner).__name__}({field.name}=...)", value, "a number of seconds, 0 or more")
+
+
+def _attempts(_owner: object, _field: "attrs.Attribute[int]", value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise refused("RetryPolicy(attempts=...)", value, "a whole number", "1 sends once, and never again")
 
 
 @attrs.frozen
@@ -28,9 +44,9 @@ class RetryPolicy:
         cap: seconds.
     """
 
-    attempts: int = 4
-    base: float = 0.5
-    cap: float = 8.0
+    attempts: int = attrs.field(default=4, validator=_attempts)
+    base: float = attrs.field(default=0.5, validator=seconds)
+    cap: float = attrs.field(default=8.0, validator=seconds)
 
     def after_answer(self, request: Request, response: Response, attempt: int) -> bool:
         """Whether to send the request again after this answer."""

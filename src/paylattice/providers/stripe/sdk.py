@@ -16,6 +16,7 @@ import logging
 import sys
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from typing import cast
 
 _SDK_WAS_HERE = "stripe" in sys.modules
 
@@ -88,6 +89,19 @@ class _HTTPClient(stripe.HTTPClient):
         """Nothing: the transport belongs to the provider."""
 
 
+def _spelled(params: Mapping[str, object]) -> dict[str, object]:
+    """The parameters, with yes and no as the API wants them. SDKs before 12.5 wrote ``True``."""
+    return {name: _value(each) for name, each in params.items()}
+
+
+def _value(value: object) -> object:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Mapping):
+        return _spelled(cast("Mapping[str, object]", value))
+    return [_value(each) for each in cast("list[object]", value)] if isinstance(value, list) else value
+
+
 class SDK:
     """Stripe's SDK, set up for one configuration.
 
@@ -104,7 +118,7 @@ class SDK:
             stripe_version=config.api_version,
             max_network_retries=0,
             http_client=_HTTPClient(transport),
-            base_addresses={"api": base, "connect": base, "files": base, "meter_events": base} if base else None,
+            base_addresses={"api": base, "connect": base, "files": base, "meter_events": base} if base else {},
         )
 
     async def send(self, method: str, path: str, params: Mapping[str, object], key: str | None) -> Response:
@@ -123,7 +137,7 @@ class SDK:
         try:
             options = {"idempotency_key": key} if key else {}
             answer = await self._client.raw_request_async(  # pyright: ignore[reportUnknownMemberType] - untyped **params
-                method, path, **params, **options
+                method, path, **_spelled(params), **options
             )
         except UnicodeError:
             answer = None
@@ -135,7 +149,7 @@ class SDK:
         beside = answer.headers
         if not isinstance(beside, _Beside):
             message = (
-                "the installed Stripe SDK does not hand through what its HTTP client returns: install stripe>=16.1,<17"
+                "the installed Stripe SDK does not hand through what its HTTP client returns: install stripe>=11,<17"
             )
             raise ConfigurationError(message)
         return beside.response

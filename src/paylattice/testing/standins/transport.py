@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-import httpx
-
+from ..http_library import httpx
 from .messages import Answer, Call, Unanswered
 
 if TYPE_CHECKING:

@@ -1,0 +1,113 @@
+"""What an object is put together of, checked when it is made: while the application starts, not in front of a customer."""
+
+import inspect
+from collections.abc import Iterable
+from datetime import datetime
+
+from .errors import ConfigurationError
+
+__all__ = ["check_clock", "check_function", "check_instance", "check_methods", "is_async", "refused", "said_as"]
+
+
+_TELLING = 100_000
+"""Smaller numbers are no account numbers, and may be shown."""
+
+
+def said_as(value: object) -> str:
+    """What a value is, in a message. Never the value itself: it may be a secret in the wrong place."""
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    if inspect.iscoroutine(value):
+        return f"the coroutine {value.__qualname__}, which was not awaited"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{type(value).__name__} {value}" if abs(value) < _TELLING else _with_article(type(value).__name__)
+    return "None" if value is None else _with_article(type(value).__name__)
+
+
+def _with_article(name: str) -> str:
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+
+
+def refused(argument: str, value: object, rule: str, cure: str = "") -> ConfigurationError:
+    """The error for an argument of a constructor.
+
+    Args:
+        argument: where it was handed in, such as ``BillingService(clock=...)``.
+        value: what was handed in.
+        rule: what it must be.
+        cure: what to write instead.
+    """
+    if inspect.iscoroutine(value):
+        value.close()  # it will not run: nobody has to be told once more that it was not awaited
+    return ConfigurationError(f"{argument} must be {rule}, not {said_as(value)}{f': {cure}' if cure else ''}")
+
+
+def check_instance(argument: str, value: object, kind: type | tuple[type, ...], rule: str, cure: str = "") -> None:
+    """An object of a class.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    if not isinstance(value, kind):
+        raise refused(argument, value, rule, cure)
+
+
+def check_function(argument: str, value: object, rule: str, cure: str = "") -> None:
+    """A plain function: what has to answer at once cannot be a coroutine function.
+
+    Raises:
+        ConfigurationError: it cannot be called, or has to be awaited.
+    """
+    if not callable(value) or isinstance(value, type):
+        raise refused(argument, value, rule, cure)
+    if is_async(value):
+        message = f"{argument} must be {rule}, without async: nothing awaits it"
+        raise ConfigurationError(message)
+
+
+def check_clock(argument: str, clock: object) -> None:
+    """A function that returns the time, with its zone. It is asked once.
+
+    Raises:
+        ConfigurationError: it is no function, or what it returns is no aware datetime.
+    """
+    cure = "lambda: datetime.now(UTC)"
+    rule = "a function that returns an aware datetime"
+    if isinstance(clock, datetime):
+        raise refused(argument, clock, rule, f"hand in the function, and not what it returned: {cure}")
+    if not callable(clock):
+        raise refused(argument, clock, rule, cure)
+    if is_async(clock):
+        message = f"{argument} must be {rule}, without async: nothing awaits it"
+        raise ConfigurationError(message)
+    try:
+        now: object = clock()
+    except Exception as exc:
+        message = f"{argument} failed with {type(exc).__name__}: it must be {rule}: {cure}"
+        raise ConfigurationError(message) from exc
+    if not isinstance(now, datetime):
+        message = f"{argument} must be {rule}; this one returns {said_as(now)}: {cure}"
+        raise ConfigurationError(message)
+    if now.utcoffset() is None:
+        message = f"{argument} returns a datetime without a time zone: {cure}"
+        raise ConfigurationError(message)
+
+
+def check_methods(argument: str, value: object, methods: Iterable[str], rule: str, cure: str = "") -> None:
+    """An object with certain methods.
+
+    Raises:
+        ConfigurationError: it is a class, or lacks some of them; says which.
+    """
+    if isinstance(value, type):
+        raise refused(argument, value, rule, f"make one, {value.__name__}(...)")
+    missing = [name for name in methods if not callable(getattr(value, name, None))]
+    if missing:
+        lacks = f"it has no {', '.join(missing[:3])}{' ...' if len(missing) > 3 else ''}()"  # noqa: PLR2004 - enough to see
+        raise refused(argument, value, rule, f"{lacks}{f'. {cure}' if cure else ''}")
+
+
+def is_async(function: object) -> bool:
+    """Whether what it returns has to be awaited, as far as that can be seen without calling it."""
+    call = getattr(function, "__call__", None)  # noqa: B004 - an object whose __call__ is a coroutine function, too
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
