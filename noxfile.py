@@ -143,7 +143,7 @@ def typing(session: nox.Session) -> None:
 @nox.session
 def verifytypes(session: nox.Session) -> None:
     """What a type checker knows of the installed package: every public symbol must have its type."""
-    session.install(".[all]", "pyright[nodejs]", "pytest")
+    session.install(".[all,httpx2]", "pyright[nodejs]", "pytest")
     session.chdir(session.create_tmp())
     session.run(
         "pyright", "--verifytypes", "paylattice", "--ignoreexternal", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
