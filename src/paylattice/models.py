@@ -279,9 +279,9 @@ class Subscription(Model):
         status: see :class:`SubscriptionStatus`.
         current_period_start: UTC; None where the provider does not say.
         current_period_end: UTC; None where the provider does not say.
-        plan_id: the first item's plan.
+        plan_id: the main item's plan: of several, one with a quantity before a metered one, then the oldest.
         metadata: the application's own words.
-        quantity: the first item's quantity.
+        quantity: the main item's quantity.
         items: all lines.
         cancel_at: when it ends, or until when it is paid for if it is already canceled; UTC.
         canceled_at: when the cancellation was asked for; UTC.

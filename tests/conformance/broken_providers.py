@@ -310,7 +310,11 @@ class MistakesTheAmount(InMemoryProvider):
     get_payment = through("get_payment", lambda found: found and attrs.evolve(found, amount=Money(19, "USD")))
 
 
-@caught_by("a_payment_is_made_and_refunded", operations="refund_payment")
+@caught_by(
+    "a_payment_is_made_and_refunded",
+    "what_is_left_is_what_no_refund_has_taken_or_is_about_to_take",
+    operations="refund_payment",
+)
 class RefundsWithoutEnd(InMemoryProvider):
     async def refund_payment(
         self,
@@ -324,6 +328,37 @@ class RefundsWithoutEnd(InMemoryProvider):
             return await super().refund_payment(payment_id, amount, reason, idempotency_key=idempotency_key)
         except InvalidRequest:
             return Refund("re_more", amount or Money(1, "USD"), payment_id=payment_id, provider="memory")
+
+
+@caught_by("what_is_left_is_what_no_refund_has_taken_or_is_about_to_take")
+class HidesWhatIsOnItsWay(InMemoryProvider):
+    async def get_payment(self, payment_id: str) -> Payment | None:
+        found = await super().get_payment(payment_id)
+        pending = any(each.status == "pending" for each in self._world.store.refunds.values())
+        return attrs.evolve(found, status="succeeded") if found is not None and pending else found
+
+
+@caught_by("a_payment_in_several_parts_is_given_back_whole", paid_in_parts=lambda *_: "pay_of_two_captures")
+class RefundsTheLastPartOnly(InMemoryProvider):
+    """A payment of 12.00 and 7.00, of which only the second part is given back."""
+
+    async def get_payment(self, payment_id: str) -> Payment | None:
+        if payment_id != "pay_of_two_captures":
+            return await super().get_payment(payment_id)
+        whole = Money(1900, "USD")
+        return Payment(payment_id, whole, amount_captured=whole, provider="memory")
+
+    async def refund_payment(
+        self,
+        payment_id: str,
+        amount: Money | None = None,
+        reason: str | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Refund:
+        if payment_id != "pay_of_two_captures":
+            return await super().refund_payment(payment_id, amount, reason, idempotency_key=idempotency_key)
+        return Refund("re_last", Money(700, "USD"), payment_id=payment_id, provider="memory")
 
 
 @caught_by("an_authorized_payment_is_captured")
@@ -429,7 +464,7 @@ class NamesListedEventsAnew(InMemoryProvider):
 class TakesEveryEventForOneOfItsMode(InMemoryProvider):
     async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
         data = SIGNATURE.verified(payload, headers, self._settings.webhook_secret, now=self._clock())
-        return attrs.evolve(event_from(data, self._name), livemode=self.livemode)
+        return attrs.evolve(event_from(data, self._name, self.now), livemode=self.livemode)
 
 
 # --- one key, one effect -----------------------------------------------------------------------------------------

@@ -42,6 +42,10 @@ class MemoryHooks(ProviderConformance):
         assert isinstance(provider, InMemoryProvider)
         provider.complete_payment(session.id)
 
+    def delay_refunds(self, provider: BaseProvider) -> None:
+        assert isinstance(provider, InMemoryProvider)
+        provider.delay_next_refund()
+
     def saved_payment_method(self, provider: BaseProvider, customer_id: str) -> str:
         assert isinstance(provider, InMemoryProvider)
         return provider._payments.save_card(customer_id).id

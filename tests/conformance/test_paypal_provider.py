@@ -58,6 +58,15 @@ class TestPayPal(ProviderConformance):
         else:
             await provider.authorize_payment(session.id)
 
+    def delay_refunds(self, provider: BaseProvider) -> None:
+        self.paypal.delay_next_refund()
+
+    async def paid_in_parts(self, provider: BaseProvider) -> str:
+        order = self.paypal.add_order("12.00", "7.00")
+        self.paypal.complete_checkout(order)
+        await provider.capture_payment(order)
+        return order
+
     def saved_payment_method(self, provider: BaseProvider, customer_id: str) -> str:
         return self.paypal.add_payment_method(customer_id)
 

@@ -37,6 +37,9 @@ class TestStripe(ProviderConformance):
     def complete_payment(self, provider: BaseProvider, session: CheckoutSession) -> None:
         self.stripe.complete_checkout(session.id)
 
+    def delay_refunds(self, provider: BaseProvider) -> None:
+        self.stripe.delay_next_refund()
+
     def saved_payment_method(self, provider: BaseProvider, customer_id: str) -> str:
         return self.stripe.add_payment_method(customer_id)
 

@@ -296,3 +296,43 @@ def test_refunds_never_exceed_what_was_captured_nor_captures_what_was_authorized
     assert given_back <= taken.amount <= authorized
     assert (found.status is PaymentStatus.REFUNDED) == (given_back == taken.amount)
     assert (found.status is PaymentStatus.SUCCEEDED) == (given_back == 0)
+
+
+# --- refunds that take their time --------------------------------------------------------------------------------
+
+
+def test_a_refund_on_its_way_is_no_longer_left_and_one_that_failed_is_left_again() -> None:
+    shop = Shop()
+    payment = shop.pay(usd(1000))
+    shop.provider.delay_next_refund()
+    first = run(shop.provider.refund_payment(payment.id, usd(400)))
+    assert (first.status, shop.payment(payment.id).amount_refunded) == ("pending", usd(400))
+    rest = run(shop.provider.refund_payment(payment.id))
+    assert (rest.status, rest.amount, shop.payment(payment.id).status) == ("succeeded", usd(600), "refunded")
+    failed = shop.provider.settle_refund(first.id, succeeded=False)
+    assert (failed.status, shop.payment(payment.id).status) == ("failed", "partially_refunded")
+    assert run(shop.provider.refund_payment(payment.id)).amount == usd(400)
+    told = shop.told(EventType.REFUND_FAILED)
+    assert [(event.refund, event.payment and event.payment.amount_refunded) for event in told] == [(failed, usd(600))]
+
+
+def test_a_refund_arrives_once() -> None:
+    shop = Shop()
+    payment = shop.pay(usd(1000))
+    shop.provider.delay_next_refund()
+    made = run(shop.provider.refund_payment(payment.id))
+    assert shop.provider.settle_refund(made.id).status == "succeeded"
+    assert [event.refund.id for event in shop.told(EventType.REFUND_SUCCEEDED) if event.refund] == [made.id]
+    with pytest.raises(errors.Conflict):
+        shop.provider.settle_refund(made.id)
+    with pytest.raises(errors.NotFound):
+        shop.provider.settle_refund("re_nobody")
+
+
+def test_a_payment_whose_only_refund_failed_is_as_it_was() -> None:
+    shop = Shop()
+    payment = shop.pay(usd(1000))
+    shop.provider.delay_next_refund()
+    made = run(shop.provider.refund_payment(payment.id))
+    shop.provider.settle_refund(made.id, succeeded=False)
+    assert shop.payment(payment.id) == payment

@@ -515,7 +515,9 @@ def test_somebody_else_s_payment_method_is_not_charged(world: World) -> None:
     assert world.server.writes == []
 
 
-@pytest.mark.parametrize("source", [{}, {"bank": {"ach_debit": {}}}, {"card": None}, None, "card"])
+@pytest.mark.parametrize(
+    "source", [{}, {"bank": {"ach_debit": {}}}, {"card": None}, None, "card", {"paypal": {}, "card": {}}]
+)
 def test_a_payment_method_that_cannot_be_charged_later_is_refused(world: World, source: Any) -> None:
     world.always("GET", f"{TOKENS}/{TOKEN}", payment_token(payment_source=source))
     with pytest.raises(InvalidRequest):

@@ -379,6 +379,9 @@ def test_an_invoice_that_the_merchant_wrote_has_its_dates_in_utc() -> None:
     assert found.paid_at == datetime(2026, 9, 5, tzinfo=UTC)
     assert (found.amount_paid, found.amount_due) == (Money(7421, "USD"), Money(0, "USD"))
     assert found.hosted_url == "https://www.sandbox.paypal.com/invoice/p/#Z56S5LLAQ52LCPZ5"
+    several = [{"payment_date": "2026-09-07"}, {"payment_date": "soon"}, {"payment_date": "2026-09-05"}]
+    in_parts = wire.searched_invoice_from(samples.invoice(payments={"transactions": several}))
+    assert in_parts.paid_at == datetime(2026, 9, 7, tzinfo=UTC)
     open_one = wire.searched_invoice_from(samples.invoice(status="SENT", payments=None))
     assert (open_one.status, open_one.paid_at) == (InvoiceStatus.OPEN, None)
 

@@ -4,6 +4,7 @@ import base64
 import hmac
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from square_samples import event, payment
-from square_support import SIGNATURE_KEY, URL, World, configuration, delivery, signature
+from square_support import NOW, SIGNATURE_KEY, URL, World, configuration, delivery, signature
 
 from paylattice import EventType
 from paylattice.config import Secret
@@ -191,8 +192,34 @@ def test_what_is_signed_and_no_event_is_malformed(world: World, body: bytes) -> 
     assert isinstance(error, MalformedPayload)
 
 
-def test_an_event_without_a_time_is_malformed(world: World) -> None:
-    assert isinstance(refused(world, *delivery(event(created_at="yesterday"))), MalformedPayload)
+@pytest.mark.parametrize("created", ["yesterday", "2026-19-40T00:00:00Z", 7, None, []])
+def test_an_event_that_does_not_say_when_it_happened_did_when_it_came(world: World, created: object) -> None:
+    found = parsed(world, *delivery(event(created_at=created)))
+    assert found.created_at == datetime.fromtimestamp(NOW, UTC)
+
+
+GARBAGE = st.one_of(
+    st.none(),
+    st.integers(),
+    st.booleans(),
+    st.text(max_size=20),
+    st.lists(st.integers(), max_size=2),
+    st.just({"a": 1}),
+)
+
+
+@settings(max_examples=50)
+@given(st.sampled_from([event(), event("payment.updated", "payment", payment())]), st.data())
+def test_an_event_lacks_whatever_names_neither_it_nor_its_kind(sample: dict[str, Any], data: st.DataObject) -> None:
+    damaged = dict(sample)
+    for name in data.draw(st.sets(st.sampled_from(sorted(set(sample) - {"event_id", "type"})))):
+        if data.draw(st.booleans()):
+            del damaged[name]
+        else:
+            damaged[name] = data.draw(GARBAGE)
+    found = parsed(World(), *delivery(damaged))
+    assert (found.id, found.provider_type) == (sample["event_id"], sample["type"])
+    assert found.created_at.tzinfo is not None
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_a_missing_payment_is_none(world: World) -> None:
         ({"status": "requires_confirmation"}, PaymentStatus.PENDING, None),
         ({"status": "requires_action"}, PaymentStatus.REQUIRES_ACTION, None),
         ({"status": "processing"}, PaymentStatus.PROCESSING, None),
-        ({"status": "requires_capture"}, PaymentStatus.AUTHORIZED, None),
+        ({"status": "requires_capture"}, PaymentStatus.AUTHORIZED, 0),
         ({"status": "canceled"}, PaymentStatus.CANCELED, None),
         ({"status": "levitating"}, PaymentStatus.UNKNOWN, None),
         ({"status": None}, PaymentStatus.UNKNOWN, None),
@@ -61,6 +61,12 @@ def test_a_missing_payment_is_none(world: World) -> None:
             600,
         ),
         ({"latest_charge": {"amount_refunded": 5}}, PaymentStatus.PARTIALLY_REFUNDED, 5),
+        # captured in part, and to be captured further: nothing is released yet
+        (
+            {"status": "requires_capture", "latest_charge": charge(amount_captured=800, amount_refunded=300)},
+            PaymentStatus.AUTHORIZED,
+            300,
+        ),
     ],
 )
 def test_the_status_of_a_payment_comes_from_the_intent_and_its_charge(

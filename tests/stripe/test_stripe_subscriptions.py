@@ -1,6 +1,7 @@
 """Subscriptions: reading, canceling, changing, pausing."""
 
 from datetime import UTC, datetime
+from itertools import permutations
 from typing import Any
 
 import httpx
@@ -41,6 +42,34 @@ def test_a_subscription_is_read(world: World) -> None:
 def test_a_missing_subscription_is_none(world: World) -> None:
     world.on("GET", PATH, missing())
     assert world.run(world.provider.get_subscription("sub_1")) is None
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_the_main_item_is_chosen_by_what_it_is_and_not_by_its_place(world: World, order: tuple[int, ...]) -> None:
+    seats = item(id="si_seats", created=START + 5, quantity=9, price=price(id="price_seats", unit_amount=900))
+    three = [metered_item(created=START - 5), item(created=START), seats]
+    world.on("GET", PATH, subscription(*(three[place] for place in order)))
+    found = world.run(world.provider.get_subscription("sub_1"))
+    assert found is not None
+    assert (found.plan_id, found.quantity, len(found.items)) == ("price_pro", 3, 3)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_items_that_came_together_the_dearest_is_the_main_one(world: World, *, turned: bool) -> None:
+    cheap = item(id="si_a", created=START, price=price(id="price_extra", unit_amount=100))
+    dear = item(id="si_b", created=START, price=price(id="price_base", unit_amount=5000))
+    world.on("GET", PATH, subscription(*((dear, cheap) if turned else (cheap, dear))))
+    found = world.run(world.provider.get_subscription("sub_1"))
+    assert found is not None
+    assert found.plan_id == "price_base"
+
+
+def test_a_subscription_of_metered_items_alone_has_the_plan_of_the_oldest_and_no_quantity(world: World) -> None:
+    newer = metered_item(id="si_new", created=START + 9, price=metered_price(id="price_new"))
+    world.on("GET", PATH, subscription(newer, metered_item(created=START)))
+    found = world.run(world.provider.get_subscription("sub_1"))
+    assert found is not None
+    assert (found.plan_id, found.quantity) == (metered_item()["price"]["id"], None)
 
 
 def test_all_items_are_read_when_stripe_embeds_only_the_first(world: World) -> None:

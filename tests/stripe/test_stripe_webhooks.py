@@ -5,6 +5,7 @@ import hmac
 import json
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -286,17 +287,58 @@ def test_an_empty_body_is_told(body: Any) -> None:
         b'{"object": "event", "id": "evt_1"}',
         b'{"object": "event", "id": 7, "type": "t"}',
         b'{"object": "customer", "id": "cus_1", "type": "t"}',
-        b'{"object": "event", "id": "e", "type": "t"}',
-        b'{"object": "event", "id": "e", "type": "t", "created": -1}',
-        b'{"object": "event", "id": "e", "type": "t", "created": 1e400}',
-        b'{"object": "v2.core.event", "id": "e", "type": "t", "created": 1}',
-        b'{"object": "v2.core.event", "id": "e", "type": "t", "created": "2026-01-01T00:00:00"}',
     ],
 )
 def test_a_signed_body_that_is_no_event_is_malformed(body: bytes) -> None:
     error = refused(body, {"Stripe-Signature": signature(body)})
     assert isinstance(error, MalformedPayload)
     assert error.diagnosis is Diagnosis.BODY_NOT_AN_EVENT
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"object": "event", "id": "e", "type": "t"}',
+        b'{"object": "event", "id": "e", "type": "t", "created": -1}',
+        b'{"object": "event", "id": "e", "type": "t", "created": 1e400}',
+        b'{"object": "v2.core.event", "id": "e", "type": "t", "created": 1}',
+        b'{"object": "v2.core.event", "id": "e", "type": "t", "created": "2026-01-01T00:00:00"}',
+        b'{"object": "v2.core.event", "id": "e", "type": "t", "created": "2026-19-01T00:00:00Z"}',
+        b'{"id": "e", "type": "t", "created": []}',
+    ],
+)
+def test_an_event_that_does_not_say_when_it_happened_did_when_it_came(body: bytes) -> None:
+    found = parse(body, {"Stripe-Signature": signature(body)})
+    assert (found.id, found.type, found.created_at) == ("e", "stripe:t", datetime.fromtimestamp(NOW, UTC))
+
+
+NEEDED = {"id", "type"}
+GARBAGE = st.one_of(
+    st.none(), st.integers(), st.floats(), st.text(max_size=20), st.lists(st.integers(), max_size=2), st.just({"a": 1})
+)
+
+
+@given(st.sampled_from([event(), thin_event()]), st.data())
+def test_an_event_lacks_whatever_names_neither_it_nor_its_kind(sample: dict[str, Any], data: st.DataObject) -> None:
+    damaged = dict(sample)
+    for name in data.draw(st.sets(st.sampled_from(sorted(set(sample) - NEEDED - {"object"})))):
+        if data.draw(st.booleans()):
+            del damaged[name]
+        else:
+            damaged[name] = data.draw(GARBAGE)
+    if data.draw(st.booleans()):
+        del damaged["object"]
+    body, headers = delivery(damaged)
+    found = parse(body, headers)
+    assert (found.id, found.provider_type) == (sample["id"], sample["type"])
+    assert found.created_at.tzinfo is not None
+
+
+def test_a_thin_event_that_has_lost_its_kind_is_still_read_as_one() -> None:
+    sample = {**thin_event()}
+    del sample["object"]
+    found, whole = parse(*delivery(sample)), parse(*delivery(thin_event()))
+    assert (found.dedupe_key, found.type, found.created_at) == (whole.dedupe_key, whole.type, whole.created_at)
 
 
 def test_an_unsigned_body_that_is_no_json_is_told() -> None:

@@ -49,6 +49,67 @@ class PaymentChecks(Arrangements):
 
         subject.run(life())
 
+    def test_what_is_left_is_what_no_refund_has_taken_or_is_about_to_take(self, subject: Subject) -> None:
+        """A refund on its way counts; the payment says so; the same key gives nothing more back, and another one neither."""
+        self.only_if_played(subject, _C.PAYMENTS)
+        self.only_if_declared(subject, _C.REFUNDS)
+
+        async def life() -> None:
+            provider = subject.provider
+            payment = await self.paid(subject)
+            await settled(self.delay_refunds(provider))
+            await provider.refund_payment(payment.id, self.money(400), idempotency_key="conformance-part")
+            await self._expect_given_back(subject, payment.id, self.money(400), PaymentStatus.PARTIALLY_REFUNDED)
+            rest = await provider.refund_payment(payment.id, idempotency_key="conformance-rest")
+            expect(rest.amount == self.money(1500), f"1500 of 1900 were left, and {rest.amount} given back")
+            await self._expect_given_back(subject, payment.id, self.money(), PaymentStatus.REFUNDED)
+            again = await provider.refund_payment(payment.id, idempotency_key="conformance-rest")
+            expect((again.id, again.amount) == (rest.id, rest.amount), "the same key gave back something else")
+            await self._expect_nothing_left(subject, payment.id)
+
+        subject.run(life())
+
+    def test_a_payment_in_several_parts_is_given_back_whole(self, subject: Subject) -> None:
+        """Its amounts are sums; a refund that no part can bear alone is spread; what is left is left of all parts."""
+        self.only_if_played(subject, _C.PAYMENTS)
+        self.only_if_declared(subject, _C.REFUNDS)
+
+        async def life() -> None:
+            provider = subject.provider
+            payment_id = await settled(self.paid_in_parts(provider))
+            found = await provider.get_payment(payment_id)
+            paid = found.amount_captured if found is not None else None
+            expect(paid == self.money(), f"1900 were taken in two parts, and {paid} is said to have been")
+            back = await provider.refund_payment(payment_id, self.money(1500), idempotency_key="conformance-parts")
+            expect(back.amount == self.money(1500), f"1500 were to be given back, and {back.amount} were")
+            again = await provider.refund_payment(payment_id, self.money(1500), idempotency_key="conformance-parts")
+            expect(again == back, "the same key gave back something else")
+            await self._expect_given_back(subject, payment_id, self.money(1500), PaymentStatus.PARTIALLY_REFUNDED)
+            rest = await provider.refund_payment(payment_id)
+            expect(rest.amount == self.money(400), f"400 of 1900 were left, and {rest.amount} given back")
+            await self._expect_given_back(subject, payment_id, self.money(), PaymentStatus.REFUNDED)
+            await self._expect_nothing_left(subject, payment_id)
+
+        subject.run(life())
+
+    async def _expect_given_back(self, subject: Subject, payment_id: str, amount: Money, status: PaymentStatus) -> None:
+        found = await subject.provider.get_payment(payment_id)
+        expect(
+            found is not None and found.status is status, f"after {amount} were given back, the payment is not {status}"
+        )
+        said = found.amount_refunded if found is not None else None
+        expect(said in {None, amount}, f"{amount} were given back, and the payment says {said}")
+
+    async def _expect_nothing_left(self, subject: Subject, payment_id: str) -> None:
+        error: PaymentError | None = None
+        try:
+            await subject.provider.refund_payment(payment_id, idempotency_key="conformance-nothing")
+        except PaymentError as exc:
+            error = exc
+        expect(
+            isinstance(error, _REFUSED), f"nothing was left, and what is left was given back all the same: {error!r}"
+        )
+
     def test_an_authorized_payment_is_captured(self, subject: Subject) -> None:
         """``capture=False`` takes nothing until it is captured."""
         self.only_if_played(subject, _C.PAYMENTS)

@@ -196,6 +196,13 @@ class ProviderChecks:
     async def finish_payment(self, provider: BaseProvider, session: CheckoutSession, *, capture: bool) -> None:
         """What the application has to do when the customer has paid on the page, where the provider waits for it."""
 
+    def delay_refunds(self, provider: BaseProvider) -> Awaitable[None] | None:
+        """Let the next refunds be on their way for a while, where the provider has such."""
+
+    def paid_in_parts(self, provider: BaseProvider) -> Awaitable[str] | str:
+        """The id of a payment of 19.00 that was taken in two parts, the larger of which is less than 15.00."""
+        self.needs("paid_in_parts", "how a payment comes to be taken in several parts, if there is such")
+
     def saved_payment_method(self, provider: BaseProvider, customer_id: str) -> Awaitable[str] | str:
         """The id of a payment method that is saved for the customer."""
         self.needs("saved_payment_method", "how a customer comes to have a saved payment method")

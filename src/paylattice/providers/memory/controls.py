@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from ...errors import DeclineReason, InvalidRequest, NotFound, PaymentError
-from ...models import CheckoutSession, Invoice, Payment, Plan, Subscription
+from ...models import CheckoutSession, Invoice, Payment, Plan, Refund, Subscription
 from ...money import Money
 from .calendar import add_months
 from .calls import Calls
@@ -166,6 +166,16 @@ class Controls:
         """Let the next payments fail: the customer's, or anybody's."""
         with self._calls.mutex:
             self._world.fail_next(customer_id, reason, times)
+
+    def delay_next_refund(self, *, times: int = 1) -> None:
+        """Let the next refunds be pending, as those of bank debits are: see :meth:`settle_refund`."""
+        with self._calls.mutex:
+            self._world.delayed_refunds += times
+
+    def settle_refund(self, refund_id: str, *, succeeded: bool = True) -> Refund:
+        """Let the money of a pending refund arrive, or come back."""
+        with self._calls.mutex:
+            return self._payments.settle_refund(refund_id, succeeded=succeeded)
 
     def time_out_next_call(self, *, after_effect: bool = True) -> None:
         """Let the next operation end without an answer: after it took effect, or before."""

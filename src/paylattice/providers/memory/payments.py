@@ -229,23 +229,46 @@ class Payments:
         if back > left or back == zero:
             message = f"only {left} is left to refund"
             raise InvalidRequest(message, param="amount", code="refund_too_large")
-        given = given + back
-        status = PaymentStatus.REFUNDED if given == taken else PaymentStatus.PARTIALLY_REFUNDED
-        payment = attrs.evolve(payment, status=status, raw_status=str(status), amount_refunded=given)
-        self._world.store.payments[payment.id] = payment
+        pending = self._world.delays_refund()
+        payment = self._given_back(payment, given + back)
         refund = Refund(
             id=self._world.new_id("re"),
             amount=back,
-            status=RefundStatus.SUCCEEDED,
+            status=RefundStatus.PENDING if pending else RefundStatus.SUCCEEDED,
             payment_id=payment.id,
             reason=reason,
             created_at=self._world.now,
-            raw_status="succeeded",
+            raw_status="pending" if pending else "succeeded",
             provider=self._world.name,
         )
         self._world.store.refunds[refund.id] = refund
         self._world.tell(EventType.REFUND_CREATED, customer_id=payment.customer_id, payment=payment, refund=refund)
         return refund
+
+    def settle_refund(self, refund_id: str, *, succeeded: bool) -> Refund:
+        """Let the money of a pending refund arrive, or come back."""
+        refund = self._world.store.refunds.get(refund_id)
+        if refund is None:
+            message = "there is no such refund"
+            raise NotFound(message, code="refund_missing")
+        if refund.status is not RefundStatus.PENDING:
+            message = f"the refund is {refund.status}, and no longer on its way"
+            raise Conflict(message)
+        status = RefundStatus.SUCCEEDED if succeeded else RefundStatus.FAILED
+        refund = self._world.store.refunds[refund_id] = attrs.evolve(refund, status=status, raw_status=str(status))
+        payment = self.get(refund.payment_id or "")
+        if not succeeded and payment.amount_refunded is not None:
+            payment = self._given_back(payment, payment.amount_refunded - refund.amount)
+        word = EventType.REFUND_SUCCEEDED if succeeded else EventType.REFUND_FAILED
+        self._world.tell(word, customer_id=payment.customer_id, payment=payment, refund=refund)
+        return refund
+
+    def _given_back(self, payment: Payment, given: Money) -> Payment:
+        status = PaymentStatus.REFUNDED if given == payment.amount_captured else PaymentStatus.PARTIALLY_REFUNDED
+        status = status if given.amount else PaymentStatus.SUCCEEDED
+        payment = attrs.evolve(payment, status=status, raw_status=str(status), amount_refunded=given)
+        self._world.store.payments[payment.id] = payment
+        return payment
 
     def _finish(self, payment_id: str, waiting: PaymentStatus, *, succeeded: bool) -> Payment:
         payment = self.get(payment_id)

@@ -435,7 +435,6 @@ class InMemoryProvider(Controls, BaseProvider):
     async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
         """Verify a delivery with the configured secrets and read it."""
         self._settings.require("webhook_secret")
-        data = SIGNATURE.verified(
-            payload, headers, self._settings.webhook_secret, now=self._clock(), diagnoses=self.diagnoses
-        )
-        return event_from(data, self._name)
+        now = self._clock()
+        data = SIGNATURE.verified(payload, headers, self._settings.webhook_secret, now=now, diagnoses=self.diagnoses)
+        return event_from(data, self._name, datetime.fromtimestamp(now, UTC))

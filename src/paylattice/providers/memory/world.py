@@ -58,6 +58,7 @@ class World:
     store: Store = attrs.field(factory=Store)
     events: deque[WebhookEvent] = attrs.field(factory=lambda: deque(maxlen=_EVENTS_KEPT))
     outbox: list[WebhookEvent] = attrs.field(factory=list[WebhookEvent])
+    delayed_refunds: int = 0
     _forgot_events: bool = attrs.field(default=False, init=False)
     _failures: dict[str | None, deque[tuple[int, DeclineReason]]] = attrs.field(
         factory=dict[str | None, deque[tuple[int, DeclineReason]]], init=False
@@ -115,6 +116,11 @@ class World:
             return None
         _, reason = min(fitting, key=itemgetter(0)).popleft()
         return reason
+
+    def delays_refund(self) -> bool:
+        """Whether the next refund is set to take its time; uses up the setting."""
+        self.delayed_refunds, delayed = max(0, self.delayed_refunds - 1), self.delayed_refunds > 0
+        return delayed
 
     def keep_session(self, session: CheckoutSession, event_type: EventType) -> CheckoutSession:
         """Keep what has become of a checkout session, and tell it."""

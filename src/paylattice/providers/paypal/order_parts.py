@@ -153,13 +153,12 @@ def captured_under(order: JsonObject, authorization_id: str) -> tuple[Captured, 
 
 def _captured_of(unit: JsonObject) -> tuple[Captured, ...]:
     captures = children(child(unit, "payments"), "captures")
-    refunds = _counting(unit)
     ids = [text(each, "id") for each in captures]
     # the refunds of a unit's only capture can be of no other; of several captures, each refund names its own
-    of = {text(each, "id"): ids[0] if len(ids) == 1 else capture_of(each) for each in refunds}
-    all_named = set(of.values()) <= set(ids)
+    refunds = [(ids[0] if len(ids) == 1 else capture_of(each), each) for each in _counting(unit)]
+    all_named = {of for of, _ in refunds} <= set(ids)
     return tuple(
-        _captured(capture, [each for each in refunds if of[text(each, "id")] == text(capture, "id")], known=all_named)
+        _captured(capture, [each for of, each in refunds if of == text(capture, "id")], known=all_named)
         for capture in captures
         if _status(CAPTURE_STATUS, capture) in TAKEN
     )

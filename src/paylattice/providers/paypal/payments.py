@@ -1,6 +1,6 @@
 """Payments at PayPal: orders with their authorizations and captures, captures by themselves, and the sales of subscriptions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import Enum
 
 import attrs
@@ -25,7 +25,7 @@ from .amounts import money_from, optional_money_from
 from .api import PayPalAPI, path_of
 from .order_parts import TAKEN, Captured
 from .refunds import CapturesRefund
-from .wire import approval_url
+from .wire import approval_url, vaulted_kind
 
 __all__ = ["Kind", "Payments"]
 
@@ -123,14 +123,13 @@ class Payments:
         if customer_id not in {text(owner, "id"), text(owner, "merchant_customer_id")}:
             message = "the saved payment method belongs to another customer of PayPal's vault"
             raise InvalidRequest(message, param="payment_method_id")
-        kind = next((name for name, value in child(token, "payment_source").items() if isinstance(value, Mapping)), "")
         body = requests.order_request(
             amount,
             capture=capture,
             customer_id=customer_id,
             description=description,
             invoice_id=key,
-            source=requests.vaulted_source(kind, payment_method_id),
+            source=requests.vaulted_source(vaulted_kind(token) or "", payment_method_id),
         )
         order = await self._api.create(ORDERS, body, key, _checked_order)
         if not _has_moved(order) and text(order, "status") in {"APPROVED", "CREATED"}:

@@ -29,6 +29,7 @@ __all__ = [
     "searched_invoice_from",
     "subscription_from",
     "subscription_session_from",
+    "vaulted_kind",
 ]
 
 SUBSCRIPTION_CHECKOUT: Mapping[str | None, CheckoutStatus] = {
@@ -205,14 +206,14 @@ def searched_invoice_from(data: JsonObject) -> Invoice:
     word = text(data, "status")
     status = INVOICE_STATUS.get(word, InvoiceStatus.UNKNOWN)
     payments = children(child(data, "payments"), "transactions")
-    paid_on = rfc3339(payments[-1], "payment_date") or _day(payments[-1], "payment_date") if payments else None
+    paid_on = [rfc3339(each, "payment_date") or _day(each, "payment_date") for each in payments]
     return Invoice(
         id=identity(data, "id", "invoice"),
         customer_id=None,
         amount=money_from(data, "amount", what="invoice"),
         status=status,
         due_date=_day(child(detail, "payment_term"), "due_date"),
-        paid_at=paid_on if status is InvoiceStatus.PAID else None,
+        paid_at=max(filter(None, paid_on), default=None) if status is InvoiceStatus.PAID else None,
         amount_due=optional_money_from(data, "due_amount"),
         amount_paid=optional_money_from(data, "payments", "paid_amount"),
         number=text(detail, "invoice_number"),
@@ -232,9 +233,8 @@ def _day(data: JsonObject, key: str) -> datetime | None:
 
 def payment_method_from(data: JsonObject) -> PaymentMethod:
     """A token of the vault. Kinds that nobody knows yet keep PayPal's word."""
-    source = child(data, "payment_source")
-    kind = next((name for name in source if isinstance(source[name], Mapping)), "unknown")
-    details = child(source, kind)
+    kind = vaulted_kind(data) or "unknown"
+    details = child(data, "payment_source", kind)
     expiry = _EXPIRY.fullmatch(text(details, "expiry") or "")
     return PaymentMethod(
         id=identity(data, "id", "payment token"),
@@ -247,3 +247,9 @@ def payment_method_from(data: JsonObject) -> PaymentMethod:
         provider="paypal",
         raw=data,
     )
+
+
+def vaulted_kind(data: JsonObject) -> str | None:
+    """What a token of the vault stands for; None where it does not say, or names several things."""
+    named = [name for name, value in child(data, "payment_source").items() if isinstance(value, Mapping)]
+    return named[0] if len(named) == 1 else None

@@ -55,7 +55,9 @@ class EventList:
                 continue
             found = children(page, "events")
             fresh = [data for data in found if text(data, "event_id") not in before]
-            events = [event for data in fresh if (event := self._read(data)) is not None and event.created_at >= since]
+            events = [
+                event for data in fresh if (event := self._read(data, last)) is not None and event.created_at >= since
+            ]
             yield sorted(events, key=lambda event: event.created_at)
             before = {name for data in found if (name := text(data, "event_id")) is not None} or before
             last = max((moment for data in found if (moment := moment_of(data, "created_at"))), default=last)
@@ -67,10 +69,12 @@ class EventList:
                 raise InvalidResponse(message)
             cursors.add(cursor)
 
-    def _read(self, data: JsonObject) -> WebhookEvent | None:
+    def _read(self, data: JsonObject, otherwise: datetime) -> WebhookEvent | None:
         settings = self._api.config
         try:
-            return event_from(data, reference_key=settings.reference_key, livemode=settings.livemode)
+            return event_from(
+                data, reference_key=settings.reference_key, livemode=settings.livemode, otherwise=otherwise
+            )
         except InvalidResponse as error:
             _log.warning("square: an event in the list cannot be read: %s", error.message)
             return None

@@ -102,19 +102,26 @@ _OBJECTS = frozenset({"customer", "subscription", "invoice", "payment", "refund"
 _NONE: JsonObject = FrozenMap()
 
 
-def event_from(data: JsonObject, *, reference_key: str = "org_id", livemode: bool | None = None) -> WebhookEvent:
+def event_from(
+    data: JsonObject,
+    *,
+    reference_key: str = "org_id",
+    livemode: bool | None = None,
+    otherwise: datetime | None = None,
+) -> WebhookEvent:
     """The event. An object in it that cannot be read is left out, its ids are not.
 
     Args:
         data: the body.
         reference_key: the word of the metadata that stands in ``reference_id``.
         livemode: of the environment that the event comes from.
+        otherwise: when it happened, if it does not say so.
 
     Raises:
-        InvalidResponse: it has no id, no type or no time.
+        InvalidResponse: it has no id, no type, or no time.
     """
     event_id, square_type = identity(data, "event_id", "event"), identity(data, "type", "event")
-    created_at = moment_of(data, "created_at")
+    created_at = moment_of(data, "created_at") or otherwise
     if created_at is None:
         message = "the event does not say when it was created"
         raise InvalidResponse(message)

@@ -427,4 +427,5 @@ class SquareProvider(SquareAPI):
             other_urls=others,
         )
         check_environment(headers, livemode=config.livemode)
-        return delivered(data, reference_key=config.reference_key, livemode=config.livemode)
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        return delivered(data, reference_key=config.reference_key, livemode=config.livemode, now=now)

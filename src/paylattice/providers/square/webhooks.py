@@ -9,6 +9,7 @@ import base64
 import hmac
 import re
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import cast
 from urllib.parse import urlsplit, urlunsplit
 
@@ -188,14 +189,20 @@ def check_environment(headers: object, *, livemode: bool) -> None:
     raise WebhookError(message, diagnosis=Diagnosis.WRONG_MODE)
 
 
-def delivered(data: JsonObject, *, reference_key: str, livemode: bool) -> WebhookEvent:
+def delivered(data: JsonObject, *, reference_key: str, livemode: bool, now: datetime) -> WebhookEvent:
     """The event of a verified body.
 
+    Args:
+        data: the body.
+        reference_key: the word of the metadata that stands in ``reference_id``.
+        livemode: of the environment that it comes from.
+        now: the event's time if it says none: there is none in the signature.
+
     Raises:
-        MalformedPayload: it has no time.
+        MalformedPayload: it is none.
     """
     try:
-        return event_from(data, reference_key=reference_key, livemode=livemode)
+        return event_from(data, reference_key=reference_key, livemode=livemode, otherwise=now)
     except InvalidResponse as error:
         why = error.message
     raise MalformedPayload(why, diagnosis=Diagnosis.BODY_NOT_AN_EVENT)

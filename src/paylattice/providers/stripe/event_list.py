@@ -33,7 +33,7 @@ class EventList:
     async def since(self, since: datetime) -> AsyncGenerator[list[WebhookEvent]]:
         """The events since a time, some at a time. One that cannot be read is left out, and logged."""
         async for part in in_windows(self._between, _made_at, since):
-            yield [event for data in part if (event := _read(data)) is not None]
+            yield [event for data in part if (event := _read(data, since)) is not None]
 
     def _between(self, since: datetime, until: datetime | None) -> AsyncGenerator[JsonObject]:
         created: dict[str, object] = {"gte": int(since.timestamp())}
@@ -46,9 +46,9 @@ def _made_at(data: JsonObject) -> datetime | None:
     return moment(data, "created")
 
 
-def _read(data: JsonObject) -> WebhookEvent | None:
+def _read(data: JsonObject, since: datetime) -> WebhookEvent | None:
     try:
-        return event_from(data)
+        return event_from(data, lambda: since)
     except InvalidResponse as error:
         _log.warning("stripe: an event in the list cannot be read: %s", error.message)
         return None

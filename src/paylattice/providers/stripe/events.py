@@ -9,7 +9,7 @@ only name it. The table is https://docs.stripe.com/api/events/types, without the
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from ...errors import InvalidResponse
 from ...events import EventType, WebhookEvent
@@ -102,23 +102,36 @@ THIN_ONLY: Mapping[str, EventType] = {
 """Events that come as thin ones only. Thin types are the snapshot's, after ``v1.``."""
 
 
-def event_from(data: JsonObject) -> WebhookEvent:
+_Otherwise: TypeAlias = Callable[[], datetime]
+
+
+def event_from(data: JsonObject, otherwise: _Otherwise | None = None) -> WebhookEvent:
     """The event, of either kind. An object in it that cannot be read is left out, its ids are not.
 
+    Args:
+        data: the body of a delivery, or an event of Stripe's list.
+        otherwise: when it happened, if it does not say so: a delivery was signed a moment ago.
+
     Raises:
-        InvalidResponse: it has no id, no type or no time.
+        InvalidResponse: it has no id, no type, or no time.
     """
-    return _thin(data) if text(data, "object") == THIN else _snapshot(data)
+    return _thin(data, otherwise) if is_thin(data) else _snapshot(data, otherwise)
 
 
-def _snapshot(data: JsonObject) -> WebhookEvent:
+def is_thin(data: JsonObject) -> bool:
+    """Whether an event only names its object. One that has lost its own kind is told by what only thin events have."""
+    kind = text(data, "object")
+    return kind == THIN or (kind != SNAPSHOT and "related_object" in data)
+
+
+def _snapshot(data: JsonObject, otherwise: _Otherwise | None) -> WebhookEvent:
     event_id, stripe_type = identity(data, "id", "event"), identity(data, "type", "event")
     subject = child(data, "data", "object")
     before = child(data, "data", "previous_attributes")
     return WebhookEvent(
         id=event_id,
         type=_snapshot_type(stripe_type, subject, before),
-        created_at=_known(moment(data, "created")),
+        created_at=_known(moment(data, "created"), otherwise),
         dedupe_key=event_id,
         customer_id=_own_id(subject, "customer") or reference(subject, "customer") or reference(before, "customer"),
         subscription_id=_own_id(subject, "subscription") or wire.invoice_subscription_id(subject),
@@ -169,7 +182,7 @@ def _own_id(subject: JsonObject, kind: str) -> str | None:
     return text(subject, "id") if text(subject, "object") == kind else None
 
 
-def _thin(data: JsonObject) -> WebhookEvent:
+def _thin(data: JsonObject, otherwise: _Otherwise | None) -> WebhookEvent:
     event_id, stripe_type = identity(data, "id", "event"), identity(data, "type", "event")
     name = stripe_type.removeprefix("v1.")
     shared = (EVENT_TYPES.get(name) or THIN_ONLY.get(name)) if name != stripe_type else None
@@ -178,7 +191,7 @@ def _thin(data: JsonObject) -> WebhookEvent:
     return WebhookEvent(
         id=event_id,
         type=shared or f"stripe:{stripe_type}",
-        created_at=_known(rfc3339(data, "created")),
+        created_at=_known(rfc3339(data, "created"), otherwise),
         dedupe_key=reference(data, "snapshot_event") or event_id,
         customer_id=ids.get("customer"),
         subscription_id=ids.get("subscription"),
@@ -189,11 +202,13 @@ def _thin(data: JsonObject) -> WebhookEvent:
     )
 
 
-def _known(created: datetime | None) -> datetime:
-    if created is None:
+def _known(created: datetime | None, otherwise: _Otherwise | None) -> datetime:
+    if created is not None:
+        return created
+    if otherwise is None:
         message = "the event does not say when it was created"
         raise InvalidResponse(message)
-    return created
+    return otherwise()
 
 
 def _livemode(data: JsonObject) -> bool | None:

@@ -447,4 +447,4 @@ class StripeProvider(BaseProvider):
             diagnoses=self.diagnoses,
             livemode=self._settings.livemode,
         )
-        return delivered(data)
+        return delivered(data, self._clock())

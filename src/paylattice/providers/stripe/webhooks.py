@@ -3,6 +3,8 @@
 The scheme of ``Stripe-Signature``: https://docs.stripe.com/webhooks#verify-manually.
 """
 
+from datetime import UTC, datetime
+
 from ...errors import Diagnosis, InvalidResponse, MalformedPayload
 from ...events import WebhookEvent
 from ...jsonlike import JsonObject, text
@@ -13,21 +15,26 @@ __all__ = ["SIGNATURE", "delivered"]
 
 
 def _is_event(data: JsonObject) -> bool:
-    return text(data, "object") in {SNAPSHOT, THIN} and bool(text(data, "id")) and bool(text(data, "type"))
+    kind = text(data, "object")  # which is not what makes it an event: its id and its type are
+    return kind in {SNAPSHOT, THIN, None} and bool(text(data, "id")) and bool(text(data, "type"))
 
 
 SIGNATURE = TimestampedScheme("Stripe", "Stripe-Signature", _is_event)
 """Each endpoint has a secret of its own (``whsec_...``), and so has ``stripe listen``."""
 
 
-def delivered(data: JsonObject) -> WebhookEvent:
+def delivered(data: JsonObject, now: float) -> WebhookEvent:
     """The event of a verified body.
 
+    Args:
+        data: the body.
+        now: seconds since 1970; when it happened, if it does not say so: it was signed a moment ago.
+
     Raises:
-        MalformedPayload: it has no time.
+        MalformedPayload: it is none.
     """
     try:
-        return event_from(data)
+        return event_from(data, lambda: datetime.fromtimestamp(now, UTC))
     except InvalidResponse as error:
         why = error.message
     raise MalformedPayload(why, diagnosis=Diagnosis.BODY_NOT_AN_EVENT)

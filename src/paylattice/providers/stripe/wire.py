@@ -157,16 +157,16 @@ def subscription_from(data: JsonObject) -> Subscription:
     raw_status = text(data, "status")
     status = subscription_status(data)
     start, end = _period(data, items)
-    first = items[0] if items else None
+    main = _main_item(items)
     return Subscription(
         id=identity(data, "id", "subscription"),
         customer_id=reference(data, "customer"),
         status=status,
         current_period_start=start,
         current_period_end=end,
-        plan_id=(first.plan_id if first else None) or reference(data, "plan"),
+        plan_id=(main.plan_id if main else None) or reference(data, "plan"),
         metadata=words(data, "metadata"),
-        quantity=first.quantity if first else integer(data, "quantity"),
+        quantity=main.quantity if main else integer(data, "quantity"),
         items=items,
         cancel_at=_cancel_at(data, status, end),
         canceled_at=moment(data, "canceled_at"),
@@ -180,6 +180,20 @@ def subscription_from(data: JsonObject) -> Subscription:
         provider="stripe",
         raw=data,
     )
+
+
+def _main_item(items: tuple[SubscriptionItem, ...]) -> SubscriptionItem | None:
+    """The item whose plan and quantity are the subscription's; Stripe promises no order of them.
+
+    One with a quantity comes before a metered one, which is billed beside it; then the one that was there first, as what was
+    added later is an addition; then the dearest.
+    """
+
+    def rank(item: SubscriptionItem) -> tuple[bool, int, int, str]:
+        price = integer(price_of(item.raw), "unit_amount") or integer(price_of(item.raw), "amount") or 0
+        return item.metered, integer(item.raw, "created") or 0, -price, item.id
+
+    return min(items, key=rank, default=None)
 
 
 def _item_from(item: JsonObject) -> SubscriptionItem:
@@ -297,24 +311,28 @@ def payment_from(data: JsonObject) -> Payment:
         provider="stripe",
         raw=data,
     )
-    return _with_refunds(payment, charge) if status is PaymentStatus.SUCCEEDED and charge else payment
+    return _with_refunds(payment, charge) if status in _MAY_HAVE_MONEY and charge else payment
+
+
+_MAY_HAVE_MONEY = frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.AUTHORIZED})
+"""A part of what is authorized can be captured, and given back, before the rest is."""
 
 
 def _with_refunds(payment: Payment, charge: JsonObject) -> Payment:
-    refunded = _refunded(charge)
+    is_over = payment.status is PaymentStatus.SUCCEEDED
+    refunded = _refunded(charge, rest_is_released=is_over)
     if refunded is None:
         return payment
-    if flag(charge, "refunded"):
-        status = PaymentStatus.REFUNDED
-    else:
-        status = PaymentStatus.PARTIALLY_REFUNDED if refunded else payment.status
+    status = payment.status
+    if is_over and (refunded or flag(charge, "refunded")):
+        status = PaymentStatus.REFUNDED if flag(charge, "refunded") else PaymentStatus.PARTIALLY_REFUNDED
     return attrs.evolve(payment, status=status, amount_refunded=money_of(refunded, payment.amount.currency))
 
 
-def _refunded(charge: JsonObject) -> int | None:
-    """What was given back. After a partial capture Stripe counts what was never taken as refunded, too."""
+def _refunded(charge: JsonObject, *, rest_is_released: bool) -> int | None:
+    """What was given back. After the last capture Stripe counts what was never taken as refunded, too."""
     refunded, captured, amount = (integer(charge, key) for key in ("amount_refunded", "amount_captured", "amount"))
-    if refunded is None or captured is None or amount is None:
+    if refunded is None or captured is None or amount is None or not rest_is_released:
         return refunded
     released = max(0, amount - captured)
     return refunded - released if refunded >= released else refunded

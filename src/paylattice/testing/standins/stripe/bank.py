@@ -48,6 +48,12 @@ class Bank:
 
     def __init__(self) -> None:
         self._waiting: list[_Verdict] = []
+        self.delayed_refunds = 0
+
+    def next_refund(self) -> str:
+        """The status of the next refund."""
+        self.delayed_refunds, delayed = max(0, self.delayed_refunds - 1), self.delayed_refunds > 0
+        return "pending" if delayed else "succeeded"
 
     def expect(self, said: str, *, customer: str | None, times: int) -> None:
         """Say this to the next payments of the customer, or of anybody."""

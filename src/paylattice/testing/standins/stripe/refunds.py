@@ -6,7 +6,7 @@ from .refusals import invalid
 from .routes import Params, Route, retrieve
 from .world import JSON, World
 
-__all__ = ["REFUND_ROUTES"]
+__all__ = ["REFUND_ROUTES", "settle"]
 
 
 def _create(world: World, params: Params) -> JSON:
@@ -30,12 +30,31 @@ def _create(world: World, params: Params) -> JSON:
         "payment_intent": charge["payment_intent"],
         "reason": params.get("reason"),
         "receipt_number": None,
-        "status": "succeeded",
+        "status": world.bank.next_refund(),
     }
+    if data["status"] == "pending":
+        data["pending_reason"] = "processing"
     refund = world.add("re", data, "refund.created")
     refunded = charge["amount_refunded"] + amount
     world.change(charge, "charge.refunded", amount_refunded=refunded, refunded=refunded == charge["amount"])
     return refund
+
+
+def settle(world: World, refund: JSON, *, succeeded: bool) -> JSON:
+    """A pending refund has arrived, or has not.
+
+    Raises:
+        ValueError: it is not pending.
+    """
+    if refund["status"] != "pending":
+        message = f"the refund is {refund['status']}, not pending"
+        raise ValueError(message)
+    del refund["pending_reason"]
+    if succeeded:
+        return world.change(refund, "refund.updated", status="succeeded")
+    charge = world.need("charge", refund["charge"])
+    world.change(charge, amount_refunded=charge["amount_refunded"] - refund["amount"], refunded=False)
+    return world.change(refund, ("refund.updated", "refund.failed"), status="failed", failure_reason="declined")
 
 
 def _charge_of(world: World, params: Params) -> JSON:

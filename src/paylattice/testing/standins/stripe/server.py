@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from ..messages import Delivery
-from . import checkout
+from . import checkout, refunds
 from .bank import AUTHENTICATE
 from .catalog import new_price, new_product
 from .clock import advance_to
@@ -238,6 +238,24 @@ class StripeStandIn(StripeRequests):
         """
         with self._lock:
             self._world.bank.expect(code, customer=customer, times=times)
+
+    def delay_next_refund(self, *, times: int = 1) -> None:
+        """Let refunds be pending, as those of bank debits are: see :meth:`settle_refund`."""
+        with self._lock:
+            self._world.bank.delayed_refunds += times
+
+    def settle_refund(self, refund_id: str, *, succeeded: bool = True) -> Mapping[str, object]:
+        """Let the money of a pending refund arrive, or come back.
+
+        Returns:
+            The refund.
+
+        Raises:
+            ValueError: it is not pending.
+        """
+        with self._lock:
+            refund = self._world.need("refund", refund_id)
+            return rendered(self._world, refunds.settle(self._world, refund, succeeded=succeeded))
 
     def require_action_next(self, *, customer: str | None = None, times: int = 1) -> None:
         """Be the bank that wants the payer to authenticate. Off session, this is a decline."""
