@@ -8,7 +8,8 @@ frames are emptied: which function failed, and in which line, is still there; th
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator
+from contextlib import aclosing
 from types import FrameType, TracebackType
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -70,6 +71,22 @@ def _clearing(function: Callable[P, R], clear: Callable[[BaseException, BaseExce
                 raise
 
         return cast("Callable[P, R]", wait)
+
+    if inspect.isasyncgenfunction(function):
+
+        @functools.wraps(function)
+        async def stream(*args: Any, **kwargs: Any) -> AsyncGenerator[Any]:
+            outer = sys.exception()
+            try:
+                async with aclosing(function(*args, **kwargs)) as parts:
+                    async for part in parts:
+                        yield part
+            except BaseException as error:
+                clear(error, outer)
+                del args, kwargs, outer
+                raise
+
+        return cast("Callable[P, R]", stream)
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:

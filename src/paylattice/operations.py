@@ -452,7 +452,7 @@ def _guarded_stream(
                 yield part
         raise InvalidResponse(broken, provider=self.get_provider_name(), operation=operation.name)
 
-    return call
+    return clearing_all(call)
 
 
 def check_mode(provider: "BaseProvider", event: WebhookEvent) -> None:

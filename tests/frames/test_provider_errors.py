@@ -1,11 +1,14 @@
 """What the application's error reporter gets to see when an operation fails: nothing secret, nothing personal."""
 
+import asyncio
 import logging
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from paylattice import PaymentProvider
+from paylattice.driving import run
 from paylattice.errors import PaymentError
 
 from .streets import CREATE, FACES, HOSTILE, SECRETS, Street, calls, street, wanted
@@ -54,6 +57,21 @@ def test_nor_if_no_access_token_can_be_had(face: str, answer: str) -> None:
     there = street("paypal", face, HOSTILE["HTML"], token=HOSTILE[answer])
     for operation, arguments in calls(there.provider)[:8]:
         check(there, operation, dict(arguments))
+
+
+@every_face
+@every_provider
+@pytest.mark.parametrize("answer", sorted(set(HOSTILE) - {"wrong types"}))  # which are events that are passed over
+def test_nor_if_a_stream_of_events_breaks(name: str, face: str, answer: str) -> None:
+    there = street(name, face, HOSTILE[answer])
+
+    async def all_of_them() -> None:
+        async for _ in there.provider.events_since(datetime.now(UTC) - timedelta(days=1)):
+            pass
+
+    with pytest.raises(PaymentError) as caught:
+        asyncio.run(all_of_them()) if face == "async" else run(all_of_them())
+    assert leaks(caught.value, wanted(name)) == []
 
 
 @every_face
