@@ -244,6 +244,34 @@ def test_a_cancelled_delivery_leaves_nothing_and_its_connection_is_not_lost(
     asyncio.run(check())
 
 
+def test_handlers_that_read_need_no_more_connections_than_there_are_deliveries(
+    postgres: PostgresServer, name: str
+) -> None:
+    """Three deliveries hold the three connections of the pool, and each handler asks who may use the product."""
+
+    async def check() -> None:
+        async with world(postgres, name, pool_size=3, max_overflow=0, pool_timeout=10) as here:
+            deliveries = [paid(await here.subscribe(org)) for org in ("org-1", "org-2", "org-3")]
+            all_inside = asyncio.Barrier(3)
+            seen: list[str] = []
+
+            async def look(context: Context) -> None:
+                assert context.customer is not None
+                await all_inside.wait()
+                access = await here.billing.access(context.customer.org_id)
+                stored = await here.billing.subscription(context.customer.org_id)
+                assert stored == context.subscription
+                seen.append(access.reason)
+
+            here.inside = look
+            async with asyncio.timeout(9):
+                outcomes = await asyncio.gather(*map(here.deliver, deliveries))
+            assert outcomes == [WebhookOutcome.PROCESSED] * 3
+            assert seen == ["active"] * 3
+
+    asyncio.run(check())
+
+
 def test_over_http_a_lost_connection_is_a_500_and_the_repetition_a_200(postgres: PostgresServer, name: str) -> None:
     deliveries: list[Delivery] = []
     doomed = True

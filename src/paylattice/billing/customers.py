@@ -8,6 +8,7 @@ from ..errors import Conflict, IdempotencyMismatch, InvalidRequest, InvalidRespo
 from ..idempotency import operation_key
 from ..models import Customer
 from ..provider import BaseProvider
+from .handlers import Handlers
 from .journal import CREATE_CUSTOMER, Journal, is_used_up
 from .precedence import first, rank
 from .records import BillingCustomer, BillingOperation, BillingSubscription, OperationState
@@ -28,6 +29,7 @@ class Customers(Generic[Tx]):
         providers: by name.
         pipeline: applies what was parked for a customer.
         journal: sends.
+        handlers: the application's: what one of them reads, it reads in its transaction.
         clock: the time, aware.
     """
 
@@ -37,18 +39,21 @@ class Customers(Generic[Tx]):
         providers: Mapping[str, BaseProvider],
         pipeline: EventPipeline[Tx],
         journal: Journal[Tx],
+        handlers: Handlers[Tx],
         clock: Callable[[], datetime],
     ) -> None:
         self._repository = repository
         self._providers = providers
         self._pipeline = pipeline
         self._journal = journal
+        self._handlers = handlers
         self._clock = clock
 
     async def known(self, org_id: str) -> list[BillingCustomer]:
         """The organisation's customers, the one whose subscription counts first."""
         check_org(org_id)
-        found = [await self._repository.get_customer(org_id, name) for name in self._providers]
+        tx = self._handlers.transaction()
+        found = [await self._repository.get_customer(org_id, name, tx=tx) for name in self._providers]
         known = [customer for customer in found if customer is not None]
         if len(known) < 2:  # noqa: PLR2004 - nothing to sort
             return known
@@ -57,16 +62,20 @@ class Customers(Generic[Tx]):
 
     async def subscription_of(self, customer: BillingCustomer) -> BillingSubscription | None:
         """The one of the customer's subscriptions that counts."""
-        return first(await self._repository.list_subscriptions(customer.id))
+        return first(await self.subscriptions_of(customer))
+
+    async def subscriptions_of(self, customer: BillingCustomer) -> list[BillingSubscription]:
+        """All of the customer's subscriptions."""
+        return await self._repository.list_subscriptions(customer.id, tx=self._handlers.transaction())
 
     async def subscriptions(self, org_id: str) -> list[BillingSubscription]:
         """All that the organisation has, at whichever provider."""
         check_org(org_id)
         found: list[BillingSubscription] = []
         for name in self._providers:
-            customer = await self._repository.get_customer(org_id, name)
+            customer = await self._repository.get_customer(org_id, name, tx=self._handlers.transaction())
             if customer is not None:
-                found += await self._repository.list_subscriptions(customer.id)
+                found += await self.subscriptions_of(customer)
         return found
 
     async def create(

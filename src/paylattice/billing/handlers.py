@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from inspect import isasyncgenfunction, isawaitable, isgeneratorfunction, signature
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, TypeAlias, TypeVar, cast
 
 import attrs
 
@@ -47,6 +47,7 @@ class _Running:
     """The time in which handlers run. What they start, and what outlives them, inherits it."""
 
     handlers: object
+    transaction: object
     outer: "_Running | None"
     over: bool = False
 
@@ -91,7 +92,7 @@ class Handlers(Generic[Tx]):
     async def run(self, words: tuple[str, ...], event: WebhookEvent, context: EventContext[Tx]) -> None:
         """Run what is registered for the words, in the order of registration. The first exception ends it."""
         handlers = [handler for word in words for handler in self._by_word.get(word, ())]
-        with self._run():
+        with self._run(context.transaction):
             for handler in handlers:
                 result = handler(event, context)
                 if isawaitable(result):
@@ -103,19 +104,31 @@ class Handlers(Generic[Tx]):
         Raises:
             ConfigurationError: one of these handlers is running here.
         """
+        if self._here() is not None:
+            message = (
+                "a handler called a billing operation that writes, and it would wait for the transaction it is in. "
+                "Write with context.transaction, and leave the rest to an outbox that is read after the commit"
+            )
+            raise ConfigurationError(message)
+
+    def transaction(self) -> Tx | None:
+        """The transaction in which one of these handlers is running here; None if none is.
+
+        What a handler reads, it reads with it: it sees the event's own changes, and needs no second connection, for which
+        all deliveries might wait at the same time.
+        """
+        here = self._here()
+        return None if here is None else cast("Tx", here.transaction)
+
+    def _here(self) -> _Running | None:
         here = _running.get()
-        while here is not None:
-            if here.handlers is self and not here.over:
-                message = (
-                    "a handler called a billing operation that writes, and it would wait for the transaction it is in. "
-                    "Write with context.transaction, and leave the rest to an outbox that is read after the commit"
-                )
-                raise ConfigurationError(message)
+        while here is not None and (here.handlers is not self or here.over):
             here = here.outer
+        return here
 
     @contextmanager
-    def _run(self) -> Generator[None]:
-        here = _Running(self, _running.get())
+    def _run(self, transaction: Tx) -> Generator[None]:
+        here = _Running(self, transaction, _running.get())
         token = _running.set(here)
         try:
             yield

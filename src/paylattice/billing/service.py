@@ -126,7 +126,7 @@ class BillingService(Generic[Tx]):
             repository, self._providers, self._finder, self._handlers, refetch=refetch, clock=clock
         )
         journal = Journal(repository, clock)
-        self._customers = Customers(repository, self._providers, self._pipeline, journal, clock)
+        self._customers = Customers(repository, self._providers, self._pipeline, journal, self._handlers, clock)
         self._orders = Orders(repository, self._providers, self._pipeline, journal, self._customers, self._ownership)
         self._maintenance = Maintenance(
             repository, self._pipeline, self._finder, journal, self._customers, primitives or AsyncPrimitives(), clock
@@ -468,7 +468,7 @@ class BillingService(Generic[Tx]):
             if Capability.CUSTOMERS in provider.capabilities and provider.checkout_keeps_customer:
                 found += await provider.get_invoices(customer.external_customer_id, limit)
                 continue
-            for stored in await self._repository.list_subscriptions(customer.id):
+            for stored in await self._customers.subscriptions_of(customer):
                 subscription_id = stored.external_subscription_id
                 payer = await self._payer(provider, customer, subscription_id)
                 found += await provider.get_invoices(payer, limit, subscription_id=subscription_id)
