@@ -9,7 +9,6 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from paylattice import EventContext, WebhookEvent
-from paylattice.errors import VerificationUnavailable, WebhookError
 from paylattice.sync import BillingService, InMemoryRepository, create_provider
 
 billing = BillingService(create_provider(), InMemoryRepository())  # PAYMENT_PROVIDER picks the provider
@@ -35,13 +34,7 @@ def checkout(request: HttpRequest, plan_id: str) -> HttpResponse:
 @csrf_exempt  # without it: 403 before this view runs
 @require_POST
 def webhook(request: HttpRequest, provider: str) -> HttpResponse:
-    try:
-        billing.handle_webhook(provider, request.body, request.headers)
-    except VerificationUnavailable:
-        return HttpResponse(status=503)
-    except WebhookError:
-        return HttpResponse(status=400)
-    return HttpResponse(status=200)
+    return HttpResponse(status=billing.respond(provider, request.body, request.headers).status)
 
 
 urlpatterns = [path("checkout/<plan_id>", checkout), path("webhooks/<provider>", webhook)]

@@ -7,10 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi import Depends, FastAPI, Request, Response
 
 from paylattice import BillingService, EventContext, InMemoryRepository, WebhookEvent, create_provider
-from paylattice.errors import VerificationUnavailable, WebhookError
 
 
 @asynccontextmanager
@@ -53,11 +52,6 @@ async def welcome(session_id: str, billing: Billing) -> dict[str, str | None]:
 
 
 @app.post("/webhooks/{provider}")
-async def webhook(provider: str, request: Request, billing: Billing) -> dict[str, str]:
-    try:  # raw bytes, never the parsed JSON
-        outcome = await billing.handle_webhook(provider, await request.body(), request.headers)
-    except VerificationUnavailable as exc:  # cannot tell now: let the provider deliver again
-        raise HTTPException(503, "try again") from exc
-    except WebhookError as exc:
-        raise HTTPException(400, "bad webhook") from exc
-    return {"outcome": outcome}  # a duplicate is a 200, too
+async def webhook(provider: str, request: Request, billing: Billing) -> Response:
+    reply = await billing.respond(provider, await request.body(), request.headers)  # raw bytes, never the parsed JSON
+    return Response(reply.outcome, reply.status)  # a duplicate is a 200, too; what is not 200 is delivered again

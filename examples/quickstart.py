@@ -22,7 +22,8 @@ async def main() -> None:
         provider.complete_checkout(session.id)  # what the customer would do
         provider.advance(days=15)  # time travel: the trial ends, a renewal is billed
         for hook in provider.deliveries():  # signed like a real provider's
-            print(hook.type, await billing.handle_webhook("memory", hook.payload, hook.headers))
+            reply = await billing.respond("memory", hook.payload, hook.headers)
+            print(hook.type, reply.status, reply.outcome)
 
         sub = await billing.subscription("org_1")
         assert sub is not None

@@ -27,7 +27,7 @@ async def main() -> None:
             )
             provider.complete_checkout(session.id)
             for hook in provider.deliveries():
-                await billing.handle_webhook(provider.get_provider_name(), hook.payload, hook.headers)
+                await billing.respond(provider.get_provider_name(), hook.payload, hook.headers)
             subscription = await billing.subscription(org_id)
             print(org_id, subscription and (subscription.provider, str(subscription.status)))
 

@@ -46,7 +46,7 @@ if not settings.configured:
 import embedded
 from django_repository.repository import DjangoRepository
 
-from paylattice.errors import Conflict, VerificationUnavailable, WebhookError
+from paylattice.errors import Conflict
 from paylattice.sync import BillingService, create_provider
 
 if TYPE_CHECKING:
@@ -97,12 +97,8 @@ def customer(request: HttpRequest, session_id: str) -> HttpResponse:
 @csrf_exempt  # without it: 403 before this view runs
 @require_POST
 def webhook(request: HttpRequest, name: str) -> HttpResponse:
-    try:
-        return HttpResponse(billing.handle_webhook(name, request.body, request.headers))
-    except VerificationUnavailable:
-        return HttpResponse(status=503)
-    except WebhookError:
-        return HttpResponse(status=400)
+    reply = billing.respond(name, request.body, request.headers)
+    return HttpResponse(reply.outcome or "", status=reply.status)
 
 
 urlpatterns = [

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from paylattice import BillingService, EventContext, InMemoryRepository, WebhookEvent, create_provider
-from paylattice.errors import Conflict, VerificationUnavailable, WebhookError
+from paylattice.errors import Conflict
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "repositories")]
 
@@ -90,14 +90,9 @@ async def customer(session_id: str) -> RedirectResponse:
 
 
 @app.post("/webhooks/{provider}")
-async def webhook(provider: str, request: Request) -> dict[str, str]:
-    try:  # raw bytes, never the parsed JSON
-        outcome = await app.state.billing.handle_webhook(provider, await request.body(), request.headers)
-    except VerificationUnavailable as exc:  # cannot tell now: let the provider deliver again
-        raise HTTPException(503) from exc
-    except WebhookError as exc:
-        raise HTTPException(400) from exc
-    return {"outcome": outcome}  # a duplicate is a 200, too
+async def webhook(provider: str, request: Request) -> Response:
+    reply = await app.state.billing.respond(provider, await request.body(), request.headers)  # never the parsed JSON
+    return Response(reply.outcome, reply.status)  # a duplicate is a 200, too; what is not 200 is delivered again
 
 
 if __name__ == "__main__":

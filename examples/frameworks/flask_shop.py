@@ -7,7 +7,7 @@ from pathlib import Path
 from flask import Flask, Response, redirect, request
 
 from paylattice import EventContext, WebhookEvent
-from paylattice.errors import Conflict, VerificationUnavailable, WebhookError
+from paylattice.errors import Conflict
 from paylattice.sync import BillingService, create_provider
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "repositories")]
@@ -64,12 +64,8 @@ def customer(session_id: str) -> Response:
 
 @app.post("/webhooks/<name>")
 def webhook(name: str) -> tuple[str, int]:
-    try:  # get_data() BEFORE request.form, or the body is gone
-        return str(billing.handle_webhook(name, request.get_data(), request.headers)), 200
-    except VerificationUnavailable:
-        return "try again", 503
-    except WebhookError:
-        return "bad signature", 400
+    reply = billing.respond(name, request.get_data(), request.headers)  # BEFORE request.form, or the body is gone
+    return str(reply.outcome or ""), reply.status
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         OperationState,
         ParkedEvent,
     )
+    from .billing.replies import WebhookReply
     from .billing.repository import BillingRepository
     from .billing.service import BillingService
     from .billing.webhooks import WebhookOutcome
@@ -101,6 +102,7 @@ __all__ = [
     "Timeouts",
     "WebhookEvent",
     "WebhookOutcome",
+    "WebhookReply",
     "__version__",
     "converter",
     "create_provider",
@@ -119,6 +121,7 @@ _HOMES = {
     "billing.catching_up": "CaughtUp Difference DroppedEvents FailedEvent Gap Reconciled Recovered",
     "billing.ownership": "RefusalReason RefusedSubscription",
     "billing.records": "BillingCustomer BillingEvent BillingOperation BillingSubscription OperationState ParkedEvent",
+    "billing.replies": "WebhookReply",
     "billing.repository": "BillingRepository",
     "billing.service": "BillingService",
     "billing.webhooks": "WebhookOutcome",

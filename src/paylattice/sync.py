@@ -379,6 +379,7 @@ class BillingService(Generic[Tx]):
     sync_subscription: Final = blocking(AsyncBillingService.sync_subscription)
     invoices: Final = blocking(AsyncBillingService.invoices)
     record_usage: Final = blocking(AsyncBillingService.record_usage)
+    respond: Final = blocking(AsyncBillingService.respond)
     handle_webhook: Final = blocking(AsyncBillingService.handle_webhook)
     parse_webhook: Final = blocking(AsyncBillingService.parse_webhook)
     apply_event: Final = blocking(AsyncBillingService.apply_event)

@@ -26,7 +26,7 @@ def stripe_delivery(event: dict[str, object], secret: str) -> tuple[bytes, dict[
 
 def test_the_quickstart_runs(load: Load, capsys: pytest.CaptureFixture[str]) -> None:
     asyncio.run(load("quickstart").main())
-    assert "invoice.paid processed" in capsys.readouterr().out
+    assert "invoice.paid 200 processed" in capsys.readouterr().out
 
 
 def test_each_organisation_goes_to_the_provider_of_its_region(load: Load, capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,7 +55,7 @@ def deliver(account: StripeStandIn, browser: TestClient) -> list[str]:
         for hook in account.deliveries()
     ]
     assert {answer.status_code for answer in answers} <= {200}
-    return [answer.json()["outcome"] for answer in answers]
+    return [answer.text for answer in answers]
 
 
 def test_fastapi_sells_a_subscription(load: Load, account: StripeStandIn) -> None:
@@ -73,7 +73,7 @@ def test_fastapi_sells_a_subscription(load: Load, account: StripeStandIn) -> Non
         created = next(hook for hook in hooks if hook.type == "customer.subscription.created")
         for outcome in ("processed", "duplicate"):
             answer = browser.post("/webhooks/stripe", content=created.payload, headers=dict(created.headers))
-            assert (answer.status_code, answer.json()) == (200, {"outcome": outcome})
+            assert (answer.status_code, answer.text) == (200, outcome)
         assert account.count("customer") == 1
 
 

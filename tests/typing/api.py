@@ -26,6 +26,7 @@ from paylattice import (
     SubscriptionStatus,
     WebhookEvent,
     WebhookOutcome,
+    WebhookReply,
     converter,
     create_provider,
     errors,
@@ -78,6 +79,7 @@ async def billing() -> None:
     assert_type(await service.subscription("org"), BillingSubscription | None)
     assert_type(await service.access("org"), Access)
     assert_type(await service.handle_webhook("stripe", b"", {"a": "b"}), WebhookOutcome)
+    assert_type(await service.respond("stripe", b"", [("a", "b")], url="https://x.test"), WebhookReply)
     assert_type(await service.handle_webhook("stripe", b"", [("a", "b")], url="https://x.test"), WebhookOutcome)
     several: Sequence[BaseProvider] = [InMemoryProvider(name="eu"), InMemoryProvider(name="us")]
     BillingService(several, repository, select=lambda org_id: "eu" if org_id else "us")
@@ -91,6 +93,7 @@ def blocking() -> None:
     with sync.BillingService(provider, repository) as service:
         assert_type(service.subscription("org"), BillingSubscription | None)
         assert_type(service.handle_webhook("memory", b"", {}), WebhookOutcome)
+        assert_type(service.respond("memory", b"", {}), WebhookReply)
 
         @service.on("payment.failed")
         def tell(event: WebhookEvent, context: EventContext) -> None: ...

@@ -16,7 +16,7 @@ journal_mode = wal", "timeout": 30}``: with its default, of two transactions tha
 
 Threads that Django does not look after (neither a request's nor a Celery task's) have connections of their own: call
 ``django.db.close_old_connections()`` before and after each job. In an async view, where the ORM refuses to work:
-``await sync_to_async(billing.handle_webhook)(provider, request.body, request.headers)``.
+``await sync_to_async(billing.respond)(provider, request.body, request.headers)``.
 """
 
 import json

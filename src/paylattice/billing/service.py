@@ -16,6 +16,7 @@ from ..errors import (
     InvalidRequest,
     MalformedPayload,
     NotFound,
+    PaymentError,
     UnsupportedOperation,
     WebhookError,
 )
@@ -35,6 +36,7 @@ from .orders import Orders
 from .ownership import Ownership, RefusedSubscription
 from .precedence import LONG_AGO, first, rank
 from .records import BillingCustomer, BillingSubscription
+from .replies import OK, WebhookReply, check_body, log_failed, log_refused, reply_to
 from .repository import BillingRepository, Tx
 from .webhooks import EventPipeline, WebhookOutcome
 
@@ -508,10 +510,46 @@ class BillingService(Generic[Tx]):
 
     # --- webhooks ------------------------------------------------------------------------------------------------
 
+    async def respond(
+        self, provider_name: str, body: bytes, headers: Headers, *, url: str | None = None
+    ) -> WebhookReply:
+        """Take a delivery: verify it, apply it exactly once, and say what to answer.
+
+        It raises nothing for what the delivery holds, nor for what applying it meets (a handler, the database, the
+        provider). What it catches leaves one record in the log ``paylattice``: a WARNING for a delivery that is not
+        accepted, with the cure; an ERROR for whatever else, with its class and the lines that it came through. Cancellation
+        is not caught.
+
+        Args:
+            provider_name: whose delivery it is: each provider has an endpoint of its own.
+            body: the raw body: bytes, before any framework parsed it.
+            headers: the request's headers.
+            url: the public URL that it was delivered to, for providers that sign it.
+
+        Returns:
+            The reply; ``status`` is what to answer.
+
+        Raises:
+            InvalidRequest: ``body`` is an object that a framework made of the body. No delivery can cause that.
+            ConfigurationError: a handler called this.
+        """
+        self._handlers.refuse_inside()
+        check_body(body)
+        event: WebhookEvent | None = None
+        try:
+            event = await self.parse_webhook(provider_name, body, headers, url=url)
+            outcome = await self.apply_event(event)
+        except Exception as error:  # noqa: BLE001 - whatever it is: it is answered, and logged here or by _report
+            reply = reply_to(error, verified=event is not None)
+            if reply.diagnosis is None:
+                log_failed(provider_name, error, reply.status)
+            return reply
+        return WebhookReply(OK, outcome)
+
     async def handle_webhook(
         self, provider: str, payload: bytes, headers: Headers, *, url: str | None = None
     ) -> WebhookOutcome:
-        """Verify a delivery and apply it, exactly once.
+        """Verify a delivery and apply it, exactly once; what goes wrong is raised. :meth:`respond` is simpler to use.
 
         Args:
             provider: whose delivery it is: each has an endpoint of its own.
@@ -538,11 +576,10 @@ class BillingService(Generic[Tx]):
         try:
             return await self._verified(provider, payload, headers, url)
         except WebhookError as error:
-            named = provider if provider in self._providers else ""
-            self._report(RejectedWebhook(named, type(error).__name__, error.diagnosis))
+            self._report(provider if provider in self._providers else "", error, error.diagnosis)
             raise
         except ConfigurationError as error:
-            self._report(RejectedWebhook(provider, type(error).__name__, Diagnosis.SECRET_NOT_CONFIGURED))
+            self._report(provider, error, Diagnosis.SECRET_NOT_CONFIGURED)
             raise
 
     async def _verified(self, provider: str, payload: bytes, headers: Headers, url: str | None) -> WebhookEvent:
@@ -556,11 +593,12 @@ class BillingService(Generic[Tx]):
             raise MalformedPayload(message, provider=provider, diagnosis=Diagnosis.BODY_NOT_AN_EVENT)
         return event
 
-    def _report(self, rejected: RejectedWebhook) -> None:
+    def _report(self, provider: str, error: PaymentError, diagnosis: Diagnosis) -> None:
+        log_refused(provider, error, diagnosis)
         if self._on_rejected is None:
             return
         try:
-            self._on_rejected(rejected)
+            self._on_rejected(RejectedWebhook(provider, type(error).__name__, diagnosis))
         except Exception:  # noqa: BLE001 - it is somebody else's code, and only watches
             _log.exception("the observer of rejected webhooks failed")
 
@@ -573,7 +611,7 @@ class BillingService(Generic[Tx]):
         try:
             return await self._pipeline.apply(event)
         except WebhookError as error:
-            self._report(RejectedWebhook(event.provider, type(error).__name__, error.diagnosis))
+            self._report(event.provider, error, error.diagnosis)
             raise
 
     async def apply_parked(self, provider: str) -> int:

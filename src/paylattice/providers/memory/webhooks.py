@@ -19,7 +19,7 @@ SIGNATURE = TimestampedScheme("the memory provider", "Paylattice-Signature", _is
 
 @attrs.frozen
 class Delivery:
-    """One webhook, as it would arrive over HTTP. ``payload`` and ``headers`` go into ``handle_webhook``."""
+    """One webhook, as it would arrive over HTTP. ``payload`` and ``headers`` go into ``respond()``."""
 
     type: str
     payload: bytes = attrs.field(repr=False)
