@@ -94,7 +94,7 @@ class BillingSubscription:
         created_at: UTC; when this record was made.
         updated_at: UTC; when it was last written.
         provider: the provider's name.
-        quantity: of the first item.
+        quantity: of the main item: see :class:`~paylattice.Subscription`.
         cancel_at: when it ends, or until when it is paid for if it is canceled already; UTC.
         ticket: which reading of the provider's state this is; see :meth:`supersedes`.
         version: the provider's own order of states; of the last payload that was applied without reading again.
