@@ -265,7 +265,7 @@ class ProviderConfig:
                 message = f"{type(self).__name__} has no setting {field!r} that an environment variable could hold"
                 raise ConfigurationError(message, provider=self.provider)
             if not self.is_set(field):
-                from .registry import known_providers  # noqa: PLC0415 - only who is missing something pays for it
+                from .discovery import known_providers  # noqa: PLC0415 - only who is missing something pays for it
 
                 message = (
                     f"provider {self.provider!r} needs {setting.variable} to {setting.purpose}. "

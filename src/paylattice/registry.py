@@ -6,12 +6,13 @@ these lines; it imports nothing but the provider that is asked for.
 
 import os
 from collections.abc import Callable
-from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
+from importlib.metadata import EntryPoint
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import attrs
 
 from .config import ProviderConfig
+from .discovery import GROUP, REGISTERED, announced
 from .errors import ConfigurationError
 from .frames import clearing_ours
 from .provider import CONTRACT_VERSION, BaseProvider
@@ -26,10 +27,8 @@ __all__ = [
     "ProviderEntry",
     "create_provider",
     "discover",
-    "known_providers",
 ]
 
-GROUP = "paylattice.providers"
 DEFAULT = "stripe"
 VARIABLE = "PAYMENT_PROVIDER"
 
@@ -91,25 +90,11 @@ def _fitting(name: str, loaded: Any) -> ProviderClass:
 
 def discover() -> dict[str, ProviderEntry]:
     """All providers that can be asked for, by name. Imports none of them."""
-    announced: dict[str, dict[tuple[str, str], EntryPoint]] = {}
-    for point in entry_points(group=GROUP):
-        package = f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown package"
-        announced.setdefault(point.name, {})[package, point.value] = point
-    found = {
-        name: ProviderEntry(name, " and ".join(package for package, _ in points), tuple(points.values()))
-        for name, points in announced.items()
+    by_hand = PaymentProviderFactory.registered()
+    return {
+        name: ProviderEntry(name, each.origin, each.entry_points, by_hand.get(name))
+        for name, each in announced().items()
     }
-    for name, provider in PaymentProviderFactory.registered().items():
-        found[name] = ProviderEntry(name, "registered by the application", registered=provider)
-    return dict(sorted(found.items()))
-
-
-def known_providers() -> str:
-    """The names of all providers, for a message; those of other packages with the package."""
-    return ", ".join(
-        name if entry.origin.startswith("paylattice ") else f"{name} ({entry.origin})"
-        for name, entry in discover().items()
-    )
 
 
 @clearing_ours
@@ -145,8 +130,6 @@ def create_provider(
 class PaymentProviderFactory:
     """The same under one roof: create, register, list."""
 
-    _registered: ClassVar[dict[str, ProviderClass]] = {}
-
     @classmethod
     def create_provider(
         cls,
@@ -172,17 +155,17 @@ class PaymentProviderFactory:
         if not name or not name.strip():
             message = "a provider needs a name"
             raise ConfigurationError(message)
-        cls._registered[name] = _fitting(name, provider)
+        REGISTERED[name] = _fitting(name, provider)
 
     @classmethod
     def unregister_provider(cls, name: str) -> None:
         """Take back :meth:`register_provider`."""
-        cls._registered.pop(name, None)
+        REGISTERED.pop(name, None)
 
     @classmethod
     def registered(cls) -> dict[str, ProviderClass]:
         """What was registered by hand."""
-        return dict(cls._registered)
+        return {name: cast("ProviderClass", provider) for name, provider in REGISTERED.items()}
 
     @classmethod
     def get_available_providers(cls) -> list[str]:

@@ -152,6 +152,12 @@ def test_billing_knows_no_provider(name: str) -> None:
         assert reached(name, "paylattice.providers", "paylattice.testing") == set()
 
 
+@pytest.mark.parametrize("name", sorted(name for name in MODULES if name.startswith("paylattice.testing.standins")))
+def test_the_stand_ins_know_nothing_else_of_the_package(name: str) -> None:
+    outside = {found for found in reached(name, "paylattice") if not found.startswith("paylattice.testing.standins")}
+    assert outside == set()
+
+
 @pytest.mark.parametrize("name", sorted(name for name in MODULES if not name.startswith("paylattice.transport")))
 def test_neither_providers_nor_billing_touch_asyncio_or_threads(name: str) -> None:
     if name.startswith(("paylattice.providers", "paylattice.billing")):

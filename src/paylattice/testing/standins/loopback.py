@@ -7,12 +7,8 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import SHUT_RDWR, socket
-from typing import TYPE_CHECKING
 
-from .messages import Answer, Call, Unanswered
-
-if TYPE_CHECKING:
-    from .server import StandIn
+from .messages import Answer, Answering, Call, Unanswered
 
 __all__ = ["serving"]
 
@@ -22,7 +18,7 @@ _LARGEST = 8 * 1024 * 1024
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, stand_in: "StandIn", port: int) -> None:
+    def __init__(self, stand_in: Answering, port: int) -> None:
         self.stand_in = stand_in
         self._mutex = threading.Lock()
         self._open: set[socket] = set()
@@ -91,7 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(stand_in: "StandIn", port: int = 0) -> Generator[str]:
+def serving(stand_in: Answering, port: int = 0) -> Generator[str]:
     """Serve until the end of the block.
 
     Args:

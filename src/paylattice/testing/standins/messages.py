@@ -1,10 +1,11 @@
 """What goes into a stand-in server and what comes out of it, as values."""
 
 from collections.abc import Mapping
+from typing import Protocol
 
 import attrs
 
-__all__ = ["Answer", "Call", "Delivery", "SeenRequest", "Unanswered"]
+__all__ = ["Answer", "Answering", "Call", "Delivery", "SeenRequest", "Unanswered"]
 
 
 @attrs.frozen
@@ -69,6 +70,18 @@ class Delivery:
     payload: bytes = attrs.field(repr=False)
     headers: Mapping[str, str] = attrs.field(repr=False)
     event_id: str
+
+
+class Answering(Protocol):
+    """What answers calls: a stand-in, for those who carry calls to it."""
+
+    def handle(self, call: Call) -> Answer:
+        """Answer a request.
+
+        Raises:
+            Unanswered: no answer goes back.
+        """
+        ...
 
 
 class Unanswered(Exception):

@@ -2,11 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from ..http_library import httpx
-from .messages import Answer, Call, Unanswered
+from .messages import Answer, Answering, Call, Unanswered
 
 if TYPE_CHECKING:
-    from .server import StandIn
+    import httpx
+else:  # as the transports of the package choose, which is not known here
+    try:
+        import httpx
+    except ModuleNotFoundError:
+        import httpx2 as httpx
 
 __all__ = ["StandInTransport"]
 
@@ -18,7 +22,7 @@ class StandInTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         server: which one.
     """
 
-    def __init__(self, server: "StandIn") -> None:
+    def __init__(self, server: Answering) -> None:
         self._server = server
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
