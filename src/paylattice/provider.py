@@ -1,7 +1,7 @@
 """The protocol of a provider, and the base class that makes writing one small.
 
 :class:`BaseProvider` implements every operation by raising :class:`~paylattice.errors.UnsupportedOperation`; a provider
-overrides what it can do, and declares it in ``capabilities``. The guard of :mod:`paylattice.operations` does the rest.
+overrides what it can do, and declares it in ``capabilities``. The guard of :mod:`paylattice.guard` does the rest.
 """
 
 from collections.abc import AsyncGenerator, Iterable, Mapping
@@ -15,8 +15,9 @@ from .errors import ConfigurationError, InvalidRequest, OutcomeUnknown, PaymentE
 from .event_lists import since_by_since
 from .frames import clearing_all
 from .frozen import FrozenMap
+from .guard import Guarded, guard_class, unsupported
 from .idempotency import KeyLedger
-from .operations import OPERATIONS, Capability, Limit, guard_class, unsupported
+from .operations import OPERATIONS, Capability, Limit
 
 if TYPE_CHECKING:
     from .events import WebhookEvent
@@ -382,7 +383,7 @@ class BaseProvider(PaymentProvider):
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
-        guard_class(cls)
+        guard_class(cls, BaseProvider)
 
     @clearing_all
     def __init__(self, config: ProviderConfig | None = None, *, transport: "Transport | None" = None) -> None:
@@ -437,6 +438,9 @@ class BaseProvider(PaymentProvider):
         Asked by billing where the customer id in a subscription is no proof of whose it is.
         """
         return None
+
+    def _is_account_of(self, other: Guarded) -> bool:
+        return isinstance(other, BaseProvider) and self._config == other._config
 
     @clearing_all
     def require(self, *capabilities: Capability) -> None:

@@ -33,8 +33,8 @@ from paylattice import (
     WebhookEvent,
 )
 from paylattice.config import ProviderConfig, Secret, env
+from paylattice.guard import current_operation
 from paylattice.money import EXPONENTS
-from paylattice.operations import current_operation
 from paylattice.provider import Headers
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)

@@ -4,7 +4,7 @@ import ast
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -118,6 +118,23 @@ def reached(name: str, *targets: str) -> set[str]:
     }
 
 
+def edges(name: str) -> set[str]:
+    """The modules that hold what a module imports: ``from .money import Money`` leads to ``paylattice.money``."""
+    found = IMPORTS[name]
+    ends = {each for each in found if not any(other.startswith(f"{each}.") for other in found)}
+    return {each if each in MODULES else each.rpartition(".")[0] for each in ends}
+
+
+def circles(graph: Mapping[str, set[str]]) -> list[set[str]]:
+    """The modules that lead back to themselves, those of one circle together."""
+    reach = {name: set(found) & graph.keys() for name, found in graph.items()}
+    for middle in graph:
+        for found in reach.values():
+            found.update(reach[middle] if middle in found else ())
+    back = [frozenset(other for other in reach[name] if name in reach[other]) for name in graph if name in reach[name]]
+    return [set(circle) for circle in dict.fromkeys(back)]
+
+
 def test_the_modules_are_those_that_the_tests_below_mean() -> None:
     assert {"paylattice.money", "paylattice.operations", "paylattice.transport.base"} <= CORE
     assert "paylattice.errors" in IMPORTS["paylattice.money"]
@@ -128,6 +145,15 @@ def test_the_modules_are_those_that_the_tests_below_mean() -> None:
 def test_the_core_knows_no_provider_no_billing_and_no_tests(name: str) -> None:
     above = ("providers", "billing", "testing", "sync", "cli")
     assert reached(name, *(f"paylattice.{room}" for room in above)) == set()
+
+
+def test_no_import_leads_in_a_circle() -> None:
+    """Neither when modules are loaded, nor inside a function, nor for annotations: a reader can begin at the bottom."""
+    assert circles({name: edges(name) for name in MODULES}) == []
+
+
+def test_a_circle_would_be_found() -> None:
+    assert circles({"a": {"b"}, "b": {"c", "d"}, "c": {"a"}, "d": set()}) == [{"a", "b", "c"}]
 
 
 @pytest.mark.parametrize("name", sorted(MODULES))

@@ -42,7 +42,8 @@ from paylattice.errors import (
     ResponseOutcomeUnknown,
     UnsupportedOperation,
 )
-from paylattice.operations import OPERATIONS, current_operation, provider_specific
+from paylattice.guard import current_operation, provider_specific
+from paylattice.operations import OPERATIONS
 
 from .support import NOW, Acme, AcmeConfig
 
@@ -709,7 +710,8 @@ def test_an_operation_with_open_keywords_is_checked_by_their_names_and_can_be_re
             return await self.answer(amount=amount, **more)  # type: ignore[no-any-return]
 
     provider = Open(NetworkOutcomeUnknown("lost"), PAYMENT)
-    assert isinstance(fails(provider.create_payment(PAYMENT.amount, customer_id="../x")), InvalidRequest)
+    call = provider.create_payment(PAYMENT.amount, customer_id="../x", payment_method_id="pm_1")
+    assert isinstance(fails(call), InvalidRequest)
     error = fails(pay(provider, description=None))
     assert run(provider.recover(error)) is PAYMENT
     assert provider.calls[0] == provider.calls[1]

@@ -25,8 +25,8 @@ import attrs
 
 from ..errors import ConfigurationError, Conflict, WebhookError
 from ..events import EventType, WebhookEvent
+from ..guard import check_mode
 from ..models import Subscription
-from ..operations import check_mode
 from ..provider import BaseProvider
 from ..serialization import converter
 from .finding import Finder, Found, Reading

@@ -15,9 +15,9 @@ from ..arguments import check_id
 from ..config import ProviderConfig, url_from
 from ..errors import ConfigurationError, InvalidRequest, InvalidResponse, NotFound
 from ..frozen import FrozenMap
+from ..guard import current_operation
 from ..jsonlike import JsonObject, parse_object, text
 from ..models import Model
-from ..operations import current_operation
 from ..provider import BaseProvider
 from ..transport.answers import Asked, Refusal, failure_from, is_success, object_from, unreadable
 from ..transport.messages import Request, Response

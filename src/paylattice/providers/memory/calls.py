@@ -9,8 +9,8 @@ from typing import TypeVar
 import attrs
 
 from ...errors import IdempotencyMismatch, NetworkError, NetworkOutcomeUnknown, PaymentError
+from ...guard import current_operation
 from ...models import Model, SubscriptionChange
-from ...operations import current_operation
 from ...transport.primitives import mutex
 
 __all__ = ["Calls"]

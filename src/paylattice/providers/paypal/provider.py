@@ -20,6 +20,7 @@ from ...errors import (
 from ...event_lists import first_of
 from ...events import WebhookEvent
 from ...frozen import FrozenMap
+from ...guard import provider_specific
 from ...idempotency import new_key, sub_key
 from ...jsonlike import JsonObject, children, identity, text
 from ...models import (
@@ -35,7 +36,6 @@ from ...models import (
     SubscriptionChange,
 )
 from ...money import Money
-from ...operations import provider_specific
 from ...provider import Capability, Headers, Limit
 from ...signatures import raw_body, refusal
 from ...transport.primitives import mutex

@@ -38,8 +38,8 @@ from ...errors import (
     StaleSignature,
     VerificationUnavailable,
 )
+from ...guard import current_operation
 from ...jsonlike import JsonObject, parse_object
-from ...operations import current_operation
 from ...provider import Headers
 from ...signatures import raw_body, refusal, rewritten
 from ...transport.messages import Request, Response

@@ -10,6 +10,7 @@ from ...arguments import check_utc
 from ...event_lists import first_of
 from ...events import WebhookEvent
 from ...frozen import FrozenMap
+from ...guard import provider_specific
 from ...jsonlike import JsonObject, text
 from ...models import (
     CheckoutSession,
@@ -23,7 +24,6 @@ from ...models import (
     SubscriptionChange,
 )
 from ...money import Money
-from ...operations import provider_specific
 from ...provider import Capability, Headers, Limit
 from ...signatures import secret_from
 from ...transport.messages import Request

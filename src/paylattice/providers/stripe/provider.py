@@ -11,6 +11,7 @@ from ...config import ProviderConfig
 from ...errors import Conflict, InvalidRequest, InvalidResponse, NotFound, OutcomeUnknown, PaymentError
 from ...event_lists import first_of
 from ...events import WebhookEvent
+from ...guard import provider_specific
 from ...idempotency import new_key
 from ...jsonlike import flag, reference
 from ...models import (
@@ -25,7 +26,6 @@ from ...models import (
     SubscriptionChange,
 )
 from ...money import Money
-from ...operations import provider_specific
 from ...provider import BaseProvider, Capability, Headers
 from ...signatures import secret_from
 from . import requests, wire

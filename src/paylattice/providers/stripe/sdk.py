@@ -23,7 +23,7 @@ _SDK_WAS_HERE = "stripe" in sys.modules
 import stripe  # noqa: E402 - whether it was here must be known before
 
 from ...errors import ConfigurationError, InvalidRequest  # noqa: E402
-from ...operations import current_operation  # noqa: E402
+from ...guard import current_operation  # noqa: E402
 from ...transport import Request, Response, Transport  # noqa: E402
 from .config import StripeConfig  # noqa: E402
 from .errors import retry_hint  # noqa: E402
