@@ -92,8 +92,8 @@ class Parameters:
 def misfits(method: Callable[..., object], like: Callable[..., object]) -> list[str]:
     """What keeps a method from being called as the protocol's method is; each as the end of a sentence. Empty: nothing.
 
-    ``*args`` and ``**kwargs`` take what is handed on: the first whatever the protocol gives by position, the second whatever
-    is given by name. Keyword-only parameters with a default may be added.
+    Catch-alls take what is handed on: one with a star whatever may be given by position, one with two whatever may be given
+    by name. Keyword-only parameters with a default may be added.
 
     Args:
         method: the override, with ``self``.
