@@ -7,6 +7,8 @@ from zlib import crc32
 import attrs
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from paypal_certificates_support import NOW as SIGNED_AT
 from paypal_certificates_support import delivery
 from paypal_samples import (
@@ -338,6 +340,34 @@ def test_an_event_of_the_list_that_cannot_be_read_does_not_hide_the_others(
     found = world.run(world.provider.list_events(datetime(2026, 9, 1, tzinfo=UTC)))
     assert [one.id for one in found] == ["WH-2"]
     assert "cannot be read" in caplog.text
+
+
+GARBAGE = st.one_of(
+    st.none(),
+    st.integers(),
+    st.booleans(),
+    st.text(max_size=20),
+    st.lists(st.integers(), max_size=2),
+    st.just({"a": 1}),
+)
+
+
+@given(
+    st.sampled_from(
+        [event(), event("PAYMENT.CAPTURE.COMPLETED", capture()), event("CHECKOUT.ORDER.COMPLETED", PAID_ORDER)]
+    ),
+    st.data(),
+)
+def test_an_event_lacks_whatever_names_neither_it_nor_its_kind(sample: dict[str, Any], data: st.DataObject) -> None:
+    damaged = dict(sample)
+    for name in data.draw(st.sets(st.sampled_from(sorted(set(sample) - {"id", "event_type"})))):
+        if data.draw(st.booleans()):
+            del damaged[name]
+        else:
+            damaged[name] = data.draw(GARBAGE)
+    found = event_from(damaged, WHEN, signed("T-1"))
+    assert (found.id, found.provider_type) == (sample["id"], sample["event_type"])
+    assert found.created_at.tzinfo is not None
 
 
 # --- confirmed -------------------------------------------------------------------------------------------------------------

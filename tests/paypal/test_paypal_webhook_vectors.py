@@ -105,6 +105,9 @@ def test_what_paypal_signed_is_read(name: str) -> None:
     event = event_from(json.loads(genuine.body), datetime.now(UTC), signed)
     assert event.id.startswith("WH-")
     assert abs(event.created_at.timestamp() - genuine.sent) < 86_400
+    if "HELD" in genuine.body.decode():  # completed, and not the merchant's yet
+        assert event.payment is not None
+        assert (event.type, event.payment.status) == ("payment.processing", "processing")
 
 
 @pytest.mark.parametrize("name", OURS)

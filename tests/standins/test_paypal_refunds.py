@@ -272,6 +272,18 @@ def test_a_unit_that_is_pending_keeps_the_payment_pending(shop: PayPalShop) -> N
     assert refund(shop, order).amount == USD100
 
 
+def test_an_authorization_whose_capture_is_under_review_has_not_succeeded(shop: PayPalShop) -> None:
+    authorization = shop.authorized("100.00")
+    shop.server.decline_next_payment("PENDING")
+    shop.post(f"{AUTHORIZATIONS}/{authorization}/capture", {"final_capture": True})
+    assert read(shop, authorization).status is PaymentStatus.PENDING
+    shop.server.settle_payment(captures(shop)[0])
+    assert (read(shop, authorization).status, read(shop, authorization).amount_captured) == (
+        PaymentStatus.SUCCEEDED,
+        USD100,
+    )
+
+
 def test_a_payment_of_which_only_a_part_came_is_unknown_and_that_part_is_given_back(shop: PayPalShop) -> None:
     order = shop.server.add_order("60.00", "40.00")
     shop.server.complete_checkout(order)
@@ -307,3 +319,38 @@ def test_a_held_sale_is_told_of_as_processing_and_as_paid_once_it_is_released(sh
     shop.server.release_sale(sale)
     assert shop.told() == ["PAYMENT.SALE.COMPLETED"]
     assert read(shop, sale).status is PaymentStatus.SUCCEEDED
+
+
+# --- deliveries that come after all has happened -----------------------------------------------------------------
+
+
+def test_every_delivery_is_borne_out_however_late_it_comes(shop: PayPalShop) -> None:
+    voided = shop.authorized("5.00")
+    shop.run(shop.provider.cancel_payment(voided))
+    shop.server.decline_next_payment("PENDING")
+    reviewed = shop.approved("7.00")
+    shop.run(shop.provider.capture_payment(reviewed))
+    shop.server.settle_payment(reviewed, succeeded=False)
+    order = paid_in_units(shop)
+    shop.server.delay_next_refund(times=2)
+    back = refund(shop, order)
+    shop.server.settle_refund(back.part_ids[0])
+    shop.server.settle_refund(back.part_ids[1], succeeded=False)
+    refund(shop, order, key="once more")
+    shop.server.hold_next_sale()
+    shop.subscription()
+    sale = str(shop.server.objects("sale")[0]["id"])
+    shop.server.release_sale(sale)
+    refund(shop, sale, key="sale")
+
+    deliveries = shop.server.deliveries(at=shop.server.now)
+    seen: set[str] = set()
+    for hook in reversed(deliveries):
+        event = shop.run(shop.provider.parse_webhook(hook.payload, hook.headers))
+        confirmed = shop.run(shop.provider.confirm_event(event))
+        seen.add(str(event.provider_type))
+        if event.payment is not None:
+            assert confirmed.payment is not None
+            assert confirmed.payment.id == event.payment.id
+    assert {"PAYMENT.AUTHORIZATION.CREATED", "PAYMENT.CAPTURE.PENDING", "PAYMENT.SALE.PENDING"} <= seen
+    assert {"PAYMENT.CAPTURE.REFUNDED", "PAYMENT.REFUND.FAILED", "CHECKOUT.ORDER.APPROVED"} <= seen

@@ -31,6 +31,7 @@ __all__ = [
     "captured_under",
     "given_back",
     "given_back_of",
+    "is_pending_under",
     "live_of",
     "order_of",
     "parts_of",
@@ -145,10 +146,22 @@ def captured_of(order: JsonObject) -> tuple[Captured, ...]:
 
 
 def captured_under(order: JsonObject, authorization_id: str) -> tuple[Captured, ...]:
-    """Those that were taken of an authorization: they name it, unless the order has no other."""
-    alone = len(parts_of(order).authorizations) <= 1
-    named = ((each, authorization_of(each.data)) for each in captured_of(order))
-    return tuple(each for each, of in named if of == authorization_id or (of is None and alone))
+    """Those that were taken of an authorization."""
+    return tuple(each for each in captured_of(order) if _is_under(order, each.data, authorization_id))
+
+
+def is_pending_under(order: JsonObject, authorization_id: str) -> bool:
+    """Whether a capture of an authorization is still under way."""
+    return any(
+        _status(CAPTURE_STATUS, each) is PaymentStatus.PENDING and _is_under(order, each, authorization_id)
+        for each in parts_of(order).captures
+    )
+
+
+def _is_under(order: JsonObject, capture: JsonObject, authorization_id: str) -> bool:
+    """Whether a capture is of the authorization: it names it, unless the order has no other."""
+    named = authorization_of(capture)
+    return named == authorization_id or (named is None and len(parts_of(order).authorizations) <= 1)
 
 
 def _captured_of(unit: JsonObject) -> tuple[Captured, ...]:

@@ -330,7 +330,9 @@ def _payment(found: _Found, order: JsonObject | None = None) -> Payment:
             return orders.payment_from_capture(found.data, captured=captured)
         case Kind.AUTHORIZATION:
             captured = order_parts.captured_under(order or {}, identifier)
-            return orders.payment_from_authorization(found.data, captured=captured)
+            payment = orders.payment_from_authorization(found.data, captured=captured)
+            under_way = order_parts.is_pending_under(order or {}, identifier)
+            return attrs.evolve(payment, status=PaymentStatus.PENDING) if under_way else payment
         case Kind.SALE:
             return orders.payment_from_sale(found.data)
 
