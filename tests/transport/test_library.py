@@ -6,7 +6,6 @@ import sys
 from typing import Any
 
 import httpx
-import httpx2
 import pytest
 
 from paylattice.driving import run
@@ -15,6 +14,10 @@ from paylattice.transport import AsyncTransport, BlockingTransport, Response
 from paylattice.transport.library import library
 
 from .support import KEYED, READ, WRITE
+
+httpx2: Any = pytest.importorskip("httpx2")
+if httpx is httpx2:
+    pytest.skip("httpx is not installed here", allow_module_level=True)
 
 LIBRARIES: list[Any] = [httpx, httpx2]
 EXCHANGE = """
