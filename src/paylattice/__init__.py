@@ -3,7 +3,6 @@
 Names are imported when they are first used: ``import paylattice`` itself costs next to nothing.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -142,13 +141,15 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split
 
 
 def __getattr__(name: str) -> object:
+    from .lazy import attribute_of, submodule  # noqa: PLC0415 - importing the package alone loads no module of it
+
     if name in _SUBMODULES:
-        return import_module(f"{__name__}.{name}")
+        return submodule(f"{__name__}.{name}")
     home = _HOME_OF.get(name)
     if home is None:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)
-    value: object = getattr(import_module(f"{__name__}.{home}"), name)
+    value = attribute_of(f"{__name__}.{home}", name)
     globals()[name] = value
     return value
 

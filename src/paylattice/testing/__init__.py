@@ -3,8 +3,9 @@
 Names are imported when they are first used: importing this package loads neither pytest nor httpx.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from ..lazy import attribute_of
 
 if TYPE_CHECKING:
     from .cassettes import Leak as Leak
@@ -51,7 +52,7 @@ def __getattr__(name: str) -> object:
     if home is None:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)
-    value: object = getattr(import_module(f"{__name__}.{home}"), name)
+    value = attribute_of(f"{__name__}.{home}", name)
     globals()[name] = value
     return value
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from ...lazy import attribute_of
 from .config import MemoryConfig
 
 if TYPE_CHECKING:
@@ -13,12 +14,8 @@ __all__ = ["Delivery", "InMemoryProvider", "MemoryConfig"]
 
 def __getattr__(name: str) -> object:
     if name == "InMemoryProvider":
-        from .provider import InMemoryProvider  # noqa: PLC0415 - settings are cheaper without it
-
-        return InMemoryProvider
+        return attribute_of(f"{__name__}.provider", name)
     if name == "Delivery":
-        from .webhooks import Delivery  # noqa: PLC0415 - settings are cheaper without it
-
-        return Delivery
+        return attribute_of(f"{__name__}.webhooks", name)
     message = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(message)

@@ -5,6 +5,7 @@ Importing this package loads neither httpx nor cryptography; the first request a
 
 from typing import TYPE_CHECKING
 
+from ...lazy import attribute_of
 from .config import PayPalConfig
 
 if TYPE_CHECKING:
@@ -16,12 +17,8 @@ __all__ = ["PayPalConfig", "PayPalProvider", "TokenCache"]
 
 def __getattr__(name: str) -> object:
     if name == "PayPalProvider":
-        from .provider import PayPalProvider  # noqa: PLC0415 - settings are cheaper without it
-
-        return PayPalProvider
+        return attribute_of(f"{__name__}.provider", name)
     if name == "TokenCache":
-        from .access import TokenCache  # noqa: PLC0415 - settings are cheaper without it
-
-        return TokenCache
+        return attribute_of(f"{__name__}.access", name)
     message = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(message)

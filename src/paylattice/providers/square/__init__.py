@@ -5,6 +5,7 @@ Importing this package does not load httpx; the first request does.
 
 from typing import TYPE_CHECKING
 
+from ...lazy import attribute_of
 from .config import API_VERSION, SquareConfig
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ __all__ = ["API_VERSION", "SquareConfig", "SquareProvider"]
 
 def __getattr__(name: str) -> object:
     if name == "SquareProvider":
-        from .provider import SquareProvider  # noqa: PLC0415 - settings are cheaper without it
-
-        return SquareProvider
+        return attribute_of(f"{__name__}.provider", name)
     message = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(message)

@@ -5,6 +5,7 @@ Importing this package loads neither the SDK nor httpx; the first request does.
 
 from typing import TYPE_CHECKING
 
+from ...lazy import attribute_of
 from .config import API_VERSION, StripeConfig
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ __all__ = ["API_VERSION", "StripeConfig", "StripeProvider"]
 
 def __getattr__(name: str) -> object:
     if name == "StripeProvider":
-        from .provider import StripeProvider  # noqa: PLC0415 - settings are cheaper without it
-
-        return StripeProvider
+        return attribute_of(f"{__name__}.provider", name)
     message = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(message)
