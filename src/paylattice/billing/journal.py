@@ -8,6 +8,7 @@ What is DONE is not sent again. What somebody has since asked for otherwise is n
 was left open must not undo the change that came after it.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeAlias, cast
@@ -36,6 +37,7 @@ from ..provider import BaseProvider
 from .lookups import arguments_of, find_effect, is_changed, subscription_of
 from .records import BillingOperation, OperationState
 from .repository import BillingRepository, Tx
+from .superseding import CANCEL, CHANGE, SETS_A_STATE, Superseding
 
 __all__ = [
     "ASSIGN",
@@ -50,19 +52,16 @@ __all__ = [
     "is_used_up",
 ]
 
+_log = logging.getLogger("paylattice")
+
 CREATE_CUSTOMER = "create_customer"
 CHECKOUT = "create_checkout_session"
-CANCEL = "cancel_subscription"
-CHANGE = "change_subscription"
 USAGE = "create_usage_record"
 ASSIGN = "assign_subscription"
 """What the application decided, and is sent to nobody: that a subscription is an organisation's, as it is."""
 
 Keep: TypeAlias = Callable[[BillingOperation, object, Tx], Awaitable[None]]
 """Stores what an operation has made, in the transaction that closes it: gets the operation, its result, the transaction."""
-
-_SET_A_STATE = frozenset({CANCEL, CHANGE})
-"""Operations of which the last one counts, and whose effect can be seen on the subscription."""
 
 _OF_THE_ATTEMPT = (
     AuthenticationError,
@@ -97,6 +96,7 @@ class Journal(Generic[Tx]):
     def __init__(self, repository: BillingRepository[Tx], clock: Callable[[], datetime]) -> None:
         self._repository = repository
         self._clock = clock
+        self._superseding = Superseding(repository)
 
     async def run(
         self,
@@ -123,6 +123,7 @@ class Journal(Generic[Tx]):
 
         Raises:
             InvalidRequest: an argument is wrong; nothing was written down.
+            Conflict: something else was asked for of the subscription just now, and this was not sent.
             IdempotencyMismatch: the key was used for something else, or too long ago for the provider to know it.
             PaymentError: what the method raises.
         """
@@ -135,10 +136,14 @@ class Journal(Generic[Tx]):
             arguments=_stored(arguments),
             created_at=self._clock(),
             ticket=await self._repository.next_ticket(),
-            external_id=str(arguments["subscription_id"]) if operation in _SET_A_STATE else None,
+            external_id=str(arguments["subscription_id"]) if operation in SETS_A_STATE else None,
         )
         if await self._repository.insert_operation(intent):
-            return await self._send(provider, intent, keep, first=True)
+            superseded, contested = await self._superseding.rivals(intent)
+            if superseded:
+                await self._close(intent, OperationState.ABANDONED)
+                raise _superseded(intent)
+            return await self._send(provider, intent, keep, first=True, contested=contested)
         known = await self._repository.get_operation(intent.provider, key)
         if known is None:
             message = "the journal holds another operation under this key, and does not show it"
@@ -184,15 +189,11 @@ class Journal(Generic[Tx]):
         """
         if known.state is OperationState.DONE:
             return await self._as_it_was_done(provider, known)
-        if await self._is_superseded(known):
+        if await self._superseding.is_superseded(known):
             if known.state is OperationState.OPEN:
-                await self._close(known, OperationState.ABANDONED)
-            message = (
-                "the subscription was changed by a newer operation since this one was asked for: it is not done any more. "
-                "A new operation needs a new key"
-            )
-            raise Conflict(message, provider=known.provider, operation=known.operation, idempotency_key=known.key)
-        forgotten = self._is_forgotten(provider, known)
+                await self._give_way(provider, known)
+            raise _superseded(known)
+        forgotten = await self._is_forgotten(provider, known)
         if forgotten and known.state is not OperationState.FAILED:
             found = await self._look_up(provider, known)
             if found is not None:
@@ -205,7 +206,8 @@ class Journal(Generic[Tx]):
             begun = self._clock() if forgotten else known.created_at
             intent = attrs.evolve(known, state=OperationState.OPEN, created_at=begun, error=None, closed_at=None)
             await self._repository.update_operation(intent)
-        return await self._send(provider, intent, keep, first=known.state is OperationState.FAILED)
+        first = known.state is OperationState.FAILED
+        return await self._send(provider, intent, keep, first=first, contested=True)
 
     async def settle(
         self, provider: BaseProvider, known: BillingOperation, *, keep: Keep[Tx] | None = None
@@ -219,9 +221,11 @@ class Journal(Generic[Tx]):
         Raises:
             PaymentError: it cannot be found out now.
         """
-        if await self._is_superseded(known) or await self._is_not_needed(known):
+        if await self._superseding.is_superseded(known):
+            await self._give_way(provider, known)
+        elif await self._is_not_needed(known):
             await self._close(known, OperationState.ABANDONED)
-        elif self._is_forgotten(provider, known):
+        elif await self._is_forgotten(provider, known):
             found = await self._look_up(provider, known)
             if found is None:
                 await self._close(known, OperationState.ABANDONED)
@@ -229,7 +233,7 @@ class Journal(Generic[Tx]):
                 await self._done(known, found, keep)
         else:
             try:
-                await self._send(provider, known, keep)
+                await self._send(provider, known, keep, contested=True)
             except PaymentError:
                 after = await self._repository.get_operation(known.provider, known.key)
                 if after is None or after.state is OperationState.OPEN:
@@ -244,34 +248,31 @@ class Journal(Generic[Tx]):
             return made if isinstance(made, Customer) else None
         if Capability.CUSTOMERS in provider.capabilities:
             found = await provider.get_customer(known.external_id)
-            just_made = known.closed_at is not None and self._clock() - known.closed_at < _MARGIN
+            just_made = known.closed_at is not None and abs(self._clock() - known.closed_at) < _MARGIN
             if found is not None or not just_made:  # some providers take a moment until they show what they have made
                 return found
         return Customer(known.external_id, provider=known.provider)
 
     # --- what must not be sent again -----------------------------------------------------------------------------
 
-    def _is_forgotten(self, provider: BaseProvider, known: BillingOperation) -> bool:
-        lifetime = provider.idempotency_lifetime
-        return self._clock() - known.created_at >= lifetime - min(_MARGIN, lifetime / 10)
+    async def _is_forgotten(self, provider: BaseProvider, known: BillingOperation) -> bool:
+        """Whether the provider may have forgotten the key, by whichever clock makes it older.
 
-    async def _is_superseded(self, known: BillingOperation) -> bool:
-        """Whether something else was asked for of the same subscription later, and was done, or may have been."""
-        if known.operation not in _SET_A_STATE:
-            return False
-        last = known
-        while True:
-            page = await self._repository.operations(
-                known.provider, external_id=str(known.arguments["subscription_id"]), after=last, limit=_PAGE
-            )
-            if any(_comes_after(each, known) for each in page):
-                return True
-            if len(page) < _PAGE:
-                return False
-            if page[-1] == last:
-                message = "the repository's operations() does not go on after the operation that it is given"
-                raise ConfigurationError(message, provider=known.provider)
-            last = page[-1]
+        That is this machine's, the one that wrote it down, or one that has written something down since. What was written
+        down in the future is of an age that nobody knows.
+        """
+        lifetime, now = provider.idempotency_lifetime, self._clock()
+        margin = min(_MARGIN, lifetime / 10)
+        if known.created_at - now > margin or now - known.created_at >= lifetime - margin:
+            return True
+        since = await self._repository.operations(known.provider, after=known, limit=_PAGE)
+        moments = [now, known.created_at, *(each.created_at for each in since)]
+        return max(moments) - min(moments) >= lifetime - margin
+
+    async def _give_way(self, provider: BaseProvider, known: BillingOperation) -> None:
+        """Give up what was superseded: it may have been done, and even after what is newer."""
+        await self._superseding.let_the_last_one_win(provider, known, None, contested=False)
+        await self._close(known, OperationState.ABANDONED)
 
     async def _is_not_needed(self, known: BillingOperation) -> bool:
         """Whether it is a checkout that nobody waits for: its page was never shown, and there is a subscription now."""
@@ -295,11 +296,11 @@ class Journal(Generic[Tx]):
             case "change_subscription":
                 subscription = await subscription_of(provider, known)
                 changed = subscription is not None and is_changed(subscription, known.arguments)
-                if subscription is not None and (changed or await self._is_superseded(known)):
+                if subscription is not None and (changed or await self._superseding.is_superseded(known)):
                     return SubscriptionChange(subscription)
             case _:
                 pass
-        if not self._is_forgotten(provider, known):
+        if not await self._is_forgotten(provider, known):
             return await self._send(provider, known)
         found = await self._look_up(provider, known)
         if found is None:
@@ -309,7 +310,13 @@ class Journal(Generic[Tx]):
     # --- sending -------------------------------------------------------------------------------------------------
 
     async def _send(
-        self, provider: BaseProvider, intent: BillingOperation, keep: Keep[Tx] | None = None, *, first: bool = False
+        self,
+        provider: BaseProvider,
+        intent: BillingOperation,
+        keep: Keep[Tx] | None = None,
+        *,
+        first: bool = False,
+        contested: bool = False,
     ) -> object:
         """Send it under its key.
 
@@ -318,6 +325,7 @@ class Journal(Generic[Tx]):
             intent: what.
             keep: see :meth:`run`.
             first: whether nobody has sent it before, as far as this process knows.
+            contested: whether something older may take effect after it.
         """
         try:
             method = getattr(provider, intent.operation)
@@ -327,7 +335,7 @@ class Journal(Generic[Tx]):
             raise
         except PaymentError as error:
             if intent.state is not OperationState.DONE and _refuses(error, intent, first=first):
-                seen = not first and intent.operation in _SET_A_STATE  # it may be refused because it was done before
+                seen = not first and intent.operation in SETS_A_STATE  # it may be refused because it was done before
                 found = await find_effect(provider, intent) if seen else None
                 if found is not None:
                     await self._done(intent, found, keep)
@@ -336,9 +344,22 @@ class Journal(Generic[Tx]):
             raise
         if result is False:
             await self._close(intent, OperationState.FAILED, error="NotAccepted")
-        else:
+        elif await self._is_the_last_one(provider, intent, result, contested=contested):
             await self._done(intent, result, keep)
         return result
+
+    async def _is_the_last_one(
+        self, provider: BaseProvider, intent: BillingOperation, result: object, *, contested: bool
+    ) -> bool:
+        """Whether it is over: what is in effect is what was asked for last. Otherwise it stays open, for ``recover_open``."""
+        if intent.state is OperationState.DONE:
+            return True
+        try:
+            await self._superseding.let_the_last_one_win(provider, intent, result, contested=contested)
+        except PaymentError as error:
+            _log.warning("a change of a subscription at %s stays open: %s", intent.provider, type(error).__name__)
+            return False
+        return True
 
     async def _stays_open(self, intent: BillingOperation) -> None:
         """Take back what another worker noted meanwhile of an attempt of its own: this one may have succeeded."""
@@ -418,6 +439,14 @@ def check_same(known: BillingOperation, operation: str, org_id: str, arguments: 
         raise IdempotencyMismatch(message, provider=known.provider, operation=operation, idempotency_key=known.key)
 
 
+def _superseded(known: BillingOperation) -> Conflict:
+    message = (
+        "the subscription was changed by a newer operation since this one was asked for: it is not done any more. "
+        "A new operation needs a new key"
+    )
+    return Conflict(message, provider=known.provider, operation=known.operation, idempotency_key=known.key)
+
+
 def _too_long_ago(known: BillingOperation) -> IdempotencyMismatch:
     message = (
         "this idempotency key was used so long ago that the provider has forgotten it: sending it again could do it "
@@ -430,17 +459,8 @@ def _refuses(error: PaymentError, intent: BillingOperation, *, first: bool) -> b
     """Whether an error says that nothing was changed: by this attempt, nor by one before it."""
     if isinstance(error, Conflict) and error.retryable:
         # somebody holds the object, or is using this very key: only what may be asked for anew is given up
-        return first and intent.operation in _SET_A_STATE
+        return first and intent.operation in SETS_A_STATE
     return first or not isinstance(error, _OF_THE_ATTEMPT)
-
-
-def _comes_after(other: BillingOperation, known: BillingOperation) -> bool:
-    return (
-        other.key != known.key
-        and other.operation in _SET_A_STATE
-        and other.created_at > known.created_at
-        and other.state is not OperationState.FAILED
-    )
 
 
 def _stored(arguments: Mapping[str, object]) -> Mapping[str, object]:

@@ -75,8 +75,10 @@ async def find_created(provider: BaseProvider, known: BillingOperation) -> Custo
 
 
 def is_changed(subscription: Subscription, arguments: Mapping[str, object]) -> bool:
-    """Whether the subscription has what a change asked for."""
-    wanted = ((arguments.get("plan_id"), subscription.plan_id), (arguments.get("quantity"), subscription.quantity))
+    """Whether the subscription has what a change asked for, or will have it once what is scheduled has come to pass."""
+    plans = [each.plan_id for each in subscription.scheduled_changes if each.plan_id is not None]
+    plan_id = plans[-1] if plans else subscription.plan_id
+    wanted = ((arguments.get("plan_id"), plan_id), (arguments.get("quantity"), subscription.quantity))
     return all(asked is None or asked == found for asked, found in wanted)
 
 

@@ -8,9 +8,8 @@ before are asked for the subscription (:meth:`Origins.by_asking`), when nothing 
 an organisation's, from an earlier checkout, proves nothing: the buyer chose it, by the phone number that they typed.
 """
 
-from collections import deque
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Generic
 
 import attrs
@@ -29,10 +28,14 @@ PATIENCE = timedelta(hours=1)
 
 ASKED_FOR = timedelta(days=1)
 """How long before a subscription the checkout of it may have been started; and how long sessions are asked for one."""
-_WINDOWS = (timedelta(hours=1), ASKED_FOR)
+CLOCKS_DIFFER = timedelta(days=1)
+"""How far the clocks of the machines that write the journal may differ."""
 _SLACK = timedelta(minutes=5)
-"""How far the provider's clock and ours may differ."""
-_MOST_ASKED = 20
+_WINDOWS = ((timedelta(hours=1), _SLACK, 20), (ASKED_FOR, _SLACK, 20), (ASKED_FOR, CLOCKS_DIFFER, 25))
+"""How long before a subscription its checkout was started, how long after it by a clock that is ahead, and how many sessions
+are asked until then."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PROBE = 10
 _MOST_PAGES = 50
 _PAGE = 100
 
@@ -87,9 +90,11 @@ class Origins(Generic[Tx]):
         """
         plan_id = subscription.plan_id if subscription is not None else None
         asked: set[str] = set()
-        for window in _WINDOWS:
-            for started in await self._started(provider, made_at - window, made_at + _SLACK, plan_id):
-                if started.key in asked or len(asked) == _MOST_ASKED:
+        near = await self._started(provider, made_at - ASKED_FOR, made_at + CLOCKS_DIFFER, plan_id)
+        for window, slack, most in _WINDOWS:
+            for started in near:
+                fits = made_at - window <= started.created_at <= made_at + slack
+                if not fits or started.key in asked or len(asked) >= most:
                     continue
                 asked.add(started.key)
                 origin = await self._ask(started)
@@ -101,8 +106,8 @@ class Origins(Generic[Tx]):
         self, provider: str, since: datetime, until: datetime, plan_id: str | None
     ) -> list[BillingOperation]:
         """The checkouts of a plan that were started in a time, the last ones first."""
-        found: deque[BillingOperation] = deque(maxlen=_MOST_ASKED)
-        last: BillingOperation | None = None
+        found: list[BillingOperation] = []
+        last = await self._just_before(provider, since - CLOCKS_DIFFER)
         for _ in range(_MOST_PAGES):
             page = await self._repository.operations(provider, state=OperationState.DONE, after=last, limit=_PAGE)
             found.extend(
@@ -112,10 +117,26 @@ class Origins(Generic[Tx]):
                 and since <= each.created_at <= until
                 and plan_id in {None, each.arguments.get("plan_id")}
             )
-            if len(page) < _PAGE:
+            if len(page) < _PAGE or min(each.created_at for each in page) > until + CLOCKS_DIFFER:
                 break
             last = page[-1]
-        return list(reversed(found))
+        return found[::-1]
+
+    async def _just_before(self, provider: str, since: datetime) -> BillingOperation:
+        """A place in the journal before all that was written down since a time, and not long before: found by halving.
+
+        The journal is in the order of tickets, which is that of times but for what the clocks of several machines differ.
+        """
+        before, after = 0, await self._repository.next_ticket()
+        while after - before > 1:
+            middle = (before + after) // 2
+            place = _at(provider, middle)
+            page = await self._repository.operations(provider, state=OperationState.DONE, after=place, limit=_PROBE)
+            if page and max(each.created_at for each in page) < since:
+                before = page[-1].ticket
+            else:
+                after = middle
+        return _at(provider, before)
 
     async def _ask(self, started: BillingOperation) -> Origin | None:
         if started.operation != CHECKOUT or started.external_id is None:
@@ -123,3 +144,10 @@ class Origins(Generic[Tx]):
         session = await self._providers[started.provider].get_checkout_session(started.external_id)
         customer = await self._repository.get_customer(started.org_id, started.provider)
         return Origin(customer, session) if session is not None and customer is not None else None
+
+
+def _at(provider: str, ticket: int) -> BillingOperation:
+    """A place in the journal: before what has this ticket."""
+    return BillingOperation(
+        provider=provider, key="", operation="", org_id="", arguments={}, created_at=_EPOCH, ticket=ticket
+    )

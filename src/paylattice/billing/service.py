@@ -407,6 +407,7 @@ class BillingService(Generic[Tx]):
 
         Raises:
             NotFound: it has none.
+            Conflict: something else was asked for of the subscription since, or at the same moment: this was not sent.
             UnsupportedOperation: the provider cannot end it in this way.
         """
         self._handlers.refuse_inside()
@@ -436,6 +437,7 @@ class BillingService(Generic[Tx]):
 
         Raises:
             NotFound: the organisation has no subscription.
+            Conflict: something else was asked for of the subscription since, or at the same moment: this was not sent.
         """
         self._handlers.refuse_inside()
         chosen = {"plan_id": plan_id, "quantity": quantity, "prorate": prorate}
@@ -686,7 +688,8 @@ class BillingService(Generic[Tx]):
         Run it from a scheduled job, every few minutes: what is finished late takes effect late.
 
         Args:
-            older_than: leave younger ones alone: they may be under way.
+            older_than: leave younger ones alone: they may be under way. (So are those of the next few minutes, which a clock
+                that is ahead has written down.)
 
         Raises:
             InvalidRequest: ``older_than`` is no timedelta.

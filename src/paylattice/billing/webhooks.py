@@ -16,7 +16,7 @@ overwrite what it wrote, and that one read later still. So every order of delive
 import logging
 import os
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Generic, cast
@@ -42,6 +42,7 @@ __all__ = ["EventContext", "EventPipeline", "WebhookOutcome"]
 
 _log = logging.getLogger("paylattice")
 _WORDS = frozenset(EventType)
+_NO_TIME = timedelta(0)
 
 
 class WebhookOutcome(StrEnum):
@@ -220,7 +221,7 @@ class EventPipeline(Generic[Tx]):
             _log.warning("an event of %s stays parked: %s", parked.provider, refused.diagnosis)
             return Retried(is_nobodys=True)
         try:
-            found = await self._finder.find(event, waited=self._clock() - parked.parked_at)
+            found = await self._finder.find(event, waited=self._waited(event, parked))
         except Exception as exc:  # noqa: BLE001 - whose it is cannot be told now: that is no error of its handlers
             _log.warning("an event of %s stays parked: %s", parked.provider, type(exc).__name__)
             return Retried(error=type(exc).__name__)
@@ -232,6 +233,11 @@ class EventPipeline(Generic[Tx]):
         except Exception as exc:  # noqa: BLE001 - it stays parked, whatever its handlers stumbled over
             return await self._stays_parked(parked, exc)
         return Retried(others + (outcome is not WebhookOutcome.DUPLICATE))
+
+    def _waited(self, event: WebhookEvent, parked: ParkedEvent) -> timedelta:
+        """How long it has been parked, by the clock here; no longer than it exists, if another machine's was behind."""
+        now = self._clock()
+        return min(now - parked.parked_at, max(now - event.created_at, _NO_TIME))
 
     async def _stays_parked(self, parked: ParkedEvent, exc: Exception) -> Retried:
         error = type(exc).__name__
