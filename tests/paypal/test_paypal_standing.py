@@ -207,6 +207,22 @@ TABLE: dict[str, tuple[Subscription, Facts]] = {
         read(MONTHLY, 11, failed=10, count=1, owed="19.00", word="SUSPENDED"),
         Facts(S.INCOMPLETE, None, None, None, day(10)),
     ),
+    "the payment of a paid trial declined": (
+        read(PAID_TRIAL, 0.1, trial=(0, 1), failed=0, following=TRIAL_ENDS),
+        Facts(S.INCOMPLETE, None, None, None, day(0)),
+    ),
+    "the payment of a paid trial declined, and its cycle counted": (
+        read(PAID_TRIAL, 6, trial=(1, 0), failed=5, count=1, owed="1.00", following=TRIAL_ENDS),
+        Facts(S.INCOMPLETE, None, None, None, day(5)),
+    ),
+    "the payment of a paid trial declined after a start that was put off": (
+        read(PAID_TRIAL, 10.1, trial=(1, 0), failed=10, owed="1.00", start=START + 10 * DAY),
+        Facts(S.INCOMPLETE, None, None, None, day(10)),
+    ),
+    "the payment of a trial after a free one declined": (
+        read(FREE_THEN_PAID, 15, trial=(1, 1), failed=14.1, following=CHARGED),
+        Facts(S.PAST_DUE, CHARGED, TRIAL_ENDS, TRIAL_ENDS, TRIAL_ENDS),
+    ),
     "the first payment came after all": (
         read(MONTHLY, 6, regular=1, failed=0, paid=5, following=OCTOBER),
         Facts(S.ACTIVE, OCTOBER, None, OCTOBER),

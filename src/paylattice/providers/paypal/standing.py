@@ -128,6 +128,15 @@ class Standing:
         return ends if began and not refused else None
 
     @cached_property
+    def _began_free(self) -> bool:
+        """Whether it began with something that nobody has to pay for. Without its plan, a trial counts as free."""
+        if self._is_deferred:
+            return True
+        if self._start is None or not self._cycles:
+            return bool(self._executed(trial=True).completed)
+        return trial_end(self._start, self._cycles, free=True) is not None
+
+    @cached_property
     def _in_trial(self) -> bool:
         if self._start is not None and self._start > self.now:
             return True
@@ -189,13 +198,12 @@ class Standing:
 
     @cached_property
     def status(self) -> SubscriptionStatus:
-        """The status. Whose first payment failed, with no trial before, has never begun: it is ``INCOMPLETE``."""
+        """The status. Whose first payment failed, with no free trial before, has never begun: it is ``INCOMPLETE``."""
         status = SUBSCRIPTION_STATUS.get(text(self.data, "status"), _S.UNKNOWN)
         if status not in {_S.ACTIVE, _S.PAUSED}:
             return status
         if self._owes:
-            trial = self._executed(trial=True)
-            if not self._money_came and not trial.completed and self._trial_ends is None:
+            if not self._money_came and not self._began_free:
                 return _S.INCOMPLETE
             return _S.PAST_DUE if status is _S.ACTIVE else _S.UNPAID
         return _S.TRIALING if status is _S.ACTIVE and self._in_trial else status
