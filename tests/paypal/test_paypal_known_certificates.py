@@ -38,6 +38,18 @@ def test_every_file_is_in_the_table() -> None:
     assert known_certificates().count(b"BEGIN CERTIFICATE") == len(KNOWN)
 
 
+def test_files_that_were_left_out_when_an_application_was_packed_are_logged_and_missed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = KNOWN[0]
+    (tmp_path / kept.file).write_bytes((files(certificates_known) / kept.file).read_bytes())
+    assert known_certificates(tmp_path).count(b"BEGIN CERTIFICATE") == 1
+    assert [record.getMessage() for record in caplog.records] == [
+        f"paypal: the certificate {missing.file} did not come with the package: FileNotFoundError"
+        for missing in KNOWN[1:]
+    ]
+
+
 def test_each_that_is_no_root_was_signed_by_the_one_that_it_names() -> None:
     by_name = {known.name: in_file(known) for known in KNOWN}
     for known in KNOWN:

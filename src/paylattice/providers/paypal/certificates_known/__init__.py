@@ -8,13 +8,17 @@ The other public roots of DigiCert, to which PayPal may move (Global Root G2 and
 are in certifi.
 """
 
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 import attrs
 
 __all__ = ["KNOWN", "KnownCertificate", "known_certificates"]
+
+_log = logging.getLogger("paylattice")
 
 
 @attrs.frozen
@@ -67,7 +71,19 @@ KNOWN: Sequence[KnownCertificate] = (
 """The one that signed PayPal's signing certificates from 2015 to 2026, and the one above it."""
 
 
-def known_certificates() -> bytes:
-    """All of them, as PEM."""
-    folder = files(__name__)
-    return b"\n".join((folder / known.file).read_bytes() for known in KNOWN)
+def known_certificates(folder: Traversable | None = None) -> bytes:
+    """All of them that are here, as PEM. Who packs an application may have left them out: then PayPal is asked instead.
+
+    Args:
+        folder: where the files are; None: beside this one.
+    """
+    place = files(__name__) if folder is None else folder
+    return b"\n".join(content for known in KNOWN if (content := _content(place, known)))
+
+
+def _content(folder: Traversable, known: KnownCertificate) -> bytes:
+    try:
+        return (folder / known.file).read_bytes()
+    except OSError as error:
+        _log.warning("paypal: the certificate %s did not come with the package: %s", known.file, type(error).__name__)
+        return b""
