@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         ParkedEvent,
     )
     from .billing.replies import WebhookReply
+    from .billing.reports import FailedPart, MaintenanceReport
     from .billing.repository import BillingRepository
     from .billing.service import BillingService
     from .billing.webhooks import WebhookOutcome
@@ -72,11 +73,13 @@ __all__ = [
     "EventContext",
     "EventType",
     "FailedEvent",
+    "FailedPart",
     "Gap",
     "InMemoryRepository",
     "Invoice",
     "InvoiceStatus",
     "Limit",
+    "MaintenanceReport",
     "Money",
     "OperationState",
     "ParkedEvent",
@@ -121,6 +124,7 @@ _HOMES = {
     "billing.ownership": "RefusalReason RefusedSubscription",
     "billing.records": "BillingCustomer BillingEvent BillingOperation BillingSubscription OperationState ParkedEvent",
     "billing.replies": "WebhookReply",
+    "billing.reports": "FailedPart MaintenanceReport",
     "billing.repository": "BillingRepository",
     "billing.service": "BillingService",
     "billing.webhooks": "WebhookOutcome",

@@ -387,6 +387,7 @@ class BillingService(Generic[Tx]):
     drop_parked: Final = blocking(AsyncBillingService.drop_parked)
     catch_up: Final = blocking(AsyncBillingService.catch_up)
     reconcile: Final = blocking(AsyncBillingService.reconcile)
+    maintain: Final = blocking(AsyncBillingService.maintain)
     recover_open: Final = blocking(AsyncBillingService.recover_open)
 
     def close(self) -> None:

@@ -243,23 +243,35 @@ class Maintenance(Generic[Tx]):
         self._customers = customers
         self._clock = clock
 
-    async def catch_up(self, provider: BaseProvider, since: datetime) -> CaughtUp:
-        """Apply the provider's events since a time that were missed."""
+    async def catch_up(
+        self, provider: BaseProvider, since: datetime, *, enough: Callable[[datetime], bool] | None = None
+    ) -> CaughtUp:
+        """Apply the provider's events since a time that were missed.
+
+        Args:
+            provider: whose events.
+            since: aware.
+            enough: asked after every page, with the time that was reached: whether to leave the rest for the next time.
+        """
         provider.require(Capability.LIST_EVENTS)
         start, gap = self._reach(provider, since.astimezone(UTC))
         count = _Count(start)
         stopped: str | None = None
+        cut = False
         try:
             async with aclosing(provider.events_since(start)) as parts:
                 async for events in parts:
                     for event in events:
                         await self._apply_missed(event, count)
+                    cut = enough is not None and enough(count.until)
+                    if cut:
+                        break
         except PaymentError as error:
             if count.until <= start:
                 raise
             _log.warning("the events of %s were not read to their end: %s", provider.get_provider_name(), error)
             stopped = type(error).__name__
-        until = count.until if stopped is not None else self._not_too_long_ago(provider, count.until)
+        until = count.until if cut or stopped is not None else self._not_too_long_ago(provider, count.until)
         if count.first_failed is not None:
             until = count.first_failed
         return CaughtUp(count.read, count.applied, until, tuple(count.failed), gap, stopped)
@@ -309,7 +321,7 @@ class Maintenance(Generic[Tx]):
         if type(in_flight) is not int or not 1 <= in_flight <= PAGE:
             message = f"in_flight must be an int between 1 and {PAGE}"
             raise InvalidRequest(message, param="in_flight")
-        if not (provider.capabilities >= _LISTS_BY_CUSTOMER or Capability.SUBSCRIPTIONS in provider.capabilities):
+        if not self.can_compare(provider):
             message = "its subscriptions cannot be read"
             raise UnsupportedOperation(reason=message, provider=provider.get_provider_name(), operation="reconcile")
         so_far = Reconciled(after=after)
@@ -321,7 +333,7 @@ class Maintenance(Generic[Tx]):
                 message = "the repository's list_customers() does not go on after the customer that it is given"
                 raise ConfigurationError(message, provider=provider.get_provider_name(), operation="reconcile")
             results = await self._primitives.gather(
-                [self._comparison(provider, customer, repair=repair) for customer in page], limit=in_flight
+                [self.comparison(provider, customer, repair=repair) for customer in page], limit=in_flight
             )
             found = [difference for result in results if result is not None for difference in result]
             for difference in found:
@@ -337,9 +349,16 @@ class Maintenance(Generic[Tx]):
             if on_progress is not None:
                 on_progress(so_far)
 
-    def _comparison(
+    @staticmethod
+    def can_compare(provider: BaseProvider) -> bool:
+        """Whether the provider's subscriptions can be read."""
+        return provider.capabilities >= _LISTS_BY_CUSTOMER or Capability.SUBSCRIPTIONS in provider.capabilities
+
+    def comparison(
         self, provider: BaseProvider, customer: BillingCustomer, *, repair: bool
     ) -> Callable[[], Awaitable[list[Difference] | None]]:
+        """What compares one customer: it answers the differences, or None if the customer cannot be compared now."""
+
         async def compare() -> list[Difference] | None:
             try:
                 return await self._compare(provider, customer, repair=repair)
@@ -437,7 +456,7 @@ class Maintenance(Generic[Tx]):
                 dropped += retried.is_nobodys
                 applied += retried.applied
                 if retried.error is not None:
-                    failed.append(FailedEvent(provider, _event_id(event), retried.error))
+                    failed.append(FailedEvent(provider, event_id_of(event), retried.error))
             if len(old) < PAGE or (last is not None and page[-1] == last):
                 return DroppedEvents(dropped, applied, tuple(failed))
             last = page[-1]
@@ -451,7 +470,7 @@ class Maintenance(Generic[Tx]):
             page = await self._repository.operations(name, state=OperationState.OPEN, after=last, limit=PAGE)
             due = [each for each in page if abs(self._clock() - each.created_at) >= older_than]  # clocks differ
             for operation in due:
-                after = await self._settled(provider, operation)
+                after = await self.settled(provider, operation)
                 became[after.state].append(after)
             if not page or page[-1] == last:
                 break
@@ -463,7 +482,8 @@ class Maintenance(Generic[Tx]):
             open=tuple(became[OperationState.OPEN]),
         )
 
-    async def _settled(self, provider: BaseProvider, operation: BillingOperation) -> BillingOperation:
+    async def settled(self, provider: BaseProvider, operation: BillingOperation) -> BillingOperation:
+        """Find out what became of one operation that was left open; it stays open where that cannot be told now."""
         keep = self._customers.keep if operation.operation == CREATE_CUSTOMER else None
         try:
             after = await self._journal.settle(provider, operation, keep=keep)
@@ -494,7 +514,8 @@ class Maintenance(Generic[Tx]):
                 await self._pipeline.apply_parked(done.provider, external_customer_id=owner.external_customer_id)
 
 
-def _event_id(parked: ParkedEvent) -> str:
+def event_id_of(parked: ParkedEvent) -> str:
+    """The provider's id of a parked event."""
     named = parked.payload.get("id")
     return named if isinstance(named, str) else parked.external_event_id
 

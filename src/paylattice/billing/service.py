@@ -32,11 +32,13 @@ from .customers import Customers, check_org
 from .finding import Finder
 from .handlers import Handlers
 from .journal import CANCEL, CHANGE, CHECKOUT, Journal
+from .maintain import Maintainer, Plan
 from .orders import Orders
 from .ownership import Ownership, RefusedSubscription
 from .precedence import LONG_AGO, first, rank
 from .records import BillingCustomer, BillingSubscription
 from .replies import OK, WebhookReply, check_body, log_failed, log_refused, reply_to
+from .reports import MaintenanceReport
 from .repository import BillingRepository, Tx
 from .webhooks import EventPipeline, WebhookOutcome
 
@@ -130,9 +132,11 @@ class BillingService(Generic[Tx]):
         journal = Journal(repository, clock)
         self._customers = Customers(repository, self._providers, self._pipeline, journal, self._handlers, clock)
         self._orders = Orders(repository, self._providers, self._pipeline, journal, self._customers, self._ownership)
+        primitives = primitives or AsyncPrimitives()
         self._maintenance = Maintenance(
-            repository, self._pipeline, self._finder, journal, self._customers, primitives or AsyncPrimitives(), clock
+            repository, self._pipeline, self._finder, journal, self._customers, primitives, clock
         )
+        self._maintainer = Maintainer(repository, self._providers, self._pipeline, self._maintenance, primitives, clock)
 
     @property
     def repository(self) -> BillingRepository[Tx]:
@@ -700,6 +704,45 @@ class BillingService(Generic[Tx]):
         for provider in self._providers.values():
             total = total.and_also(await self._maintenance.recover_open(provider, older_than=older_than))
         return total
+
+    async def maintain(
+        self,
+        *,
+        budget: timedelta = timedelta(minutes=4),
+        since: datetime | None = None,
+        older_than: timedelta = timedelta(minutes=5),
+        reconcile_every: timedelta = timedelta(days=1),
+        repair: bool = True,
+        drop_waiting_after: timedelta | None = None,
+    ) -> MaintenanceReport:
+        """Do all of the scheduled work once. Run it from one job, every five minutes.
+
+        For every provider: :meth:`recover_open`, :meth:`catch_up`, :meth:`apply_parked`, and :meth:`reconcile` in slices.
+        Each part gets its share of the time, at least one page is done of each, and the next run goes on where this one had
+        to stop: bookmarks are kept in the repository. It may be stopped at any time, and run in several processes at once.
+        An error in one part is reported, and keeps no other part from running.
+
+        Args:
+            budget: nothing more is begun after this time. What is under way is finished: one request and its retries, or
+                the comparison of some customers.
+            since: read the events of all providers from here, instead of from where the last run got to; aware. The first
+                run reads those of three days.
+            older_than: leave younger open operations alone: they may be under way.
+            reconcile_every: how often a comparison of all customers begins.
+            repair: store the provider's state where it differs, as a webhook would.
+            drop_waiting_after: forget events that have waited for longer and are nobody's here. None: never.
+
+        Returns:
+            What was done; ``needs_a_person`` says what no further run mends.
+
+        Raises:
+            InvalidRequest: an argument is wrong.
+            ConfigurationError: a handler called this.
+        """
+        self._handlers.refuse_inside()
+        plan = Plan(budget, since, older_than, reconcile_every, repair, drop_waiting_after)
+        plan.check()
+        return await self._maintainer.run(plan)
 
     # --- closing -------------------------------------------------------------------------------------------------
 

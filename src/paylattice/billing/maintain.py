@@ -1,0 +1,327 @@
+"""All of the scheduled work in one call: in bounded time, a piece after the other, safe in several processes at once.
+
+Every part works page by page, and asks after each page whether its share of the time is spent. A part that is cut off keeps
+a bookmark, from which the next run goes on, in this process or another. At least one page is done in every run: however
+little time there is, the work comes to its end.
+
+Nothing here excludes a second process, as nothing has to: what a part does is done once by the keys that the provider, or the
+database, holds unique. Two that run at the same time share the pages as well as they can, and otherwise look at some twice.
+"""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Generic, NamedTuple
+
+import attrs
+
+from ..arguments import check_timedelta, check_utc
+from ..errors import ConfigurationError, InvalidRequest, PaymentError
+from ..operations import Capability
+from ..provider import BaseProvider
+from ..transport.primitives import Primitives
+from .bookmarks import Bookmark, Bookmarks
+from .catching_up import PAGE, CaughtUp, Difference, FailedEvent, Maintenance, Reconciled, Recovered, event_id_of
+from .records import BillingOperation, OperationState, ParkedEvent
+from .reports import FailedPart, MaintenanceReport, Part
+from .repository import BillingRepository, Tx
+from .webhooks import EventPipeline
+
+__all__ = ["Maintainer", "Plan"]
+
+_log = logging.getLogger("paylattice")
+
+FIRST_LOOK = timedelta(days=3)
+"""How far back the first run reads events: as long as providers go on delivering what was not taken."""
+OVERLAP = timedelta(hours=1)
+"""How much of what was read before is read again: a provider may list an event later than one that happened after it."""
+SLICE = 20
+"""How many customers are compared between two looks at the clock."""
+IN_FLIGHT = 10
+
+
+@attrs.frozen
+class Plan:
+    """What one run is to do.
+
+    Args:
+        budget: how long it may take; what is begun is finished.
+        since: read the events of all providers from here; None: from where the last run got to.
+        older_than: leave younger open operations alone: they may be under way.
+        reconcile_every: how often all customers are compared.
+        repair: whether the provider's state is stored where it differs.
+        drop_waiting_after: forget events that have waited for longer and are nobody's; None: never.
+    """
+
+    budget: timedelta
+    since: datetime | None
+    older_than: timedelta
+    reconcile_every: timedelta
+    repair: bool
+    drop_waiting_after: timedelta | None
+
+    def check(self) -> None:
+        """Refuse what makes no sense, before anything is done.
+
+        Raises:
+            InvalidRequest: a time is no length of time, or is negative; or ``since`` is not aware.
+        """
+        for name in ("budget", "older_than", "reconcile_every", "drop_waiting_after"):
+            value = getattr(self, name)
+            if value is None and name == "drop_waiting_after":
+                continue
+            check_timedelta(name, value)
+            if value < timedelta():
+                message = f"{name} must not be negative"
+                raise InvalidRequest(message, param=name, operation="maintain")
+        if self.since is not None:
+            check_utc("since", self.since)
+
+
+class _Share:
+    """The time that one part may take."""
+
+    def __init__(self, end: float, now: Callable[[], float]) -> None:
+        self._end = end
+        self._now = now
+        self.was_cut = False
+        """Whether something was left for the next run."""
+
+    def is_spent(self) -> bool:
+        self.was_cut = self._now() >= self._end
+        return self.was_cut
+
+
+class _Job(NamedTuple):
+    """One part of the work at one provider."""
+
+    part: Part
+    provider: BaseProvider
+    run: "Callable[[BaseProvider, _Share, Plan, _Tally], Awaitable[None]]"
+
+
+@attrs.define
+class _Tally:
+    """What a run has come to."""
+
+    recovered: dict[OperationState, list[BillingOperation]] = attrs.field(
+        factory=lambda: {state: [] for state in OperationState}
+    )
+    applied: int = 0
+    dropped: int = 0
+    failed_events: list[FailedEvent] = attrs.field(factory=list[FailedEvent])
+    caught_up: dict[str, CaughtUp] = attrs.field(factory=dict[str, CaughtUp])
+    reconciled: dict[str, Reconciled] = attrs.field(factory=dict[str, Reconciled])
+    differences: list[tuple[str, Difference]] = attrs.field(factory=list[tuple[str, Difference]])
+    failed_parts: list[FailedPart] = attrs.field(factory=list[FailedPart])
+    unfinished: list[tuple[Part, str]] = attrs.field(factory=list[tuple[Part, str]])
+
+    def report(self, now: datetime) -> MaintenanceReport:
+        return MaintenanceReport(
+            at=now,
+            recovered=Recovered(
+                done=tuple(self.recovered[OperationState.DONE]),
+                failed=tuple(self.recovered[OperationState.FAILED]),
+                abandoned=tuple(self.recovered[OperationState.ABANDONED]),
+                open=tuple(self.recovered[OperationState.OPEN]),
+            ),
+            applied=self.applied,
+            dropped=self.dropped,
+            failed_events=tuple(self.failed_events),
+            caught_up=self.caught_up,
+            reconciled=self.reconciled,
+            differences=tuple(self.differences),
+            failed_parts=tuple(self.failed_parts),
+            unfinished=tuple(self.unfinished),
+        )
+
+
+class Maintainer(Generic[Tx]):
+    """Does the scheduled work.
+
+    Args:
+        repository: where the records are.
+        providers: by name.
+        pipeline: tries waiting events again.
+        maintenance: the parts that have calls of their own.
+        primitives: how to run several comparisons at a time.
+        clock: the time, aware.
+        monotonic: seconds that only the budget is counted in.
+    """
+
+    def __init__(
+        self,
+        repository: BillingRepository[Tx],
+        providers: Mapping[str, BaseProvider],
+        pipeline: EventPipeline[Tx],
+        maintenance: Maintenance[Tx],
+        primitives: Primitives,
+        clock: Callable[[], datetime],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._repository = repository
+        self._providers = providers
+        self._pipeline = pipeline
+        self._maintenance = maintenance
+        self._primitives = primitives
+        self._clock = clock
+        self._monotonic = monotonic
+        self._bookmarks = Bookmarks(repository, clock)
+
+    async def run(self, plan: Plan) -> MaintenanceReport:
+        """Do everything once. What one part meets keeps none of the others from running."""
+        end = self._monotonic() + plan.budget.total_seconds()
+        tally = _Tally()
+        jobs = [
+            _Job(part, provider, run)
+            for part, run in self._parts().items()
+            for provider in self._providers.values()
+            if _can(provider, part)
+        ]
+        for number, job in enumerate(jobs):
+            now = self._monotonic()
+            share = _Share(now + max(end - now, 0) / (len(jobs) - number), self._monotonic)
+            name = job.provider.get_provider_name()
+            try:
+                await job.run(job.provider, share, plan, tally)
+            except Exception as exc:  # noqa: BLE001 - whatever this part stumbled over, the others must not wait for it
+                transient = isinstance(exc, PaymentError) and exc.retryable
+                _log.warning("maintenance of %s: %s failed: %s", name, job.part, type(exc).__name__)
+                tally.failed_parts.append(FailedPart(job.part, name, type(exc).__name__, transient=transient))
+            else:
+                if share.was_cut:
+                    tally.unfinished.append((job.part, name))
+        return tally.report(self._clock())
+
+    def _parts(self) -> "Mapping[Part, Callable[[BaseProvider, _Share, Plan, _Tally], Awaitable[None]]]":
+        """In the order in which they help each other: who is known decides what is applied, and both what differs."""
+        return {
+            Part.RECOVER: self._recover,
+            Part.APPLY_WAITING: self._apply_waiting,
+            Part.CATCH_UP: self._catch_up,
+            Part.RECONCILE: self._reconcile,
+        }
+
+    async def _recover(self, provider: BaseProvider, share: _Share, plan: Plan, tally: _Tally) -> None:
+        name = provider.get_provider_name()
+        mark = await self._bookmarks.read(name, Part.RECOVER)
+        last = await self._repository.get_operation(name, mark.after) if mark.after is not None else None
+        while page := await self._repository.operations(name, state=OperationState.OPEN, after=last, limit=PAGE):
+            for operation in page:
+                last = operation
+                if self._clock() - operation.created_at < plan.older_than:
+                    continue
+                after = await self._maintenance.settled(provider, operation)
+                tally.recovered[after.state].append(after)
+                if share.is_spent():
+                    break
+            if share.was_cut:
+                break
+        await self._keep(name, Part.RECOVER, mark, after=last.key if share.was_cut and last is not None else None)
+
+    async def _catch_up(self, provider: BaseProvider, share: _Share, plan: Plan, tally: _Tally) -> None:
+        """``at``: how far events were read; ``after``: when the first one failed on the way there.
+
+        Reading begins anew from the latter once the end is reached, and not before: events that keep failing do not keep a
+        long list from being read to its end.
+        """
+        name = provider.get_provider_name()
+        mark = await self._bookmarks.read(name, Part.CATCH_UP)
+        known = plan.since or mark.at or self._clock() - FIRST_LOOK
+        since = known if plan.since is not None or mark.at is None else known - OVERLAP
+        reached = known
+
+        def enough(until: datetime) -> bool:
+            nonlocal reached
+            reached = max(reached, until)
+            return until > known and share.is_spent()
+
+        caught = await self._maintenance.catch_up(provider, since, enough=enough)
+        tally.caught_up[name] = caught
+        earlier = None if mark.after is None else datetime.fromisoformat(mark.after)
+        failed = caught.until if caught.failed and caught.until < reached else None
+        first_failed = min(filter(None, (earlier, failed)), default=None)
+        if share.was_cut or caught.stopped is not None:
+            mark = Bookmark(reached, None if first_failed is None else first_failed.isoformat())
+        else:
+            mark = Bookmark(first_failed or max(reached, caught.until))
+        await self._bookmarks.write(name, Part.CATCH_UP, mark)
+
+    async def _apply_waiting(self, provider: BaseProvider, share: _Share, plan: Plan, tally: _Tally) -> None:
+        name = provider.get_provider_name()
+        mark = await self._bookmarks.read(name, Part.APPLY_WAITING)
+        last = _waiting(name, mark)
+        too_old = None if plan.drop_waiting_after is None else self._clock() - plan.drop_waiting_after
+        while page := await self._repository.parked_events(name, after=last, limit=PAGE):
+            for parked in page:
+                last = parked
+                drop = too_old is not None and parked.parked_at < too_old
+                retry = self._pipeline.drop_parked if drop else self._pipeline.retry_parked
+                retried = await retry(parked)
+                tally.applied += retried.applied
+                tally.dropped += drop and retried.is_nobodys
+                if retried.error is not None:
+                    tally.failed_events.append(FailedEvent(name, event_id_of(parked), retried.error))
+                if share.is_spent():
+                    break
+            if share.was_cut:
+                break
+        place = last if share.was_cut else None
+        after = Bookmark(place.parked_at, place.external_event_id) if place is not None else Bookmark()
+        if after != mark:
+            await self._bookmarks.write(name, Part.APPLY_WAITING, after)
+
+    async def _reconcile(self, provider: BaseProvider, share: _Share, plan: Plan, tally: _Tally) -> None:
+        """``at``: when this comparison of all customers began, or the last one; ``after``: the last customer of it."""
+        name = provider.get_provider_name()
+        so_far = Reconciled()
+        while True:
+            mark = await self._bookmarks.read(
+                name, Part.RECONCILE
+            )  # again, as another process may have gone on with it
+            begins = mark.at is None or (mark.after is None and self._clock() - mark.at >= plan.reconcile_every)
+            if mark.after is None and not begins:
+                break
+            page = await self._repository.list_customers(name, mark.after, SLICE)
+            if page and page[-1].id == mark.after:
+                message = "the repository's list_customers() does not go on after the customer that it is given"
+                raise ConfigurationError(message, provider=name, operation="reconcile")
+            results = await self._primitives.gather(
+                [self._maintenance.comparison(provider, customer, repair=plan.repair) for customer in page],
+                limit=IN_FLIGHT,
+            )
+            found = [difference for result in results if result is not None for difference in result]
+            tally.differences += [(name, difference) for difference in found if not difference.repaired]
+            so_far = Reconciled(
+                customers=so_far.customers + len(page),
+                different=so_far.different + len(found),
+                repaired=so_far.repaired + sum(difference.repaired for difference in found),
+                failed=so_far.failed + sum(result is None for result in results),
+                after=page[-1].id if page else None,
+            )
+            tally.reconciled[name] = so_far
+            began = self._clock() if begins else mark.at
+            await self._bookmarks.write(name, Part.RECONCILE, Bookmark(began, so_far.after))
+            if not page or share.is_spent():
+                break
+
+    async def _keep(self, provider: str, part: Part, before: Bookmark, *, after: str | None) -> None:
+        if after != before.after:
+            await self._bookmarks.write(provider, part, Bookmark(after=after))
+
+
+def _can(provider: BaseProvider, part: Part) -> bool:
+    """Whether there is anything that this part could do at the provider."""
+    if part is Part.CATCH_UP:
+        return Capability.LIST_EVENTS in provider.capabilities
+    if part is Part.RECONCILE:
+        return Maintenance.can_compare(provider)
+    return True
+
+
+def _waiting(provider: str, mark: Bookmark) -> ParkedEvent | None:
+    """Where the bookmark is among the waiting events. The event itself may be gone: only its place is asked for."""
+    if mark.at is None or mark.after is None:
+        return None
+    return ParkedEvent(provider, mark.after, None, None, payload={}, parked_at=mark.at)

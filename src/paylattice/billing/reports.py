@@ -1,0 +1,112 @@
+"""What a run of the scheduled work reports, and what of it needs a person."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import attrs
+
+from ..frozen import FrozenMap
+from .catching_up import CaughtUp, Difference, FailedEvent, Reconciled, Recovered
+
+__all__ = ["FailedPart", "MaintenanceReport", "Part"]
+
+LONG_OPEN = timedelta(hours=1)
+"""From this age on, an operation whose outcome cannot be told is a person's."""
+
+
+class Part(StrEnum):
+    """The parts of the scheduled work."""
+
+    RECOVER = "recover"
+    """Operations that a crash, or an answer that never came, left open: see ``recover_open``."""
+    CATCH_UP = "catch_up"
+    """Events that were not delivered: see ``catch_up``."""
+    APPLY_WAITING = "apply_waiting"
+    """Events that wait: see ``apply_parked`` and ``drop_parked``."""
+    RECONCILE = "reconcile"
+    """What is stored, compared with the provider: see ``reconcile``."""
+
+
+@attrs.frozen
+class FailedPart:
+    """A part of the work that ended in an error; the others ran.
+
+    Args:
+        part: which.
+        provider: at which provider.
+        error: the class of the error.
+        transient: whether the next run may succeed: the provider was down, too busy, or out of reach.
+    """
+
+    part: Part
+    provider: str
+    error: str
+    transient: bool = False
+
+
+@attrs.frozen
+class MaintenanceReport:
+    """What one run of :meth:`~paylattice.BillingService.maintain` has done.
+
+    Args:
+        at: when it ended, UTC.
+        recovered: what became of the operations that were open.
+        applied: how many waiting events were applied.
+        dropped: how many waiting events were forgotten.
+        failed_events: waiting events that were tried and stay, with their errors.
+        caught_up: by provider, what catching up brought. A provider that lists no events is not in it.
+        reconciled: by provider, how many customers were compared in this run. A provider is not in it where nothing was
+            due, or its subscriptions cannot be read.
+        differences: by provider, what was found and is not repaired.
+        failed_parts: the parts that ended in an error.
+        unfinished: the parts that ran out of time, by provider. The next run goes on with them.
+    """
+
+    at: datetime
+    recovered: Recovered = attrs.field(factory=Recovered)
+    applied: int = 0
+    dropped: int = 0
+    failed_events: tuple[FailedEvent, ...] = ()
+    caught_up: Mapping[str, CaughtUp] = attrs.field(
+        factory=FrozenMap[str, CaughtUp], converter=FrozenMap[str, CaughtUp]
+    )
+    reconciled: Mapping[str, Reconciled] = attrs.field(
+        factory=FrozenMap[str, Reconciled], converter=FrozenMap[str, Reconciled]
+    )
+    differences: tuple[tuple[str, Difference], ...] = ()
+    failed_parts: tuple[FailedPart, ...] = ()
+    unfinished: tuple[tuple[Part, str], ...] = ()
+
+    @property
+    def needs_a_person(self) -> tuple[str, ...]:
+        """What no further run mends, one sentence each. Organisations and ids are in it; no name, address or secret is."""
+        return (
+            *self._operations(),
+            *self._events(),
+            *(
+                f"{provider}: subscription {each.subscription_id} of {each.org_id} differs and is not repaired"
+                f" ({each.refused or (f'missing {each.lacks}' if each.lacks else ', '.join(sorted(each.fields)))})"
+                for provider, each in self.differences
+            ),
+            *(f"{each.provider}: {each.part} failed: {each.error}" for each in self.failed_parts if not each.transient),
+        )
+
+    def _operations(self) -> Iterator[str]:
+        for each in self.recovered.abandoned:
+            yield (
+                f"{each.provider}: {each.operation} for {each.org_id} is not known to have been done, and is not sent "
+                "again: look at the provider"
+            )
+        for each in self.recovered.open:
+            if self.at - each.created_at >= LONG_OPEN:
+                yield f"{each.provider}: {each.operation} for {each.org_id} is still open: nobody knows whether it was done"
+
+    def _events(self) -> Iterator[str]:
+        for failed in self.failed_events:
+            yield f"{failed.provider}: waiting event {failed.event_id} is not applied: {failed.error}"
+        for provider, caught in self.caught_up.items():
+            for event_id in caught.failed:
+                yield f"{provider}: event {event_id} is not applied: the log says why"
+            if caught.gap is not None:
+                yield f"{provider}: {caught.gap}"
