@@ -8,6 +8,7 @@ import pytest
 from tests.postgres import NoServerError, PostgresServer, running_server
 
 from .crash.checkouts import run_checkouts
+from .crash.maintenance import run_maintenance
 from .crash.webhooks import run_webhooks
 
 
@@ -44,6 +45,17 @@ def test_there_is_one_customer_for_each_organisation_and_the_provider_s_state_st
         sys.stdout.write(f"\n{report}\n")
     assert not report.problems
     assert int(str(report.facts["workers killed"])) > 10  # the last ones may find nobody at work any more
+
+
+def test_two_processes_that_maintain_at_the_same_time_do_everything_once(
+    postgres: PostgresServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = run_maintenance(postgres, orgs=40)
+    with capsys.disabled():
+        sys.stdout.write(f"\n{report}\n")
+    assert not report.problems
+    assert report.facts["operations left open"] == 20
+    assert report.facts["events left waiting"] == 10
 
 
 def test_the_run_notices_a_repository_without_transactions(mortal: PostgresServer) -> None:

@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[3] / "examples" / "repositories"))
 from tests.postgres import running_server
 
 from .checkouts import run_checkouts
+from .maintenance import run_maintenance
 from .webhooks import run_webhooks
 
 
@@ -19,6 +20,7 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=2000)
     parser.add_argument("--copies", type=int, default=5, help="how often each event is delivered")
     parser.add_argument("--orgs", type=int, default=100, help="how many organisations check out")
+    parser.add_argument("--maintained", type=int, default=1000, help="how many organisations two processes maintain")
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--kills", type=int, default=200, help="of workers, in each part")
     parser.add_argument("--crashes", type=int, default=3, help="of the database server")
@@ -29,6 +31,7 @@ def main() -> int:
         reports = [
             run_webhooks(server, events=asked.events, copies=asked.copies, server_crashes=asked.crashes, **everybody),
             run_checkouts(server, orgs=asked.orgs, clicks=5, **everybody),
+            run_maintenance(server, orgs=asked.maintained),
         ]
     sys.stdout.write("\n\n".join(map(str, reports)) + "\n")
     return 1 if any(report.problems for report in reports) else 0

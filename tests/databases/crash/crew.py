@@ -108,6 +108,11 @@ class Crew:
         async with self._changed:
             await self._changed.wait_for(lambda: self.done >= done or self._left == 0)
 
+    async def ready(self) -> None:
+        """Wait until every process has started."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: all(worker is not None for worker in self._workers))
+
     async def kill_one(self) -> None:
         """Kill a worker with jobs in hand, at some moment of its work."""
         while True:

@@ -108,6 +108,18 @@ async def do(billing: BillingService[AsyncConnection], provider: str, job: Mappi
         case "recover":
             recovered = await billing.recover_open(older_than=timedelta())
             return f"{len(recovered.open)} open, {len(recovered.done)} finished"
+        case "maintain":
+            report = await billing.maintain(older_than=timedelta(), budget=timedelta(minutes=30))
+            facts = {
+                "recovered": len(report.recovered.done),
+                "applied": report.applied,
+                "caught_up": sum(each.applied for each in report.caught_up.values()),
+                "compared": sum(each.customers for each in report.reconciled.values()),
+                "needs_a_person": report.needs_a_person,
+                "failed_parts": [str(each) for each in report.failed_parts],
+                "unfinished": report.unfinished,
+            }
+            return json.dumps(facts)
         case _:
             raise AssertionError(job["do"])
 
