@@ -79,6 +79,18 @@ def test_a_shop_starts_with_one_command(shop: str, tmp_path: Path) -> None:
         process.wait(20)
 
 
+def test_the_job_says_nothing_where_nothing_needs_a_person(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(SHOPS / "maintain.py")],
+        env=environment(tmp_path, PAYMENT_PROVIDER="memory"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
 def test_the_script_reports(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, str(SHOPS / "script.py")],

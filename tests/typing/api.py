@@ -81,6 +81,7 @@ async def billing() -> None:
     assert_type(await service.handle_webhook("stripe", b"", {"a": "b"}), WebhookOutcome)
     assert_type(await service.respond("stripe", b"", [("a", "b")], url="https://x.test"), WebhookReply)
     assert_type(await service.handle_webhook("stripe", b"", [("a", "b")], url="https://x.test"), WebhookOutcome)
+    assert_type((await service.maintain()).needs_a_person, tuple[str, ...])
     several: Sequence[BaseProvider] = [InMemoryProvider(name="eu"), InMemoryProvider(name="us")]
     BillingService(several, repository, select=lambda org_id: "eu" if org_id else "us")
 

@@ -19,13 +19,13 @@ class Part(StrEnum):
     """The parts of the scheduled work."""
 
     RECOVER = "recover"
-    """Operations that a crash, or an answer that never came, left open: see ``recover_open``."""
+    """Finish operations that a crash, or an answer that never came, left open, as ``recover_open`` does."""
     CATCH_UP = "catch_up"
-    """Events that were not delivered: see ``catch_up``."""
+    """Apply events that were not delivered, as ``catch_up`` does."""
     APPLY_WAITING = "apply_waiting"
-    """Events that wait: see ``apply_parked`` and ``drop_parked``."""
+    """Try events again that wait, as ``apply_parked`` and ``drop_parked`` do."""
     RECONCILE = "reconcile"
-    """What is stored, compared with the provider: see ``reconcile``."""
+    """Compare what is stored with the provider, as ``reconcile`` does."""
 
 
 @attrs.frozen

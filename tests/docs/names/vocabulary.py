@@ -126,6 +126,7 @@ VARIABLES: Mapping[str, tuple[object, ...]] = {
     "context": (Instance(paylattice.EventContext),),
     "customer": (Instance(paylattice.BillingCustomer), Instance(paylattice.Customer)),
     "delivery": (Instance(testing.Delivery),),
+    "report": (Instance(paylattice.MaintenanceReport),),
     "reply": (Instance(paylattice.WebhookReply),),
     "error": tuple(
         Instance(cls) for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, Exception)
