@@ -2,6 +2,7 @@
 
     PaymentError
     ├── ConfigurationError          a setting is missing or wrong; nothing was sent
+    │   └── InvalidProvider             a provider's class or object breaks the protocol (also a TypeError)
     ├── AuthenticationError         the provider does not accept the credentials
     ├── PermissionDenied            the credentials are good, the permission is missing
     ├── InvalidRequest              the request is wrong and will be wrong again (also a ValueError)
@@ -42,6 +43,7 @@ __all__ = [
     "Declined",
     "Diagnosis",
     "IdempotencyMismatch",
+    "InvalidProvider",
     "InvalidRequest",
     "InvalidResponse",
     "InvalidSignature",
@@ -215,6 +217,10 @@ def _rebuild(cls: type[PaymentError], message: str, state: dict[str, object]) ->
 
 class ConfigurationError(PaymentError):
     """A setting is missing or wrong. Nothing was sent; fix the configuration and start again."""
+
+
+class InvalidProvider(ConfigurationError, TypeError):
+    """What should be a provider cannot be called as the protocol says. Said when its class is made, or it is handed in."""
 
 
 class AuthenticationError(PaymentError):

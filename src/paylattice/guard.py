@@ -28,6 +28,7 @@ from .arguments import check_argument, web_address
 from .errors import (
     ActionRequired,
     Diagnosis,
+    InvalidProvider,
     InvalidRequest,
     InvalidResponse,
     MalformedPayload,
@@ -130,12 +131,12 @@ def guard_class(cls: type, base: type) -> None:
         base: the class that all providers have in common; what it has, the class must have alike.
 
     Raises:
-        TypeError: a method cannot be called as that of the base is, or has to be awaited where that one has not: who forgot
-            to await ``verify_webhook_signature`` would take any forgery.
+        InvalidProvider: a method cannot be called as that of the base is, or has to be awaited where that one has not: who
+            forgot to await ``verify_webhook_signature`` would take any forgery.
     """
     wrong = [fault for name in _common(base) for fault in _faults(cls, base, name)]
     if wrong:
-        raise TypeError("\n".join(wrong))
+        raise InvalidProvider("\n".join(wrong))
     clear_methods(cls, _LEADS_OUT)
     for name, operation in OPERATIONS.items():
         _put_under_guard(cls, base, name, functools.partial(_guarded, operation, like=getattr(base, name)))

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import attrs
 
+from .adapting import as_provider
 from .config import ProviderConfig
 from .discovery import GROUP, REGISTERED, announced
 from .errors import ConfigurationError
 from .frames import clearing_ours
-from .provider import CONTRACT_VERSION, BaseProvider
+from .provider import CONTRACT_VERSION, BaseProvider, PaymentProvider
 
 if TYPE_CHECKING:
     from .transport import Transport
@@ -32,7 +33,7 @@ __all__ = [
 DEFAULT = "stripe"
 VARIABLE = "PAYMENT_PROVIDER"
 
-ProviderClass: TypeAlias = Callable[..., BaseProvider]
+ProviderClass: TypeAlias = Callable[..., PaymentProvider]
 """A provider's class, or anything else that takes ``config`` and ``transport=`` and returns a provider."""
 
 
@@ -110,6 +111,7 @@ def create_provider(
 
     Raises:
         ConfigurationError: nobody knows the name, the provider cannot be imported, or a setting is missing.
+        InvalidProvider: what the name stands for does not satisfy the protocol.
     """
     wanted = name or os.environ.get(VARIABLE, "").strip() or DEFAULT
     known = discover()
@@ -121,7 +123,7 @@ def create_provider(
         raise ConfigurationError(message)
     provider = entry.load()
     try:
-        return provider(config, transport=transport)
+        return as_provider(provider(config, transport=transport))
     except ConfigurationError as error:
         error.provider = error.provider or wanted
         raise

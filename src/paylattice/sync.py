@@ -12,6 +12,7 @@ from types import CoroutineType, TracebackType
 from typing import Any, Concatenate, Final, Generic, ParamSpec, Self, TypeVar, cast
 
 from . import registry
+from .adapting import as_provider, listed
 from .billing.memory import InMemoryRepository as AsyncInMemoryRepository
 from .billing.memory import InMemoryTransaction
 from .billing.ownership import RefusedSubscription
@@ -82,8 +83,8 @@ class Provider:
         transport: closed together with the provider.
     """
 
-    def __init__(self, wrapped: BaseProvider, *, transport: Transport | None = None) -> None:
-        self.wrapped = wrapped
+    def __init__(self, wrapped: PaymentProvider, *, transport: Transport | None = None) -> None:
+        self.wrapped: BaseProvider = as_provider(wrapped)
         self._transport = transport
 
     @property
@@ -322,7 +323,7 @@ class BillingService(Generic[Tx]):
 
     def __init__(
         self,
-        provider: Provider | BaseProvider | Sequence[Provider | BaseProvider],
+        provider: Provider | PaymentProvider | Sequence[Provider | PaymentProvider],
         repository: BlockingBillingRepository[Tx],
         *,
         select: Callable[[str], str] | None = None,
@@ -338,7 +339,7 @@ class BillingService(Generic[Tx]):
                 "paylattice.sync.InMemoryRepository"
             )
             raise ConfigurationError(message)
-        given = [provider] if isinstance(provider, Provider | BaseProvider) else list(provider)
+        given: list[Provider | PaymentProvider] = listed(provider)
         self._given = [each if isinstance(each, Provider) else Provider(each) for each in given]
         adapted: BillingRepository[Tx] = _adapted(repository)
         self._repository = repository

@@ -83,6 +83,7 @@ def test_the_tree_is_the_one_in_the_design() -> None:
     expected |= {
         "PaymentError": {"Exception"},
         "InvalidRequest": {"PaymentError", "ValueError"},
+        "InvalidProvider": {"ConfigurationError", "TypeError"},
         "NetworkOutcomeUnknown": {"OutcomeUnknown", "NetworkError"},
         "UnavailableOutcomeUnknown": {"OutcomeUnknown", "ProviderUnavailable"},
         "ResponseOutcomeUnknown": {"OutcomeUnknown", "InvalidResponse"},

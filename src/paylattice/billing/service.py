@@ -8,6 +8,7 @@ from typing import Generic, Self, TypeVar
 
 import attrs
 
+from ..adapting import as_provider, listed
 from ..arguments import check_timedelta, check_utc
 from ..errors import (
     ConfigurationError,
@@ -24,7 +25,7 @@ from ..events import EventType, WebhookEvent
 from ..frames import clearing_class
 from ..models import CheckoutSession, Invoice, Subscription, SubscriptionChange, SubscriptionStatus
 from ..operations import Capability
-from ..provider import BaseProvider, Headers
+from ..provider import BaseProvider, Headers, PaymentProvider
 from ..transport.primitives import AsyncPrimitives, Primitives
 from .access import DEFAULT_POLICY, Access, AccessPolicy, access_of
 from .catching_up import CaughtUp, Difference, DroppedEvents, Maintenance, Reconciled, Recovered
@@ -73,7 +74,7 @@ class BillingService(Generic[Tx]):
     """Billing for organisations, over one or several providers and a repository.
 
     Args:
-        provider: one, or several with different names.
+        provider: one, or several with different names; whatever satisfies :class:`paylattice.PaymentProvider`.
         repository: where the records are kept.
         select: the name of the provider for a NEW customer, by organisation; known customers stay where they are.
             Needed with several providers.
@@ -90,12 +91,13 @@ class BillingService(Generic[Tx]):
 
     Raises:
         ConfigurationError: no provider, two of one name, or several and no ``select``.
+        InvalidProvider: an object does not satisfy the protocol; says what it lacks.
         UnsupportedOperation: a provider lacks what is required.
     """
 
     def __init__(
         self,
-        provider: BaseProvider | Sequence[BaseProvider],
+        provider: PaymentProvider | Sequence[PaymentProvider],
         repository: BillingRepository[Tx],
         *,
         select: Callable[[str], str] | None = None,
@@ -106,9 +108,7 @@ class BillingService(Generic[Tx]):
         on_refused: Callable[[RefusedSubscription], None] | None = None,
         primitives: Primitives | None = None,
     ) -> None:
-        providers = [provider] if isinstance(provider, BaseProvider) else list(provider)
-        for each in providers:
-            _check_provider(each)
+        providers = [as_provider(each) for each in listed(provider)]
         self._providers = {each.get_provider_name(): each for each in providers}
         if not providers or len(self._providers) < len(providers):
             message = "a BillingService needs one provider, or several with different names"
@@ -764,12 +764,6 @@ class BillingService(Generic[Tx]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
-
-
-def _check_provider(provider: object) -> None:
-    if not isinstance(provider, BaseProvider):
-        message = f"a BillingService takes providers that inherit BaseProvider, and not {type(provider).__name__}"
-        raise ConfigurationError(message)
 
 
 def _created(invoice: Invoice) -> datetime:

@@ -4,12 +4,13 @@ import os
 from collections.abc import Coroutine, Sequence
 from typing import Any, Protocol, cast
 
+from ..adapting import as_provider
 from ..config import ProviderConfig
 from ..driving import run
 from ..errors import ConfigurationError, PaymentError
 from ..operations import Capability
 from ..provider import BaseProvider
-from ..registry import DEFAULT, VARIABLE, discover
+from ..registry import DEFAULT, VARIABLE, ProviderClass, discover
 
 __all__ = ["check"]
 
@@ -49,13 +50,14 @@ def check(name: str | None, cert_url: str | None = None) -> int:
         print(f"there is no provider {wanted!r}. Known: {', '.join(discover()) or 'none'}")
         return _UNKNOWN
     loaded = entry.load()
-    if not isinstance(loaded, type) or not issubclass(loaded, BaseProvider) or loaded.config_class is None:
+    settings: object = getattr(loaded, "config_class", None)
+    if not isinstance(settings, type) or not issubclass(settings, ProviderConfig):
         print(f"{wanted}  ({entry.origin})  has no settings")
         return 0
-    _settings(loaded.config_class)
+    _settings(settings)
     try:
-        config = loaded.config_class.from_env()
-        provider = loaded(config)
+        config = settings.from_env()
+        provider = as_provider(loaded(config))
     except ConfigurationError as error:
         print(f"{wanted}  NOT configured: {error.message}")
         return 1
@@ -63,7 +65,7 @@ def check(name: str | None, cert_url: str | None = None) -> int:
     return 0 if _verifies(loaded, config, cert_url) else 1
 
 
-def _verifies(provider: type[BaseProvider], config: ProviderConfig, cert_url: str | None) -> bool:
+def _verifies(provider: ProviderClass, config: ProviderConfig, cert_url: str | None) -> bool:
     """Let a provider that has a way to do so try out whether it could verify webhooks, and say what it finds."""
     if not hasattr(provider, "check_webhooks"):
         return True

@@ -1,5 +1,7 @@
 """``python -m paylattice providers``."""
 
+from collections.abc import Mapping, Set
+
 from ..errors import ConfigurationError
 from ..operations import Capability
 from ..registry import discover
@@ -20,7 +22,11 @@ def providers() -> int:
             broken += 1
             continue
         declared = getattr(loaded, "capabilities", frozenset[Capability]())
+        if not isinstance(declared, Set):  # a property, as in the protocol, or what a function will return
+            print("    can:  what it says when it is made")
+            continue
         limits = getattr(loaded, "limits", {})
+        limits = limits if isinstance(limits, Mapping) else {}
         print(f"    can:  {', '.join(c for c in Capability if c in declared) or 'create customers, receive webhooks'}")
         for capability in Capability:
             if capability not in declared:

@@ -33,9 +33,10 @@ class ContractChecks(ProviderChecks):
         expect(name == name.strip().lower(), f"the name {name!r} must be in lower case, without white space around it")
 
     def test_it_is_a_provider(self, provider: BaseProvider) -> None:
-        """What inherits ``BaseProvider`` has the guard that keeps the promises of the protocol."""
+        """What inherits ``BaseProvider`` has the guard that keeps the promises of the protocol; so has what is wrapped."""
         given = cast("object", provider)
-        expect(isinstance(given, BaseProvider), f"{type(provider).__name__} must inherit paylattice.BaseProvider")
+        cure = "must inherit paylattice.BaseProvider, or come out of paylattice.adapting.as_provider"
+        expect(isinstance(given, BaseProvider), f"{type(provider).__name__} {cure}")
 
     def test_it_was_written_for_this_contract(self, provider: BaseProvider) -> None:
         """``contract_version`` is that of this library."""
