@@ -63,8 +63,9 @@ def as_provider(given: PaymentProvider) -> BaseProvider:
 
 def listed(given: T | Iterable[T]) -> list[T]:
     """One provider, or several, as a list."""
-    several = isinstance(given, Iterable) and not isinstance(given, str) and not hasattr(given, "get_provider_name")
-    return list(cast("Iterable[T]", given)) if several else [cast("T", given)]
+    if isinstance(given, str) or hasattr(given, "get_provider_name") or not isinstance(given, Iterable):
+        return [cast("T", given)]
+    return list(cast("Iterable[T]", given))
 
 
 class _Adapted(BaseProvider):
@@ -95,12 +96,12 @@ def _check(given: object) -> None:
     if isinstance(given, type):
         message = f"{given.__name__} is a class, and no provider: make one, {given.__name__}(...)"
         raise InvalidProvider(message)
-    declared = getattr(given, "capabilities", ())
+    declared: object = getattr(given, "capabilities", ())
     if isinstance(declared, str) or not isinstance(declared, Iterable):
         message = f"{kind}.capabilities must be a frozenset of Capability, not {type(declared).__name__}"
         raise InvalidProvider(message)
     lacking = [] if hasattr(given, "capabilities") else ["capabilities"]
-    lacking += [name for name in (*_ALWAYS, *_needed(set(declared))) if not _has(given, name)]
+    lacking += [name for name in (*_ALWAYS, *_needed(set(cast("Iterable[object]", declared)))) if not _has(given, name)]
     if lacking:
         cure = "Define what is missing, declare fewer capabilities, or inherit paylattice.BaseProvider"
         message = f"{kind} is no PaymentProvider: it lacks {', '.join(lacking)}. {cure}"

@@ -8,6 +8,7 @@ pass unchecked. So it is refused when its class is made.
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from inspect import Parameter, Signature
+from typing import cast
 
 import attrs
 
@@ -81,7 +82,10 @@ class Parameters:
 
     def spread(self, arguments: Mapping[str, object]) -> tuple[list[object], dict[str, object]]:
         """The arguments as the method is called with them: by position where the protocol has one. Mappings as new dicts."""
-        given = {name: dict(each) if isinstance(each, dict) else each for name, each in arguments.items()}
+        given: dict[str, object] = {
+            name: dict(cast("dict[object, object]", each)) if isinstance(each, dict) else each
+            for name, each in arguments.items()
+        }
         return [given.pop(name) for name in self.positional], given
 
     def may_be_none(self, name: str) -> bool:

@@ -65,6 +65,25 @@ def test_the_demo_shows_no_e_mail_address(capsys: pytest.CaptureFixture[str]) ->
     assert "@" not in capsys.readouterr().out
 
 
+class Stranger:
+    """A provider that inherits nothing, and learns what it can do when it is made."""
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        return frozenset({Capability.CHECKOUT})
+
+
+def test_providers_and_check_show_one_that_inherits_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    PaymentProviderFactory.register_provider("stranger", Stranger)  # type: ignore[arg-type]  # it is not made here
+    try:
+        assert main(["providers"]) == 0
+        assert "can:  what it says when it is made" in capsys.readouterr().out
+        assert main(["check", "stranger"]) == 0
+        assert "has no settings" in capsys.readouterr().out
+    finally:
+        PaymentProviderFactory.unregister_provider("stranger")
+
+
 def test_providers_lists_what_is_installed_with_what_it_can_do(
     capsys: pytest.CaptureFixture[str], limited: str
 ) -> None:

@@ -86,6 +86,13 @@ async def billing() -> None:
     BillingService(several, repository, select=lambda org_id: "eu" if org_id else "us")
 
 
+def of_whatever_class(provider: PaymentProvider, repository: BillingRepository[InMemoryTransaction]) -> None:
+    service = BillingService(provider, repository)
+    assert_type(service.provider("acme"), BaseProvider)
+    BillingService([provider, InMemoryProvider()], repository, select=lambda org_id: "memory")
+    sync.BillingService([provider, sync.Provider(provider)], sync.InMemoryRepository(), select=lambda org_id: "acme")
+
+
 def blocking() -> None:
     provider = sync.create_provider("memory")
     assert_type(provider.create_customer("a@b.co", idempotency_key="k"), Customer)

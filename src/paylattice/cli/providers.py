@@ -1,9 +1,10 @@
 """``python -m paylattice providers``."""
 
 from collections.abc import Mapping, Set
+from typing import Any, cast
 
 from ..errors import ConfigurationError
-from ..operations import Capability
+from ..operations import Capability, Limit
 from ..registry import discover
 
 __all__ = ["providers"]
@@ -25,8 +26,8 @@ def providers() -> int:
         if not isinstance(declared, Set):  # a property, as in the protocol, or what a function will return
             print("    can:  what it says when it is made")
             continue
-        limits = getattr(loaded, "limits", {})
-        limits = limits if isinstance(limits, Mapping) else {}
+        told: object = getattr(loaded, "limits", None)
+        limits: Mapping[Capability, Limit] = cast("Any", told) if isinstance(told, Mapping) else {}
         print(f"    can:  {', '.join(c for c in Capability if c in declared) or 'create customers, receive webhooks'}")
         for capability in Capability:
             if capability not in declared:
