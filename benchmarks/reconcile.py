@@ -8,7 +8,7 @@ from pathlib import Path
 import attrs
 
 from paylattice import BillingService, InMemoryRepository, Money, Subscription
-from paylattice.billing.catching_up import Reconciled
+from paylattice.billing.maintenance.reconcile import Reconciled
 from paylattice.providers.memory import InMemoryProvider
 
 MOST_GROWTH = 16  # MiB of resident memory over the whole comparison

@@ -9,8 +9,12 @@ if TYPE_CHECKING:
     from . import errors, sync, testing
     from ._version import __version__
     from .billing.access import Access, AccessPolicy, AccessReason
-    from .billing.catching_up import CaughtUp, Difference, DroppedEvents, FailedEvent, Gap, Reconciled, Recovered
     from .billing.handlers import EventContext
+    from .billing.maintenance.catch_up import CaughtUp, Gap
+    from .billing.maintenance.purge import DroppedEvents, FailedEvent
+    from .billing.maintenance.reconcile import Difference, Reconciled
+    from .billing.maintenance.recover import Recovered
+    from .billing.maintenance.report import FailedPart, MaintenanceReport
     from .billing.memory import InMemoryRepository
     from .billing.ownership import RefusalReason, RefusedSubscription
     from .billing.records import (
@@ -22,7 +26,6 @@ if TYPE_CHECKING:
         ParkedEvent,
     )
     from .billing.replies import WebhookReply
-    from .billing.reports import FailedPart, MaintenanceReport
     from .billing.repository import BillingRepository
     from .billing.service import BillingService
     from .billing.webhooks import WebhookOutcome
@@ -120,11 +123,14 @@ _HOMES = {
     "billing.access": "Access AccessPolicy AccessReason",
     "billing.handlers": "EventContext",
     "billing.memory": "InMemoryRepository",
-    "billing.catching_up": "CaughtUp Difference DroppedEvents FailedEvent Gap Reconciled Recovered",
+    "billing.maintenance.catch_up": "CaughtUp Gap",
+    "billing.maintenance.purge": "DroppedEvents FailedEvent",
+    "billing.maintenance.reconcile": "Difference Reconciled",
+    "billing.maintenance.recover": "Recovered",
+    "billing.maintenance.report": "FailedPart MaintenanceReport",
     "billing.ownership": "RefusalReason RefusedSubscription",
     "billing.records": "BillingCustomer BillingEvent BillingOperation BillingSubscription OperationState ParkedEvent",
     "billing.replies": "WebhookReply",
-    "billing.reports": "FailedPart MaintenanceReport",
     "billing.repository": "BillingRepository",
     "billing.service": "BillingService",
     "billing.webhooks": "WebhookOutcome",

@@ -23,7 +23,7 @@ from paylattice import (
     WebhookEvent,
     errors,
 )
-from paylattice.billing.catching_up import Difference, Lacks, Reconciled
+from paylattice.billing.maintenance.reconcile import Difference, Lacks, Reconciled
 from paylattice.billing.memory import InMemoryTransaction
 from paylattice.billing.records import BillingSubscription
 from paylattice.providers.memory import InMemoryProvider

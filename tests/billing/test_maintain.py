@@ -21,10 +21,10 @@ from paylattice import (
     errors,
     sync,
 )
-from paylattice.billing.bookmarks import Bookmark, Bookmarks
-from paylattice.billing.maintain import SLICE
+from paylattice.billing.maintenance.bookmarks import Bookmark, Bookmarks
+from paylattice.billing.maintenance.maintain import SLICE
+from paylattice.billing.maintenance.report import Part
 from paylattice.billing.memory import InMemoryTransaction
-from paylattice.billing.reports import Part
 from paylattice.providers.memory import InMemoryProvider
 
 from .support import NOW, Context, Fake, World

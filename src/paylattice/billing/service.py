@@ -28,18 +28,21 @@ from ..operations import Capability
 from ..provider import BaseProvider, Headers, PaymentProvider
 from ..transport.primitives import AsyncPrimitives, Primitives
 from .access import DEFAULT_POLICY, Access, AccessPolicy, access_of
-from .catching_up import CaughtUp, Difference, DroppedEvents, Maintenance, Reconciled, Recovered
 from .customers import Customers, check_org
 from .finding import Finder
 from .handlers import Handlers
 from .journal import CANCEL, CHANGE, CHECKOUT, Journal
-from .maintain import Maintainer, Plan
+from .maintenance.catch_up import CatchUp, CaughtUp
+from .maintenance.maintain import Maintainer, Plan
+from .maintenance.purge import DroppedEvents, Purge
+from .maintenance.reconcile import Difference, Reconciled, Reconciliation
+from .maintenance.recover import Recovered, Recovery
+from .maintenance.report import MaintenanceReport
 from .orders import Orders
 from .ownership import Ownership, RefusedSubscription
 from .precedence import LONG_AGO, first, rank
 from .records import BillingCustomer, BillingSubscription
 from .replies import OK, WebhookReply, check_body, log_failed, log_refused, reply_to
-from .reports import MaintenanceReport
 from .repository import BillingRepository, Tx
 from .webhooks import EventPipeline, WebhookOutcome
 
@@ -133,10 +136,19 @@ class BillingService(Generic[Tx]):
         self._customers = Customers(repository, self._providers, self._pipeline, journal, self._handlers, clock)
         self._orders = Orders(repository, self._providers, self._pipeline, journal, self._customers, self._ownership)
         primitives = primitives or AsyncPrimitives()
-        self._maintenance = Maintenance(
-            repository, self._pipeline, self._finder, journal, self._customers, primitives, clock
+        self._recovery = Recovery(repository, self._pipeline, self._finder, journal, self._customers, clock)
+        self._catch_up = CatchUp(self._pipeline, clock)
+        self._reconciliation = Reconciliation(repository, self._pipeline, self._finder, primitives, clock)
+        self._purge = Purge(repository, self._pipeline)
+        self._maintainer = Maintainer(
+            repository,
+            self._providers,
+            self._pipeline,
+            self._recovery,
+            self._catch_up,
+            self._reconciliation,
+            clock,
         )
-        self._maintainer = Maintainer(repository, self._providers, self._pipeline, self._maintenance, primitives, clock)
 
     @property
     def repository(self) -> BillingRepository[Tx]:
@@ -634,7 +646,7 @@ class BillingService(Generic[Tx]):
         self._handlers.refuse_inside()
         self.provider(provider)
         check_utc("before", before)
-        return await self._maintenance.drop_parked(provider, before)
+        return await self._purge.drop_parked(provider, before)
 
     # --- what webhooks did not bring -----------------------------------------------------------------------------
 
@@ -652,7 +664,7 @@ class BillingService(Generic[Tx]):
         """
         self._handlers.refuse_inside()
         check_utc("since", since)
-        return await self._maintenance.catch_up(self.provider(provider), since)
+        return await self._catch_up.catch_up(self.provider(provider), since)
 
     async def reconcile(
         self,
@@ -675,7 +687,7 @@ class BillingService(Generic[Tx]):
             on_progress: told after every hundred customers. What either raises ends the comparison.
         """
         self._handlers.refuse_inside()
-        return await self._maintenance.reconcile(
+        return await self._reconciliation.reconcile(
             self.provider(provider),
             repair=repair,
             after=after,
@@ -702,7 +714,7 @@ class BillingService(Generic[Tx]):
         check_timedelta("older_than", older_than)
         total = Recovered()
         for provider in self._providers.values():
-            total = total.and_also(await self._maintenance.recover_open(provider, older_than=older_than))
+            total = total.and_also(await self._recovery.recover_open(provider, older_than=older_than))
         return total
 
     async def maintain(

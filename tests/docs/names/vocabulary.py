@@ -15,7 +15,7 @@ from pathlib import Path
 import paylattice
 from paylattice import errors, sync, testing, transport
 from paylattice.__main__ import main
-from paylattice.billing import catching_up, records, repository, service
+from paylattice.billing import records, repository, service
 from paylattice.config import ProviderConfig
 from paylattice.events import EventType
 from paylattice.operations import Capability
@@ -142,7 +142,7 @@ VARIABLES: Mapping[str, tuple[object, ...]] = {
         *(Instance(cls) for cls in _PROVIDER_CLASSES),
         Instance(sync.Provider),
     ),
-    "recovered": (Instance(catching_up.Recovered),),
+    "recovered": (Instance(paylattice.Recovered),),
     "refund": (Instance(paylattice.Refund),),
     "repository": (
         Instance(repository.BillingRepository),

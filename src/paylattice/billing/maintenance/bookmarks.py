@@ -6,8 +6,8 @@ from typing import Final, Generic
 
 import attrs
 
-from .records import BillingOperation, OperationState
-from .repository import BillingRepository, Tx
+from ..records import BillingOperation, OperationState
+from ..repository import BillingRepository, Tx
 
 __all__ = ["MAINTAIN", "Bookmark", "Bookmarks"]
 

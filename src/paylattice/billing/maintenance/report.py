@@ -6,8 +6,11 @@ from enum import StrEnum
 
 import attrs
 
-from ..frozen import FrozenMap
-from .catching_up import CaughtUp, Difference, FailedEvent, Reconciled, Recovered
+from ...frozen import FrozenMap
+from .catch_up import CaughtUp
+from .purge import FailedEvent
+from .reconcile import Difference, Reconciled
+from .recover import Recovered
 
 __all__ = ["FailedPart", "MaintenanceReport", "Part"]
 

@@ -16,17 +16,19 @@ from typing import Generic, NamedTuple
 
 import attrs
 
-from ..arguments import check_timedelta, check_utc
-from ..errors import ConfigurationError, InvalidRequest, PaymentError
-from ..operations import Capability
-from ..provider import BaseProvider
-from ..transport.primitives import Primitives
+from ...arguments import check_timedelta, check_utc
+from ...errors import InvalidRequest, PaymentError
+from ...operations import Capability
+from ...provider import BaseProvider
+from ..records import BillingOperation, OperationState, ParkedEvent
+from ..repository import BillingRepository, Tx
+from ..webhooks import EventPipeline
 from .bookmarks import Bookmark, Bookmarks
-from .catching_up import PAGE, CaughtUp, Difference, FailedEvent, Maintenance, Reconciled, Recovered, event_id_of
-from .records import BillingOperation, OperationState, ParkedEvent
-from .reports import FailedPart, MaintenanceReport, Part
-from .repository import BillingRepository, Tx
-from .webhooks import EventPipeline
+from .catch_up import CatchUp, CaughtUp
+from .purge import FailedEvent, event_id_of
+from .reconcile import Difference, Reconciled, Reconciliation
+from .recover import Recovered, Recovery
+from .report import FailedPart, MaintenanceReport, Part
 
 __all__ = ["Maintainer", "Plan"]
 
@@ -39,6 +41,7 @@ OVERLAP = timedelta(hours=1)
 SLICE = 20
 """How many customers are compared between two looks at the clock."""
 IN_FLIGHT = 10
+PAGE = 100
 
 
 @attrs.frozen
@@ -144,8 +147,9 @@ class Maintainer(Generic[Tx]):
         repository: where the records are.
         providers: by name.
         pipeline: tries waiting events again.
-        maintenance: the parts that have calls of their own.
-        primitives: how to run several comparisons at a time.
+        recovery: finishes what was left open.
+        catch_up: applies missed events.
+        reconciliation: compares customers.
         clock: the time, aware.
         monotonic: seconds that only the budget is counted in.
     """
@@ -155,16 +159,18 @@ class Maintainer(Generic[Tx]):
         repository: BillingRepository[Tx],
         providers: Mapping[str, BaseProvider],
         pipeline: EventPipeline[Tx],
-        maintenance: Maintenance[Tx],
-        primitives: Primitives,
+        recovery: Recovery[Tx],
+        catch_up: CatchUp[Tx],
+        reconciliation: Reconciliation[Tx],
         clock: Callable[[], datetime],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._repository = repository
         self._providers = providers
         self._pipeline = pipeline
-        self._maintenance = maintenance
-        self._primitives = primitives
+        self._recovery = recovery
+        self._catching_up = catch_up
+        self._reconciliation = reconciliation
         self._clock = clock
         self._monotonic = monotonic
         self._bookmarks = Bookmarks(repository, clock)
@@ -212,7 +218,7 @@ class Maintainer(Generic[Tx]):
                 last = operation
                 if self._clock() - operation.created_at < plan.older_than:
                     continue
-                after = await self._maintenance.settled(provider, operation)
+                after = await self._recovery.settled(provider, operation)
                 tally.recovered[after.state].append(after)
                 if share.is_spent():
                     break
@@ -237,7 +243,7 @@ class Maintainer(Generic[Tx]):
             reached = max(reached, until)
             return until > known and share.is_spent()
 
-        caught = await self._maintenance.catch_up(provider, since, enough=enough)
+        caught = await self._catching_up.catch_up(provider, since, enough=enough)
         tally.caught_up[name] = caught
         earlier = None if mark.after is None else datetime.fromisoformat(mark.after)
         failed = caught.until if caught.failed and caught.until < reached else None
@@ -283,27 +289,16 @@ class Maintainer(Generic[Tx]):
             begins = mark.at is None or (mark.after is None and self._clock() - mark.at >= plan.reconcile_every)
             if mark.after is None and not begins:
                 break
-            page = await self._repository.list_customers(name, mark.after, SLICE)
-            if page and page[-1].id == mark.after:
-                message = "the repository's list_customers() does not go on after the customer that it is given"
-                raise ConfigurationError(message, provider=name, operation="reconcile")
-            results = await self._primitives.gather(
-                [self._maintenance.comparison(provider, customer, repair=plan.repair) for customer in page],
-                limit=IN_FLIGHT,
-            )
-            found = [difference for result in results if result is not None for difference in result]
-            tally.differences += [(name, difference) for difference in found if not difference.repaired]
-            so_far = Reconciled(
-                customers=so_far.customers + len(page),
-                different=so_far.different + len(found),
-                repaired=so_far.repaired + sum(difference.repaired for difference in found),
-                failed=so_far.failed + sum(result is None for result in results),
-                after=page[-1].id if page else None,
+            before = attrs.evolve(so_far, after=mark.after)
+            so_far, found = await self._reconciliation.page(
+                provider, before, size=SLICE, repair=plan.repair, in_flight=IN_FLIGHT
             )
             tally.reconciled[name] = so_far
+            tally.differences += [(name, difference) for difference in found if not difference.repaired]
+            finished = so_far is before
             began = self._clock() if begins else mark.at
-            await self._bookmarks.write(name, Part.RECONCILE, Bookmark(began, so_far.after))
-            if not page or share.is_spent():
+            await self._bookmarks.write(name, Part.RECONCILE, Bookmark(began, None if finished else so_far.after))
+            if finished or share.is_spent():
                 break
 
     async def _keep(self, provider: str, part: Part, before: Bookmark, *, after: str | None) -> None:
@@ -316,7 +311,7 @@ def _can(provider: BaseProvider, part: Part) -> bool:
     if part is Part.CATCH_UP:
         return Capability.LIST_EVENTS in provider.capabilities
     if part is Part.RECONCILE:
-        return Maintenance.can_compare(provider)
+        return Reconciliation.can_compare(provider)
     return True
 
 

@@ -1,0 +1,289 @@
+"""Reconciling: what is stored, compared with what the provider has."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Generic
+
+import attrs
+
+from ...errors import ConfigurationError, InvalidRequest, UnsupportedOperation
+from ...models import Subscription
+from ...operations import Capability
+from ...provider import BaseProvider
+from ...transport.primitives import Primitives
+from ..finding import Finder
+from ..ownership import RefusalReason, RefusedSubscription
+from ..records import BillingCustomer, BillingSubscription
+from ..repository import BillingRepository, Tx
+from ..webhooks import EventPipeline
+
+__all__ = ["Difference", "Lacks", "Reconciled", "Reconciliation"]
+
+_log = logging.getLogger("paylattice")
+
+PAGE = 100
+_LISTS_BY_CUSTOMER = frozenset({Capability.CUSTOMERS, Capability.LIST_SUBSCRIPTIONS})
+_COMPARED = (
+    *("status", "plan_id", "quantity", "current_period_start", "current_period_end", "cancel_at", "metadata"),
+    *("trial_end", "collection_paused", "payment_failed_at", "paid_through", "ended_at"),
+)
+
+
+class Lacks(StrEnum):
+    """Which side does not have a subscription at all."""
+
+    HERE = "here"
+    THERE = "there"
+
+
+@attrs.frozen
+class Difference:
+    """A subscription that is stored otherwise than the provider has it.
+
+    Args:
+        org_id: whose.
+        subscription_id: the provider's id.
+        fields: what differs: by field, the stored value and the provider's. Empty if one side lacks it.
+        lacks: the side that does not have it; None: both have it.
+        repaired: whether the provider's state was stored.
+        refused: why it is not: nobody asked for the subscription, or for what it has become, and it grants nothing.
+    """
+
+    org_id: str
+    subscription_id: str
+    fields: Mapping[str, tuple[object, object]] = attrs.field(factory=dict[str, tuple[object, object]])
+    lacks: Lacks | None = None
+    repaired: bool = False
+    refused: RefusalReason | None = None
+
+
+@attrs.frozen
+class Reconciled:
+    """How far a comparison has come.
+
+    Args:
+        customers: how many customers were compared.
+        different: how many subscriptions differ.
+        repaired: how many of these were stored anew.
+        failed: how many customers could not be compared now.
+        after: the record id of the last customer of the last whole page: pass it to go on from there; None: from the start.
+    """
+
+    customers: int = 0
+    different: int = 0
+    repaired: int = 0
+    failed: int = 0
+    after: str | None = None
+
+
+class Reconciliation(Generic[Tx]):
+    """Compares customer by customer. It can be stopped at any time, and goes on where it was.
+
+    Args:
+        repository: where the records are.
+        pipeline: stores what is read.
+        finder: finds out whose a subscription is.
+        primitives: how to run several comparisons at a time.
+        clock: the time, aware.
+    """
+
+    def __init__(
+        self,
+        repository: BillingRepository[Tx],
+        pipeline: EventPipeline[Tx],
+        finder: Finder[Tx],
+        primitives: Primitives,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._repository = repository
+        self._pipeline = pipeline
+        self._finder = finder
+        self._primitives = primitives
+        self._clock = clock
+
+    async def reconcile(
+        self,
+        provider: BaseProvider,
+        *,
+        repair: bool,
+        after: str | None,
+        in_flight: int,
+        on_difference: Callable[[Difference], None] | None,
+        on_progress: Callable[[Reconciled], None] | None,
+    ) -> Reconciled:
+        """Compare what is stored with what the provider has, customer by customer."""
+        if type(in_flight) is not int or not 1 <= in_flight <= PAGE:
+            message = f"in_flight must be an int between 1 and {PAGE}"
+            raise InvalidRequest(message, param="in_flight")
+        if not self.can_compare(provider):
+            message = "its subscriptions cannot be read"
+            raise UnsupportedOperation(reason=message, provider=provider.get_provider_name(), operation="reconcile")
+        so_far = Reconciled(after=after)
+        while True:
+            reached, found = await self.page(provider, so_far, size=PAGE, repair=repair, in_flight=in_flight)
+            for difference in found:
+                if on_difference is not None:
+                    on_difference(difference)
+            if reached is so_far:
+                return so_far
+            so_far = reached
+            if on_progress is not None:
+                on_progress(so_far)
+
+    async def page(
+        self, provider: BaseProvider, so_far: Reconciled, *, size: int, repair: bool, in_flight: int
+    ) -> tuple[Reconciled, list[Difference]]:
+        """Compare some customers more.
+
+        Args:
+            provider: whose.
+            so_far: how far the comparison has come.
+            size: how many customers.
+            repair: whether to store the provider's state where it differs.
+            in_flight: how many customers are compared at a time.
+
+        Returns:
+            How far it has come then, the very ``so_far`` if there are no more customers; and what differs among these.
+        """
+        name = provider.get_provider_name()
+        page = await self._repository.list_customers(name, so_far.after, size)
+        if not page:
+            return so_far, []
+        if page[-1].id == so_far.after:
+            message = "the repository's list_customers() does not go on after the customer that it is given"
+            raise ConfigurationError(message, provider=name, operation="reconcile")
+        results = await self._primitives.gather(
+            [self._comparison(provider, customer, repair=repair) for customer in page], limit=in_flight
+        )
+        found = [difference for result in results if result is not None for difference in result]
+        reached = Reconciled(
+            customers=so_far.customers + len(page),
+            different=so_far.different + len(found),
+            repaired=so_far.repaired + sum(difference.repaired for difference in found),
+            failed=so_far.failed + sum(result is None for result in results),
+            after=page[-1].id,
+        )
+        return reached, found
+
+    @staticmethod
+    def can_compare(provider: BaseProvider) -> bool:
+        """Whether the provider's subscriptions can be read."""
+        return provider.capabilities >= _LISTS_BY_CUSTOMER or Capability.SUBSCRIPTIONS in provider.capabilities
+
+    def _comparison(
+        self, provider: BaseProvider, customer: BillingCustomer, *, repair: bool
+    ) -> Callable[[], Awaitable[list[Difference] | None]]:
+        async def compare() -> list[Difference] | None:
+            try:
+                return await self._compare(provider, customer, repair=repair)
+            except Exception as exc:  # noqa: BLE001 - the provider, or a handler: the others must not wait for it
+                name = customer.provider
+                _log.warning("a customer of %s could not be compared: %s", name, type(exc).__name__)
+                return None
+
+        return compare
+
+    async def _compare(self, provider: BaseProvider, customer: BillingCustomer, *, repair: bool) -> list[Difference]:
+        ticket = await self._repository.next_ticket()
+        stored = {
+            each.external_subscription_id: each for each in await self._repository.list_subscriptions(customer.id)
+        }
+        there = await self._there(provider, customer, stored)
+        found: list[Difference] = []
+        for name in [*there, *(name for name in stored if name not in there)]:
+            owner: BillingCustomer | None = customer
+            if name not in stored:
+                if await self._repository.get_subscription(customer.provider, name) is not None:
+                    continue  # it is another customer's, and compared there
+                whose = await self._finder.whose(customer, there[name])
+                if whose.refused is not None:
+                    found.append(self._refused(customer, there[name], whose.refused))
+                    continue
+                owner = whose.customer
+            if owner is None:
+                continue  # its checkout is still under way
+            difference = _difference(owner, stored.get(name), there.get(name), self._clock())
+            if difference is not None:
+                difference = await self._checked(difference, owner, there.get(name), ticket, repair=repair)
+            if difference is not None:
+                found.append(difference)
+        return found
+
+    async def _checked(
+        self,
+        difference: Difference,
+        customer: BillingCustomer,
+        there: Subscription | None,
+        ticket: int,
+        *,
+        repair: bool,
+    ) -> Difference | None:
+        """The difference, repaired if it is to be; None if a webhook has stored the change meanwhile."""
+        if there is None:
+            return difference
+        found = await self._repository.get_subscription(customer.provider, there.id)
+        if found is not None and _difference(customer, found, there, self._clock()) is None:
+            return None
+        admission = await self._finder.ownership.admitted(customer.provider, there)
+        if admission.refused is not None:
+            difference = attrs.evolve(difference, refused=admission.refused)
+        if not repair:
+            return difference
+        after = await self._pipeline.store(customer.provider, customer, there, ticket)
+        return attrs.evolve(difference, repaired=_difference(customer, after, there, self._clock()) is None)
+
+    def _refused(self, customer: BillingCustomer, there: Subscription, reason: RefusalReason) -> Difference:
+        """A subscription that carries the customer's id, and is nobody's here."""
+        self._finder.ownership.tell(RefusedSubscription(customer.provider, there.id, reason, customer.org_id))
+        return Difference(customer.org_id, there.id, lacks=Lacks.HERE, refused=reason)
+
+    async def _there(
+        self, provider: BaseProvider, customer: BillingCustomer, stored: Mapping[str, BillingSubscription]
+    ) -> dict[str, Subscription]:
+        """What the provider has: of the customer, of what is stored as the customer's, and of what waits with its id."""
+        found: dict[str, Subscription] = {}
+        waiting: list[str] = []
+        if provider.capabilities >= _LISTS_BY_CUSTOMER:
+            found = {each.id: each for each in await provider.list_subscriptions(customer.external_customer_id)}
+        elif not self._finder.ownership.is_proven(customer.provider):
+            parked = await self._repository.parked_events(
+                customer.provider, external_customer_id=customer.external_customer_id, limit=PAGE
+            )
+            waiting = [each.external_subscription_id for each in parked if each.external_subscription_id is not None]
+        if Capability.SUBSCRIPTIONS in provider.capabilities:
+            for name in [name for name in dict.fromkeys((*stored, *waiting)) if name not in found]:
+                read = await provider.get_subscription(name)
+                if read is not None:
+                    found[name] = read
+        return found
+
+
+def _difference(
+    customer: BillingCustomer, here: BillingSubscription | None, there: Subscription | None, now: datetime
+) -> Difference | None:
+    if here is None and there is not None:
+        return Difference(customer.org_id, there.id, lacks=Lacks.HERE)
+    if there is None and here is not None:
+        return Difference(customer.org_id, here.external_subscription_id, lacks=Lacks.THERE)
+    if here is None or there is None:
+        return None
+    read = _as_stored(here, there, now)
+    pairs = {name: (getattr(here, name), getattr(read, name)) for name in _COMPARED}
+    fields = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+    return Difference(customer.org_id, there.id, fields) if fields else None
+
+
+def _as_stored(here: BillingSubscription, there: Subscription, now: datetime) -> BillingSubscription:
+    """What the provider says as it would be stored: what it does not say stays as it is."""
+    read = BillingSubscription.of(
+        there,
+        id=here.id,
+        customer_id=here.customer_id,
+        provider=here.provider,
+        now=now,
+        ticket=here.ticket,
+        version=here.version,
+    )
+    return read.replacing(here)
