@@ -490,6 +490,26 @@ def test_one_cannot_be_given_to_two_organisations_nor_to_one_that_has_no_custome
     drive(main)
 
 
+@pytest.mark.parametrize("agreed", [False, True])
+def test_what_an_organisation_s_checkout_brought_cannot_be_given_to_another_one_before_it_is_stored(
+    agreed: bool,
+) -> None:
+    async def main(shop: Shop) -> None:
+        await shop.custom_id("other")
+        session = await shop.sell("org")
+        if agreed:
+            shop.server.complete_checkout(session.id)
+        with pytest.raises(errors.Conflict, match="another organisation's"):
+            await shop.billing.assign_subscription("other", session.id)
+        if not agreed:
+            shop.server.complete_checkout(session.id)
+        assert "parked" not in await shop.deliver()
+        assert await shop.allowed("org")
+        assert not await shop.allowed("other")
+
+    drive(main)
+
+
 # --- one-off payments ------------------------------------------------------------------------------------------------
 
 

@@ -123,6 +123,22 @@ def test_stripe_a_client_reference_id_decides_nothing() -> None:
     drive(main)
 
 
+def test_stripe_a_subscription_of_one_organisation_s_customer_cannot_be_given_to_another_one() -> None:
+    async def main() -> None:
+        desk = AtStripe()
+        owner = await desk.customer("owner")
+        await desk.customer("other")
+        desk.server.add_payment_method(owner.external_customer_id)
+        made = desk.server.add_subscription(owner.external_customer_id, "PRO")
+        with pytest.raises(errors.Conflict, match="another organisation's"):
+            await desk.billing.assign_subscription("other", made)
+        await desk.deliver()
+        assert await desk.billing.access("owner")
+        assert not await desk.billing.access("other")
+
+    drive(main)
+
+
 def test_stripe_metadata_decides_nothing_although_only_the_secret_key_writes_it() -> None:
     """The customer does, whom only the secret key can write: what stands in the metadata of a subscription, or of a session,
     is yours, and is handed on."""

@@ -98,7 +98,9 @@ class Orders(Generic[Tx]):
             message = "the provider has no such subscription, in this account and mode"
             raise NotFound(message, provider=name, operation=ASSIGN)
         before = await self._repository.get_subscription(name, subscription_id)
-        if before is None or before.customer_id == customer.id:
+        owner = await self._ownership.whose_by_itself(name, subscription) if before is None else None
+        owner_id = before.customer_id if before is not None else owner.id if owner is not None else customer.id
+        if owner_id == customer.id:
             terms = {
                 "subscription_id": subscription_id,
                 "plan_id": subscription.plan_id,
@@ -110,7 +112,7 @@ class Orders(Generic[Tx]):
             if stored is not None and stored.customer_id == customer.id:
                 await self._pipeline.apply_parked(name, external_subscription_id=subscription_id)
                 return stored
-        message = "the subscription is stored as another organisation's: look at both at the provider"
+        message = "the subscription is another organisation's: look at both at the provider"
         raise Conflict(message, provider=name, operation=ASSIGN)
 
     async def change(

@@ -126,6 +126,15 @@ class Ownership(Generic[Tx]):
         decided = await self._asked(provider, subscription_id, _DECIDES_THE_OWNER)
         return await self._repository.get_customer(decided[-1].org_id, provider) if decided else None
 
+    async def whose_by_itself(self, provider: str, subscription: Subscription) -> BillingCustomer | None:
+        """Whose a subscription is that is not stored, without the application's word: by its checkout, or its customer."""
+        started = await self._asked(provider, subscription.id, frozenset({CHECKOUT}))
+        if started:
+            return await self._repository.get_customer(started[0].org_id, provider)
+        if subscription.customer_id is None or not self.is_proven(provider):
+            return None
+        return await self._repository.get_customer_by_external_id(provider, subscription.customer_id)
+
     async def may_be_under_way(self, provider: str, org_id: str) -> bool:
         """Whether a checkout of the organisation has begun, and what came of it is not known yet."""
         begun = await self._repository.operations(provider, state=OperationState.OPEN, limit=_PAGE)

@@ -371,7 +371,8 @@ class BillingService(Generic[Tx]):
 
         Raises:
             NotFound: the organisation has no customer there, or the provider no such subscription.
-            Conflict: it is another organisation's.
+            Conflict: it is another organisation's: stored as its, brought by its checkout, or, where that proves it, of its
+                customer.
             InvalidRequest: the organisation is at several providers.
         """
         self._handlers.refuse_inside()
