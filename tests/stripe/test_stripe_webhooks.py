@@ -203,6 +203,13 @@ def test_an_event_of_the_other_mode_is_refused_however_well_it_is_signed(
         assert parse(*delivery({**sent, "livemode": not livemode}), secret_key=key).livemode is not livemode
 
 
+def test_an_event_that_does_not_tell_its_mode_has_that_of_its_object() -> None:
+    sent = {name: value for name, value in event().items() if name != "livemode"}
+    sent["data"] = {"object": {**sent["data"]["object"], "livemode": False}}
+    assert refused(*delivery(sent), secret_key=LIVE).diagnosis is Diagnosis.WRONG_MODE
+    assert parse(*delivery({**sent, "livemode": True}), secret_key=LIVE).livemode is True
+
+
 @pytest.mark.parametrize("said", [{}, {"livemode": None}, {"livemode": "false"}])
 def test_an_event_that_does_not_tell_its_mode_is_taken(said: dict[str, Any]) -> None:
     sent = {name: value for name, value in event().items() if name != "livemode"}

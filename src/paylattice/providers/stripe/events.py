@@ -135,7 +135,7 @@ def _snapshot(data: JsonObject, otherwise: _Otherwise | None) -> WebhookEvent:
         dedupe_key=event_id,
         customer_id=_own_id(subject, "customer") or reference(subject, "customer") or reference(before, "customer"),
         subscription_id=_own_id(subject, "subscription") or wire.invoice_subscription_id(subject),
-        livemode=_livemode(data),
+        livemode=_livemode(data, subject),
         provider_type=stripe_type,
         provider="stripe",
         raw=data,
@@ -211,6 +211,6 @@ def _known(created: datetime | None, otherwise: _Otherwise | None) -> datetime:
     return otherwise()
 
 
-def _livemode(data: JsonObject) -> bool | None:
-    value = data.get("livemode")
-    return value if isinstance(value, bool) else None
+def _livemode(*told: JsonObject) -> bool | None:
+    """The mode, by the first that tells it: the event, else its object."""
+    return next((value for each in told if isinstance(value := each.get("livemode"), bool)), None)
