@@ -37,6 +37,7 @@ class Life:
             refetch=refetch,
         )
         self.trial_days = trial_days
+        self.resumed_at: datetime | None = None
 
     @property
     def now(self) -> datetime:
@@ -71,6 +72,8 @@ class Life:
         elif name == "resume":
             if alive:
                 await provider.resume_subscription(self.subscription_id)
+                if now.status is SubscriptionStatus.PAUSED:
+                    self.resumed_at = self.now
         else:
             actions[name]()
         await self.world.deliver()
@@ -89,6 +92,8 @@ class Life:
         if covered and not debts and not ended:
             assert access.allowed, "locked out on a day that is paid for"
         last_paid_day = max([trial, *(moment + LONGEST for moment in begun)])
+        if begun and self.resumed_at is not None:  # what is charged then may fail then: there was no access before
+            last_paid_day = max(last_paid_day, self.resumed_at)
         if now > last_paid_day + (GRACE if begun else timedelta(0)):
             assert not access.allowed, "in use for longer than what was paid for, and the grace"
         if debts and now >= min(debts) + (GRACE if begun else timedelta(0)):
