@@ -158,6 +158,34 @@ def test_whatever_the_budget_repeated_runs_come_to_the_end_and_do_everything_onc
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("stopped_at", range(0, 9, 2))
+def test_a_run_that_is_stopped_in_the_middle_is_gone_on_with_by_the_next(stopped_at: int) -> None:
+    class StoppedError(BaseException):
+        """As a signal does."""
+
+    async def main() -> None:
+        world = Counting()
+        seen = 0
+
+        @world.billing.on("invoice.paid")
+        def stop(event: WebhookEvent, context: Context) -> None:
+            nonlocal seen
+            seen += 1
+            if seen == stopped_at + 1:
+                world.booked.remove(event.id)  # as the transaction does with what is written in it
+                raise StoppedError
+
+        for number in range(9):
+            await world.subscribe(f"org-{number}")
+        with pytest.raises(StoppedError):
+            await world.maintain()
+        report = await world.maintain()
+        assert sorted(world.booked) == sorted(world.paid())
+        assert (report.needs_a_person, report.unfinished) == ((), ())
+
+    asyncio.run(main())
+
+
 def test_a_provider_that_is_down_keeps_no_other_from_being_served() -> None:
     class Down(InMemoryProvider):
         async def list_events(self, since: datetime, limit: int = 100) -> list[WebhookEvent]:

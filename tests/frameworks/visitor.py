@@ -3,6 +3,7 @@
 The shop serves on the port from a thread, so that the visitor can also be its provider: deliver webhooks twice, late, forged.
 """
 
+import asyncio
 import importlib
 import os
 import random
@@ -59,6 +60,24 @@ def serve(name: str, shop: ModuleType, port: int) -> Callable[[], object]:
     return wsgi.shutdown
 
 
+def a_handler_that_raises(billing: Any, provider: Any, embedded: ModuleType, hook: str) -> None:
+    """Its delivery is answered with 500, and applied when it comes again."""
+    broken = True
+
+    @billing.on("customer.updated")  # type: ignore[untyped-decorator]  # a module that is found by its name
+    def fails(event: object, context: object) -> None:
+        if broken:
+            message = "the application's own"
+            raise RuntimeError(message)
+
+    [customer_id] = provider._world.store.customers
+    asyncio.run(provider.update_customer(customer_id, name="Grace Hopper"))
+    [changed] = provider.deliveries()
+    assert embedded.post(changed, hook) == 500
+    broken = False
+    assert embedded.post(changed, hook) == 200
+
+
 def main(name: str, port: int) -> None:
     os.environ |= {"PAYMENT_PROVIDER": "memory", "SHOP_URL": f"http://127.0.0.1:{port}"}
     sys.path.insert(0, str(SHOPS))
@@ -99,6 +118,9 @@ def main(name: str, port: int) -> None:
             "a stranger's URL is no failure of ours"
         )
 
+        a_handler_that_raises(
+            shop.app.state.billing if name == "fastapi_shop" else shop.billing, provider, embedded, hook
+        )
         provider.fail_next_payment()
         provider.advance(months=1)
         waiting = list(provider.deliveries())

@@ -70,10 +70,14 @@ class Plan:
         Raises:
             InvalidRequest: a time is no length of time, or is negative; or ``since`` is not aware.
         """
-        for name in ("budget", "older_than", "reconcile_every", "drop_waiting_after"):
-            value = getattr(self, name)
-            if value is None and name == "drop_waiting_after":
-                continue
+        times: dict[str, timedelta] = {
+            "budget": self.budget,
+            "older_than": self.older_than,
+            "reconcile_every": self.reconcile_every,
+        }
+        if self.drop_waiting_after is not None:
+            times["drop_waiting_after"] = self.drop_waiting_after
+        for name, value in times.items():
             check_timedelta(name, value)
             if value < timedelta():
                 message = f"{name} must not be negative"
