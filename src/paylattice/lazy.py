@@ -1,7 +1,8 @@
 """Importing names when they are first used, without hiding why that fails.
 
-Python takes an AttributeError of a module that looks up its own names for "there is no such name": ``from paylattice import Money`` would
-then say "cannot import name", whatever happened inside. So what goes wrong in a module that exists leaves as an ImportError.
+Python takes an AttributeError of a module that looks up its own names for "there is no such name":
+``from paylattice import Money`` would then say "cannot import name", whatever happened inside. So what goes wrong in a module
+that exists leaves as an ImportError.
 """
 
 from importlib import import_module
