@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
+import attrs
+
 from paylattice import (
     Capability,
     CheckoutSession,
@@ -16,7 +18,8 @@ from paylattice import (
     SubscriptionStatus,
     WebhookEvent,
 )
-from paylattice.errors import InvalidSignature
+from paylattice.errors import InvalidSignature, NotFound
+from paylattice.headers import header
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SECRET = "kiosk-secret"
@@ -44,7 +47,9 @@ class Kiosk:
         *,
         idempotency_key: str | None = None,
     ) -> Customer:
-        made = Customer(self._id("cus", idempotency_key), email=email, name=name, provider="kiosk")
+        made = Customer(
+            self._id("cus", idempotency_key), email=email, name=name, metadata=metadata or {}, provider="kiosk"
+        )
         self.made[made.id] = made
         return made
 
@@ -61,9 +66,16 @@ class Kiosk:
         metadata: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
     ) -> Customer:
-        made = Customer(customer_id, email=email, name=name, provider="kiosk")
-        self.made[customer_id] = made
-        return made
+        known = await self.get_customer(customer_id)
+        if known is None:
+            raise NotFound("there is no such customer")
+        self.made[customer_id] = attrs.evolve(
+            known,
+            email=email or known.email,
+            name=name or known.name,
+            metadata={**known.metadata, **(metadata or {})},
+        )
+        return self.made[customer_id]  # type: ignore[return-value]  # a moment ago
 
     async def delete_customer(self, customer_id: str, *, idempotency_key: str | None = None) -> None:
         self.made.pop(customer_id, None)
@@ -88,7 +100,7 @@ class Kiosk:
             status=CheckoutStatus.OPEN,
             metadata=metadata or {},
             provider="kiosk",
-            raw={"plan": plan_id},
+            raw={"plan": plan_id, "quantity": quantity},
         )
         self.made[made.id] = made
         return made
@@ -104,7 +116,8 @@ class Kiosk:
     def verify_webhook_signature(
         self, payload: bytes, signature: str | Mapping[str, str] | Iterable[tuple[str, str]], secret: str
     ) -> Mapping[str, object]:
-        if not isinstance(signature, str) or not hmac.compare_digest(signature, signed(payload, secret)):
+        given = signature if isinstance(signature, str) else header(signature, "Kiosk-Signature")
+        if not hmac.compare_digest((given or "").encode(), signed(payload, secret).encode()):
             raise InvalidSignature("the signature does not match")
         body: Mapping[str, object] = json.loads(payload)
         return body
@@ -112,7 +125,7 @@ class Kiosk:
     async def parse_webhook(
         self, payload: bytes, headers: Mapping[str, str] | Iterable[tuple[str, str]], *, url: str | None = None
     ) -> WebhookEvent:
-        body = self.verify_webhook_signature(payload, dict(headers)["Kiosk-Signature"], SECRET)
+        body = self.verify_webhook_signature(payload, headers, SECRET)
         subscription = self.made[str(body["subscription"])]
         assert isinstance(subscription, Subscription)
         return WebhookEvent(
@@ -126,6 +139,7 @@ class Kiosk:
             subscription.id,
             subscription=subscription,
             provider="kiosk",
+            raw=body,
         )
 
     async def aclose(self) -> None:
@@ -144,11 +158,19 @@ class Kiosk:
             NOW,
             NOW + timedelta(days=30),
             str(session.raw["plan"]),
+            session.metadata,
+            int(str(session.raw["quantity"])),
             provider="kiosk",
         )
         self.made[subscription.id] = subscription
+        self.made[session.id] = attrs.evolve(session, status=CheckoutStatus.COMPLETE, subscription_id=subscription.id)
         payload = json.dumps({"id": f"evt_{len(self.made)}", "subscription": subscription.id}).encode()
         return payload, {"Kiosk-Signature": signed(payload, SECRET)}
+
+    def sample_delivery(self) -> tuple[bytes, dict[str, str]]:
+        """A delivery about a subscription that is there."""
+        self.made["page_0"] = CheckoutSession("page_0", customer_id="cus_0", raw={"plan": "plan_pro", "quantity": 1})
+        return self.buyer_pays("page_0")
 
     def _id(self, kind: str, key: str | None) -> str:
         return self.keys.setdefault(key or f"{kind}{len(self.made)}", f"{kind}_{len(self.made) + 1}")

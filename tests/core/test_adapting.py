@@ -28,7 +28,7 @@ from paylattice import (
 from paylattice.adapting import as_provider, listed
 from paylattice.operations import OPERATIONS
 
-from .strangers import NOW, SECRET, Kiosk
+from .strangers import NOW, SECRET, Kiosk, signed
 from .support import Acme
 
 PAGES = {"success_url": "https://shop.test/back", "cancel_url": "https://shop.test/"}
@@ -176,7 +176,7 @@ def test_a_second_guard_around_the_same_object_can_recover(kiosk: Kiosk, provide
 
 def test_a_hostile_delivery_does_not_choose_the_exception(provider: BaseProvider) -> None:
     with pytest.raises(errors.MalformedPayload, match="Kiosk failed with KeyError"):
-        run(provider.parse_webhook(b"{}", {}))
+        run(provider.parse_webhook(b"{}", {"Kiosk-Signature": signed(b"{}", SECRET)}))
     with pytest.raises(errors.InvalidSignature):
         provider.verify_webhook_signature(b"{}", "wrong", SECRET)
 
