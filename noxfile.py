@@ -63,7 +63,7 @@ def interpreter(version: str) -> str | None:
 
 CORE = [f"tests/{part}" for part in ("core", "cli", "transport", "stripe", "paypal", "square", "main_job", "pipeline")]
 """What the package's own requirements are enough for: no database, no framework, no cassette."""
-RUN_CORE = [line for line in group("tests") if line.startswith(("pytest", "hypothesis", "iso4217", "jsonschema"))]
+RUN_CORE = group("tests-core")
 
 
 def install_exactly(session: nox.Session, *arguments: str) -> None:
@@ -112,6 +112,18 @@ def stripe_versions(session: nox.Session, version: str) -> None:
 
 
 @nox.session
+def quick(session: nox.Session) -> None:
+    """Less than a minute: style, types, the core's tests and Stripe's; ``nox -s quick -- square`` for another provider's."""
+    session.install(*group("build"))
+    session.install("--no-build-isolation", "-e", ".[all,httpx2]", *group("quick"))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("mypy")  # its cache leaves it what has changed, and what that touches
+    parts = ["core", "cli", "transport", *(session.posargs or ["stripe"])]
+    session.run("python", "-m", "pytest", "-q", *[f"tests/{part}" for part in parts])
+
+
+@nox.session
 def coverage(session: nox.Session) -> None:
     """What the tests did not run; fails below 95 % of lines and branches."""
     session.install("coverage[toml]")
@@ -155,6 +167,17 @@ def docs(session: nox.Session) -> None:
     """The documentation; a warning is an error."""
     install(session, "docs", "tests")
     session.run("sphinx-build", "-n", "-W", "--keep-going", "-q", "-E", "docs", "docs/_build/html")
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Build what is uploaded into dist/, and look at it. ``-- --final``: the changelog must have a date, too."""
+    session.install(*group("release"))
+    shutil.rmtree("dist", ignore_errors=True)
+    quiet = {"PYTHONDONTWRITEBYTECODE": "1"}  # nothing is written outside dist/
+    session.run("python", "-m", "build", "--no-isolation", env=quiet, silent=True)
+    session.run("twine", "check", "--strict", *[str(path) for path in Path("dist").iterdir()])
+    session.run("python", "-m", "tests.release.check", *session.posargs, env=quiet)
 
 
 @nox.session
