@@ -1,7 +1,9 @@
 """Writes the pages that are made from the code: ``python docs/generate.py``. A test fails when one of them is stale."""
 
+import ast
 import inspect
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -26,6 +28,7 @@ from paylattice.providers.square import SquareConfig, SquareProvider
 from paylattice.providers.stripe import StripeConfig, StripeProvider
 
 HERE = Path(__file__).parent
+PACKAGE = HERE.parent / "src" / "paylattice"
 RECORDS = (BillingCustomer, BillingSubscription, BillingEvent, ParkedEvent, BillingOperation)
 
 
@@ -206,6 +209,162 @@ def personal_data() -> str:
     return "\n".join(rows)
 
 
+# --- the map: which part imports which -------------------------------------------------------------------------------
+
+Graph = Mapping[str, set[str]]
+FOUNDATION, PROTOCOL = "values and rules", "protocol"
+
+
+def module_files() -> dict[str, Path]:
+    """Every module of the package with its file, by a name such as ``billing.journal``; the package itself is the empty one."""
+    paths = sorted(PACKAGE.rglob("*.py"))
+    return {
+        ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix("__init__").rstrip("."): path
+        for path in paths
+    }
+
+
+def statements(node: ast.AST) -> Iterator[ast.ImportFrom]:
+    """The imports of a module, at any depth; not those that only a type checker sees."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.ImportFrom) and child.level:
+            yield child
+        elif not (isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)):
+            yield from statements(child)
+
+
+def imported(name: str, path: Path, known: Iterable[str]) -> Iterator[str]:
+    """The modules of the package that a module imports."""
+    package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
+    for statement in statements(ast.parse(path.read_text(encoding="utf-8"))):
+        home = [*package[: len(package) + 1 - statement.level], *filter(None, (statement.module or "").split("."))]
+        for alias in statement.names:
+            longer = ".".join([*home, alias.name])
+            yield longer if longer in known else ".".join(home)
+
+
+def import_graph() -> dict[str, set[str]]:
+    """Which module imports which."""
+    files = module_files()
+    return {name: set(imported(name, path, files)) - {name, ""} for name, path in files.items() if name}
+
+
+def reached(graph: Graph, start: str) -> set[str]:
+    """What something leads to, over any number of arrows."""
+    found: set[str] = set()
+    left = [start]
+    while left:
+        fresh = graph.get(left.pop(), set()) - found
+        found |= fresh
+        left += fresh
+    return found
+
+
+def part_of(name: str, graph: Graph) -> str:
+    """The part that a module belongs to: its folder; a file of no folder is a part, or lies below or above the transport."""
+    first, *rest = name.split(".")
+    if first == "providers":
+        return f"providers/{rest[0]}" if rest else first
+    if first == "testing":
+        return "testing/standins" if rest[:1] == ["standins"] else first
+    if (PACKAGE / first).is_dir():
+        return first
+    if first == "__main__":
+        return "cli"
+    over = {each.partition(".")[0] for each in reached(graph, name)}
+    return "sync" if "billing" in over else PROTOCOL if "transport" in over else FOUNDATION
+
+
+def between(graph: Graph, place: Mapping[str, str]) -> dict[str, set[str]]:
+    """The arrows between the places of modules."""
+    places = {each: set[str]() for each in place.values()}
+    for name, targets in graph.items():
+        if name in place:
+            places[place[name]] |= {place[each] for each in targets if each in place} - {place[name]}
+    return places
+
+
+def arrows(graph: Graph) -> list[str]:
+    """The lines of a picture; an arrow that follows from others is left out, and a place without arrows stands alone."""
+    lines: list[str] = []
+    for name in sorted(graph):
+        if name in reached(graph, name):
+            message = f"{name} imports itself, by way of others"
+            raise ValueError(message)
+        if not graph[name] and not any(name in targets for targets in graph.values()):
+            lines.append(f"    {node(name)}")
+        implied = {each for target in graph[name] for each in reached(graph, target)}
+        lines += [f"    {node(name)} --> {node(each)}" for each in sorted(graph[name] - implied)]
+    return lines
+
+
+def node(name: str) -> str:
+    """A name in a picture."""
+    return f'{re.sub(r"[^a-z_]", "_", name)}["{name}"]'
+
+
+def map_picture() -> str:
+    """The parts of the package."""
+    graph = import_graph()
+    parts = between(graph, {name: part_of(name, graph) for name in graph if name != "providers"})
+    return "\n".join(["```mermaid", "flowchart TD", *arrows(parts), "```"])
+
+
+def billing_picture() -> str:
+    """The modules of billing."""
+    place = {name: name.partition(".")[2] for name in import_graph() if name.startswith("billing.")}
+    return "\n".join(["```mermaid", "flowchart TD", *arrows(between(import_graph(), place)), "```"])
+
+
+def first_line(path: Path) -> str:
+    """What a module says it is."""
+    text = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")[0]
+    return re.sub(r":\w+:`~?([^`]+)`", r"`\1`", text).replace("``", "`").replace("|", "\\|")
+
+
+def file_table(wanted: Callable[[str], bool]) -> str:
+    """Files, with what each says it is."""
+    rows = [
+        f"| `{path.relative_to(PACKAGE).as_posix()}` | {first_line(path)} |"
+        for name, path in module_files().items()
+        if wanted(name) and not path.stem.startswith("_")
+    ]
+    return "\n".join(["| file | what it is |", "|---|---|", *rows])
+
+
+def foundation_table() -> str:
+    """The files below the transport."""
+    graph = import_graph()
+    return file_table(lambda name: name in graph and part_of(name, graph) == FOUNDATION)
+
+
+def protocol_table() -> str:
+    """The files above the transport that are in no folder."""
+    graph = import_graph()
+    return file_table(lambda name: name in graph and part_of(name, graph) in {PROTOCOL, "sync"})
+
+
+def billing_table() -> str:
+    """The files of billing."""
+    return file_table(lambda name: name.startswith("billing."))
+
+
+def rooms_table() -> str:
+    """Which files the folders of the providers have in common."""
+    folders = [path for path in sorted((PACKAGE / "providers").iterdir()) if (path / "provider.py").exists()]
+    has = {folder.name: {path.name for path in folder.glob("[!_]*.py")} for folder in folders}
+    everywhere = sorted(
+        {name for names in has.values() for name in names},
+        key=lambda each: (-sum(each in names for names in has.values()), each),
+    )
+    rows = [
+        f"| `{name}` | {' | '.join('✓' if name in names else '' for names in has.values())} |"
+        for name in everywhere
+        if sum(name in names for names in has.values()) > 1
+    ]
+    return "\n".join([f"| file | {' | '.join(has)} |", f"|---|{'---|' * len(has)}", *rows])
+
+
 def with_sections(name: str, **sections: Callable[[], str]) -> str:
     """A page that people write, with the tables in it that are made from the code."""
     text = (HERE / name).read_text(encoding="utf-8")
@@ -221,6 +380,16 @@ def with_sections(name: str, **sections: Callable[[], str]) -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
+    "architecture.md": partial(
+        with_sections,
+        "architecture.md",
+        map=map_picture,
+        foundation=foundation_table,
+        protocol=protocol_table,
+        rooms=rooms_table,
+        billing_map=billing_picture,
+        billing=billing_table,
+    ),
     "capabilities.md": capabilities_page,
     "errors.md": errors_page,
     "lifecycle.md": lifecycle_page,

@@ -10,8 +10,10 @@ import pytest
 import paylattice
 from paylattice.errors import Diagnosis
 
+from .names.vocabulary import sessions
+
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")] + sorted((ROOT / "docs").glob("*.md"))
 BLOCK = re.compile(r"^(?P<indent> *)```(?P<language>python|py)\n(?P<code>.*?)^ *```$", re.MULTILINE | re.DOTALL)
 
 
@@ -46,7 +48,7 @@ def test_the_fragments_of_a_page_are_python(page: Path) -> None:
         ast.parse(code)
 
 
-GENERATED = ["capabilities.md", "errors.md", "lifecycle.md", "repositories.md"]
+GENERATED = ["architecture.md", "capabilities.md", "errors.md", "lifecycle.md", "repositories.md"]
 
 
 @pytest.mark.parametrize("name", GENERATED)
@@ -97,3 +99,35 @@ def test_the_readme_has_the_two_commands_that_set_everything_up() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "python -m pip install nox && python -m nox -s demo" in text
     assert "python -m pip install nox && python -m nox " in text
+
+
+def test_the_page_for_contributors_names_every_session_of_nox_that_has_to_pass() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    options = (ROOT / "noxfile.py").read_text(encoding="utf-8").partition("nox.options.sessions = ")[2]
+    assert [name for name in ast.literal_eval(options.partition("\n")[0]) if f"| `nox -s {name}` |" not in text] == []
+
+
+def test_what_runs_before_a_commit_is_a_session_of_nox() -> None:
+    text = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    named = re.findall(r"^ *entry: python -m nox -R -s (\w+)$", text, re.MULTILINE)
+    assert named
+    assert set(named) <= set(sessions())
+
+
+def test_the_map_has_every_part_and_no_circle() -> None:
+    page = generator()
+    graph = page.import_graph()  # type: ignore[attr-defined]  # loaded by its path
+    picture = page.map_picture()  # type: ignore[attr-defined]
+    parts = {page.part_of(name, graph) for name in graph if name != "providers"}  # type: ignore[attr-defined]
+    assert {"billing", "transport", "sync", "providers/stripe", "testing/standins"} < parts
+    assert [part for part in parts if f'["{part}"]' not in picture] == []
+
+
+def test_a_circle_in_the_map_is_an_error() -> None:
+    with pytest.raises(ValueError, match="one imports itself"):
+        generator().arrows({"one": {"two"}, "two": {"one"}})  # type: ignore[attr-defined]
+
+
+def test_an_arrow_of_the_map_that_follows_from_others_is_left_out() -> None:
+    lines = generator().arrows({"a": {"b", "c"}, "b": {"c"}, "c": set(), "d": set()})  # type: ignore[attr-defined]
+    assert lines == ['    a["a"] --> b["b"]', '    b["b"] --> c["c"]', '    d["d"]']

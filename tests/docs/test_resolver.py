@@ -51,6 +51,12 @@ WRONG = lines("""
     nox -s benchmarks
     nox -s record -- adyen
     nox -s record -- stripe --live
+    nox -R -s benchmarks
+    nox -s tests -- tests/nowhere
+    python -m pytest tests/core/test_mony.py
+    python -m pytest tests/core/test_money.py::test_it_is_not_there
+    python -m pip install -e ".[all]" --group tast
+    python -m pip install -e ".[square]" --group tests
     python -m paylattice verify
     python -m paylattice check adyen
     python -m paylattice webhook stripe body.bin --address
@@ -90,6 +96,10 @@ RIGHT = lines("""
     paypal:<name>
     wrong_secret
     nox -s bench
+    nox -R -s tests -- tests/core/test_money.py
+    python -m pytest -x tests/core/test_money.py::test_a_decimal_and_back_is_the_same_money
+    python -m pip install --upgrade pip nox
+    python -m pip install -e ".[all]" --group tests
     python -m paylattice check
     python -m pip install "paylattice[stripe,paypal]"
     url=

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from itertools import pairwise
 
 from . import vocabulary
 
@@ -24,14 +25,12 @@ def command_problem(line: str) -> str | None:
             names = [each.partition("=")[0] for each in assignments]
             unknown = [name for name in names if name not in vocabulary.environment_variables()]
             return f"nothing reads {unknown[0]}" if unknown else None
-        case ["python", "-m", "pip", "install", *packages] | ["pip", "install", *packages]:
+        case ["pip", "install", *packages]:
             return _packages(packages)
-        case ["python", "-m", "nox", *rest] | ["nox", *rest]:
+        case ["nox", *rest]:
             return _nox(rest)
-        case ["python", "-m", "paylattice"]:
-            return None
-        case ["python", "-m", "paylattice", command, *rest]:
-            return _paylattice(command, rest)
+        case ["python", "-m", module, *rest]:
+            return _module(module, rest)
         case ["python", script, *_]:
             found = any(each == script or each.endswith(f"/{script}") for each in vocabulary.files())
             return None if found else f"there is no {script}"
@@ -40,14 +39,46 @@ def command_problem(line: str) -> str | None:
         case ["pytest", "--pyargs", package]:
             found = any(each.endswith(f"/{package}") for each in vocabulary.files())
             return None if found else f"there is no package {package}"
-        case ["pytest", "-rs"] | [("curl" | "openssl" | "stripe"), *_]:
+        case ["pytest", "-rs"] | [("curl" | "openssl" | "stripe" | "git" | "."), *_]:
             return None
     return f"nothing is known of the command {line!r}"
 
 
+def _module(module: str, arguments: list[str]) -> str | None:
+    match module, arguments:
+        case "pip", ["install", *packages]:
+            return _packages(packages)
+        case "nox", _:
+            return _nox(arguments)
+        case "pytest", _:
+            return next(filter(None, map(_test, arguments)), None)
+        case "paylattice", [command, *rest]:
+            return _paylattice(command, rest)
+        case ("paylattice", []) | ("pre_commit", ["install"]) | ("venv", [_]):
+            return None
+    return f"nothing is known of python -m {module}"
+
+
+def _test(argument: str) -> str | None:
+    """What is wrong with an argument of pytest: its file, or its test, is not there."""
+    if argument.startswith("-"):
+        return None
+    path, _, test = argument.partition("::")
+    if path not in vocabulary.files():
+        return f"there is no {path}"
+    found = not test or f"def {test}(" in (vocabulary.ROOT / path).read_text(encoding="utf-8")
+    return None if found else f"{path} has no {test}"
+
+
 def _packages(packages: list[str]) -> str | None:
+    groups = {following for option, following in pairwise(packages) if option == "--group"}
+    if groups - vocabulary.groups():
+        return f"there is no dependency group {min(groups - vocabulary.groups())}"
     for package in packages:
+        if package in {"-e", "--upgrade", "--group"} or package in groups:
+            continue
         name, _, chosen = package.rstrip("]").partition("[")
+        name = "paylattice" if name == "." else name
         if name not in vocabulary.distributions() and name != "paylattice-acme":
             return f"the project does not name the package {name}"
         unknown = [
@@ -62,11 +93,16 @@ def _nox(arguments: list[str]) -> str | None:
     match arguments:
         case [] | ["-l"]:
             return None
+        case ["-R", *rest]:
+            return _nox(rest)
         case ["-s", session, *rest]:
             name = session.partition("-3.")[0]
             if name not in vocabulary.sessions() and session != "NAME":
                 return f"there is no session {session}"
             options = [each for each in rest if each.startswith("--") and each != "--"]
+            wrong = next(filter(None, map(_test, (each for each in rest if each.startswith("tests/")))), None)
+            if wrong:
+                return wrong
             providers = [each for each in rest if re.fullmatch(r"[a-z]+", each)]
             if set(providers) - set(vocabulary.PROVIDERS):
                 return f"there is no provider {providers[0]}"

@@ -218,7 +218,7 @@ def options() -> frozenset[str]:
 def files() -> frozenset[str]:
     """Every file of the repository, and every directory, from its root."""
     found: set[str] = set()
-    for top in ("src", "docs", "examples", "tests", "benchmarks"):
+    for top in ("src", "docs", "examples", "tests", "benchmarks", ".github"):
         for path in (ROOT / top).rglob("*"):
             if "__pycache__" not in path.parts and "_build" not in path.parts:
                 found.add(path.relative_to(ROOT).as_posix())
@@ -237,7 +237,7 @@ def distributions() -> frozenset[str]:
     """The packages that this project's metadata names, and its extras."""
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     named = set(re.findall(r'"([A-Za-z][A-Za-z0-9_-]*)(?:\[[\w,]+\])?[<>=~]', text))
-    return frozenset(named | {"paylattice", "nox", "pip"})
+    return frozenset(named | {"paylattice", "nox", "pip", "pre-commit"})
 
 
 @cache
@@ -246,6 +246,14 @@ def extras() -> frozenset[str]:
     table = project()["project"]
     assert isinstance(table, dict)
     return frozenset(table["optional-dependencies"])
+
+
+@cache
+def groups() -> frozenset[str]:
+    """The dependency groups of the project."""
+    table = project()["dependency-groups"]
+    assert isinstance(table, dict)
+    return frozenset(table)
 
 
 # --- the providers' own words ----------------------------------------------------------------------------------------
