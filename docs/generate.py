@@ -311,8 +311,8 @@ def map_picture() -> str:
 
 
 def billing_picture() -> str:
-    """The modules of billing."""
-    place = {name: name.partition(".")[2] for name in import_graph() if name.startswith("billing.")}
+    """The modules of billing, and its folders."""
+    place = {name: name.split(".")[1] for name in import_graph() if name.startswith("billing.")}
     return "\n".join(["```mermaid", "flowchart TD", *arrows(between(import_graph(), place)), "```"])
 
 
