@@ -6,7 +6,7 @@ import random
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 import attrs
 
@@ -179,7 +179,7 @@ class HTTPTransport(ABC):
             check_function(f"{where}({name}=...)", function, "a function")
         if sleep is not None and (not callable(sleep) or isinstance(sleep, type)):
             raise refused(f"{where}(sleep=...)", sleep, "a function of seconds")
-        if isinstance(observers, str | bytes) or not isinstance(observers, Iterable):
+        if isinstance(observers, str | bytes) or not isinstance(cast("object", observers), Iterable):
             raise refused(f"{where}(observers=...)", observers, "a list of observers")
         self._primitives = primitives
         self._timeouts = timeouts

@@ -11,6 +11,7 @@ from ...events import WebhookEvent
 from ...jsonlike import JsonObject, rfc3339
 from .api import PayPalAPI
 from .events import event_from
+from .requests import wire_time
 
 __all__ = ["EVENTS", "EVENTS_KEPT", "EventList"]
 
@@ -57,7 +58,7 @@ class EventList:
         starts = [since, *(start for start in later if since < start < end)]
         for start in starts:
             begun = False
-            params = {"page_size": "100", "start_time": _said(start), "end_time": _said(end)}
+            params = {"page_size": "100", "start_time": wire_time(start), "end_time": wire_time(end)}
             try:
                 async with aclosing(self._api.pages(EVENTS, "events", params, most_pages=_WITHOUT_END)) as found:
                     async for data in found:
@@ -82,7 +83,3 @@ class EventList:
 
 def _made_at(data: JsonObject) -> datetime | None:
     return rfc3339(data, "create_time")
-
-
-def _said(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -608,7 +608,3 @@ def _order_session(data: JsonObject, amount: Money) -> CheckoutSession:
         message = "it is of another amount than was asked for"
         raise InvalidResponse(message)
     return session
-
-
-def _said(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -18,6 +18,7 @@ __all__ = [
     "subscription_request",
     "vaulted_source",
     "wallet_source",
+    "wire_time",
 ]
 
 _LONGEST_ID = 127
@@ -77,7 +78,7 @@ def subscription_request(
     if trial_days:
         midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         start = midnight + timedelta(days=trial_days + 1)
-        body["start_time"] = start.strftime("%Y-%m-%dT%H:%M:%SZ")
+        body["start_time"] = wire_time(start)
     return body
 
 
@@ -180,3 +181,8 @@ def revision_request(plan_id: str | None, quantity: int | None) -> dict[str, obj
 def note(reason: str | None, otherwise: str) -> dict[str, object]:
     """The reason that PayPal wants for every change of a subscription's status."""
     return {"reason": _shortened(reason or otherwise, _LONGEST_REASON)}
+
+
+def wire_time(moment: datetime) -> str:
+    """A time as PayPal's queries take it: UTC, to the second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -142,7 +142,7 @@ class Subscriptions:
         until = self._api.now() + timedelta(days=1)
         while until > began and len(found) < limit:
             since = max(until - _WINDOW, began - timedelta(days=1))
-            params = {"start_time": _said(since), "end_time": _said(until)}
+            params = {"start_time": requests.wire_time(since), "end_time": requests.wire_time(until)}
             listed = self._api.pages(f"{_path(subscription_id)}/transactions", "transactions", params)
             customer_id = text(data, "custom_id")
             page = [
@@ -162,7 +162,7 @@ class Subscriptions:
             transaction_id: what PayPal also calls a sale.
             around: when it was, about; aware.
         """
-        params = {"start_time": _said(around - _NEARBY), "end_time": _said(around + _NEARBY)}
+        params = {"start_time": requests.wire_time(around - _NEARBY), "end_time": requests.wire_time(around + _NEARBY)}
         listed = self._api.pages(f"{_path(subscription_id)}/transactions", "transactions", params)
         return any([text(each, "id") == transaction_id async for each in listed])
 
@@ -198,7 +198,3 @@ def _with_what_was_known(after: JsonObject, before: JsonObject) -> JsonObject:
 
 def _created(model: Subscription | Invoice) -> float:
     return model.created_at.timestamp() if model.created_at is not None else 0.0
-
-
-def _said(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
