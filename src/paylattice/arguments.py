@@ -5,7 +5,7 @@ The names are those of the protocol, so that the same word is held to the same r
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from .errors import InvalidRequest
@@ -41,16 +41,26 @@ def check_id(name: str, value: object) -> None:
 
 
 def check_utc(name: str, value: object) -> None:
-    """An aware datetime.
+    """An aware datetime that is one in UTC, too.
 
     Raises:
-        InvalidRequest: it is naive, or no datetime.
+        InvalidRequest: it is naive, no datetime, or at an end of the calendar, where UTC is beyond it.
     """
     if not isinstance(value, datetime):
         raise _fail(name, f"must be a datetime, not {type(value).__name__}")
     if value.utcoffset() is None:
         raise _fail(
             name, "has no time zone: use datetime.now(UTC), or .replace(tzinfo=...) with the zone it is meant in"
+        )
+    try:
+        value.astimezone(UTC)
+    except OverflowError:
+        fits = False
+    else:
+        fits = True
+    if not fits:
+        raise _fail(
+            name, "is before the year 1, or after 9999, in UTC: for all that there is, take a time some years ago"
         )
 
 

@@ -82,7 +82,7 @@ def raw_body(payload: object, sender: str) -> bytes:
     if isinstance(payload, str):
         payload = payload.encode(errors="surrogateescape")
     if not isinstance(payload, (bytes, bytearray, memoryview)):
-        message = f"the body must be the raw bytes, not {type(payload).__name__}"
+        message = f"the body must be the raw bytes, before a framework parses them, not {type(payload).__name__}"
         raise MalformedPayload(message, diagnosis=Diagnosis.BODY_NOT_AN_EVENT)
     body = bytes(cast("bytes | bytearray", payload))
     if not body:
@@ -160,8 +160,8 @@ class TimestampedScheme:
         Raises:
             WebhookError: it is forged, stale or no event.
         """
+        body = raw_body(payload, self.sender)  # first: no header fits what a framework has parsed
         stamp, values = self._signatures(headers if isinstance(headers, str) else header(headers, self.header))
-        body = raw_body(payload, self.sender)
         if not _match(stamp, values, body, secrets):
             found = Diagnosis.WRONG_SECRET
             if diagnoses is not None and diagnoses.permits(len(body)):

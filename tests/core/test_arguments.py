@@ -214,6 +214,20 @@ def test_a_text_that_passes_can_be_sent(value: str, name: str) -> None:
     value.encode()
 
 
+@pytest.mark.parametrize(
+    "beyond",
+    [
+        datetime.min.replace(tzinfo=timezone(timedelta(hours=5))),
+        datetime.max.replace(tzinfo=timezone(timedelta(hours=-5))),
+    ],
+)
+def test_a_time_that_utc_has_no_date_for_is_refused_and_the_first_and_last_of_utc_are_not(beyond: datetime) -> None:
+    with pytest.raises(InvalidRequest, match="in UTC") as caught:
+        check_utc("since", beyond)
+    assert caught.value.__context__ is None
+    check_utc("since", beyond.replace(tzinfo=UTC))
+
+
 def test_a_naive_time_is_told_what_to_do() -> None:
     with pytest.raises(InvalidRequest, match=r"datetime.now\(UTC\)"):
         check_utc("since", datetime(2026, 1, 1))  # noqa: DTZ001 - on purpose

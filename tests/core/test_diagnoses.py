@@ -10,8 +10,9 @@ import pytest
 
 from paylattice import BaseProvider
 from paylattice.diagnoses import Diagnoses
-from paylattice.errors import Diagnosis, InvalidSignature
+from paylattice.errors import Diagnosis, InvalidSignature, MalformedPayload
 from paylattice.providers.memory import InMemoryProvider, MemoryConfig
+from paylattice.providers.paypal import PayPalConfig, PayPalProvider
 from paylattice.providers.square import SquareConfig, SquareProvider
 from paylattice.providers.stripe import StripeConfig, StripeProvider
 
@@ -156,3 +157,18 @@ def test_providers_do_not_spend_each_others_diagnoses() -> None:
 def test_a_refusal_that_was_not_looked_into_says_where_to_find_out_more() -> None:
     with pytest.raises(InvalidSignature, match="python -m paylattice webhook"):
         asyncio.run(stripe("one").parse_webhook(json.dumps(EVENT).encode(), FORGED["stripe"]))
+
+
+@pytest.mark.parametrize("headers", [{}, {"x-other": "1"}], ids=["none", "others"])
+@pytest.mark.parametrize("parsed", [dict(EVENT), None, 5, ["a"]], ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize("name", ["stripe", "square", "memory", "paypal"])
+def test_a_body_that_was_parsed_is_named_first_whatever_the_headers_are(
+    name: str, parsed: Any, headers: Mapping[str, str]
+) -> None:
+    """Who hands over the parsed body in a test has no signature at hand; looking for it would lead astray."""
+    paypal = PayPalConfig(client_id="c", client_secret="s", webhook_id="WH1")
+    provider = PayPalProvider(paypal) if name == "paypal" else MADE[name]("a-secret")
+    with pytest.raises(MalformedPayload, match=f"raw bytes, before .* not {type(parsed).__name__}"):
+        asyncio.run(provider.parse_webhook(parsed, headers))
+    with pytest.raises(MalformedPayload, match=f"raw bytes, before .* not {type(parsed).__name__}"):
+        provider.verify_webhook_signature(parsed, headers, "a-secret")

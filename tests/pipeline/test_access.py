@@ -1,6 +1,7 @@
 """Who may use the product now, and until when."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import attrs
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from paylattice import AccessPolicy, AccessReason, BillingSubscription, SubscriptionStatus
 from paylattice.billing.access import access_of
+from paylattice.errors import ConfigurationError
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -92,3 +94,23 @@ def test_access_that_ends_by_itself_stays_ended(
     )
     if not access_of(subscription, NOW):
         assert not access_of(subscription, NOW + later * DAY)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("past_due_grace", 7),
+        ("past_due_grace", "7 days"),
+        ("past_due_grace", None),
+        ("past_due_grace", -DAY),
+        ("renewal_slack", 3.0),
+        ("unpaid_trial_grace", timedelta),
+        ("allow_paused", "yes"),
+        ("allow_unpaid", None),
+    ],
+)
+def test_a_policy_of_wrong_types_is_refused_when_it_is_made_and_not_at_somebodys_visit(field: str, value: Any) -> None:
+    with pytest.raises(
+        ConfigurationError, match=rf"AccessPolicy\({field}=\.\.\.\) must be (a timedelta|True or False)"
+    ):
+        AccessPolicy(**{field: value})

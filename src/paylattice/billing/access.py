@@ -10,6 +10,7 @@ from enum import StrEnum
 import attrs
 
 from ..models import SubscriptionStatus
+from ..wiring import check_instance, refused
 from .records import BillingSubscription
 
 __all__ = ["Access", "AccessPolicy", "AccessReason", "access_of"]
@@ -38,6 +39,15 @@ class AccessReason(StrEnum):
     UNKNOWN = "unknown"
 
 
+def _length(_owner: object, field: "attrs.Attribute[timedelta]", value: object) -> None:
+    if not isinstance(value, timedelta) or value < timedelta(0):
+        raise refused(f"AccessPolicy({field.name}=...)", value, "a timedelta, 0 or more", "timedelta(days=7), say")
+
+
+def _choice(_owner: object, field: "attrs.Attribute[bool]", value: object) -> None:
+    check_instance(f"AccessPolicy({field.name}=...)", value, bool, "True or False")
+
+
 @attrs.frozen
 class AccessPolicy:
     """What the application decides.
@@ -49,13 +59,16 @@ class AccessPolicy:
         allow_unpaid: whether a subscription whose retries are used up still does.
         unpaid_trial_grace: what ``past_due_grace`` is for who has never paid: after a free trial, or while its setup fee is
             owed.
+
+    Raises:
+        ConfigurationError: one is of another type, or a length of time below 0.
     """
 
-    past_due_grace: timedelta = timedelta(days=7)
-    renewal_slack: timedelta = timedelta(days=3)
-    allow_paused: bool = False
-    allow_unpaid: bool = False
-    unpaid_trial_grace: timedelta = timedelta(0)
+    past_due_grace: timedelta = attrs.field(default=timedelta(days=7), validator=_length)
+    renewal_slack: timedelta = attrs.field(default=timedelta(days=3), validator=_length)
+    allow_paused: bool = attrs.field(default=False, validator=_choice)
+    allow_unpaid: bool = attrs.field(default=False, validator=_choice)
+    unpaid_trial_grace: timedelta = attrs.field(default=timedelta(0), validator=_length)
 
 
 @attrs.frozen

@@ -46,7 +46,8 @@ class CaughtUp:
 
     Args:
         read: how many events the provider listed.
-        applied: how many of them had been missed.
+        applied: how many of them had been missed. One that is parked, as nobody here is known whom it is about, counts
+            each time that it is read.
         until: go on from here, UTC: when the last of them happened, or the first that failed. Where nothing has happened for a
             long time, a time that the provider still lists.
         failed: the provider's ids of those whose handlers failed; their errors are in the log.

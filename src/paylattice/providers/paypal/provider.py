@@ -517,8 +517,8 @@ class PayPalProvider(PayPalAPI):
 
     async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
         """Verify a delivery, with PayPal's certificate or by asking PayPal, and read it."""
-        transmission = transmission_from(headers)
         body = raw_body(payload, self.title)
+        transmission = transmission_from(headers)
         data = await self._verifier.verified(body, transmission)
         try:
             return event_from(data, self.now(), Signed(transmission, body), livemode=self.config.livemode)

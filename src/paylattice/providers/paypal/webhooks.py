@@ -137,8 +137,8 @@ class WebhookVerifier:
             VerificationUnavailable: that cannot be told now; PayPal will deliver again.
             ConfigurationError: there is no webhook id, or the package cryptography is missing.
         """
+        body = raw_body(payload, SENDER)  # first: no header fits what a framework has parsed
         transmission = headers if isinstance(headers, Transmission) else transmission_from(headers)
-        body = raw_body(payload, SENDER)
         if self._settings.verify == "postback":
             ids = self._ids_for(self._sources.source(transmission.cert_url))
             await self._ask(transmission, ids, body)
@@ -158,8 +158,8 @@ class WebhookVerifier:
             VerificationUnavailable: the certificate is not here, or one between it and a trusted root is not.
             ConfigurationError: that is no webhook id.
         """
+        body = raw_body(payload, SENDER)  # first: no header fits what a framework has parsed
         transmission = headers if isinstance(headers, Transmission) else transmission_from(headers)
-        body = raw_body(payload, SENDER)
         source = self._sources.source(transmission.cert_url)
         ids = self._usable((webhook_id,), source)
         signer = self._store.cached(source.url)

@@ -82,8 +82,8 @@ def verified(
     Raises:
         WebhookError: it is forged, or no event.
     """
+    body = raw_body(payload, _SENDER)  # first: no header fits what a framework has parsed
     signatures = _signatures(headers if isinstance(headers, str) else _header(headers, HEADER))
-    body = raw_body(payload, _SENDER)
     if not _match(body, signatures, keys, url):
         if diagnoses is not None and diagnoses.permits(len(body)):
             raise _refusal(body, signatures, keys, url, other_urls)
