@@ -145,6 +145,18 @@ TABLE: dict[str, tuple[Subscription, Facts]] = {
         read(PAID_TRIAL, 7, trial=(1, 0), paid=0, following=CHARGED),
         Facts(S.TRIALING, CHARGED, TRIAL_ENDS, TRIAL_ENDS),
     ),
+    "a paid trial whose payment has not come": (
+        read(PAID_TRIAL, 0.1, trial=(0, 1), following=TRIAL_ENDS),
+        Facts(S.TRIALING, TRIAL_ENDS, TRIAL_ENDS, None),
+    ),
+    "a paid trial whose start was put off": (
+        read(PAID_TRIAL, 3, trial=(0, 1), start=START + 10 * DAY, following=START + 10 * DAY),
+        Facts(S.TRIALING, START + 10 * DAY, START + 24 * DAY, START + 10 * DAY),
+    ),
+    "a free trial before a paid one": (
+        read(FREE_THEN_PAID, 3, trial=(1, 1), following=CHARGED),
+        Facts(S.TRIALING, CHARGED, datetime(2026, 10, 14, 23, tzinfo=UTC), TRIAL_ENDS),
+    ),
     "a paid trial whose first regular payment failed": (
         read(PAID_TRIAL, 15, trial=(1, 0), paid=0, failed=14.1, following=AFTER_TRIAL),
         Facts(S.PAST_DUE, AFTER_TRIAL, None, TRIAL_ENDS, TRIAL_ENDS),

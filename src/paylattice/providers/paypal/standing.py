@@ -104,9 +104,11 @@ class Standing:
     def _is_deferred(self) -> bool:
         """Whether the start was put off when the subscription was made: what is before it is a free trial."""
         start, made = rfc3339(self.data, "start_time"), rfc3339(self.data, "create_time")
+        if start is not None and start > self.now:
+            return True
         if start is None or self._executed(trial=True).known:
             return False
-        return start > self.now or (made is not None and start - made > SLACK)
+        return made is not None and start - made > SLACK
 
     @cached_property
     def _trial_ends(self) -> datetime | None:
@@ -244,7 +246,7 @@ class Standing:
         if self.status is _S.INCOMPLETE:
             return None
         if self.status is _S.TRIALING:
-            return self.trial_end
+            return self._free_until if self._awaits_trial_payment else self.trial_end
         ends = [self._free_until, self._paid_period.ends if self._paid_period is not None else None]
         begins, end = self.period
         if self.status is _S.ACTIVE and self._money_came and self._paid_at is not None:
@@ -252,6 +254,11 @@ class Standing:
             if began is not None and began - self._paid_at <= SLACK:
                 ends.append(end)
         return max((moment for moment in ends if moment is not None), default=None)
+
+    @cached_property
+    def _awaits_trial_payment(self) -> bool:
+        """Whether the trial costs something that has not come: only what is free before it is covered then."""
+        return not self._money_came and any(cycle.trial and not cycle.free for cycle in self._cycles)
 
     @cached_property
     def payment_failed_at(self) -> datetime | None:
