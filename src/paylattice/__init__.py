@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         OperationState,
         ParkedEvent,
     )
+    from .billing.replacing import ReplacedCustomer
     from .billing.replies import WebhookReply
     from .billing.repository import BillingRepository
     from .billing.service import BillingService
@@ -98,6 +99,7 @@ __all__ = [
     "RefundStatus",
     "RefusalReason",
     "RefusedSubscription",
+    "ReplacedCustomer",
     "RetryPolicy",
     "ScheduledChange",
     "Subscription",
@@ -129,6 +131,7 @@ _HOMES = {
     "billing.maintenance.recover": "Recovered",
     "billing.maintenance.report": "FailedPart MaintenanceReport",
     "billing.ownership": "RefusalReason RefusedSubscription",
+    "billing.replacing": "ReplacedCustomer",
     "billing.records": "BillingCustomer BillingEvent BillingOperation BillingSubscription OperationState ParkedEvent",
     "billing.replies": "WebhookReply",
     "billing.repository": "BillingRepository",

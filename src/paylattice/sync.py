@@ -16,6 +16,7 @@ from .adapting import as_provider, listed
 from .billing.memory import InMemoryRepository as AsyncInMemoryRepository
 from .billing.memory import InMemoryTransaction
 from .billing.ownership import RefusedSubscription
+from .billing.replacing import ReplacedCustomer
 from .billing.repository import BillingRepository, BlockingBillingRepository, BlockingClaimsEvents, Tx, can_claim
 from .billing.service import BillingService as AsyncBillingService
 from .billing.service import RejectedWebhook, utc_now
@@ -332,6 +333,7 @@ class BillingService(Generic[Tx]):
         clock: Callable[[], datetime] = utc_now,
         on_rejected: Callable[[RejectedWebhook], None] | None = None,
         on_refused: Callable[[RefusedSubscription], None] | None = None,
+        on_replaced: Callable[[ReplacedCustomer], None] | None = None,
     ) -> None:
         if inspect.iscoroutinefunction(getattr(repository, "next_ticket", None)):
             message = (
@@ -352,6 +354,7 @@ class BillingService(Generic[Tx]):
             clock=clock,
             on_rejected=on_rejected,
             on_refused=on_refused,
+            on_replaced=on_replaced,
             primitives=BlockingPrimitives(),
         )
 

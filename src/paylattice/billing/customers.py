@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Generic, cast
 
+import attrs
+
 from ..errors import Conflict, IdempotencyMismatch, InvalidRequest, InvalidResponse
 from ..idempotency import operation_key
 from ..models import Customer
@@ -90,8 +92,7 @@ class Customers(Generic[Tx]):
             PaymentError: it cannot be created now.
         """
         name_of_provider = provider.get_provider_name()
-        words = {**(metadata or {}), "org_id": org_id}
-        created, told = await self._created(provider, org_id, {"email": email, "name": name, "metadata": words})
+        created, told = await self._created(provider, org_id, _details(org_id, email, name, metadata))
         stored = await self._repository.get_customer(org_id, name_of_provider)
         if stored is None:
             await self._repository.insert_customer(self._record(name_of_provider, org_id, created, told))
@@ -104,9 +105,46 @@ class Customers(Generic[Tx]):
 
     async def keep(self, operation: BillingOperation, made: object, tx: Tx) -> None:
         """Store the customer that a creation has made, in the transaction that closes the creation."""
-        if isinstance(made, Customer):
+        if not isinstance(made, Customer):
+            return
+        stored = await self._repository.get_customer(operation.org_id, operation.provider, tx=tx)
+        if stored is None:
             customer = self._record(operation.provider, operation.org_id, made, operation.arguments)
             await self._repository.insert_customer(customer, tx=tx)
+        elif stored.external_customer_id == operation.reference:
+            await self._repository.update_customer(self._moved(stored, made, operation.arguments), tx=tx)
+
+    async def replace(self, gone: BillingCustomer, *, email: str) -> BillingCustomer:
+        """A new customer in the place of one who is gone at the provider: once, however many notice it.
+
+        Args:
+            gone: the record.
+            email: of the new one, if the record has none.
+
+        Returns:
+            The same record, with the new customer's id. What the application has said of it stays.
+
+        Raises:
+            Conflict: the provider's new customer is another organisation's.
+            PaymentError: none can be created now.
+        """
+        provider, old_id = self._providers[gone.provider], gone.external_customer_id
+        made, told = await self._created(
+            provider, gone.org_id, _details(gone.org_id, gone.email or email, gone.name, gone.metadata), gone=old_id
+        )
+        stored = await self._repository.get_customer_by_id(gone.id) or gone
+        if stored.external_customer_id == old_id:
+            await self._repository.update_customer(self._moved(stored, made, told))
+            stored = await self._repository.get_customer_by_id(gone.id) or stored
+        if stored.external_customer_id == old_id:
+            message = "the provider's new customer belongs to another organisation here: two organisations share its id"
+            raise Conflict(message, provider=gone.provider, operation="ensure_customer")
+        await self._pipeline.apply_parked(gone.provider, external_customer_id=stored.external_customer_id)
+        return stored
+
+    def _moved(self, stored: BillingCustomer, made: Customer, told: Mapping[str, object]) -> BillingCustomer:
+        email = stored.email or cast("str | None", told.get("email"))
+        return attrs.evolve(stored, external_customer_id=made.id, email=email, updated_at=self._clock())
 
     def _record(self, provider: str, org_id: str, made: Customer, told: Mapping[str, object]) -> BillingCustomer:
         now = self._clock()
@@ -123,18 +161,19 @@ class Customers(Generic[Tx]):
         )
 
     async def _created(
-        self, provider: BaseProvider, org_id: str, wanted: Mapping[str, object]
+        self, provider: BaseProvider, org_id: str, wanted: Mapping[str, object], *, gone: str | None = None
     ) -> tuple[Customer, Mapping[str, object]]:
         """The organisation's customer at the provider, and the details that it was created with.
 
         The key is made of the organisation and the provider, so that the creation that was begun is the one that is
         finished. A key that the provider has answered with a refusal is used up: the next attempt, with an e-mail address
-        that is accepted, say, has the next key. So has the next customer after one that was deleted at the provider.
+        that is accepted, say, has the next key. The key of the next customer, after one that was deleted at the provider
+        (``gone``), is made of that one's id, too: whoever finds that they are gone makes the same one.
         """
         name = provider.get_provider_name()
         attempt, mismatches = 1, 0
         while True:
-            key = operation_key("customer", name, org_id, attempt=attempt)
+            key = operation_key("customer", name, org_id, *([gone] if gone else []), attempt=attempt)
             begun = await self._repository.get_operation(name, key)
             if begun is not None and (not _creates(begun, org_id) or is_used_up(begun)):
                 attempt += 1
@@ -142,14 +181,16 @@ class Customers(Generic[Tx]):
             told = wanted if begun is None else begun.arguments
             try:
                 if begun is None:
-                    made = await self._journal.run(provider, CREATE_CUSTOMER, org_id, key, wanted, keep=self.keep)
+                    made = await self._journal.run(
+                        provider, CREATE_CUSTOMER, org_id, key, wanted, keep=self.keep, reference=gone
+                    )
                 elif begun.state is OperationState.DONE:
                     made = await self._journal.what_was_made(provider, begun)
                 else:
                     made = await self._journal.repeat(provider, begun, keep=self.keep)
             except IdempotencyMismatch:
                 there = await self._repository.get_customer(org_id, name)
-                if there is not None:
+                if there is not None and there.external_customer_id != gone:
                     return Customer(there.external_customer_id), wanted
                 # another worker was faster, and its details are taken; or the provider knows a key that the journal lost
                 mismatches += 1
@@ -157,12 +198,17 @@ class Customers(Generic[Tx]):
                     raise
                 continue
             if made is None:
-                attempt += 1
+                gone, attempt = begun.external_id if begun is not None else None, 1
                 continue
             if not isinstance(made, Customer):
                 message = "the provider's answer is no customer"
                 raise InvalidResponse(message, provider=name, operation="ensure_customer")
             return made, told
+
+
+def _details(org_id: str, email: str, name: str | None, metadata: Mapping[str, str] | None) -> Mapping[str, object]:
+    """What the provider is told of a customer."""
+    return {"email": email, "name": name, "metadata": {**(metadata or {}), "org_id": org_id}}
 
 
 def _creates(operation: BillingOperation, org_id: str) -> bool:

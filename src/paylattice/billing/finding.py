@@ -10,6 +10,7 @@ from ..events import EventType, WebhookEvent
 from ..models import Subscription, SubscriptionStatus
 from ..operations import Capability
 from ..provider import BaseProvider
+from .journal import CREATE_CUSTOMER
 from .origins import ASKED_FOR, PATIENCE, Origins
 from .ownership import Ownership, RefusalReason, RefusedSubscription
 from .records import BillingCustomer, BillingSubscription
@@ -236,7 +237,15 @@ class Finder(Generic[Tx]):
     async def _by_profile(self, provider: str, external_customer_id: str | None) -> BillingCustomer | None:
         if external_customer_id is None:
             return None
-        return await self._repository.get_customer_by_external_id(provider, external_customer_id)
+        found = await self._repository.get_customer_by_external_id(provider, external_customer_id)
+        return found or await self._by_replaced(provider, external_customer_id)
+
+    async def _by_replaced(self, provider: str, external_customer_id: str) -> BillingCustomer | None:
+        """Whose customer it was before one who is gone at the provider was replaced."""
+        after = await self._repository.operations(provider, reference=external_customer_id, limit=1)
+        if not after or after[0].operation != CREATE_CUSTOMER:
+            return None
+        return await self._repository.get_customer(after[0].org_id, provider)
 
     async def _by_subscription(self, event: WebhookEvent) -> BillingCustomer | None:
         stored = await self._stored(event)

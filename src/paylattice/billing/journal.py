@@ -107,6 +107,7 @@ class Journal(Generic[Tx]):
         arguments: Mapping[str, object],
         *,
         keep: Keep[Tx] | None = None,
+        reference: str | None = None,
     ) -> object:
         """Do it, once, however often this is called with the same key.
 
@@ -117,6 +118,7 @@ class Journal(Generic[Tx]):
             key: the idempotency key.
             arguments: of the method, without the key.
             keep: stores the result together with the end of the operation.
+            reference: kept with it, see :class:`BillingOperation`.
 
         Returns:
             What the method returns.
@@ -137,6 +139,7 @@ class Journal(Generic[Tx]):
             created_at=self._clock(),
             ticket=await self._repository.next_ticket(),
             external_id=str(arguments["subscription_id"]) if operation in SETS_A_STATE else None,
+            reference=reference,
         )
         if await self._repository.insert_operation(intent):
             superseded, contested = await self._superseding.rivals(intent)

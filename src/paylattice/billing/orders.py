@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from ..arguments import check_argument
-from ..errors import Conflict, IdempotencyMismatch, InvalidRequest, InvalidResponse, NotFound
-from ..idempotency import new_key
+from ..errors import Conflict, IdempotencyMismatch, InvalidRequest, InvalidResponse, NotFound, PaymentError
+from ..idempotency import new_key, sub_key
 from ..models import CheckoutSession, SubscriptionItem
 from ..provider import BaseProvider
 from .customers import Customers
@@ -18,6 +18,7 @@ from .journal import ASSIGN, CHECKOUT, USAGE, Journal, check_same
 from .ownership import Ownership
 from .precedence import rank
 from .records import BillingCustomer, BillingOperation, BillingSubscription
+from .replacing import Replacing
 from .repository import BillingRepository, Tx
 from .webhooks import EventPipeline
 
@@ -36,6 +37,7 @@ class Orders(Generic[Tx]):
         journal: sends.
         customers: whose subscriptions there are.
         ownership: knows where a checkout has to say whose a subscription is.
+        replacing: knows which customers are gone at their provider.
     """
 
     def __init__(
@@ -46,9 +48,11 @@ class Orders(Generic[Tx]):
         journal: Journal[Tx],
         customers: Customers[Tx],
         ownership: Ownership[Tx],
+        replacing: Replacing[Tx],
     ) -> None:
         self._repository = repository
         self._ownership = ownership
+        self._replacing = replacing
         self._providers = providers
         self._pipeline = pipeline
         self._journal = journal
@@ -64,16 +68,49 @@ class Orders(Generic[Tx]):
         if provider not in {None, begun.provider}:
             message = "this idempotency key was used before at another provider: a new operation needs a new key"
             raise IdempotencyMismatch(message, provider=provider, operation=CHECKOUT, idempotency_key=key)
-        session = self._answer(begun.provider, CHECKOUT, await self._repeat(begun), CheckoutSession)
+        try:
+            session = self._answer(begun.provider, CHECKOUT, await self._repeat(begun), CheckoutSession)
+        except (InvalidRequest, NotFound) as error:
+            used_id = str(begun.arguments["customer_id"])
+            return await self._for_another(org_id, begun.provider, used_id, chosen, begun.key, error)
         return await self._opened(begun.provider, session)
 
     async def checkout(
         self, customer: BillingCustomer, chosen: Mapping[str, object], key: str | None
     ) -> CheckoutSession:
-        """A new page for the customer."""
-        arguments = {"customer_id": customer.external_customer_id, **chosen}
-        session = await self._send(customer.provider, CHECKOUT, customer.org_id, arguments, key, CheckoutSession)
+        """A new page for the customer; for a new customer, if the provider knows this one no more."""
+        key = new_key() if key is None else key
+        try:
+            session = await self._open(customer, chosen, key)
+        except (InvalidRequest, NotFound) as error:
+            used_id = customer.external_customer_id
+            return await self._for_another(customer.org_id, customer.provider, used_id, chosen, key, error)
         return await self._opened(customer.provider, session)
+
+    async def _open(self, customer: BillingCustomer, chosen: Mapping[str, object], key: str) -> CheckoutSession:
+        arguments = {"customer_id": customer.external_customer_id, **chosen}
+        return await self._send(customer.provider, CHECKOUT, customer.org_id, arguments, key, CheckoutSession)
+
+    async def _for_another(
+        self,
+        org_id: str,
+        provider: str,
+        used_id: str,
+        chosen: Mapping[str, object],
+        key: str,
+        error: PaymentError,
+    ) -> CheckoutSession:
+        """The page for the customer in the place of one who is gone. The key is used up: the page has one made of it.
+
+        Raises:
+            PaymentError: the error, if that is not what it says; or what the page for the new customer ends in.
+        """
+        email = str(chosen["customer_email"])
+        living = await self._replacing.living(org_id, provider, used_id, error, email=email)
+        if living is None:
+            raise error
+        session = await self._open(living, chosen, sub_key(key, living.external_customer_id))
+        return await self._opened(provider, session)
 
     async def _opened(self, provider: str, session: CheckoutSession) -> CheckoutSession:
         """Apply what came about the session's subscription before the journal knew whose it is."""

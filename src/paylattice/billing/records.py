@@ -338,7 +338,8 @@ class BillingOperation:
         state: see :class:`OperationState`.
         external_id: the provider's id of what it made: a customer, a checkout session; or of the subscription it changes,
             which is known from the beginning.
-        reference: of a checkout: what the provider's events call it by, where that is not its id.
+        reference: of a checkout: what the provider's events call it by, where that is not its id. Of the creation of a
+            customer: the provider's id of the one that it replaces, who was deleted there.
         error: the class of the error that ended it.
         closed_at: UTC.
         ticket: its place in the order in which operations were asked for: a fencing token, strictly increasing, so that no

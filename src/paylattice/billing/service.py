@@ -42,6 +42,7 @@ from .orders import Orders
 from .ownership import Ownership, RefusedSubscription
 from .precedence import LONG_AGO, first, rank
 from .records import BillingCustomer, BillingSubscription
+from .replacing import ReplacedCustomer, Replacing
 from .replies import OK, WebhookReply, check_body, log_failed, log_refused, reply_to
 from .repository import BillingRepository, Tx
 from .webhooks import EventPipeline, WebhookOutcome
@@ -90,6 +91,8 @@ class BillingService(Generic[Tx]):
         on_refused: told of every subscription that grants nothing, as no checkout of billing's has brought it, or as its
             plan, quantity or prices are not what was asked for: at a provider where a buyer can make or change one without
             your server (PayPal, Square). Once in each process; it is also logged.
+        on_replaced: told of every customer whom their provider does not know any more, and in whose place a new one was made:
+            see :meth:`start_checkout`. What it raises is logged and otherwise ignored.
         primitives: how to do several things at a time; None: on the running event loop.
 
     Raises:
@@ -109,6 +112,7 @@ class BillingService(Generic[Tx]):
         clock: Callable[[], datetime] = utc_now,
         on_rejected: Callable[[RejectedWebhook], None] | None = None,
         on_refused: Callable[[RefusedSubscription], None] | None = None,
+        on_replaced: Callable[[ReplacedCustomer], None] | None = None,
         primitives: Primitives | None = None,
     ) -> None:
         providers = [as_provider(each) for each in listed(provider)]
@@ -134,11 +138,16 @@ class BillingService(Generic[Tx]):
         )
         journal = Journal(repository, clock)
         self._customers = Customers(repository, self._providers, self._pipeline, journal, self._handlers, clock)
-        self._orders = Orders(repository, self._providers, self._pipeline, journal, self._customers, self._ownership)
+        self._replacing = Replacing(repository, self._providers, self._pipeline, self._customers, clock, on_replaced)
+        self._orders = Orders(
+            repository, self._providers, self._pipeline, journal, self._customers, self._ownership, self._replacing
+        )
         primitives = primitives or AsyncPrimitives()
         self._recovery = Recovery(repository, self._pipeline, self._finder, journal, self._customers, clock)
         self._catch_up = CatchUp(self._pipeline, clock)
-        self._reconciliation = Reconciliation(repository, self._pipeline, self._finder, primitives, clock)
+        self._reconciliation = Reconciliation(
+            repository, self._pipeline, self._finder, self._replacing, primitives, clock
+        )
         self._purge = Purge(repository, self._pipeline)
         self._maintainer = Maintainer(
             repository,
@@ -236,6 +245,10 @@ class BillingService(Generic[Tx]):
     ) -> CheckoutSession:
         """A hosted page where the organisation subscribes.
 
+        Where the provider says for certain that it does not know the organisation's customer any more (deleted there, or left
+        over from another account, or from test mode), a new one is made, once, and the record has its id from then on;
+        ``on_replaced`` is told, and the log.
+
         Args:
             org_id: the application's id of who pays.
             plan_id: the provider's id of the plan.
@@ -254,8 +267,8 @@ class BillingService(Generic[Tx]):
             Conflict: the organisation has a living subscription, at whichever provider: see :meth:`change_plan`.
         """
         self._handlers.refuse_inside()
-        current = await self.subscription(org_id)
-        if current is not None and current.status.is_current and not allow_second:
+        current = None if allow_second else await self._current(org_id)
+        if current is not None:
             message = (
                 f"the organisation has a subscription that is {current.status}: change it with change_plan(), cancel it, or "
                 "pass allow_second=True to let it pay for two"
@@ -275,6 +288,14 @@ class BillingService(Generic[Tx]):
             return begun
         customer = await self.ensure_customer(org_id, email=email, name=name, provider=provider)
         return await self._orders.checkout(customer, chosen, idempotency_key)
+
+    async def _current(self, org_id: str) -> BillingSubscription | None:
+        """A living subscription; not one that is gone at the provider, together with its customer."""
+        stored = sorted(await self._customers.subscriptions(org_id), key=rank, reverse=True)
+        for each in stored:
+            if each.status.is_current and not await self._replacing.is_gone(each):
+                return each
+        return None
 
     async def confirm_return(
         self, session_id: str, *, org_id: str | None = None, provider: str | None = None
@@ -469,7 +490,7 @@ class BillingService(Generic[Tx]):
             listed: set[str] = set()
             if {Capability.CUSTOMERS, Capability.LIST_SUBSCRIPTIONS} <= provider.capabilities:
                 ticket = await self._repository.next_ticket()
-                for each in reversed(await provider.list_subscriptions(customer.external_customer_id)):
+                for each in reversed(await self._replacing.listed(customer)):
                     listed.add(each.id)
                     owner = (await self._finder.whose(customer, each)).customer
                     if owner is not None and owner.id == customer.id:

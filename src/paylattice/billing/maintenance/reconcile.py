@@ -16,6 +16,7 @@ from ...transport.primitives import Primitives
 from ..finding import Finder
 from ..ownership import RefusalReason, RefusedSubscription
 from ..records import BillingCustomer, BillingSubscription
+from ..replacing import Replacing
 from ..repository import BillingRepository, Tx
 from ..webhooks import EventPipeline
 
@@ -85,6 +86,7 @@ class Reconciliation(Generic[Tx]):
         repository: where the records are.
         pipeline: stores what is read.
         finder: finds out whose a subscription is.
+        replacing: knows which customers are gone at their provider.
         primitives: how to run several comparisons at a time.
         clock: the time, aware.
     """
@@ -94,12 +96,14 @@ class Reconciliation(Generic[Tx]):
         repository: BillingRepository[Tx],
         pipeline: EventPipeline[Tx],
         finder: Finder[Tx],
+        replacing: Replacing[Tx],
         primitives: Primitives,
         clock: Callable[[], datetime],
     ) -> None:
         self._repository = repository
         self._pipeline = pipeline
         self._finder = finder
+        self._replacing = replacing
         self._primitives = primitives
         self._clock = clock
 
@@ -246,7 +250,7 @@ class Reconciliation(Generic[Tx]):
         found: dict[str, Subscription] = {}
         waiting: list[str] = []
         if provider.capabilities >= _LISTS_BY_CUSTOMER:
-            found = {each.id: each for each in await provider.list_subscriptions(customer.external_customer_id)}
+            found = {each.id: each for each in await self._replacing.listed(customer)}
         elif not self._finder.ownership.is_proven(customer.provider):
             parked = await self._repository.parked_events(
                 customer.provider, external_customer_id=customer.external_customer_id, limit=PAGE

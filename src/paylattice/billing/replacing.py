@@ -1,0 +1,180 @@
+"""Customers whom the provider does not know any more: deleted in its dashboard, or left over from another account or mode.
+
+A stored id is believed until the provider says for certain that there is no such customer: first the operation that used it,
+then, asked again, :meth:`~paylattice.PaymentProvider.get_customer`. A lacking permission, or a network that fails, proves
+nothing.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Generic
+
+import attrs
+
+from ..errors import InvalidRequest, NotFound, PaymentError
+from ..models import Subscription, SubscriptionStatus
+from ..operations import Capability
+from ..provider import BaseProvider
+from ..redaction import redact
+from .customers import Customers
+from .records import BillingCustomer, BillingSubscription
+from .repository import BillingRepository, Tx
+from .webhooks import EventPipeline
+
+__all__ = ["ReplacedCustomer", "Replacing"]
+
+_log = logging.getLogger("paylattice")
+_NAMES = frozenset({"customer", "customer_id"})
+"""What the parameter is called that holds the customer, here and at providers."""
+
+
+@attrs.frozen
+class ReplacedCustomer:
+    """A customer whom the provider does not know any more, and the one that billing has made in their place. For alerts.
+
+    Args:
+        org_id: whose.
+        provider: where.
+        before: the provider's id of the one that is gone.
+        after: the provider's id of the new one.
+    """
+
+    org_id: str
+    provider: str
+    before: str
+    after: str
+
+
+class Replacing(Generic[Tx]):
+    """Finds out, and replaces them.
+
+    Args:
+        repository: where the records are.
+        providers: by name.
+        pipeline: stores what became of their subscriptions.
+        customers: makes the new one.
+        clock: the time, aware.
+        on_replaced: told of every replacement. What it raises is logged and otherwise ignored.
+    """
+
+    def __init__(
+        self,
+        repository: BillingRepository[Tx],
+        providers: Mapping[str, BaseProvider],
+        pipeline: EventPipeline[Tx],
+        customers: Customers[Tx],
+        clock: Callable[[], datetime],
+        on_replaced: Callable[[ReplacedCustomer], None] | None = None,
+    ) -> None:
+        self._repository = repository
+        self._providers = providers
+        self._pipeline = pipeline
+        self._customers = customers
+        self._clock = clock
+        self._on_replaced = on_replaced
+
+    async def living(
+        self, org_id: str, provider: str, used_id: str, error: PaymentError, *, email: str
+    ) -> BillingCustomer | None:
+        """The organisation's customer in the place of one whom the provider does not know any more.
+
+        Args:
+            org_id: whose.
+            provider: where.
+            used_id: the provider's id of the customer that was used.
+            error: what the provider answered.
+            email: of the new one, if the record has none.
+
+        Returns:
+            The customer, made now if nobody has made them yet; None: that is not what the error is about, or not for certain.
+
+        Raises:
+            Conflict: the provider's new customer is another organisation's.
+            PaymentError: none can be created now.
+        """
+        stored = await self._repository.get_customer(org_id, provider)
+        if stored is None or not await self._is_unknown(provider, used_id, error):
+            return None
+        if stored.external_customer_id != used_id:
+            return stored
+        replaced = await self._customers.replace(stored, email=email)
+        after = replaced.external_customer_id
+        _log.warning("%s has no customer %s any more: %s is in its place", provider, redact(used_id), redact(after))
+        self._tell(ReplacedCustomer(org_id, provider, used_id, after))
+        await self._end_what_is_gone(replaced)
+        return replaced
+
+    async def listed(self, customer: BillingCustomer) -> list[Subscription]:
+        """What the provider lists for a customer; nothing for one whom it does not know any more."""
+        try:
+            return await self._providers[customer.provider].list_subscriptions(customer.external_customer_id)
+        except (InvalidRequest, NotFound) as error:
+            if not await self._is_unknown(customer.provider, customer.external_customer_id, error):
+                raise
+        return []
+
+    async def is_gone(self, stored: BillingSubscription) -> bool:
+        """Whether a subscription has ended at the provider together with its customer, or neither was ever there.
+
+        For certain: what cannot be read is not gone.
+        """
+        there = self._providers[stored.provider]
+        customer = await self._repository.get_customer_by_id(stored.customer_id)
+        if customer is None or not there.capabilities >= {Capability.CUSTOMERS, Capability.SUBSCRIPTIONS}:
+            return False
+        try:
+            found = await there.get_subscription(stored.external_subscription_id)
+            if found is not None and not found.status.is_terminal:
+                return False
+            return await there.get_customer(customer.external_customer_id) is None
+        except PaymentError:
+            return False
+
+    async def _is_unknown(self, provider: str, external_customer_id: str, error: PaymentError) -> bool:
+        there = self._providers[provider]
+        says_so = isinstance(error, NotFound) or (isinstance(error, InvalidRequest) and error.param in _NAMES)
+        if not says_so or Capability.CUSTOMERS not in there.capabilities:
+            return False
+        try:
+            return await there.get_customer(external_customer_id) is None
+        except PaymentError:
+            return False
+
+    async def _end_what_is_gone(self, customer: BillingCustomer) -> None:
+        """Store that the subscriptions have ended that went with the customer; they stay the organisation's."""
+        for stored in await self._repository.list_subscriptions(customer.id):
+            if (
+                stored.status.is_terminal
+                or Capability.SUBSCRIPTIONS not in self._providers[stored.provider].capabilities
+            ):
+                continue
+            try:
+                ticket = await self._repository.next_ticket()
+                there = await self._providers[stored.provider].get_subscription(stored.external_subscription_id)
+                await self._pipeline.store(stored.provider, customer, there or self._ended(stored), ticket)
+            except Exception as exc:  # noqa: BLE001 - the provider, or a handler: the organisation checks out all the same
+                _log.warning("a subscription at %s is not stored as ended: %s", stored.provider, type(exc).__name__)
+
+    def _ended(self, stored: BillingSubscription) -> Subscription:
+        now = self._clock()
+        return Subscription(
+            id=stored.external_subscription_id,
+            status=SubscriptionStatus.CANCELED,
+            current_period_start=stored.current_period_start,
+            current_period_end=stored.current_period_end,
+            plan_id=stored.plan_id,
+            metadata=stored.metadata,
+            quantity=stored.quantity,
+            canceled_at=now,
+            ended_at=now,
+            provider=stored.provider,
+        )
+
+    def _tell(self, replaced: ReplacedCustomer) -> None:
+        if self._on_replaced is None:
+            return
+        try:
+            self._on_replaced(replaced)
+        except Exception:  # noqa: BLE001 - it is somebody else's code, and only watches
+            _log.exception("the observer of replaced customers failed")
