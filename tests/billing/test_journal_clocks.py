@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from paylattice import (
@@ -283,6 +283,7 @@ def test_also_where_an_answer_is_lost_and_the_rest_is_recovered(what: str) -> No
 
 @settings(max_examples=300, deadline=None)
 @given(schedule=st.lists(st.integers(0, 5), max_size=120), lost=st.sets(st.sampled_from("abc")))
+@example(schedule=[2, 1, 1, 2, 2, 1, 2, 2, 2], lost=set())  # a change that is sent again is overtaken, too
 def test_three_changes_in_flight_at_once_end_in_the_newest_one(schedule: list[int], lost: set[str]) -> None:
     plans = {"a": "team", "b": "solo", "c": "year"}
     rivals = Rivals(plans, loses=lambda key: "answer" if key in lost else None)

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Generic, cast
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, Conflict
 from ..idempotency import sub_key
 from ..models import SubscriptionChange
 from ..provider import BaseProvider
@@ -79,7 +79,7 @@ class Superseding(Generic[Tx]):
         waits_for_the_payer = isinstance(result, SubscriptionChange) and result.approval_url is not None
         if sent.operation != CHANGE or waits_for_the_payer:
             return
-        for _ in range(_MOST_ROUNDS):
+        for number in range(_MOST_ROUNDS):
             changes = [each for each in await self._about(sent) if each.operation == CHANGE]
             newest = next((each for each in reversed(changes) if each.state not in _NOT_DONE), sent)
             if newest.key == sent.key and not contested:
@@ -88,14 +88,16 @@ class Superseding(Generic[Tx]):
             subscription = await subscription_of(provider, newest)
             if subscription is None or is_changed(subscription, newest.arguments):
                 return
-            undone_by = next((each for each in reversed(older) if is_changed(subscription, each.arguments)), None)
-            if undone_by is None:
+            if not any(is_changed(subscription, each.arguments) for each in older):
                 return
             _log.warning(
                 "an older change of a subscription at %s took effect after a newer one: sent again", sent.provider
             )
             again = cast("Mapping[str, Any]", arguments_of(newest))
-            await provider.change_subscription(**again, idempotency_key=sub_key(newest.key, undone_by.key))
+            key = sub_key(newest.key, f"{number} {sent.key}")  # its own for everybody who looks, and each time they do
+            await provider.change_subscription(**again, idempotency_key=key)
+        message = "several changes of the subscription are under way: which one is in effect is looked at again later"
+        raise Conflict(message, provider=sent.provider, operation=CHANGE, retryable=True)
 
     async def _about(self, known: BillingOperation, *, after: BillingOperation | None = None) -> list[BillingOperation]:
         """What was asked for of the same subscription, in the order of tickets."""
