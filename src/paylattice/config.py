@@ -4,15 +4,18 @@ A provider's settings are a frozen attrs class that inherits :class:`ProviderCon
 environment carries ``metadata=env("ACME_API_KEY", "...")``.
 """
 
+import functools
 import hmac
 import os
 import re
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, ClassVar, NoReturn, Self, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, ClassVar, NoReturn, Self, Union, cast, get_args, get_origin
 
 import attrs
 
-from .errors import ConfigurationError
+from .errors import ConfigurationError, PaymentError
 from .frames import clear_methods, clearing_all
 
 if TYPE_CHECKING:
@@ -185,7 +188,9 @@ class ProviderConfig:
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
-        clear_methods(cls, {"__init__"})  # which attrs has made, when it makes the class anew
+        if "__init__" in vars(cls):  # attrs has made it, and makes the class anew
+            cls.__init__ = _checked(cls.__init__)  # type: ignore[method-assign]  # of the same arguments
+            clear_methods(cls, {"__init__"})
 
     @classmethod
     def settings(cls) -> tuple[Setting, ...]:
@@ -215,26 +220,17 @@ class ProviderConfig:
             ConfigurationError: a required setting is missing or empty, or a value is wrong.
         """
         environ = os.environ if environ is None else environ
-        values = {s: text for s in cls.settings() if (text := environ.get(s.variable, "").strip())}
-        try:
-            config = cls(**{s.field: text for s, text in values.items()})
-        except ConfigurationError as error:
-            raise cls._about_the_variable(error, values) from None
+        values: dict[str, str] = {}
+        for setting in cls.settings():
+            value = environ.get(setting.variable, "")
+            if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance] - not every caller checks types
+                message = f"{setting.variable} must be a str in the environment, not {type(value).__name__}"
+                raise ConfigurationError(message, provider=cls.provider)
+            if value.strip():
+                values[setting.field] = value.strip()
+        config = cls(**values)
         config.require(*(s.field for s in cls.settings() if s.required))
         return config
-
-    @classmethod
-    def _about_the_variable(cls, error: ConfigurationError, values: Mapping[Setting, str]) -> ConfigurationError:
-        """The error, with the name of the variable whose value is refused."""
-        for setting, text in values.items():
-            try:
-                cls(**{setting.field: text})
-            except ConfigurationError as again:
-                named = setting.variable in again.message
-                message = again.message if named else f"{setting.variable}: {again.message}"
-                return ConfigurationError(message, provider=cls.provider)
-        error.provider = error.provider or cls.provider
-        return error
 
     @property
     def livemode(self) -> bool | None:
@@ -272,3 +268,128 @@ class ProviderConfig:
                     f"Set it, or pass {type(self).__name__}({field}=...). Known providers: {known_providers()}"
                 )
                 raise ConfigurationError(message, provider=self.provider)
+
+
+def _checked(init: Callable[..., None]) -> Callable[..., None]:
+    """The ``__init__`` that attrs made; what it refuses, or stumbles over, is a ConfigurationError that names the setting."""
+
+    @functools.wraps(init)
+    def make(self: ProviderConfig, /, *args: object, **kwargs: object) -> None:
+        cls = type(self)
+        kinds = _kinds(cast("type", cls))
+        given = {**dict(zip(kinds, args, strict=False)), **kwargs}
+        given = {name: tuple(value) if isinstance(value, Iterator) else value for name, value in given.items()}
+        for name, value in given.items():
+            kind = kinds.get(name)
+            if kind is not None and not kind.fits(value):
+                message = f"{_named(cls, name)} must be {kind.words}, not {type(value).__name__}"
+                raise ConfigurationError(message, provider=getattr(cls, "provider", None))
+        try:
+            init(self, **given)
+        except ConfigurationError as error:
+            broken = error
+        except PaymentError:
+            raise
+        except Exception as exc:
+            trace = exc.__traceback__
+            if trace is None or trace.tb_next is None:  # called with names that it does not have
+                raise
+            broken = ConfigurationError(f"{cls.__name__} cannot be made: {type(exc).__name__}")
+        else:
+            return
+        raise _about_the_setting(cls, init, given, broken)
+
+    return make
+
+
+def _about_the_setting(
+    cls: type[ProviderConfig], init: Callable[..., None], given: Mapping[str, object], error: ConfigurationError
+) -> ConfigurationError:
+    """The error, with the name of the setting that is refused by itself; if none is, they do not go together."""
+    variables = {setting.field: setting.variable for setting in cls.settings()}
+    for name, value in given.items():
+        try:
+            init(cls.__new__(cls), **{name: value})
+        except ConfigurationError as again:
+            said = again.message
+        except Exception as exc:  # noqa: BLE001 - whatever it is: its text may hold the value
+            said = f"it cannot be made of a value of type {type(value).__name__} ({type(exc).__name__})"
+        else:
+            continue
+        is_named = variables.get(name, name) in said
+        return ConfigurationError(said if is_named else f"{_named(cls, name)}: {said}", provider=cls.provider)
+    error.provider = error.provider or cls.provider
+    return error
+
+
+def _named(cls: type[ProviderConfig], name: str) -> str:
+    variable = next((setting.variable for setting in cls.settings() if setting.field == name), None)
+    return f"{cls.__name__}({name}=...)" + (f" or {variable}" if variable else "")
+
+
+@attrs.frozen
+class _Kind:
+    """What a field takes, by its annotation.
+
+    Args:
+        types: the classes of its values.
+        words: the same, for a message.
+        several: whether it takes an iterable of them, too.
+        functions: whether it takes a function that hands one out, too.
+        none: whether None is a value.
+    """
+
+    types: tuple[type, ...]
+    words: str
+    several: bool
+    functions: bool
+    none: bool
+
+    def fits(self, value: object) -> bool:
+        """Whether the value is of one of the types. ``True`` is no number."""
+        if value is None:
+            return self.none
+        if isinstance(value, bool):
+            return bool in self.types
+        if isinstance(value, self.types) or (self.functions and callable(value)):
+            return True
+        if not self.several or not isinstance(value, Iterable) or isinstance(value, bytes | bytearray | Mapping):
+            return False
+        return all(each is None or isinstance(each, self.types) for each in cast("Iterable[object]", value))
+
+
+_PLAIN: Mapping[object, tuple[tuple[type, ...], str]] = {
+    Secret: ((Secret, str), "a str"),
+    str: ((str,), "a str"),
+    bool: ((bool,), "True or False"),
+    int: ((int,), "a whole number"),
+    float: ((int, float), "a number"),
+    Path: ((Path, str), "a path"),
+}
+
+
+@functools.cache
+def _kinds(cls: type) -> Mapping[str, _Kind | None]:
+    """By the argument of ``__init__``; None where the annotation says what nobody here knows."""
+    return {str(field.alias): _kind(field) for field in attrs.fields(cast("type[ProviderConfig]", cls)) if field.init}
+
+
+def _kind(field: "attrs.Attribute[object]") -> _Kind | None:
+    annotation: object = field.type
+    parts = get_args(annotation) if get_origin(annotation) in {Union, UnionType} else (annotation,)
+    several = any(get_origin(part) is tuple for part in parts)
+    functions = any(get_origin(part) is Callable for part in parts)
+    members = [part for part in parts if part is not NoneType and get_origin(part) is not Callable]
+    members = [get_args(part)[0] if get_origin(part) is tuple else part for part in members]
+    if not members or any(member not in _PLAIN for member in members):
+        return None
+    words = " or ".join(dict.fromkeys(_PLAIN[member][1] for member in members))
+    return _Kind(
+        types=tuple(kind for member in members for kind in _PLAIN[member][0]),
+        words=words
+        + (", or several of them" if several else "")
+        + (", or a function that returns one" if functions else ""),
+        several=several,
+        functions=functions,
+        none=NoneType in parts or field.converter is not None,
+    )
