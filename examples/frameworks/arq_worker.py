@@ -10,6 +10,7 @@ from typing import Any
 from arq import Retry  # type: ignore[import-not-found,unused-ignore]  # yours to install
 
 from paylattice import BillingService, InMemoryRepository, WebhookEvent, create_provider
+from paylattice.errors import MalformedPayload
 
 
 async def startup(ctx: dict[str, Any]) -> None:
@@ -25,6 +26,8 @@ async def apply(ctx: dict[str, Any], event: WebhookEvent) -> str:
     billing: BillingService = ctx["billing"]
     try:
         return await billing.apply_event(event)
+    except MalformedPayload:  # no event, and never will be: let it fail, and look at it
+        raise
     except Exception as exc:  # of all exceptions, only Retry makes arq try again; the event counts once
         raise Retry(defer=min(2 ** ctx["job_try"], 600)) from exc
 

@@ -14,8 +14,15 @@ from typing import Any
 from celery import Celery, Task
 from flask import Flask, Response, redirect, request
 
-from paylattice import WebhookEvent, converter
-from paylattice.errors import Conflict, InvalidRequest, RateLimited, VerificationUnavailable, WebhookError
+from paylattice import event_from_json, event_to_json
+from paylattice.errors import (
+    Conflict,
+    InvalidRequest,
+    MalformedPayload,
+    RateLimited,
+    VerificationUnavailable,
+    WebhookError,
+)
 from paylattice.sync import BillingService, create_provider
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "repositories")]
@@ -46,9 +53,11 @@ app = Flask(__name__)
 
 
 @queue.task(bind=True, max_retries=20)
-def apply(self: "Task[Any, Any]", event: dict[str, Any]) -> str:
+def apply(self: "Task[Any, Any]", message: str) -> str:
     try:
-        return str(billing.apply_event(converter().structure(event, WebhookEvent)))
+        return str(billing.apply_event(event_from_json(message)))
+    except MalformedPayload:  # no event, and never will be: let it fail, and look at it
+        raise
     except (
         Exception
     ) as exc:  # the provider, the database, a handler: the provider got its 200, so it is tried again here
@@ -104,9 +113,7 @@ def webhook(name: str) -> tuple[str, int]:
         return "try again", 503
     except WebhookError:
         return "bad signature", 400
-    apply.delay(
-        converter().unstructure(event)
-    )  # if the broker is down this raises: 500, and the provider delivers again
+    apply.delay(event_to_json(event))  # if the broker is down this raises: 500, and the provider delivers again
     return "queued", 200
 
 

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from .money import Money
     from .provider import BaseProvider, Capability, Limit, PaymentProvider
     from .registry import PaymentProviderFactory, create_provider
-    from .serialization import converter
+    from .serialization import converter, event_from_json, event_to_json
     from .transport import RetryPolicy, Timeouts
 
 __all__ = [
@@ -114,6 +114,8 @@ __all__ = [
     "converter",
     "create_provider",
     "errors",
+    "event_from_json",
+    "event_to_json",
     "operation_key",
     "sync",
     "testing",
@@ -147,7 +149,7 @@ _HOMES = {
     "money": "Money",
     "provider": "BaseProvider Capability Limit PaymentProvider",
     "registry": "PaymentProviderFactory create_provider",
-    "serialization": "converter",
+    "serialization": "converter event_from_json event_to_json",
     "transport": "RetryPolicy Timeouts",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

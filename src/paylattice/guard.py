@@ -14,6 +14,7 @@ can be called alike, or the class is refused. Then, call by call:
 
 import functools
 import inspect
+import re
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing
@@ -44,11 +45,13 @@ from .frozen import FrozenMap
 from .idempotency import KeyLedger, new_key
 from .operations import OPERATIONS, Capability, Limit, Operation
 from .parameters import Parameters, misfits
+from .storable import check_event
 
 __all__ = ["Guarded", "check_mode", "current_operation", "guard_class", "provider_specific", "unsupported"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+_ODD = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 _LEADS_OUT = frozenset({"__init__", "confirm_event", "find_created_customer", "recover", "require"})
 """Methods of a provider that are no operations, and whose errors the application sees."""
@@ -447,7 +450,8 @@ def _guarded_parse(method: Callable[..., Awaitable[object]]) -> Callable[..., Aw
     async def call(self: Guarded, *args: object, **kwargs: object) -> object:
         outer = sys.exception()
         try:
-            return _event(self, await method(self, *args, **kwargs))
+            parsed = await method(self, *args, **kwargs)
+            return _event(self, parsed, args[0] if args else kwargs.get("payload"))
         except PaymentError as error:
             _name(error, self, "parse_webhook")
             clear_all(error, outer)
@@ -484,12 +488,18 @@ def _guarded_verify(method: Callable[..., object]) -> Callable[..., object]:
     return call
 
 
-def _event(provider: Guarded, parsed: object) -> WebhookEvent:
+def _event(provider: Guarded, parsed: object, payload: object) -> WebhookEvent:
     if not isinstance(parsed, WebhookEvent):
         broken = f"{type(provider).__name__} made no WebhookEvent of it: report it to the provider's authors"
         raise MalformedPayload(broken)
     check_mode(provider, parsed)
+    check_event(parsed, whole=_is_odd(payload))
     return parsed
+
+
+def _is_odd(payload: object) -> bool:
+    """Whether a text in it may hold what no database takes: in JSON, only such an escape can say it."""
+    return not isinstance(payload, bytes) or _ODD.search(payload) is not None
 
 
 def _name(error: PaymentError, provider: Guarded, operation: str) -> None:

@@ -21,6 +21,7 @@ __all__ = [
     "identity",
     "integer",
     "moment",
+    "parse_event",
     "parse_object",
     "reference",
     "rfc3339",
@@ -38,11 +39,45 @@ _LAST_SECOND = 253_402_300_799
 
 
 def parse_object(body: bytes | str) -> JsonObject | None:
-    """The JSON object that the body is; None if it is anything else: no UTF-8, no JSON, a list, nested too deeply."""
+    """The JSON object that the body is; None if it is anything else: no UTF-8, no JSON, a list, nested too deeply.
+
+    What is no number (not a number, infinity) is no JSON, although Python reads and writes it, and no database takes it.
+    """
+    return _decoded(_JSON, body)
+
+
+def parse_event(body: bytes | str) -> JsonObject | None:
+    """The same for what will be kept: None, too, if it holds a whole number beyond 64 bits."""
+    return _decoded(_EVENT, body)
+
+
+def _decoded(decoder: json.JSONDecoder, body: bytes | str) -> JsonObject | None:
     try:
-        return as_object(json.loads(body.decode() if isinstance(body, bytes) else body))
+        return as_object(decoder.decode(body.decode() if isinstance(body, bytes) else body))
     except (ValueError, RecursionError):
         return None
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number - number != 0:
+        message = "a number that is none"
+        raise ValueError(message)
+    return number
+
+
+def _of_64_bits(text: str) -> int:
+    number = int(text)
+    if len(text) >= _DIGITS and not -(2**63) <= number < 2**63:
+        message = "a number beyond 64 bits"
+        raise ValueError(message)
+    return number
+
+
+_DIGITS = 19
+"""As many as no smaller number beyond 64 bits has."""
+_JSON = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)
+_EVENT = json.JSONDecoder(parse_float=_finite, parse_constant=_finite, parse_int=_of_64_bits)
 
 
 def as_object(value: object) -> JsonObject | None:

@@ -1,5 +1,7 @@
 """Models to JSON-ready dicts and back, for queues, caches and logs."""
 
+import functools
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import Enum
@@ -7,14 +9,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .arguments import check_utc
 from .config import Secret
-from .errors import ConfigurationError, InvalidRequest
-from .events import EventType
+from .errors import ConfigurationError, Diagnosis, InvalidRequest, MalformedPayload
+from .events import EventType, WebhookEvent
+from .frames import clearing_all
 from .frozen import FrozenMap
+from .jsonlike import parse_event
+from .storable import check_event
 
 if TYPE_CHECKING:
     from cattrs import Converter
 
-__all__ = ["converter"]
+__all__ = ["converter", "event_from_json", "event_to_json"]
 
 T = TypeVar("T")
 
@@ -24,12 +29,13 @@ def converter() -> "Converter":
 
     ``converter().unstructure(event)`` is ready for ``json.dumps``; ``converter().structure(data, WebhookEvent)`` is equal
     to what it was made from. Datetimes are ISO 8601 in UTC; a naive one is refused, and so is a
-    :class:`~paylattice.config.Secret`. On the way back nothing is guessed: an amount of ``19.99`` or ``"5"`` is an error. A
-    status or an event that only a later version knows is taken as what this version makes of unknown words.
+    :class:`~paylattice.config.Secret`. On the way back nothing is guessed: an amount of ``19.99`` or ``"5"`` is an error, and
+    every error is a :class:`~paylattice.errors.MalformedPayload`. A status or an event that only a later version knows is taken
+    as what this version makes of unknown words.
     """
-    from cattrs import Converter  # noqa: PLC0415 - only who converts pays for it
+    from .structuring import Reader  # noqa: PLC0415 - only who converts pays for cattrs
 
-    conv = Converter(omit_if_default=True)
+    conv = Reader(omit_if_default=True)
     conv.register_unstructure_hook(datetime, _datetime_out)
     conv.register_structure_hook(datetime, lambda value, _: _datetime_in(value))
     conv.register_unstructure_hook(FrozenMap, dict)
@@ -45,6 +51,32 @@ def converter() -> "Converter":
     conv.register_unstructure_hook_func(lambda kind: kind == EventType | str, str)
     conv.register_unstructure_hook(Secret, _refuse)
     return conv
+
+
+@functools.cache
+def _shared() -> "Converter":
+    return converter()
+
+
+def event_to_json(event: WebhookEvent) -> str:
+    """The event as a message for a queue."""
+    return json.dumps(_shared().unstructure(event), separators=(",", ":"))
+
+
+@clearing_all
+def event_from_json(message: str | bytes) -> WebhookEvent:
+    """The event of a message from a queue, for :meth:`paylattice.BillingService.apply_event`.
+
+    Raises:
+        MalformedPayload: it is no event, whatever else it is: trying again is of no use.
+    """
+    data = parse_event(message) if isinstance(message, str | bytes) else None  # pyright: ignore[reportUnnecessaryIsInstance]
+    if data is None:
+        broken = "the message is no JSON object"
+        raise MalformedPayload(broken, diagnosis=Diagnosis.BODY_NOT_AN_EVENT)
+    event = _shared().structure(data, WebhookEvent)
+    check_event(event)
+    return event
 
 
 def _plain_in(value: Any, kind: Any) -> Any:

@@ -25,7 +25,7 @@ from .errors import (
     WebhookError,
 )
 from .headers import header
-from .jsonlike import JsonObject, parse_object
+from .jsonlike import JsonObject, parse_event, parse_object
 
 __all__ = ["TimestampedScheme", "raw_body", "refusal", "rewritten", "secret_from"]
 
@@ -172,7 +172,7 @@ class TimestampedScheme:
             raise self._refusal(StaleSignature, Diagnosis.TIMESTAMP_TOO_OLD)
         if age < -self.tolerance:
             raise self._refusal(StaleSignature, Diagnosis.CLOCK_SKEW)
-        data = parse_object(body)
+        data = parse_event(body)
         if data is None or not self.is_event(data):
             raise self._refusal(MalformedPayload, Diagnosis.BODY_NOT_AN_EVENT)
         return data

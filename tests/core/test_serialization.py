@@ -22,7 +22,7 @@ from paylattice import (
     converter,
 )
 from paylattice.config import ProviderConfig, Secret, env, secrets_from
-from paylattice.errors import ConfigurationError, InvalidRequest
+from paylattice.errors import ConfigurationError, InvalidRequest, MalformedPayload
 from paylattice.frozen import FrozenMap
 
 from .support import NOW, models
@@ -32,11 +32,6 @@ CONVERTER = converter()
 
 def through_json(value: object) -> object:
     return CONVERTER.structure(json.loads(json.dumps(CONVERTER.unstructure(value))), type(value))
-
-
-def causes(error: BaseException) -> list[BaseException]:
-    """What an error of cattrs is made of."""
-    return [c for e in error.exceptions for c in causes(e)] if isinstance(error, BaseExceptionGroup) else [error]
 
 
 @settings(max_examples=300)
@@ -101,16 +96,14 @@ def test_a_naive_time_is_not_written() -> None:
 
 
 def test_a_naive_time_is_not_read() -> None:
-    with pytest.raises(ExceptionGroup) as caught:
+    with pytest.raises(MalformedPayload, match=r"no Customer: look at \$\.created_at"):
         CONVERTER.structure({"id": "cus_1", "created_at": "2026-01-31T12:00:00"}, Customer)
-    assert [type(cause) for cause in causes(caught.value)] == [InvalidRequest]
 
 
 @pytest.mark.parametrize("amount", [19.99, 20.0, "5", True, None, [5]])
 def test_an_amount_is_never_guessed(amount: object) -> None:
-    with pytest.raises(ExceptionGroup) as caught:
+    with pytest.raises(MalformedPayload, match=r"no Money: look at \$\.amount"):
         CONVERTER.structure({"amount": amount, "currency": "USD"}, Money)
-    assert [type(cause) for cause in causes(caught.value)] == [InvalidRequest]
 
 
 @pytest.mark.parametrize(
@@ -127,9 +120,9 @@ def test_an_amount_is_never_guessed(amount: object) -> None:
     ],
 )
 def test_values_of_a_wrong_type_are_refused(kind: type, stored: dict[str, object]) -> None:
-    with pytest.raises(ExceptionGroup) as caught:
+    with pytest.raises(MalformedPayload, match=f"no {kind.__name__}") as caught:
         CONVERTER.structure(stored, kind)
-    assert [type(cause) for cause in causes(caught.value)] == [InvalidRequest]
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
 def test_defaults_are_left_out() -> None:

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from paylattice import WebhookEvent, converter, errors
+from paylattice import WebhookEvent, errors, event_to_json
 
 from .test_shops import SHOPS, environment, free_port
 
@@ -112,7 +112,7 @@ def test_whatever_goes_wrong_the_event_is_tried_again(tmp_path: Path, monkeypatc
     assert not shop.repository._idle, "a connection would cross the fork of a worker"
     shop.provider.create_customer("ada@example.com")
     [hook] = shop.provider.wrapped.deliveries()
-    event = converter().unstructure(shop.billing.parse_webhook("memory", hook.payload, hook.headers))
+    message = event_to_json(shop.billing.parse_webhook("memory", hook.payload, hook.headers))
     failures: list[Exception] = [sqlite3.OperationalError("database is locked"), errors.NetworkError("no answer")]
     apply_event = shop.billing.apply_event
 
@@ -122,5 +122,7 @@ def test_whatever_goes_wrong_the_event_is_tried_again(tmp_path: Path, monkeypatc
         return apply_event(event)
 
     monkeypatch.setattr(shop, "billing", SimpleNamespace(apply_event=fails_twice))
-    assert shop.apply.apply(args=[event]).get() == "parked"
+    assert shop.apply.apply(args=[message]).get() == "parked"
     assert not failures
+    with pytest.raises(errors.MalformedPayload):
+        shop.apply.apply(args=["no event"]).get()

@@ -236,7 +236,9 @@ def test_a_hostile_answer_to_a_read_is_an_invalid_response_and_to_a_write_an_unk
         f"{SUBS}/{SUB}/revise": lambda: world.provider.change_subscription(SUB, quantity=5),
     }.items():
         world.on("POST", path, hostile)
-        if path.endswith("/revise") and answer.startswith(b"{"):  # asking twice is no harm, and this says nothing
+        if (
+            path.endswith("/revise") and answer.startswith(b"{") and b"NaN" not in answer
+        ):  # asking twice is no harm, and this says nothing
             assert world.run(call()).approval_url is None  # type: ignore[attr-defined]
             continue
         with pytest.raises((OutcomeUnknown, InvalidResponse)) as caught:

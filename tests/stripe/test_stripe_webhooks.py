@@ -25,6 +25,7 @@ from paylattice.errors import (
     WebhookError,
 )
 from paylattice.providers.stripe import StripeConfig, StripeProvider
+from paylattice.storable import is_keepable_json
 
 BODY, HEADERS = delivery(event())
 OTHER = "whsec_someothersecret"
@@ -307,7 +308,6 @@ def test_a_signed_body_that_is_no_event_is_malformed(body: bytes) -> None:
     [
         b'{"object": "event", "id": "e", "type": "t"}',
         b'{"object": "event", "id": "e", "type": "t", "created": -1}',
-        b'{"object": "event", "id": "e", "type": "t", "created": 1e400}',
         b'{"object": "v2.core.event", "id": "e", "type": "t", "created": 1}',
         b'{"object": "v2.core.event", "id": "e", "type": "t", "created": "2026-01-01T00:00:00"}',
         b'{"object": "v2.core.event", "id": "e", "type": "t", "created": "2026-19-01T00:00:00Z"}',
@@ -336,6 +336,9 @@ def test_an_event_lacks_whatever_names_neither_it_nor_its_kind(sample: dict[str,
     if data.draw(st.booleans()):
         del damaged["object"]
     body, headers = delivery(damaged)
+    if not is_keepable_json(damaged):
+        assert isinstance(refused(body, headers), MalformedPayload)
+        return
     found = parse(body, headers)
     assert (found.id, found.provider_type) == (sample["id"], sample["type"])
     assert found.created_at.tzinfo is not None

@@ -646,12 +646,13 @@ class BillingService(Generic[Tx]):
         """The second half of :meth:`handle_webhook`, for a worker: apply an event that was verified before.
 
         Raises:
+            MalformedPayload: it is no event, or says what no database could keep; trying again is of no use.
             WebhookError: it is of the other mode (live, test) than the provider here; or cannot be confirmed now.
         """
         try:
             return await self._pipeline.apply(event)
         except WebhookError as error:
-            self._report(event.provider, error, error.diagnosis)
+            self._report(getattr(event, "provider", ""), error, error.diagnosis)
             raise
 
     async def apply_parked(self, provider: str) -> int:

@@ -29,6 +29,7 @@ from ..guard import check_mode
 from ..models import Subscription
 from ..provider import BaseProvider
 from ..serialization import converter
+from ..storable import check_event
 from .finding import Finder, Found, Reading
 from .handlers import EventContext, Handlers
 from .ownership import RefusedSubscription
@@ -122,6 +123,7 @@ class EventPipeline(Generic[Tx]):
     async def apply(self, event: WebhookEvent) -> WebhookOutcome:
         """Apply an event that was verified before, here or in another process."""
         self._handlers.refuse_inside()
+        check_event(event)
         if event.provider not in self._providers:
             message = f"there is no provider {event.provider!r} in this service"
             raise ConfigurationError(message, provider=event.provider)
@@ -163,6 +165,7 @@ class EventPipeline(Generic[Tx]):
 
     async def _park(self, found: Found) -> None:
         event, reading = found.event, found.reading
+        check_event(event, whole=True)  # all of it is kept now
         payload: dict[str, object] = _converter().unstructure(event)
         await self._repository.park_event(
             ParkedEvent(

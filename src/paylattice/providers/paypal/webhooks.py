@@ -39,7 +39,7 @@ from ...errors import (
     VerificationUnavailable,
 )
 from ...guard import current_operation
-from ...jsonlike import JsonObject, parse_object
+from ...jsonlike import JsonObject, parse_event, parse_object
 from ...provider import Headers
 from ...signatures import raw_body, refusal, rewritten
 from ...transport.messages import Request, Response
@@ -338,7 +338,7 @@ class WebhookVerifier:
 
 
 def _object_in(body: bytes) -> JsonObject:
-    data = parse_object(body)
+    data = parse_event(body)
     if data is None:
         raise refusal(MalformedPayload, Diagnosis.BODY_NOT_AN_EVENT, sender=SENDER)
     return data

@@ -18,7 +18,7 @@ from ...diagnoses import Diagnoses
 from ...errors import Diagnosis, InvalidResponse, InvalidSignature, MalformedPayload, WebhookError
 from ...events import WebhookEvent
 from ...headers import header
-from ...jsonlike import JsonObject, parse_object, text
+from ...jsonlike import JsonObject, parse_event, parse_object, text
 from ...signatures import raw_body, refusal, rewritten
 from .events import event_from
 
@@ -88,7 +88,7 @@ def verified(
         if diagnoses is not None and diagnoses.permits(len(body)):
             raise _refusal(body, signatures, keys, url, other_urls)
         raise refusal(InvalidSignature, Diagnosis.WRONG_SECRET, sender=_SENDER, header=HEADER)
-    data = parse_object(body)
+    data = parse_event(body)
     if data is None or not text(data, "event_id") or not text(data, "type"):
         raise refusal(MalformedPayload, Diagnosis.BODY_NOT_AN_EVENT, sender=_SENDER, header=HEADER)
     return data

@@ -1,0 +1,154 @@
+"""Whether a database can keep what an event says.
+
+A provider signs whatever was typed into it. What no column takes (a NUL, half a character, a number beyond 64 bits, an id of
+a thousand characters) would be an error of the database, for every repetition of the delivery, for days. It is no event.
+"""
+
+import functools
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from enum import EnumType
+from typing import Any, cast
+
+import attrs
+
+from . import models
+from .errors import Diagnosis, MalformedPayload
+from .events import WebhookEvent
+from .money import Money
+
+__all__ = ["check_event", "is_keepable_json"]
+
+_LONGEST = 255
+_BOUND = 2**63
+_UNKEEPABLE = re.compile("[\x00\ud800-\udfff]")
+_FREE_TEXT = frozenset({"email", "name", "url", "hosted_url", "pdf_url"})
+"""Texts of people, and addresses; all others are ids and words."""
+_FINE = frozenset({bool, datetime, Money, *(kind for kind in vars(models).values() if isinstance(kind, EnumType))})
+"""Classes whose values can always be kept."""
+
+
+def check_event(event: object, *, whole: bool = False) -> None:
+    """Refuse what is no event, or one that cannot be kept.
+
+    Args:
+        event: from a provider, or from a queue.
+        whole: look at all of it, the delivery itself (``raw``) too: not only at what goes into columns.
+
+    Raises:
+        MalformedPayload: it is none; says which field, and shows no value.
+    """
+    if not isinstance(event, WebhookEvent):
+        why: str | None = f"a WebhookEvent is needed, and this is {type(event).__name__}"
+    else:
+        why = _incomplete(event) or _columns(event)
+        if why is None and whole:
+            why = _unkeepable(event)
+            if why is None and not is_keepable_json(event.raw):
+                why = _not_keepable("raw")
+    if why is not None:
+        message = f"this is no event that could be applied: {why}"
+        raise MalformedPayload(message, diagnosis=Diagnosis.BODY_NOT_AN_EVENT)
+
+
+def is_keepable_json(value: object) -> bool:
+    """Whether the value, as ``json.loads`` makes it, can be kept as JSON."""
+    if isinstance(value, str):
+        return _UNKEEPABLE.search(value) is None
+    if isinstance(value, bool) or value is None:
+        return True
+    if isinstance(value, int):
+        return -_BOUND <= value < _BOUND
+    if isinstance(value, float):
+        return value - value == 0
+    if isinstance(value, Mapping):
+        return all(map(is_keepable_json, cast("Mapping[object, object]", value))) and all(
+            map(is_keepable_json, cast("Mapping[object, object]", value).values())
+        )
+    if isinstance(value, list | tuple):
+        return all(map(is_keepable_json, cast("list[object]", value)))
+    return False
+
+
+def _incomplete(event: WebhookEvent) -> str | None:
+    for name, value in (("id", event.id), ("type", event.type), ("dedupe_key", event.dedupe_key)):
+        if not value:
+            return f"its {name} is missing"
+    at: object = event.created_at
+    return None if isinstance(at, datetime) and at.utcoffset() is not None else "its created_at is no time with a zone"
+
+
+def _columns(event: WebhookEvent) -> str | None:
+    """What is wrong with a field that goes into a column. Quick: it is asked for every event."""
+    subscription = event.subscription
+    for name, value in (
+        ("id", event.id),
+        ("type", event.type),
+        ("dedupe_key", event.dedupe_key),
+        ("provider", event.provider),
+        ("customer_id", event.customer_id),
+        ("subscription_id", event.subscription_id),
+        ("delivery_id", event.delivery_id),
+    ):
+        if value is not None and not _is_keepable_id(value):
+            return _not_an_id(name)
+    for value in event.known_as:
+        if not _is_keepable_id(value):
+            return _not_an_id("known_as")
+    if subscription is None:
+        return None
+    for name, value in (
+        ("id", subscription.id),
+        ("customer_id", subscription.customer_id),
+        ("plan_id", subscription.plan_id),
+    ):
+        if value is not None and not _is_keepable_id(value):
+            return _not_an_id(f"subscription's {name}")
+    if isinstance(subscription.quantity, float) or isinstance(subscription.version, float):
+        return _not_keepable("subscription")
+    keepable = is_keepable_json((subscription.quantity, subscription.version, subscription.metadata))
+    return None if keepable else _not_keepable("subscription")
+
+
+def _is_keepable_id(value: object) -> bool:
+    if not isinstance(value, str) or len(value) > _LONGEST:
+        return False
+    return (value.isascii() and "\x00" not in value) or _UNKEEPABLE.search(value) is None
+
+
+def _not_keepable(name: str) -> str:
+    return f"its {name} holds a NUL, half a character, or what is no number of 64 bits"
+
+
+def _not_an_id(name: str) -> str:
+    return f"its {name} is no text, is longer than {_LONGEST} characters, or holds a NUL or half a character"
+
+
+@functools.cache
+def _fields(cls: type) -> tuple[tuple[str, bool], ...]:
+    """The fields of a model, and whether a text in each may be as long as it likes."""
+    fields = attrs.fields(cls) if attrs.has(cls) else ()
+    return tuple((each.name, each.name in _FREE_TEXT) for each in fields if each.name not in {"raw", "replayed"})
+
+
+def _unkeepable(model: object) -> str | None:
+    """What is wrong with a field of the model, or of one inside it."""
+    for name, is_free in _fields(cast("type", type(model))):
+        value: Any = getattr(model, name)
+        for part in cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,):
+            why = _unkeepable_value(name, part, is_free=is_free)
+            if why is not None:
+                return why
+    return None
+
+
+def _unkeepable_value(name: str, value: object, *, is_free: bool) -> str | None:
+    if value is None or type(value) in _FINE:
+        return None
+    if isinstance(value, str):
+        fits = _UNKEEPABLE.search(value) is None if is_free else _is_keepable_id(value)
+        return None if fits else _not_an_id(name)
+    if attrs.has(type(value)):
+        return _unkeepable(value)
+    return None if is_keepable_json(value) and not isinstance(value, float) else _not_keepable(name)
