@@ -13,7 +13,7 @@ from .config import ProviderConfig
 from .diagnoses import Diagnoses
 from .errors import ConfigurationError, InvalidRequest, OutcomeUnknown, PaymentError
 from .event_lists import since_by_since
-from .frames import clearing_all
+from .frames import clear_methods, clearing_all
 from .frozen import FrozenMap
 from .guard import Guarded, guard_class, unsupported
 from .idempotency import KeyLedger
@@ -490,6 +490,7 @@ class BaseProvider(PaymentProvider):
         """
         return event
 
+    @clearing_all
     async def events_since(self, since: datetime) -> AsyncGenerator[list["WebhookEvent"]]:
         """All events since a time, oldest first, some at a time: what catching up reads.
 
@@ -546,3 +547,7 @@ def _unsupported(provider: PaymentProvider, operation: str) -> PaymentError:
         return unsupported(provider, operation, row.capability if row else None)
     message = f"{type(provider).__name__} does not implement {operation}; inherit BaseProvider"
     return ConfigurationError(message, operation=operation)
+
+
+clear_methods(PaymentProvider, OPERATIONS.keys() | {"parse_webhook", "verify_webhook_signature"})
+"""What a provider does not offer is refused in these: who asked, and for whom, is no more to be seen than anywhere else."""

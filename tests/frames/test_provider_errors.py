@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from paylattice import PaymentProvider
+from paylattice import BaseProvider, PaymentProvider
 from paylattice.driving import run
-from paylattice.errors import PaymentError
+from paylattice.errors import PaymentError, UnsupportedOperation
+from paylattice.providers.memory import MemoryConfig
+from paylattice.testing.conformance_calls import CALLS
 
-from .streets import CREATE, FACES, HOSTILE, SECRETS, Street, calls, street, wanted
+from .streets import CREATE, EMAIL, FACES, HOSTILE, NAME, SECRETS, Street, Watcher, calls, street, wanted
 from .walker import frames, leaks
 
 every_face = pytest.mark.parametrize("face", FACES)
@@ -132,3 +134,38 @@ def test_every_operation_of_the_protocol_was_tried() -> None:
         name for name in vars(PaymentProvider) if name.startswith(("create_", "get_", "list_", "update_"))
     } - tried
     assert missing <= {"get_provider_name"}
+
+
+class Offering(BaseProvider):
+    """Nothing, with a secret in its settings."""
+
+    name = "offering"
+
+
+@pytest.mark.parametrize("operation", sorted(each.name for each in CALLS))
+@every_face
+def test_nor_if_an_operation_is_not_offered(face: str, operation: str) -> None:
+    call = next(each for each in CALLS if each.name == operation)
+    held = MemoryConfig(webhook_secret="whsec_nobody_may_see")
+    there = Street("offering", face, Offering(held), Watcher())
+    error = there.fails(operation, {**call.arguments, **({**CREATE} if operation == "create_customer" else {})})
+    assert isinstance(error, UnsupportedOperation)
+    assert leaks(error, ("whsec_nobody_may_see", EMAIL, NAME)) == []
+
+
+@pytest.mark.parametrize("method", ["parse_webhook", "verify_webhook_signature", "events_since"])
+def test_nor_if_it_takes_no_deliveries_and_lists_no_events(method: str) -> None:
+    provider = Offering(MemoryConfig(webhook_secret="whsec_nobody_may_see"))
+
+    async def call() -> None:
+        if method == "events_since":
+            async for _ in provider.events_since(datetime.now(UTC)):
+                pass
+        elif method == "parse_webhook":
+            await provider.parse_webhook(EMAIL.encode(), {})
+        else:
+            provider.verify_webhook_signature(EMAIL.encode(), {}, "whsec_nobody_may_see")
+
+    with pytest.raises(PaymentError) as caught:
+        asyncio.run(call())
+    assert leaks(caught.value, ("whsec_nobody_may_see", EMAIL)) == []
