@@ -277,7 +277,7 @@ def _check(
     for name, value in arguments.items():
         if name in checked and _is_what_was_checked(value, checked[name]):
             continue
-        if value is not None or not parameters.may_be_none(name):
+        if value is not None or name in parameters.never_none:
             check_argument(operation.name, name, value)
 
 

@@ -30,15 +30,15 @@ class Parameters:
     Args:
         signature: without ``self``.
         positional: the names that may be given by position, in order.
-        defaults: by name; without those that must be given.
-        unset: every name, in order, with its default; those that must be given without a value.
+        unset: every name, in order, with its default; those that must be given with an empty one.
+        never_none: the names for which None is no answer: their default is another, or they have none.
         is_open: whether it takes other keywords, too.
     """
 
     signature: Signature = attrs.field(eq=False)
     positional: tuple[str, ...]
-    defaults: Mapping[str, object]
     unset: Mapping[str, object] = attrs.field(repr=False)
+    never_none: frozenset[str]
     is_open: bool
 
     @classmethod
@@ -61,8 +61,8 @@ class Parameters:
         return cls(
             signature=Signature(sorted(taken, key=lambda each: each.kind)),
             positional=tuple(each.name for each in named if each.kind is not Parameter.KEYWORD_ONLY),
-            defaults={each.name: each.default for each in named if each.default is not _EMPTY},
             unset={each.name: each.default for each in named},
+            never_none=frozenset(each.name for each in named if each.default is not None),
             is_open=len(named) < len(taken),
         )
 
@@ -87,10 +87,6 @@ class Parameters:
             for name, each in arguments.items()
         }
         return [given.pop(name) for name in self.positional], given
-
-    def may_be_none(self, name: str) -> bool:
-        """Whether None is as good as nothing: it is the default, or nobody knows the parameter."""
-        return self.unset.get(name) is None
 
 
 def misfits(method: Callable[..., object], like: Callable[..., object]) -> list[str]:
