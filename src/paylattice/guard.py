@@ -16,8 +16,8 @@ import functools
 import inspect
 import re
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
 from contextvars import ContextVar
 from datetime import datetime
 from operator import attrgetter
@@ -47,7 +47,7 @@ from .operations import OPERATIONS, Capability, Limit, Operation
 from .parameters import Parameters, misfits
 from .storable import check_event
 
-__all__ = ["Guarded", "check_mode", "current_operation", "guard_class", "provider_specific", "unsupported"]
+__all__ = ["Guarded", "check_mode", "checked", "current_operation", "guard_class", "provider_specific", "unsupported"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -109,6 +109,10 @@ class _Running:
 
 _NOTHING: Mapping[str, object] = FrozenMap()
 _current: ContextVar[_Running | None] = ContextVar("paylattice_operation", default=None)
+
+
+_prepared: ContextVar[_Running | None] = ContextVar("paylattice_prepared", default=None)
+"""What was checked before the operation is called."""
 
 
 def current_operation() -> str | None:
@@ -189,6 +193,32 @@ def _in_short(method: Callable[..., object]) -> str:
     return str(signature.replace(parameters=bare, return_annotation=inspect.Signature.empty))
 
 
+@contextmanager
+def checked(provider: Guarded, operation: str, arguments: Mapping[str, object]) -> Generator[None]:
+    """Check arguments now, for who writes them down before the operation is called, within the block, with the same values.
+
+    Args:
+        provider: who is going to be called.
+        operation: the name of the operation.
+        arguments: by name; what is None is left to the call.
+
+    Raises:
+        InvalidRequest: one of them is wrong.
+    """
+    try:
+        for name, value in arguments.items():
+            if value is not None:
+                check_argument(operation, name, value)
+    except InvalidRequest as error:
+        error.provider, error.operation = provider.get_provider_name(), operation
+        raise
+    token = _prepared.set(_Running(OPERATIONS[operation], provider, _kept(dict(arguments))))
+    try:
+        yield
+    finally:
+        _prepared.reset(token)
+
+
 def provider_specific(
     *, returns: type, writes: bool = False, many: bool = False, optional: bool = False
 ) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Coroutine[Any, Any, R]]]:
@@ -241,7 +271,7 @@ def _guarded(
                     self.key_ledger.note(str(arguments["idempotency_key"]), operation.name, arguments)
             token = _current.set(_Running(operation, self, arguments))
             try:
-                result = await _own_errors_only(self, operation, method, parameters.spread(arguments))
+                result = await _own_errors_only(self, operation, method, *_spread(arguments, parameters))
             finally:
                 _current.reset(token)
             _compare(self, operation, arguments, result)
@@ -261,6 +291,15 @@ def _kept(arguments: dict[str, object]) -> dict[str, object]:
     return arguments
 
 
+def _spread(arguments: Mapping[str, object], parameters: Parameters) -> tuple[list[object], dict[str, object]]:
+    """The arguments as the method is called with them: by position where the protocol has one. Mappings as new dicts."""
+    given: dict[str, object] = {
+        name: dict(cast("FrozenMap[object, object]", value)) if isinstance(value, FrozenMap) else value
+        for name, value in arguments.items()
+    }
+    return [given.pop(name) for name in parameters.positional], given
+
+
 def _check(
     provider: Guarded,
     operation: Operation,
@@ -268,17 +307,23 @@ def _check(
     parameters: Parameters,
     outer: _Running | None = None,
 ) -> None:
-    """Check what is asked. What an override hands on to the one that it overrides as it got it was checked already."""
+    """Check what is asked, once: not what :func:`checked` has checked, nor what an override hands on as it got it."""
     capability = operation.capability_for(arguments)
     if capability is not None and capability not in provider.capabilities:
         raise unsupported(provider, operation.name, capability)
-    handed_on = outer is not None and outer.provider is provider and outer.operation is operation
-    checked = outer.arguments if outer is not None and handed_on else _NOTHING
+    checked = _checked_before(provider, operation, outer)
     for name, value in arguments.items():
         if name in checked and _is_what_was_checked(value, checked[name]):
             continue
         if value is not None or name in parameters.never_none:
             check_argument(operation.name, name, value)
+
+
+def _checked_before(provider: Guarded, operation: Operation, outer: _Running | None) -> Mapping[str, object]:
+    for each in (outer, _prepared.get()):
+        if each is not None and each.provider is provider and each.operation is operation:
+            return each.arguments
+    return _NOTHING
 
 
 def _is_what_was_checked(value: object, before: object) -> bool:
@@ -289,9 +334,9 @@ async def _own_errors_only(
     provider: Guarded,
     operation: Operation,
     method: Callable[..., Awaitable[object]],
-    given: tuple[list[object], dict[str, object]],
+    args: Sequence[object],
+    kwargs: Mapping[str, object],
 ) -> object:
-    args, kwargs = given
     try:
         return await method(provider, *args, **kwargs)
     except PaymentError:

@@ -8,7 +8,6 @@ pass unchecked. So it is refused when its class is made.
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from inspect import Parameter, Signature
-from typing import cast
 
 import attrs
 
@@ -79,14 +78,6 @@ class Parameters:
         if not fits or any(value is _EMPTY for value in arguments.values()):
             self.signature.bind(*args, **kwargs)  # whose words for it everybody knows
         return arguments
-
-    def spread(self, arguments: Mapping[str, object]) -> tuple[list[object], dict[str, object]]:
-        """The arguments as the method is called with them: by position where the protocol has one. Mappings as new dicts."""
-        given: dict[str, object] = {
-            name: dict(cast("dict[object, object]", each)) if isinstance(each, dict) else each
-            for name, each in arguments.items()
-        }
-        return [given.pop(name) for name in self.positional], given
 
 
 def misfits(method: Callable[..., object], like: Callable[..., object]) -> list[str]:

@@ -7,10 +7,22 @@ from typing import Any
 
 import pytest
 
-from paylattice import BaseProvider, Capability, Customer, Money, Payment, PaymentProvider, errors
+from paylattice import (
+    BaseProvider,
+    BillingService,
+    Capability,
+    Customer,
+    InMemoryRepository,
+    Money,
+    Payment,
+    PaymentProvider,
+    errors,
+    guard,
+)
 from paylattice import arguments as checks
 from paylattice.operations import OPERATIONS
 from paylattice.parameters import Parameters
+from paylattice.providers.memory import InMemoryProvider
 
 from .support import Acme
 
@@ -320,3 +332,52 @@ def test_an_operation_whose_arguments_have_no_names_cannot_be_guarded() -> None:
 
     with pytest.raises(TypeError, match="takes arguments without a name"):
         Parameters.of(unnamed)
+
+
+def test_what_billing_writes_down_first_is_checked_once(checked: list[str]) -> None:
+    provider = InMemoryProvider()
+    plan = provider.add_plan("plan_pro", Money(1000, "USD"))
+    billing = BillingService(provider, InMemoryRepository())
+    asyncio.run(billing.ensure_customer("org_1", email="a@example.com", name="Ada"))
+    checked.clear()
+    sold = billing.start_checkout(
+        "org_1",
+        plan.id,
+        email="a@example.com",
+        success_url="https://shop.test/back",
+        cancel_url="https://shop.test/",
+        quantity=2,
+        metadata={"team": "one"},
+    )
+    session = asyncio.run(sold)
+    of_the_answer = ["success_url"]
+    assert session.url
+    assert sorted(checked) == sorted(
+        ["success_url", "cancel_url", "quantity", "metadata", "customer_email", "idempotency_key", *of_the_answer]
+    )
+
+
+def test_what_was_checked_beforehand_is_checked_again_if_it_differs() -> None:
+    provider = Acme(CUSTOMER)
+
+    async def main() -> None:
+        with guard.checked(provider, "create_customer", {"email": "a@b", "metadata": {"x": "1"}}):
+            with pytest.raises(errors.InvalidRequest, match="metadata"):
+                await provider.create_customer("a@b", metadata={"x": 1})  # type: ignore[dict-item]
+            with pytest.raises(errors.InvalidRequest, match="email"):
+                await provider.create_customer("nobody")
+            with pytest.raises(errors.InvalidRequest, match="customer_id"):
+                await provider.get_customer("../x")
+            await provider.create_customer("a@b", metadata={"x": "1"})
+
+    asyncio.run(main())
+    assert len(provider.calls) == 1
+
+
+def test_what_is_wrong_beforehand_names_the_provider_and_the_operation() -> None:
+    with (
+        pytest.raises(errors.InvalidRequest) as caught,
+        guard.checked(Acme(), "create_customer", {"email": "nobody", "name": None}),
+    ):
+        pytest.fail("it went on")
+    assert (caught.value.provider, caught.value.operation, caught.value.param) == ("acme", "create_customer", "email")

@@ -15,13 +15,11 @@ from typing import Generic, TypeAlias, cast
 
 import attrs
 
-from ..arguments import check_argument
 from ..errors import (
     AuthenticationError,
     ConfigurationError,
     Conflict,
     IdempotencyMismatch,
-    InvalidRequest,
     InvalidResponse,
     NetworkError,
     OutcomeUnknown,
@@ -30,6 +28,7 @@ from ..errors import (
     ProviderUnavailable,
     RateLimited,
 )
+from ..guard import checked
 from ..idempotency import new_key
 from ..models import Customer, SubscriptionChange
 from ..operations import Capability
@@ -129,7 +128,19 @@ class Journal(Generic[Tx]):
             IdempotencyMismatch: the key was used for something else, or too long ago for the provider to know it.
             PaymentError: what the method raises.
         """
-        _check(provider, operation, {**arguments, "idempotency_key": key})
+        with checked(provider, operation, {**arguments, "idempotency_key": key}):
+            return await self._run(provider, operation, org_id, key, arguments, keep, reference)
+
+    async def _run(
+        self,
+        provider: BaseProvider,
+        operation: str,
+        org_id: str,
+        key: str,
+        arguments: Mapping[str, object],
+        keep: Keep[Tx] | None,
+        reference: str | None,
+    ) -> object:
         intent = BillingOperation(
             provider=provider.get_provider_name(),
             key=key,
@@ -408,17 +419,6 @@ class Journal(Generic[Tx]):
         if known.operation == CREATE_CUSTOMER and known.external_id is not None:
             return await self.what_was_made(provider, known)
         return await find_effect(provider, known)
-
-
-def _check(provider: BaseProvider, operation: str, arguments: Mapping[str, object]) -> None:
-    """Let nothing into the journal that no provider would take, and no JSON column."""
-    try:
-        for name, value in arguments.items():
-            if value is not None:
-                check_argument(operation, name, value)
-    except InvalidRequest as error:
-        error.provider, error.operation = provider.get_provider_name(), operation
-        raise
 
 
 def check_same(known: BillingOperation, operation: str, org_id: str, arguments: Mapping[str, object]) -> None:
