@@ -6,7 +6,7 @@ a thousand characters) would be an error of the database, for every repetition o
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import EnumType
 from typing import Any, cast
@@ -14,7 +14,8 @@ from typing import Any, cast
 import attrs
 
 from . import models
-from .errors import Diagnosis, MalformedPayload
+from .arguments import check_id
+from .errors import Diagnosis, InvalidRequest, MalformedPayload
 from .events import WebhookEvent
 from .money import Money
 
@@ -22,6 +23,8 @@ __all__ = ["check_event", "is_keepable_json"]
 
 _LONGEST = 255
 _BOUND = 2**63
+_DEEPEST = 64
+"""The events of known providers are less than twenty deep."""
 _UNKEEPABLE = re.compile("[\x00\ud800-\udfff]")
 _FREE_TEXT = frozenset({"email", "name", "url", "hosted_url", "pdf_url"})
 """Texts of people, and addresses; all others are ids and words."""
@@ -52,8 +55,15 @@ def check_event(event: object, *, whole: bool = False) -> None:
         raise MalformedPayload(message, diagnosis=Diagnosis.BODY_NOT_AN_EVENT)
 
 
-def is_keepable_json(value: object) -> bool:
-    """Whether the value, as ``json.loads`` makes it, can be kept as JSON."""
+def is_keepable_json(value: object, deepest: int = _DEEPEST) -> bool:
+    """Whether the value, as ``json.loads`` makes it, can be kept as JSON.
+
+    Args:
+        value: of an event.
+        deepest: how deep objects and lists may be in one another: who writes JSON, and every database, has a limit.
+    """
+    if deepest < 0:
+        return False
     if isinstance(value, str):
         return _UNKEEPABLE.search(value) is None
     if isinstance(value, bool) or value is None:
@@ -62,13 +72,12 @@ def is_keepable_json(value: object) -> bool:
         return -_BOUND <= value < _BOUND
     if isinstance(value, float):
         return value - value == 0
+    parts: Iterable[object] | None = None
     if isinstance(value, Mapping):
-        return all(map(is_keepable_json, cast("Mapping[object, object]", value))) and all(
-            map(is_keepable_json, cast("Mapping[object, object]", value).values())
-        )
-    if isinstance(value, list | tuple):
-        return all(map(is_keepable_json, cast("list[object]", value)))
-    return False
+        parts = (part for pair in cast("Mapping[object, object]", value).items() for part in pair)
+    elif isinstance(value, list | tuple):
+        parts = cast("list[object]", value)
+    return parts is not None and all(is_keepable_json(part, deepest - 1) for part in parts)
 
 
 def _incomplete(event: WebhookEvent) -> str | None:
@@ -88,18 +97,20 @@ def _columns(event: WebhookEvent) -> str | None:
         ("dedupe_key", event.dedupe_key),
         ("provider", event.provider),
         ("customer_id", event.customer_id),
-        ("subscription_id", event.subscription_id),
         ("delivery_id", event.delivery_id),
     ):
         if value is not None and not _is_keepable_id(value):
             return _not_an_id(name)
+    if event.subscription_id is not None and not _is_sendable_id(event.subscription_id):
+        return _not_sendable("subscription_id")
     for value in event.known_as:
         if not _is_keepable_id(value):
             return _not_an_id("known_as")
     if subscription is None:
         return None
+    if not _is_sendable_id(subscription.id):
+        return _not_sendable("subscription's id")
     for name, value in (
-        ("id", subscription.id),
         ("customer_id", subscription.customer_id),
         ("plan_id", subscription.plan_id),
     ):
@@ -117,8 +128,23 @@ def _is_keepable_id(value: object) -> bool:
     return (value.isascii() and "\x00" not in value) or _UNKEEPABLE.search(value) is None
 
 
+def _is_sendable_id(value: object) -> bool:
+    """Whether the object could be asked for: it is, before the event is applied, and the answer would never change."""
+    try:
+        check_id("", value)
+    except InvalidRequest:
+        return False
+    return _is_keepable_id(value)
+
+
 def _not_keepable(name: str) -> str:
-    return f"its {name} holds a NUL, half a character, or what is no number of 64 bits"
+    return (
+        f"its {name} holds a NUL, half a character, what is no number of 64 bits, or objects more than {_DEEPEST} deep"
+    )
+
+
+def _not_sendable(name: str) -> str:
+    return f"its {name} is no id that a provider could be asked for"
 
 
 def _not_an_id(name: str) -> str:

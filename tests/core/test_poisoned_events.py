@@ -181,6 +181,45 @@ def test_billing_answers_a_poisoned_delivery_with_400_and_keeps_nothing(name: st
     assert asyncio.run(repository.parked_events(name)) == []
 
 
+ODD_IDS = ("a b", "../..", "a/b", "a?b", "a#b", "%2e", ".", "a\tb", "a\nb", "\u202eb")
+
+
+@every_sender
+@pytest.mark.parametrize("odd", ODD_IDS)
+def test_a_subscription_that_nobody_could_ask_for_is_malformed_and_not_asked_for_at_every_delivery(
+    name: str, odd: str
+) -> None:
+    """With ``refetch`` it is read again before anything is stored: who sends such an id is answered with 400, once."""
+    sender = SENDERS[name]
+    body = sender.body(inside={"id": odd}, **({"subscription_id": odd} if name == "memory" else {}))
+    with pytest.raises(MalformedPayload, match="no id that a provider could be asked for"):
+        parsed(sender, body)
+
+
+def nested(levels: int) -> object:
+    value: object = "x"
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def test_json_is_kept_as_deep_as_events_may_be_and_not_as_deep_as_a_stack() -> None:
+    assert is_keepable_json(nested(64))
+    assert not is_keepable_json(nested(65))
+    assert not is_keepable_json(nested(100_000))
+    assert not is_keepable_json({"a": {"b": nested(900)}})
+
+
+@every_sender
+def test_a_delivery_about_a_stranger_that_is_too_deep_to_be_parked_is_malformed(name: str) -> None:
+    sender, repository = SENDERS[name], InMemoryRepository()
+    billing = BillingService(sender.provider, repository, refetch=False)
+    body = sender.body(inside={"anything": nested(400)})
+    with pytest.raises(MalformedPayload, match="64 deep"):
+        asyncio.run(billing.handle_webhook(name, body, sender.headers(body)))
+    assert asyncio.run(repository.parked_events(name)) == []
+
+
 # --- from a queue ----------------------------------------------------------------------------------------------------
 
 EVENT = WebhookEvent(
