@@ -11,6 +11,7 @@ from typing import cast
 from .errors import InvalidRequest
 from .idempotency import MAX_KEY_LENGTH
 from .money import Money
+from .wiring import said_as
 
 __all__ = ["check_argument", "check_id", "check_timedelta", "check_utc", "web_address"]
 
@@ -33,7 +34,7 @@ def check_id(name: str, value: object) -> None:
         InvalidRequest: it cannot.
     """
     if not isinstance(value, str):
-        raise _fail(name, f"must be a str, not {type(value).__name__}")
+        raise _fail(name, f"must be a str, not {said_as(value)}")
     if not value or len(value) > _MAX_ID:
         raise _fail(name, f"must not be empty, nor longer than {_MAX_ID} characters")
     if value.strip(".") == "" or not value.isprintable() or any(c in "/\\?#% " for c in value):
@@ -47,7 +48,7 @@ def check_utc(name: str, value: object) -> None:
         InvalidRequest: it is naive, no datetime, or at an end of the calendar, where UTC is beyond it.
     """
     if not isinstance(value, datetime):
-        raise _fail(name, f"must be a datetime, not {type(value).__name__}")
+        raise _fail(name, f"must be a datetime, not {said_as(value)}")
     if value.utcoffset() is None:
         raise _fail(
             name, "has no time zone: use datetime.now(UTC), or .replace(tzinfo=...) with the zone it is meant in"
@@ -71,12 +72,12 @@ def check_timedelta(name: str, value: object) -> None:
         InvalidRequest: it is none.
     """
     if not isinstance(value, timedelta):
-        raise _fail(name, f"must be a timedelta, not {type(value).__name__}")
+        raise _fail(name, f"must be a timedelta, not {said_as(value)}")
 
 
 def _text(name: str, value: object) -> None:
     if not isinstance(value, str):
-        raise _fail(name, f"must be a str, not {type(value).__name__}")
+        raise _fail(name, f"must be a str, not {said_as(value)}")
     if not value.strip() or len(value) > _MAX_TEXT or _UNSENDABLE.search(value):
         raise _fail(
             name, f"must not be empty, longer than {_MAX_TEXT} characters, or hold control characters or surrogates"
@@ -92,7 +93,7 @@ def _email(name: str, value: object) -> None:
 
 def _url(name: str, value: object) -> None:
     if not isinstance(value, str):
-        raise _fail(name, f"must be a str, not {type(value).__name__}")
+        raise _fail(name, f"must be a str, not {said_as(value)}")
     if len(value) > _MAX_URL or not value.isprintable() or " " in value or not _has_host(value):
         raise _fail(name, f"must be an absolute http(s) URL, not longer than {_MAX_URL} characters")
 
@@ -109,14 +110,14 @@ def _has_host(url: str) -> bool:
 
 def _amount(name: str, value: object) -> None:
     if not isinstance(value, Money):
-        raise _fail(name, f"must be Money, not {type(value).__name__}")
+        raise _fail(name, f"must be Money, such as Money(1999, 'USD') for 19.99 US dollars, not {said_as(value)}")
     if value.amount <= 0:
         raise _fail(name, "must be greater than zero")
 
 
 def _metadata(name: str, value: object) -> None:
     if not isinstance(value, Mapping):
-        raise _fail(name, f"must be a mapping of str to str, not {type(value).__name__}")
+        raise _fail(name, f"must be a mapping of str to str, not {said_as(value)}")
     for key, word in cast("Mapping[object, object]", value).items():
         if not isinstance(key, str) or not isinstance(word, str):
             raise _fail(name, "must hold only str keys and str values: convert numbers and dates yourself")
@@ -129,7 +130,7 @@ def _metadata(name: str, value: object) -> None:
 def _integer(least: int) -> Callable[[str, object], None]:
     def check(name: str, value: object) -> None:
         if isinstance(value, bool) or not isinstance(value, int):
-            raise _fail(name, f"must be an int, not {type(value).__name__}")
+            raise _fail(name, f"must be an int, not {said_as(value)}")
         if not least <= value <= _MAX_INTEGER:
             raise _fail(name, f"must be at least {least}, and at most {_MAX_INTEGER}")
 
@@ -138,7 +139,7 @@ def _integer(least: int) -> Callable[[str, object], None]:
 
 def _flag(name: str, value: object) -> None:
     if not isinstance(value, bool):
-        raise _fail(name, f"must be True or False, not {type(value).__name__}")
+        raise _fail(name, f"must be True or False, not {said_as(value)}")
 
 
 def _key(name: str, value: object) -> None:

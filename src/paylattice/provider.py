@@ -4,7 +4,9 @@
 overrides what it can do, and declares it in ``capabilities``. The guard of :mod:`paylattice.guard` does the rest.
 """
 
-from collections.abc import AsyncGenerator, Iterable, Mapping
+import difflib
+import time
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self, TypeAlias, runtime_checkable
@@ -18,6 +20,7 @@ from .frozen import FrozenMap
 from .guard import Guarded, guard_class, unsupported
 from .idempotency import KeyLedger
 from .operations import OPERATIONS, Capability, Limit
+from .wiring import check_methods, refused, said_as, seconds_clock
 
 if TYPE_CHECKING:
     from .events import WebhookEvent
@@ -355,6 +358,10 @@ class BaseProvider(PaymentProvider):
     Args:
         config: the provider's settings; None: from the environment.
         transport: how to reach the provider; None: one of its own, which :meth:`aclose` closes.
+        clock: the time: seconds since 1970, or an aware datetime.
+
+    Raises:
+        ConfigurationError: one of them is something else.
     """
 
     name: ClassVar[str]
@@ -386,16 +393,35 @@ class BaseProvider(PaymentProvider):
         guard_class(cls, BaseProvider)
 
     @clearing_all
-    def __init__(self, config: ProviderConfig | None = None, *, transport: "Transport | None" = None) -> None:
+    def __init__(
+        self,
+        config: ProviderConfig | None = None,
+        *,
+        transport: "Transport | None" = None,
+        clock: Callable[[], float | datetime] = time.time,
+    ) -> None:
         expected = self.config_class
         if config is None and expected is not None:
             config = expected.from_env()
         if expected is not None and not isinstance(config, expected):
-            message = f"provider {self.name!r} takes {expected.__name__}, not {type(config).__name__}"
+            message = (
+                f"provider {self.name!r} takes {expected.__name__}, not {said_as(config)}: "
+                f"config={expected.__name__}(...), or None for the settings of the environment"
+            )
             raise ConfigurationError(message, provider=self.name)
+        if transport is not None:
+            check_methods(
+                f"{type(self).__name__}(transport=...)",
+                transport,
+                ("send", "sleep", "lock"),
+                "a transport of paylattice.transport",
+                "AsyncTransport(client=...) takes an HTTP client of your own",
+            )
+        self._clock: Callable[[], float] = seconds_clock(f"{type(self).__name__}(clock=...)", clock)
         self._config = config
         self._transport = transport
         self._owns_transport = transport is None
+        self._new_transport: Callable[[], Transport] = _async_transport
         self._closed = False
         self.key_ledger: KeyLedger = KeyLedger()
         self.diagnoses: Diagnoses = Diagnoses()
@@ -407,9 +433,7 @@ class BaseProvider(PaymentProvider):
             if self._closed:
                 message = f"this {self.name} provider is closed: make a new one"
                 raise ConfigurationError(message, provider=self.name)
-            from .transport import AsyncTransport  # noqa: PLC0415 - only who sends pays for httpx
-
-            self._transport = AsyncTransport()
+            self._transport = self._new_transport()
         return self._transport
 
     def get_provider_name(self) -> str:
@@ -448,8 +472,13 @@ class BaseProvider(PaymentProvider):
 
         Raises:
             UnsupportedOperation: one of the capabilities is missing; says which, and why.
+            ConfigurationError: that is no capability.
         """
         for capability in capabilities:
+            if not isinstance(capability, str) or capability not in set(Capability):
+                near = difflib.get_close_matches(str(capability), list(Capability), n=1)
+                cure = f"Capability.{near[0].upper()}" if near else "the words are those of paylattice.Capability"
+                raise refused("require(...)", capability, "capabilities", cure)
             if capability not in self.capabilities:
                 raise unsupported(self, f"require({capability})", capability)
 
@@ -551,3 +580,19 @@ def _unsupported(provider: PaymentProvider, operation: str) -> PaymentError:
 
 clear_methods(PaymentProvider, OPERATIONS.keys() | {"parse_webhook", "verify_webhook_signature"})
 """What a provider does not offer is refused in these: who asked, and for whom, is no more to be seen than anywhere else."""
+
+
+def transport_of(provider: BaseProvider) -> "Transport | None":
+    """What the provider was given, or has made, to send with; None as long as it has neither."""
+    return provider._transport
+
+
+def send_with(provider: BaseProvider, make: Callable[[], "Transport"]) -> None:
+    """Let a provider that was given no transport make its own with this, when it first needs one."""
+    provider._new_transport = make
+
+
+def _async_transport() -> "Transport":
+    from .transport import AsyncTransport  # noqa: PLC0415 - only who sends pays for it
+
+    return AsyncTransport()

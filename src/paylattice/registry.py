@@ -4,8 +4,11 @@ A package announces a provider with one line under ``[project.entry-points."payl
 these lines; it imports nothing but the provider that is asked for.
 """
 
+import difflib
+import inspect
 import os
 from collections.abc import Callable
+from datetime import datetime
 from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -17,6 +20,7 @@ from .discovery import GROUP, REGISTERED, announced
 from .errors import ConfigurationError
 from .frames import clearing_ours
 from .provider import CONTRACT_VERSION, BaseProvider, PaymentProvider
+from .wiring import refused
 
 if TYPE_CHECKING:
     from .transport import Transport
@@ -100,7 +104,11 @@ def discover() -> dict[str, ProviderEntry]:
 
 @clearing_ours
 def create_provider(
-    name: str | None = None, *, config: ProviderConfig | None = None, transport: "Transport | None" = None
+    name: str | None = None,
+    *,
+    config: ProviderConfig | None = None,
+    transport: "Transport | None" = None,
+    clock: Callable[[], float | datetime] | None = None,
 ) -> BaseProvider:
     """A provider, ready for use.
 
@@ -108,25 +116,54 @@ def create_provider(
         name: None reads ``PAYMENT_PROVIDER`` from the environment; without that, ``stripe``.
         config: the provider's settings; None: from the environment.
         transport: how to reach the provider, and yours to close; None: one of its own.
+        clock: the time, seconds since 1970 or an aware datetime; None: this machine's.
 
     Raises:
         ConfigurationError: nobody knows the name, the provider cannot be imported, or a setting is missing.
         InvalidProvider: what the name stands for does not satisfy the protocol.
     """
-    wanted = name or os.environ.get(VARIABLE, "").strip() or DEFAULT
-    known = discover()
-    entry = known.get(wanted)
+    if name is not None and not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance] - as above
+        raise refused("create_provider(name)", name, "the name of a provider, or None", _instead_of_a_name(name))
+    named = os.environ.get(VARIABLE, "").strip()
+    wanted = name or named or DEFAULT
+    why = "" if name else f" ({VARIABLE} names it)" if named else f" (the default, as {VARIABLE} is not set)"
+    entry = discover().get(wanted)
     if entry is None:
-        choice = ", ".join(known) or "none: install paylattice with pip, so that its entry points exist"
-        origin = "" if name else f" ({VARIABLE} names it)" if os.environ.get(VARIABLE, "").strip() else " (the default)"
-        message = f"there is no provider {str(wanted)[:60]!r}{origin}. Known providers: {choice}"
-        raise ConfigurationError(message)
+        raise _unknown(wanted, why)
     provider = entry.load()
+    extra = {} if clock is None else {"clock": clock}
+    if extra and not _takes(provider, "clock"):
+        message = f"provider {wanted!r} takes no clock=: create it without, or let its constructor hand one on to BaseProvider"
+        raise ConfigurationError(message, provider=wanted)
     try:
-        return as_provider(provider(config, transport=transport))
+        return as_provider(provider(config, transport=transport, **extra))
     except ConfigurationError as error:
         error.provider = error.provider or wanted
+        if not name and config is None:
+            error.message = f"{error.message}. The provider is {wanted!r}{why}"
         raise
+
+
+def _instead_of_a_name(given: object) -> str:
+    if isinstance(given, ProviderConfig):
+        return f"create_provider({given.provider!r}, config=...)"
+    return "create_provider('stripe'), say"
+
+
+def _unknown(wanted: str, why: str) -> ConfigurationError:
+    known = list(discover())
+    near = difflib.get_close_matches(wanted.lower(), known, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    choice = ", ".join(known) or "none: install paylattice with pip, so that its entry points exist"
+    return ConfigurationError(f"there is no provider {wanted[:60]!r}{why}.{hint} Known providers: {choice}")
+
+
+def _takes(provider: ProviderClass, name: str) -> bool:
+    try:
+        parameters = inspect.signature(provider).parameters.values()
+    except (TypeError, ValueError):  # it does not tell
+        return True
+    return any(each.name == name or each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters)
 
 
 class PaymentProviderFactory:
@@ -139,9 +176,10 @@ class PaymentProviderFactory:
         *,
         config: ProviderConfig | None = None,
         transport: "Transport | None" = None,
+        clock: Callable[[], float | datetime] | None = None,
     ) -> BaseProvider:
         """See :func:`create_provider`."""
-        return create_provider(name, config=config, transport=transport)
+        return create_provider(name, config=config, transport=transport, clock=clock)
 
     @classmethod
     def register_provider(cls, name: str, provider: ProviderClass) -> None:
@@ -154,7 +192,7 @@ class PaymentProviderFactory:
         Raises:
             ConfigurationError: the name is empty, or the class is no class or was written for another contract.
         """
-        if not name or not name.strip():
+        if not isinstance(name, str) or not name.strip():  # pyright: ignore[reportUnnecessaryIsInstance] - as above
             message = "a provider needs a name"
             raise ConfigurationError(message)
         REGISTERED[name] = _fitting(name, provider)

@@ -12,21 +12,21 @@ from types import CoroutineType, TracebackType
 from typing import Any, Concatenate, Final, Generic, ParamSpec, Self, TypeVar, cast
 
 from . import registry
-from .adapting import as_provider, listed
+from .adapting import listed
 from .billing.memory import InMemoryRepository as AsyncInMemoryRepository
 from .billing.memory import InMemoryTransaction
 from .billing.ownership import RefusedSubscription
 from .billing.replacing import ReplacedCustomer
+from .billing.parts import check_repository, check_world, provider_of
 from .billing.repository import BillingRepository, BlockingBillingRepository, BlockingClaimsEvents, Tx, can_claim
 from .billing.service import BillingService as AsyncBillingService
 from .billing.service import RejectedWebhook, utc_now
 from .config import ProviderConfig
 from .driving import run
-from .errors import ConfigurationError
 from .events import EventType
 from .frames import clearing_class, clearing_ours
 from .operations import Capability
-from .provider import BaseProvider, Headers, Limit, PaymentProvider
+from .provider import BaseProvider, Headers, Limit, PaymentProvider, send_with
 from .transport import BlockingTransport, Transport
 from .transport.primitives import BlockingPrimitives
 
@@ -80,12 +80,15 @@ class Provider:
     """A provider without ``await``.
 
     Args:
-        wrapped: the provider. What only it can do is called as ``run(provider.wrapped.its_own_method(...))``.
+        wrapped: the provider; one that was given no transport makes itself a blocking one. What only it can do is called as
+            ``run(provider.wrapped.its_own_method(...))``.
         transport: closed together with the provider.
     """
 
     def __init__(self, wrapped: PaymentProvider, *, transport: Transport | None = None) -> None:
-        self.wrapped: BaseProvider = as_provider(wrapped)
+        self.wrapped: BaseProvider = provider_of("paylattice.sync.Provider(wrapped)", wrapped)
+        check_world(self.wrapped, awaited=False)
+        send_with(self.wrapped, BlockingTransport)
         self._transport = transport
 
     @property
@@ -174,11 +177,16 @@ class Provider:
 
 @clearing_ours
 def create_provider(
-    name: str | None = None, *, config: ProviderConfig | None = None, transport: Transport | None = None
+    name: str | None = None,
+    *,
+    config: ProviderConfig | None = None,
+    transport: Transport | None = None,
+    clock: Callable[[], float | datetime] | None = None,
 ) -> Provider:
     """See :func:`paylattice.create_provider`; the transport, if one is given, has to be a blocking one."""
     own = BlockingTransport() if transport is None else None
-    return Provider(registry.create_provider(name, config=config, transport=transport or own), transport=own)
+    made = registry.create_provider(name, config=config, transport=own if transport is None else transport, clock=clock)
+    return Provider(made, transport=own)
 
 
 class InMemoryRepository:
@@ -335,12 +343,7 @@ class BillingService(Generic[Tx]):
         on_refused: Callable[[RefusedSubscription], None] | None = None,
         on_replaced: Callable[[ReplacedCustomer], None] | None = None,
     ) -> None:
-        if inspect.iscoroutinefunction(getattr(repository, "next_ticket", None)):
-            message = (
-                f"{type(repository).__name__} is an async repository: paylattice.sync needs one without await, such as "
-                "paylattice.sync.InMemoryRepository"
-            )
-            raise ConfigurationError(message)
+        check_repository(repository, awaited=False)
         given: list[Provider | PaymentProvider] = listed(provider)
         self._given = [each if isinstance(each, Provider) else Provider(each) for each in given]
         adapted: BillingRepository[Tx] = _adapted(repository)

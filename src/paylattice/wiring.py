@@ -1,12 +1,23 @@
 """What an object is put together of, checked when it is made: while the application starts, not in front of a customer."""
 
 import inspect
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from typing import cast
 
 from .errors import ConfigurationError
 
-__all__ = ["check_clock", "check_function", "check_instance", "check_methods", "is_async", "refused", "said_as"]
+__all__ = [
+    "check_clock",
+    "check_function",
+    "check_instance",
+    "check_methods",
+    "is_async",
+    "refused",
+    "said_as",
+    "seconds_clock",
+]
 
 
 _TELLING = 100_000
@@ -19,13 +30,9 @@ def said_as(value: object) -> str:
         return f"the class {value.__name__}"
     if inspect.iscoroutine(value):
         return f"the coroutine {value.__qualname__}, which was not awaited"
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return f"{type(value).__name__} {value}" if abs(value) < _TELLING else _with_article(type(value).__name__)
-    return "None" if value is None else _with_article(type(value).__name__)
-
-
-def _with_article(name: str) -> str:
-    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _TELLING:
+        return f"{type(value).__name__} {value}"
+    return "None" if value is None else type(value).__name__
 
 
 def refused(argument: str, value: object, rule: str, cure: str = "") -> ConfigurationError:
@@ -66,14 +73,53 @@ def check_function(argument: str, value: object, rule: str, cure: str = "") -> N
 
 
 def check_clock(argument: str, clock: object) -> None:
-    """A function that returns the time, with its zone. It is asked once.
+    """A function that returns the time, with its zone. It is asked once; one that cannot answer yet is taken as it is.
 
     Raises:
         ConfigurationError: it is no function, or what it returns is no aware datetime.
     """
-    cure = "lambda: datetime.now(UTC)"
-    rule = "a function that returns an aware datetime"
-    if isinstance(clock, datetime):
+    rule, cure = "a function that returns an aware datetime", "lambda: datetime.now(UTC)"
+    now = _asked(argument, clock, rule, cure)
+    if now is not None and not isinstance(now, datetime):
+        message = f"{argument} must be {rule}; this one returns {said_as(now)}: {cure}"
+        raise ConfigurationError(message)
+    _check_zone(argument, now, cure)
+
+
+def seconds_clock(argument: str, clock: object) -> Callable[[], float]:
+    """A function that returns the time in seconds since 1970, made of one that returns those, or an aware datetime.
+
+    It is asked once; one that cannot answer yet is taken as it is.
+
+    Raises:
+        ConfigurationError: it is no such function.
+    """
+    if clock is time.time:
+        return time.time
+    rule, cure = "a function that returns seconds since 1970, or an aware datetime", "time.time"
+    now = _asked(argument, clock, rule, cure)
+    if now is not None and (isinstance(now, bool) or not isinstance(now, int | float | datetime)):
+        message = f"{argument} must be {rule}; this one returns {said_as(now)}: {cure}"
+        raise ConfigurationError(message)
+    _check_zone(argument, now, "lambda: datetime.now(UTC)")
+    told = cast("Callable[[], float | datetime]", clock)
+
+    def seconds() -> float:
+        answer = told()
+        return answer.timestamp() if isinstance(answer, datetime) else answer
+
+    return seconds
+
+
+def _check_zone(argument: str, now: object, cure: str) -> None:
+    if isinstance(now, datetime) and now.utcoffset() is None:
+        message = f"{argument} returns a datetime without a time zone: {cure}"
+        raise ConfigurationError(message)
+
+
+def _asked(argument: str, clock: object, rule: str, cure: str) -> object:
+    """What the clock says; None if it cannot tell yet."""
+    if isinstance(clock, datetime | int | float):
         raise refused(argument, clock, rule, f"hand in the function, and not what it returned: {cure}")
     if not callable(clock):
         raise refused(argument, clock, rule, cure)
@@ -82,15 +128,14 @@ def check_clock(argument: str, clock: object) -> None:
         raise ConfigurationError(message)
     try:
         now: object = clock()
-    except Exception as exc:
-        message = f"{argument} failed with {type(exc).__name__}: it must be {rule}: {cure}"
-        raise ConfigurationError(message) from exc
-    if not isinstance(now, datetime):
-        message = f"{argument} must be {rule}; this one returns {said_as(now)}: {cure}"
-        raise ConfigurationError(message)
-    if now.utcoffset() is None:
-        message = f"{argument} returns a datetime without a time zone: {cure}"
-        raise ConfigurationError(message)
+    except TypeError as error:
+        message = f"{argument} must be {rule}: {error}"
+        raise ConfigurationError(message) from error
+    except Exception:  # noqa: BLE001 - it is somebody else's, and may wait for what is made later
+        return None
+    if now is None:
+        raise refused(argument, now, rule, cure)
+    return now
 
 
 def check_methods(argument: str, value: object, methods: Iterable[str], rule: str, cure: str = "") -> None:

@@ -168,7 +168,8 @@ def test_one_that_an_organisation_makes_for_itself_at_its_own_price_grants_nothi
         shop.server.complete_checkout(session.id)
         await shop.deliver()
         await shop.try_every_way(made, "org")
-        stored = await shop.repository.list_subscriptions((await shop.billing.ensure_customer("org", email="")).id)
+        customer = await shop.billing.ensure_customer("org", email="pay@example.com")
+        stored = await shop.repository.list_subscriptions(customer.id)
         assert [each.external_subscription_id for each in stored] == [session.id]
 
     drive(main)

@@ -181,5 +181,5 @@ def test_what_is_no_organisation_is_refused_by_every_operation(org_id: str) -> N
 
 @pytest.mark.parametrize("provider", [sync.Provider(InMemoryProvider()), "stripe"])
 def test_what_is_no_provider_is_refused_when_the_service_is_made(provider: object) -> None:
-    with pytest.raises(errors.ConfigurationError, match=r"(Provider|str) is no PaymentProvider: it lacks .*aclose"):
+    with pytest.raises(errors.InvalidProvider, match=r"create_provider\(...\)"):
         BillingService([provider], InMemoryRepository())  # type: ignore[list-item]  # wrong on purpose

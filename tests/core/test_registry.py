@@ -12,6 +12,7 @@ import pytest
 from paylattice import BaseProvider, PaymentProviderFactory, create_provider
 from paylattice.errors import ConfigurationError
 from paylattice.registry import GROUP, ProviderEntry, discover
+from paylattice.transport import BlockingTransport
 
 from .support import AcmeConfig
 
@@ -96,8 +97,8 @@ def test_the_factory_does_the_same(acme: type[Acme]) -> None:
 
 
 def test_a_transport_is_handed_through(acme: type[Acme]) -> None:
-    transport = object()
-    assert create_provider("acme", transport=transport).transport is transport  # type: ignore[arg-type]
+    transport = BlockingTransport()
+    assert create_provider("acme", transport=transport).transport is transport
 
 
 @pytest.mark.parametrize("value", ["acme", " acme\n"])
@@ -305,7 +306,7 @@ def test_without_any_provider_the_message_says_what_to_do() -> None:
         "except errors.ConfigurationError as e: print(e)"
     )
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert "there is no provider 'stripe' (the default)" in answer.stdout
+    assert "there is no provider 'stripe' (the default, as PAYMENT_PROVIDER is not set)" in answer.stdout
     assert "install paylattice with pip" in answer.stdout
 
 

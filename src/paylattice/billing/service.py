@@ -8,7 +8,6 @@ from typing import Generic, Self, TypeVar
 
 import attrs
 
-from ..adapting import as_provider, listed
 from ..arguments import check_timedelta, check_utc
 from ..errors import (
     ConfigurationError,
@@ -31,6 +30,7 @@ from .access import DEFAULT_POLICY, Access, AccessPolicy, access_of
 from .customers import Customers, check_org
 from .finding import Finder
 from .handlers import Handlers
+from .inputs import checking_class
 from .journal import CANCEL, CHANGE, CHECKOUT, Journal
 from .maintenance.catch_up import CatchUp, CaughtUp
 from .maintenance.maintain import Maintainer, Plan
@@ -40,6 +40,7 @@ from .maintenance.recover import Recovered, Recovery
 from .maintenance.report import MaintenanceReport
 from .orders import Orders
 from .ownership import Ownership, RefusedSubscription
+from .parts import check_parts, check_repository, check_world, providers_of
 from .precedence import LONG_AGO, first, rank
 from .records import BillingCustomer, BillingSubscription
 from .replacing import ReplacedCustomer, Replacing
@@ -74,6 +75,7 @@ def utc_now() -> datetime:
 
 
 @clearing_class
+@checking_class
 class BillingService(Generic[Tx]):
     """Billing for organisations, over one or several providers and a repository.
 
@@ -96,7 +98,8 @@ class BillingService(Generic[Tx]):
         primitives: how to do several things at a time; None: on the running event loop.
 
     Raises:
-        ConfigurationError: no provider, two of one name, or several and no ``select``.
+        ConfigurationError: no provider, two of one name, several and no ``select``; or an argument is of the wrong kind,
+            such as a blocking provider or repository, or a clock without a time zone.
         InvalidProvider: an object does not satisfy the protocol; says what it lacks.
         UnsupportedOperation: a provider lacks what is required.
     """
@@ -115,17 +118,22 @@ class BillingService(Generic[Tx]):
         on_replaced: Callable[[ReplacedCustomer], None] | None = None,
         primitives: Primitives | None = None,
     ) -> None:
-        providers = [as_provider(each) for each in listed(provider)]
-        self._providers = {each.get_provider_name(): each for each in providers}
-        if not providers or len(self._providers) < len(providers):
-            message = "a BillingService needs one provider, or several with different names"
-            raise ConfigurationError(message)
-        if len(providers) > 1 and select is None:
-            message = "with several providers, select=... has to say which one a new customer gets"
-            raise ConfigurationError(message)
+        providers = providers_of(provider)
+        for each in providers:
+            check_world(each, awaited=primitives is None)
+        check_repository(repository, awaited=True)
+        check_parts(
+            select=select,
+            several=len(providers) > 1,
+            require=require,
+            refetch=refetch,
+            clock=clock,
+            told={"on_rejected": on_rejected, "on_refused": on_refused},
+        )
         required = tuple(require)
         for each in providers:
             each.require(*required)
+        self._providers = {each.get_provider_name(): each for each in providers}
         self._select = select
         self._repository = repository
         self._clock = clock
@@ -170,7 +178,7 @@ class BillingService(Generic[Tx]):
         Raises:
             ConfigurationError: there is none of this name.
         """
-        found = self._providers.get(name)
+        found = self._providers.get(name) if isinstance(name, str) else None  # pyright: ignore[reportUnnecessaryIsInstance] - as above
         if found is None:
             message = f"this service has no provider {str(name)[:60]!r}; it has {', '.join(self._providers)}"
             raise ConfigurationError(message)

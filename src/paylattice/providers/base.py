@@ -4,7 +4,9 @@ What is left to a provider is what only it knows: its base URL, its credentials,
 become models.
 """
 
+import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast, overload
 from urllib.parse import quote
 
@@ -62,6 +64,7 @@ class HTTPProvider(BaseProvider, Generic[C]):
     Args:
         config: the provider's settings; None: from the environment.
         transport: how to reach the provider; None: one of its own, which ``aclose()`` closes.
+        clock: the time: seconds since 1970, or an aware datetime.
 
     Raises:
         ConfigurationError: a required setting is missing, or the address is neither https nor on this machine.
@@ -81,8 +84,14 @@ class HTTPProvider(BaseProvider, Generic[C]):
     request_id_header: ClassVar[str] = "Request-Id"
     """The header that carries the provider's id of the request, which its support asks for."""
 
-    def __init__(self, config: C | None = None, *, transport: "Transport | None" = None) -> None:
-        super().__init__(config, transport=transport)
+    def __init__(
+        self,
+        config: C | None = None,
+        *,
+        transport: "Transport | None" = None,
+        clock: Callable[[], float | datetime] = time.time,
+    ) -> None:
+        super().__init__(config, transport=transport, clock=clock)
         settings = self.config
         settings.require(*(setting.field for setting in settings.settings() if setting.required))
         url_from(self.address())

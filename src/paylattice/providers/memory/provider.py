@@ -58,7 +58,7 @@ class InMemoryProvider(Controls, BaseProvider):
         now: the simulated time to begin with; an aware datetime. It moves only by ``advance()``.
         retry_days: when a failed renewal is tried again, in days after it, ascending. None at all: it is not.
         cancel_when_unpaid: whether the last failed retry cancels the subscription; otherwise it becomes unpaid.
-        clock: the real time, in seconds since the epoch, for the signatures of deliveries.
+        clock: the real time, for the signatures of deliveries: seconds since 1970, or an aware datetime.
 
     Raises:
         ConfigurationError: the environment says that this is production, and the configuration does not allow it; or the
@@ -79,10 +79,10 @@ class InMemoryProvider(Controls, BaseProvider):
         now: datetime | None = None,
         retry_days: Sequence[int] = (3, 5, 7),
         cancel_when_unpaid: bool = False,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float | datetime] = time.time,
     ) -> None:
         config = config or MemoryConfig.from_env()
-        super().__init__(config, transport=transport)
+        super().__init__(config, transport=transport, clock=clock)
         if config.allow_production is not True:
             refuse_production()
         if any(later <= day for day, later in itertools.pairwise((0, *retry_days))):
@@ -92,7 +92,6 @@ class InMemoryProvider(Controls, BaseProvider):
         check_utc("now", start)
         self._settings = config
         self._name = name
-        self._clock = clock
         self._calls = Calls()
         self._world = World(name, Agenda(start.astimezone(UTC).replace(microsecond=0)))
         self._payments = Payments(self._world)

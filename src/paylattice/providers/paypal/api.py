@@ -56,7 +56,7 @@ class PayPalAPI(HTTPProvider[PayPalConfig]):
         config: PayPal's settings; None: from the environment.
         transport: how to reach PayPal; None: one of its own.
         tokens: shared with other providers of the same process; None: a cache of its own.
-        clock: seconds since 1970.
+        clock: the time: seconds since 1970, or an aware datetime.
     """
 
     name = "paypal"
@@ -73,11 +73,10 @@ class PayPalAPI(HTTPProvider[PayPalConfig]):
         *,
         transport: "Transport | None" = None,
         tokens: TokenCache | None = None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float | datetime] = time.time,
     ) -> None:
-        super().__init__(config, transport=transport)
+        super().__init__(config, transport=transport, clock=clock)
         self._tokens = TokenCache() if tokens is None else tokens
-        self._clock = clock
 
     def now(self) -> datetime:
         """The time, UTC."""

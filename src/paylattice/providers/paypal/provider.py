@@ -84,7 +84,7 @@ class PayPalProvider(PayPalAPI):
         config: PayPal's settings; None: from the environment.
         transport: how to reach PayPal; None: one of its own, which :meth:`aclose` closes.
         tokens: access tokens, shared with other providers of the same process; None: its own.
-        clock: seconds since 1970.
+        clock: the time: seconds since 1970, or an aware datetime.
 
     Raises:
         ConfigurationError: a setting is missing or wrong.
@@ -121,7 +121,7 @@ class PayPalProvider(PayPalAPI):
         *,
         transport: "Transport | None" = None,
         tokens: TokenCache | None = None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float | datetime] = time.time,
     ) -> None:
         super().__init__(config, transport=transport, tokens=tokens, clock=clock)
         self._making = mutex()

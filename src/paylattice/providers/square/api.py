@@ -1,6 +1,8 @@
 """Square's API as the rooms of this provider use it: headers, errors inside a 200, keys, searches, pages, the location."""
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, TypeVar, overload
 
 import attrs
@@ -90,8 +92,14 @@ class SquareAPI(HTTPProvider[SquareConfig]):
     idempotency_field: ClassVar[str | None] = "idempotency_key"
     request_id_header = _REQUEST_ID
 
-    def __init__(self, config: SquareConfig | None = None, *, transport: "Transport | None" = None) -> None:
-        super().__init__(config, transport=transport)
+    def __init__(
+        self,
+        config: SquareConfig | None = None,
+        *,
+        transport: "Transport | None" = None,
+        clock: Callable[[], float | datetime] = time.time,
+    ) -> None:
+        super().__init__(config, transport=transport, clock=clock)
         self._mutex = mutex()
         self._asking: Lock | None = None
         self._location: Location | None = None

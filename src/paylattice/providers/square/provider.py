@@ -52,7 +52,7 @@ class SquareProvider(SquareAPI):
     Args:
         config: the settings; None: from the environment.
         transport: how to reach Square; None: one of its own, which :meth:`aclose` closes.
-        clock: seconds since 1970: what day it is decides trials, due dates and when a pause ends.
+        clock: what day it is decides trials, due dates and when a pause ends: seconds since 1970, or an aware datetime.
 
     Raises:
         ConfigurationError: a setting is missing or wrong.
@@ -80,15 +80,14 @@ class SquareProvider(SquareAPI):
         config: SquareConfig | None = None,
         *,
         transport: "Transport | None" = None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float | datetime] = time.time,
     ) -> None:
-        super().__init__(config, transport=transport)
-        self._clock = clock
+        super().__init__(config, transport=transport, clock=clock)
         self._customers = Customers(self)
         self._plans = Plans(self)
         self._payments = Payments(self)
-        self._events = EventList(self, clock)
-        self._subscriptions = Subscriptions(self, self._plans, self._customers, clock)
+        self._events = EventList(self, self._clock)
+        self._subscriptions = Subscriptions(self, self._plans, self._customers, self._clock)
         self._checkout = Checkout(self, self._customers, self._plans, self._payments, self._subscriptions)
         self.checkout_keeps_customer: bool = self.config.checkout == "invoice"
 

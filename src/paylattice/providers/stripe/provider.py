@@ -53,7 +53,7 @@ class StripeProvider(BaseProvider):
     Args:
         config: the settings; None: from the environment.
         transport: how to reach Stripe; None: one of its own, which :meth:`aclose` closes.
-        clock: seconds since 1970, for the age of webhooks and usage.
+        clock: the time, for the age of webhooks and usage: seconds since 1970, or an aware datetime.
 
     Raises:
         ConfigurationError: a setting is missing or wrong, or Stripe's SDK is not installed.
@@ -69,19 +69,18 @@ class StripeProvider(BaseProvider):
         config: StripeConfig | None = None,
         *,
         transport: "Transport | None" = None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float | datetime] = time.time,
     ) -> None:
         settings = StripeConfig.from_env() if config is None else config
-        super().__init__(settings, transport=transport)
+        super().__init__(settings, transport=transport, clock=clock)
         settings.require("secret_key")
         if sys.modules.get("stripe") is None and find_spec("stripe") is None:
             raise missing_sdk()
         self._settings = settings
-        self._clock = clock
         self._api = StripeAPI(settings, lambda: self.transport)
-        self._lookups = Lookups(self._api, clock)
+        self._lookups = Lookups(self._api, self._clock)
         self._subscriptions = Subscriptions(self._api, self._lookups)
-        self._usage = Usage(self._api, self._lookups, clock)
+        self._usage = Usage(self._api, self._lookups, self._clock)
         self._payments = Payments(self._api)
         self._events = EventList(self._api)
 

@@ -1,0 +1,124 @@
+"""What the methods of a BillingService take: checked by the names of the arguments, before anything is read or sent."""
+
+import functools
+import inspect
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import Any, TypeVar
+
+from ..arguments import check_argument, check_timedelta, check_utc
+from ..errors import InvalidRequest
+from ..events import WebhookEvent
+from ..wiring import is_async, said_as
+from .access import AccessPolicy
+from .customers import check_org
+
+__all__ = ["CHECKS", "checking_class"]
+
+K = TypeVar("K", bound=type)
+Check = Callable[[str, object], None]
+Method = Callable[..., Coroutine[Any, Any, object]]
+
+_USAGE = "record_usage"
+
+
+def _wrong(name: str, value: object, rule: str) -> InvalidRequest:
+    return InvalidRequest(f"{name} must be {rule}, not {said_as(value)}", param=name)
+
+
+def _instance(kind: type, rule: str) -> Check:
+    def check(name: str, value: object) -> None:
+        if not isinstance(value, kind):
+            raise _wrong(name, value, rule)
+
+    return check
+
+
+def _word(name: str, value: object) -> None:
+    if not isinstance(value, str) or not value:
+        raise _wrong(name, value, "a str that is not empty")
+
+
+def _told(name: str, value: object) -> None:
+    if not callable(value) or isinstance(value, type) or is_async(value):
+        raise _wrong(name, value, "a plain function of one argument")
+
+
+def _headers(name: str, value: object) -> None:
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+        raise _wrong(name, value, "the headers of the request, a mapping or pairs")
+
+
+def _anything(_name: str, _value: object) -> None:
+    """Checked by who reads it: a body, above all, comes from strangers."""
+
+
+def _as_sent(operation: str) -> Check:
+    return functools.partial(check_argument, operation)
+
+
+_SENT: Check = _as_sent("")
+
+CHECKS: Mapping[str, Check] = {
+    "org_id": lambda _name, value: check_org(value),
+    "provider": _word,
+    "provider_name": _word,
+    "plan_id": _SENT,
+    "subscription_id": _SENT,
+    "session_id": _word,
+    "email": _SENT,
+    "name": _SENT,
+    "metadata": _SENT,
+    "success_url": _SENT,
+    "cancel_url": _SENT,
+    "quantity": _SENT,
+    "trial_days": _SENT,
+    "limit": _SENT,
+    "timestamp": _SENT,
+    "idempotency_key": _SENT,
+    "at_period_end": _SENT,
+    "prorate": _SENT,
+    "reason": _SENT,
+    "allow_second": _instance(bool, "True or False"),
+    "repair": _instance(bool, "True or False"),
+    "now": check_utc,
+    "since": check_utc,
+    "before": check_utc,
+    "older_than": check_timedelta,
+    "policy": _instance(AccessPolicy, "an AccessPolicy"),
+    "event": _instance(WebhookEvent, "a WebhookEvent, as parse_webhook() returns it"),
+    "after": _word,
+    "in_flight": _anything,
+    "on_difference": _told,
+    "on_progress": _told,
+    "payload": _anything,
+    "body": _anything,
+    "headers": _headers,
+    "url": _word,
+}
+"""The rule of every argument, by its name; the same words as a provider's are held to the same rules."""
+
+
+def checking_class(cls: K) -> K:
+    """The class, with its public coroutine functions checking their arguments."""
+    for name, method in list(vars(cls).items()):
+        if not name.startswith("_") and inspect.iscoroutinefunction(method):
+            setattr(cls, name, _checking(method))
+    return cls
+
+
+def _checking(method: Method) -> Method:
+    parameters = list(inspect.signature(method).parameters.values())[1:]
+    names = [each.name for each in parameters]
+    checks = {name: CHECKS.get(name, _anything) for name in names}
+    if method.__name__ == _USAGE:
+        checks["quantity"] = _as_sent("create_usage_record")
+    optional = {each.name for each in parameters if each.default is None}
+
+    @functools.wraps(method)
+    async def call(self: object, *args: object, **kwargs: object) -> object:
+        for name, value in (*zip(names, args, strict=False), *kwargs.items()):
+            if (value is not None or name not in optional) and name in checks:
+                checks[name](name, value)
+        return await method(self, *args, **kwargs)
+
+    return call
