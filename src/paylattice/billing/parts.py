@@ -49,8 +49,6 @@ def _made_of(given: object) -> str | None:
         return "create_provider(...) makes one of a name"
     if isinstance(given, ProviderConfig):
         return f"create_provider({given.provider!r}, config=...) makes one of its settings"
-    if isinstance(given, type):
-        return f"make one, {given.__name__}(...), or create_provider(...)"
     if not isinstance(given, BaseProvider) and isinstance(getattr(given, "wrapped", None), BaseProvider):
         return (
             "it is the blocking face of one, which would hold up the event loop. Take paylattice.create_provider(...) here, "
