@@ -128,7 +128,7 @@ class BillingService(Generic[Tx]):
             require=require,
             refetch=refetch,
             clock=clock,
-            told={"on_rejected": on_rejected, "on_refused": on_refused},
+            told={"on_rejected": on_rejected, "on_refused": on_refused, "on_replaced": on_replaced},
         )
         required = tuple(require)
         for each in providers:
