@@ -1,11 +1,14 @@
-"""What the methods of a BillingService take: checked by the names of the arguments, before anything is read or sent."""
+"""What the methods of a BillingService take: checked by the names of the arguments, before anything is read or sent.
+
+What goes to the provider is checked by the guard's own rules, once, when it is written down: see ``guard.checked``.
+"""
 
 import functools
 import inspect
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any, TypeVar
 
-from ..arguments import check_argument, check_timedelta, check_utc
+from ..arguments import check_timedelta, check_utc
 from ..errors import InvalidRequest
 from ..wiring import is_async, said_as
 from .access import AccessPolicy
@@ -16,8 +19,6 @@ __all__ = ["CHECKS", "checking_class"]
 K = TypeVar("K", bound=type)
 Check = Callable[[str, object], None]
 Method = Callable[..., Coroutine[Any, Any, object]]
-
-_USAGE = "record_usage"
 
 
 def _wrong(name: str, value: object, rule: str) -> InvalidRequest:
@@ -47,36 +48,19 @@ def _headers(name: str, value: object) -> None:
         raise _wrong(name, value, "the headers of the request, a mapping or pairs")
 
 
-def _anything(_name: str, _value: object) -> None:
-    """Checked by who reads it: a body, above all, comes from strangers."""
+def _elsewhere(_name: str, _value: object) -> None:
+    """Checked where it is read (what comes from strangers), or before it is written down and sent."""
 
-
-def _as_sent(operation: str) -> Check:
-    return functools.partial(check_argument, operation)
-
-
-_SENT: Check = _as_sent("")
 
 CHECKS: Mapping[str, Check] = {
     "org_id": lambda _name, value: check_org(value),
     "provider": _word,
-    "provider_name": _word,
-    "plan_id": _SENT,
-    "subscription_id": _SENT,
     "session_id": _word,
-    "email": _SENT,
-    "name": _SENT,
-    "metadata": _SENT,
-    "success_url": _SENT,
-    "cancel_url": _SENT,
-    "quantity": _SENT,
-    "trial_days": _SENT,
-    "limit": _SENT,
-    "timestamp": _SENT,
-    "idempotency_key": _SENT,
-    "at_period_end": _SENT,
-    "prorate": _SENT,
-    "reason": _SENT,
+    "idempotency_key": _word,
+    "after": _word,
+    "url": _word,
+    "metadata": _instance(Mapping, "a mapping of str to str"),
+    "headers": _headers,
     "allow_second": _instance(bool, "True or False"),
     "repair": _instance(bool, "True or False"),
     "now": check_utc,
@@ -84,17 +68,25 @@ CHECKS: Mapping[str, Check] = {
     "before": check_utc,
     "older_than": check_timedelta,
     "policy": _instance(AccessPolicy, "an AccessPolicy"),
-    "event": _anything,
-    "after": _word,
-    "in_flight": _anything,
     "on_difference": _told,
     "on_progress": _told,
-    "payload": _anything,
-    "body": _anything,
-    "headers": _headers,
-    "url": _word,
-}
-"""The rule of every argument, by its name; the same words as a provider's are held to the same rules."""
+} | dict.fromkeys(
+    [
+        *("at_period_end", "body", "cancel_url", "email", "event", "in_flight", "limit", "name", "payload", "plan_id"),
+        *(
+            "prorate",
+            "provider_name",
+            "quantity",
+            "reason",
+            "subscription_id",
+            "success_url",
+            "timestamp",
+            "trial_days",
+        ),
+    ],
+    _elsewhere,
+)
+"""The rule of every argument, by its name."""
 
 
 def checking_class(cls: K) -> K:
@@ -108,9 +100,7 @@ def checking_class(cls: K) -> K:
 def _checking(method: Method) -> Method:
     parameters = list(inspect.signature(method).parameters.values())[1:]
     names = [each.name for each in parameters]
-    checks = {name: CHECKS.get(name, _anything) for name in names}
-    if method.__name__ == _USAGE:
-        checks["quantity"] = _as_sent("create_usage_record")
+    checks = {name: CHECKS.get(name, _elsewhere) for name in names}
     optional = {each.name for each in parameters if each.default is None}
 
     @functools.wraps(method)
