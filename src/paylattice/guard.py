@@ -205,14 +205,14 @@ def checked(provider: Guarded, operation: str, arguments: Mapping[str, object]) 
     Raises:
         InvalidRequest: one of them is wrong.
     """
+    given = {name: value for name, value in arguments.items() if value is not None}
     try:
-        for name, value in arguments.items():
-            if value is not None:
-                check_argument(operation, name, value)
+        for name, value in given.items():
+            check_argument(operation, name, value)
     except InvalidRequest as error:
         error.provider, error.operation = provider.get_provider_name(), operation
         raise
-    token = _prepared.set(_Running(OPERATIONS[operation], provider, _kept(dict(arguments))))
+    token = _prepared.set(_Running(OPERATIONS[operation], provider, _kept(given)))
     try:
         yield
     finally:

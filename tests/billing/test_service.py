@@ -451,3 +451,19 @@ def test_a_provider_that_is_down_keeps_no_return_from_another_one_s_page_waiting
         assert stored.status == "active"
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("name", ["plan_id", "email", "success_url", "cancel_url", "quantity"])
+def test_none_is_no_value_for_what_a_checkout_needs(name: str) -> None:
+    """What was checked before it was written down is not checked again; None was not checked."""
+
+    async def main() -> None:
+        provider = InMemoryProvider(now=NOW)
+        provider.add_plan("pro", Money(1900, "EUR"))
+        billing = BillingService(provider, InMemoryRepository(), clock=lambda: NOW)
+        wanted: dict[str, object] = {"plan_id": "pro", "email": "a@b.co", **PAGES, name: None}
+        with pytest.raises(errors.InvalidRequest, match="not None") as caught:
+            await billing.start_checkout("org", **wanted)  # type: ignore[arg-type]  # on purpose
+        assert (caught.value.param or "").removeprefix("customer_") == name
+
+    asyncio.run(main())
