@@ -11,6 +11,8 @@ from inspect import Parameter, Signature
 
 import attrs
 
+from .errors import InvalidProvider
+
 __all__ = ["Parameters", "misfits"]
 
 _EMPTY = Parameter.empty
@@ -49,13 +51,13 @@ class Parameters:
             like: the protocol's method, if there is one. Its parameters count, and the keywords that the method has besides.
 
         Raises:
-            TypeError: the method takes positional arguments without a name.
+            InvalidProvider: the method takes positional arguments without a name.
         """
         own = _without_self(method)
         taken = own if like is None else [*_without_self(like), *_additions(own, _without_self(like))]
         if any(each.kind is Parameter.VAR_POSITIONAL for each in taken):
             message = f"{method.__qualname__} takes arguments without a name: give each of them one, and no *args"
-            raise TypeError(message)
+            raise InvalidProvider(message)
         named = [each for each in taken if each.kind is not Parameter.VAR_KEYWORD]
         return cls(
             signature=Signature(sorted(taken, key=lambda each: each.kind)),

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -467,3 +468,16 @@ def test_none_is_no_value_for_what_a_checkout_needs(name: str) -> None:
         assert (caught.value.param or "").removeprefix("customer_") == name
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("limit", [0, -1, "5", 1.0, None])
+def test_how_many_invoices_is_a_whole_number_also_where_there_are_none(limit: int) -> None:
+    *_, billing = two_regions()
+    with pytest.raises(errors.InvalidRequest, match="limit must be"):
+        asyncio.run(billing.invoices("org_eu", limit))
+
+
+def test_a_mock_is_no_provider() -> None:
+    """It has every method, and none with the parameters of the protocol."""
+    with pytest.raises(errors.ConfigurationError, match=r"without a name|different names|must be"):
+        BillingService(MagicMock(), InMemoryRepository())

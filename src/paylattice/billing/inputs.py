@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any, TypeVar
 
-from ..arguments import check_timedelta, check_utc
+from ..arguments import check_argument, check_timedelta, check_utc
 from ..errors import InvalidRequest
 from ..wiring import is_async, said_as
 from .access import AccessPolicy
@@ -67,12 +67,13 @@ CHECKS: Mapping[str, Check] = {
     "since": check_utc,
     "before": check_utc,
     "older_than": check_timedelta,
+    "limit": functools.partial(check_argument, ""),
     "policy": _instance(AccessPolicy, "an AccessPolicy"),
     "on_difference": _told,
     "on_progress": _told,
 } | dict.fromkeys(
     [
-        *("at_period_end", "body", "cancel_url", "email", "event", "in_flight", "limit", "name", "payload", "plan_id"),
+        *("at_period_end", "body", "cancel_url", "email", "event", "in_flight", "name", "payload", "plan_id"),
         *(
             "prorate",
             "provider_name",
