@@ -48,6 +48,11 @@ def _headers(name: str, value: object) -> None:
         raise _wrong(name, value, "the headers of the request, a mapping or pairs")
 
 
+def _as_sent(name: str, value: object) -> None:
+    """As a provider's argument of this name: there may be nobody to send it to."""
+    check_argument("", name, value)
+
+
 def _elsewhere(_name: str, _value: object) -> None:
     """Checked where it is read (what comes from strangers), or before it is written down and sent."""
 
@@ -67,7 +72,7 @@ CHECKS: Mapping[str, Check] = {
     "since": check_utc,
     "before": check_utc,
     "older_than": check_timedelta,
-    "limit": functools.partial(check_argument, ""),
+    "limit": _as_sent,
     "policy": _instance(AccessPolicy, "an AccessPolicy"),
     "on_difference": _told,
     "on_progress": _told,
