@@ -1,6 +1,7 @@
 """What the methods of a BillingService take: checked by the names of the arguments, before anything is read or sent.
 
-What goes to the provider is checked by the guard's own rules, once, when it is written down: see :func:`paylattice.guard.checked`.
+What goes to the provider is checked by the guard's own rules, once, when it is written down: see
+:func:`paylattice.guard.checked`.
 """
 
 import functools
