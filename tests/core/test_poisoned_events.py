@@ -241,6 +241,8 @@ BROKEN: Mapping[str, Mapping[str, Any]] = {
     "no time": {"created_at": None},
     "a time without a zone": {"created_at": datetime(2026, 1, 31)},  # noqa: DTZ001 - on purpose
     "a time as a text": {"created_at": "2026-01-31T12:00:00Z"},
+    "nothing of another type": {"customer_id": 0},
+    "an empty list for an id": {"subscription_id": []},
     "a NUL": {"customer_id": "cus_\x00"},
     "half a character": {"subscription_id": "sub_\ud83d"},
     "a long key": {"dedupe_key": "x" * 256},
