@@ -167,17 +167,26 @@ class Setting:
         purpose: what it is for, as the end of "needs X to ...".
         required: whether the provider cannot do anything without it.
         field: the name of the field.
+        webhooks: whether deliveries cannot be verified without it.
     """
 
     variable: str
     purpose: str
     required: bool = False
     field: str = ""
+    webhooks: bool = False
 
 
-def env(variable: str, purpose: str, *, required: bool = False) -> dict[str, object]:
-    """Field metadata that says which environment variable holds the value, and what it is for."""
-    return {_ENV: Setting(variable, purpose, required)}
+def env(variable: str, purpose: str, *, required: bool = False, webhooks: bool = False) -> dict[str, object]:
+    """Field metadata that says which environment variable holds the value, and what it is for.
+
+    Args:
+        variable: see :class:`Setting`; so are the others.
+        purpose: the end of "needs X to ...".
+        required: whether nothing works without it.
+        webhooks: whether deliveries cannot be verified without it.
+    """
+    return {_ENV: Setting(variable, purpose, required, webhooks=webhooks)}
 
 
 @attrs.frozen(kw_only=True)

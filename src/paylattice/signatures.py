@@ -80,7 +80,7 @@ def raw_body(payload: object, sender: str) -> bytes:
         MalformedPayload: it is empty, or no bytes.
     """
     if isinstance(payload, str):
-        payload = payload.encode(errors="surrogateescape")
+        payload = _encoded(payload)
     if not isinstance(payload, (bytes, bytearray, memoryview)):
         message = f"the body must be the raw bytes, before a framework parses them, not {type(payload).__name__}"
         raise MalformedPayload(message, diagnosis=Diagnosis.BODY_NOT_AN_EVENT)
@@ -88,6 +88,13 @@ def raw_body(payload: object, sender: str) -> bytes:
     if not body:
         raise refusal(MalformedPayload, Diagnosis.BODY_EMPTY, sender=sender)
     return body
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode(errors="surrogateescape")
+    except UnicodeEncodeError:  # half a character, which no UTF-8 holds: no signature will fit
+        return text.encode(errors="surrogatepass")
 
 
 def secret_from(value: Secret | str, variable: str) -> Secret:

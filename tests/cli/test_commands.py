@@ -122,6 +122,54 @@ def test_check_shows_that_a_secret_is_set_and_not_the_secret(
     assert "checkout ✓" in told
 
 
+SETTINGS = {
+    "memory": {},
+    "paypal": {"PAYPAL_CLIENT_ID": "id", "PAYPAL_CLIENT_SECRET": "secret"},
+    "square": {"SQUARE_ACCESS_TOKEN": "token", "SQUARE_LOCATION_ID": "L1"},
+    "stripe": {"STRIPE_SECRET_KEY": "sk_test_1"},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "missing"),
+    [
+        ("paypal", "PAYPAL_WEBHOOK_ID"),
+        ("square", "SQUARE_WEBHOOK_SIGNATURE_KEY and SQUARE_WEBHOOK_URL"),
+        ("stripe", "STRIPE_WEBHOOK_SECRET"),
+    ],
+)
+def test_check_says_that_webhooks_cannot_be_verified_and_fails(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str, missing: str
+) -> None:
+    for variable, value in SETTINGS[name].items():
+        monkeypatch.setenv(variable, value)
+    assert main(["check", name]) == 1
+    told = capsys.readouterr().out
+    assert f"{name}  configured for calls alone" in told
+    assert "calls     can be made" in told
+    assert f"webhooks  NOT verified: every delivery will be refused. Set {missing}\n" in told
+
+
+@pytest.mark.parametrize(
+    ("key", "money"),
+    [("sk_test_1", "is not real"), ("sk_live_1", "is real: these are live"), ("sk_org_1", "is real or not")],
+)
+def test_check_says_whether_the_money_is_real(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, key: str, money: str
+) -> None:
+    monkeypatch.setenv("STRIPE_SECRET_KEY", key)
+    monkeypatch.setenv("STRIPE_WEBHOOK_SECRET", "whsec_1")
+    assert main(["check", "stripe"]) == 0
+    told = capsys.readouterr().out
+    assert f"money     {money}" in told
+    assert "webhooks  can be verified" in told
+
+
+def test_check_of_the_embedded_provider_needs_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "memory"]) == 0
+    assert "memory  configured" in capsys.readouterr().out
+
+
 def test_check_refuses_an_unknown_provider_and_lists_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "stirpe"]) == 2
     assert "Known: memory, paypal, square, stripe" in capsys.readouterr().out

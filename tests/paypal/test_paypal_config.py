@@ -12,7 +12,7 @@ from paypal_support import CLIENT_ID, CLIENT_SECRET, WEBHOOK, World, configurati
 
 from paylattice import Capability
 from paylattice.errors import ConfigurationError, UnsupportedOperation, WebhookError
-from paylattice.providers.paypal import PayPalConfig
+from paylattice.providers.paypal import PayPalConfig, PayPalProvider
 
 ENVIRONMENT = {
     "PAYPAL_CLIENT_ID": CLIENT_ID,
@@ -128,6 +128,27 @@ def test_a_certificate_is_preloaded_from_paypal_only(mode: str, url: str) -> Non
         world.run(world.provider.preload_certificate(url))
     assert caught.value.operation == "preload_certificate"
     assert world.server.seen == []
+
+
+@pytest.fixture
+def without_cryptography(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+
+
+@pytest.mark.usefixtures("without_cryptography")
+@pytest.mark.parametrize("verify", ["auto", "offline"])
+def test_webhooks_without_cryptography_are_refused_when_the_provider_is_made(verify: str) -> None:
+    config = PayPalConfig(client_id="id", client_secret="secret", webhook_id="WH-1", verify=verify)
+    with pytest.raises(ConfigurationError, match=r"pip install \"paylattice\[paypal\]\"") as caught:
+        PayPalProvider(config)
+    assert caught.value.provider == "paypal"
+    assert 'verify="postback"' in caught.value.message
+
+
+@pytest.mark.usefixtures("without_cryptography")
+def test_who_only_calls_or_lets_paypal_verify_needs_no_cryptography() -> None:
+    PayPalProvider(PayPalConfig(client_id="id", client_secret="secret"))
+    PayPalProvider(PayPalConfig(client_id="id", client_secret="secret", webhook_id="WH-1", verify="postback"))
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,11 @@ def _told(name: str, value: object) -> None:
         raise _wrong(name, value, "a plain function of one argument")
 
 
+def _whole(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _wrong(name, value, "a whole number")
+
+
 def _headers(name: str, value: object) -> None:
     if isinstance(value, str | bytes) or not isinstance(value, Iterable):
         raise _wrong(name, value, "the headers of the request, a mapping or pairs")
@@ -52,6 +57,12 @@ def _headers(name: str, value: object) -> None:
 def _as_sent(name: str, value: object) -> None:
     """As a provider's argument of this name: there may be nobody to send it to."""
     check_argument("", name, value)
+
+
+_ELSEWHERE = (
+    "at_period_end body budget cancel_url drop_waiting_after email event in_flight name payload plan_id prorate "
+    "provider_name reason reconcile_every subscription_id success_url timestamp trial_days"
+)
 
 
 def _elsewhere(_name: str, _value: object) -> None:
@@ -64,6 +75,7 @@ CHECKS: Mapping[str, Check] = {
     "session_id": _word,
     "idempotency_key": _word,
     "after": _word,
+    "quantity": _whole,
     "url": _word,
     "metadata": _instance(Mapping, "a mapping of str to str"),
     "headers": _headers,
@@ -77,22 +89,8 @@ CHECKS: Mapping[str, Check] = {
     "policy": _instance(AccessPolicy, "an AccessPolicy"),
     "on_difference": _told,
     "on_progress": _told,
-} | dict.fromkeys(
-    [
-        *("at_period_end", "body", "cancel_url", "email", "event", "in_flight", "name", "payload", "plan_id"),
-        *(
-            "prorate",
-            "provider_name",
-            "quantity",
-            "reason",
-            "subscription_id",
-            "success_url",
-            "timestamp",
-            "trial_days",
-        ),
-    ],
-    _elsewhere,
-)
+    **dict.fromkeys(_ELSEWHERE.split(), _elsewhere),
+}
 """The rule of every argument, by its name."""
 
 

@@ -1,7 +1,7 @@
 """``python -m paylattice check``."""
 
 import os
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 from ..adapting import as_provider
@@ -15,6 +15,11 @@ from ..registry import DEFAULT, VARIABLE, ProviderClass, discover
 __all__ = ["check"]
 
 _UNKNOWN = 2
+_MONEY: Mapping[bool | None, str] = {
+    True: "is real: these are live credentials",
+    False: "is not real: these are test credentials",
+    None: "is real or not: the settings do not tell",
+}
 
 
 class _Found(Protocol):
@@ -35,7 +40,9 @@ class _TriesWebhooks(Protocol):
 
 
 def check(name: str | None, cert_url: str | None = None) -> int:
-    """Say whether a provider is configured, setting by setting, without showing a secret; 0 if it can be used.
+    """Say whether a provider is configured, setting by setting and purpose by purpose, without showing a secret.
+
+    0: calls can be made and webhooks verified. 1: one of them cannot. 2: there is no such provider.
 
     Args:
         name: the provider; None: the one that the environment names.
@@ -55,20 +62,29 @@ def check(name: str | None, cert_url: str | None = None) -> int:
         print(f"{wanted}  ({entry.origin})  has no settings")
         return 0
     _settings(settings)
+    missing = [each.variable for each in settings.settings() if each.webhooks and not _is_set(each.variable)]
     try:
         config = settings.from_env()
         provider = as_provider(loaded(config))
     except ConfigurationError as error:
         print(f"{wanted}  NOT configured: {error.message}")
         return 1
-    print(f"{wanted}  configured  {_mode(config)}  {'  '.join(_mark(provider, each) for each in Capability)}")
-    return 0 if _verifies(loaded, config, cert_url) else 1
+    what = "configured for calls alone" if missing else "configured"
+    print(f"{wanted}  {what}  {_mode(config)}  {'  '.join(_mark(provider, each) for each in Capability)}")
+    print("    calls     can be made")
+    print(f"    money     {_MONEY[_livemode(config)]}")
+    if missing:
+        print(f"    webhooks  NOT verified: every delivery will be refused. Set {' and '.join(missing)}")
+        return 1
+    if hasattr(loaded, "check_webhooks"):
+        return 0 if _verifies(loaded, config, cert_url) else 1
+    if any(each.webhooks for each in settings.settings()):
+        print("    webhooks  can be verified")
+    return 0
 
 
 def _verifies(provider: ProviderClass, config: ProviderConfig, cert_url: str | None) -> bool:
     """Let a provider that has a way to do so try out whether it could verify webhooks, and say what it finds."""
-    if not hasattr(provider, "check_webhooks"):
-        return True
     from ..transport import BlockingTransport, RetryPolicy, Timeouts  # noqa: PLC0415 - only who sends pays for it
 
     transport = BlockingTransport(retry=RetryPolicy(attempts=1), timeouts=Timeouts(connect=5, read=10, total=15))
@@ -92,8 +108,16 @@ def _mode(config: ProviderConfig) -> str:
     environment = getattr(config, "environment", None)
     if isinstance(environment, str):
         return environment
-    live = getattr(config, "livemode", None)
-    return {True: "live", False: "test"}.get(live, "") if isinstance(live, bool) else ""
+    return {True: "live", False: "test", None: ""}[_livemode(config)]
+
+
+def _livemode(config: ProviderConfig) -> bool | None:
+    live: object = getattr(config, "livemode", None)
+    return live if isinstance(live, bool) else None
+
+
+def _is_set(variable: str) -> bool:
+    return bool(os.environ.get(variable, "").strip())
 
 
 def _mark(provider: BaseProvider, capability: Capability) -> str:
@@ -103,7 +127,7 @@ def _mark(provider: BaseProvider, capability: Capability) -> str:
 
 def _settings(config: type[ProviderConfig]) -> None:
     for setting in config.settings():
-        if os.environ.get(setting.variable, "").strip():
+        if _is_set(setting.variable):
             state = "set"
         else:
             state = (

@@ -27,7 +27,7 @@ class AcmeConfig(ProviderConfig):
         default=None, converter=_secret, metadata=env("ACME_API_KEY", "call the API", required=True)
     )
     webhook_secret: tuple[Secret, ...] = attrs.field(
-        default=(), converter=secrets_from, metadata=env("ACME_WEBHOOK_SECRET", "verify webhooks")
+        default=(), converter=secrets_from, metadata=env("ACME_WEBHOOK_SECRET", "verify webhooks", webhooks=True)
     )
     base_url: str | None = attrs.field(
         default=None, converter=url_from, metadata=env("ACME_API_BASE", "talk to a local server")

@@ -27,6 +27,7 @@ import warnings
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -48,6 +49,7 @@ __all__ = [
     "check_identity",
     "issuer_urls_of",
     "path_of",
+    "require_cryptography",
     "signing_certificate_from",
 ]
 
@@ -61,6 +63,16 @@ _MISSING = (
     'verifying PayPal\'s webhooks offline needs the package cryptography: python -m pip install "paylattice[paypal]". '
     'Or let PayPal verify them: PayPalConfig(verify="postback")'
 )
+
+
+def require_cryptography() -> None:
+    """Refuse to wait for the first webhook to find out that a package is missing.
+
+    Raises:
+        ConfigurationError: the package cryptography is not installed; says how to do without it.
+    """
+    if find_spec("cryptography") is None:
+        raise ConfigurationError(_MISSING, provider="paypal")
 
 
 @attrs.frozen

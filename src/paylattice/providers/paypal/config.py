@@ -114,7 +114,7 @@ class PayPalConfig(ProviderConfig):
         metadata=env("PAYPAL_CLIENT_SECRET", "call the API", required=True),
     )
     webhook_id: tuple[str, ...] = attrs.field(
-        default=(), converter=_ids, metadata=env("PAYPAL_WEBHOOK_ID", "verify webhooks")
+        default=(), converter=_ids, metadata=env("PAYPAL_WEBHOOK_ID", "verify webhooks", webhooks=True)
     )
     environment: str = attrs.field(
         default="sandbox", converter=_environment, metadata=env("PAYPAL_ENVIRONMENT", "choose between sandbox and live")

@@ -44,6 +44,7 @@ from . import orders, requests, wire
 from .access import TokenCache
 from .amounts import v2_amount
 from .api import PayPalAPI, path_of
+from .chains import require_cryptography
 from .confirmation import bears_out
 from .event_list import EVENTS, EVENTS_KEPT, EventList
 from .events import (
@@ -124,6 +125,8 @@ class PayPalProvider(PayPalAPI):
         clock: Callable[[], float | datetime] = time.time,
     ) -> None:
         super().__init__(config, transport=transport, tokens=tokens, clock=clock)
+        if self.config.webhook_id and self.config.verify != "postback":
+            require_cryptography()
         self._making = mutex()
         self._kept_verifier: WebhookVerifier | None = None
 

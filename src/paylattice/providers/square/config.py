@@ -128,13 +128,15 @@ class SquareConfig(ProviderConfig):
         metadata=env("SQUARE_APPLICATION_ID", "start the Web Payments SDK in the browser"),
     )
     webhook_signature_key: tuple[Secret, ...] = attrs.field(
-        default=(), converter=secrets_from, metadata=env("SQUARE_WEBHOOK_SIGNATURE_KEY", "verify webhooks")
+        default=(),
+        converter=secrets_from,
+        metadata=env("SQUARE_WEBHOOK_SIGNATURE_KEY", "verify webhooks", webhooks=True),
     )
     webhook_url: str | None = attrs.field(
         default=None,
         converter=_plain,
         validator=_signed_url,
-        metadata=env("SQUARE_WEBHOOK_URL", "verify webhooks, whose signature covers their URL"),
+        metadata=env("SQUARE_WEBHOOK_URL", "verify webhooks, whose signature covers their URL", webhooks=True),
     )
     location_id: str | None = attrs.field(
         default=None,

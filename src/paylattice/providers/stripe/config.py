@@ -140,7 +140,7 @@ class StripeConfig(ProviderConfig):
         default=(),
         converter=secrets_from,
         validator=_webhook_secret,
-        metadata=env("STRIPE_WEBHOOK_SECRET", "verify webhooks"),
+        metadata=env("STRIPE_WEBHOOK_SECRET", "verify webhooks", webhooks=True),
     )
     api_version: str = attrs.field(default=API_VERSION, converter=_version, validator=_header_safe)
     base_url: str | None = attrs.field(
