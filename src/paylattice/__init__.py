@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         Customer,
         Invoice,
         InvoiceStatus,
+        OpenCheckout,
         Payment,
         PaymentMethod,
         PaymentStatus,
@@ -85,6 +86,7 @@ __all__ = [
     "Limit",
     "MaintenanceReport",
     "Money",
+    "OpenCheckout",
     "OperationState",
     "ParkedEvent",
     "Payment",
@@ -142,7 +144,7 @@ _HOMES = {
     "events": "EventType WebhookEvent",
     "idempotency": "operation_key",
     "models": (
-        "CheckoutSession CheckoutStatus Customer Invoice InvoiceStatus Payment PaymentMethod "
+        "CheckoutSession CheckoutStatus Customer Invoice InvoiceStatus OpenCheckout Payment PaymentMethod "
         "PaymentStatus Plan Refund RefundStatus ScheduledChange Subscription SubscriptionChange SubscriptionItem "
         "SubscriptionStatus"
     ),

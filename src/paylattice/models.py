@@ -21,6 +21,7 @@ __all__ = [
     "Invoice",
     "InvoiceStatus",
     "Model",
+    "OpenCheckout",
     "Payment",
     "PaymentMethod",
     "PaymentStatus",
@@ -415,6 +416,32 @@ class CheckoutSession(Model):
     expires_at: datetime | None = None
     raw_status: str | None = None
     reference: str | None = None
+
+
+class OpenCheckout(CheckoutSession):
+    """A checkout session whose page is open, so that ``redirect(checkout.url)`` needs no check. Otherwise it is the session.
+
+    :meth:`paylattice.BillingService.start_checkout` answers it.
+    """
+
+    __slots__ = ()
+    url: str
+
+    @classmethod
+    def of(cls, session: CheckoutSession) -> "OpenCheckout | None":
+        """The session, if its page is open."""
+        if session.url is None:
+            return None
+        return cls(**{each.name: getattr(session, each.name) for each in attrs.fields(CheckoutSession)})
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CheckoutSession) and _compared(self) == _compared(other)
+
+    __hash__ = CheckoutSession.__hash__
+
+
+def _compared(session: CheckoutSession) -> list[object]:
+    return [getattr(session, each.name) for each in attrs.fields(CheckoutSession) if each.eq]
 
 
 @attrs.frozen

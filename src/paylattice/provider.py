@@ -475,7 +475,7 @@ class BaseProvider(PaymentProvider):
             ConfigurationError: that is no capability.
         """
         for capability in capabilities:
-            if not isinstance(capability, str) or capability not in set(Capability):
+            if not isinstance(capability, str) or capability not in set(Capability):  # pyright: ignore[reportUnnecessaryIsInstance] - not every caller checks types
                 near = difflib.get_close_matches(str(capability), list(Capability), n=1)
                 cure = f"Capability.{near[0].upper()}" if near else "the words are those of paylattice.Capability"
                 raise refused("require(...)", capability, "capabilities", cure)
@@ -584,12 +584,12 @@ clear_methods(PaymentProvider, OPERATIONS.keys() | {"parse_webhook", "verify_web
 
 def transport_of(provider: BaseProvider) -> "Transport | None":
     """What the provider was given, or has made, to send with; None as long as it has neither."""
-    return provider._transport
+    return provider._transport  # pyright: ignore[reportPrivateUsage] - the base class's own
 
 
 def send_with(provider: BaseProvider, make: Callable[[], "Transport"]) -> None:
     """Let a provider that was given no transport make its own with this, when it first needs one."""
-    provider._new_transport = make
+    provider._new_transport = make  # pyright: ignore[reportPrivateUsage] - the base class's own
 
 
 def _async_transport() -> "Transport":

@@ -1,5 +1,6 @@
 """What users may rely on. This file is type-checked, never run."""
 
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import assert_type
@@ -19,6 +20,7 @@ from paylattice import (
     InMemoryRepository,
     Invoice,
     Money,
+    OpenCheckout,
     PaymentProvider,
     PaymentProviderFactory,
     Subscription,
@@ -63,8 +65,19 @@ async def providers() -> None:
 
 async def billing() -> None:
     repository: BillingRepository[InMemoryTransaction] = InMemoryRepository()
+    clocked = create_provider("stripe", clock=time.time)
+    PaymentProviderFactory.create_provider("stripe", clock=lambda: datetime.now(UTC))
+    sync.create_provider("stripe", clock=time.time)
+    StripeProvider(clock=time.time)
+    assert_type(clocked, BaseProvider)
     service = BillingService(InMemoryProvider(MemoryConfig(webhook_secret="w")), repository, require={Capability.PAUSE})
     assert_type(service, BillingService[InMemoryTransaction])
+    checkout = await service.start_checkout("o", "p", email="a@b.co", success_url="https://x", cancel_url="https://y")
+    assert_type(checkout, OpenCheckout)
+    assert_type(checkout.url, str)
+    session: CheckoutSession | None = await service.provider("memory").get_checkout_session(checkout.id)
+    if session is not None:
+        assert_type(session.url, str | None)
 
     @service.on("subscription.past_due")
     async def remind(event: WebhookEvent, context: EventContext) -> None:

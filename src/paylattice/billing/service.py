@@ -22,7 +22,7 @@ from ..errors import (
 )
 from ..events import EventType, WebhookEvent
 from ..frames import clearing_class
-from ..models import CheckoutSession, Invoice, Subscription, SubscriptionChange, SubscriptionStatus
+from ..models import CheckoutSession, Invoice, OpenCheckout, Subscription, SubscriptionChange, SubscriptionStatus
 from ..operations import Capability
 from ..provider import BaseProvider, Headers, PaymentProvider
 from ..transport.primitives import AsyncPrimitives, Primitives
@@ -250,7 +250,7 @@ class BillingService(Generic[Tx]):
         provider: str | None = None,
         allow_second: bool = False,
         idempotency_key: str | None = None,
-    ) -> CheckoutSession:
+    ) -> OpenCheckout:
         """A hosted page where the organisation subscribes.
 
         Where the provider says for certain that it does not know the organisation's customer any more (deleted there, or left
@@ -272,7 +272,8 @@ class BillingService(Generic[Tx]):
             idempotency_key: one of yours makes a double click open one page. None: every call opens a new one.
 
         Raises:
-            Conflict: the organisation has a living subscription, at whichever provider: see :meth:`change_plan`.
+            Conflict: the organisation has a living subscription, at whichever provider: see :meth:`change_plan`. Or the page
+                that this key of yours opened is not open any more.
         """
         self._handlers.refuse_inside()
         current = None if allow_second else await self._current(org_id)
@@ -291,11 +292,18 @@ class BillingService(Generic[Tx]):
             "trial_days": trial_days,
             "customer_email": email,
         }
-        begun = await self._orders.checkout_begun(org_id, chosen, idempotency_key, provider)
-        if begun is not None:
-            return begun
-        customer = await self.ensure_customer(org_id, email=email, name=name, provider=provider)
-        return await self._orders.checkout(customer, chosen, idempotency_key)
+        session = await self._orders.checkout_begun(org_id, chosen, idempotency_key, provider)
+        if session is None:
+            customer = await self.ensure_customer(org_id, email=email, name=name, provider=provider)
+            session = await self._orders.checkout(customer, chosen, idempotency_key)
+        opened = OpenCheckout.of(session)
+        if opened is None:
+            message = (
+                f"the page that this idempotency key opened is {session.status}: confirm_return({session.id!r}) says what came "
+                "of it, and another page needs a new key"
+            )
+            raise Conflict(message, provider=session.provider or None, operation="start_checkout")
+        return opened
 
     async def _current(self, org_id: str) -> BillingSubscription | None:
         """A living subscription; not one that is gone at the provider, together with its customer."""
