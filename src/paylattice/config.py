@@ -198,7 +198,8 @@ class ProviderConfig:
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         if "__init__" in vars(cls):  # attrs has made it, and makes the class anew
-            cls.__init__ = _checked(cls.__init__)  # type: ignore[method-assign]  # of the same arguments
+            make = _checked(cls.__init__)
+            setattr(cls, "__init__", make)  # noqa: B010 - a type checker would take it for another declaration
             clear_methods(cls, {"__init__"})
 
     @classmethod
@@ -279,6 +280,11 @@ class ProviderConfig:
                 raise ConfigurationError(message, provider=self.provider)
 
 
+def _kept(value: object) -> object:
+    """The value; what can be gone through once only is kept, to be looked at first."""
+    return tuple(cast("Iterator[object]", value)) if isinstance(value, Iterator) else value
+
+
 def _checked(init: Callable[..., None]) -> Callable[..., None]:
     """The ``__init__`` that attrs made; what it refuses, or stumbles over, is a ConfigurationError that names the setting."""
 
@@ -286,8 +292,7 @@ def _checked(init: Callable[..., None]) -> Callable[..., None]:
     def make(self: ProviderConfig, /, *args: object, **kwargs: object) -> None:
         cls = type(self)
         kinds = _kinds(cast("type", cls))
-        given = {**dict(zip(kinds, args, strict=False)), **kwargs}
-        given = {name: tuple(value) if isinstance(value, Iterator) else value for name, value in given.items()}
+        given = {name: _kept(value) for name, value in {**dict(zip(kinds, args, strict=False)), **kwargs}.items()}
         for name, value in given.items():
             kind = kinds.get(name)
             if kind is not None and not kind.fits(value):
@@ -400,5 +405,5 @@ def _kind(field: "attrs.Attribute[object]") -> _Kind | None:
         + (", or a function that returns one" if functions else ""),
         several=several,
         functions=functions,
-        none=NoneType in parts or field.converter is not None,
+        none=NoneType in parts or field.converter is not None,  # pyright: ignore[reportUnknownMemberType] - attrs' own
     )

@@ -86,7 +86,7 @@ def _incomplete(event: WebhookEvent) -> str | None:
     for name, value in (("id", event.id), ("type", event.type), ("dedupe_key", event.dedupe_key)):
         if not value:
             return f"its {name} is missing"
-    at: object = event.created_at
+    at = cast("object", event.created_at)
     return None if isinstance(at, datetime) and at.utcoffset() is not None else "its created_at is no time with a zone"
 
 

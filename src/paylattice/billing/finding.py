@@ -89,7 +89,7 @@ class Finder(Generic[Tx]):
         self._repository = repository
         self._providers = providers
         self._origins = Origins(repository, providers)
-        self.ownership = ownership or Ownership(repository, providers)
+        self.ownership: Ownership[Tx] = ownership or Ownership(repository, providers)
         self._refetch = refetch
         self._clock = clock
 

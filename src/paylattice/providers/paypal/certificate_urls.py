@@ -67,7 +67,7 @@ class CertificateSources:
         self._allowed = {prefix: found for name in environments for prefix, found in _addresses(name).items()}
         self._others = {prefix for name in _HOSTS if name not in environments for prefix in _addresses(name)}
         base = settings.base_url
-        self.is_local = base is not None and _is_local(base)
+        self.is_local: bool = base is not None and _is_local(base)
         if base is not None and self.is_local:
             self._allowed = {prefix: (base + _PATH, name) for prefix, (_, name) in self._allowed.items()}
         if base is not None and (self.is_local or urlsplit(base).scheme == "https"):

@@ -48,7 +48,7 @@ class Bank:
 
     def __init__(self) -> None:
         self._waiting: list[_Verdict] = []
-        self.delayed_refunds = 0
+        self.delayed_refunds: int = 0
 
     def next_refund(self) -> str:
         """The status of the next refund."""
