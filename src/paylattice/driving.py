@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from .errors import ConfigurationError
+from .wiring import said_as
 
 __all__ = ["run"]
 
@@ -21,6 +22,9 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
     Raises:
         ConfigurationError: the coroutine suspended: something below it is asynchronous for real.
     """
+    if not isinstance(coroutine, Coroutine):  # pyright: ignore[reportUnnecessaryIsInstance] - not every caller checks types
+        message = f"run() takes a coroutine, run(provider.wrapped.its_own_method(...)), not {said_as(coroutine)}"
+        raise ConfigurationError(message)
     try:
         coroutine.send(None)
     except StopIteration as stop:

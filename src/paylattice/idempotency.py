@@ -40,7 +40,7 @@ def operation_key(kind: str, *parts: str | int, fingerprint: str | int | None = 
             make one key for everybody), or the attempt is less than 1.
     """
     said = (kind, *parts, attempt) if fingerprint is None else (kind, *parts, attempt, fingerprint)
-    fits = all(isinstance(word, str | int) for word in said)  # pyright: ignore[reportUnnecessaryIsInstance] - not every caller checks types
+    fits = isinstance(kind, str) and isinstance(attempt, int) and all(isinstance(word, str | int) for word in said)  # pyright: ignore[reportUnnecessaryIsInstance] - not every caller checks types
     if not fits or not kind or "" in parts or attempt < 1:
         message = "operation_key needs a kind, parts that are str or int and not empty, and an attempt of at least 1"
         raise InvalidRequest(message, param="idempotency_key")

@@ -132,6 +132,9 @@ def create_provider(
         raise _unknown(wanted, why)
     provider = entry.load()
     extra = {} if clock is None else {"clock": clock}
+    if not _takes(provider, "transport"):
+        message = f"provider {wanted!r} cannot be made: what makes it must take the settings, and transport="
+        raise ConfigurationError(message, provider=wanted)
     if extra and not _takes(provider, "clock"):
         message = f"provider {wanted!r} takes no clock=: create it without, or let its constructor hand one on to BaseProvider"
         raise ConfigurationError(message, provider=wanted)
@@ -200,7 +203,8 @@ class PaymentProviderFactory:
     @classmethod
     def unregister_provider(cls, name: str) -> None:
         """Take back :meth:`register_provider`."""
-        REGISTERED.pop(name, None)
+        if isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance] - what is no name, nobody registered
+            REGISTERED.pop(name, None)
 
     @classmethod
     def registered(cls) -> dict[str, ProviderClass]:

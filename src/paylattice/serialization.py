@@ -15,6 +15,7 @@ from .frames import clearing_all
 from .frozen import FrozenMap
 from .jsonlike import parse_event
 from .storable import check_event
+from .wiring import said_as
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -59,7 +60,14 @@ def _shared() -> "Converter":
 
 
 def event_to_json(event: WebhookEvent) -> str:
-    """The event as a message for a queue."""
+    """The event as a message for a queue.
+
+    Raises:
+        InvalidRequest: that is no event.
+    """
+    if not isinstance(event, WebhookEvent):  # pyright: ignore[reportUnnecessaryIsInstance] - not every caller checks types
+        message = f"event_to_json() takes a WebhookEvent, not {said_as(event)}"
+        raise InvalidRequest(message, param="event")
     return json.dumps(_shared().unstructure(event), separators=(",", ":"))
 
 

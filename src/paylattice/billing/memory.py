@@ -56,7 +56,7 @@ class InMemoryRepository:
     """
 
     def __init__(self, *, max_events: int | None = None, primitives: Primitives | None = None) -> None:
-        if max_events is not None and max_events < 1:
+        if max_events is not None and (not isinstance(max_events, int) or max_events < 1):  # pyright: ignore[reportUnnecessaryIsInstance] - not every caller checks types
             message = "max_events must be at least 1, or None to remember all"
             raise InvalidRequest(message, param="max_events")
         self._max_events = max_events

@@ -115,7 +115,14 @@ def _is_wrong(repository: object, name: str, *, awaited: bool) -> bool:
 
 
 def check_parts(
-    *, select: object, several: bool, require: object, refetch: object, clock: object, told: Mapping[str, object]
+    *,
+    select: object,
+    several: bool,
+    require: object,
+    refetch: object,
+    clock: object,
+    told: Mapping[str, object],
+    primitives: object,
 ) -> None:
     """Refuse options that would fail later.
 
@@ -126,6 +133,7 @@ def check_parts(
         refetch: a bool.
         clock: a function.
         told: the observers, by the name of their argument; None where there is none.
+        primitives: how to do several things at a time; None: on the running event loop.
 
     Raises:
         ConfigurationError: one of them is of the wrong kind.
@@ -136,10 +144,12 @@ def check_parts(
     elif several:
         message = "with several providers, select=... has to say which one a new customer gets: lambda org_id: 'stripe'"
         raise ConfigurationError(message)
-    if isinstance(require, str) or not isinstance(require, Iterable):
+    if isinstance(require, str | bytes) or not isinstance(require, Iterable):
         raise refused("BillingService(require=...)", require, "a list of capabilities", "[Capability.PAUSE]")
     check_instance("BillingService(refetch=...)", refetch, bool, "True or False")
     check_clock("BillingService(clock=...)", clock)
+    if primitives is not None:
+        check_methods("BillingService(primitives=...)", primitives, ("sleep", "lock", "gather"), "primitives")
     for name, observer in told.items():
         if observer is not None:
             check_function(f"BillingService({name}=...)", observer, "a function of one argument")

@@ -9,6 +9,7 @@ from typing import Generic, Self, TypeVar
 import attrs
 
 from ..arguments import check_timedelta, check_utc
+from ..checking import checking_class
 from ..errors import (
     ConfigurationError,
     Conflict,
@@ -30,7 +31,7 @@ from .access import DEFAULT_POLICY, Access, AccessPolicy, access_of
 from .customers import Customers, check_org
 from .finding import Finder
 from .handlers import Handlers
-from .inputs import checking_class
+from .inputs import CHECKS
 from .journal import CANCEL, CHANGE, CHECKOUT, Journal
 from .maintenance.catch_up import CatchUp, CaughtUp
 from .maintenance.maintain import Maintainer, Plan
@@ -75,7 +76,7 @@ def utc_now() -> datetime:
 
 
 @clearing_class
-@checking_class
+@checking_class(CHECKS)
 class BillingService(Generic[Tx]):
     """Billing for organisations, over one or several providers and a repository.
 
@@ -129,6 +130,7 @@ class BillingService(Generic[Tx]):
             refetch=refetch,
             clock=clock,
             told={"on_rejected": on_rejected, "on_refused": on_refused, "on_replaced": on_replaced},
+            primitives=primitives,
         )
         required = tuple(require)
         for each in providers:

@@ -1,9 +1,10 @@
 """What a test can do with the embedded provider: play the customer, the bank, time, the network and the sender of webhooks."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
+from ...checking import Check, checking_class, flag, instance, number, one_of, whole, word
 from ...errors import DeclineReason, InvalidRequest, NotFound, PaymentError
 from ...models import CheckoutSession, Invoice, Payment, Plan, Refund, Subscription
 from ...money import Money
@@ -20,7 +21,21 @@ from .world import World
 
 __all__ = ["Controls"]
 
+_CHECKS: Mapping[str, Check] = {
+    **dict.fromkeys(
+        ["plan_id", "session_id", "payment_id", "invoice_id", "refund_id", "event_id", "customer_id"], word
+    ),
+    **dict.fromkeys(["delayed", "succeeded", "after_effect", "metered"], flag),
+    **dict.fromkeys(["interval_count", "trial_days", "months", "times", "seed"], whole),
+    **dict.fromkeys(["days", "hours"], number),
+    "amount": instance(Money, "Money, such as Money(1900, 'USD') for 19.00 US dollars"),
+    "interval": word,
+    "reason": one_of(list(DeclineReason), "a DeclineReason"),
+    "error": instance(PaymentError, "a PaymentError"),
+}
 
+
+@checking_class(_CHECKS)
 class Controls:
     """The controls of :class:`~paylattice.providers.memory.InMemoryProvider`, which makes the parts that they move."""
 

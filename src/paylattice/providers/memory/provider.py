@@ -29,6 +29,7 @@ from ...operations import Capability
 from ...provider import BaseProvider, Headers
 from ...signatures import secret_from
 from ...transport import Transport
+from ...wiring import check_instance, refused
 from .calls import Calls
 from .checkout import Checkouts
 from .config import MemoryConfig, refuse_production
@@ -81,11 +82,16 @@ class InMemoryProvider(Controls, BaseProvider):
         cancel_when_unpaid: bool = False,
         clock: Callable[[], float | datetime] = time.time,
     ) -> None:
-        config = config or MemoryConfig.from_env()
+        config = MemoryConfig.from_env() if config is None else config
         super().__init__(config, transport=transport, clock=clock)
         if config.allow_production is not True:
             refuse_production()
-        if any(later <= day for day, later in itertools.pairwise((0, *retry_days))):
+        if not isinstance(name, str) or not name.isprintable() or not name.strip():  # pyright: ignore[reportUnnecessaryIsInstance] - not every caller checks types
+            raise refused("InMemoryProvider(name=...)", name, "the name that it goes by, a str")
+        check_instance("InMemoryProvider(cancel_when_unpaid=...)", cancel_when_unpaid, bool, "True or False")
+        days: object = retry_days
+        fits = isinstance(days, Sequence) and not isinstance(days, str) and all(type(day) is int for day in retry_days)
+        if not fits or any(later <= day for day, later in itertools.pairwise((0, *retry_days))):
             message = "retry_days must be whole days after the renewal, each later than the one before"
             raise ConfigurationError(message, provider=name)
         start = datetime.now(UTC) if now is None else now

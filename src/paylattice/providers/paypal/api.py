@@ -23,6 +23,7 @@ from ...errors import (
 from ...idempotency import sub_key
 from ...jsonlike import JsonObject, children, text
 from ...transport.answers import Asked
+from ...wiring import check_instance
 from ..base import HTTPProvider, Refusal, Request, Response, path_of
 from . import errors
 from .access import Account, Token, TokenCache, basic, token_from
@@ -76,6 +77,8 @@ class PayPalAPI(HTTPProvider[PayPalConfig]):
         clock: Callable[[], float | datetime] = time.time,
     ) -> None:
         super().__init__(config, transport=transport, clock=clock)
+        if tokens is not None:
+            check_instance("PayPalProvider(tokens=...)", tokens, TokenCache, "a TokenCache")
         self._tokens = TokenCache() if tokens is None else tokens
 
     def now(self) -> datetime:
