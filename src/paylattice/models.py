@@ -437,7 +437,8 @@ class OpenCheckout(CheckoutSession):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, CheckoutSession) and _compared(self) == _compared(other)
 
-    __hash__ = CheckoutSession.__hash__
+    def __hash__(self) -> int:
+        return super().__hash__()
 
 
 def _compared(session: CheckoutSession) -> list[object]:
