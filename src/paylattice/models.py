@@ -419,7 +419,7 @@ class CheckoutSession(Model):
 
 
 class OpenCheckout(CheckoutSession):
-    """A checkout session whose page is open, so that ``redirect(checkout.url)`` needs no check. Otherwise it is the session.
+    """A checkout session whose page is open, so that a redirect to its ``url`` needs no check. Otherwise it is the session.
 
     :meth:`paylattice.BillingService.start_checkout` answers it.
     """

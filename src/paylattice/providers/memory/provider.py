@@ -4,7 +4,7 @@ import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import attrs
 
@@ -89,7 +89,7 @@ class InMemoryProvider(Controls, BaseProvider):
         if not isinstance(name, str) or not name.isprintable() or not name.strip():  # pyright: ignore[reportUnnecessaryIsInstance] - not every caller checks types
             raise refused("InMemoryProvider(name=...)", name, "the name that it goes by, a str")
         check_instance("InMemoryProvider(cancel_when_unpaid=...)", cancel_when_unpaid, bool, "True or False")
-        days: object = retry_days
+        days = cast("object", retry_days)
         fits = isinstance(days, Sequence) and not isinstance(days, str) and all(type(day) is int for day in retry_days)
         if not fits or any(later <= day for day, later in itertools.pairwise((0, *retry_days))):
             message = "retry_days must be whole days after the renewal, each later than the one before"
