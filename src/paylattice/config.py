@@ -4,6 +4,7 @@ A provider's settings are a frozen attrs class that inherits :class:`ProviderCon
 environment carries ``metadata=env("ACME_API_KEY", "...")``.
 """
 
+import difflib
 import functools
 import hmac
 import os
@@ -239,8 +240,20 @@ class ProviderConfig:
             if value.strip():
                 values[setting.field] = value.strip()
         config = cls(**values)
-        config.require(*(s.field for s in cls.settings() if s.required))
+        try:
+            config.require(*(s.field for s in cls.settings() if s.required))
+        except ConfigurationError as error:
+            strangers = cls.strangers(environ)
+            error.message += f". Set, and not known here: {', '.join(strangers)[:200]}" if strangers else ""
+            raise
         return config
+
+    @classmethod
+    def strangers(cls, environ: Mapping[str, str]) -> list[str]:
+        """The names of variables that look as if they were meant for this provider, and are none of its settings."""
+        known = {setting.variable for setting in cls.settings()}
+        prefixes = tuple({f"{variable.partition('_')[0]}_" for variable in known})
+        return sorted(name for name in environ if name.startswith(prefixes) and name not in known)
 
     @property
     def livemode(self) -> bool | None:
@@ -293,6 +306,12 @@ def _checked(init: Callable[..., None]) -> Callable[..., None]:
         cls = type(self)
         kinds = _kinds(cast("type", cls))
         given = {name: _kept(value) for name, value in {**dict(zip(kinds, args, strict=False)), **kwargs}.items()}
+        for name in given:
+            if name not in kinds:
+                near = difflib.get_close_matches(name, kinds, n=1)
+                hint = f"Did you mean {near[0]!r}?" if near else f"It has {', '.join(kinds)}"
+                message = f"{cls.__name__} has no setting {name[:60]!r}. {hint}"
+                raise ConfigurationError(message, provider=getattr(cls, "provider", None))
         for name, value in given.items():
             kind = kinds.get(name)
             if kind is not None and not kind.fits(value):

@@ -25,10 +25,14 @@ _TELLING = 100_000
 
 
 def said_as(value: object) -> str:
-    """What a value is, in a message. Never the value itself: it may be a secret in the wrong place."""
+    """What a value is, in a message. Never the value itself: it may be a secret in the wrong place.
+
+    A coroutine is closed, as nobody will await it any more.
+    """
     if isinstance(value, type):
         return f"the class {value.__name__}"
     if inspect.iscoroutine(value):
+        value.close()
         return f"the coroutine {value.__qualname__}, which was not awaited"
     if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _TELLING:
         return f"{type(value).__name__} {value}"
@@ -44,8 +48,6 @@ def refused(argument: str, value: object, rule: str, cure: str = "") -> Configur
         rule: what it must be.
         cure: what to write instead.
     """
-    if inspect.iscoroutine(value):
-        value.close()  # it will not run: nobody has to be told once more that it was not awaited
     return ConfigurationError(f"{argument} must be {rule}, not {said_as(value)}{f': {cure}' if cure else ''}")
 
 

@@ -10,6 +10,7 @@ from ..errors import Conflict, IdempotencyMismatch, InvalidRequest, InvalidRespo
 from ..idempotency import operation_key
 from ..models import Customer
 from ..provider import BaseProvider
+from ..wiring import said_as
 from .handlers import Handlers
 from .journal import CREATE_CUSTOMER, Journal, is_used_up
 from .precedence import first, rank
@@ -229,4 +230,5 @@ def check_org(org_id: object) -> None:
     """
     if not isinstance(org_id, str) or not org_id.strip():
         message = "org_id must be a str that is not empty"
+        message += "" if isinstance(org_id, str) else f", not {said_as(org_id)}"
         raise InvalidRequest(message, param="org_id")

@@ -13,6 +13,7 @@ import attrs
 
 from ..errors import ConfigurationError, InvalidRequest
 from ..transport.primitives import AsyncPrimitives, Primitives
+from ..wiring import check_methods
 from .records import BillingCustomer, BillingEvent, BillingOperation, BillingSubscription, OperationState, ParkedEvent
 from .repository import Claim, Upserted
 
@@ -59,6 +60,8 @@ class InMemoryRepository:
         if max_events is not None and (not isinstance(max_events, int) or max_events < 1):  # pyright: ignore[reportUnnecessaryIsInstance] - not every caller checks types
             message = "max_events must be at least 1, or None to remember all"
             raise InvalidRequest(message, param="max_events")
+        if primitives is not None:
+            check_methods("InMemoryRepository(primitives=...)", primitives, ("sleep", "lock", "gather"), "primitives")
         self._max_events = max_events
         self._lock = (primitives or AsyncPrimitives()).lock()
         self._tickets = itertools.count(1)

@@ -134,3 +134,5 @@ def _settings(config: type[ProviderConfig]) -> None:
                 f"MISSING: needed to {setting.purpose}" if setting.required else f"not set: needed to {setting.purpose}"
             )
         print(f"    {setting.variable:<28} {state}")
+    for variable in config.strangers(os.environ):
+        print(f"    {variable:<28} unknown: it is set, and no setting of this provider")
