@@ -269,7 +269,11 @@ def fails(call: Callable[[], object]) -> MalformedPayload:
     return caught.value
 
 
-@pytest.mark.parametrize("garbage", GARBAGE, ids=repr)
+@pytest.mark.parametrize(
+    "garbage",
+    GARBAGE,
+    ids=lambda each: f"{type(each).__name__} {str(each)[:20]}" if type(each) is not object else "object",
+)
 def test_what_is_no_event_is_not_applied(garbage: Any) -> None:
     billing = BillingService(MEMORY, InMemoryRepository())
     fails(lambda: asyncio.run(billing.apply_event(garbage)))

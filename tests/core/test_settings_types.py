@@ -101,8 +101,8 @@ def test_an_environment_holds_texts(cls: type[ProviderConfig], value: Any) -> No
             cls.from_env({setting.variable: value})
 
 
-def test_a_name_that_is_no_setting_is_a_type_error_as_in_any_call() -> None:
-    with pytest.raises(TypeError, match="secret_kee"):
+def test_a_name_that_is_no_setting_is_refused_with_the_one_that_was_meant() -> None:
+    with pytest.raises(ConfigurationError, match=r"secret_kee.*Did you mean 'secret_key'"):
         StripeConfig(secret_kee="sk_test_1")  # type: ignore[call-arg]  # on purpose
 
 
