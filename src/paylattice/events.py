@@ -107,6 +107,11 @@ def _keys(value: Iterable[str]) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _named(value: str | None) -> str | None:
+    """The id; an empty one, as PayPal sends now and then, names nobody."""
+    return None if value == "" else value
+
+
 @attrs.frozen
 class WebhookEvent(Model):
     """One verified delivery.
@@ -132,8 +137,8 @@ class WebhookEvent(Model):
     type: EventType | str
     created_at: datetime
     dedupe_key: str
-    customer_id: str | None = None
-    subscription_id: str | None = None
+    customer_id: str | None = attrs.field(default=None, converter=_named)
+    subscription_id: str | None = attrs.field(default=None, converter=_named)
     customer: Customer | None = attrs.field(default=None, kw_only=True)
     subscription: Subscription | None = attrs.field(default=None, kw_only=True)
     invoice: Invoice | None = attrs.field(default=None, kw_only=True)

@@ -19,7 +19,9 @@ from .support import Wire
 
 MakeWire = Callable[..., Wire]
 Behaviour = Callable[[socket.socket], None]
-QUICK = Timeouts(connect=0.5, read=0.1, total=0.4)
+QUICK = Timeouts(connect=1, read=0.3, total=1.2)
+PATIENT = Timeouts(connect=10, read=10, total=30)
+"""For what is answered at once, on a machine that may be busy."""
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello"
 
 
@@ -125,7 +127,7 @@ def write(server: Server) -> Request:
 
 def test_an_answer_is_brought(wire: MakeWire, serve: Callable[..., Server]) -> None:
     server = serve(say(OK))
-    response = send(real(wire), read(server))
+    response = send(real(wire, timeouts=PATIENT), read(server))
     assert (response.status, response.body) == (200, b"hello")
     assert b"paylattice/" in server.requests[0]
 
@@ -160,7 +162,7 @@ def test_a_connection_that_is_closed_without_an_answer_is_tried_again(
     wire: MakeWire, serve: Callable[..., Server]
 ) -> None:
     server = serve(lambda _: None, say(OK))
-    response = send(real(wire), keyed(server))
+    response = send(real(wire, timeouts=PATIENT), keyed(server))
     assert (response.status, response.unsettled) == (200, True)
     assert len(server.requests) == 2
     assert all(b"key-1" in request for request in server.requests)
@@ -182,7 +184,7 @@ def test_an_answer_that_is_no_http_is_no_answer(wire: MakeWire, serve: Callable[
 
 def test_an_answer_with_bytes_in_its_headers_is_taken(wire: MakeWire, serve: Callable[..., Server]) -> None:
     server = serve(say(b"HTTP/1.1 200 OK\r\nX-Odd: \xff\xfe\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"))
-    assert send(real(wire), read(server)).headers["x-odd"]
+    assert send(real(wire, timeouts=PATIENT), read(server)).headers["x-odd"]
 
 
 def drip(server: Server, data: bytes, rest: bytes) -> Behaviour:
@@ -225,7 +227,7 @@ def test_a_keyed_write_that_was_lost_and_then_cannot_be_sent_again_stays_unknown
 
 def test_a_redirect_is_returned(wire: MakeWire, serve: Callable[..., Server]) -> None:
     server = serve(say(b"HTTP/1.1 307 Moved\r\nLocation: /other\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"))
-    response = send(real(wire), keyed(server))
+    response = send(real(wire, timeouts=PATIENT), keyed(server))
     assert (response.status, response.headers["location"], len(server.requests)) == (307, "/other", 1)
 
 
