@@ -9,10 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import certifi
 import httpx
 import pytest
-from paypal_certificates_support import World, changed
+from paypal_certificates_support import World, changed, trust_store
 
 from paylattice.errors import (
     ConfigurationError,
@@ -114,7 +113,7 @@ def test_what_paypal_signed_is_read(name: str) -> None:
 def test_without_the_known_issuers_paypal_decides(name: str) -> None:
     for answer, error in (("SUCCESS", None), ("FAILURE", InvalidSignature)):
         paypal = PayPal(answer)
-        genuine = Genuine(name, trust_store=certifi.where(), postback=paypal)
+        genuine = Genuine(name, trust_store=trust_store(), postback=paypal)
         if error is None:
             assert genuine.world.verified(genuine.body, genuine.headers) == json.loads(genuine.body)
         else:
@@ -126,7 +125,7 @@ def test_without_the_known_issuers_paypal_decides(name: str) -> None:
 @pytest.mark.parametrize("name", OURS)
 def test_without_the_known_issuers_and_without_paypal_nothing_is_called_forged(name: str) -> None:
     paypal = PayPal(NetworkError("no answer"))
-    genuine = Genuine(name, trust_store=certifi.where(), postback=paypal)
+    genuine = Genuine(name, trust_store=trust_store(), postback=paypal)
     error = genuine.world.refused(genuine.body, genuine.headers)
     assert (type(error), error.diagnosis) == (VerificationUnavailable, Diagnosis.CERTIFICATE_UNKNOWN)
     assert len(paypal.asked) == 1
