@@ -144,6 +144,18 @@ def test_a_body_needs_a_length(url: str) -> None:
     assert httpx.post(f"{url}/v1/customers", content=chunks()).status_code == 411
 
 
+def test_half_a_request_does_nothing(server: StripeStandIn, url: str) -> None:
+    """A worker that is killed while it sends: what came of its body is a request of its own, which nobody has made."""
+    port = int(url.rpartition(":")[2])
+    head = f"POST /v1/customers HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {server.secret_key}\r\nContent-Length: 60\r\n"
+    head += "Content-Type: application/x-www-form-urlencoded\r\n\r\nemail=ada@example.com"
+    with socket.create_connection(("127.0.0.1", port)) as killed:
+        killed.sendall(head.encode())
+        killed.shutdown(socket.SHUT_WR)
+        assert killed.recv(1000) == b""
+    assert server.count("customer") == 0
+
+
 def test_clients_that_hang_up_or_stay_do_no_harm(server: StripeStandIn, capfd: pytest.CaptureFixture[str]) -> None:
     with server.serve() as url:
         port = int(url.rpartition(":")[2])

@@ -66,6 +66,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(Answer(411, {}, b"a Content-Length, please\n"))
             return
         body = self.rfile.read(int(length))
+        if len(body) < int(length):  # the client died while it was sending: no server acts on half a request
+            self.close_connection = True
+            return
         try:
             self._send(self.server.stand_in.handle(Call(self.command, path, query, headers, body)))
         except Unanswered:
