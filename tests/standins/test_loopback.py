@@ -147,7 +147,9 @@ def test_a_body_needs_a_length(url: str) -> None:
 def test_half_a_request_does_nothing(server: StripeStandIn, url: str) -> None:
     """A worker that is killed while it sends: what came of its body is a request of its own, which nobody has made."""
     port = int(url.rpartition(":")[2])
-    head = f"POST /v1/customers HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {server.secret_key}\r\nContent-Length: 60\r\n"
+    head = (
+        f"POST /v1/customers HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {server.secret_key}\r\nContent-Length: 60\r\n"
+    )
     head += "Content-Type: application/x-www-form-urlencoded\r\n\r\nemail=ada@example.com"
     with socket.create_connection(("127.0.0.1", port)) as killed:
         killed.sendall(head.encode())
