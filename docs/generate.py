@@ -145,8 +145,8 @@ def capabilities_page() -> str:
     sections = []
     for title, each in columns.items():
         lines = [
-            f"- **{capability.replace('_', ' ')}**: {limit.reason} {limit.alternative or ''}".rstrip()
-            for capability, limit in sorted(each.limits.items())
+            f"- **{capability.replace('_', ' ')}**: {missing.reason} {missing.alternative or ''}".rstrip()
+            for capability, missing in sorted(each.unsupported.items())
         ]
         if lines:
             sections.append(f"## What {title} cannot do\n\n" + "\n".join(lines))

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
         SubscriptionStatus,
     )
     from .money import Money
-    from .provider import BaseProvider, Capability, Limit, PaymentProvider
+    from .provider import BaseProvider, Capability, PaymentProvider, UnsupportedReason
     from .registry import PaymentProviderFactory, create_provider
     from .serialization import converter, event_from_json, event_to_json
     from .transport import RetryPolicy, Timeouts
@@ -83,7 +83,6 @@ __all__ = [
     "InMemoryRepository",
     "Invoice",
     "InvoiceStatus",
-    "Limit",
     "MaintenanceReport",
     "Money",
     "OpenCheckout",
@@ -109,6 +108,7 @@ __all__ = [
     "SubscriptionItem",
     "SubscriptionStatus",
     "Timeouts",
+    "UnsupportedReason",
     "WebhookEvent",
     "WebhookOutcome",
     "WebhookReply",
@@ -149,7 +149,7 @@ _HOMES = {
         "SubscriptionStatus"
     ),
     "money": "Money",
-    "provider": "BaseProvider Capability Limit PaymentProvider",
+    "provider": "BaseProvider Capability UnsupportedReason PaymentProvider",
     "registry": "PaymentProviderFactory create_provider",
     "serialization": "converter event_from_json event_to_json",
     "transport": "RetryPolicy Timeouts",

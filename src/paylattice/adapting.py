@@ -45,8 +45,8 @@ def as_provider(given: PaymentProvider) -> BaseProvider:
     """The provider itself, or one that puts it under guard.
 
     :class:`~paylattice.BillingService` and :func:`~paylattice.create_provider` do so by themselves. The object stays within
-    reach as ``wrapped``, and what only it has is called as before. What it does not say of itself (``limits``, ``livemode``,
-    ``idempotency_lifetime``, ...) is as :class:`~paylattice.BaseProvider` has it.
+    reach as ``wrapped``, and what only it has is called as before. What it does not say of itself (``livemode``,
+    ``unsupported``, ...) is as :class:`~paylattice.BaseProvider` has it.
 
     Args:
         given: a provider.

@@ -43,11 +43,19 @@ from .events import WebhookEvent
 from .frames import clear_all, clear_methods, clearing_all
 from .frozen import FrozenMap
 from .idempotency import KeyLedger, new_key
-from .operations import OPERATIONS, Capability, Limit, Operation
+from .operations import OPERATIONS, Capability, Operation, UnsupportedReason
 from .parameters import Parameters, misfits
 from .storable import check_event
 
-__all__ = ["Guarded", "check_mode", "checked", "current_operation", "guard_class", "provider_specific", "unsupported"]
+__all__ = [
+    "Guarded",
+    "check_mode",
+    "checked",
+    "current_operation",
+    "guard_class",
+    "provider_specific",
+    "unsupported_operation",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -70,7 +78,7 @@ class Guarded(Protocol):
         ...
 
     @property
-    def limits(self) -> Mapping[Capability, Limit]:
+    def unsupported(self) -> Mapping[Capability, UnsupportedReason]:
         """What it cannot do, and why."""
         ...
 
@@ -121,13 +129,13 @@ def current_operation() -> str | None:
     return None if running is None else running.operation.name
 
 
-def unsupported(provider: Guarded, operation: str, capability: Capability | None) -> UnsupportedOperation:
+def unsupported_operation(provider: Guarded, operation: str, capability: Capability | None) -> UnsupportedOperation:
     """The error for an operation that the provider lacks, in the provider's own words if it has some."""
     name = provider.get_provider_name()
-    limit = provider.limits.get(capability) if capability else None
-    if limit is None:
-        limit = Limit(f"{name} does not offer {capability.replace('_', ' ') if capability else operation}.")
-    return UnsupportedOperation(reason=limit.reason, alternative=limit.alternative, provider=name, operation=operation)
+    told = provider.unsupported.get(capability) if capability else None
+    if told is None:
+        told = UnsupportedReason(f"{name} does not offer {capability.replace('_', ' ') if capability else operation}.")
+    return UnsupportedOperation(reason=told.reason, alternative=told.alternative, provider=name, operation=operation)
 
 
 def guard_class(cls: type, base: type) -> None:
@@ -310,7 +318,7 @@ def _check(
     """Check what is asked, once: not what :func:`checked` has checked, nor what an override hands on as it got it."""
     capability = operation.capability_for(arguments)
     if capability is not None and capability not in provider.capabilities:
-        raise unsupported(provider, operation.name, capability)
+        raise unsupported_operation(provider, operation.name, capability)
     checked = _checked_before(provider, operation, outer)
     for name, value in arguments.items():
         if name in checked and _is_what_was_checked(value, checked[name]):

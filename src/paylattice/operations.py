@@ -18,7 +18,7 @@ from .models import (
     SubscriptionChange,
 )
 
-__all__ = ["OPERATIONS", "Capability", "Limit", "Operation"]
+__all__ = ["OPERATIONS", "Capability", "Operation", "UnsupportedReason"]
 
 
 class Capability(StrEnum):
@@ -43,8 +43,8 @@ class Capability(StrEnum):
 
 
 @attrs.frozen
-class Limit:
-    """What a provider lacks, in words.
+class UnsupportedReason:
+    """Says why a provider does not offer something, and what to do instead.
 
     Args:
         reason: why it cannot.

@@ -17,9 +17,9 @@ from .errors import ConfigurationError, InvalidRequest, OutcomeUnknown, PaymentE
 from .event_lists import since_by_since
 from .frames import clear_methods, clearing_all
 from .frozen import FrozenMap
-from .guard import Guarded, guard_class, unsupported
+from .guard import Guarded, guard_class, unsupported_operation
 from .idempotency import KeyLedger
-from .operations import OPERATIONS, Capability, Limit
+from .operations import OPERATIONS, Capability, UnsupportedReason
 from .wiring import check_methods, refused, said_as, seconds_clock
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from .money import Money
     from .transport import Transport
 
-__all__ = ["CONTRACT_VERSION", "BaseProvider", "Capability", "Headers", "Limit", "PaymentProvider"]
+__all__ = ["CONTRACT_VERSION", "BaseProvider", "Capability", "Headers", "PaymentProvider", "UnsupportedReason"]
 
 CONTRACT_VERSION = 1
 """The version of the contract between this library and its providers."""
@@ -64,7 +64,7 @@ class PaymentProvider(Protocol):
         ...
 
     @property
-    def limits(self) -> Mapping[Capability, Limit]:
+    def unsupported(self) -> Mapping[Capability, UnsupportedReason]:
         """What it cannot do, why, and what to do instead."""
         ...
 
@@ -367,7 +367,7 @@ class BaseProvider(PaymentProvider):
     name: ClassVar[str]
     config_class: ClassVar[type[ProviderConfig] | None] = None
     capabilities: frozenset[Capability] = frozenset()  # pyright: ignore[reportIncompatibleMethodOverride] - reads the same
-    limits: Mapping[Capability, Limit] = FrozenMap()  # pyright: ignore[reportIncompatibleMethodOverride] - reads the same
+    unsupported: Mapping[Capability, UnsupportedReason] = FrozenMap()  # pyright: ignore[reportIncompatibleMethodOverride] - reads the same
     contract_version: ClassVar[int] = 1
     """The contract that the provider was written for. One that does not say was written for the first."""
     idempotency_lifetime: timedelta = timedelta(hours=24)
@@ -480,7 +480,7 @@ class BaseProvider(PaymentProvider):
                 cure = f"Capability.{near[0].upper()}" if near else "the words are those of paylattice.Capability"
                 raise refused("require(...)", capability, "capabilities", cure)
             if capability not in self.capabilities:
-                raise unsupported(self, f"require({capability})", capability)
+                raise unsupported_operation(self, f"require({capability})", capability)
 
     @clearing_all
     async def recover(self, error: PaymentError) -> object:
@@ -573,7 +573,7 @@ class BaseProvider(PaymentProvider):
 def _unsupported(provider: PaymentProvider, operation: str) -> PaymentError:
     row = OPERATIONS.get(operation)
     if isinstance(provider, BaseProvider):
-        return unsupported(provider, operation, row.capability if row else None)
+        return unsupported_operation(provider, operation, row.capability if row else None)
     message = f"{type(provider).__name__} does not implement {operation}; inherit BaseProvider"
     return ConfigurationError(message, operation=operation)
 

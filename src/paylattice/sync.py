@@ -26,7 +26,7 @@ from .driving import run
 from .events import EventType
 from .frames import clearing_class, clearing_ours
 from .operations import Capability
-from .provider import BaseProvider, Headers, Limit, PaymentProvider, send_with
+from .provider import BaseProvider, Headers, PaymentProvider, UnsupportedReason, send_with
 from .transport import BlockingTransport, Transport
 from .transport.primitives import BlockingPrimitives
 
@@ -97,9 +97,9 @@ class Provider:
         return self.wrapped.capabilities
 
     @property
-    def limits(self) -> Mapping[Capability, Limit]:
+    def unsupported(self) -> Mapping[Capability, UnsupportedReason]:
         """What it cannot do, why, and what to do instead."""
-        return self.wrapped.limits
+        return self.wrapped.unsupported
 
     @property
     def livemode(self) -> bool | None:

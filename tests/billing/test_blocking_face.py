@@ -64,7 +64,7 @@ def test_what_the_base_of_all_providers_adds_is_there_too() -> None:
 
 def test_a_provider_shows_what_it_lacks() -> None:
     provider = sync.Provider(Fake())
-    assert provider.limits == Fake.limits
+    assert provider.unsupported == Fake.unsupported
     with pytest.raises(errors.UnsupportedOperation):
         provider.require(*InMemoryProvider.capabilities)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from paylattice import BaseProvider, Capability, Limit, Money, PaymentProviderFactory, __version__
+from paylattice import BaseProvider, Capability, Money, PaymentProviderFactory, UnsupportedReason, __version__
 from paylattice.__main__ import main
 from paylattice.driving import run
 from paylattice.frozen import FrozenMap
@@ -25,7 +25,7 @@ def limited() -> Iterator[str]:
     class Limited(BaseProvider):
         name = "limited"
         capabilities = frozenset({Capability.CHECKOUT})
-        limits = FrozenMap({Capability.REFUNDS: Limit("refunds are made by hand")})
+        unsupported = FrozenMap({Capability.REFUNDS: UnsupportedReason("refunds are made by hand")})
 
     PaymentProviderFactory.register_provider("limited", Limited)
     yield "limited"

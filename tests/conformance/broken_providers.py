@@ -11,13 +11,13 @@ from paylattice import (
     CheckoutSession,
     Customer,
     Invoice,
-    Limit,
     Money,
     Payment,
     Plan,
     Refund,
     Subscription,
     SubscriptionChange,
+    UnsupportedReason,
     WebhookEvent,
 )
 from paylattice.errors import Conflict, Declined, InvalidRequest, NetworkError, NotFound, OutcomeUnknown, PaymentError
@@ -48,9 +48,9 @@ class DeclaresStrangeThings(InMemoryProvider):
     capabilities = frozenset({*Capability, "teleportation"})  # type: ignore[arg-type]
 
 
-@caught_by("its_limits_are_about_what_it_lacks")
+@caught_by("its_unsupported_reasons_are_about_what_it_lacks")
 class ExcusesWhatItCanDo(InMemoryProvider):
-    limits = {Capability.PAUSE: Limit("It does not feel like it.")}  # noqa: RUF012 - as plugins write it
+    unsupported = {Capability.PAUSE: UnsupportedReason("It does not feel like it.")}  # noqa: RUF012 - as plugins write it
 
 
 @caught_by(
@@ -81,12 +81,12 @@ unguarded(DoesWhatItDoesNotDeclare, pause_subscription=_pauses)
 
 @caught_by(
     "what_is_declared_is_there_and_what_is_not_is_refused_with_a_reason",
-    "its_limits_are_about_what_it_lacks",
+    "its_unsupported_reasons_are_about_what_it_lacks",
     operations="pause_subscription get_customer",
 )
 class RefusesWithoutAReason(InMemoryProvider):
     capabilities = frozenset(Capability) - {Capability.PAUSE}
-    limits = {Capability.PAUSE: Limit(" ")}  # noqa: RUF012 - as plugins write it
+    unsupported = {Capability.PAUSE: UnsupportedReason(" ")}  # noqa: RUF012 - as plugins write it
 
 
 @caught_by("an_id_that_leads_elsewhere_is_refused_before_anything_is_sent", operations="get_plan")

@@ -17,7 +17,6 @@ from paylattice import (
     EventType,
     Invoice,
     InvoiceStatus,
-    Limit,
     Money,
     Payment,
     PaymentMethod,
@@ -30,6 +29,7 @@ from paylattice import (
     SubscriptionChange,
     SubscriptionItem,
     SubscriptionStatus,
+    UnsupportedReason,
     WebhookEvent,
 )
 from paylattice.config import ProviderConfig, Secret, env
@@ -206,8 +206,8 @@ class Acme(BaseProvider):
 
     name = "acme"
     capabilities = frozenset(Capability) - {Capability.PAUSE}
-    limits: ClassVar[dict[Capability, Limit]] = {
-        Capability.PAUSE: Limit("Acme knows no pause.", "Cancel, and subscribe again.")
+    unsupported: ClassVar[dict[Capability, UnsupportedReason]] = {
+        Capability.PAUSE: UnsupportedReason("Acme knows no pause.", "Cancel, and subscribe again.")
     }
     config_class = AcmeConfig
 

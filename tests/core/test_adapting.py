@@ -17,9 +17,9 @@ from paylattice import (
     Capability,
     Customer,
     InMemoryRepository,
-    Limit,
     PaymentProvider,
     PaymentProviderFactory,
+    UnsupportedReason,
     adapting,
     create_provider,
     errors,
@@ -203,7 +203,7 @@ def test_what_it_does_not_say_is_as_the_base_of_all_providers_has_it(provider: B
         "livemode": None,
     }
     assert provider.idempotency_lifetime == timedelta(hours=24)
-    assert (provider.limits, provider.capabilities) == ({}, Kiosk.capabilities)
+    assert (provider.unsupported, provider.capabilities) == ({}, Kiosk.capabilities)
 
 
 def test_what_it_says_counts() -> None:
@@ -211,7 +211,9 @@ def test_what_it_says_counts() -> None:
         livemode = True
         idempotency_lifetime = timedelta(hours=1)
         customer_id_is_proof = False
-        limits: Mapping[Capability, Limit] = {Capability.PAUSE: Limit("A kiosk does not pause.")}
+        unsupported: Mapping[Capability, UnsupportedReason] = {
+            Capability.PAUSE: UnsupportedReason("A kiosk does not pause.")
+        }
 
         def checkout_session_of(self, subscription_id: str) -> str | None:
             return subscription_id.replace("sub", "page")

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import attrs
 import pytest
 
-from paylattice import BaseProvider, Capability, Customer, Limit, PaymentProvider
+from paylattice import BaseProvider, Capability, Customer, PaymentProvider, UnsupportedReason
 from paylattice.config import ProviderConfig, env
 from paylattice.errors import ConfigurationError, PaymentError, UnsupportedOperation
 from paylattice.operations import OPERATIONS
@@ -87,7 +87,9 @@ def test_webhooks_that_are_not_written_are_unsupported() -> None:
 
 def test_the_words_of_a_limit_are_used_for_operations_that_are_not_written() -> None:
     class Limited(Bare):
-        limits: ClassVar[Mapping[Capability, Limit]] = {Capability.PLANS: Limit("Bare has no plans.", "Use payments.")}
+        unsupported: ClassVar[Mapping[Capability, UnsupportedReason]] = {
+            Capability.PLANS: UnsupportedReason("Bare has no plans.", "Use payments.")
+        }
 
     with pytest.raises(UnsupportedOperation, match=r"Bare has no plans\. Instead: Use payments\."):
         asyncio.run(Limited().list_plans())
@@ -96,7 +98,7 @@ def test_the_words_of_a_limit_are_used_for_operations_that_are_not_written() -> 
 def test_a_provider_says_its_name_and_what_it_can_do() -> None:
     assert Bare().get_provider_name() == "bare"
     assert Bare().capabilities == frozenset()
-    assert Bare().limits == {}
+    assert Bare().unsupported == {}
     assert Bare.contract_version == CONTRACT_VERSION
 
 
@@ -121,7 +123,7 @@ def structural() -> type:
         raise NotImplementedError
 
     members = dict.fromkeys((*OPERATIONS, "parse_webhook", "verify_webhook_signature", "aclose"), unsupported)
-    fixed = {"capabilities": frozenset(), "limits": {}, "get_provider_name": lambda self: "structural"}
+    fixed = {"capabilities": frozenset(), "unsupported": {}, "get_provider_name": lambda self: "structural"}
     return type("Structural", (), {**members, **fixed})
 
 
@@ -133,7 +135,7 @@ def test_a_provider_need_not_inherit_anything() -> None:
 def test_a_class_that_inherits_the_bare_protocol_is_told_to_inherit_the_base() -> None:
     class Direct(PaymentProvider):
         capabilities = frozenset()
-        limits: ClassVar[Mapping[Capability, Limit]] = {}
+        unsupported: ClassVar[Mapping[Capability, UnsupportedReason]] = {}
 
         def get_provider_name(self) -> str:
             return "direct"

@@ -18,10 +18,10 @@ from paylattice import (
     InMemoryRepository,
     Invoice,
     InvoiceStatus,
-    Limit,
     Money,
     Subscription,
     SubscriptionStatus,
+    UnsupportedReason,
     WebhookEvent,
     errors,
     sync,
@@ -159,7 +159,7 @@ def test_a_service_needs_providers_with_different_names_and_a_choice_among_sever
 def test_what_is_required_is_checked_when_the_service_is_made() -> None:
     class Small(BaseProvider):
         name = "small"
-        limits = FrozenMap({Capability.PAUSE: Limit("there is no pause here", "cancel instead")})
+        unsupported = FrozenMap({Capability.PAUSE: UnsupportedReason("there is no pause here", "cancel instead")})
 
     with pytest.raises(errors.UnsupportedOperation, match=r"no pause here.*cancel instead"):
         BillingService(Small(), InMemoryRepository(), require={Capability.PAUSE})

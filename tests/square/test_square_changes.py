@@ -229,9 +229,9 @@ def test_what_cannot_be_read_before_keeps_the_change_from_being_sent(there: Worl
     assert there.server.writes == []
 
 
-def test_limits_are_about_what_is_not_declared() -> None:
+def test_unsupported_reasons_are_about_what_is_not_declared() -> None:
     provider = World().provider
-    assert set(provider.limits) == set(Capability) - provider.capabilities
+    assert set(provider.unsupported) == set(Capability) - provider.capabilities
 
 
 def test_usage_is_refused_with_what_to_do_instead(there: World) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Set
 from typing import Any, cast
 
 from ..errors import ConfigurationError
-from ..operations import Capability, Limit
+from ..operations import Capability, UnsupportedReason
 from ..registry import discover
 
 __all__ = ["providers"]
@@ -26,13 +26,13 @@ def providers() -> int:
         if not isinstance(declared, Set):  # a property, as in the protocol, or what a function will return
             print("    can:  what it says when it is made")
             continue
-        told: object = getattr(loaded, "limits", None)
-        limits: Mapping[Capability, Limit] = cast("Any", told) if isinstance(told, Mapping) else {}
+        told: object = getattr(loaded, "unsupported", None)
+        unsupported: Mapping[Capability, UnsupportedReason] = cast("Any", told) if isinstance(told, Mapping) else {}
         print(f"    can:  {', '.join(c for c in Capability if c in declared) or 'create customers, receive webhooks'}")
         for capability in Capability:
             if capability not in declared:
-                limit = limits.get(capability)
-                print(f"    not:  {capability}{f' - {limit.reason}' if limit else ''}")
+                missing = unsupported.get(capability)
+                print(f"    not:  {capability}{f' - {missing.reason}' if missing else ''}")
     if not found:
         print("no providers: install paylattice with pip, so that its entry points exist")
     return 1 if broken or not found else 0

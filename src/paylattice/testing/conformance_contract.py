@@ -8,7 +8,7 @@ import pytest
 
 from ..config import ProviderConfig, Secret
 from ..errors import IdempotencyMismatch, InvalidRequest, PaymentError, UnsupportedOperation
-from ..operations import Capability, Limit
+from ..operations import Capability, UnsupportedReason
 from ..provider import CONTRACT_VERSION, BaseProvider
 from ..transport import AsyncTransport
 from .conformance_calls import CALLS, WRITES, Call, unlike
@@ -52,14 +52,17 @@ class ContractChecks(ProviderChecks):
         strange = [word for word in cast("frozenset[object]", declared) if not isinstance(word, Capability)]
         expect(not strange, f"capabilities holds {strange}, which is no Capability")
 
-    def test_its_limits_are_about_what_it_lacks(self, provider: BaseProvider) -> None:
-        """``limits`` says why something is missing; what is declared is not missing."""
-        limits = cast("object", provider.limits)
-        expect(isinstance(limits, Mapping), "limits must be a mapping of Capability to Limit")
-        for capability, limit in cast("Mapping[object, object]", limits).items():
-            expect(capability not in provider.capabilities, f"limits says why there is no {capability}: it is declared")
-            reason = limit.reason.strip() if isinstance(limit, Limit) else ""
-            expect(reason, f"limits[{capability}] must be a Limit with a reason")
+    def test_its_unsupported_reasons_are_about_what_it_lacks(self, provider: BaseProvider) -> None:
+        """``unsupported`` says why something is missing; what is declared is not missing."""
+        unsupported = cast("object", provider.unsupported)
+        expect(isinstance(unsupported, Mapping), "unsupported must be a mapping of Capability to UnsupportedReason")
+        for capability, told in cast("Mapping[object, object]", unsupported).items():
+            expect(
+                capability not in provider.capabilities,
+                f"unsupported says why there is no {capability}: it is declared",
+            )
+            reason = told.reason.strip() if isinstance(told, UnsupportedReason) else ""
+            expect(reason, f"unsupported[{capability}] must be an UnsupportedReason with a reason")
 
     @pytest.mark.parametrize("call", CALLS, ids=str)
     def test_what_is_declared_is_there_and_what_is_not_is_refused_with_a_reason(

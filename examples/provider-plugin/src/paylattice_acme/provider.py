@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import ClassVar
 
-from paylattice import Capability, CheckoutSession, Customer, Limit, Subscription, WebhookEvent
+from paylattice import Capability, CheckoutSession, Customer, Subscription, UnsupportedReason, WebhookEvent
 from paylattice.config import ProviderConfig
 from paylattice.errors import Conflict, IdempotencyMismatch, NotFound, PaymentError
 from paylattice.jsonlike import JsonObject, child, text
@@ -34,11 +34,11 @@ class AcmeProvider(HTTPProvider[AcmeConfig]):
     capabilities = frozenset(
         {Capability.CUSTOMERS, Capability.CHECKOUT, Capability.SUBSCRIPTIONS, Capability.CANCEL_NOW}
     )
-    limits: Mapping[Capability, Limit] = {
-        Capability.CANCEL_AT_PERIOD_END: Limit(
+    unsupported: Mapping[Capability, UnsupportedReason] = {
+        Capability.CANCEL_AT_PERIOD_END: UnsupportedReason(
             "Acme ends subscriptions at once.", "Keep the date, and cancel on the last day of the period."
         ),
-        Capability.PAUSE: Limit("Acme knows no pause.", "Cancel, and subscribe again later."),
+        Capability.PAUSE: UnsupportedReason("Acme knows no pause.", "Cancel, and subscribe again later."),
     }
 
     def auth_headers(self) -> Mapping[str, str]:

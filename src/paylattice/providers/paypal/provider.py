@@ -36,7 +36,7 @@ from ...models import (
     SubscriptionChange,
 )
 from ...money import Money
-from ...provider import Capability, Headers, Limit
+from ...provider import Capability, Headers, UnsupportedReason
 from ...signatures import raw_body, refusal
 from ...transport.primitives import mutex
 from ..base import Request
@@ -98,18 +98,18 @@ class PayPalProvider(PayPalAPI):
     idempotency_lifetime: timedelta = timedelta(hours=6)  # of an order; others are remembered for days
     events_kept: timedelta | None = EVENTS_KEPT
     capabilities: frozenset[Capability] = frozenset(_C) - {_C.CUSTOMERS, _C.CANCEL_AT_PERIOD_END, _C.METERED_USAGE}
-    limits: Mapping[Capability, Limit] = FrozenMap(
+    unsupported: Mapping[Capability, UnsupportedReason] = FrozenMap(
         {
-            _C.CUSTOMERS: Limit(
+            _C.CUSTOMERS: UnsupportedReason(
                 "PayPal has no customers: only subscriptions, orders and vaults, each with the payer in it.",
                 "Keep the customer in your own database, as BillingService does; create_customer makes an id for it.",
             ),
-            _C.CANCEL_AT_PERIOD_END: Limit(
+            _C.CANCEL_AT_PERIOD_END: UnsupportedReason(
                 "PayPal ends a subscription at once, and for good.",
                 "Cancel now: cancel_at of the answer is the day until which it is paid for, and access goes on until then. Or "
                 "suspend it, and cancel it when the period is over.",
             ),
-            _C.METERED_USAGE: Limit(
+            _C.METERED_USAGE: UnsupportedReason(
                 "PayPal's subscriptions meter no usage: they have quantities, which the payer has to agree to.",
                 "Charge a saved payment method at the end of each period with create_payment.",
             ),

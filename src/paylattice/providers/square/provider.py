@@ -24,7 +24,7 @@ from ...models import (
     SubscriptionChange,
 )
 from ...money import Money
-from ...provider import Capability, Headers, Limit
+from ...provider import Capability, Headers, UnsupportedReason
 from ...signatures import secret_from
 from ...transport.messages import Request
 from . import requests, wire
@@ -59,13 +59,13 @@ class SquareProvider(SquareAPI):
     """
 
     capabilities: frozenset[Capability] = frozenset(Capability) - {Capability.CANCEL_NOW, Capability.METERED_USAGE}
-    limits: Mapping[Capability, Limit] = FrozenMap(
+    unsupported: Mapping[Capability, UnsupportedReason] = FrozenMap(
         {
-            Capability.CANCEL_NOW: Limit(
+            Capability.CANCEL_NOW: UnsupportedReason(
                 "Square ends a subscription only with the period that is paid for.",
                 "cancel_subscription(..., at_period_end=True), and refund_payment for what is not used.",
             ),
-            Capability.METERED_USAGE: Limit(
+            Capability.METERED_USAGE: UnsupportedReason(
                 "Square knows no usage, meters or quantities.",
                 "charge the card on file for each period with create_payment, or send an invoice with Square's own API.",
             ),
