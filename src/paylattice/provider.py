@@ -582,6 +582,11 @@ clear_methods(PaymentProvider, OPERATIONS.keys() | {"parse_webhook", "verify_web
 """What a provider does not offer is refused in these: who asked, and for whom, is no more to be seen than anywhere else."""
 
 
+def config_of(provider: BaseProvider) -> ProviderConfig | None:
+    """The settings that the provider was made with; None: it has none."""
+    return provider._config  # pyright: ignore[reportPrivateUsage] - the base class's own
+
+
 def transport_of(provider: BaseProvider) -> "Transport | None":
     """What the provider was given, or has made, to send with; None as long as it has neither."""
     return provider._transport  # pyright: ignore[reportPrivateUsage] - the base class's own

@@ -15,7 +15,7 @@ from paylattice.idempotency import new_key
 from paylattice.provider import BaseProvider
 from paylattice.providers.memory import InMemoryProvider
 from paylattice.testing import ProviderConformance
-from paylattice.testing.conformance_webhooks import WebhookChecks
+from paylattice.testing.conformance.provider.webhooks import WebhookChecks
 from paylattice.transport import AsyncTransport
 
 from .test_memory_provider import MemoryHooks
@@ -31,7 +31,7 @@ class AcmeHooks(ProviderConformance):
     kind: type[AcmeProvider]
 
     @pytest.fixture
-    def face(self) -> str:
+    def mode(self) -> str:
         return "async"
 
     plan_id = "plan_pro"
@@ -67,7 +67,7 @@ class MemoryDouble(MemoryHooks):
     kind: type[InMemoryProvider]
 
     @pytest.fixture
-    def face(self) -> str:
+    def mode(self) -> str:
         return "async"
 
     @pytest.fixture

@@ -9,7 +9,7 @@ from paylattice import CheckoutSession
 from paylattice.provider import BaseProvider
 from paylattice.providers.paypal import PayPalConfig, PayPalProvider
 from paylattice.testing import PayPalStandIn, ProviderConformance
-from paylattice.testing.conformance_wire import Seen
+from paylattice.testing.conformance.provider import SentRequest
 from paylattice.transport import AsyncTransport
 
 WEBHOOK = "0EH40505U7160970P"
@@ -73,7 +73,7 @@ class TestPayPal(ProviderConformance):
     def declining_payment_method(self, provider: BaseProvider, customer_id: str) -> str:
         return self.paypal.add_payment_method(customer_id, declines="TRANSACTION_REFUSED")
 
-    def key_on_the_wire(self, request: Seen) -> str | None:
+    def key_on_the_wire(self, request: SentRequest) -> str | None:
         return request.header("PayPal-Request-Id")
 
     def effects(self, provider: BaseProvider) -> object:

@@ -9,8 +9,7 @@ from paylattice import CheckoutSession, Customer
 from paylattice.provider import BaseProvider
 from paylattice.providers.square import SquareConfig, SquareProvider
 from paylattice.testing import ProviderConformance, SquareStandIn
-from paylattice.testing.conformance_subject import Subject
-from paylattice.testing.conformance_wire import Seen
+from paylattice.testing.conformance.provider import ProviderHarness, SentRequest
 from paylattice.transport import AsyncTransport
 
 KEY = "standin-signature-key"
@@ -70,7 +69,7 @@ class SquareHooks(ProviderConformance):
     def declining_payment_method(self, provider: BaseProvider, customer_id: str) -> str:
         return self.square.add_card(customer_id, declines="GENERIC_DECLINE")
 
-    def key_on_the_wire(self, request: Seen) -> str | None:
+    def key_on_the_wire(self, request: SentRequest) -> str | None:
         body = request.json()
         key: object = body.get("idempotency_key") if isinstance(body, dict) else None
         return key if isinstance(key, str) else None
@@ -109,8 +108,8 @@ class TestSquareByInvoice(SquareHooks):
         self.square.manners.pending_refunds_count = False
         self.square._world.largest_page = 1
 
-    async def new_customer(self, subject: Subject) -> Customer:
-        return await subject.provider.create_customer("conformance@example.com", "Ada Lovelace")
+    async def new_customer(self, harness: ProviderHarness) -> Customer:
+        return await harness.provider.create_customer("conformance@example.com", "Ada Lovelace")
 
     def complete_checkout(self, provider: BaseProvider, session: CheckoutSession) -> None:
         assert session.subscription_id is not None

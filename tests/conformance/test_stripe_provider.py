@@ -9,7 +9,7 @@ from paylattice import CheckoutSession
 from paylattice.provider import BaseProvider
 from paylattice.providers.stripe import StripeConfig, StripeProvider
 from paylattice.testing import ProviderConformance
-from paylattice.testing.conformance_wire import Seen
+from paylattice.testing.conformance.provider import SentRequest
 from paylattice.testing.standins import StripeStandIn
 from paylattice.transport import AsyncTransport
 
@@ -46,7 +46,7 @@ class TestStripe(ProviderConformance):
     def declining_payment_method(self, provider: BaseProvider, customer_id: str) -> str:
         return self.stripe.add_payment_method(customer_id, declines="insufficient_funds")
 
-    def key_on_the_wire(self, request: Seen) -> str | None:
+    def key_on_the_wire(self, request: SentRequest) -> str | None:
         return request.header("Idempotency-Key")
 
     def effects(self, provider: BaseProvider) -> object:

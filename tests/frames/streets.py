@@ -15,7 +15,7 @@ from paylattice.errors import PaymentError
 from paylattice.providers.paypal import PayPalConfig, PayPalProvider
 from paylattice.providers.square import SquareConfig, SquareProvider
 from paylattice.providers.stripe import StripeConfig, StripeProvider
-from paylattice.testing.conformance_calls import CALLS
+from paylattice.testing.conformance.provider.calls import CALLS
 from paylattice.transport import AsyncTransport, BlockingTransport, RetryPolicy
 
 EMAIL = "augusta.ada.king@lovelace.example"

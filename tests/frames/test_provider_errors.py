@@ -11,7 +11,7 @@ from paylattice import BaseProvider, PaymentProvider
 from paylattice.driving import run
 from paylattice.errors import PaymentError, UnsupportedOperation
 from paylattice.providers.memory import MemoryConfig
-from paylattice.testing.conformance_calls import CALLS
+from paylattice.testing.conformance.provider.calls import CALLS
 
 from .streets import CREATE, EMAIL, FACES, HOSTILE, NAME, SECRETS, Street, Watcher, calls, street, wanted
 from .walker import frames, leaks

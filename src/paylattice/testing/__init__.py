@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .cassettes import Leak as Leak
     from .cassettes import leaks_in as leaks_in
     from .cassettes import vcr_config as vcr_config
-    from .provider_conformance import ProviderConformance as ProviderConformance
+    from .conformance.provider import ProviderConformance as ProviderConformance
     from .repository_conformance import BlockingRepositoryConformance as BlockingRepositoryConformance
     from .repository_conformance import RepositoryConformance as RepositoryConformance
     from .standins import Delivery as Delivery
@@ -40,7 +40,7 @@ __all__ = [
 
 _HOMES = {
     "cassettes": "Leak leaks_in vcr_config",
-    "provider_conformance": "ProviderConformance",
+    "conformance.provider": "ProviderConformance",
     "repository_conformance": "BlockingRepositoryConformance RepositoryConformance",
     "standins": "Delivery Faults PayPalStandIn SeenRequest SquareStandIn StandIn StripeStandIn",
 }

@@ -190,6 +190,11 @@ class HTTPTransport(ABC):
         self._sleep = sleep or primitives.sleep
 
     @property
+    def sends_through(self) -> object | None:
+        """The HTTP library's own transport that was handed in, such as ``httpx.MockTransport``; None: the network."""
+        return cast("object | None", getattr(self, "_transport", None))
+
+    @property
     def observers(self) -> Sequence[Observer]:
         """Who watches."""
         return self._observers

@@ -25,7 +25,7 @@ from paylattice.providers.memory import InMemoryProvider
 from paylattice.providers.paypal import PayPalProvider, TokenCache
 from paylattice.providers.square import SquareProvider
 from paylattice.providers.stripe import StripeProvider
-from paylattice.testing import conformance_subject
+from paylattice.testing.conformance.provider import ProviderHooks
 
 from .inference import Instance, members, parameters
 
@@ -149,7 +149,7 @@ VARIABLES: Mapping[str, tuple[object, ...]] = {
         Instance(repository.ClaimsEvents),
         Instance(paylattice.InMemoryRepository),
     ),
-    "self": tuple(Instance(cls) for cls in (HTTPProvider, sync.Provider, conformance_subject.ProviderChecks)),
+    "self": tuple(Instance(cls) for cls in (HTTPProvider, sync.Provider, ProviderHooks)),
     "session": (Instance(paylattice.CheckoutSession),),
     "square": (Instance(SquareProvider),),
     "stored": (Instance(paylattice.BillingSubscription),),

@@ -7,15 +7,16 @@ from typing import cast
 import attrs
 import pytest
 
-from ..errors import InvalidRequest
-from ..models import CheckoutSession, Customer, Payment, Plan, Subscription
-from ..money import Money
-from ..operations import Capability
-from .conformance_calls import EMAIL, Call
-from .conformance_models import expect
-from .conformance_subject import ProviderChecks, Subject, settled
+from ....errors import InvalidRequest
+from ....models import CheckoutSession, Customer, Payment, Plan, Subscription
+from ....money import Money
+from ....operations import Capability
+from ..expectations import expect
+from .calls import EMAIL, Call
+from .checks import ProviderChecks
+from .harness import ProviderHarness, settled
 
-__all__ = ["CANCEL_URL", "SUCCESS_URL", "Arrangements"]
+__all__ = ["CANCEL_URL", "SUCCESS_URL", "ProviderFixtures"]
 
 SUCCESS_URL = "https://example.com/thanks"
 CANCEL_URL = "https://example.com/plans"
@@ -23,40 +24,40 @@ _PLACES: Mapping[str, object] = {"success_url": SUCCESS_URL, "cancel_url": CANCE
 _C = Capability
 
 
-class Arrangements(ProviderChecks):
+class ProviderFixtures(ProviderChecks):
     """Makes what a check needs, with the provider's own operations and the author's hooks."""
 
-    async def new_customer(self, subject: Subject) -> Customer:
+    async def new_customer(self, harness: ProviderHarness) -> Customer:
         """A customer."""
-        return await subject.provider.create_customer(EMAIL)
+        return await harness.provider.create_customer(EMAIL)
 
-    async def some_plan(self, subject: Subject, *, metered: bool = False, other_than: str | None = None) -> str:  # noqa: RET503 - needs() does not return
+    async def some_plan(self, harness: ProviderHarness, *, metered: bool = False, other_than: str | None = None) -> str:  # noqa: RET503 - needs() does not return
         """The id of a plan that can be subscribed to."""
         hook = "metered_plan_id" if metered else "other_plan_id" if other_than else "plan_id"
         named = cast("str | None", getattr(self, hook))
         if named is not None:
             return named
-        if _C.PLANS in subject.provider.capabilities:
-            for plan in await subject.provider.list_plans():
+        if _C.PLANS in harness.provider.capabilities:
+            for plan in await harness.provider.list_plans():
                 if plan.active and plan.metered is metered and plan.id != other_than and _is_recurring(plan):
                     return plan.id
         self.needs(hook, "which plans there are")
 
-    async def open_checkout(self, subject: Subject, *, metered: bool = False) -> CheckoutSession:
+    async def open_checkout(self, harness: ProviderHarness, *, metered: bool = False) -> CheckoutSession:
         """A page for a subscription, of a new customer."""
-        customer = await self.new_customer(subject)
-        plan = await self.some_plan(subject, metered=metered)
-        return await subject.provider.create_checkout_session(customer.id, plan, SUCCESS_URL, CANCEL_URL)
+        customer = await self.new_customer(harness)
+        plan = await self.some_plan(harness, metered=metered)
+        return await harness.provider.create_checkout_session(customer.id, plan, SUCCESS_URL, CANCEL_URL)
 
-    async def subscribed(self, subject: Subject, *, metered: bool = False) -> Subscription:
+    async def subscribed(self, harness: ProviderHarness, *, metered: bool = False) -> Subscription:
         """A subscription that has begun."""
-        self.only_if_declared(subject, _C.CHECKOUT, _C.SUBSCRIPTIONS)
-        session = await self.open_checkout(subject, metered=metered)
-        await settled(self.complete_checkout(subject.provider, session))
-        done = await subject.provider.get_checkout_session(session.id)
+        self.only_if_declared(harness, _C.CHECKOUT, _C.SUBSCRIPTIONS)
+        session = await self.open_checkout(harness, metered=metered)
+        await settled(self.complete_checkout(harness.provider, session))
+        done = await harness.provider.get_checkout_session(session.id)
         if done is None or done.subscription_id is None:
             raise AssertionError("a checkout that was completed must be found, and name its subscription_id")
-        subscription = await subject.provider.get_subscription(done.subscription_id)
+        subscription = await harness.provider.get_subscription(done.subscription_id)
         if subscription is None:
             raise AssertionError("the subscription that a completed checkout names cannot be found")
         return subscription
@@ -65,75 +66,75 @@ class Arrangements(ProviderChecks):
         """An amount in the currency of the checks."""
         return Money(amount, self.currency)
 
-    async def paid(self, subject: Subject, *, capture: bool = True) -> Payment:
+    async def paid(self, harness: ProviderHarness, *, capture: bool = True) -> Payment:
         """A payment that was made, or only authorized, on the provider's page."""
-        self.only_if_declared(subject, _C.PAYMENTS)
+        self.only_if_declared(harness, _C.PAYMENTS)
         try:
-            session = await subject.provider.create_payment_session(
+            session = await harness.provider.create_payment_session(
                 self.money(), SUCCESS_URL, CANCEL_URL, capture=capture
             )
         except InvalidRequest:
-            if capture or _C.DIRECT_PAYMENTS not in subject.provider.capabilities:
+            if capture or _C.DIRECT_PAYMENTS not in harness.provider.capabilities:
                 raise
-            return await self._charged(subject, capture=False)  # its page takes the money at once
-        await settled(self.complete_payment(subject.provider, session))
-        await self.finish_payment(subject.provider, session, capture=capture)
-        done = await subject.provider.get_checkout_session(session.id) if self.reads_sessions(subject) else session
+            return await self._charged(harness, capture=False)  # its page takes the money at once
+        await settled(self.complete_payment(harness.provider, session))
+        await self.finish_payment(harness.provider, session, capture=capture)
+        done = await harness.provider.get_checkout_session(session.id) if self.reads_sessions(harness) else session
         payment_id = done.payment_id if done is not None else None
         if payment_id is None:
             raise AssertionError("a payment page that was completed must be found, and name its payment_id")
-        payment = await subject.provider.get_payment(payment_id)
+        payment = await harness.provider.get_payment(payment_id)
         if payment is None:
             raise AssertionError("the payment that a completed page names cannot be found")
         return payment
 
-    async def _charged(self, subject: Subject, *, capture: bool) -> Payment:
-        customer = await self.new_customer(subject)
-        method = await settled(self.saved_payment_method(subject.provider, customer.id))
-        return await subject.provider.create_payment(
+    async def _charged(self, harness: ProviderHarness, *, capture: bool) -> Payment:
+        customer = await self.new_customer(harness)
+        method = await settled(self.saved_payment_method(harness.provider, customer.id))
+        return await harness.provider.create_payment(
             self.money(), customer_id=customer.id, payment_method_id=method, capture=capture
         )
 
     @staticmethod
-    def reads_sessions(subject: Subject) -> bool:
+    def reads_sessions(harness: ProviderHarness) -> bool:
         """Whether a payment page can be read again."""
-        return _C.CHECKOUT in subject.provider.capabilities
+        return _C.CHECKOUT in harness.provider.capabilities
 
-    async def real(self, subject: Subject, call: Call) -> Call:  # noqa: PLR0912 - a table of operations
+    async def real(self, harness: ProviderHarness, call: Call) -> Call:  # noqa: PLR0912 - a table of operations
         """The call, with arguments that exist at the provider and can take effect now."""
-        provider = subject.provider
+        provider = harness.provider
         arguments: dict[str, object]
         match call.name:
             case "create_customer":
                 arguments = {"email": EMAIL, "name": "Conformance"}
             case "update_customer":
-                arguments = {"customer_id": (await self.new_customer(subject)).id, "name": "Renamed"}
+                arguments = {"customer_id": (await self.new_customer(harness)).id, "name": "Renamed"}
             case "delete_customer":
-                arguments = {"customer_id": (await self.new_customer(subject)).id}
+                arguments = {"customer_id": (await self.new_customer(harness)).id}
             case "create_checkout_session":
-                customer = await self.new_customer(subject)
-                arguments = {"customer_id": customer.id, "plan_id": await self.some_plan(subject), **_PLACES}
+                customer = await self.new_customer(harness)
+                arguments = {"customer_id": customer.id, "plan_id": await self.some_plan(harness), **_PLACES}
             case "create_payment_session":
                 arguments = {"amount": self.money(), **_PLACES}
             case "cancel_subscription":
-                subscription = await self.subscribed(subject)
+                subscription = await self.subscribed(harness)
                 at_end = bool(call.arguments.get("at_period_end"))
                 arguments = {"subscription_id": subscription.id, "at_period_end": at_end}
             case "change_subscription":
-                subscription = await self.subscribed(subject)
+                subscription = await self.subscribed(harness)
                 if self.quantities:
                     change: dict[str, object] = {"quantity": 3}
                 else:
-                    change = {"plan_id": await self.some_plan(subject, other_than=subscription.plan_id)}
+                    change = {"plan_id": await self.some_plan(harness, other_than=subscription.plan_id)}
                 arguments = {"subscription_id": subscription.id, **change}
             case "pause_subscription":
-                arguments = {"subscription_id": (await self.subscribed(subject)).id}
+                arguments = {"subscription_id": (await self.subscribed(harness)).id}
             case "resume_subscription":
-                subscription = await self.subscribed(subject)
+                subscription = await self.subscribed(harness)
                 await provider.pause_subscription(subscription.id)
                 arguments = {"subscription_id": subscription.id}
             case "create_usage_record":
-                subscription = await self.subscribed(subject, metered=True)
+                subscription = await self.subscribed(harness, metered=True)
                 expect(subscription.items, "a metered subscription must name its items, which usage is reported for")
                 now = datetime.now(UTC)
                 arguments = {
@@ -142,47 +143,47 @@ class Arrangements(ProviderChecks):
                     "timestamp": max(now, subscription.current_period_start or now),
                 }
             case "capture_payment" | "cancel_payment":
-                arguments = {"payment_id": (await self.paid(subject, capture=False)).id}
+                arguments = {"payment_id": (await self.paid(harness, capture=False)).id}
             case "create_payment":
-                customer = await self.new_customer(subject)
+                customer = await self.new_customer(harness)
                 method = await settled(self.saved_payment_method(provider, customer.id))
                 arguments = {"amount": self.money(), "customer_id": customer.id, "payment_method_id": method}
             case "refund_payment":
-                arguments = {"payment_id": (await self.paid(subject)).id, "amount": self.money(400)}
+                arguments = {"payment_id": (await self.paid(harness)).id, "amount": self.money(400)}
             case "remove_payment_method":
-                customer = await self.new_customer(subject)
+                customer = await self.new_customer(harness)
                 arguments = {"payment_method_id": await settled(self.saved_payment_method(provider, customer.id))}
             case _:
                 pytest.skip(f"the suite has no arguments for {call}")
         return attrs.evolve(call, arguments=arguments)
 
-    async def existing(self, subject: Subject, call: Call) -> Call:
+    async def existing(self, harness: ProviderHarness, call: Call) -> Call:
         """The call of an operation that reads, with arguments under which there is something to be read."""
-        provider = subject.provider
+        provider = harness.provider
         arguments: dict[str, object]
         match call.name:
             case "get_customer":
-                arguments = {"customer_id": (await self.new_customer(subject)).id}
+                arguments = {"customer_id": (await self.new_customer(harness)).id}
             case "get_checkout_session":
-                arguments = {"session_id": (await self.open_checkout(subject)).id}
+                arguments = {"session_id": (await self.open_checkout(harness)).id}
             case "get_subscription":
-                arguments = {"subscription_id": (await self.subscribed(subject)).id}
+                arguments = {"subscription_id": (await self.subscribed(harness)).id}
             case "list_subscriptions":
-                arguments = {"customer_id": (await self.subscribed(subject)).customer_id}
+                arguments = {"customer_id": (await self.subscribed(harness)).customer_id}
             case "get_invoices":
-                subscription = await self.subscribed(subject)
-                owner = subscription.customer_id or (await self.new_customer(subject)).id
+                subscription = await self.subscribed(harness)
+                owner = subscription.customer_id or (await self.new_customer(harness)).id
                 arguments = {"customer_id": owner, "subscription_id": subscription.id}
             case "get_payment":
-                arguments = {"payment_id": (await self.paid(subject)).id}
+                arguments = {"payment_id": (await self.paid(harness)).id}
             case "get_payment_methods":
-                customer = await self.new_customer(subject)
+                customer = await self.new_customer(harness)
                 await settled(self.saved_payment_method(provider, customer.id))
                 arguments = {"customer_id": self.payer(provider, customer.id)}
             case "get_plan":
-                arguments = {"plan_id": await self.some_plan(subject)}
+                arguments = {"plan_id": await self.some_plan(harness)}
             case "list_events":
-                await self.new_customer(subject)
+                await self.new_customer(harness)
                 arguments = dict(call.arguments)
             case _:
                 arguments = {}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from ..errors import (
+from ....errors import (
     AuthenticationError,
     InvalidResponse,
     NetworkError,
@@ -15,11 +15,13 @@ from ..errors import (
     ProviderUnavailable,
     RateLimited,
 )
-from .conformance_calls import CALLS, EMAIL, WRITES, Call
-from .conformance_models import expect
-from .conformance_subject import ProviderChecks, Subject, on_the_wire, secrets_of
-from .conformance_wire import Seen, Server, broken_connection, fails, refused_connection, server_error, time_out
-from .http_library import httpx
+from ...http_library import httpx
+from ..expectations import expect
+from .calls import CALLS, EMAIL, WRITES, Call
+from .checks import ProviderChecks
+from .harness import ProviderHarness, secrets_of
+from .hooks import on_the_wire
+from .wire import SentRequest, Server, broken_connection, fails, refused_connection, server_error, time_out
 
 __all__ = ["FailureChecks"]
 
@@ -107,7 +109,7 @@ def _interrupted(_request: httpx.Request) -> httpx.Response:
     raise _Interruption
 
 
-def _credentials(seen: Sequence[Seen]) -> set[str]:
+def _credentials(seen: Sequence[SentRequest]) -> set[str]:
     """What requests were authorized with, as it stood on the wire."""
     values = (request.header("authorization") or "" for request in seen)
     return {word for value in values for word in value.split() if len(word) > _SHORTEST_SECRET}
@@ -118,31 +120,31 @@ class FailureChecks(ProviderChecks):
 
     @on_the_wire
     @pytest.mark.parametrize("call", WRITES, ids=str)
-    def test_a_write_carries_its_key(self, subject: Subject, call: Call) -> None:
+    def test_a_write_carries_its_key(self, harness: ProviderHarness, call: Call) -> None:
         """The caller's key, or one derived from it, is on the wire: the same for the same key, another for another."""
-        self.only_if_declared(subject, call.capability)
+        self.only_if_declared(harness, call.capability)
         self.only_if_sent(call)
         call = self.sample(call)
         for server in _NO_ANSWERS.values():
             sent = (
-                self._writes_of(subject, call, key, server)
+                self._writes_of(harness, call, key, server)
                 for key in ("conformance-A", "conformance-A", "conformance-B")
             )
             self.expect_keys(call, *sent)
 
-    def _writes_of(self, subject: Subject, call: Call, key: str, server: Server) -> list[Seen]:
-        there, wire = self.against(subject, server)
+    def _writes_of(self, harness: ProviderHarness, call: Call, key: str, server: Server) -> list[SentRequest]:
+        there, wire = self.against(harness, server)
         there.run(there.failure(call, key=key))
         return wire.writes
 
     @on_the_wire
     @pytest.mark.parametrize("call", WRITES, ids=str)
-    def test_a_write_without_an_answer_is_an_unknown_outcome(self, subject: Subject, call: Call) -> None:
+    def test_a_write_without_an_answer_is_an_unknown_outcome(self, harness: ProviderHarness, call: Call) -> None:
         """It may have happened: the error says so, and carries the key to find out."""
-        self.only_if_declared(subject, call.capability)
+        self.only_if_declared(harness, call.capability)
         self.only_if_sent(call)
         call = self.sample(call)
-        for what, error, seen in self.outcomes(subject, call, _NO_ANSWERS, key="conformance-unknown"):
+        for what, error, seen in self.outcomes(harness, call, _NO_ANSWERS, key="conformance-unknown"):
             expect(error is not None, f"{call} ended well although nothing answered ({what})")
             if not isinstance(error, OutcomeUnknown):
                 expect(
@@ -156,11 +158,11 @@ class FailureChecks(ProviderChecks):
 
     @on_the_wire
     @pytest.mark.parametrize("call", _READS, ids=str)
-    def test_a_read_without_an_answer_is_worth_another_try(self, subject: Subject, call: Call) -> None:
+    def test_a_read_without_an_answer_is_worth_another_try(self, harness: ProviderHarness, call: Call) -> None:
         """A read changes nothing: the error is retryable, and no outcome is unknown."""
-        self.only_if_declared(subject, call.capability)
+        self.only_if_declared(harness, call.capability)
         self.only_if_sent(call)
-        for what, error, seen in self.outcomes(subject, self.sample(call), _NO_ANSWERS):
+        for what, error, seen in self.outcomes(harness, self.sample(call), _NO_ANSWERS):
             expect(not any(request.writes for request in seen), f"{call} only reads, and sent a request that writes")
             expect(
                 isinstance(error, ProviderUnavailable | NetworkError) and not error.outcome_unknown and error.retryable,
@@ -169,12 +171,12 @@ class FailureChecks(ProviderChecks):
 
     @on_the_wire
     @pytest.mark.parametrize("call", WRITES, ids=str)
-    def test_what_never_left_changed_nothing(self, subject: Subject, call: Call) -> None:
+    def test_what_never_left_changed_nothing(self, harness: ProviderHarness, call: Call) -> None:
         """Without a connection, nothing was sent: the outcome is known."""
-        self.only_if_declared(subject, call.capability)
+        self.only_if_declared(harness, call.capability)
         self.only_if_sent(call)
-        subject, _ = self.against(subject, fails(refused_connection))
-        error = subject.run(subject.failure(self.sample(call)))
+        harness, _ = self.against(harness, fails(refused_connection))
+        error = harness.run(harness.failure(self.sample(call)))
         expect(
             isinstance(error, NetworkError) and not error.outcome_unknown,
             f"{call} never left: that is a NetworkError whose outcome is known, not {error!r}",
@@ -182,13 +184,13 @@ class FailureChecks(ProviderChecks):
 
     @on_the_wire
     @pytest.mark.parametrize("call", CALLS, ids=str)
-    def test_a_success_that_makes_no_sense(self, subject: Subject, call: Call) -> None:
+    def test_a_success_that_makes_no_sense(self, harness: ProviderHarness, call: Call) -> None:
         """It is an error of this library; and if a write was taken, its outcome is unknown."""
-        self.only_if_declared(subject, call.capability)
+        self.only_if_declared(harness, call.capability)
         self.only_if_sent(call)
         call = self.sample(call)
         servers = {what: _answers(200, body) for what, body in _NONSENSE.items()}
-        for what, error, seen in self.outcomes(subject, call, servers):
+        for what, error, seen in self.outcomes(harness, call, servers):
             if error is None:
                 expect(
                     call.operation.optional or call.operation.many or call.operation.returns in {bool, type(None)},
@@ -203,9 +205,9 @@ class FailureChecks(ProviderChecks):
 
     @on_the_wire
     @pytest.mark.parametrize("call", CALLS, ids=str)
-    def test_a_refusal_is_an_error_of_this_library(self, subject: Subject, call: Call) -> None:
+    def test_a_refusal_is_an_error_of_this_library(self, harness: ProviderHarness, call: Call) -> None:
         """Whatever its status and its body; 401 and 429 are what they are everywhere."""
-        self.only_if_declared(subject, call.capability)
+        self.only_if_declared(harness, call.capability)
         self.only_if_sent(call)
         call = self.sample(call)
         servers = {
@@ -214,7 +216,7 @@ class FailureChecks(ProviderChecks):
             for body in _REFUSALS
         }
         may_be_none = call.operation.optional or call.operation.many or call.name in self.without_keys
-        for refusal, error, _ in self.outcomes(subject, call, servers):
+        for refusal, error, _ in self.outcomes(harness, call, servers):
             expect(
                 error is not None or may_be_none or refusal.startswith(("404", "410")),
                 f"{call} was refused with {refusal}, and ended well",
@@ -227,14 +229,14 @@ class FailureChecks(ProviderChecks):
 
     @on_the_wire
     @pytest.mark.parametrize("call", CALLS, ids=str)
-    def test_a_redirect_is_not_followed(self, subject: Subject, call: Call) -> None:
+    def test_a_redirect_is_not_followed(self, harness: ProviderHarness, call: Call) -> None:
         """It would carry the credentials and the customer's data to wherever the answer says."""
-        self.only_if_declared(subject, call.capability)
+        self.only_if_declared(harness, call.capability)
         self.only_if_sent(call)
         call = self.sample(call)
         there = {"Location": "https://elsewhere.invalid/"}
         servers = {str(status): _answers(status, b"", there) for status in (301, 302, 303, 307, 308)}
-        for _, error, seen in self.outcomes(subject, call, servers):
+        for _, error, seen in self.outcomes(harness, call, servers):
             strangers = [request for request in seen if "elsewhere.invalid" in request.url]
             expect(not strangers, f"{call} followed a redirect to another host, with everything that it carries")
             expect(isinstance(error, InvalidResponse), f"{call}: a redirect is an InvalidResponse, not {error!r}")
@@ -242,20 +244,20 @@ class FailureChecks(ProviderChecks):
     @on_the_wire
     @pytest.mark.parametrize("call", CALLS, ids=str)
     def test_an_error_holds_nothing_secret_and_nothing_personal(
-        self, subject: Subject, call: Call, caplog: pytest.LogCaptureFixture
+        self, harness: ProviderHarness, call: Call, caplog: pytest.LogCaptureFixture
     ) -> None:
         """Nor does the log, in front of a server that repeats in its error what it was sent."""
-        self.only_if_declared(subject, call.capability)
+        self.only_if_declared(harness, call.capability)
         self.only_if_sent(call)
         call = self.sample(call)
         servers = {str(status): _echoes(status) for status in (400, 401, 403, 404, 422, 500)}
         with caplog.at_level(logging.DEBUG):
-            ends = self.outcomes(subject, call, servers)
+            ends = self.outcomes(harness, call, servers)
         shown = [("the log", caplog.text)]
         for _, error, _ in ends:
             fields = " ".join(str(value) for value in vars(error).values()) if error else ""
             shown.append(("the error", f"{error} {error!r} {fields}"))
-        secret = {*secrets_of(subject.provider), *(word for *_, seen in ends for word in _credentials(seen))}
+        secret = {*secrets_of(harness.provider), *(word for *_, seen in ends for word in _credentials(seen))}
         for where, words in shown:
             expect(EMAIL not in words, f"{where} of {call} repeats an e-mail address")
             expect(
@@ -265,11 +267,11 @@ class FailureChecks(ProviderChecks):
 
     @on_the_wire
     @pytest.mark.parametrize("call", CALLS, ids=str)
-    def test_an_interruption_is_let_through(self, subject: Subject, call: Call) -> None:
+    def test_an_interruption_is_let_through(self, harness: ProviderHarness, call: Call) -> None:
         """A task that is cancelled, a program that is stopped: who swallows that cannot be stopped."""
-        self.only_if_declared(subject, call.capability)
+        self.only_if_declared(harness, call.capability)
         self.only_if_sent(call)
-        there, _ = self.against(subject, _interrupted)
+        there, _ = self.against(harness, _interrupted)
         try:
             there.run(there.failure(self.sample(call)))
         except _Interruption:
@@ -277,21 +279,21 @@ class FailureChecks(ProviderChecks):
         raise AssertionError(f"{call} was interrupted, and went on as if nothing had happened")
 
     @on_the_wire
-    def test_a_rate_limit_says_how_long_to_wait(self, subject: Subject) -> None:
+    def test_a_rate_limit_says_how_long_to_wait(self, harness: ProviderHarness) -> None:
         """``Retry-After`` is in the error's ``retry_after``."""
-        call = next((call for call in _READS if call.capability in subject.provider.capabilities), CALLS[0])
-        subject, _ = self.against(subject, _answers(429, b"{}", {"Retry-After": "7200"}))
-        error = subject.run(subject.failure(self.sample(call)))
+        call = next((call for call in _READS if call.capability in harness.provider.capabilities), CALLS[0])
+        harness, _ = self.against(harness, _answers(429, b"{}", {"Retry-After": "7200"}))
+        error = harness.run(harness.failure(self.sample(call)))
         expect(isinstance(error, RateLimited), f"429 is a RateLimited, not {error!r}")
         expect(getattr(error, "retry_after", None) == 7200, "the seconds of Retry-After are not in retry_after")  # noqa: PLR2004
 
     @on_the_wire
-    def test_a_failure_that_passes_is_tried_again(self, subject: Subject) -> None:
+    def test_a_failure_that_passes_is_tried_again(self, harness: ProviderHarness) -> None:
         """One server error in front of a read is not the caller's affair."""
-        call = next((call for call in _READS if call.capability in subject.provider.capabilities), None)
+        call = next((call for call in _READS if call.capability in harness.provider.capabilities), None)
         if call is None:
             pytest.skip("the provider declares no read")
         answers = iter([503])
-        subject, wire = self.against(subject, lambda _request: httpx.Response(next(answers, 404), json={}))
-        subject.run(subject.failure(self.sample(call)))
+        harness, wire = self.against(harness, lambda _request: httpx.Response(next(answers, 404), json={}))
+        harness.run(harness.failure(self.sample(call)))
         expect(len(wire.seen) > 1, f"{call} was not tried again after a 503: send it through self.transport")

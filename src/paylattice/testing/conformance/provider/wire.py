@@ -8,14 +8,14 @@ from typing import TypeAlias, cast
 
 import attrs
 
-from .http_library import httpx
+from ...http_library import httpx
 
 __all__ = [
     "MOST_REQUESTS",
     "Change",
     "Loss",
-    "Manners",
-    "Seen",
+    "RequestKinds",
+    "SentRequest",
     "Server",
     "Wire",
     "broken_connection",
@@ -31,7 +31,7 @@ Server: TypeAlias = Callable[[httpx.Request], httpx.Response]
 
 Loss: TypeAlias = Callable[[httpx.Request], Exception]
 
-Change: TypeAlias = "Callable[[Seen, bytes], bytes]"
+Change: TypeAlias = "Callable[[SentRequest, bytes], bytes]"
 """Makes another body of the body of an answer."""
 
 MOST_REQUESTS = 3000
@@ -70,7 +70,7 @@ def fails(how: Loss) -> Server:
 
 
 @attrs.frozen
-class Manners:
+class RequestKinds:
     """What the requests of a provider are for, where their method does not tell.
 
     Args:
@@ -90,11 +90,11 @@ class Manners:
         return request.url.path.endswith(self.access)
 
 
-_PLAIN = Manners()
+_PLAIN = RequestKinds()
 
 
 @attrs.frozen
-class Seen:
+class SentRequest:
     """A request that was sent."""
 
     method: str
@@ -141,20 +141,20 @@ class Wire(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     Args:
         behind: what answers: a function, or another httpx transport; None: the network.
-        manners: what the requests are for.
+        kinds: what the requests are for.
         aside: what answers the requests for access, which are not counted; None: the same.
     """
 
     def __init__(
         self,
         behind: "Server | httpx.BaseTransport | httpx.AsyncBaseTransport | None",
-        manners: Manners = _PLAIN,
+        kinds: RequestKinds = _PLAIN,
         aside: "httpx.BaseTransport | httpx.AsyncBaseTransport | None" = None,
     ) -> None:
-        self.seen: list[Seen] = []
+        self.seen: list[SentRequest] = []
         self.crash: Exception | None = None
         self._behind = behind
-        self._manners = manners
+        self._manners = kinds
         self._aside = aside
         self._lost = 0
         self._loss: Loss = broken_connection
@@ -165,7 +165,7 @@ class Wire(httpx.BaseTransport, httpx.AsyncBaseTransport):
         self._network: httpx.HTTPTransport | None = None
 
     @property
-    def writes(self) -> list[Seen]:
+    def writes(self) -> list[SentRequest]:
         """The requests that may have changed something."""
         return [request for request in self.seen if request.writes]
 
@@ -180,7 +180,7 @@ class Wire(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     @contextmanager
     def writes_answered_by(self, server: Server, *, after: int = 0) -> Generator[None]:
-        """Let a server answer the writes, which then have no effect; reads go to what plays the provider.
+        """Let a server answer the writes, which then have no effect; reads go to what simulates the provider.
 
         Args:
             server: answers the writes.
@@ -210,7 +210,7 @@ class Wire(httpx.BaseTransport, httpx.AsyncBaseTransport):
             behind = self._network = self._network or httpx.HTTPTransport()
         with self._watched():
             if not isinstance(behind, httpx.BaseTransport):
-                return self._arrived(request, seen, _played(behind, request))
+                return self._arrived(request, seen, _answered_by(behind, request))
             answer = behind.handle_request(request)
             answer.read()
             return self._arrived(request, seen, answer)
@@ -225,19 +225,19 @@ class Wire(httpx.BaseTransport, httpx.AsyncBaseTransport):
             behind = self._async_network = self._async_network or httpx.AsyncHTTPTransport()
         with self._watched():
             if not isinstance(behind, httpx.AsyncBaseTransport):
-                return self._arrived(request, seen, _played(behind, request))
+                return self._arrived(request, seen, _answered_by(behind, request))
             answer = await behind.handle_async_request(request)
             await answer.aread()
             return self._arrived(request, seen, answer)
 
     def close(self) -> None:
-        """Close the network connections of the blocking side; what plays the provider stays open."""
+        """Close the network connections of the blocking side; what simulates the provider stays open."""
         network, self._network = self._network, None
         if network is not None:
             network.close()
 
     async def aclose(self) -> None:
-        """Close the network connections, which belong to this event loop; what plays the provider stays open."""
+        """Close the network connections, which belong to this event loop; what simulates the provider stays open."""
         network, self._async_network = self._async_network, None
         if network is not None:
             await network.aclose()
@@ -251,7 +251,7 @@ class Wire(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     @contextmanager
     def _watched(self) -> Generator[None]:
-        """Keep what is no failure of the network: it is a mistake in what plays the provider, and must not look like one."""
+        """Keep what is no failure of the network: a mistake in the simulation must not look like one."""
         try:
             yield
         except httpx.HTTPError:
@@ -260,17 +260,17 @@ class Wire(httpx.BaseTransport, httpx.AsyncBaseTransport):
             self.crash = exc
             raise
 
-    def _seen(self, request: httpx.Request, body: bytes) -> Seen | None:
+    def _seen(self, request: httpx.Request, body: bytes) -> SentRequest | None:
         """The request, which is noted unless it only fetches access; None then."""
         if self._manners.fetches_access(request):
             return None
         headers = tuple(request.headers.multi_items())
-        seen = Seen(request.method, str(request.url), headers, body, self._manners.writes(request))
+        seen = SentRequest(request.method, str(request.url), headers, body, self._manners.writes(request))
         self.seen.append(seen)
         return seen
 
     def _behind_of(
-        self, request: httpx.Request, seen: Seen | None
+        self, request: httpx.Request, seen: SentRequest | None
     ) -> "Server | httpx.BaseTransport | httpx.AsyncBaseTransport | None":
         """What answers the request."""
         if seen is None:
@@ -281,7 +281,7 @@ class Wire(httpx.BaseTransport, httpx.AsyncBaseTransport):
             self._spared -= 1
         return self._behind
 
-    def _arrived(self, request: httpx.Request, seen: Seen | None, answer: httpx.Response) -> httpx.Response:
+    def _arrived(self, request: httpx.Request, seen: SentRequest | None, answer: httpx.Response) -> httpx.Response:
         if seen is None:
             return answer
         if self._lost and seen.writes:
@@ -293,10 +293,12 @@ class Wire(httpx.BaseTransport, httpx.AsyncBaseTransport):
         return httpx.Response(answer.status_code, headers=kept, content=self._altered(seen, answer.content))
 
 
-def _played(
+def _answered_by(
     behind: "Server | httpx.BaseTransport | httpx.AsyncBaseTransport | None", request: httpx.Request
 ) -> httpx.Response:
     if callable(behind):
         return behind(request)
-    message = "what plays the provider must answer both httpx.Client and httpx.AsyncClient, as httpx.MockTransport does"
+    message = (
+        "what simulates the provider must answer both httpx.Client and httpx.AsyncClient, as httpx.MockTransport does"
+    )
     raise TypeError(message)

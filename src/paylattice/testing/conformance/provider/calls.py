@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import attrs
 
-from ..money import Money
-from ..operations import OPERATIONS, Capability, Operation
+from ....money import Money
+from ....operations import OPERATIONS, Capability, Operation
 
 __all__ = ["CALLS", "EMAIL", "WRITES", "Call", "unlike"]
 

@@ -9,16 +9,18 @@ from typing import cast
 
 import pytest
 
-from ..errors import OutcomeUnknown, PaymentError
-from ..models import Model, SubscriptionChange
-from .conformance_arrangements import Arrangements
-from .conformance_calls import CALLS, WRITES, Call
-from .conformance_models import expect, expect_model, expect_models
-from .conformance_subject import Subject, on_the_wire
-from .conformance_wire import Change, Seen, Server, broken_connection, fails, refused_connection, server_error, time_out
-from .http_library import httpx
+from ....errors import OutcomeUnknown, PaymentError
+from ....models import Model, SubscriptionChange
+from ...http_library import httpx
+from ..expectations import expect
+from .calls import CALLS, WRITES, Call
+from .fixtures import ProviderFixtures
+from .harness import ProviderHarness
+from .hooks import on_the_wire
+from .models import expect_model, expect_models
+from .wire import Change, SentRequest, Server, broken_connection, fails, refused_connection, server_error, time_out
 
-__all__ = ["MidwayChecks"]
+__all__ = ["PartialFailureChecks"]
 
 _READS = tuple(call for call in CALLS if not call.operation.writes)
 _MOST_WRITES = 4
@@ -45,49 +47,51 @@ def _writes_answer(nonsense: bytes) -> Change:
     return lambda seen, body: nonsense if seen.writes else body
 
 
-class MidwayChecks(Arrangements):
+class PartialFailureChecks(ProviderFixtures):
     """What was read changes nothing; a write after it has a key, and an outcome that is known or said to be unknown."""
 
     @on_the_wire
     @pytest.mark.parametrize("call", WRITES, ids=str)
-    def test_every_write_of_an_operation_carries_its_key(self, subject: Subject, call: Call) -> None:
+    def test_every_write_of_an_operation_carries_its_key(self, harness: ProviderHarness, call: Call) -> None:
         """Also what comes after a read, and each of several writes."""
-        self.only_if_played(subject, call.capability)
+        self.only_if_simulated(harness, call.capability)
         self.only_if_sent(call)
-        wire = self.wire(subject)
+        wire = self.wire(harness)
 
         async def each_write() -> None:
-            real = await self.real(subject, call)
+            real = await self.real(harness, call)
             for place in range(_MOST_WRITES):
                 for server in _NO_ANSWERS.values():
-                    sent: list[list[Seen]] = []
+                    sent: list[list[SentRequest]] = []
                     for key in ("conformance-A", "conformance-A", "conformance-B"):
                         before = len(wire.writes)
                         with wire.writes_answered_by(server, after=place):
-                            await subject.failure(real, key=f"{key}-{place}")
+                            await harness.failure(real, key=f"{key}-{place}")
                         sent.append(wire.writes[before + place :])
                     expect(sent[0] or place, f"{call} changes something, and sent nothing that writes")
                     self.expect_keys(call, *sent)
                     if not sent[0]:
                         return
 
-        subject.run(each_write())
+        harness.run(each_write())
 
     @on_the_wire
     @pytest.mark.parametrize("call", WRITES, ids=str)
-    def test_a_write_that_is_not_answered_is_unknown_also_after_a_read(self, subject: Subject, call: Call) -> None:
+    def test_a_write_that_is_not_answered_is_unknown_also_after_a_read(
+        self, harness: ProviderHarness, call: Call
+    ) -> None:
         """It has not happened, but nobody can know: ``recover`` does it, once."""
-        self.only_if_played(subject, call.capability)
+        self.only_if_simulated(harness, call.capability)
         self.only_if_sent(call)
-        wire = self.wire(subject)
+        wire = self.wire(harness)
 
         async def unanswered() -> None:
             for what, server in _NO_ANSWERS.items():
-                real = await self.real(subject, call)
+                real = await self.real(harness, call)
                 key = f"conformance-{what.replace(' ', '-')}"
-                held = self.effects(subject.provider)
+                held = self.effects(harness.provider)
                 with wire.writes_answered_by(server):
-                    error = await subject.failure(real, key=key)
+                    error = await harness.failure(real, key=key)
                 unknown = error if isinstance(error, OutcomeUnknown) else None
                 if unknown is None:
                     what_came = "nothing" if error is None else type(error).__name__
@@ -95,72 +99,74 @@ class MidwayChecks(Arrangements):
                         f"{call} was sent and not answered ({what}): an OutcomeUnknown, not {what_came}"
                     ) from error
                 expect(unknown.idempotency_key == key, f"the error of {call} does not carry its key")
-                found = await subject.provider.recover(unknown)
-                self._expect_answer(subject, call, found)
-                once = self.effects(subject.provider)
+                found = await harness.provider.recover(unknown)
+                self._expect_answer(harness, call, found)
+                once = self.effects(harness.provider)
                 asks = isinstance(found, SubscriptionChange) and found.approval_url is not None
                 expect(asks or once is None or once != held, f"recover() ended well, and {call} has not been done")
-                again = await subject.call(real, key=key)
+                again = await harness.call(real, key=key)
                 expect(self._same(found, again), f"{call} was recovered, and done a second time under its key")
-                expect(self.effects(subject.provider) == once, f"{call} was recovered, and had a second effect")
+                expect(self.effects(harness.provider) == once, f"{call} was recovered, and had a second effect")
 
-        subject.run(unanswered())
+        harness.run(unanswered())
 
     @on_the_wire
     @pytest.mark.parametrize("call", WRITES, ids=str)
-    def test_a_write_that_never_left_changed_nothing_also_after_a_read(self, subject: Subject, call: Call) -> None:
+    def test_a_write_that_never_left_changed_nothing_also_after_a_read(
+        self, harness: ProviderHarness, call: Call
+    ) -> None:
         """Without a connection nothing was sent: an error whose outcome is known, and another try does it."""
-        self.only_if_played(subject, call.capability)
+        self.only_if_simulated(harness, call.capability)
         self.only_if_sent(call)
-        wire = self.wire(subject)
+        wire = self.wire(harness)
 
         async def unsent() -> None:
-            real = await self.real(subject, call)
+            real = await self.real(harness, call)
             with wire.writes_answered_by(fails(refused_connection)):
-                error = await subject.failure(real, key="conformance-unsent")
+                error = await harness.failure(real, key="conformance-unsent")
             expect(error is not None, f"{call} ended well although nothing was sent")
             expect(not isinstance(error, OutcomeUnknown), f"{call} never left: its outcome is known")
-            self._expect_answer(subject, call, await subject.call(real, key="conformance-unsent"))
+            self._expect_answer(harness, call, await harness.call(real, key="conformance-unsent"))
 
-        subject.run(unsent())
+        harness.run(unsent())
 
     @on_the_wire
     @pytest.mark.parametrize("call", WRITES, ids=str)
-    def test_a_write_that_is_refused_after_a_read_did_not_end_well(self, subject: Subject, call: Call) -> None:
+    def test_a_write_that_is_refused_after_a_read_did_not_end_well(self, harness: ProviderHarness, call: Call) -> None:
         """Whatever the status: nothing was done."""
-        self.only_if_played(subject, call.capability)
+        self.only_if_simulated(harness, call.capability)
         self.only_if_sent(call)
-        wire = self.wire(subject)
+        wire = self.wire(harness)
 
         async def refused() -> None:
-            real = await self.real(subject, call)
+            real = await self.real(harness, call)
             for status in _REFUSALS:
                 with wire.writes_answered_by(_refuses(status)):
-                    error = await subject.failure(real, key=f"conformance-{status}")
+                    error = await harness.failure(real, key=f"conformance-{status}")
                 expect(
                     error is not None or (status == 404 and call.operation.returns is type(None)),  # noqa: PLR2004 - is gone
                     f"{call} was refused with {status}, and ended well",
                 )
 
-        subject.run(refused())
+        harness.run(refused())
 
     @on_the_wire
     @pytest.mark.parametrize("call", WRITES, ids=str)
-    def test_a_write_whose_answer_makes_no_sense_was_done(self, subject: Subject, call: Call) -> None:
+    def test_a_write_whose_answer_makes_no_sense_was_done(self, harness: ProviderHarness, call: Call) -> None:
         """It took effect: an OutcomeUnknown, which ``recover`` clears up, and not a second effect."""
-        self.only_if_played(subject, call.capability)
+        self.only_if_simulated(harness, call.capability)
         self.only_if_sent(call)
-        wire = self.wire(subject)
+        wire = self.wire(harness)
 
         async def unreadable() -> None:
             for what, nonsense in _NONSENSE.items():
-                real = await self.real(subject, call)
+                real = await self.real(harness, call)
                 key = f"conformance-{what.replace(' ', '-')}"
                 unknown: OutcomeUnknown | None = None
                 found: object = None
                 with wire.altered(_writes_answer(nonsense)):
                     try:
-                        found = await subject.call(real, key=key)
+                        found = await harness.call(real, key=key)
                     except OutcomeUnknown as error:
                         unknown = error
                     except PaymentError as error:
@@ -168,51 +174,51 @@ class MidwayChecks(Arrangements):
                             f"{call} was done, and its answer cannot be read ({what}): an OutcomeUnknown, not a "
                             f"{type(error).__name__}"
                         ) from error
-                held = self.effects(subject.provider)
+                held = self.effects(harness.provider)
                 if unknown is not None:
-                    found = await subject.provider.recover(unknown)
-                self._expect_answer(subject, call, found)
-                again = await subject.call(real, key=key)
+                    found = await harness.provider.recover(unknown)
+                self._expect_answer(harness, call, found)
+                again = await harness.call(real, key=key)
                 expect(
                     self._same(found, again), f"{call} was done a second time: its answer could not be read ({what})"
                 )
-                expect(self.effects(subject.provider) == held, f"{call} had a second effect under its key ({what})")
+                expect(self.effects(harness.provider) == held, f"{call} had a second effect under its key ({what})")
 
-        subject.run(unreadable())
+        harness.run(unreadable())
 
     @pytest.mark.parametrize("call", _READS, ids=str)
-    def test_what_reads_changes_nothing(self, subject: Subject, call: Call) -> None:
+    def test_what_reads_changes_nothing(self, harness: ProviderHarness, call: Call) -> None:
         """It sends nothing that writes, has no effect, and answers valid models, the same twice."""
-        self.only_if_played(subject, call.capability)
+        self.only_if_simulated(harness, call.capability)
 
         async def read() -> None:
-            there = await self.existing(subject, call)
-            before = len(subject.wire.writes) if subject.wire is not None else 0
-            held = self.effects(subject.provider)
-            first = await subject.call(there)
-            second = await subject.call(there)
-            sent = subject.wire.writes[before:] if subject.wire is not None else []
+            there = await self.existing(harness, call)
+            before = len(harness.wire.writes) if harness.wire is not None else 0
+            held = self.effects(harness.provider)
+            first = await harness.call(there)
+            second = await harness.call(there)
+            sent = harness.wire.writes[before:] if harness.wire is not None else []
             expect(not sent, f"{call} only reads, and sent a request that writes: {[s.method for s in sent]}")
-            expect(self.effects(subject.provider) == held, f"{call} only reads, and had an effect")
+            expect(self.effects(harness.provider) == held, f"{call} only reads, and had an effect")
             expect(first == second, f"{call} answers two things about what did not change")
             expect(first is not None, f"{call} does not find what is there")
             if isinstance(first, list):
                 answers = cast("list[object]", first)
-                expect_models(answers, subject.provider.get_provider_name())
+                expect_models(answers, harness.provider.get_provider_name())
             else:
                 answers = [first]
-                expect_model(first, subject.provider.get_provider_name())
-            for answer in answers if subject.wire is not None else ():
+                expect_model(first, harness.provider.get_provider_name())
+            for answer in answers if harness.wire is not None else ():
                 expect(
                     getattr(answer, "raw", None),
                     f"the raw of what {call} answers is empty: keep the provider's object in it",
                 )
 
-        subject.run(read())
+        harness.run(read())
 
-    def _expect_answer(self, subject: Subject, call: Call, answer: object) -> None:
+    def _expect_answer(self, harness: ProviderHarness, call: Call, answer: object) -> None:
         if isinstance(answer, Model | SubscriptionChange):
-            expect_model(answer, subject.provider.get_provider_name())
+            expect_model(answer, harness.provider.get_provider_name())
         else:
             expect(isinstance(answer, call.operation.returns), f"{call} answered {type(answer).__name__}")
 

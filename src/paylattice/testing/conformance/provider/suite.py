@@ -9,14 +9,16 @@
 Every check runs twice: on an event loop, and blocking, as :mod:`paylattice.sync` does. No pytest plugin is needed.
 """
 
-from .conformance_behaviour import BehaviourChecks
-from .conformance_contract import ContractChecks
-from .conformance_failures import FailureChecks
-from .conformance_hostile import HostileAnswerChecks
-from .conformance_idempotency import IdempotencyChecks
-from .conformance_midway import MidwayChecks
-from .conformance_payments import PaymentChecks
-from .conformance_webhooks import WebhookChecks
+from .contract import ContractChecks
+from .customers import CustomerChecks
+from .failures import FailureChecks
+from .hostile_responses import HostileAnswerChecks
+from .idempotency import IdempotencyChecks
+from .lookups import LookupChecks
+from .partial_failure import PartialFailureChecks
+from .payments import PaymentChecks
+from .subscriptions import SubscriptionChecks
+from .webhooks import WebhookChecks
 
 __all__ = ["ProviderConformance"]
 
@@ -24,10 +26,12 @@ __all__ = ["ProviderConformance"]
 class ProviderConformance(
     ContractChecks,
     FailureChecks,
-    BehaviourChecks,
+    CustomerChecks,
+    SubscriptionChecks,
+    LookupChecks,
     PaymentChecks,
     IdempotencyChecks,
-    MidwayChecks,
+    PartialFailureChecks,
     HostileAnswerChecks,
     WebhookChecks,
 ):
@@ -36,7 +40,7 @@ class ProviderConformance(
     A subclass gives one fixture, ``provider``: the provider, new for each check. What answers its requests is the httpx
     transport of that provider, typically ``httpx.MockTransport`` over a small stateful fake of the API; without one,
     everything that needs no real answer is still checked. The other attributes and methods of
-    :class:`~paylattice.testing.conformance_subject.ProviderChecks` tell the suite what only the author can know; a check
+    :class:`~paylattice.testing.conformance.provider.ProviderHooks` tell the suite what only the author can know; a check
     that would need one that is missing is skipped, and names it.
 
     The promises:
@@ -49,5 +53,5 @@ class ProviderConformance(
       :class:`~paylattice.errors.OutcomeUnknown` with its key; what never left is not.
     * **Our errors only.** Whatever a server answers, and without a secret or an e-mail address in them.
     * **Webhooks.** Forgeries are refused in every form, and good deliveries are read however a framework hands them out.
-    * **Two faces.** Blocking and async send the same and end the same.
+    * **Two modes.** Blocking and async send the same and end the same.
     """

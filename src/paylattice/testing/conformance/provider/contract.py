@@ -6,15 +6,17 @@ from typing import cast
 
 import pytest
 
-from ..config import ProviderConfig, Secret
-from ..errors import IdempotencyMismatch, InvalidRequest, PaymentError, UnsupportedOperation
-from ..operations import Capability, UnsupportedReason
-from ..provider import CONTRACT_VERSION, BaseProvider
-from ..transport import AsyncTransport
-from .conformance_calls import CALLS, WRITES, Call, unlike
-from .conformance_models import expect
-from .conformance_subject import ProviderChecks, Subject, on_the_wire
-from .conformance_wire import Seen, server_error
+from ....config import ProviderConfig, Secret
+from ....errors import IdempotencyMismatch, InvalidRequest, PaymentError, UnsupportedOperation
+from ....operations import Capability, UnsupportedReason
+from ....provider import CONTRACT_VERSION, BaseProvider, config_of
+from ....transport import AsyncTransport
+from ..expectations import expect
+from .calls import CALLS, WRITES, Call, unlike
+from .checks import ProviderChecks
+from .harness import ProviderHarness
+from .hooks import on_the_wire
+from .wire import SentRequest, server_error
 
 __all__ = ["ContractChecks"]
 
@@ -66,16 +68,16 @@ class ContractChecks(ProviderChecks):
 
     @pytest.mark.parametrize("call", CALLS, ids=str)
     def test_what_is_declared_is_there_and_what_is_not_is_refused_with_a_reason(
-        self, subject: Subject, call: Call
+        self, harness: ProviderHarness, call: Call
     ) -> None:
         """In front of a server that answers 500 to everything: refused without a request, or sent."""
         call = self.sample(call)
-        seen: list[Seen] = []
+        seen: list[SentRequest] = []
         if self.http:
-            subject, wire = self.against(subject, server_error)
+            harness, wire = self.against(harness, server_error)
             seen = wire.seen
-        declared = call.capability is None or call.capability in subject.provider.capabilities
-        error = subject.run(subject.failure(call, key="conformance-declared" if call.operation.writes else None))
+        declared = call.capability is None or call.capability in harness.provider.capabilities
+        error = harness.run(harness.failure(call, key="conformance-declared" if call.operation.writes else None))
         if declared:
             expect(
                 not isinstance(error, UnsupportedOperation),
@@ -93,38 +95,40 @@ class ContractChecks(ProviderChecks):
         if isinstance(error, UnsupportedOperation):
             expect(error.reason.strip(), f"{call} is refused without a reason")
             expect(error.operation == call.name, f"the refusal of {call} does not name the operation")
-            name = subject.provider.get_provider_name()
+            name = harness.provider.get_provider_name()
             expect(error.provider == name, f"the refusal of {call} does not name the provider")
 
     @pytest.mark.parametrize("call", _WITH_IDS, ids=str)
-    def test_an_id_that_leads_elsewhere_is_refused_before_anything_is_sent(self, subject: Subject, call: Call) -> None:
+    def test_an_id_that_leads_elsewhere_is_refused_before_anything_is_sent(
+        self, harness: ProviderHarness, call: Call
+    ) -> None:
         """Ids go into paths: one with a slash in it would reach another endpoint."""
-        self.only_if_declared(subject, call.capability)
+        self.only_if_declared(harness, call.capability)
         call = self.sample(call)
         ids = [name for name in call.arguments if name.endswith("_id")]
         wire = None
         if self.http:
-            subject, wire = self.against(subject, server_error)
+            harness, wire = self.against(harness, server_error)
         for name in ids:
             for wrong in _NO_IDS:
-                error = subject.run(subject.failure(call, **{name: wrong}))
+                error = harness.run(harness.failure(call, **{name: wrong}))
                 expect(isinstance(error, InvalidRequest), f"{call} took {name}={wrong[:20]!r}, which is no id")
         expect(wire is None or not wire.seen, f"{call} sent a request with a wrong id")
 
     @pytest.mark.parametrize("call", WRITES, ids=str)
-    def test_one_key_for_two_operations_is_refused(self, subject: Subject, call: Call) -> None:
+    def test_one_key_for_two_operations_is_refused(self, harness: ProviderHarness, call: Call) -> None:
         """The same key with other parameters would get the answer to the first."""
-        self.only_if_declared(subject, call.capability)
+        self.only_if_declared(harness, call.capability)
         call = self.sample(call)
         if self.http:
-            subject, _ = self.against(subject, server_error)
+            harness, _ = self.against(harness, server_error)
         name, value = next(iter(call.arguments.items()))
 
         async def twice() -> tuple[PaymentError | None, PaymentError | None]:
-            first = await subject.failure(call, key="conformance-mismatch")
-            return first, await subject.failure(call, key="conformance-mismatch", **{name: unlike(name, value)})
+            first = await harness.failure(call, key="conformance-mismatch")
+            return first, await harness.failure(call, key="conformance-mismatch", **{name: unlike(name, value)})
 
-        _, second = subject.run(twice())
+        _, second = harness.run(twice())
         expect(
             isinstance(second, IdempotencyMismatch),
             f"{call} took one idempotency key for two operations: that must be an IdempotencyMismatch",
@@ -140,7 +144,7 @@ class ContractChecks(ProviderChecks):
 
     def test_its_secrets_are_not_shown(self, provider: BaseProvider) -> None:
         """Settings that are a ``Secret`` are in no ``repr``; every required one should be a ``Secret``."""
-        config = provider._config  # pyright: ignore[reportPrivateUsage]
+        config = config_of(provider)
         if not isinstance(config, ProviderConfig):
             pytest.skip("the provider has no settings")
         shown = f"{config!r} {config} {provider!r} {provider}"
@@ -157,16 +161,16 @@ class ContractChecks(ProviderChecks):
                 expect(not leaked, f"the setting {setting.field} is a plain text, and can be read: make it a Secret")
 
     @on_the_wire
-    def test_closing_leaves_to_others_what_is_theirs(self, subject: Subject) -> None:
+    def test_closing_leaves_to_others_what_is_theirs(self, harness: ProviderHarness) -> None:
         """``aclose()`` closes a transport of its own, and leaves one that was handed in to its owner."""
-        call = self.any_request(subject.provider)
-        subject, wire = self.against(subject, server_error)
+        call = self.any_request(harness.provider)
+        harness, wire = self.against(harness, server_error)
 
         async def close_and_send() -> None:
-            await subject.provider.aclose()
-            await subject.failure(call)
+            await harness.provider.aclose()
+            await harness.failure(call)
 
-        subject.run(close_and_send())
+        harness.run(close_and_send())
         expect(wire.seen, "aclose() closed a transport that was handed in: that belongs to its owner")
 
     @on_the_wire
@@ -174,10 +178,10 @@ class ContractChecks(ProviderChecks):
         """A worker that calls ``asyncio.run`` for each task uses one provider on many loops."""
         call = self.any_request(provider)
         wire = self.wired(provider, server_error)
-        subject = self.over(provider, "async", wire)
-        first = asyncio.run(subject.failure(call))
+        harness = self.over(provider, "async", wire)
+        first = asyncio.run(harness.failure(call))
         sent = len(wire.seen)
-        second = asyncio.run(subject.failure(call))
+        second = asyncio.run(harness.failure(call))
         expect(len(wire.seen) == 2 * sent, "on a second event loop the provider did not send what it sent on the first")
         expect(type(first) is type(second), "on a second event loop the provider does not do what it did on the first")
 
@@ -185,15 +189,15 @@ class ContractChecks(ProviderChecks):
     @pytest.mark.parametrize("call", CALLS, ids=str)
     def test_blocking_and_async_send_the_same(self, provider: BaseProvider, call: Call) -> None:
         """``paylattice.sync`` runs the same code: it must send the same requests and end the same way."""
-        self.only_if_declared(Subject(provider, "async"), call.capability)
+        self.only_if_declared(ProviderHarness(provider, "async"), call.capability)
         call = self.sample(call)
-        key = "conformance-faces" if call.operation.writes else None
+        key = "conformance-modes" if call.operation.writes else None
         ends: list[type] = []
         sent: list[list[tuple[str, str, bytes]]] = []
-        for face in ("async", "blocking"):
+        for mode in ("async", "blocking"):
             wire = self.wired(provider, server_error)
-            subject = self.over(provider, face, wire)
-            ends.append(type(subject.run(subject.failure(call, key=key))))
+            harness = self.over(provider, mode, wire)
+            ends.append(type(harness.run(harness.failure(call, key=key))))
             sent.append([(seen.method, seen.url, seen.body) for seen in wire.seen])
         expect(ends[0] is ends[1], f"{call} ends async in {ends[0].__name__}, and blocking in {ends[1].__name__}")
         expect(sent[0] == sent[1], f"{call} sends other requests async than blocking")

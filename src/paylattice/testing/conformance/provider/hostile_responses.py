@@ -1,6 +1,6 @@
 """Checks of a provider: answers that are well formed, and hold what nobody should believe.
 
-What plays the provider answers truly; on the way, one value is replaced wherever it stands: an id by one that leads
+What simulates the provider answers truly; on the way, one value is replaced wherever it stands: an id by one that leads
 elsewhere, an address by a script, a status by a word that nobody knows yet.
 """
 
@@ -11,14 +11,15 @@ from typing import TypeAlias, cast
 import attrs
 import pytest
 
-from ..errors import InvalidResponse, OutcomeUnknown, PaymentError
-from ..models import Model, SubscriptionChange
-from .conformance_arrangements import Arrangements
-from .conformance_calls import CALLS, Call
-from .conformance_models import expect
-from .conformance_subject import Subject, on_the_wire
-from .conformance_wire import Seen
-from .http_library import httpx
+from ....errors import InvalidResponse, OutcomeUnknown, PaymentError
+from ....models import Model, SubscriptionChange
+from ...http_library import httpx
+from ..expectations import expect
+from .calls import CALLS, Call
+from .fixtures import ProviderFixtures
+from .harness import ProviderHarness
+from .hooks import on_the_wire
+from .wire import SentRequest
 
 __all__ = ["HostileAnswerChecks"]
 
@@ -33,97 +34,97 @@ _LISTS = tuple(call for call in CALLS if call.operation.many)
 _ANSWERS = tuple(call for call in CALLS if issubclass(call.operation.returns, Model | SubscriptionChange))
 
 
-class HostileAnswerChecks(Arrangements):
+class HostileAnswerChecks(ProviderFixtures):
     """What cannot be true, or would do harm, is not handed on; what is only new does not break anything."""
 
     @on_the_wire
     @pytest.mark.parametrize("call", _ANSWERS, ids=str)
-    def test_an_id_that_leads_elsewhere_is_not_handed_on(self, subject: Subject, call: Call) -> None:
+    def test_an_id_that_leads_elsewhere_is_not_handed_on(self, harness: ProviderHarness, call: Call) -> None:
         """The application puts ids into paths, links and databases."""
-        self.only_if_played(subject, call.capability)
-        self._expect_not_handed_on(subject, call, _ids_of, _BAD_IDS)
+        self.only_if_simulated(harness, call.capability)
+        self._expect_not_handed_on(harness, call, _ids_of, _BAD_IDS)
 
     @on_the_wire
     @pytest.mark.parametrize("call", _ANSWERS, ids=str)
-    def test_what_is_no_web_address_is_not_handed_on(self, subject: Subject, call: Call) -> None:
+    def test_what_is_no_web_address_is_not_handed_on(self, harness: ProviderHarness, call: Call) -> None:
         """The application sends people there."""
-        self.only_if_played(subject, call.capability)
-        self._expect_not_handed_on(subject, call, _addresses_of, _BAD_ADDRESSES)
+        self.only_if_simulated(harness, call.capability)
+        self._expect_not_handed_on(harness, call, _addresses_of, _BAD_ADDRESSES)
 
     @on_the_wire
     @pytest.mark.parametrize("call", _ANSWERS, ids=str)
-    def test_a_status_that_nobody_knows_yet_is_unknown(self, subject: Subject, call: Call) -> None:
+    def test_a_status_that_nobody_knows_yet_is_unknown(self, harness: ProviderHarness, call: Call) -> None:
         """Providers add words without asking: the model says UNKNOWN, keeps the word, and nothing breaks."""
-        self.only_if_played(subject, call.capability)
-        wire = self.wire(subject)
+        self.only_if_simulated(harness, call.capability)
+        wire = self.wire(harness)
 
         async def tomorrow() -> None:
-            there, answers = await self._truly_answered(subject, call)
+            there, answers = await self._truly_answered(harness, call)
             for word in {text for part in answers for text in _texts_of(part, ("raw_status",))}:
                 with wire.altered(_swapping({word: _NEW_WORD}, writes=call.operation.writes)):
-                    found, error = await _end(subject, there)
+                    found, error = await _end(harness, there)
                 expect(error is None, f"{call} broke on a status that it does not know: {error!r}")
                 for model in _parts_of(found):
                     if getattr(model, "raw_status", None) == _NEW_WORD:
                         status: object = getattr(model, "status", None)
                         expect(status == "unknown", f"{call} took a status that nobody knows for {status}")
 
-        subject.run(tomorrow())
+        harness.run(tomorrow())
 
     @on_the_wire
     @pytest.mark.parametrize("call", CALLS, ids=str)
-    def test_no_link_in_an_answer_is_followed_to_another_host(self, subject: Subject, call: Call) -> None:
+    def test_no_link_in_an_answer_is_followed_to_another_host(self, harness: ProviderHarness, call: Call) -> None:
         """What it sends carries the credentials: of a link to the next page, only the query counts."""
-        self.only_if_played(subject, call.capability)
-        wire = self.wire(subject)
+        self.only_if_simulated(harness, call.capability)
+        wire = self.wire(harness)
 
         async def lured() -> None:
-            there = await self._there(subject, call)
+            there = await self._there(harness, call)
             before = len(wire.seen)
             with wire.altered(_luring):
-                await _end(subject, there)
+                await _end(harness, there)
             strangers = [seen for seen in wire.seen[before:] if _ELSEWHERE in seen.url]
             expect(not strangers, f"{call} followed a link in an answer to another host, with the credentials")
 
-        subject.run(lured())
+        harness.run(lured())
 
     @on_the_wire
     @pytest.mark.parametrize("call", _LISTS, ids=str)
-    def test_a_list_without_end_is_given_up(self, subject: Subject, call: Call) -> None:
+    def test_a_list_without_end_is_given_up(self, harness: ProviderHarness, call: Call) -> None:
         """Every page says that there is another one: it is an error, or what was there, and not a program that hangs."""
-        self.only_if_played(subject, call.capability)
-        wire = self.wire(subject)
+        self.only_if_simulated(harness, call.capability)
+        wire = self.wire(harness)
 
         async def endless() -> None:
-            there = await self._there(subject, call)
+            there = await self._there(harness, call)
             with wire.altered(_endless):
-                await _end(subject, there)  # the wire counts, and says so
+                await _end(harness, there)  # the wire counts, and says so
 
-        subject.run(endless())
+        harness.run(endless())
 
-    async def _there(self, subject: Subject, call: Call) -> Call:
-        made = await (self.real(subject, call) if call.operation.writes else self.existing(subject, call))
+    async def _there(self, harness: ProviderHarness, call: Call) -> Call:
+        made = await (self.real(harness, call) if call.operation.writes else self.existing(harness, call))
         if not call.operation.writes:
             return made
         return attrs.evolve(made, arguments={**made.arguments, "idempotency_key": "conformance-hostile"})
 
-    async def _truly_answered(self, subject: Subject, call: Call) -> tuple[Call, list[object]]:
+    async def _truly_answered(self, harness: ProviderHarness, call: Call) -> tuple[Call, list[object]]:
         """The call, under one key if it writes, and what it answers truly: asked again, it is the same."""
-        there = await self._there(subject, call)
-        return there, list(_parts_of(await subject.call(there)))
+        there = await self._there(harness, call)
+        return there, list(_parts_of(await harness.call(there)))
 
     def _expect_not_handed_on(
-        self, subject: Subject, call: Call, values: Callable[[object], list[str]], wrong: tuple[str, ...]
+        self, harness: ProviderHarness, call: Call, values: Callable[[object], list[str]], wrong: tuple[str, ...]
     ) -> None:
         __tracebackhide__ = True
-        wire = self.wire(subject)
+        wire = self.wire(harness)
 
         async def swapped() -> None:
-            there, answers = await self._truly_answered(subject, call)
+            there, answers = await self._truly_answered(harness, call)
             true = {value for part in answers for value in values(part)}
             for bad in wrong if true else ():
                 with wire.altered(_swapping(dict.fromkeys(true, bad), writes=call.operation.writes)):
-                    found, error = await _end(subject, there)
+                    found, error = await _end(harness, there)
                 if error is None:
                     held = [value for part in _parts_of(found) for value in values(part)]
                     expect(bad not in held, f"{call} handed on {bad!r}, which the provider's answer held")
@@ -138,12 +139,12 @@ class HostileAnswerChecks(Arrangements):
                         f"{call}: an answer that holds {bad!r} is an InvalidResponse, not {error!r}",
                     )
 
-        subject.run(swapped())
+        harness.run(swapped())
 
 
-async def _end(subject: Subject, call: Call) -> tuple[object, PaymentError | None]:
+async def _end(harness: ProviderHarness, call: Call) -> tuple[object, PaymentError | None]:
     try:
-        return await subject.call(call), None
+        return await harness.call(call), None
     except PaymentError as error:
         return None, error
 
@@ -173,7 +174,7 @@ def _texts_of(part: object, names: Iterable[str]) -> list[str]:
     return [value for value in found if isinstance(value, str)]
 
 
-def _swapping(swaps: Mapping[str, str], *, writes: bool) -> Callable[[Seen, bytes], bytes]:
+def _swapping(swaps: Mapping[str, str], *, writes: bool) -> Callable[[SentRequest, bytes], bytes]:
     """Replaces texts, where they are all of a JSON text: in the answers to writes, or in those to reads.
 
     What an operation reads before it writes stays true: otherwise it would rightly do something else.
@@ -181,7 +182,7 @@ def _swapping(swaps: Mapping[str, str], *, writes: bool) -> Callable[[Seen, byte
     return lambda seen, body: _rewritten(body, lambda text: swaps.get(text, text)) if seen.writes is writes else body
 
 
-def _luring(_seen: Seen, body: bytes) -> bytes:
+def _luring(_seen: SentRequest, body: bytes) -> bytes:
     """Lets every link lead to another host, and adds the common kinds of a link to a next page."""
 
     def lure(text: str) -> str:
@@ -209,7 +210,7 @@ def _luring(_seen: Seen, body: bytes) -> bytes:
     return json.dumps(page).encode()
 
 
-def _endless(seen: Seen, body: bytes) -> bytes:
+def _endless(seen: SentRequest, body: bytes) -> bytes:
     """Lets every page say that there is another one, in the common ways."""
     try:
         data: object = json.loads(body)

@@ -1,0 +1,1 @@
+"""The conformance suites: the tests that a provider or a repository must pass."""

@@ -1,0 +1,78 @@
+"""Checks of a provider: customers are created, found, changed and deleted."""
+
+from ....errors import InvalidRequest
+from ....operations import Capability
+from ..expectations import expect
+from .calls import CALLS, EMAIL
+from .fixtures import ProviderFixtures
+from .harness import ProviderHarness
+from .models import expect_model
+
+__all__ = ["CustomerChecks"]
+
+_C = Capability
+_SEVERAL = 3
+_LOOKUPS = tuple(call for call in CALLS if call.operation.optional)
+_CHANGES = tuple(
+    call
+    for call in CALLS
+    if call.name in {"update_customer", "cancel_subscription", "change_subscription", "pause_subscription"}
+    or call.name in {"resume_subscription", "capture_payment", "cancel_payment", "refund_payment"}
+)
+
+
+def _name(harness: ProviderHarness) -> str:
+    return harness.provider.get_provider_name()
+
+
+class CustomerChecks(ProviderFixtures):
+    """The life of a customer."""
+
+    def test_a_customer_is_created(self, harness: ProviderHarness) -> None:
+        """It is a valid model with the data that was given."""
+        self.only_if_simulated(harness)
+        customer = harness.run(harness.provider.create_customer(EMAIL, "Ada Lovelace"))
+        expect_model(customer, _name(harness))
+        expect(customer.email in {EMAIL, None}, "the customer has another e-mail address than was given")
+        if harness.wire is not None and harness.wire.seen:
+            expect(customer.raw, "the customer's raw is empty: keep the provider's own object in it")
+
+    def test_a_customer_is_found_again(self, harness: ProviderHarness) -> None:
+        """What ``create_customer`` returned can be read under its id, until it is deleted."""
+        self.only_if_simulated(harness, _C.CUSTOMERS)
+
+        async def life() -> None:
+            provider = harness.provider
+            customer = await provider.create_customer(EMAIL, "Ada Lovelace")
+            found = await provider.get_customer(customer.id)
+            expect(found is not None and found.id == customer.id, "a customer cannot be found under its own id")
+            expect(found is not None and found.email == EMAIL, "a customer's e-mail address got lost")
+            expect_model(found, _name(harness))
+            renamed = await provider.update_customer(customer.id, name="Ada King")
+            expect(renamed.id == customer.id and renamed.name == "Ada King", "update_customer did not change the name")
+            expect(renamed.email == EMAIL, "update_customer changed what was not given")
+            again = await provider.get_customer(customer.id)
+            expect(again is not None and again.name == "Ada King", "update_customer's change is not there to be read")
+            await provider.delete_customer(customer.id)
+            expect(await provider.get_customer(customer.id) is None, "a deleted customer counts as None")
+            await provider.delete_customer(customer.id)
+
+        harness.run(life())
+
+    def test_metadata_is_kept_or_refused(self, harness: ProviderHarness) -> None:
+        """Metadata is not lost in silence: it comes back, or it is an InvalidRequest. Updating merges it."""
+        self.only_if_simulated(harness, _C.CUSTOMERS)
+        given = {"team": "größe ✓", "plan": "1"}
+
+        async def life() -> None:
+            provider = harness.provider
+            try:
+                customer = await provider.create_customer(EMAIL, metadata=given)
+            except InvalidRequest:
+                return
+            found = await provider.get_customer(customer.id)
+            expect(found is not None and dict(found.metadata) == given, "metadata got lost or was changed")
+            merged = await provider.update_customer(customer.id, metadata={"plan": "2"})
+            expect(dict(merged.metadata) == {**given, "plan": "2"}, "update_customer must merge metadata key by key")
+
+        harness.run(life())
