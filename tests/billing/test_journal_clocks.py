@@ -25,6 +25,7 @@ from paylattice.billing.journal import CHANGE, CHECKOUT, Journal
 from paylattice.billing.memory import InMemoryTransaction
 from paylattice.billing.origins import Origins
 from paylattice.billing.records import BillingOperation, OperationState
+from paylattice.billing.store import Store
 from paylattice.provider import BaseProvider
 from paylattice.providers.memory import InMemoryProvider
 
@@ -221,7 +222,7 @@ class Rivals:
     def __init__(self, plans: Mapping[str, str], **options: Any) -> None:
         self.provider = Shop(**options)
         self.repository = Tickets()
-        self.journal: Journal[InMemoryTransaction] = Journal(self.repository, lambda: NOW)
+        self.journal: Journal[InMemoryTransaction] = Journal(Store(self.repository), lambda: NOW)
         self.refused: set[str] = set()
         self.tasks: list[Task] = [self.change(key, plan_id) for key, plan_id in plans.items()]
 
@@ -378,7 +379,7 @@ def test_a_checkout_is_found_by_its_time_in_a_long_journal_also_if_the_clock_tha
         ours = attrs.evolve(LINE, arguments={"plan_id": "pro"}, created_at=when + apart, external_id=session.id)
         await repository.insert_operation(attrs.evolve(ours, ticket=await repository.next_ticket()))
         repository.reads = 0
-        origin = await Origins(repository, {"memory": provider}).by_asking(
+        origin = await Origins(Store(repository), {"memory": provider}).by_asking(
             "memory", subscription.id, subscription, when
         )
         assert origin is not None

@@ -25,6 +25,7 @@ from paylattice.billing.maintenance.bookmarks import Bookmark, Bookmarks
 from paylattice.billing.maintenance.maintain import SLICE
 from paylattice.billing.maintenance.report import Part
 from paylattice.billing.memory import InMemoryTransaction
+from paylattice.billing.store import Store
 from paylattice.providers.memory import InMemoryProvider
 
 from .support import NOW, Context, Fake, World
@@ -278,7 +279,7 @@ def test_the_bookmark_of_events_does_not_drift_while_nothing_happens() -> None:
         world = Counting()
         await world.subscribe()
         await world.maintain()
-        marks = Bookmarks(world.repository, lambda: NOW)
+        marks = Bookmarks(Store(world.repository), lambda: NOW)
         before = await marks.read("memory", Part.CATCH_UP)
         for _ in range(5):
             world.provider.advance(hours=5 / 60)
@@ -375,7 +376,7 @@ def test_a_comparison_of_all_customers_begins_once_in_the_given_time() -> None:
 def test_a_bookmark_is_no_line_that_anything_else_finds() -> None:
     async def main() -> None:
         repository = InMemoryRepository()
-        marks: Bookmarks[InMemoryTransaction] = Bookmarks(repository, lambda: NOW)
+        marks: Bookmarks[InMemoryTransaction] = Bookmarks(Store(repository), lambda: NOW)
         await marks.write("memory", Part.RECONCILE, Bookmark(NOW, "cus_1"))
         assert await marks.read("memory", Part.RECONCILE) == Bookmark(NOW, "cus_1")
         assert await marks.read("memory", Part.RECOVER) == Bookmark()

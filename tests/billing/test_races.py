@@ -10,6 +10,7 @@ from paylattice import BillingCustomer, BillingService, SubscriptionStatus, Webh
 from paylattice.billing.finding import Finder, Found
 from paylattice.billing.handlers import Handlers
 from paylattice.billing.memory import InMemoryTransaction
+from paylattice.billing.store import Store
 from paylattice.billing.webhooks import EventPipeline
 
 from ..pipeline.scheduler import Task, in_every_order, run
@@ -135,8 +136,8 @@ def test_the_checker_catches_a_pipeline_that_does_not_look_again_after_parking()
     def make() -> Race:
         race = Race()
         providers = race.billing._providers
-        finder = LooksOnlyOnce(race.repository, providers, refetch=True, clock=lambda: NOW)
-        wrong = EventPipeline(race.repository, providers, finder, Handlers(), refetch=True, clock=lambda: NOW)
+        finder = LooksOnlyOnce(Store(race.repository), providers, refetch=True, clock=lambda: NOW)
+        wrong = EventPipeline(Store(race.repository), providers, finder, Handlers(), refetch=True, clock=lambda: NOW)
 
         async def deliver() -> None:
             await wrong.apply(WITH_CUSTOMER)

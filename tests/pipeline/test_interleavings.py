@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from paylattice import EventContext, SubscriptionStatus, WebhookEvent, WebhookOutcome
 from paylattice.billing.finding import Finder, Reading
 from paylattice.billing.handlers import Handlers
+from paylattice.billing.store import Store
 from paylattice.billing.webhooks import EventPipeline
 
 from .interleaving import CUSTOMER, NOW, OneSubscription, ReadCommitted, Transaction
@@ -23,7 +24,7 @@ class ReadThenTicket(Finder[Transaction]):
     async def read(self, event: WebhookEvent) -> Reading | None:
         assert event.subscription_id is not None
         subscription = await self._providers[event.provider].get_subscription(event.subscription_id)
-        ticket = await self._repository.next_ticket()
+        ticket = await self._store.next_ticket()
         return Reading(subscription, ticket) if subscription else None
 
 
@@ -32,7 +33,7 @@ class PayloadAsItComes(Finder[Transaction]):
 
     async def read(self, event: WebhookEvent) -> Reading | None:
         assert event.subscription is not None
-        return Reading(event.subscription, await self._repository.next_ticket())
+        return Reading(event.subscription, await self._store.next_ticket())
 
 
 class History:
@@ -58,8 +59,9 @@ class History:
         for status in LIFE:
             handlers.on(f"subscription.{status}")(self.on_change)
         providers = {"fake": self.provider}
-        found_by = finder(self.repository, providers, refetch=True, clock=lambda: NOW)
-        self.pipeline = EventPipeline(self.repository, providers, found_by, handlers, refetch=True, clock=lambda: NOW)
+        store = Store(self.repository)
+        found_by = finder(store, providers, refetch=True, clock=lambda: NOW)
+        self.pipeline = EventPipeline(store, providers, found_by, handlers, refetch=True, clock=lambda: NOW)
         self.tasks: list[Task] = [self.change(changes)]
         self.tasks += [self.deliver(number) for number in range(changes)]
         self.tasks += [self.deliver(number % changes) for number in range(duplicates)]

@@ -15,7 +15,8 @@ from .handlers import Handlers
 from .journal import CREATE_CUSTOMER, Journal, is_used_up
 from .precedence import first, rank
 from .records import BillingCustomer, BillingOperation, BillingSubscription, OperationState
-from .repository import BillingRepository, Tx
+from .repository import Tx
+from .store import Store
 from .webhooks import EventPipeline, new_record_id
 
 __all__ = ["Customers", "check_org"]
@@ -28,7 +29,7 @@ class Customers(Generic[Tx]):
     """Finds and makes the customers of organisations.
 
     Args:
-        repository: where the records are.
+        store: where the records are.
         providers: by name.
         pipeline: applies what was parked for a customer.
         journal: sends.
@@ -38,14 +39,14 @@ class Customers(Generic[Tx]):
 
     def __init__(
         self,
-        repository: BillingRepository[Tx],
+        store: Store[Tx],
         providers: Mapping[str, BaseProvider],
         pipeline: EventPipeline[Tx],
         journal: Journal[Tx],
         handlers: Handlers[Tx],
         clock: Callable[[], datetime],
     ) -> None:
-        self._repository = repository
+        self._store = store
         self._providers = providers
         self._pipeline = pipeline
         self._journal = journal
@@ -56,7 +57,7 @@ class Customers(Generic[Tx]):
         """The organisation's customers, the one whose subscription counts first."""
         check_org(org_id)
         tx = self._handlers.transaction()
-        found = [await self._repository.get_customer(org_id, name, tx=tx) for name in self._providers]
+        found = [await self._store.get_customer(org_id, name, tx=tx) for name in self._providers]
         known = [customer for customer in found if customer is not None]
         if len(known) < 2:  # noqa: PLR2004 - nothing to sort
             return known
@@ -69,14 +70,14 @@ class Customers(Generic[Tx]):
 
     async def subscriptions_of(self, customer: BillingCustomer) -> list[BillingSubscription]:
         """All of the customer's subscriptions."""
-        return await self._repository.list_subscriptions(customer.id, tx=self._handlers.transaction())
+        return await self._store.list_subscriptions(customer.id, tx=self._handlers.transaction())
 
     async def subscriptions(self, org_id: str) -> list[BillingSubscription]:
         """All that the organisation has, at whichever provider."""
         check_org(org_id)
         found: list[BillingSubscription] = []
         for name in self._providers:
-            customer = await self._repository.get_customer(org_id, name, tx=self._handlers.transaction())
+            customer = await self._store.get_customer(org_id, name, tx=self._handlers.transaction())
             if customer is not None:
                 found += await self.subscriptions_of(customer)
         return found
@@ -94,10 +95,10 @@ class Customers(Generic[Tx]):
         """
         name_of_provider = provider.get_provider_name()
         created, told = await self._created(provider, org_id, _details(org_id, email, name, metadata))
-        stored = await self._repository.get_customer(org_id, name_of_provider)
+        stored = await self._store.get_customer(org_id, name_of_provider)
         if stored is None:
-            await self._repository.insert_customer(self._record(name_of_provider, org_id, created, told))
-            stored = await self._repository.get_customer(org_id, name_of_provider)
+            await self._store.insert_customer(self._record(name_of_provider, org_id, created, told))
+            stored = await self._store.get_customer(org_id, name_of_provider)
         if stored is None:
             message = "the provider's customer belongs to another organisation here: two organisations share its id"
             raise Conflict(message, provider=name_of_provider, operation="ensure_customer")
@@ -108,12 +109,12 @@ class Customers(Generic[Tx]):
         """Store the customer that a creation has made, in the transaction that closes the creation."""
         if not isinstance(made, Customer):
             return
-        stored = await self._repository.get_customer(operation.org_id, operation.provider, tx=tx)
+        stored = await self._store.get_customer(operation.org_id, operation.provider, tx=tx)
         if stored is None:
             customer = self._record(operation.provider, operation.org_id, made, operation.arguments)
-            await self._repository.insert_customer(customer, tx=tx)
+            await self._store.insert_customer(customer, tx=tx)
         elif stored.external_customer_id == operation.reference:
-            await self._repository.update_customer(self._moved(stored, made, operation.arguments), tx=tx)
+            await self._store.update_customer(self._moved(stored, made, operation.arguments), tx=tx)
 
     async def replace(self, gone: BillingCustomer, *, email: str) -> BillingCustomer:
         """A new customer in the place of one who is gone at the provider: once, however many notice it.
@@ -133,10 +134,10 @@ class Customers(Generic[Tx]):
         made, told = await self._created(
             provider, gone.org_id, _details(gone.org_id, gone.email or email, gone.name, gone.metadata), gone=old_id
         )
-        stored = await self._repository.get_customer_by_id(gone.id) or gone
+        stored = await self._store.get_customer_by_id(gone.id) or gone
         if stored.external_customer_id == old_id:
-            await self._repository.update_customer(self._moved(stored, made, told))
-            stored = await self._repository.get_customer_by_id(gone.id) or stored
+            await self._store.update_customer(self._moved(stored, made, told))
+            stored = await self._store.get_customer_by_id(gone.id) or stored
         if stored.external_customer_id == old_id:
             message = "the provider's new customer belongs to another organisation here: two organisations share its id"
             raise Conflict(message, provider=gone.provider, operation="ensure_customer")
@@ -175,7 +176,7 @@ class Customers(Generic[Tx]):
         attempt, mismatches = 1, 0
         while True:
             key = operation_key("customer", name, org_id, *([gone] if gone else []), attempt=attempt)
-            begun = await self._repository.get_operation(name, key)
+            begun = await self._store.get_operation(name, key)
             if begun is not None and (not _creates(begun, org_id) or is_used_up(begun)):
                 attempt += 1
                 continue
@@ -190,7 +191,7 @@ class Customers(Generic[Tx]):
                 else:
                     made = await self._journal.repeat(provider, begun, keep=self.keep)
             except IdempotencyMismatch:
-                there = await self._repository.get_customer(org_id, name)
+                there = await self._store.get_customer(org_id, name)
                 if there is not None and there.external_customer_id != gone:
                     return Customer(there.external_customer_id), wanted
                 # another worker was faster, and its details are taken; or the provider knows a key that the journal lost

@@ -14,7 +14,8 @@ from .journal import CREATE_CUSTOMER
 from .origins import ASKED_FOR, PATIENCE, Origins
 from .ownership import Ownership, RefusalReason, RefusedSubscription
 from .records import BillingCustomer, BillingSubscription
-from .repository import BillingRepository, Tx
+from .repository import Tx
+from .store import Store
 
 __all__ = ["Finder", "Found", "Reading", "Whose"]
 
@@ -69,7 +70,7 @@ class Finder(Generic[Tx]):
     """Finds out; changes nothing but the counter of tickets.
 
     Args:
-        repository: where the records are.
+        store: where the records are.
         providers: by name.
         ownership: knows what billing asked for; None: one that reports to the log alone.
         refetch: read a subscription again before it is written; False, or where the provider lets nobody read it: believe
@@ -79,17 +80,17 @@ class Finder(Generic[Tx]):
 
     def __init__(
         self,
-        repository: BillingRepository[Tx],
+        store: Store[Tx],
         providers: Mapping[str, BaseProvider],
         ownership: Ownership[Tx] | None = None,
         *,
         refetch: bool,
         clock: Callable[[], datetime],
     ) -> None:
-        self._repository = repository
+        self._store = store
         self._providers = providers
-        self._origins = Origins(repository, providers)
-        self.ownership: Ownership[Tx] = ownership or Ownership(repository, providers)
+        self._origins = Origins(store, providers)
+        self.ownership: Ownership[Tx] = ownership or Ownership(store, providers)
         self._refetch = refetch
         self._clock = clock
 
@@ -112,10 +113,10 @@ class Finder(Generic[Tx]):
         """The state of the event's subscription. The ticket is taken first, and the provider is read after that."""
         if self.believes_payloads(event.provider):
             payload = self.payload(event)
-            return None if payload is None else attrs.evolve(payload, ticket=await self._repository.next_ticket())
+            return None if payload is None else attrs.evolve(payload, ticket=await self._store.next_ticket())
         if event.subscription_id is None:
             return None
-        ticket = await self._repository.next_ticket()
+        ticket = await self._store.next_ticket()
         subscription = await self._providers[event.provider].get_subscription(event.subscription_id)
         return Reading(subscription, ticket) if subscription is not None else None
 
@@ -159,10 +160,10 @@ class Finder(Generic[Tx]):
     async def whose(self, customer: BillingCustomer, subscription: Subscription) -> Whose:
         """Whose a subscription is that the provider lists for a customer, or that carries its id."""
         provider = customer.provider
-        stored = await self._repository.get_subscription(provider, subscription.id)
+        stored = await self._store.get_subscription(provider, subscription.id)
         if stored is not None:
             same = stored.customer_id == customer.id
-            return Whose(customer if same else await self._repository.get_customer_by_id(stored.customer_id))
+            return Whose(customer if same else await self._store.get_customer_by_id(stored.customer_id))
         if self.ownership.is_proven(provider):
             return Whose(customer)
         owner = await self.ownership.owner(provider, subscription.id)
@@ -187,7 +188,7 @@ class Finder(Generic[Tx]):
             return Found(event, profile, concerns_somebody=event.customer_id is not None)
         stored = await self._stored(event)
         if stored is not None:
-            owner = await self._repository.get_customer_by_id(stored.customer_id)
+            owner = await self._store.get_customer_by_id(stored.customer_id)
             return await self._of(event, owner) if owner is not None else Found(event, concerns_somebody=True)
         owner = await self.ownership.owner(event.provider, event.subscription_id)
         return await self._of(event, owner) if owner is not None else await self._find_buyer(event, profile, waited)
@@ -237,24 +238,24 @@ class Finder(Generic[Tx]):
     async def _by_profile(self, provider: str, external_customer_id: str | None) -> BillingCustomer | None:
         if external_customer_id is None:
             return None
-        found = await self._repository.get_customer_by_external_id(provider, external_customer_id)
+        found = await self._store.get_customer_by_external_id(provider, external_customer_id)
         return found or await self._by_replaced(provider, external_customer_id)
 
     async def _by_replaced(self, provider: str, external_customer_id: str) -> BillingCustomer | None:
         """Whose customer it was before one who is gone at the provider was replaced."""
-        after = await self._repository.operations(provider, reference=external_customer_id, limit=1)
+        after = await self._store.list_operations(provider, reference=external_customer_id, limit=1)
         if not after or after[0].operation != CREATE_CUSTOMER:
             return None
-        return await self._repository.get_customer(after[0].org_id, provider)
+        return await self._store.get_customer(after[0].org_id, provider)
 
     async def _by_subscription(self, event: WebhookEvent) -> BillingCustomer | None:
         stored = await self._stored(event)
-        return None if stored is None else await self._repository.get_customer_by_id(stored.customer_id)
+        return None if stored is None else await self._store.get_customer_by_id(stored.customer_id)
 
     async def _stored(self, event: WebhookEvent) -> BillingSubscription | None:
         if event.subscription_id is None:
             return None
-        return await self._repository.get_subscription(event.provider, event.subscription_id)
+        return await self._store.get_subscription(event.provider, event.subscription_id)
 
     async def _owner_of(self, provider: str, reading: Reading | None) -> BillingCustomer | None:
         return None if reading is None else await self._by_profile(provider, reading.subscription.customer_id)

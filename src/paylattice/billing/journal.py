@@ -35,7 +35,8 @@ from ..operations import Capability
 from ..provider import BaseProvider
 from .lookups import arguments_of, find_effect, is_changed, subscription_of
 from .records import BillingOperation, OperationState
-from .repository import BillingRepository, Tx
+from .repository import Tx
+from .store import Store
 from .superseding import CANCEL, CHANGE, SETS_A_STATE, Superseding
 
 __all__ = [
@@ -88,14 +89,14 @@ class Journal(Generic[Tx]):
     """Sends what changes something, and keeps a record of it.
 
     Args:
-        repository: where the records are.
+        store: where the records are.
         clock: the time, aware.
     """
 
-    def __init__(self, repository: BillingRepository[Tx], clock: Callable[[], datetime]) -> None:
-        self._repository = repository
+    def __init__(self, store: Store[Tx], clock: Callable[[], datetime]) -> None:
+        self._store = store
         self._clock = clock
-        self._superseding = Superseding(repository)
+        self._superseding = Superseding(store)
 
     async def run(
         self,
@@ -148,17 +149,17 @@ class Journal(Generic[Tx]):
             org_id=org_id,
             arguments=_stored(arguments),
             created_at=self._clock(),
-            ticket=await self._repository.next_ticket(),
+            ticket=await self._store.next_ticket(),
             external_id=str(arguments["subscription_id"]) if operation in SETS_A_STATE else None,
             reference=reference,
         )
-        if await self._repository.insert_operation(intent):
+        if await self._store.insert_operation(intent):
             superseded, contested = await self._superseding.rivals(intent)
             if superseded:
                 await self._close(intent, OperationState.ABANDONED)
                 raise _superseded(intent)
             return await self._send(provider, intent, keep, first=True, contested=contested)
-        known = await self._repository.get_operation(intent.provider, key)
+        known = await self._store.get_operation(intent.provider, key)
         if known is None:
             message = "the journal holds another operation under this key, and does not show it"
             raise Conflict(message, provider=intent.provider, operation=operation)
@@ -178,7 +179,7 @@ class Journal(Generic[Tx]):
             external_id: the provider's id of the object.
         """
         now = self._clock()
-        await self._repository.insert_operation(
+        await self._store.insert_operation(
             BillingOperation(
                 provider=provider,
                 key=new_key(),
@@ -189,7 +190,7 @@ class Journal(Generic[Tx]):
                 state=OperationState.DONE,
                 external_id=external_id,
                 closed_at=now,
-                ticket=await self._repository.next_ticket(),
+                ticket=await self._store.next_ticket(),
             )
         )
 
@@ -219,7 +220,7 @@ class Journal(Generic[Tx]):
         if forgotten or known.state is not OperationState.OPEN:
             begun = self._clock() if forgotten else known.created_at
             intent = attrs.evolve(known, state=OperationState.OPEN, created_at=begun, error=None, closed_at=None)
-            await self._repository.update_operation(intent)
+            await self._store.update_operation(intent)
         first = known.state is OperationState.FAILED
         return await self._send(provider, intent, keep, first=first, contested=True)
 
@@ -249,11 +250,11 @@ class Journal(Generic[Tx]):
             try:
                 await self._send(provider, known, keep, contested=True)
             except PaymentError:
-                after = await self._repository.get_operation(known.provider, known.key)
+                after = await self._store.get_operation(known.provider, known.key)
                 if after is None or after.state is OperationState.OPEN:
                     raise
                 return after
-        return await self._repository.get_operation(known.provider, known.key) or known
+        return await self._store.get_operation(known.provider, known.key) or known
 
     async def what_was_made(self, provider: BaseProvider, known: BillingOperation) -> Customer | None:
         """The customer that a creation that is DONE has made; None if it was deleted since."""
@@ -279,7 +280,7 @@ class Journal(Generic[Tx]):
         margin = min(_MARGIN, lifetime / 10)
         if known.created_at - now > margin or now - known.created_at >= lifetime - margin:
             return True
-        since = await self._repository.operations(known.provider, after=known, limit=_PAGE)
+        since = await self._store.list_operations(known.provider, after=known, limit=_PAGE)
         moments = [now, known.created_at, *(each.created_at for each in since)]
         return max(moments) - min(moments) >= lifetime - margin
 
@@ -292,10 +293,10 @@ class Journal(Generic[Tx]):
         """Whether it is a checkout that nobody waits for: its page was never shown, and there is a subscription now."""
         if known.operation != CHECKOUT:
             return False
-        customer = await self._repository.get_customer(known.org_id, known.provider)
+        customer = await self._store.get_customer(known.org_id, known.provider)
         if customer is None:
             return True
-        stored = await self._repository.list_subscriptions(customer.id)
+        stored = await self._store.list_subscriptions(customer.id)
         return any(not each.status.is_terminal for each in stored)
 
     async def _as_it_was_done(self, provider: BaseProvider, known: BillingOperation) -> object:
@@ -378,9 +379,9 @@ class Journal(Generic[Tx]):
     async def _stays_open(self, intent: BillingOperation) -> None:
         """Take back what another worker noted meanwhile of an attempt of its own: this one may have succeeded."""
         if intent.state is OperationState.OPEN:
-            stored = await self._repository.get_operation(intent.provider, intent.key)
+            stored = await self._store.get_operation(intent.provider, intent.key)
             if stored is not None and stored.state is OperationState.FAILED:
-                await self._repository.update_operation(intent)
+                await self._store.update_operation(intent)
 
     async def _done(self, intent: BillingOperation, result: object, keep: Keep[Tx] | None = None) -> None:
         made = result.subscription if isinstance(result, SubscriptionChange) else result
@@ -390,7 +391,7 @@ class Journal(Generic[Tx]):
         if keep is None:
             await self._close(intent, OperationState.DONE, external_id=external_id, reference=reference)
             return
-        async with self._repository.transaction() as tx:
+        async with self._store.transaction() as tx:
             await self._close(intent, OperationState.DONE, external_id=external_id, reference=reference, tx=tx)
             await keep(intent, result, tx)
 
@@ -413,7 +414,7 @@ class Journal(Generic[Tx]):
             error=error,
             closed_at=self._clock(),
         )
-        await self._repository.update_operation(closed, tx=tx)
+        await self._store.update_operation(closed, tx=tx)
 
     async def _look_up(self, provider: BaseProvider, known: BillingOperation) -> object | None:
         if known.operation == CREATE_CUSTOMER and known.external_id is not None:

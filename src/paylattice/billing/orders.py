@@ -19,7 +19,8 @@ from .ownership import Ownership
 from .precedence import rank
 from .records import BillingCustomer, BillingOperation, BillingSubscription
 from .replacing import Replacing
-from .repository import BillingRepository, Tx
+from .repository import Tx
+from .store import Store
 from .webhooks import EventPipeline
 
 __all__ = ["Orders", "no_subscription"]
@@ -31,7 +32,7 @@ class Orders(Generic[Tx]):
     """Sends what organisations ask for.
 
     Args:
-        repository: where the records are.
+        store: where the records are.
         providers: by name.
         pipeline: reads and stores what came of it.
         journal: sends.
@@ -42,7 +43,7 @@ class Orders(Generic[Tx]):
 
     def __init__(
         self,
-        repository: BillingRepository[Tx],
+        store: Store[Tx],
         providers: Mapping[str, BaseProvider],
         pipeline: EventPipeline[Tx],
         journal: Journal[Tx],
@@ -50,7 +51,7 @@ class Orders(Generic[Tx]):
         ownership: Ownership[Tx],
         replacing: Replacing[Tx],
     ) -> None:
-        self._repository = repository
+        self._store = store
         self._ownership = ownership
         self._replacing = replacing
         self._providers = providers
@@ -129,12 +130,12 @@ class Orders(Generic[Tx]):
             Conflict: it is another organisation's.
         """
         name = customer.provider
-        ticket = await self._repository.next_ticket()
+        ticket = await self._store.next_ticket()
         subscription = await self._providers[name].get_subscription(subscription_id)
         if subscription is None:
             message = "the provider has no such subscription, in this account and mode"
             raise NotFound(message, provider=name, operation=ASSIGN)
-        before = await self._repository.get_subscription(name, subscription_id)
+        before = await self._store.get_subscription(name, subscription_id)
         owner = await self._ownership.whose_by_itself(name, subscription) if before is None else None
         owner_id = before.customer_id if before is not None else owner.id if owner is not None else customer.id
         if owner_id == customer.id:
@@ -206,7 +207,7 @@ class Orders(Generic[Tx]):
         if key is None:
             return None
         for name in self._providers:
-            known = await self._repository.get_operation(name, key)
+            known = await self._store.get_operation(name, key)
             if known is not None:
                 check_same(known, operation, org_id, chosen)
                 return known
@@ -216,8 +217,8 @@ class Orders(Generic[Tx]):
         return await self._journal.repeat(self._providers[begun.provider], begun)
 
     async def _as_begun(self, begun: BillingOperation) -> tuple[BillingCustomer, BillingSubscription]:
-        stored = await self._repository.get_subscription(begun.provider, str(begun.arguments["subscription_id"]))
-        customer = await self._repository.get_customer_by_id(stored.customer_id) if stored is not None else None
+        stored = await self._store.get_subscription(begun.provider, str(begun.arguments["subscription_id"]))
+        customer = await self._store.get_customer_by_id(stored.customer_id) if stored is not None else None
         if stored is None or customer is None:
             raise no_subscription(begun.operation)
         return customer, stored

@@ -19,7 +19,8 @@ from ..models import CheckoutSession, CheckoutStatus, Subscription
 from ..provider import BaseProvider
 from .journal import CHECKOUT
 from .records import BillingCustomer, BillingOperation, OperationState
-from .repository import BillingRepository, Tx
+from .repository import Tx
+from .store import Store
 
 __all__ = ["ASKED_FOR", "PATIENCE", "Origin", "Origins"]
 
@@ -62,19 +63,19 @@ class Origins(Generic[Tx]):
     """Finds the checkout of an event.
 
     Args:
-        repository: where the journal is.
+        store: where the journal is.
         providers: by name.
     """
 
-    def __init__(self, repository: BillingRepository[Tx], providers: Mapping[str, BaseProvider]) -> None:
-        self._repository = repository
+    def __init__(self, store: Store[Tx], providers: Mapping[str, BaseProvider]) -> None:
+        self._store = store
         self._providers = providers
 
     async def origin_of(self, event: WebhookEvent) -> Origin | None:
         """The checkout that the event comes from; None if it names none that was started here."""
         if event.checkout_reference is None:
             return None
-        started = await self._repository.operations(event.provider, reference=event.checkout_reference, limit=1)
+        started = await self._store.list_operations(event.provider, reference=event.checkout_reference, limit=1)
         return await self._ask(started[0]) if started else None
 
     async def by_asking(
@@ -109,7 +110,7 @@ class Origins(Generic[Tx]):
         found: list[BillingOperation] = []
         last = await self._just_before(provider, since - CLOCKS_DIFFER)
         for _ in range(_MOST_PAGES):
-            page = await self._repository.operations(provider, state=OperationState.DONE, after=last, limit=_PAGE)
+            page = await self._store.list_operations(provider, state=OperationState.DONE, after=last, limit=_PAGE)
             found.extend(
                 each
                 for each in page
@@ -127,11 +128,11 @@ class Origins(Generic[Tx]):
 
         The journal is in the order of tickets, which is that of times but for what the clocks of several machines differ.
         """
-        before, after = 0, await self._repository.next_ticket()
+        before, after = 0, await self._store.next_ticket()
         while after - before > 1:
             middle = (before + after) // 2
             place = _at(provider, middle)
-            page = await self._repository.operations(provider, state=OperationState.DONE, after=place, limit=_PROBE)
+            page = await self._store.list_operations(provider, state=OperationState.DONE, after=place, limit=_PROBE)
             if page and max(each.created_at for each in page) < since:
                 before = page[-1].ticket
             else:
@@ -142,7 +143,7 @@ class Origins(Generic[Tx]):
         if started.operation != CHECKOUT or started.external_id is None:
             return None
         session = await self._providers[started.provider].get_checkout_session(started.external_id)
-        customer = await self._repository.get_customer(started.org_id, started.provider)
+        customer = await self._store.get_customer(started.org_id, started.provider)
         return Origin(customer, session) if session is not None and customer is not None else None
 
 

@@ -22,7 +22,8 @@ from ..redaction import redact
 from ..transport.primitives import mutex
 from .journal import ASSIGN, CHANGE, CHECKOUT
 from .records import BillingCustomer, BillingOperation, BillingSubscription, OperationState
-from .repository import BillingRepository, Tx
+from .repository import Tx
+from .store import Store
 
 __all__ = ["Admission", "Ownership", "RefusalReason", "RefusedSubscription"]
 
@@ -97,7 +98,7 @@ class Ownership(Generic[Tx]):
     """Knows what billing asked for, by the journal.
 
     Args:
-        repository: where the journal is.
+        store: where the journal is.
         providers: by name.
         on_refused: told of every subscription that is refused, once in this process for each reason. What it raises is
             logged and otherwise ignored.
@@ -105,11 +106,11 @@ class Ownership(Generic[Tx]):
 
     def __init__(
         self,
-        repository: BillingRepository[Tx],
+        store: Store[Tx],
         providers: Mapping[str, BaseProvider],
         on_refused: Callable[[RefusedSubscription], None] | None = None,
     ) -> None:
-        self._repository = repository
+        self._store = store
         self._providers = providers
         self._on_refused = on_refused
         self._told: OrderedDict[RefusedSubscription, None] = OrderedDict()
@@ -124,20 +125,20 @@ class Ownership(Generic[Tx]):
     async def owner(self, provider: str, subscription_id: str) -> BillingCustomer | None:
         """Whose a subscription is that is not stored: who started its checkout, or whom the application gave it to last."""
         decided = await self._asked(provider, subscription_id, _DECIDES_THE_OWNER)
-        return await self._repository.get_customer(decided[-1].org_id, provider) if decided else None
+        return await self._store.get_customer(decided[-1].org_id, provider) if decided else None
 
     async def whose_by_itself(self, provider: str, subscription: Subscription) -> BillingCustomer | None:
         """Whose a subscription is that is not stored, without the application's word: by its checkout, or its customer."""
         started = await self._asked(provider, subscription.id, frozenset({CHECKOUT}))
         if started:
-            return await self._repository.get_customer(started[0].org_id, provider)
+            return await self._store.get_customer(started[0].org_id, provider)
         if subscription.customer_id is None or not self.is_proven(provider):
             return None
-        return await self._repository.get_customer_by_external_id(provider, subscription.customer_id)
+        return await self._store.get_customer_by_external_id(provider, subscription.customer_id)
 
     async def may_be_under_way(self, provider: str, org_id: str) -> bool:
         """Whether a checkout of the organisation has begun, and what came of it is not known yet."""
-        begun = await self._repository.operations(provider, state=OperationState.OPEN, limit=_PAGE)
+        begun = await self._store.list_operations(provider, state=OperationState.OPEN, limit=_PAGE)
         return any(each.operation == CHECKOUT and each.org_id == org_id for each in begun)
 
     async def admitted(self, provider: str, subscription: Subscription) -> Admission:
@@ -148,7 +149,7 @@ class Ownership(Generic[Tx]):
         """
         if not self._providers[provider].browser_makes_subscriptions:
             return Admission(subscription)
-        stored = await self._repository.get_subscription(provider, subscription.id)
+        stored = await self._store.get_subscription(provider, subscription.id)
         asked = await self._asked(provider, subscription.id, _ASKS_FOR_TERMS)
         refused = _deviation(subscription, asked, stored)
         if refused is None:
@@ -186,7 +187,7 @@ class Ownership(Generic[Tx]):
         found: list[BillingOperation] = []
         last: BillingOperation | None = None
         for _ in range(_MOST_PAGES):
-            page = await self._repository.operations(provider, external_id=external_id, after=last, limit=_PAGE)
+            page = await self._store.list_operations(provider, external_id=external_id, after=last, limit=_PAGE)
             found += page
             if len(page) < _PAGE:
                 break

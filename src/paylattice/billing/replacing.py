@@ -19,7 +19,8 @@ from ..provider import BaseProvider
 from ..redaction import redact
 from .customers import Customers
 from .records import BillingCustomer, BillingSubscription
-from .repository import BillingRepository, Tx
+from .repository import Tx
+from .store import Store
 from .webhooks import EventPipeline
 
 __all__ = ["ReplacedCustomer", "Replacing"]
@@ -50,7 +51,7 @@ class Replacing(Generic[Tx]):
     """Finds out, and replaces them.
 
     Args:
-        repository: where the records are.
+        store: where the records are.
         providers: by name.
         pipeline: stores what became of their subscriptions.
         customers: makes the new one.
@@ -60,14 +61,14 @@ class Replacing(Generic[Tx]):
 
     def __init__(
         self,
-        repository: BillingRepository[Tx],
+        store: Store[Tx],
         providers: Mapping[str, BaseProvider],
         pipeline: EventPipeline[Tx],
         customers: Customers[Tx],
         clock: Callable[[], datetime],
         on_replaced: Callable[[ReplacedCustomer], None] | None = None,
     ) -> None:
-        self._repository = repository
+        self._store = store
         self._providers = providers
         self._pipeline = pipeline
         self._customers = customers
@@ -93,7 +94,7 @@ class Replacing(Generic[Tx]):
             Conflict: the provider's new customer is another organisation's.
             PaymentError: none can be created now.
         """
-        stored = await self._repository.get_customer(org_id, provider)
+        stored = await self._store.get_customer(org_id, provider)
         if stored is None or not await self._is_unknown(provider, used_id, error):
             return None
         if stored.external_customer_id != used_id:
@@ -120,7 +121,7 @@ class Replacing(Generic[Tx]):
         For certain: what cannot be read is not gone.
         """
         there = self._providers[stored.provider]
-        customer = await self._repository.get_customer_by_id(stored.customer_id)
+        customer = await self._store.get_customer_by_id(stored.customer_id)
         if customer is None or not there.capabilities >= {Capability.CUSTOMERS, Capability.SUBSCRIPTIONS}:
             return False
         try:
@@ -143,14 +144,14 @@ class Replacing(Generic[Tx]):
 
     async def _end_what_is_gone(self, customer: BillingCustomer) -> None:
         """Store that the subscriptions have ended that went with the customer; they stay the organisation's."""
-        for stored in await self._repository.list_subscriptions(customer.id):
+        for stored in await self._store.list_subscriptions(customer.id):
             if (
                 stored.status.is_terminal
                 or Capability.SUBSCRIPTIONS not in self._providers[stored.provider].capabilities
             ):
                 continue
             try:
-                ticket = await self._repository.next_ticket()
+                ticket = await self._store.next_ticket()
                 there = await self._providers[stored.provider].get_subscription(stored.external_subscription_id)
                 await self._pipeline.store(stored.provider, customer, there or self._ended(stored), ticket)
             except Exception as exc:  # noqa: BLE001 - the provider, or a handler: the organisation checks out all the same

@@ -47,6 +47,7 @@ from .records import BillingCustomer, BillingSubscription
 from .replacing import ReplacedCustomer, Replacing
 from .replies import OK, WebhookReply, check_body, log_failed, log_refused, reply_to
 from .repository import BillingRepository, Tx
+from .store import Store
 from .webhooks import EventPipeline, WebhookOutcome
 
 __all__ = ["BillingService", "RejectedWebhook"]
@@ -137,30 +138,28 @@ class BillingService(Generic[Tx]):
             each.require(*required)
         self._providers = {each.get_provider_name(): each for each in providers}
         self._select = select
-        self._repository = repository
+        self._store = store = Store(repository)
         self._clock = clock
         self._on_rejected = on_rejected
         self._handlers: Handlers[Tx] = Handlers()
-        self._ownership = Ownership(repository, self._providers, on_refused)
-        self._finder = Finder(repository, self._providers, self._ownership, refetch=refetch, clock=clock)
+        self._ownership = Ownership(store, self._providers, on_refused)
+        self._finder = Finder(store, self._providers, self._ownership, refetch=refetch, clock=clock)
         self._pipeline = EventPipeline(
-            repository, self._providers, self._finder, self._handlers, refetch=refetch, clock=clock
+            store, self._providers, self._finder, self._handlers, refetch=refetch, clock=clock
         )
-        journal = Journal(repository, clock)
-        self._customers = Customers(repository, self._providers, self._pipeline, journal, self._handlers, clock)
-        self._replacing = Replacing(repository, self._providers, self._pipeline, self._customers, clock, on_replaced)
+        journal = Journal(store, clock)
+        self._customers = Customers(store, self._providers, self._pipeline, journal, self._handlers, clock)
+        self._replacing = Replacing(store, self._providers, self._pipeline, self._customers, clock, on_replaced)
         self._orders = Orders(
-            repository, self._providers, self._pipeline, journal, self._customers, self._ownership, self._replacing
+            store, self._providers, self._pipeline, journal, self._customers, self._ownership, self._replacing
         )
         primitives = primitives or AsyncPrimitives()
-        self._recovery = Recovery(repository, self._pipeline, self._finder, journal, self._customers, clock)
+        self._recovery = Recovery(store, self._pipeline, self._finder, journal, self._customers, clock)
         self._catch_up = CatchUp(self._pipeline, clock)
-        self._reconciliation = Reconciliation(
-            repository, self._pipeline, self._finder, self._replacing, primitives, clock
-        )
-        self._purge = Purge(repository, self._pipeline)
+        self._reconciliation = Reconciliation(store, self._pipeline, self._finder, self._replacing, primitives, clock)
+        self._purge = Purge(store, self._pipeline)
         self._maintainer = Maintainer(
-            repository,
+            store,
             self._providers,
             self._pipeline,
             self._recovery,
@@ -172,7 +171,7 @@ class BillingService(Generic[Tx]):
     @property
     def repository(self) -> BillingRepository[Tx]:
         """Where the records are kept."""
-        return self._repository
+        return self._store.repository
 
     def provider(self, name: str) -> BaseProvider:
         """One of the providers.
@@ -358,7 +357,7 @@ class BillingService(Generic[Tx]):
     async def _who_may_know(self, session_id: str) -> tuple[str, ...]:
         """The provider whose session it is, by the journal, so that no other one has to answer; else all of them."""
         for name in self._providers:
-            if await self._repository.operations(name, external_id=session_id, limit=1):
+            if await self._store.list_operations(name, external_id=session_id, limit=1):
                 return (name,)
         return tuple(self._providers)
 
@@ -367,22 +366,22 @@ class BillingService(Generic[Tx]):
 
         Not by the session where a buyer's browser can make one: there, by what is stored.
         """
-        started = await self._repository.operations(provider, external_id=session.id, limit=1)
+        started = await self._store.list_operations(provider, external_id=session.id, limit=1)
         if started and started[0].operation == CHECKOUT:
-            return await self._repository.get_customer(started[0].org_id, provider)
+            return await self._store.get_customer(started[0].org_id, provider)
         if self._providers[provider].browser_makes_subscriptions:
             return await self._who_has(provider, session)
         if session.customer_id is None:
             return None
-        return await self._repository.get_customer_by_external_id(provider, session.customer_id)
+        return await self._store.get_customer_by_external_id(provider, session.customer_id)
 
     async def _who_has(self, provider: str, session: CheckoutSession) -> BillingCustomer | None:
         """Whose what the session brought is: as it is stored, or as the application has decided."""
         if session.subscription_id is None:
             return None
-        stored = await self._repository.get_subscription(provider, session.subscription_id)
+        stored = await self._store.get_subscription(provider, session.subscription_id)
         if stored is not None:
-            return await self._repository.get_customer_by_id(stored.customer_id)
+            return await self._store.get_customer_by_id(stored.customer_id)
         return await self._ownership.owner(provider, session.subscription_id)
 
     async def _find_session(self, name: str, session_id: str) -> CheckoutSession | None:
@@ -507,13 +506,13 @@ class BillingService(Generic[Tx]):
             provider = self.provider(customer.provider)
             listed: set[str] = set()
             if {Capability.CUSTOMERS, Capability.LIST_SUBSCRIPTIONS} <= provider.capabilities:
-                ticket = await self._repository.next_ticket()
+                ticket = await self._store.next_ticket()
                 for each in reversed(await self._replacing.listed(customer)):
                     listed.add(each.id)
                     owner = (await self._finder.whose(customer, each)).customer
                     if owner is not None and owner.id == customer.id:
                         await self._pipeline.store(customer.provider, customer, each, ticket)
-            for stored in await self._repository.list_subscriptions(customer.id):
+            for stored in await self._store.list_subscriptions(customer.id):
                 if stored.external_subscription_id not in listed and Capability.SUBSCRIPTIONS in provider.capabilities:
                     await self._orders.observe_again(customer, stored)
         return await self.subscription(org_id)

@@ -15,7 +15,8 @@ from ..models import SubscriptionChange
 from ..provider import BaseProvider
 from .lookups import arguments_of, is_changed, subscription_of
 from .records import BillingOperation, OperationState
-from .repository import BillingRepository, Tx
+from .repository import Tx
+from .store import Store
 
 __all__ = ["CANCEL", "CHANGE", "SETS_A_STATE", "Superseding"]
 
@@ -33,11 +34,11 @@ class Superseding(Generic[Tx]):
     """Looks at the journal's lines about one subscription.
 
     Args:
-        repository: where the journal is.
+        store: where the journal is.
     """
 
-    def __init__(self, repository: BillingRepository[Tx]) -> None:
-        self._repository = repository
+    def __init__(self, store: Store[Tx]) -> None:
+        self._store = store
 
     async def is_superseded(self, known: BillingOperation) -> bool:
         """Whether something else was asked for of the same subscription later, and was done, or may have been."""
@@ -104,7 +105,7 @@ class Superseding(Generic[Tx]):
         found: list[BillingOperation] = []
         last = after
         while True:
-            page = await self._repository.operations(
+            page = await self._store.list_operations(
                 known.provider, external_id=str(known.arguments["subscription_id"]), after=last, limit=_PAGE
             )
             found += (each for each in page if each.operation in SETS_A_STATE)

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, Generic, cast
+from typing import TYPE_CHECKING, Generic
 
 import attrs
 
@@ -34,7 +34,8 @@ from .finding import Finder, Found, Reading
 from .handlers import EventContext, Handlers
 from .ownership import RefusedSubscription
 from .records import BillingCustomer, BillingEvent, BillingSubscription, ParkedEvent
-from .repository import BillingRepository, Claim, ClaimsEvents, Tx, Upserted, can_claim
+from .repository import Claim, Tx
+from .store import Store, Upserted
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -94,7 +95,7 @@ class EventPipeline(Generic[Tx]):
     """Applies events.
 
     Args:
-        repository: where the records are.
+        store: where the records are.
         providers: by name.
         finder: finds out whom an event is about.
         handlers: the application's.
@@ -104,7 +105,7 @@ class EventPipeline(Generic[Tx]):
 
     def __init__(
         self,
-        repository: BillingRepository[Tx],
+        store: Store[Tx],
         providers: Mapping[str, BaseProvider],
         finder: Finder[Tx],
         handlers: Handlers[Tx],
@@ -112,8 +113,8 @@ class EventPipeline(Generic[Tx]):
         refetch: bool,
         clock: Callable[[], datetime],
     ) -> None:
-        self._repository = repository
-        self._claims = cast("ClaimsEvents[Tx]", repository) if can_claim(repository) else None
+        self._store = store
+        self._claims = store.claims
         self._providers = providers
         self._finder = finder
         self._handlers = handlers
@@ -156,7 +157,7 @@ class EventPipeline(Generic[Tx]):
 
     async def _was_applied(self, event: WebhookEvent, tx: Tx | None = None) -> bool:
         for key in (event.dedupe_key, *event.known_as):
-            seen = await self._repository.get_event(event.provider, key, tx=tx)
+            seen = await self._store.get_event(event.provider, key, tx=tx)
             if seen is not None and seen.processed_at is not None:
                 return True
         return False
@@ -167,7 +168,7 @@ class EventPipeline(Generic[Tx]):
         event, reading = found.event, found.reading
         check_event(event, whole=True)  # all of it is kept now
         payload: dict[str, object] = _converter().unstructure(event)
-        await self._repository.park_event(
+        await self._store.insert_unmatched(
             ParkedEvent(
                 provider=event.provider,
                 external_event_id=event.dedupe_key,
@@ -197,7 +198,7 @@ class EventPipeline(Generic[Tx]):
         applied = 0
         last: ParkedEvent | None = None
         while True:
-            page = await self._repository.parked_events(
+            page = await self._store.list_unmatched(
                 provider,
                 external_customer_id=external_customer_id,
                 external_subscription_id=external_subscription_id,
@@ -246,7 +247,7 @@ class EventPipeline(Generic[Tx]):
         error = type(exc).__name__
         _log.warning("an event of %s stays parked: %s", parked.provider, error)
         if parked.error != error:
-            await self._repository.update_parked_event(attrs.evolve(parked, error=error))
+            await self._store.update_unmatched(attrs.evolve(parked, error=error))
         return Retried(error=error)
 
     async def drop_parked(self, parked: ParkedEvent) -> Retried:
@@ -256,11 +257,11 @@ class EventPipeline(Generic[Tx]):
             return retried
         if parked.error is not None:  # it was somebody's when its handlers failed
             return Retried(error=parked.error)
-        await self._repository.delete_parked_event(parked.provider, parked.external_event_id)
+        await self._store.delete_unmatched(parked.provider, parked.external_event_id)
         # Its customer may have appeared after they were looked for, and may have looked for the event after it was deleted.
         again = await self.retry_parked(parked)
         if again.error is not None:
-            await self._repository.park_event(attrs.evolve(parked, error=again.error))
+            await self._store.insert_unmatched(attrs.evolve(parked, error=again.error))
         return again
 
     async def _apply_what_waited_for(
@@ -286,7 +287,7 @@ class EventPipeline(Generic[Tx]):
             What is stored then, see :meth:`store`; None: there is no such subscription, or nothing of it is stored.
         """
         self._handlers.refuse_inside()
-        ticket = await self._repository.next_ticket()
+        ticket = await self._store.next_ticket()
         subscription = await self._providers[provider].get_subscription(subscription_id)
         if subscription is None:
             return None
@@ -325,17 +326,17 @@ class EventPipeline(Generic[Tx]):
             if admission.subscription is None and strict:
                 raise Conflict(str(refused), provider=provider)
         if admission.subscription is None:
-            return await self._repository.get_subscription(provider, subscription.id)
+            return await self._store.get_subscription(provider, subscription.id)
         subscription = admission.subscription
-        async with self._repository.transaction() as tx:
+        async with self._store.transaction() as tx:
             version = subscription.version if self._finder.believes_payloads(provider) else None
             stored, upserted, owner = await self._write(customer, Reading(subscription, ticket, version), tx)
             word = _new_status(stored, upserted)
             if word is not None:
                 event = self._own_event(provider, owner, subscription, word, ticket)
-                await self._repository.insert_event(BillingEvent.of(event, id=new_record_id(), customer=owner), tx=tx)
+                await self._store.insert_event(BillingEvent.of(event, id=new_record_id(), customer=owner), tx=tx)
                 await self._run((word,), event, owner, stored, upserted, tx)
-                await self._repository.mark_event_processed(provider, event.dedupe_key, self._clock(), tx=tx)
+                await self._store.mark_event_processed(provider, event.dedupe_key, self._clock(), tx=tx)
         await self._apply_what_waited_for(stored, upserted, subscription.customer_id)
         return stored
 
@@ -366,7 +367,7 @@ class EventPipeline(Generic[Tx]):
         record = BillingEvent.of(event, id=new_record_id(), customer=None, processed_at=self._clock())
         state = self._state(event.provider, "", reading)
         try:
-            async with self._repository.transaction() as tx:
+            async with self._store.transaction() as tx:
                 try:
                     claim = await self._claims.claim_event(record, state, event.customer_id, tx=tx)
                 except Exception as exc:
@@ -390,25 +391,24 @@ class EventPipeline(Generic[Tx]):
         outcome = WebhookOutcome.PROCESSED
         stored: BillingSubscription | None = None
         upserted: Upserted | None = None
-        repository = self._repository
-        async with repository.transaction() as tx:
+        async with self._store.transaction() as tx:
             if parked:
-                await repository.delete_parked_event(event.provider, event.dedupe_key, tx=tx)
+                await self._store.delete_unmatched(event.provider, event.dedupe_key, tx=tx)
             if event.known_as and await self._was_applied(event, tx):  # since it was looked for, or parked
                 return WebhookOutcome.DUPLICATE, 0
             record = BillingEvent.of(event, id=new_record_id(), customer=customer)
-            if not await repository.insert_event(record, tx=tx):
+            if not await self._store.insert_event(record, tx=tx):
                 return WebhookOutcome.DUPLICATE, 0
             if customer is not None and reading is not None:
                 stored, upserted, customer = await self._write(customer, reading, tx)
                 if not upserted.written:
                     outcome = WebhookOutcome.STALE
             elif event.subscription_id is not None:
-                stored = await repository.get_subscription(event.provider, event.subscription_id, tx=tx)
+                stored = await self._store.get_subscription(event.provider, event.subscription_id, tx=tx)
             if customer is not None and event.type is EventType.CUSTOMER_MERGED and event.customer is not None:
                 customer = await self._follow(customer, event.customer.id, tx)
             await self._run(_words(event, stored, upserted), event, customer, stored, upserted, tx, found.claimed)
-            await repository.mark_event_processed(event.provider, event.dedupe_key, self._clock(), tx=tx)
+            await self._store.mark_event_processed(event.provider, event.dedupe_key, self._clock(), tx=tx)
         profile = reading.subscription.customer_id if reading is not None else None
         return outcome, await self._apply_what_waited_for(stored, upserted, profile)
 
@@ -428,7 +428,7 @@ class EventPipeline(Generic[Tx]):
     ) -> tuple[BillingSubscription, Upserted, BillingCustomer]:
         """Write the state if it is newer. Returns what is stored then, and whose it is."""
         state = self._state(customer.provider, customer.id, reading)
-        upserted = await self._repository.upsert_subscription(state, tx=tx)
+        upserted = await self._store.upsert_subscription(state, tx=tx)
         if upserted.previous is None and not self._providers[customer.provider].checkout_keeps_customer:
             customer = await self._follow(customer, reading.subscription.customer_id, tx)
         stored = upserted.previous if not upserted.written else None
@@ -439,15 +439,15 @@ class EventPipeline(Generic[Tx]):
         """Whose a subscription is: who stored it first has the last word."""
         if stored.customer_id == customer.id:
             return customer
-        return await self._repository.get_customer_by_id(stored.customer_id, tx=tx) or customer
+        return await self._store.get_customer_by_id(stored.customer_id, tx=tx) or customer
 
     async def _follow(self, customer: BillingCustomer, external_customer_id: str | None, tx: Tx) -> BillingCustomer:
         """Let the record point to the profile that the provider books on; not if that is another organisation's already."""
         if external_customer_id in {None, customer.external_customer_id}:
             return customer
-        stored = await self._repository.get_customer_by_id(customer.id, tx=tx) or customer
+        stored = await self._store.get_customer_by_id(customer.id, tx=tx) or customer
         moved = attrs.evolve(stored, external_customer_id=external_customer_id, updated_at=self._clock())
-        return moved if await self._repository.update_customer(moved, tx=tx) else stored
+        return moved if await self._store.update_customer(moved, tx=tx) else stored
 
     async def _run(
         self,

@@ -7,7 +7,8 @@ from typing import Final, Generic
 import attrs
 
 from ..records import BillingOperation, OperationState
-from ..repository import BillingRepository, Tx
+from ..repository import Tx
+from ..store import Store
 
 __all__ = ["MAINTAIN", "Bookmark", "Bookmarks"]
 
@@ -40,17 +41,17 @@ class Bookmarks(Generic[Tx]):
     over the earlier one's, and a bookmark that is lost costs time only.
 
     Args:
-        repository: where the journal is.
+        store: where the journal is.
         clock: the time, aware.
     """
 
-    def __init__(self, repository: BillingRepository[Tx], clock: Callable[[], datetime]) -> None:
-        self._repository = repository
+    def __init__(self, store: Store[Tx], clock: Callable[[], datetime]) -> None:
+        self._store = store
         self._clock = clock
 
     async def read(self, provider: str, part: str) -> Bookmark:
         """The bookmark; an empty one if there is none."""
-        line = await self._repository.get_operation(provider, _key(part))
+        line = await self._store.get_operation(provider, _key(part))
         if line is None:
             return Bookmark()
         at = _without(_AT, line.external_id)
@@ -70,10 +71,10 @@ class Bookmarks(Generic[Tx]):
             external_id=None if mark.at is None else _AT + mark.at.astimezone(UTC).isoformat(),
             reference=None if mark.after is None else _AFTER + mark.after,
             closed_at=now,
-            ticket=await self._repository.next_ticket(),
+            ticket=await self._store.next_ticket(),
         )
-        if not await self._repository.insert_operation(line):
-            await self._repository.update_operation(line)
+        if not await self._store.insert_operation(line):
+            await self._store.update_operation(line)
 
 
 def _key(part: str) -> str:

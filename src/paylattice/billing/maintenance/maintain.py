@@ -21,7 +21,8 @@ from ...errors import InvalidRequest, PaymentError
 from ...operations import Capability
 from ...provider import BaseProvider
 from ..records import BillingOperation, OperationState, ParkedEvent
-from ..repository import BillingRepository, Tx
+from ..repository import Tx
+from ..store import Store
 from ..webhooks import EventPipeline
 from .bookmarks import Bookmark, Bookmarks
 from .catch_up import CatchUp, CaughtUp
@@ -148,7 +149,7 @@ class Maintainer(Generic[Tx]):
     """Does the scheduled work.
 
     Args:
-        repository: where the records are.
+        store: where the records are.
         providers: by name.
         pipeline: tries waiting events again.
         recovery: finishes what was left open.
@@ -160,7 +161,7 @@ class Maintainer(Generic[Tx]):
 
     def __init__(
         self,
-        repository: BillingRepository[Tx],
+        store: Store[Tx],
         providers: Mapping[str, BaseProvider],
         pipeline: EventPipeline[Tx],
         recovery: Recovery[Tx],
@@ -169,7 +170,7 @@ class Maintainer(Generic[Tx]):
         clock: Callable[[], datetime],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._repository = repository
+        self._store = store
         self._providers = providers
         self._pipeline = pipeline
         self._recovery = recovery
@@ -177,7 +178,7 @@ class Maintainer(Generic[Tx]):
         self._reconciliation = reconciliation
         self._clock = clock
         self._monotonic = monotonic
-        self._bookmarks = Bookmarks(repository, clock)
+        self._bookmarks = Bookmarks(store, clock)
 
     async def run(self, plan: Plan) -> MaintenanceReport:
         """Do everything once. What one part meets keeps none of the others from running."""
@@ -216,8 +217,8 @@ class Maintainer(Generic[Tx]):
     async def _recover(self, provider: BaseProvider, share: _Share, plan: Plan, tally: _Tally) -> None:
         name = provider.get_provider_name()
         mark = await self._bookmarks.read(name, Part.RECOVER)
-        last = await self._repository.get_operation(name, mark.after) if mark.after is not None else None
-        while page := await self._repository.operations(name, state=OperationState.OPEN, after=last, limit=PAGE):
+        last = await self._store.get_operation(name, mark.after) if mark.after is not None else None
+        while page := await self._store.list_operations(name, state=OperationState.OPEN, after=last, limit=PAGE):
             for operation in page:
                 last = operation
                 if self._clock() - operation.created_at < plan.older_than:
@@ -263,7 +264,7 @@ class Maintainer(Generic[Tx]):
         mark = await self._bookmarks.read(name, Part.APPLY_WAITING)
         last = _waiting(name, mark)
         too_old = None if plan.drop_waiting_after is None else self._clock() - plan.drop_waiting_after
-        while page := await self._repository.parked_events(name, after=last, limit=PAGE):
+        while page := await self._store.list_unmatched(name, after=last, limit=PAGE):
             for parked in page:
                 last = parked
                 drop = too_old is not None and parked.parked_at < too_old

@@ -6,7 +6,8 @@ from typing import Generic
 import attrs
 
 from ..records import ParkedEvent
-from ..repository import BillingRepository, Tx
+from ..repository import Tx
+from ..store import Store
 from ..webhooks import EventPipeline
 
 __all__ = ["DroppedEvents", "FailedEvent", "Purge", "event_id_of"]
@@ -49,12 +50,12 @@ class Purge(Generic[Tx]):
     """Drops waiting events by their age, but for those that are somebody's.
 
     Args:
-        repository: where the records are.
+        store: where the records are.
         pipeline: tries each once more first.
     """
 
-    def __init__(self, repository: BillingRepository[Tx], pipeline: EventPipeline[Tx]) -> None:
-        self._repository = repository
+    def __init__(self, store: Store[Tx], pipeline: EventPipeline[Tx]) -> None:
+        self._store = store
         self._pipeline = pipeline
 
     async def drop_parked(self, provider: str, before: datetime) -> DroppedEvents:
@@ -63,7 +64,7 @@ class Purge(Generic[Tx]):
         failed: list[FailedEvent] = []
         last: ParkedEvent | None = None
         while True:
-            page = await self._repository.parked_events(provider, after=last, limit=PAGE)
+            page = await self._store.list_unmatched(provider, after=last, limit=PAGE)
             old = [event for event in page if event.parked_at < before]
             for event in old:
                 retried = await self._pipeline.drop_parked(event)

@@ -17,7 +17,8 @@ from ..finding import Finder
 from ..ownership import RefusalReason, RefusedSubscription
 from ..records import BillingCustomer, BillingSubscription
 from ..replacing import Replacing
-from ..repository import BillingRepository, Tx
+from ..repository import Tx
+from ..store import Store
 from ..webhooks import EventPipeline
 
 __all__ = ["Difference", "Lacks", "Reconciled", "Reconciliation"]
@@ -83,7 +84,7 @@ class Reconciliation(Generic[Tx]):
     """Compares customer by customer. It can be stopped at any time, and goes on where it was.
 
     Args:
-        repository: where the records are.
+        store: where the records are.
         pipeline: stores what is read.
         finder: finds out whose a subscription is.
         replacing: knows which customers are gone at their provider.
@@ -93,14 +94,14 @@ class Reconciliation(Generic[Tx]):
 
     def __init__(
         self,
-        repository: BillingRepository[Tx],
+        store: Store[Tx],
         pipeline: EventPipeline[Tx],
         finder: Finder[Tx],
         replacing: Replacing[Tx],
         primitives: Primitives,
         clock: Callable[[], datetime],
     ) -> None:
-        self._repository = repository
+        self._store = store
         self._pipeline = pipeline
         self._finder = finder
         self._replacing = replacing
@@ -152,7 +153,7 @@ class Reconciliation(Generic[Tx]):
             How far it has come then, the very ``so_far`` if there are no more customers; and what differs among these.
         """
         name = provider.get_provider_name()
-        page = await self._repository.list_customers(name, so_far.after, size)
+        page = await self._store.list_customers(name, so_far.after, size)
         if not page:
             return so_far, []
         if page[-1].id == so_far.after:
@@ -190,16 +191,14 @@ class Reconciliation(Generic[Tx]):
         return compare
 
     async def _compare(self, provider: BaseProvider, customer: BillingCustomer, *, repair: bool) -> list[Difference]:
-        ticket = await self._repository.next_ticket()
-        stored = {
-            each.external_subscription_id: each for each in await self._repository.list_subscriptions(customer.id)
-        }
+        ticket = await self._store.next_ticket()
+        stored = {each.external_subscription_id: each for each in await self._store.list_subscriptions(customer.id)}
         there = await self._there(provider, customer, stored)
         found: list[Difference] = []
         for name in [*there, *(name for name in stored if name not in there)]:
             owner: BillingCustomer | None = customer
             if name not in stored:
-                if await self._repository.get_subscription(customer.provider, name) is not None:
+                if await self._store.get_subscription(customer.provider, name) is not None:
                     continue  # it is another customer's, and compared there
                 whose = await self._finder.whose(customer, there[name])
                 if whose.refused is not None:
@@ -227,7 +226,7 @@ class Reconciliation(Generic[Tx]):
         """The difference, repaired if it is to be; None if a webhook has stored the change meanwhile."""
         if there is None:
             return difference
-        found = await self._repository.get_subscription(customer.provider, there.id)
+        found = await self._store.get_subscription(customer.provider, there.id)
         if found is not None and _difference(customer, found, there, self._clock()) is None:
             return None
         admission = await self._finder.ownership.admitted(customer.provider, there)
@@ -252,7 +251,7 @@ class Reconciliation(Generic[Tx]):
         if provider.capabilities >= _LISTS_BY_CUSTOMER:
             found = {each.id: each for each in await self._replacing.listed(customer)}
         elif not self._finder.ownership.is_proven(customer.provider):
-            parked = await self._repository.parked_events(
+            parked = await self._store.list_unmatched(
                 customer.provider, external_customer_id=customer.external_customer_id, limit=PAGE
             )
             waiting = [each.external_subscription_id for each in parked if each.external_subscription_id is not None]

@@ -13,7 +13,8 @@ from ..customers import Customers
 from ..finding import Finder
 from ..journal import CHECKOUT, CREATE_CUSTOMER, Journal
 from ..records import BillingOperation, OperationState
-from ..repository import BillingRepository, Tx
+from ..repository import Tx
+from ..store import Store
 from ..webhooks import EventPipeline
 
 __all__ = ["Recovered", "Recovery"]
@@ -54,7 +55,7 @@ class Recovery(Generic[Tx]):
     """Finishes what was left open. It can be stopped at any time: what is finished is closed.
 
     Args:
-        repository: where the records are.
+        store: where the records are.
         pipeline: stores what came of an operation.
         finder: knows where a customer id proves nothing.
         journal: knows what was sent.
@@ -64,14 +65,14 @@ class Recovery(Generic[Tx]):
 
     def __init__(
         self,
-        repository: BillingRepository[Tx],
+        store: Store[Tx],
         pipeline: EventPipeline[Tx],
         finder: Finder[Tx],
         journal: Journal[Tx],
         customers: Customers[Tx],
         clock: Callable[[], datetime],
     ) -> None:
-        self._repository = repository
+        self._store = store
         self._pipeline = pipeline
         self._finder = finder
         self._journal = journal
@@ -84,7 +85,7 @@ class Recovery(Generic[Tx]):
         last: BillingOperation | None = None
         name = provider.get_provider_name()
         while True:
-            page = await self._repository.operations(name, state=OperationState.OPEN, after=last, limit=PAGE)
+            page = await self._store.list_operations(name, state=OperationState.OPEN, after=last, limit=PAGE)
             due = [each for each in page if abs(self._clock() - each.created_at) >= older_than]  # clocks differ
             for operation in due:
                 after = await self.settled(provider, operation)
@@ -119,13 +120,13 @@ class Recovery(Generic[Tx]):
     async def _store_what_came_of(self, done: BillingOperation) -> None:
         subscription_id = done.arguments.get("subscription_id")
         if isinstance(subscription_id, str):
-            stored = await self._repository.get_subscription(done.provider, subscription_id)
-            customer = await self._repository.get_customer_by_id(stored.customer_id) if stored is not None else None
+            stored = await self._store.get_subscription(done.provider, subscription_id)
+            customer = await self._store.get_customer_by_id(stored.customer_id) if stored is not None else None
             if customer is not None:
                 await self._pipeline.observe(done.provider, customer, subscription_id)
         elif done.operation == CREATE_CUSTOMER and done.external_id is not None:
             await self._pipeline.apply_parked(done.provider, external_customer_id=done.external_id)
         elif done.operation == CHECKOUT and not self._finder.ownership.is_proven(done.provider):
-            owner = await self._repository.get_customer(done.org_id, done.provider)
+            owner = await self._store.get_customer(done.org_id, done.provider)
             if owner is not None:  # the events of what it brought may have come before it was known to be its
                 await self._pipeline.apply_parked(done.provider, external_customer_id=owner.external_customer_id)
