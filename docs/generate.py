@@ -213,6 +213,8 @@ def personal_data() -> str:
 
 Graph = Mapping[str, set[str]]
 FOUNDATION, PROTOCOL = "values and rules", "protocol"
+FOLDERS_OF_VALUES = {"models"}
+"""They are no parts of their own: what they need lies beside them."""
 
 
 def module_files() -> dict[str, Path]:
@@ -267,7 +269,7 @@ def part_of(name: str, graph: Graph) -> str:
         return f"providers/{rest[0]}" if rest else first
     if first == "testing":
         return "testing/standins" if rest[:1] == ["standins"] else first
-    if (PACKAGE / first).is_dir():
+    if (PACKAGE / first).is_dir() and first not in FOLDERS_OF_VALUES:
         return first
     if first == "__main__":
         return "cli"

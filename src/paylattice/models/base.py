@@ -1,0 +1,34 @@
+"""What all models have in common."""
+
+from collections.abc import Mapping
+
+import attrs
+
+from ..frozen import FrozenMap
+
+__all__ = ["Model", "string_map"]
+
+NOTHING: FrozenMap[str, str] = FrozenMap()
+_NO_RAW: Mapping[str, object] = FrozenMap()
+
+
+def string_map(value: Mapping[str, str] | None) -> FrozenMap[str, str]:
+    """Metadata as a frozen mapping; None is an empty one."""
+    if isinstance(value, FrozenMap):
+        return value
+    return FrozenMap(value) if value else NOTHING
+
+
+@attrs.frozen
+class Model:
+    """What all models have.
+
+    Args:
+        provider: the name of the provider that the object belongs to.
+        replayed: whether the provider says that this is the stored answer to an earlier request with the same key.
+        raw: the provider's own object, as it came; neither compared nor shown.
+    """
+
+    provider: str = attrs.field(default="", kw_only=True, repr=False)
+    replayed: bool = attrs.field(default=False, kw_only=True, repr=False, eq=False)
+    raw: Mapping[str, object] = attrs.field(default=_NO_RAW, kw_only=True, repr=False, eq=False)

@@ -1,0 +1,165 @@
+"""A subscription, its status and its changes."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+
+import attrs
+
+from ..frozen import FrozenMap
+from .base import NOTHING, Model, string_map
+
+__all__ = ["ScheduledChange", "Subscription", "SubscriptionChange", "SubscriptionItem", "SubscriptionStatus"]
+
+
+class SubscriptionStatus(StrEnum):
+    """Where a subscription is in its life."""
+
+    INCOMPLETE = "incomplete"
+    TRIALING = "trialing"
+    ACTIVE = "active"
+    PAST_DUE = "past_due"
+    UNPAID = "unpaid"
+    PAUSED = "paused"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
+
+    @property
+    def grants_access(self) -> bool:
+        """Whether the status by itself entitles to the product, as active and trialing do.
+
+        ``past_due`` does not by itself; how long it still does is policy: see :meth:`paylattice.BillingService.access`.
+        """
+        return self in {SubscriptionStatus.ACTIVE, SubscriptionStatus.TRIALING}
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the subscription has begun and has not ended. An unpaid or paused one is current, too."""
+        return self in _CURRENT
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a subscription with this status never comes back to life."""
+        return self in {SubscriptionStatus.CANCELED, SubscriptionStatus.EXPIRED}
+
+
+_CURRENT = frozenset(
+    {
+        SubscriptionStatus.TRIALING,
+        SubscriptionStatus.ACTIVE,
+        SubscriptionStatus.PAST_DUE,
+        SubscriptionStatus.UNPAID,
+        SubscriptionStatus.PAUSED,
+    }
+)
+
+
+@attrs.frozen
+class SubscriptionItem(Model):
+    """One line of a subscription. ``quantity`` is None for a metered plan."""
+
+    id: str
+    plan_id: str | None = None
+    quantity: int | None = None
+    metered: bool = False
+    current_period_start: datetime | None = None
+    current_period_end: datetime | None = None
+
+
+@attrs.frozen
+class ScheduledChange:
+    """What the provider will do to a subscription later.
+
+    Args:
+        action: ``cancel``, ``pause``, ``resume`` or ``change_plan``; otherwise the provider's own word in lower case.
+        effective_at: when; UTC; None where the provider does not say.
+        plan_id: the plan that it changes to.
+    """
+
+    action: str
+    effective_at: datetime | None = None
+    plan_id: str | None = None
+
+
+def _item_tuple(value: Iterable[SubscriptionItem]) -> tuple[SubscriptionItem, ...]:
+    return tuple(value)
+
+
+def _change_tuple(value: Iterable[ScheduledChange]) -> tuple[ScheduledChange, ...]:
+    return tuple(value)
+
+
+@attrs.frozen
+class Subscription(Model):
+    """A customer's subscription.
+
+    What decides about access besides the status is told as facts. None means that the provider does not say, or that
+    nothing of the kind has happened: each field says which.
+
+    Args:
+        id: the provider's id.
+        customer_id: the provider's id of the customer, if it has one.
+        status: see :class:`SubscriptionStatus`.
+        current_period_start: UTC; None where the provider does not say.
+        current_period_end: UTC; None where the provider does not say.
+        plan_id: the main item's plan: of several, one with a quantity before a metered one, then the oldest.
+        metadata: the application's own words.
+        quantity: the main item's quantity.
+        items: all lines.
+        cancel_at: when it ends, or until when it is paid for if it is already canceled; UTC.
+        canceled_at: when the cancellation was asked for; UTC.
+        trial_end: when the trial ends, or ended if the subscription began with it and it was free; UTC; None: there was
+            none, or the provider does not say.
+        collection_paused: whether invoices are held back although the status says nothing of it.
+        created_at: UTC.
+        version: the provider's own version of the object, where it counts versions.
+        raw_status: the provider's own word for the status.
+        scheduled_changes: what the provider will do to it later, where it tells.
+        payment_failed_at: when the payment that is owed failed first, as far as the provider tells; UTC; None: none is
+            owed, or the provider does not say when.
+        paid_through: until when it is covered by money that came, or by a free trial; UTC; None: the provider does not
+            say, or nothing was covered yet. A setup fee covers nothing.
+        ended_at: when it ended; UTC; None: it has not, or the provider does not say.
+        plan_overridden: whether it has prices, cycles, fees or taxes of its own, in place of the plan's.
+    """
+
+    id: str
+    customer_id: str | None = None
+    status: SubscriptionStatus = SubscriptionStatus.UNKNOWN
+    current_period_start: datetime | None = None
+    current_period_end: datetime | None = None
+    plan_id: str | None = None
+    metadata: FrozenMap[str, str] = attrs.field(default=NOTHING, converter=string_map, repr=False)
+    quantity: int | None = None
+    items: tuple[SubscriptionItem, ...] = attrs.field(default=(), converter=_item_tuple)
+    cancel_at: datetime | None = None
+    canceled_at: datetime | None = None
+    trial_end: datetime | None = None
+    collection_paused: bool = False
+    created_at: datetime | None = None
+    version: int | None = None
+    raw_status: str | None = None
+    scheduled_changes: tuple[ScheduledChange, ...] = attrs.field(default=(), converter=_change_tuple)
+    payment_failed_at: datetime | None = None
+    paid_through: datetime | None = None
+    ended_at: datetime | None = None
+    plan_overridden: bool = False
+
+    @property
+    def cancel_scheduled(self) -> bool:
+        """Whether the subscription is alive and set to end."""
+        return self.cancel_at is not None and not self.status.is_terminal
+
+
+@attrs.frozen
+class SubscriptionChange:
+    """The answer to a change of plan or quantity.
+
+    Args:
+        subscription: the subscription after the change, or as it still is while consent is missing.
+        approval_url: where the payer must consent; None if the change is done.
+    """
+
+    subscription: Subscription
+    approval_url: str | None = attrs.field(default=None, repr=False)
