@@ -61,7 +61,7 @@ def interpreter(version: str) -> str | None:
     return None
 
 
-CORE = [f"tests/{part}" for part in ("core", "cli", "transport", "stripe", "paypal", "square", "main_job", "pipeline")]
+CORE = [f"tests/{part}" for part in ("core", "cli", "transport", "providers", "main_job", "billing")]
 """What the package's own requirements are enough for: no database, no framework, no cassette."""
 RUN_CORE = group("tests-core")
 
@@ -99,7 +99,7 @@ def httpx2(session: nox.Session) -> None:
     optional = PYPROJECT["project"]["optional-dependencies"]
     install_exactly(session, *needed, *optional["stripe"], *optional["paypal"], *optional["httpx2"], *RUN_CORE)
     install_exactly(session, "--no-deps", ".")
-    sends = [path for path in CORE if path.endswith(("transport", "stripe", "paypal", "square", "main_job"))]
+    sends = ["tests/transport", "tests/providers", "tests/main_job"]
     session.run("python", "-m", "pytest", "-q", "-p", "tests.httpx2_alone", *(session.posargs or sends))
 
 
@@ -108,7 +108,7 @@ def httpx2(session: nox.Session) -> None:
 def stripe_versions(session: nox.Session, version: str) -> None:
     """The tests of Stripe on each major version of its SDK that the extra takes: ``nox -s stripe_versions``."""
     install_exactly(session, ".", f"stripe=={version}", *RUN_CORE)
-    session.run("python", "-m", "pytest", "-q", *(session.posargs or ["tests/stripe", "tests/main_job"]))
+    session.run("python", "-m", "pytest", "-q", *(session.posargs or ["tests/providers/stripe", "tests/main_job"]))
 
 
 @nox.session
@@ -119,7 +119,8 @@ def quick(session: nox.Session) -> None:
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")  # its cache leaves it what has changed, and what that touches
-    parts = ["core", "cli", "transport", *(session.posargs or ["stripe"])]
+    providers = [f"providers/{name}" for name in session.posargs or ["stripe"]]
+    parts = ["core", "cli", "transport", "providers/test_base.py", *providers]
     session.run("python", "-m", "pytest", "-q", *[f"tests/{part}" for part in parts])
 
 
@@ -191,7 +192,7 @@ def demo(session: nox.Session) -> None:
 def record(session: nox.Session) -> None:
     """Record the cassettes: ``-- stripe`` (or paypal, square) with its sandbox's keys; ``-- stripe --stand-in`` without."""
     install(session, "tests")
-    session.run("python", "-m", "tests.cassette_tests.record", *session.posargs)
+    session.run("python", "-m", "tests.testing.cassettes.record", *session.posargs)
 
 
 @nox.session

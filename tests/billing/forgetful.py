@@ -20,7 +20,7 @@ from paylattice import (
 )
 from paylattice.money import Money
 
-from ..pipeline.scheduler import Pause
+from .scheduler import Pause
 from .support import NOW
 
 

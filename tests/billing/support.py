@@ -31,7 +31,7 @@ from paylattice.billing.repository import Upserted
 from paylattice.billing.service import RejectedWebhook
 from paylattice.providers.memory import Delivery, InMemoryProvider
 
-from ..pipeline.scheduler import Pause
+from .scheduler import Pause
 
 Context = EventContext[InMemoryTransaction]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

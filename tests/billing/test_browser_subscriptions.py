@@ -28,8 +28,8 @@ from paylattice import (
 )
 from paylattice.testing.standins.messages import Delivery
 from paylattice.transport import AsyncTransport, RetryPolicy
+from tests.testing.standins.paypal.support import URLS, PayPalShop
 
-from ..standins.paypal_support import URLS, PayPalShop
 from .support import PAGES, Context
 
 SUBSCRIPTIONS = "/v1/billing/subscriptions"

@@ -25,8 +25,8 @@ from paylattice import (
 from paylattice.billing.memory import InMemoryTransaction
 from paylattice.billing.repository import Claim, Upserted, can_claim
 
-from ..pipeline.scheduler import Task, in_every_order, run
 from .forgetful import Forgetful
+from .scheduler import Task, in_every_order, run
 from .support import NOW, Concurrent, Context, Fake, World, an_event
 from .test_life import ACTIONS, Life
 

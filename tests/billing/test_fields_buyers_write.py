@@ -25,9 +25,9 @@ from paylattice import (
 from paylattice.providers.square import SquareProvider
 from paylattice.testing import SquareStandIn, StripeStandIn
 from paylattice.transport import AsyncTransport
+from tests.testing.standins.square.support import Market
+from tests.testing.standins.stripe.support import Shop as StripeShop
 
-from ..standins.square_support import Market
-from ..standins.support import Shop as StripeShop
 from .support import PAGES, Context
 
 

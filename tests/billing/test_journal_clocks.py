@@ -29,8 +29,8 @@ from paylattice.billing.store import Store
 from paylattice.provider import BaseProvider
 from paylattice.providers.memory import InMemoryProvider
 
-from ..pipeline.scheduler import Pause, Task, in_every_order, run
 from .journal_support import ABANDONED, DONE, NOBODY_WAITS, OPEN, forget_keys, journal, plan_of, record_of
+from .scheduler import Pause, Task, in_every_order, run
 from .support import NOW, PAGES, Concurrent, World, an_event
 from .test_parking import Listening
 

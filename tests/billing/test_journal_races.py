@@ -21,7 +21,6 @@ from paylattice.billing.memory import InMemoryTransaction
 from paylattice.billing.records import BillingOperation, OperationState
 from paylattice.providers.memory import InMemoryProvider
 
-from ..pipeline.scheduler import Pause, Task, in_every_order, run
 from .journal_support import (
     DONE,
     EMAIL,
@@ -32,6 +31,7 @@ from .journal_support import (
     forget_the_organisation,
     journal,
 )
+from .scheduler import Pause, Task, in_every_order, run
 from .support import NOW, Coarse, Concurrent, Fake, World
 from .test_crashes import Fate, Killed
 

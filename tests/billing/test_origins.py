@@ -23,8 +23,8 @@ from paylattice import (
 from paylattice.billing.memory import InMemoryRepository
 from paylattice.billing.ownership import Ownership, RefusalReason, RefusedSubscription
 
-from ..pipeline.scheduler import Task, in_every_order, run
 from .forgetful import Forgetful
+from .scheduler import Task, in_every_order, run
 from .support import PAGES, Coarse, Concurrent, Context
 
 Token = tuple[str, int]

@@ -13,7 +13,7 @@ from paylattice.billing.memory import InMemoryTransaction
 from paylattice.billing.store import Store
 from paylattice.billing.webhooks import EventPipeline
 
-from ..pipeline.scheduler import Task, in_every_order, run
+from .scheduler import Task, in_every_order, run
 from .support import NOW, Concurrent, Context, Fake, an_event
 
 CUSTOMER = BillingCustomer(id="c", org_id="org", provider="fake", external_customer_id="cus")

@@ -108,7 +108,9 @@ def _nox(arguments: list[str]) -> str | None:
                 return f"there is no provider {providers[0]}"
             source = vocabulary.sessions().get(name, "")
             if name == "record":
-                source += (vocabulary.ROOT / "tests" / "cassette_tests" / "record.py").read_text(encoding="utf-8")
+                source += (vocabulary.ROOT / "tests" / "testing" / "cassettes" / "record.py").read_text(
+                    encoding="utf-8"
+                )
             unknown = [option for option in options if option not in source]
             return f"{name} takes no {unknown[0]}" if unknown else None
     return f"nothing is known of nox {' '.join(arguments)}"

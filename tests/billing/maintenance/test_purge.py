@@ -1,0 +1,205 @@
+"""Parked events that nobody came for are forgotten; those of known customers, whose handlers fail, never are."""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Any
+
+import attrs
+import pytest
+
+from paylattice import (
+    BillingCustomer,
+    DroppedEvents,
+    EventType,
+    FailedEvent,
+    InMemoryRepository,
+    ParkedEvent,
+    Subscription,
+    converter,
+    errors,
+)
+from tests.billing.support import NOW, Fake, World, an_event
+from tests.billing.test_parking import CUSTOMER, Listening
+
+LATER = NOW + timedelta(days=40)
+
+
+def parked(number: int, *, customer_id: str = "nobody", minutes: int = 0) -> ParkedEvent:
+    event = an_event(
+        number, provider="memory", customer_id=customer_id, type=EventType.INVOICE_PAID, subscription_id=None
+    )
+    payload = converter().unstructure(event)
+    return ParkedEvent("memory", event.dedupe_key, customer_id, None, payload, NOW + timedelta(minutes=minutes))
+
+
+def test_events_of_nobody_are_dropped_by_age_and_the_younger_ones_stay() -> None:
+    async def main() -> None:
+        world = World()
+        for number in range(230):
+            await world.repository.park_event(parked(number, minutes=number))
+        done = await world.billing.drop_parked("memory", before=NOW + timedelta(minutes=205))
+        assert done == DroppedEvents(dropped=205)
+        left = await world.repository.parked_events("memory")
+        assert [each.external_event_id for each in left] == [f"evt_{number}" for number in range(205, 230)]
+        assert await world.billing.drop_parked("memory", before=NOW) == DroppedEvents()
+        with pytest.raises(errors.InvalidRequest):
+            await world.billing.drop_parked("memory", before=datetime(2026, 1, 1))  # noqa: DTZ001 - naive on purpose
+
+    asyncio.run(main())
+
+
+async def with_failures() -> Listening:
+    """Four events of a known customer, two of which fail, and two of a stranger."""
+    here = Listening()
+    for number in range(1, 5):
+        await here.billing.apply_event(an_event(number))
+    for number in (5, 6):
+        await here.billing.apply_event(an_event(number, customer_id="stranger", subscription_id=None))
+    here.refused = {"evt_1", "evt_3"}
+    await here.billing.ensure_customer("org", email="ada@example.com")
+    return here
+
+
+def test_an_event_whose_handlers_fail_stays_with_the_class_of_the_error() -> None:
+    async def main() -> None:
+        here = await with_failures()
+        left = {each.external_event_id: each.error for each in await here.repository.parked_events("fake")}
+        assert left == {"evt_1": "RuntimeError", "evt_3": "RuntimeError", "evt_5": None, "evt_6": None}
+
+    asyncio.run(main())
+
+
+def test_a_failed_event_of_a_known_customer_is_reported_and_never_dropped() -> None:
+    async def main() -> None:
+        here = await with_failures()
+        done = await here.billing.drop_parked("fake", before=LATER)
+        failed = tuple(FailedEvent("fake", name, "RuntimeError") for name in ("evt_1", "evt_3"))
+        assert done == DroppedEvents(dropped=2, failed=failed)
+        assert await here.billing.drop_parked("fake", before=LATER) == DroppedEvents(failed=failed)
+        here.refused.clear()
+        assert await here.billing.apply_parked("fake") == 2
+        assert sorted(here.handled) == ["evt_1", "evt_2", "evt_3", "evt_4"]
+
+    asyncio.run(main())
+
+
+def test_what_is_somebody_s_by_now_and_was_never_tried_again_is_applied_and_not_dropped() -> None:
+    async def main() -> None:
+        here = Listening()
+        for number in range(3):
+            await here.billing.apply_event(an_event(number))
+        await here.repository.insert_customer(CUSTOMER)  # and the process died before it looked for parked events
+        assert await here.billing.drop_parked("fake", before=LATER) == DroppedEvents(applied=3)
+        assert len(here.handled) == 3
+        assert await here.parked() == 0
+
+    asyncio.run(main())
+
+
+def test_a_handler_that_works_again_is_run_before_anything_is_dropped() -> None:
+    async def main() -> None:
+        here = await with_failures()
+        here.refused.clear()
+        assert await here.billing.drop_parked("fake", before=LATER) == DroppedEvents(dropped=2, applied=2)
+        assert await here.parked() == 0
+
+    asyncio.run(main())
+
+
+def test_an_event_that_failed_stays_also_when_its_organisation_is_gone() -> None:
+    async def main() -> None:
+        here = await with_failures()
+        here.repository._customers.clear()
+        here.repository._customer_keys.clear()
+        here.repository._subscriptions.clear()
+        done = await here.billing.drop_parked("fake", before=LATER)
+        assert done.dropped == 2
+        assert [each.event_id for each in done.failed] == ["evt_1", "evt_3"]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("broken", [{}, {"created_at": "once upon a time"}, {"type": ["x"], "id": "evt_1"}], ids=str)
+def test_an_event_that_cannot_be_read_any_more_is_reported_and_the_others_are_dropped(broken: dict[str, Any]) -> None:
+    async def main() -> None:
+        here = Listening()
+        await here.billing.apply_event(an_event(1, customer_id="stranger"))
+        await here.billing.apply_event(an_event(2, customer_id="stranger", subscription_id=None))
+        row = here.repository._parked["fake", "evt_1"]
+        payload = {**row.payload, **broken} if broken else {}
+        here.repository._parked["fake", "evt_1"] = attrs.evolve(row, payload=payload)
+        done = await here.billing.drop_parked("fake", before=LATER)
+        assert done.dropped == 1
+        [failed] = done.failed
+        assert (failed.provider, failed.event_id) == ("fake", "evt_1")
+        assert failed.error
+        [left] = await here.repository.parked_events("fake")
+        assert left.error == failed.error
+
+    asyncio.run(main())
+
+
+class Down(Fake):
+    """Cannot be reached."""
+
+    async def get_subscription(self, subscription_id: str) -> Subscription | None:
+        message = "down"
+        raise errors.ProviderUnavailable(message)
+
+
+def test_what_cannot_be_told_now_is_reported_and_neither_dropped_nor_marked() -> None:
+    async def main() -> None:
+        here = Listening(Fake(says_customer=False))
+        await here.billing.apply_event(an_event(1, customer_id=None))
+        here.billing._providers["fake"] = Down()
+        done = await here.billing.drop_parked("fake", before=LATER)
+        assert done == DroppedEvents(failed=(FailedEvent("fake", "evt_1", "ProviderUnavailable"),))
+        [left] = await here.repository.parked_events("fake")
+        assert left.error is None
+
+    asyncio.run(main())
+
+
+class Appears(InMemoryRepository):
+    """Another worker stores the customer just before an event is deleted, and sees nothing parked any more."""
+
+    customer: BillingCustomer | None = None
+
+    async def delete_parked_event(self, provider: str, external_event_id: str, **options: Any) -> None:
+        customer, self.customer = self.customer, None
+        if customer is not None:
+            await self.insert_customer(customer)
+        await super().delete_parked_event(provider, external_event_id, **options)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_event_whose_customer_appears_while_it_is_dropped_is_not_lost(fails: bool) -> None:
+    async def main() -> None:
+        repository = Appears()
+        here = Listening(repository=repository)
+        await here.billing.apply_event(an_event(1))
+        repository.customer = CUSTOMER
+        here.refused = {"evt_1"} if fails else set()
+        done = await here.billing.drop_parked("fake", before=LATER)
+        assert (done.dropped, done.applied, len(done.failed)) == (0, int(not fails), int(fails))
+        assert here.handled == ([] if fails else ["evt_1"])
+        assert await here.parked() == int(fails)
+
+    asyncio.run(main())
+
+
+def test_a_repository_that_deletes_nothing_does_not_keep_drop_parked_for_ever() -> None:
+    class GoesRoundInCircles(InMemoryRepository):
+        async def parked_events(self, provider: str, **options: Any) -> Any:
+            return await super().parked_events(provider, **{**options, "after": None})
+
+        async def delete_parked_event(self, *args: Any, **tx: Any) -> None:
+            return None
+
+    async def main() -> None:
+        world = World(repository=GoesRoundInCircles())
+        for number in range(150):
+            await world.repository.park_event(parked(number))
+        await asyncio.wait_for(world.billing.drop_parked("memory", before=NOW + timedelta(days=1)), 5)
+
+    asyncio.run(main())
