@@ -115,7 +115,7 @@ def stripe_versions(session: nox.Session, version: str) -> None:
 def quick(session: nox.Session) -> None:
     """Less than a minute: style, types, the core's tests and Stripe's; ``nox -s quick -- square`` for another provider's."""
     session.install(*group("build"))
-    session.install("--no-build-isolation", "-e", ".[all,httpx2]", *group("quick"))
+    session.install("--no-build-isolation", "-e", ".[all,httpx2,aiohttp,urllib3]", *group("quick"))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")  # its cache leaves it what has changed, and what that touches
@@ -156,7 +156,7 @@ def typing(session: nox.Session) -> None:
 @nox.session
 def verifytypes(session: nox.Session) -> None:
     """What a type checker knows of the installed package: every public symbol must have its type."""
-    session.install(".[all,httpx2]", "pyright[nodejs]", "pytest")
+    session.install(".[all,httpx2,aiohttp,urllib3]", "pyright[nodejs]", "pytest")
     session.chdir(session.create_tmp())
     session.run(
         "pyright", "--verifytypes", "paylattice", "--ignoreexternal", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}

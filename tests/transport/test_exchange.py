@@ -8,8 +8,7 @@ import pytest
 
 from paylattice.errors import ConfigurationError, NetworkError, NetworkOutcomeUnknown, PaymentError
 from paylattice.transport import AsyncTransport, BlockingTransport, Request, Timeouts
-from paylattice.transport.base import MAX_BODY
-from paylattice.transport.httpx_errors import no_answer
+from paylattice.transport.exchange import MAX_BODY
 
 from .support import KEYED, READ, URL, WRITE, Stream, Wire
 
@@ -69,14 +68,22 @@ def test_a_request_that_cannot_be_built_was_not_sent(wire: MakeWire, request_: R
 
 @pytest.mark.parametrize("url", ["no url at all", "ftp://api.example/", "/v1/things"])
 def test_a_url_that_leads_nowhere_is_a_configuration_error(wire: MakeWire, url: str) -> None:
+    line = wire(200, transport=None)
     with pytest.raises(ConfigurationError, match="cannot be built"):
-        wire(200, transport=None).send(Request("POST", url, json={}))
+        line.run(sent_and_closed(line, Request("POST", url, json={})))
 
 
 def test_redirects_are_answers_and_not_followed(wire: MakeWire) -> None:
     line = wire(httpx.Response(302, headers={"Location": "https://evil.example/"}))
     assert line.send().status == 302
     assert len(line.seen) == 1
+
+
+async def sent_and_closed(line: Wire, request: Request) -> object:
+    try:
+        return await line.transport.send(request)
+    finally:
+        await line.transport.aclose()
 
 
 # --- what is taken in --------------------------------------------------------------------------------------------
@@ -155,12 +162,10 @@ def test_an_unknown_failure_of_the_client_is_not_repeated_and_not_repeated_in_wo
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
-@pytest.mark.parametrize(
-    "failure", [httpx.LocalProtocolError("x"), httpx.UnsupportedProtocol("x"), httpx.InvalidURL("x")]
-)
-def test_a_request_that_httpx_does_not_send_is_a_configuration_error(failure: Exception) -> None:
+@pytest.mark.parametrize("failure", [httpx.LocalProtocolError("x"), httpx.UnsupportedProtocol("x")])
+def test_a_request_that_the_library_does_not_send_is_a_configuration_error(wire: MakeWire, failure: Exception) -> None:
     with pytest.raises(ConfigurationError, match="cannot be built"):
-        no_answer(failure)
+        wire(failure).send(WRITE)
 
 
 def test_messages_show_neither_url_nor_headers_nor_bodies(wire: MakeWire) -> None:
@@ -221,7 +226,7 @@ def test_a_write_that_was_lost_stays_unknown_when_the_transport_is_closed_meanwh
 
 def client(line: Wire) -> httpx.AsyncClient | httpx.Client:
     """A client of the application's own, over the same wire."""
-    if line.way == "async":
+    if line.awaited:
         return httpx.AsyncClient(transport=httpx.MockTransport(line.answer_async), headers={"X-Mine": "yes"})
     return httpx.Client(transport=httpx.MockTransport(line.answer), headers={"X-Mine": "yes"}, follow_redirects=True)
 
@@ -233,8 +238,8 @@ def over(line: Wire, given: httpx.AsyncClient | httpx.Client) -> Wire:
     return line
 
 
-def test_a_given_client_is_used_and_left_open(wire: MakeWire) -> None:
-    line = wire(200)
+def test_a_given_client_is_used_and_left_open(httpx_wire: MakeWire) -> None:
+    line = httpx_wire(200)
     given = client(line)
     over(line, given).send()
     line.run(line.transport.aclose())
@@ -244,14 +249,14 @@ def test_a_given_client_is_used_and_left_open(wire: MakeWire) -> None:
         line.send()
 
 
-def test_a_given_client_follows_no_redirects_from_here(wire: MakeWire) -> None:
-    line = wire(httpx.Response(302, headers={"Location": "https://evil.example/"}))
+def test_a_given_client_follows_no_redirects_from_here(httpx_wire: MakeWire) -> None:
+    line = httpx_wire(httpx.Response(302, headers={"Location": "https://evil.example/"}))
     assert over(line, client(line)).send().status == 302
     assert len(line.seen) == 1
 
 
-def test_a_given_client_that_is_closed_is_a_configuration_error_and_nothing_was_sent(wire: MakeWire) -> None:
-    line = wire(200)
+def test_a_given_client_that_is_closed_is_a_configuration_error_and_nothing_was_sent(httpx_wire: MakeWire) -> None:
+    line = httpx_wire(200)
     given = client(line)
     over(line, given)
     if isinstance(given, httpx.AsyncClient):

@@ -92,7 +92,7 @@ def test_what_never_left_is_sent_again_in_both_libraries(http: Any) -> None:
 
 
 def test_without_a_word_it_is_httpx() -> None:
-    assert library() is library(None) is library(object())
+    assert library() is library(None) is library(given=object())
     assert python("from paylattice.transport.library import library; print(library().__name__)").strip() == "httpx"
 
 

@@ -8,7 +8,8 @@ from ..adapting import as_provider, listed
 from ..config import ProviderConfig
 from ..errors import ConfigurationError, InvalidProvider
 from ..provider import BaseProvider, PaymentProvider, transport_of
-from ..transport import AsyncTransport, BlockingTransport
+from ..transport.asynchronous import AsyncHTTPTransport
+from ..transport.blocking import BlockingHTTPTransport
 from ..wiring import check_clock, check_function, check_instance, check_methods, refused
 from .repository import BillingRepository
 
@@ -67,9 +68,9 @@ def check_world(provider: BaseProvider, *, awaited: bool) -> None:
     """
     transport = transport_of(provider)
     wrong, kind, right = (
-        (BlockingTransport, "blocking", "AsyncTransport")
+        (BlockingHTTPTransport, "blocking", "AsyncTransport")
         if awaited
-        else (AsyncTransport, "asynchronous", "BlockingTransport")
+        else (AsyncHTTPTransport, "asynchronous", "BlockingTransport")
     )
     if isinstance(transport, wrong):
         face, other = ("BillingService", "sync.BillingService") if awaited else ("sync", "BillingService")

@@ -3,9 +3,8 @@
 httpx, or httpx2, is imported only here, and only when the first request is sent.
 """
 
-from .asynchronous import AsyncTransport
 from .base import Timeouts, Transport
-from .blocking import BlockingTransport
+from .httpx import AsyncTransport, BlockingTransport
 from .messages import Request, Response
 from .observers import Observer, RequestSent, ResponseReceived, RetryScheduled, WebhookObserver, WebhookVerified
 from .primitives import AsyncPrimitives, BlockingPrimitives, Primitives

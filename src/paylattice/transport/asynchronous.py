@@ -1,61 +1,51 @@
-"""The transport for asyncio: ``httpx.AsyncClient``, one per event loop."""
+"""What transports on an event loop have in common: a client for each loop, a hard stop, and the end."""
 
+from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import Generic, TypedDict, TypeVar
 
-from ..errors import ConfigurationError
+from ..errors import PaymentError
 from .base import (
     DEFAULT_RETRY,
     DEFAULT_TIMEOUTS,
-    MAX_BODY,
     HTTPTransport,
-    NoAnswer,
     Timeouts,
-    built,
-    by_name,
-    check_http,
     monotonic,
     uniform,
 )
-from .discretion import discreet
-from .httpx_errors import no_answer
-from .library import library
+from .exchange import Body, NoAnswer
 from .messages import Request, Response
 from .observers import Observer
-from .primitives import AsyncPrimitives, PerLoop
+from .pools import POOLS
+from .primitives import AsyncPrimitives
 from .retry import RetryPolicy
 
-if TYPE_CHECKING:
-    import ssl
+__all__ = ["AsyncHTTPTransport", "AsyncOptions"]
 
-    import httpx
-    import httpx2
-
-__all__ = ["AsyncTransport"]
+C = TypeVar("C")
 
 _GRACE = 0.25
-"""Seconds by which the hard stop comes after httpx's own time-outs: those say whether the request has left."""
+"""Seconds by which the hard stop comes after the library's own time-outs: those say whether the request has left."""
 
 
-class AsyncTransport(HTTPTransport):
-    """Sends with ``httpx.AsyncClient``. One object serves several event loops, one after the other or at once.
+class AsyncOptions(TypedDict, total=False):
+    """What every transport on an event loop takes; see :class:`~paylattice.transport.AsyncTransport`."""
 
-    Args:
-        client: yours; used on whatever loop runs, and left open by :meth:`aclose`.
-        transport: an httpx transport for the clients made here, for example ``httpx.MockTransport``.
-        timeouts: see :class:`~paylattice.Timeouts`.
-        retry: see :class:`~paylattice.RetryPolicy`.
-        observers: told of every attempt.
-        sleep: instead of ``asyncio.sleep``.
-        clock: monotonic seconds, instead of ``time.monotonic``.
-        uniform: instead of ``random.uniform``.
-    """
+    timeouts: Timeouts
+    retry: RetryPolicy
+    observers: Sequence[Observer]
+    sleep: Callable[[float], Awaitable[None]] | None
+    clock: Callable[[], float]
+    uniform: Callable[[float, float], float]
+
+
+class AsyncHTTPTransport(HTTPTransport, Generic[C]):
+    """Sends with a client of some HTTP library: the application's own, or one that is shared on each event loop."""
 
     def __init__(
         self,
+        given: C | None = None,
         *,
-        client: "httpx.AsyncClient | httpx2.AsyncClient | None" = None,
-        transport: "httpx.AsyncBaseTransport | httpx2.AsyncBaseTransport | None" = None,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
         retry: RetryPolicy = DEFAULT_RETRY,
         observers: Sequence[Observer] = (),
@@ -72,65 +62,46 @@ class AsyncTransport(HTTPTransport):
             uniform=uniform,
             sleep=sleep,
         )
-        check_http("AsyncTransport", client, transport, awaited=True)
-        self._given = cast("httpx.AsyncClient | None", client)  # the two libraries read alike
-        self._transport = cast("httpx.AsyncBaseTransport | None", transport)
-        self._clients: PerLoop[httpx.AsyncClient] = PerLoop()
-        self._tls: ssl.SSLContext | None = None
-        self._closed = False
+        self._given = given
 
-    def _client(self) -> "httpx.AsyncClient":
-        if self._closed:
-            message = "this transport is closed: make a new provider"
-            raise ConfigurationError(message)
+    def _client(self) -> C:
+        import asyncio  # noqa: PLC0415 - whoever gets here has it loaded
+
+        self._check_open(self._given)
         if self._given is not None:
-            if self._given.is_closed:
-                message = "the HTTP client that was handed to this transport is closed"
-                raise ConfigurationError(message)
             return self._given
-        return self._clients.get(self._new_client)
+        return self._pooled(asyncio.get_running_loop(), self._new_client)
 
-    def _new_client(self) -> "httpx.AsyncClient":
-        http = library(self._transport)
-        if self._transport is None and self._tls is None:
-            self._tls = http.create_ssl_context()
-        return http.AsyncClient(
-            transport=self._transport,
-            verify=self._tls or True,
-            follow_redirects=False,
-        )
+    @abstractmethod
+    def _new_client(self) -> C:
+        """Make a client, on the running loop."""
+
+    @abstractmethod
+    async def _close(self, client: C) -> None:
+        """Close a client that was made here."""
+
+    @abstractmethod
+    async def _ask(self, client: C, request: Request, timeouts: Timeouts, body: Body) -> Response:
+        """Send, and read the answer. Raises whatever the library does."""
 
     async def _exchange(self, request: Request, timeouts: Timeouts, deadline: float) -> Response:
         import asyncio  # noqa: PLC0415 - whoever gets here has it loaded
 
         client = self._client()
-        sending = built(request, timeouts, self._given, self._transport)
+        body = Body(self._clock, deadline)
         try:
             async with asyncio.timeout(timeouts.total + _GRACE):
-                with discreet():
-                    answer = await client.send(sending, stream=True, follow_redirects=False)
-                try:
-                    parts: list[bytes] = []
-                    size = 0
-                    async for part in answer.aiter_bytes():
-                        parts.append(part)
-                        size += len(part)
-                        if size > MAX_BODY:
-                            raise NoAnswer("the answer is too large", sent=True, lasting=True)
-                        if self._clock() > deadline:
-                            raise NoAnswer("the answer did not come in time", sent=True)
-                finally:
-                    await answer.aclose()
-            return Response(answer.status_code, by_name(answer.headers.raw), b"".join(parts))
-        except NoAnswer:
+                return await self._ask(client, request, timeouts, body)
+        except (NoAnswer, PaymentError):
             raise
-        except Exception as exc:  # noqa: BLE001 - httpx raises more than its own errors
+        except Exception as exc:  # noqa: BLE001 - the libraries raise more than their own errors
             failure = exc
-        raise no_answer(failure)
+        raise self._no_answer(failure)
 
     async def aclose(self) -> None:
-        """Close the running loop's client. Clients of loops that are gone went with them; yours stays open."""
+        """Close the running loop's connections, unless another transport uses them. What is yours stays open."""
+        import asyncio  # noqa: PLC0415 - whoever gets here has it loaded
+
         self._closed = True
-        client = self._clients.pop()
-        if client is not None:
-            await client.aclose()
+        for client in POOLS.leave(self, asyncio.get_running_loop()):
+            await self._close(client)

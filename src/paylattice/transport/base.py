@@ -1,35 +1,30 @@
 """Sending: attempts, waiting, the deadline, and telling the observers. The two transports add only the exchange itself."""
 
-import json
 import logging
 import random
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+from typing import Protocol, TypeVar, cast
 
 import attrs
 
-from .._version import __version__
 from ..errors import ConfigurationError, NetworkError, NetworkOutcomeUnknown, PaymentError
 from ..redaction import matching
-from ..wiring import check_function, check_instance, is_async, refused
-from .library import library
+from ..wiring import check_function, check_instance, refused
+from .exchange import NoAnswer
 from .messages import REQUEST_ID, Request, Response
 from .observers import Observer, RequestSent, ResponseReceived, RetryScheduled, tell
+from .pools import POOLS
 from .primitives import Lock, Primitives
 from .retry import SERVER_ERROR, RetryPolicy, retry_after, seconds
+from .surroundings import environment
 
-if TYPE_CHECKING:
-    import httpx
+__all__ = ["HTTPTransport", "Timeouts", "Transport"]
 
-__all__ = ["MAX_BODY", "HTTPTransport", "NoAnswer", "Timeouts", "Transport"]
-
+C = TypeVar("C")
 T = TypeVar("T")
 _log = logging.getLogger("paylattice")
-
-MAX_BODY = 32 * 1024 * 1024
-_OWN_HEADERS = {"Accept-Encoding": "gzip, deflate", "User-Agent": f"paylattice/{__version__}"}
 
 
 @attrs.frozen
@@ -59,93 +54,6 @@ class Transport(Primitives, Protocol):
 
     async def aclose(self) -> None:
         """Close the connections."""
-
-
-class NoAnswer(Exception):
-    """One attempt brought no answer.
-
-    Args:
-        reason: what happened, in words that hold nothing of the request.
-        sent: whether the request, or a part of it, may have left.
-        lasting: whether another attempt would end in the same way.
-    """
-
-    def __init__(self, reason: str, *, sent: bool, lasting: bool = False) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.sent = sent
-        self.lasting = lasting
-
-
-def built(
-    request: Request, timeouts: Timeouts, client: "httpx.Client | httpx.AsyncClient | None", transport: object = None
-) -> "httpx.Request":
-    """The request, for the HTTP library; through the client's own settings (headers, cookies, base URL) if it was handed in.
-
-    Args:
-        request: what to send.
-        timeouts: how long to wait.
-        client: the application's, if it handed one in.
-        transport: the application's, if it handed one in: the request has to be of the same library.
-
-    Raises:
-        ConfigurationError: it cannot be built; nothing was sent.
-    """
-    http = library(transport if client is None else client)
-    try:
-        headers, content = _written(request)
-        if client is not None:
-            return client.build_request(
-                request.method,
-                request.url,
-                headers=headers,
-                params=request.params or None,
-                content=content,
-                timeout=(timeouts.connect, timeouts.read, timeouts.read, timeouts.read),
-            )
-        limits = {"connect": timeouts.connect, "read": timeouts.read, "write": timeouts.read, "pool": timeouts.read}
-        return http.Request(
-            request.method,
-            request.url,
-            headers={**_OWN_HEADERS, **headers},
-            params=request.params or None,
-            content=content,
-            extensions={"timeout": limits},
-        )
-    except Exception as exc:  # noqa: BLE001 - whatever it is, its text may hold the request
-        cause = type(exc).__name__
-    message = f"the request cannot be built ({cause}): check the base URL and the credentials for stray characters"
-    raise ConfigurationError(message)
-
-
-def _written(request: Request) -> tuple[dict[str, str], bytes | None]:
-    """The headers and the body. JSON is written here, for httpx's versions write it in several ways."""
-    if request.json is None:
-        return dict(request.headers), request.content
-    content = json.dumps(request.json, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-    said = any(name.lower() == "content-type" for name in request.headers)
-    return ({} if said else {"Content-Type": "application/json"}) | dict(request.headers), content
-
-
-def check_http(where: str, client: object, transport: object, *, awaited: bool) -> None:
-    """Refuse what the HTTP library could not work with, or what would hold up an event loop.
-
-    Raises:
-        ConfigurationError: it is of the other kind, or of none.
-    """
-    kind, other = ("AsyncClient", "Client") if awaited else ("Client", "AsyncClient")
-    send = getattr(client, "send", None)
-    if client is not None and (isinstance(client, type) or not callable(send) or is_async(send) is not awaited):
-        rule = f"an httpx.{kind}, or one of httpx2"
-        raise refused(f"{where}(client=...)", client, rule, f"an {other} goes with the other transport")
-    handle = "handle_async_request" if awaited else "handle_request"
-    if transport is not None and (isinstance(transport, type) or not callable(getattr(transport, handle, None))):
-        raise refused(f"{where}(transport=...)", transport, f"an httpx transport with {handle}()")
-
-
-def by_name(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Headers by lower-case name; of one that comes several times, the last."""
-    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in raw}
 
 
 class HTTPTransport(ABC):
@@ -188,6 +96,8 @@ class HTTPTransport(ABC):
         self._clock = clock
         self._uniform = uniform
         self._sleep = sleep or primitives.sleep
+        self._closed = False
+        self._key: tuple[Hashable, ...] | None = None
 
     @property
     def sends_through(self) -> object | None:
@@ -210,6 +120,48 @@ class HTTPTransport(ABC):
     async def gather(self, calls: Sequence[Callable[[], Awaitable[T]]], *, limit: int) -> list[T]:
         """The results of all calls, in their order; at most ``limit`` run at a time."""
         return await self._primitives.gather(calls, limit=limit)
+
+    def _shared_with(self) -> Hashable:
+        """What the client depends on, beside the environment: transports that return the same share one."""
+        return None
+
+    def _pooled(self, place: object, make: Callable[[], C]) -> C:
+        """The client that serves this transport on an event loop, or for threads.
+
+        Raises:
+            ConfigurationError: it cannot be made; nothing was sent.
+        """
+        if self._key is None:
+            self._key = (type(self), self._shared_with(), *environment())
+        try:
+            return POOLS.client(self, place, self._key, make)
+        except (PaymentError, ImportError):
+            raise
+        except Exception as exc:  # noqa: BLE001 - whatever the library says of the certificates or the proxy
+            cause = type(exc).__name__
+        message = f"the HTTP client cannot be made ({cause}): check SSL_CERT_FILE, SSL_CERT_DIR and the proxy"
+        raise ConfigurationError(message)
+
+    def _check_open(self, given: object) -> None:
+        """Refuse to send through what is closed.
+
+        Raises:
+            ConfigurationError: this transport is, or the application's own client.
+        """
+        if self._closed:
+            message = "this transport is closed: make a new provider"
+            raise ConfigurationError(message)
+        if given is not None and (getattr(given, "is_closed", False) or getattr(given, "closed", False)) is True:
+            message = "the HTTP client that was handed to this transport is closed"
+            raise ConfigurationError(message)
+
+    @abstractmethod
+    def _no_answer(self, failure: Exception) -> NoAnswer:
+        """What a failure of the library means.
+
+        Raises:
+            ConfigurationError: the request could not even be built.
+        """
 
     @abstractmethod
     async def _exchange(self, request: Request, timeouts: Timeouts, deadline: float) -> Response:

@@ -1,57 +1,49 @@
-"""The blocking transport: ``httpx.Client`` behind coroutines that never suspend."""
+"""What blocking transports have in common: one client for all threads, and the end. Their coroutines never suspend."""
 
+from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import Generic, TypedDict, TypeVar
 
-from ..errors import ConfigurationError
+from ..errors import PaymentError
 from ..wiring import check_function
 from .base import (
     DEFAULT_RETRY,
     DEFAULT_TIMEOUTS,
-    MAX_BODY,
     HTTPTransport,
-    NoAnswer,
     Timeouts,
-    built,
-    by_name,
-    check_http,
     monotonic,
     uniform,
 )
-from .discretion import discreet
-from .httpx_errors import no_answer
-from .library import library
+from .exchange import Body, NoAnswer
 from .messages import Request, Response
 from .observers import Observer
-from .primitives import BlockingPrimitives, mutex
+from .pools import POOLS, THREADS
+from .primitives import BlockingPrimitives
 from .retry import RetryPolicy
 
-if TYPE_CHECKING:
-    import httpx
-    import httpx2
+__all__ = ["BlockingHTTPTransport", "BlockingOptions"]
 
-__all__ = ["BlockingTransport"]
+C = TypeVar("C")
 
 
-class BlockingTransport(HTTPTransport):
-    """Sends with ``httpx.Client``, in the calling thread. One object serves many threads.
+class BlockingOptions(TypedDict, total=False):
+    """What every blocking transport takes; see :class:`~paylattice.transport.BlockingTransport`."""
 
-    Args:
-        client: yours; left open by :meth:`aclose`.
-        transport: an httpx transport for the client made here, for example ``httpx.MockTransport``.
-        timeouts: see :class:`~paylattice.Timeouts`.
-        retry: see :class:`~paylattice.RetryPolicy`.
-        observers: told of every attempt.
-        sleep: instead of ``time.sleep``.
-        clock: monotonic seconds, instead of ``time.monotonic``.
-        uniform: instead of ``random.uniform``.
-    """
+    timeouts: Timeouts
+    retry: RetryPolicy
+    observers: Sequence[Observer]
+    sleep: Callable[[float], None] | None
+    clock: Callable[[], float]
+    uniform: Callable[[float, float], float]
+
+
+class BlockingHTTPTransport(HTTPTransport, Generic[C]):
+    """Sends with a client of some HTTP library, in the calling thread: the application's own, or one that all threads share."""
 
     def __init__(
         self,
+        given: C | None = None,
         *,
-        client: "httpx.Client | httpx2.Client | None" = None,
-        transport: "httpx.BaseTransport | httpx2.BaseTransport | None" = None,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
         retry: RetryPolicy = DEFAULT_RETRY,
         observers: Sequence[Observer] = (),
@@ -60,7 +52,7 @@ class BlockingTransport(HTTPTransport):
         uniform: Callable[[float, float], float] = uniform,
     ) -> None:
         if sleep is not None:
-            check_function("BlockingTransport(sleep=...)", sleep, "a function of seconds")
+            check_function(f"{type(self).__name__}(sleep=...)", sleep, "a function of seconds")
         waiting: Callable[[float], Awaitable[None]] | None = BlockingPrimitives(sleep).sleep if sleep else None
         super().__init__(
             BlockingPrimitives(),
@@ -71,55 +63,39 @@ class BlockingTransport(HTTPTransport):
             uniform=uniform,
             sleep=waiting,
         )
-        check_http("BlockingTransport", client, transport, awaited=False)
-        self._given = cast("httpx.Client | None", client)  # the two libraries read alike
-        self._transport = cast("httpx.BaseTransport | None", transport)
-        self._own: httpx.Client | None = None
-        self._opening = mutex()
-        self._closed = False
+        self._given = given
 
-    def _client(self) -> "httpx.Client":
-        if self._closed:
-            message = "this transport is closed: make a new provider"
-            raise ConfigurationError(message)
+    def _client(self) -> C:
+        self._check_open(self._given)
         if self._given is not None:
-            if self._given.is_closed:
-                message = "the HTTP client that was handed to this transport is closed"
-                raise ConfigurationError(message)
             return self._given
-        if self._own is None:
-            with self._opening:
-                if self._own is None:
-                    self._own = library(self._transport).Client(transport=self._transport, follow_redirects=False)
-        return self._own
+        return self._pooled(THREADS, self._new_client)
+
+    @abstractmethod
+    def _new_client(self) -> C:
+        """Make a client."""
+
+    @abstractmethod
+    def _close(self, client: C) -> None:
+        """Close a client that was made here."""
+
+    @abstractmethod
+    def _ask(self, client: C, request: Request, timeouts: Timeouts, body: Body) -> Response:
+        """Send, and read the answer. Raises whatever the library does."""
 
     async def _exchange(self, request: Request, timeouts: Timeouts, deadline: float) -> Response:
         client = self._client()
-        sending = built(request, timeouts, self._given, self._transport)
+        body = Body(self._clock, deadline)
         try:
-            with discreet():
-                answer = client.send(sending, stream=True, follow_redirects=False)
-            try:
-                parts: list[bytes] = []
-                size = 0
-                for part in answer.iter_bytes():
-                    parts.append(part)
-                    size += len(part)
-                    if size > MAX_BODY:
-                        raise NoAnswer("the answer is too large", sent=True, lasting=True)
-                    if self._clock() > deadline:
-                        raise NoAnswer("the answer did not come in time", sent=True)
-            finally:
-                answer.close()
-            return Response(answer.status_code, by_name(answer.headers.raw), b"".join(parts))
-        except NoAnswer:
+            return self._ask(client, request, timeouts, body)
+        except (NoAnswer, PaymentError):
             raise
-        except Exception as exc:  # noqa: BLE001 - httpx raises more than its own errors
+        except Exception as exc:  # noqa: BLE001 - the libraries raise more than their own errors
             failure = exc
-        raise no_answer(failure)
+        raise self._no_answer(failure)
 
     async def aclose(self) -> None:
-        """Close the client, unless it is yours."""
+        """Close the connections, unless another transport uses them. What is yours stays open."""
         self._closed = True
-        if self._own is not None:
-            self._own.close()
+        for client in POOLS.leave(self, THREADS):
+            self._close(client)

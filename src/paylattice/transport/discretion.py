@@ -1,7 +1,8 @@
-"""Keeps httpx from logging the URLs of the requests that are sent from here: their queries may hold personal data.
+"""Keeps HTTP libraries from logging the URLs of the requests that are sent from here: their queries may hold personal data.
 
-httpx and httpx2 log every request with its whole URL at level INFO. Records about other requests of the application are not
-touched; those about the ones from here are dropped, and the logger ``paylattice`` has its own line for each attempt.
+httpx and httpx2 log every request with its whole URL at level INFO, urllib3 at DEBUG. Records about other requests of the
+application are not touched; those about the ones from here are dropped, and the logger ``paylattice`` has its own line for
+each attempt.
 """
 
 import logging
@@ -9,9 +10,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from .library import NAMES
-
 __all__ = ["discreet"]
+
+_LOGGERS = ("httpx", "httpx2", "urllib3.connectionpool")
 
 _sending: ContextVar[bool] = ContextVar("paylattice_sending", default=False)
 
@@ -26,8 +27,8 @@ _DISCREET = _Discreet()
 
 @contextmanager
 def discreet() -> Generator[None, None, None]:
-    """Inside, httpx logs no URL."""
-    for name in NAMES:
+    """Inside, no HTTP library logs a URL."""
+    for name in _LOGGERS:
         logging.getLogger(name).addFilter(_DISCREET)
     token = _sending.set(True)
     try:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-__all__ = ["NAMES", "HTTPLibrary", "defined_by", "library"]
+__all__ = ["NAMES", "HTTPLibrary", "library"]
 
 NAMES = ("httpx", "httpx2")
 
@@ -34,28 +34,22 @@ class HTTPLibrary(Protocol):
     def create_ssl_context(self) -> "ssl.SSLContext": ...  # noqa: D102 - as above
 
 
-def defined_by(cls: type) -> str | None:
-    """The library that defines the class; None if it is neither."""
-    root = cls.__module__.partition(".")[0]
-    return root if root in NAMES else None
-
-
-def library(given: object = None) -> HTTPLibrary:
+def library(named: str | None = None, given: object = None) -> HTTPLibrary:
     """The library that sends.
 
     Args:
+        named: the one that the transport is for; None: whichever there is.
         given: the application's client or transport, whose library it has to be.
 
     Raises:
-        ConfigurationError: neither is installed.
+        ConfigurationError: it is not installed.
     """
-    for name in filter(None, map(defined_by, type(given).__mro__)):
-        return cast("HTTPLibrary", import_module(name))
-    for name in NAMES:
+    roots = [cls.__module__.partition(".")[0] for cls in type(given).__mro__]
+    for name in [root for root in roots if root in NAMES] or ([named] if named else NAMES):
         try:
             return cast("HTTPLibrary", import_module(name))
         except ModuleNotFoundError as missing:
             if missing.name != name:
                 raise
-    message = "there is no HTTP library to send with: pip install httpx (or httpx2)"
+    message = f"there is no HTTP library to send with: pip install {named or 'httpx (or httpx2)'}"
     raise ConfigurationError(message)
