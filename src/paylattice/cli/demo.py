@@ -149,7 +149,7 @@ class _Demo:
 
     async def failed_payment_and_recovery(self) -> None:
         customer = await self.billing.ensure_customer("acme", email="billing@acme.example")
-        self.provider.fail_next_payment(customer.external_customer_id, times=2)
+        self.provider.decline_next_payment(customer_id=customer.external_customer_id, times=2)
         self.advance(days=28)
         self.say("ACME's renewal is declined and dunning begins; Globex pays its usage; the webhooks come in no order")
         self.provider.shuffle_next_deliveries(seed=4)
@@ -186,7 +186,7 @@ class _Demo:
 
     async def refund(self) -> None:
         self.say("ACME buys a setup for 250.00 USD with its saved card; the bank declines at first")
-        self.provider.fail_next_payment()
+        self.provider.decline_next_payment()
         try:
             await self.charge("acme", Money(25000, "USD"), "setup-attempt-1")
         except Declined as declined:

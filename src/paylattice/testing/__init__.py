@@ -14,16 +14,23 @@ if TYPE_CHECKING:
     from .conformance.provider import ProviderConformance as ProviderConformance
     from .repository_conformance import BlockingRepositoryConformance as BlockingRepositoryConformance
     from .repository_conformance import RepositoryConformance as RepositoryConformance
+    from .standins import Amount as Amount
+    from .standins import Delivered as Delivered
     from .standins import Delivery as Delivery
     from .standins import Faults as Faults
     from .standins import PayPalStandIn as PayPalStandIn
     from .standins import SeenRequest as SeenRequest
+    from .standins import Simulator as Simulator
     from .standins import SquareStandIn as SquareStandIn
     from .standins import StandIn as StandIn
     from .standins import StripeStandIn as StripeStandIn
+    from .standins import Webhook as Webhook
+    from .standins import deliver as deliver
 
 __all__ = [
+    "Amount",
     "BlockingRepositoryConformance",
+    "Delivered",
     "Delivery",
     "Faults",
     "Leak",
@@ -31,9 +38,12 @@ __all__ = [
     "ProviderConformance",
     "RepositoryConformance",
     "SeenRequest",
+    "Simulator",
     "SquareStandIn",
     "StandIn",
     "StripeStandIn",
+    "Webhook",
+    "deliver",
     "leaks_in",
     "vcr_config",
 ]
@@ -42,7 +52,8 @@ _HOMES = {
     "cassettes": "Leak leaks_in vcr_config",
     "conformance.provider": "ProviderConformance",
     "repository_conformance": "BlockingRepositoryConformance RepositoryConformance",
-    "standins": "Delivery Faults PayPalStandIn SeenRequest SquareStandIn StandIn StripeStandIn",
+    "standins": "Amount Delivered Delivery Faults PayPalStandIn SeenRequest Simulator SquareStandIn StandIn StripeStandIn "
+    "Webhook deliver",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

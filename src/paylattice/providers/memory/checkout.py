@@ -9,9 +9,10 @@ from ...errors import Conflict, DeclineReason, InvalidRequest, NotFound
 from ...events import EventType
 from ...frozen import FrozenMap
 from ...models import CheckoutSession, CheckoutStatus, Payment, PaymentStatus
+from ...money import Money
 from .payments import Payments
 from .plans import check_price, check_trial
-from .state import CheckoutOrder, SubscriptionRecord
+from .state import CheckoutOrder
 from .subscriptions import Subscriptions
 from .world import World
 
@@ -51,13 +52,12 @@ class Checkouts:
         self._world.agenda.at(self._world.now + _OPEN_FOR, partial(self._expires, session.id))
         return session
 
-    def subscribe(
-        self, session_id: str, *, delayed: bool = False, declined: DeclineReason | None = None
-    ) -> SubscriptionRecord | None:
-        """The customer subscribes. None: the payment, or the card for later payments, was declined; the page stays open."""
-        session, order = self._open_session(session_id)
+    def _subscribe(
+        self, session: CheckoutSession, order: CheckoutOrder, *, delayed: bool, declined: DeclineReason | None
+    ) -> None:
+        """The customer subscribes. If the payment, or the card for later payments, is declined, the page stays open."""
         if order.plan_id is None or session.customer_id is None:
-            message = "this session is for a one-off payment: complete_payment() completes it"
+            message = "a session for a subscription has a plan and a customer"
             raise InvalidRequest(message, param="session_id")
         customer = self._world.customer(session.customer_id)
         plan = self._world.plan(order.plan_id)
@@ -71,7 +71,7 @@ class Checkouts:
                 self._payments.charge(price, customer.id, declined=declined, payer_there=True)
             else:
                 self._world.tell(EventType.PAYMENT_METHOD_SETUP_FAILED, customer_id=customer.id)
-            return None
+            return
         card = self._payments.save_card(customer.id)
         payment = None
         if pays_now:
@@ -80,18 +80,21 @@ class Checkouts:
             )
         record = self._subscriptions.start(session, customer.id, plan, order.quantity, trial_days, payment)
         self._close(attrs.evolve(session, subscription_id=record.id), payment)
-        return record
 
-    def pay(self, session_id: str, *, delayed: bool = False, declined: DeclineReason | None = None) -> Payment:
+    def _pay(
+        self,
+        session: CheckoutSession,
+        order: CheckoutOrder,
+        amount: Money,
+        *,
+        delayed: bool,
+        declined: DeclineReason | None,
+    ) -> None:
         """The customer pays once. A payment that was declined leaves the page open."""
-        session, order = self._open_session(session_id)
-        if order.amount is None:
-            message = "this session is for a subscription: complete_checkout() completes it"
-            raise InvalidRequest(message, param="session_id")
         if session.customer_id is not None:
             self._world.customer(session.customer_id)
         payment = self._payments.charge(
-            order.amount,
+            amount,
             session.customer_id,
             declined=declined or (None if delayed else self._world.fails_next(session.customer_id)),
             payer_there=True,
@@ -102,15 +105,15 @@ class Checkouts:
         )
         if payment.status is not PaymentStatus.FAILED:
             self._close(session, payment)
-        return payment
 
-    def decline(self, session_id: str, reason: DeclineReason) -> None:
-        """The customer tries, and the bank says no."""
-        _, order = self._open_session(session_id)
+    def complete(self, session_id: str, *, delayed: bool, declined: DeclineReason | None) -> CheckoutSession:
+        """The customer subscribes or pays, whichever the page is for."""
+        session, order = self._open_session(session_id)
         if order.amount is None:
-            self.subscribe(session_id, declined=reason)
+            self._subscribe(session, order, delayed=delayed, declined=declined)
         else:
-            self.pay(session_id, declined=reason)
+            self._pay(session, order, order.amount, delayed=delayed, declined=declined)
+        return self.get(session_id)
 
     def settle(self, session_id: str, *, succeeded: bool) -> CheckoutSession:
         """A delayed payment arrives, or fails for good."""

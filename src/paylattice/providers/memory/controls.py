@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from ...checking import Check, checking_class, flag, instance, number, one_of, whole, word
-from ...errors import DeclineReason, InvalidRequest, NotFound, PaymentError
+from ...errors import Conflict, DeclineReason, InvalidRequest, NotFound, PaymentError
 from ...models import CheckoutSession, Invoice, Payment, Plan, Refund, Subscription
 from ...money import Money
 from .calendar import add_months
@@ -23,14 +23,24 @@ __all__ = ["Controls"]
 
 _CHECKS: Mapping[str, Check] = {
     **dict.fromkeys(
-        ["plan_id", "session_id", "payment_id", "invoice_id", "refund_id", "event_id", "customer_id"], word
+        [
+            "plan_id",
+            "session_id",
+            "payment_id",
+            "invoice_id",
+            "refund_id",
+            "event_id",
+            "customer_id",
+            "subscription_id",
+        ],
+        word,
     ),
     **dict.fromkeys(["delayed", "succeeded", "after_effect", "metered"], flag),
     **dict.fromkeys(["interval_count", "trial_days", "months", "times", "seed"], whole),
     **dict.fromkeys(["days", "hours"], number),
     "amount": instance(Money, "Money, such as Money(1900, 'USD') for 19.00 US dollars"),
     "interval": word,
-    "reason": one_of(list(DeclineReason), "a DeclineReason"),
+    **dict.fromkeys(["reason", "declined"], one_of(list(DeclineReason), "a DeclineReason")),
     "error": instance(PaymentError, "a PaymentError"),
 }
 
@@ -116,35 +126,35 @@ class Controls:
             self._world.agenda.advance_to(target)
             return self._world.now
 
+    def renew(self, subscription_id: str) -> Subscription:
+        """Let time pass until the subscription's period has ended, and it is billed again, or over.
+
+        After :meth:`decline_next_payment` the renewal fails.
+        """
+        with self._calls.mutex:
+            record = self._subscriptions.get(subscription_id)
+            self._world.agenda.advance_to(max(record.period_end, self._world.now))
+            return record.model()
+
     # --- the customer --------------------------------------------------------------------------------------------
 
-    def complete_checkout(self, session_id: str, *, delayed: bool = False) -> Subscription:
-        """Be the customer who subscribes.
+    def complete_checkout(
+        self, session_id: str, *, delayed: bool = False, declined: DeclineReason | None = None
+    ) -> CheckoutSession:
+        """Be the customer who subscribes or pays on a checkout page.
 
         Args:
             session_id: the session.
             delayed: pay with a method whose money arrives later: :meth:`settle_checkout` says how that ends. If it says
                 nothing for 23 hours, the payment has failed. Where nothing is to be paid yet, this makes no difference.
+            declined: the bank's reason to decline the payment, or the card, where it is not charged yet; None: it is
+                accepted, unless :meth:`decline_next_payment` was called.
 
-        Raises:
-            InvalidRequest: the first payment was set to fail: the page stays open, nothing was subscribed.
+        Returns:
+            The session; still open if the payment was declined.
         """
         with self._calls.mutex:
-            record = self._checkouts.subscribe(session_id, delayed=delayed)
-            if record is None:
-                message = "the first payment was declined: the checkout stays open, complete it again"
-                raise InvalidRequest(message, param="session_id", code="payment_declined")
-            return record.model()
-
-    def fail_checkout(self, session_id: str, *, reason: DeclineReason = DeclineReason.ISSUER_DECLINED) -> None:
-        """Be the customer whose payment is declined, or whose card is, where it is not charged yet; the page stays open."""
-        with self._calls.mutex:
-            self._checkouts.decline(session_id, reason)
-
-    def complete_payment(self, session_id: str, *, delayed: bool = False) -> Payment:
-        """Be the customer who pays once. A payment that was set to fail is returned as failed; the page stays open."""
-        with self._calls.mutex:
-            return self._checkouts.pay(session_id, delayed=delayed)
+            return self._checkouts.complete(session_id, delayed=delayed, declined=declined)
 
     def settle_checkout(self, session_id: str, *, succeeded: bool = True) -> CheckoutSession:
         """Let the money of a delayed payment arrive, or not."""
@@ -169,18 +179,64 @@ class Controls:
         with self._calls.mutex:
             return self._subscriptions.pay(invoice_id)
 
+    def pay_outstanding(self, subscription_id: str) -> Subscription:
+        """Be the customer who pays the open invoices of a subscription, oldest first.
+
+        Raises:
+            Conflict: nothing is owed.
+        """
+        with self._calls.mutex:
+            record = self._subscriptions.get(subscription_id)
+            if not record.open_invoices:
+                message = "the subscription owes nothing"
+                raise Conflict(message)
+            for invoice_id in tuple(record.open_invoices):
+                self._subscriptions.pay(invoice_id)
+            return record.model()
+
+    def approve_change(self, subscription_id: str) -> Subscription:
+        """Be the customer who agrees to a changed subscription: nobody is asked here.
+
+        Raises:
+            Conflict: always.
+        """
+        message = "the embedded provider changes a subscription without asking the customer"
+        raise Conflict(message)
+
+    def add_payment_method(self, customer_id: str) -> str:
+        """Be the customer who saves a card.
+
+        Returns:
+            The payment method's id: the customer's one card, if it is saved already.
+
+        Raises:
+            NotFound: there is no such customer.
+        """
+        with self._calls.mutex:
+            return self._payments.save_card(self._world.customer(customer_id).id).id
+
     # --- the bank and the network --------------------------------------------------------------------------------
 
-    def fail_next_payment(
+    def decline_next_payment(
         self,
-        customer_id: str | None = None,
-        *,
-        times: int = 1,
         reason: DeclineReason = DeclineReason.INSUFFICIENT_FUNDS,
+        *,
+        customer_id: str | None = None,
+        times: int = 1,
     ) -> None:
-        """Let the next payments fail: the customer's, or anybody's."""
+        """Be the bank that declines the next payments.
+
+        Args:
+            reason: why.
+            customer_id: whose payments; None: anybody's.
+            times: how many.
+        """
         with self._calls.mutex:
             self._world.fail_next(customer_id, reason, times)
+
+    def require_authentication(self, *, customer_id: str | None = None, times: int = 1) -> None:
+        """Let the next payments wait for the payer: see :meth:`authenticate_payment`."""
+        self.decline_next_payment(DeclineReason.AUTHENTICATION_REQUIRED, customer_id=customer_id, times=times)
 
     def delay_next_refund(self, *, times: int = 1) -> None:
         """Let the next refunds be pending, as those of bank debits are: see :meth:`settle_refund`."""

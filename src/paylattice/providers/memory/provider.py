@@ -227,7 +227,7 @@ class InMemoryProvider(Controls, BaseProvider):
         capture: bool = True,
         idempotency_key: str | None = None,
     ) -> CheckoutSession:
-        """A page that the test completes with :meth:`complete_payment`."""
+        """A page that the test completes with :meth:`complete_checkout`."""
         order = CheckoutOrder(amount=amount, capture=capture, description=description)
         kept = FrozenMap(metadata)
         asked = (customer_id, order, kept, success_url, cancel_url)
@@ -368,7 +368,7 @@ class InMemoryProvider(Controls, BaseProvider):
         metadata: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
     ) -> Payment:
-        """Charge a saved payment method; :meth:`fail_next_payment` makes it fail."""
+        """Charge a saved payment method; :meth:`decline_next_payment` makes it fail."""
         kept = FrozenMap(metadata)
 
         def effect() -> Payment:

@@ -4,7 +4,21 @@ from .faults import Faults
 from .messages import Delivery, SeenRequest
 from .paypal import PayPalStandIn
 from .server import StandIn
+from .simulator import Amount, Delivered, Simulator, Webhook, deliver
 from .square import SquareStandIn
 from .stripe import StripeStandIn
 
-__all__ = ["Delivery", "Faults", "PayPalStandIn", "SeenRequest", "SquareStandIn", "StandIn", "StripeStandIn"]
+__all__ = [
+    "Amount",
+    "Delivered",
+    "Delivery",
+    "Faults",
+    "PayPalStandIn",
+    "SeenRequest",
+    "Simulator",
+    "SquareStandIn",
+    "StandIn",
+    "StripeStandIn",
+    "Webhook",
+    "deliver",
+]

@@ -1,7 +1,7 @@
-"""What goes wrong on the way, when a test asks for it: lost answers, refused connections, answers of others."""
+"""What goes wrong on the way, when a test asks for it: lost or late answers, refused connections, forgotten keys."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum, auto
 
 import attrs
@@ -17,6 +17,7 @@ class Kind(Enum):
     LOST = auto()
     REFUSED = auto()
     ANSWERED = auto()
+    DELAYED = auto()
 
 
 @attrs.define
@@ -32,6 +33,7 @@ class Fault:
         headers: of that answer.
         body: of that answer; None: what the provider sends with this status.
         after_effect: whether the request takes effect all the same.
+        delay: how many seconds the answer takes.
     """
 
     kind: Kind
@@ -42,6 +44,7 @@ class Fault:
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
     body: bytes | None = None
     after_effect: bool = False
+    delay: float = 0
 
     def hits(self, call: Call) -> bool:
         """Whether it happens to this request."""
@@ -49,10 +52,15 @@ class Fault:
 
 
 class Faults:
-    """The faults that a test has asked for, and that have not happened yet. They happen in the order of asking."""
+    """The faults that a test has asked for, and that have not happened yet. They happen in the order of asking.
 
-    def __init__(self) -> None:
+    Args:
+        forget: empties the provider's memory of idempotency keys.
+    """
+
+    def __init__(self, forget: Callable[[], None]) -> None:
         self._waiting: list[Fault] = []
+        self._forget = forget
 
     def lose_next_answer(self, *, path: str = "/", times: int = 1) -> None:
         """Let the next write take effect, and its answer get lost: the client cannot know whether it happened.
@@ -101,6 +109,23 @@ class Faults:
         self._waiting.append(
             Fault(Kind.ANSWERED, times, path, status=status, headers=said, body=raw, after_effect=after_effect)
         )
+
+    def delay_next_answer(self, seconds: float, *, path: str = "/", times: int = 1) -> None:
+        """Let the next answer come late. Its request takes effect.
+
+        Through :meth:`~paylattice.testing.StandIn.transport` nobody waits: a client that is less patient gets a read timeout at
+        once, another one its answer at once. A loopback server really waits.
+
+        Args:
+            seconds: how late.
+            path: only the answer to a request whose path starts like this.
+            times: how many answers.
+        """
+        self._waiting.append(Fault(Kind.DELAYED, times, path, after_effect=True, delay=seconds))
+
+    def forget_keys(self) -> None:
+        """Let the provider forget all idempotency keys now, as it does after its time: a key that comes again is new."""
+        self._forget()
 
     def clear(self) -> None:
         """Forget what has not happened yet."""

@@ -1,12 +1,12 @@
-"""Answers that are kept under an idempotency key."""
+"""What was answered under an idempotency key."""
 
-from collections import OrderedDict
+from typing import Generic, TypeVar
 
 import attrs
 
-from .messages import Answer
+__all__ = ["KeyReused", "KeyStore"]
 
-__all__ = ["AnswerStore", "KeyReused", "Stored"]
+K = TypeVar("K")
 
 
 class KeyReused(Exception):
@@ -14,38 +14,46 @@ class KeyReused(Exception):
 
 
 @attrs.frozen
-class Stored:
-    """An answer, what was asked, and when."""
-
+class _Kept(Generic[K]):
     asked: object
-    answer: Answer
-    at: int
+    answer: K
+    at: float
 
 
-class AnswerStore:
+class KeyStore(Generic[K]):
     """Answers by their key.
 
     Args:
-        seconds: how long a key is known; afterwards the same key is a new request.
+        strict: whether a key that comes again with other parameters is refused; otherwise it gets the stored answer.
     """
 
-    def __init__(self, seconds: int) -> None:
-        self._seconds = seconds
-        self._stored: OrderedDict[str, Stored] = OrderedDict()
+    def __init__(self, *, strict: bool = True) -> None:
+        self._strict = strict
+        self._kept: dict[object, _Kept[K]] = {}
 
-    def find(self, key: str, asked: object, now: int) -> Answer | None:
-        """The answer that was given under the key; None if the key is new, or known no more.
+    def find(self, key: object, asked: object, now: float, lifetime: float) -> K | None:
+        """Return the answer that was given under the key; None if the key is new, or known no more.
+
+        Args:
+            key: the key, and where it counts.
+            asked: the parameters of the request.
+            now: the simulated time, in seconds.
+            lifetime: how many seconds a key is remembered.
 
         Raises:
-            KeyReused: something else was asked.
+            KeyReused: something else was asked under the key.
         """
-        known = self._stored.get(key)
-        if known is None or now - known.at >= self._seconds:
+        known = self._kept.get(key)
+        if known is None or now - known.at >= lifetime:
             return None
-        if known.asked != asked:
+        if self._strict and known.asked != asked:
             raise KeyReused
         return known.answer
 
-    def keep(self, key: str, asked: object, answer: Answer, now: int) -> None:
-        """Keep the answer."""
-        self._stored[key] = Stored(asked, answer, now)
+    def keep(self, key: object, asked: object, answer: K, now: float) -> None:
+        """Remember the answer."""
+        self._kept[key] = _Kept(asked, answer, now)
+
+    def forget(self) -> None:
+        """Forget every key, as a provider does after its time."""
+        self._kept.clear()

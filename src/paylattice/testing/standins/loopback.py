@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -70,7 +71,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         try:
-            self._send(self.server.stand_in.handle(Call(self.command, path, query, headers, body)))
+            answer = self.server.stand_in.handle(Call(self.command, path, query, headers, body))
+            time.sleep(answer.delay)
+            self._send(answer)
         except Unanswered:
             self.close_connection = True
 

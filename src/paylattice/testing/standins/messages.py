@@ -34,11 +34,19 @@ class Call:
 
 @attrs.frozen
 class Answer:
-    """What the server sends back."""
+    """What the server sends back.
+
+    Args:
+        status: the HTTP status.
+        headers: by name.
+        body: the raw body.
+        delay: how many seconds it takes to arrive.
+    """
 
     status: int
     headers: Mapping[str, str] = attrs.field(repr=False)
     body: bytes = attrs.field(repr=False)
+    delay: float = 0
 
 
 @attrs.frozen

@@ -1,35 +1,58 @@
-"""What every stand-in server has: faults, a log of requests, and two ways to reach it."""
+"""What every stand-in has: a log of requests, faults, two ways to reach it, simulated time, and webhooks that wait."""
 
 import threading
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Generic, TypeVar
 
+from .clock import add_months
+from .dispatch import Dispatcher
 from .faults import Fault, Faults, Kind
 from .loopback import serving
-from .messages import Answer, Call, SeenRequest, Unanswered
+from .messages import Answer, Call, Delivery, SeenRequest, Unanswered
+from .store import JSON, Store
 
 if TYPE_CHECKING:
     from .transport import StandInTransport
 
 __all__ = ["StandIn"]
 
+W = TypeVar("W", bound=Store)
+R = TypeVar("R")
+K = TypeVar("K")
 
-class StandIn(ABC):
+
+class StandIn(Dispatcher[R, K], Generic[W, R, K]):
     """A provider's server as far as its documentation tells: it keeps state, and can be told to fail.
 
-    A subclass answers requests; what is the same for all providers is here. One object serves any number of clients
-    and threads, one request at a time.
+    A subclass knows one provider: its endpoints, its objects, its refusals, its way of billing. What is the same for all
+    providers is here. One object serves any number of clients and threads, one request at a time. It does what
+    :class:`~paylattice.testing.Simulator` lists.
+
+    Args:
+        world: what there is.
+        clock: the time that deliveries are signed with: seconds since 1970, or an aware datetime.
+        strict_keys: whether an idempotency key that comes again with other parameters is refused.
 
     Attributes:
         faults: what goes wrong next.
     """
 
-    def __init__(self) -> None:
-        self.faults: Faults = Faults()
+    def __init__(
+        self, world: W, *, clock: Callable[[], float | datetime] = time.time, strict_keys: bool = True
+    ) -> None:
+        super().__init__(strict_keys=strict_keys)
+        self.faults: Faults = Faults(self._keys.forget)
+        self._world = world
+        self._clock = clock
         self._lock = threading.RLock()
         self._seen: list[SeenRequest] = []
+        self._served: str | None = None
+
+    # --- requests ------------------------------------------------------------------------------------------------
 
     @property
     def requests(self) -> tuple[SeenRequest, ...]:
@@ -43,18 +66,24 @@ class StandIn(ABC):
             self._seen.clear()
 
     def transport(self) -> "StandInTransport":
-        """An httpx transport for ``AsyncTransport(transport=...)``, ``BlockingTransport(transport=...)`` and httpx."""
+        """Return an httpx transport for ``AsyncTransport(transport=...)``, ``BlockingTransport(transport=...)`` and httpx."""
         from .transport import StandInTransport  # noqa: PLC0415 - only who sends pays for httpx
 
         return StandInTransport(self)
 
-    def serve(self, port: int = 0) -> AbstractContextManager[str]:
+    @contextmanager
+    def serve(self, port: int = 0) -> Generator[str]:
         """Serve on 127.0.0.1 until the end of the ``with`` block, which gets the base URL.
 
         Args:
             port: 0: a free one.
         """
-        return serving(self, port)
+        with serving(self, port) as base:
+            self._served = base
+            try:
+                yield base
+            finally:
+                self._served = None
 
     def handle(self, call: Call) -> Answer:
         """Answer a request.
@@ -65,11 +94,12 @@ class StandIn(ABC):
         with self._lock:
             fault = self.faults.take(call)
             answer: Answer | None = None
+            self._replayed = False
             if fault is None or fault.after_effect:
                 answer = self._respond(call)
-            replayed = answer is not None and self._is_replayed(answer)
+            replayed = self._replayed
             if fault is not None:
-                answer = self._instead(fault)
+                answer = self._instead(fault, answer)
             status = None if answer is None else answer.status
             self._seen.append(
                 SeenRequest(call.method, call.path, self._params(call), self._key(call), status, replayed)
@@ -78,30 +108,153 @@ class StandIn(ABC):
             raise Unanswered(connected=fault is None or fault.kind is not Kind.REFUSED)
         return answer
 
-    def _instead(self, fault: Fault) -> Answer | None:
+    def _instead(self, fault: Fault, answer: Answer | None) -> Answer | None:
+        if fault.kind is Kind.DELAYED and answer is not None:
+            return Answer(answer.status, answer.headers, answer.body, fault.delay)
         if fault.kind is not Kind.ANSWERED:
             return None
         if fault.body is not None:
             return Answer(fault.status, fault.headers, fault.body)
-        said = self._refusal(fault.status)
+        said = self._failure(fault.status)
         return Answer(said.status, {**said.headers, **fault.headers}, said.body)
 
+    # --- what a test can look at ---------------------------------------------------------------------------------
+
+    def objects(self, kind: str) -> list[Mapping[str, object]]:
+        """Return all objects of a kind, oldest first, as the API sends them.
+
+        Args:
+            kind: the provider's own word, such as ``customer`` or ``subscription``.
+        """
+        with self._lock:
+            return [self._shown(kind, row) for row in self._world.rows(kind)]
+
+    def snapshot(self) -> Mapping[str, Sequence[Mapping[str, object]]]:
+        """Return all objects by kind, but for events: equal to a later snapshot if nothing took effect in between."""
+        with self._lock:
+            return {kind: self.objects(kind) for kind in self._world.kinds if kind != "event"}
+
+    def count(self, kind: str) -> int:
+        """Return how many objects of a kind were ever made, deleted ones too."""
+        with self._lock:
+            return self._world.count(kind)
+
+    # --- webhooks ------------------------------------------------------------------------------------------------
+
+    def deliveries(self, *, at: datetime | None = None) -> list[Delivery]:
+        """Return the webhooks that wait, signed; they leave the outbox.
+
+        Args:
+            at: the time of the signature; None: now, by the clock that the stand-in was made with.
+        """
+        with self._lock:
+            events, self._world.outbox = self._world.outbox, []
+            when = at if at is not None else self._now_for_signatures()
+            return [self._signed(event, when) for event in events]
+
+    def redeliver(self, event_id: str) -> None:
+        """Put an event that was delivered before into the outbox again, as after a failed delivery.
+
+        Raises:
+            ValueError: there is no such event.
+        """
+        with self._lock:
+            event = self._world.get("event", event_id)
+            if event is None:
+                message = "there is no such event"
+                raise ValueError(message)
+            self._world.outbox.append(self._again(event))
+
+    def _now_for_signatures(self) -> datetime:
+        now = self._clock()
+        return now if isinstance(now, datetime) else datetime.fromtimestamp(now, UTC)
+
+    # --- time ----------------------------------------------------------------------------------------------------
+
+    def advance(self, *, months: int = 0, days: float = 0, hours: float = 0) -> datetime:
+        """Let time pass, with everything that is due: renewals, retries, ends of trials, expiries.
+
+        Returns:
+            The new simulated time, in UTC.
+        """
+        with self._lock:
+            self._advance_to(add_months(self.now, months) + timedelta(days=days, hours=hours))
+            return self.now
+
+    def renew(self, subscription_id: str) -> Mapping[str, object]:
+        """Let time pass until something happens to the subscription: it is billed again, paused, resumed, or over.
+
+        After ``decline_next_payment()`` the renewal is not paid.
+
+        Returns:
+            The subscription, as the API sends it.
+        """
+        with self._lock:
+            subscription = self._need("subscription", subscription_id)
+            when = self._next_turn(subscription)
+            if when is not None:
+                self._advance_to(when)
+            return self._shown("subscription", subscription)
+
+    # --- the customer and the bank, where the provider has no such thing ------------------------------------------
+
+    def require_authentication(self, *, times: int = 1) -> None:
+        """Let the next payments wait for the payer to authenticate.
+
+        Raises:
+            ValueError: the provider never asks for that after a payment was requested.
+        """
+        raise ValueError(self._has_no("authentication of a payment that was requested already"))
+
+    def authenticate_payment(self, payment_id: str, *, succeeded: bool = True) -> Mapping[str, object]:
+        """Be the payer who authenticates a payment, or fails to.
+
+        Raises:
+            ValueError: the payment does not wait for that.
+        """
+        raise ValueError(self._has_no("authentication of a payment that was requested already"))
+
+    def approve_change(self, subscription_id: str) -> Mapping[str, object]:
+        """Be the customer who agrees to another plan or quantity, where the provider asks.
+
+        Raises:
+            ValueError: nobody is asked.
+        """
+        raise ValueError(self._has_no("consent to a changed subscription"))
+
+    def _has_no(self, what: str) -> str:
+        return f"{type(self).__name__}: the provider has no {what}"
+
+    # --- what a provider's stand-in says --------------------------------------------------------------------------
+
+    def _need(self, kind: str, identifier: str) -> JSON:
+        found = self._world.get(kind, identifier)
+        if found is None:
+            message = f"there is no such {kind}: {identifier}"
+            raise ValueError(message)
+        return found
+
+    @property
     @abstractmethod
-    def _respond(self, call: Call) -> Answer:
-        """The answer, and the effect."""
+    def now(self) -> datetime:
+        """The simulated time, in UTC."""
 
     @abstractmethod
-    def _refusal(self, status: int) -> Answer:
-        """What the provider answers with this status when it says nothing in particular."""
+    def _shown(self, kind: str, row: JSON) -> Mapping[str, object]:
+        """Return an object as the API sends it."""
 
     @abstractmethod
-    def _params(self, call: Call) -> Mapping[str, str]:
-        """The parameters of query and body, flat."""
+    def _signed(self, event: JSON, at: datetime) -> Delivery:
+        """Return an event as the provider posts it."""
 
     @abstractmethod
-    def _key(self, call: Call) -> str | None:
-        """The idempotency key."""
+    def _again(self, event: JSON) -> JSON:
+        """Return what is delivered when an event is delivered again."""
 
     @abstractmethod
-    def _is_replayed(self, answer: Answer) -> bool:
-        """Whether the answer is a stored one."""
+    def _advance_to(self, until: datetime) -> None:
+        """Let time pass."""
+
+    @abstractmethod
+    def _next_turn(self, subscription: JSON) -> datetime | None:
+        """Return when something happens to a subscription next; None: nothing will."""

@@ -3,10 +3,11 @@
 Providers let some unknown fields pass in silence; the stand-ins refuse them, because a field that is ignored is a mistake.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
-__all__ = ["Misfit", "Shape", "checked"]
+__all__ = ["Misfit", "Shape", "checked", "flat_json", "sendable"]
 
 Shape: TypeAlias = Mapping[str, Any]
 """By field: ``str``, ``int`` or ``bool``; another shape (an empty one: anything goes in it); a list of one of these; None for
@@ -64,3 +65,35 @@ def _check_inside(inner: Any, value: Any, where: tuple[str, ...]) -> None:
             checked(cast("Shape", inner), cast("Mapping[str, Any]", value), where)
     elif isinstance(inner, type) and (not isinstance(value, inner) or (inner is int and isinstance(value, bool))):
         raise Misfit("syntax", where, f"{_WORDS[inner]} is wanted.")
+
+
+def sendable(data: Any) -> Any:
+    """Return a copy of an object without what is the stand-in's own: keys that begin with an underscore."""
+    if isinstance(data, Mapping):
+        fields = cast("Mapping[str, Any]", data)
+        return {name: sendable(value) for name, value in fields.items() if not name.startswith("_")}
+    if isinstance(data, list):
+        return [sendable(each) for each in cast("list[object]", data)]
+    return data
+
+
+def flat_json(body: bytes) -> dict[str, str]:
+    """Return the texts in a JSON body by their path, such as ``items.0.name``; nothing of what is no JSON object."""
+    try:
+        read: object = json.loads(body or b"{}")
+    except (ValueError, RecursionError):
+        return {}
+    return _flat(cast("Mapping[str, Any]", read)) if isinstance(read, dict) else {}
+
+
+def _flat(body: Mapping[str, Any], before: str = "") -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in body.items():
+        if isinstance(value, Mapping):
+            found |= _flat(cast("Mapping[str, Any]", value), f"{before}{name}.")
+        elif isinstance(value, list):
+            numbered = {str(number): each for number, each in enumerate(cast("list[object]", value))}
+            found |= _flat(numbered, f"{before}{name}.")
+        else:
+            found[f"{before}{name}"] = value if isinstance(value, str) else json.dumps(value)
+    return found

@@ -46,4 +46,7 @@ class StandInTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
             raise httpx.ReadError("the answer was lost, as the test asked for", request=request)
         if answer is None:
             raise httpx.ConnectError("the connection was refused, as the test asked for", request=request)
+        patience = request.extensions.get("timeout", {}).get("read")
+        if answer.delay and patience is not None and answer.delay > patience:
+            raise httpx.ReadTimeout("the answer came too late, as the test asked for", request=request)
         return httpx.Response(answer.status, headers=dict(answer.headers), content=answer.body, request=request)

@@ -5,10 +5,14 @@ attempt has failed does it count as a failed payment, and is owed:
 https://developer.paypal.com/docs/subscriptions/customize/payment-failure-retry/.
 """
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import cast
 
+from .. import clock
+from ..clock import Due
 from .prices import after, currency_of, cycle_of, cycles_of, period_price, setup_fee, terms_of
 from .sales import add_sale
 from .world import JSON, World, loose, moment, said
@@ -267,32 +271,21 @@ def shown(subscription: JSON) -> JSON:
 # --- time --------------------------------------------------------------------------------------------------------
 
 
-def _due_at(subscription: JSON) -> datetime | None:
-    """When something happens to it next by itself."""
-    if subscription["status"] != "ACTIVE":
-        return None
-    retry = cast("datetime | None", subscription.get("_due", {}).get("next"))
-    moments = [when for when in (retry, period_end(subscription)) if when is not None]
-    return min(moments, default=None)
-
-
 def advance_to(world: World, until: datetime) -> None:
     """Let time pass, and let everything happen that is due until then, in order."""
-    while True:
-        due = [
-            (when, subscription)
-            for subscription in world.all("subscription")
-            if (when := _due_at(subscription)) is not None and when <= until
-        ]
-        if not due:
-            world.now = max(world.now, until)
-            return
-        when, subscription = min(due, key=lambda pair: pair[0])
-        world.now = max(world.now, when)
-        if subscription.get("_due", {}).get("next") == when:
-            _attempt(world, subscription)
-        else:
-            _follow(world, subscription)
+    clock.advance_to(world, until, partial(_agenda, world))
+
+
+def _agenda(world: World) -> Iterator[Due]:
+    for subscription in world.all("subscription"):
+        if subscription["status"] != "ACTIVE":
+            continue
+        retry = cast("datetime | None", subscription.get("_due", {}).get("next"))
+        ends = period_end(subscription)
+        if retry is not None and (ends is None or retry <= ends):
+            yield retry, partial(_attempt, world, subscription)
+        elif ends is not None:
+            yield ends, partial(_follow, world, subscription)
 
 
 def _follow(world: World, subscription: JSON) -> None:

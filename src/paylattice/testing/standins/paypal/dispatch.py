@@ -1,20 +1,22 @@
-"""A request's way: the token, the endpoint, the body, the idempotency key, and then what it does.
+"""PayPal's endpoints, access tokens and idempotency keys.
 
 Keys are known for as long as the endpoint's documentation says, and only to endpoints that document them. A replay is answered
 with 200 in place of 201, and with the present state of what was made; a refusal is not kept.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, cast
 from urllib.parse import parse_qsl
 
 import attrs
 
+from ..dispatch import Prepared, Refused
 from ..messages import Answer, Call
+from ..routing import find_route
 from ..server import StandIn
-from ..shapes import Misfit, checked
+from ..shapes import Misfit, checked, sendable
 from .access import TOKEN, Tokens
 from .catalog import CATALOG_ROUTES
 from .invoices import INVOICE_ROUTES
@@ -22,12 +24,12 @@ from .notifications import NOTIFICATION_ROUTES
 from .orders import ORDER_ROUTES
 from .payments import PAYMENT_ROUTES
 from .refusals import Refusal, body_of, conflict, invalid, unprocessable
-from .routes import Request, Route, find_route
+from .routes import Request, Route
 from .sales import SALE_ROUTES
 from .signing import authority
 from .subscriptions import SUBSCRIPTION_ROUTES
 from .vault import VAULT_ROUTES
-from .world import JSON, World, sendable
+from .world import JSON, World
 
 __all__ = ["ROUTES", "PayPalRequests"]
 
@@ -51,50 +53,52 @@ _PROBLEMS: Mapping[str, str] = {
     "unknown": "INVALID_PARAMETER",
 }
 _ALWAYS_SHOWN = ("id", "status", "links")
-_REPLAYED = "X-Standin-Replayed"
 _UNKNOWN_ENDPOINT = "No such endpoint: {} {}. (This stand-in has only a part of PayPal's API.)"
 
 
 @attrs.frozen
-class _Kept:
-    asked: tuple[bytes, str]
-    made: JSON | None
-    at: datetime
+class _Todo:
+    call: Call
+    route: Route
+    request: Request
 
 
-class PayPalRequests(StandIn):
+@attrs.frozen
+class _Made:
+    """What was made under a key: it is answered as it is when the key comes again."""
+
+    data: JSON | None
+
+
+class PayPalRequests(StandIn[World, _Todo, _Made]):
     """Answers the requests of one account.
 
     Args:
         tokens: who gets in.
         world: what there is.
+        clock: the time that deliveries are signed with.
         strict_keys: refuse a key that comes again with another body; False: answer with what was made under it.
     """
 
-    def __init__(self, tokens: Tokens, world: World, *, strict_keys: bool) -> None:
-        super().__init__()
+    def __init__(
+        self, tokens: Tokens, world: World, *, clock: Callable[[], float | datetime], strict_keys: bool
+    ) -> None:
+        super().__init__(world, clock=clock, strict_keys=strict_keys)
         self._tokens = tokens
-        self._world = world
-        self._strict_keys = strict_keys
-        self._kept: dict[tuple[str, str], _Kept] = {}
-        self._count = 0
 
-    def _debug_id(self) -> dict[str, str]:
-        self._count += 1
+    def _seconds(self) -> float:
+        return self._world.now.timestamp()
+
+    def _headers(self, call: Call) -> Mapping[str, str]:
         return {"Paypal-Debug-Id": f"standin{self._count:06d}"}
 
-    def _respond(self, call: Call) -> Answer:
-        headers = self._debug_id()
-        try:
-            if call.path.startswith(CERTIFICATES):
-                return self._certificate(call, headers)
-            if call.path == TOKEN:
-                status, said = self._tokens.grant(call, self._world.now)
-                return _answer(status, said, headers)
-            self._tokens.check(call, self._world.now)
-            return self._routed(call, headers)
-        except Refusal as refusal:
-            return _answer(refusal.status, body_of(refusal, headers["Paypal-Debug-Id"]), headers)
+    def _special(self, call: Call, headers: Mapping[str, str]) -> Answer | None:
+        if call.path.startswith(CERTIFICATES):
+            return self._certificate(call, headers)
+        if call.path == TOKEN:
+            status, said = self._tokens.grant(call, self._world.now)
+            return _answer(status, said, headers)
+        return None
 
     def _certificate(self, call: Call, headers: Mapping[str, str]) -> Answer:
         if call.path != CERTIFICATES + authority().name:
@@ -102,7 +106,10 @@ class PayPalRequests(StandIn):
         more = {"Content-Type": "application/x-pem-file", "Cache-Control": "max-age=86400", **headers}
         return Answer(_OK, more, authority().certificate)
 
-    def _routed(self, call: Call, headers: Mapping[str, str]) -> Answer:
+    def _admit(self, call: Call) -> None:
+        self._tokens.check(call, self._world.now)
+
+    def _prepare(self, call: Call) -> Prepared[_Todo]:
         found = find_route(ROUTES, call.method, call.path)
         if found is None:
             raise Refusal(404, None, _UNKNOWN_ENDPOINT.format(call.method, call.path), name="RESOURCE_NOT_FOUND")
@@ -110,51 +117,39 @@ class PayPalRequests(StandIn):
         query = dict(parse_qsl(call.query))
         for unknown in sorted(set(query) - route.query):
             raise invalid("INVALID_PARAMETER", f"No such parameter: {unknown}.", unknown, place="query")
-        whole = _prefers_the_whole(call)
         body = _body(call, route)
         key = self._key(call) if route.remembers else None
-        known = self._known(route, call, key)
-        if known is not None:
-            return _done(_OK, _shown(route, known.made, whole=whole), {**headers, _REPLAYED: "true"})
-        if route.mocks:
-            _refuse_as_the_test_wants(call)
-        made = route.handler(self._world, Request(ids, query, body, call.body, whole, key))
-        if key is not None:
-            self._kept[call.path, key] = _Kept((call.body, call.query), made, self._world.now)
-        return _done(route.status, _shown(route, made, whole=whole), headers)
-
-    def _known(self, route: Route, call: Call, key: str | None) -> _Kept | None:
-        if key is None:
-            return None
-        if len(key) > route.longest_key:
+        if key is not None and len(key) > route.longest_key:
             raise invalid("INVALID_STRING_LENGTH", f"PayPal-Request-Id has up to {route.longest_key} characters.")
-        known = self._kept.get((call.path, key))
-        if known is None or (self._world.now - known.at).total_seconds() >= route.remembers:
-            return None
-        if self._strict_keys and known.asked != (call.body, call.query):
-            raise conflict("DUPLICATE_REQUEST_ID", "The value of PayPal-Request-Id header has already been used.")
-        return known
+        todo = _Todo(call, route, Request(ids, query, body, call.body, _prefers_the_whole(call), key))
+        where = None if key is None else (call.path, key)
+        return Prepared(todo, where, (call.body, call.query), route.remembers)
 
-    # --- what every stand-in says --------------------------------------------------------------------------------
+    def _perform(self, prepared: Prepared[_Todo], headers: Mapping[str, str]) -> tuple[Answer, _Made]:
+        todo = prepared.request
+        if todo.route.mocks:
+            _refuse_as_the_test_wants(todo.call)
+        made = todo.route.handler(self._world, todo.request)
+        return _done(todo.route.status, _shown(todo, made), headers), _Made(made)
 
-    def _refusal(self, status: int) -> Answer:
-        headers = self._debug_id()
-        body = body_of(Refusal(status, None, f"HTTP {status}, as the test asked for."), headers["Paypal-Debug-Id"])
-        return _answer(status, body, headers)
+    def _replay(self, prepared: Prepared[_Todo], stored: _Made, headers: Mapping[str, str]) -> Answer:
+        return _done(_OK, _shown(prepared.request, stored.data), headers)
 
-    def _params(self, call: Call) -> Mapping[str, str]:
-        found = dict(parse_qsl(call.query))
-        try:
-            body: object = json.loads(call.body or b"{}")
-        except (ValueError, RecursionError):
-            return found
-        return {**found, **_flat(cast("dict[str, Any]", body))} if isinstance(body, dict) else found
+    def _key_reused(self) -> Refusal:
+        return conflict("DUPLICATE_REQUEST_ID", "The value of PayPal-Request-Id header has already been used.")
+
+    def _refused(self, refusal: Refused, headers: Mapping[str, str]) -> Answer:
+        if not isinstance(refusal, Refusal):
+            raise refusal
+        return _answer(refusal.status, body_of(refusal, headers["Paypal-Debug-Id"]), headers)
+
+    def _failure(self, status: int) -> Answer:
+        self._count += 1
+        headers = {"Paypal-Debug-Id": f"standin{self._count:06d}"}
+        return self._refused(Refusal(status, None, f"HTTP {status}, as the test asked for."), headers)
 
     def _key(self, call: Call) -> str | None:
         return call.headers.get("paypal-request-id") or None
-
-    def _is_replayed(self, answer: Answer) -> bool:
-        return answer.headers.get(_REPLAYED) == "true"
 
 
 def _refuse_as_the_test_wants(call: Call) -> None:
@@ -166,19 +161,6 @@ def _refuse_as_the_test_wants(call: Call) -> None:
     code: object = cast("dict[str, object]", wanted).get("mock_application_codes") if isinstance(wanted, dict) else None
     if isinstance(code, str) and code:
         raise unprocessable(code, "As PayPal-Mock-Response asked for.")
-
-
-def _flat(body: Mapping[str, Any], before: str = "") -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name, value in body.items():
-        if isinstance(value, Mapping):
-            found |= _flat(cast("Mapping[str, Any]", value), f"{before}{name}.")
-        elif isinstance(value, list):
-            numbered = {str(number): each for number, each in enumerate(cast("list[object]", value))}
-            found |= _flat(numbered, f"{before}{name}.")
-        else:
-            found[f"{before}{name}"] = value if isinstance(value, str) else json.dumps(value)
-    return found
 
 
 def _body(call: Call, route: Route) -> Mapping[str, Any]:
@@ -204,12 +186,13 @@ def _prefers_the_whole(call: Call) -> bool:
     return "return=representation" in call.headers.get("prefer", "").replace(" ", "")
 
 
-def _shown(route: Route, made: JSON | None, *, whole: bool) -> JSON | None:
+def _shown(todo: _Todo, made: JSON | None) -> JSON | None:
     """What is sent of an object: without ``Prefer: return=representation``, its id, status and links alone."""
     if made is None:
         return None
+    route = todo.route
     data: JSON = sendable(made if route.renders is None else route.renders(made))
-    if route.minimal and not whole:
+    if route.minimal and not todo.request.whole:
         return {name: data[name] for name in _ALWAYS_SHOWN if name in data}
     return data
 

@@ -1,10 +1,13 @@
-"""What a test can do with the money of the stand-in: orders of several parts, refunds that take days, sales that are held."""
+"""Money at PayPal's stand-in: orders of several parts, reviews, refunds that take days, sales that are held, what was taken."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 
+from ..shapes import sendable
 from . import orders, payments, sales
 from .dispatch import PayPalRequests
-from .world import sendable
+from .invoices import add_invoice
+from .sales import given_back
 
 __all__ = ["PayPalMoney"]
 
@@ -71,3 +74,59 @@ class PayPalMoney(PayPalRequests):
             sale = self._world.need("sale", sale_id)
             sales.release(self._world, sale)
             return dict(sendable(sale))
+
+    def settle_payment(self, payment_id: str, *, succeeded: bool = True) -> None:
+        """End the review of a payment that is pending.
+
+        Args:
+            payment_id: of the capture, or of its order.
+            succeeded: whether the money is released; otherwise the payment is denied.
+
+        Raises:
+            ValueError: it is not pending.
+        """
+        with self._lock:
+            order = self._world.get("order", payment_id)
+            captures = (
+                [self._world.need("capture", payment_id)] if order is None else payments.payments_of(order, "captures")
+            )
+            for capture in [each for each in captures if each["status"] == "PENDING"] or captures:
+                payments.settle(self._world, capture, succeeded=succeeded)
+
+    def tell_sale_again(self, sale_id: str) -> None:
+        """Tell of a sale a second time, in another event, as PayPal does when a hold is released."""
+        with self._lock:
+            sale = self._world.need("sale", sale_id)
+            self._world.tell("PAYMENT.SALE.COMPLETED", {**sale, "payment_hold_status": "RELEASED"}, "sale", "")
+
+    def add_invoice(self, recipient: str, amount: str, currency: str = "USD", *, status: str = "SENT") -> str:
+        """Be the merchant who writes an invoice with PayPal's Invoicing.
+
+        Args:
+            recipient: an e-mail address.
+            amount: as PayPal writes it.
+            currency: in which.
+            status: PayPal's word.
+
+        Returns:
+            The invoice's id.
+        """
+        with self._lock:
+            money = {"currency_code": currency, "value": amount}
+            return str(add_invoice(self._world, recipient, money, status)["id"])
+
+    def money_taken(self, currency: str = "USD") -> Decimal:
+        """What was captured, and paid for subscriptions, and not given back.
+
+        Args:
+            currency: in which.
+        """
+        with self._lock:
+            taken = Decimal(0)
+            for capture in self._world.all("capture"):
+                if capture["amount"]["currency_code"] == currency and capture["status"] not in {"PENDING", "DECLINED"}:
+                    taken += Decimal(capture["amount"]["value"]) - given_back(self._world, capture)
+            for sale in self._world.all("sale"):
+                if sale["amount"]["currency"] == currency:
+                    taken += Decimal(sale["amount"]["total"]) - given_back(self._world, sale)
+            return taken

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 from typing import cast
 
 from ..messages import Delivery
-from ..shapes import Shape
+from ..shapes import Shape, sendable
 from .refusals import Refusal, invalid, missing
 from .routes import ANYTHING, Request, Route, page
 from .signing import authority
-from .world import JSON, World, link, moment, said, sendable
+from .world import JSON, World, link, moment, said
 
 __all__ = ["NOTIFICATION_ROUTES", "delivery_of"]
 

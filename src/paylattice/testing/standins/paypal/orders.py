@@ -233,7 +233,7 @@ def _token_for(world: World, kind: str, details: Mapping[str, Any]) -> JSON | No
 def _charge(world: World, order: JSON, kind: str, token: JSON) -> JSON:
     """Pay with what is saved. If it is declined, there is no order."""
     order["payment_source"] = {kind: dict(token["payment_source"][kind])}
-    if token["_requires_action"]:
+    if token["_requires_action"] or world.wants_authentication():
         order = world.add("order", "", {**order, "status": "PAYER_ACTION_REQUIRED"})
         order["links"] = [link(f"{_PATH}/{order['id']}", "self"), link(_page(order), "payer-action")]
         return order

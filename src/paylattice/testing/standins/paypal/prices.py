@@ -1,10 +1,10 @@
 """What a period of a subscription costs, and when it ends: by the plan, or by what the subscription has in its place."""
 
-from calendar import monthrange
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import cast
 
+from ..clock import add_months
 from .world import JSON, World, places_of
 
 __all__ = ["after", "currency_of", "cycle_of", "cycles_of", "period_price", "setup_fee", "terms_of"]
@@ -35,9 +35,7 @@ def after(start: datetime, frequency: JSON, times: int) -> datetime:
     unit, many = frequency["interval_unit"], frequency["interval_count"] * times
     if unit in _DAYS:
         return start + timedelta(days=_DAYS[unit] * many)
-    index = start.year * 12 + start.month - 1 + _MONTHS[unit] * many
-    year, month = divmod(index, 12)
-    return start.replace(year=year, month=month + 1, day=min(start.day, monthrange(year, month + 1)[1]))
+    return add_months(start, _MONTHS[unit] * many)
 
 
 def currency_of(world: World, subscription: JSON) -> str:

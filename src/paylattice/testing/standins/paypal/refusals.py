@@ -5,6 +5,8 @@ from typing import Any
 
 import attrs
 
+from ..dispatch import Refused
+
 __all__ = ["Refusal", "body_of", "conflict", "invalid", "missing", "older", "unprocessable"]
 
 _NAMES = {
@@ -38,7 +40,7 @@ _PAGE = "https://developer.paypal.com/api/rest/responses/"
 
 
 @attrs.frozen
-class Refusal(Exception):
+class Refusal(Refused):
     """PayPal says no.
 
     Args:

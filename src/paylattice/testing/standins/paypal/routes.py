@@ -7,11 +7,12 @@ from urllib.parse import urlencode
 
 import attrs
 
+from ..routing import pattern_of
 from ..shapes import Shape
 from .refusals import invalid
 from .world import HOST, JSON, World, link
 
-__all__ = ["ANYTHING", "DAY", "HOUR", "PAGED", "Request", "Route", "find_route", "is_whole", "page"]
+__all__ = ["ANYTHING", "DAY", "HOUR", "PAGED", "Request", "Route", "is_whole", "page"]
 
 HOUR = 3600
 _LONGEST_NUMBER = 32
@@ -75,19 +76,8 @@ class Route:
     pattern: re.Pattern[str] = attrs.field(
         init=False,
         repr=False,
-        default=attrs.Factory(
-            lambda self: re.compile(re.sub(r"\{\w+\}", r"([A-Za-z0-9_-]+)", self.path)), takes_self=True
-        ),
+        default=attrs.Factory(lambda self: pattern_of(self.path, "[A-Za-z0-9_-]+"), takes_self=True),
     )
-
-
-def find_route(routes: Sequence[Route], method: str, path: str) -> tuple[Route, tuple[str, ...]] | None:
-    """The endpoint that a request is for, and the ids in its path; None if there is none."""
-    for route in routes:
-        found = route.pattern.fullmatch(path) if route.method == method else None
-        if found is not None:
-            return route, found.groups()
-    return None
 
 
 def page(

@@ -3,22 +3,21 @@
 It simulates what PayPal documents. What it does not simulate it refuses, and it has never been compared with a live account.
 """
 
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 
 from ..messages import Delivery
+from ..shapes import sendable
+from ..simulator import Amount
 from . import billing, orders, payments, subscriptions, vault
 from .access import Tokens
 from .catalog import add_plan, add_product
-from .invoices import add_invoice
 from .money import PayPalMoney
 from .notifications import delivery_of
 from .refusals import body_of, conflict
-from .sales import given_back
 from .signing import authority
-from .world import HOST, JSON, World, sendable
+from .world import HOST, JSON, World, written
 
 __all__ = ["PayPalStandIn"]
 
@@ -42,7 +41,7 @@ class PayPalStandIn(PayPalMoney):
             serves on 127.0.0.1, which ``PayPalConfig(base_url=...)`` allows, else PayPal's.
         strict_keys: refuse an idempotency key that comes again with another body. PayPal documents only that it answers with
             what was made under the key: False does that.
-        clock: the time that deliveries are signed with; None: the real one.
+        clock: the time that deliveries are signed with: seconds since 1970, or an aware datetime.
     """
 
     def __init__(
@@ -57,17 +56,16 @@ class PayPalStandIn(PayPalMoney):
         token_lifetime: int = 32_400,
         certificates: str | None = None,
         strict_keys: bool = True,
-        clock: Callable[[], datetime] | None = None,
+        clock: Callable[[], float | datetime] = time.time,
     ) -> None:
         begin = (now or datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
         super().__init__(
             Tokens(client_id, client_secret, token_lifetime),
             World(begin, webhook_id, largest_page, tuple(retry_days)),
+            clock=clock,
             strict_keys=strict_keys,
         )
         self.certificates = certificates
-        self._served: str | None = None
-        self._clock = clock
 
     # --- what a test can look at ---------------------------------------------------------------------------------
 
@@ -105,83 +103,20 @@ class PayPalStandIn(PayPalMoney):
         """
         return authority().root.decode("ascii")
 
-    def objects(self, kind: str) -> list[Mapping[str, object]]:
-        """All objects of a kind, oldest first, with all that is known of them.
-
-        Args:
-            kind: ``product``, ``plan``, ``subscription``, ``sale``, ``order``, ``authorization``, ``capture``, ``refund``,
-                ``token``, ``setup_token``, ``invoice``, ``event``.
-        """
-        with self._lock:
-            return [sendable(found) for found in self._world.all(kind)]
-
-    def snapshot(self) -> Mapping[str, Sequence[Mapping[str, object]]]:
-        """All objects by kind, but for events: equal to a later one if nothing took effect in between."""
-        with self._lock:
-            return {kind: self.objects(kind) for kind in self._world.kinds if kind != "event"}
-
-    def count(self, kind: str) -> int:
-        """How many objects of a kind were ever made, deleted ones too."""
-        with self._lock:
-            return self._world.count(kind)
-
-    def money_taken(self, currency: str = "USD") -> Decimal:
-        """What was captured, and paid for subscriptions, and not given back.
-
-        Args:
-            currency: in which.
-        """
-        with self._lock:
-            taken = Decimal(0)
-            for capture in self._world.all("capture"):
-                if capture["amount"]["currency_code"] == currency and capture["status"] not in {"PENDING", "DECLINED"}:
-                    taken += Decimal(capture["amount"]["value"]) - given_back(self._world, capture)
-            for sale in self._world.all("sale"):
-                if sale["amount"]["currency"] == currency:
-                    taken += Decimal(sale["amount"]["total"]) - given_back(self._world, sale)
-            return taken
-
-    def deliveries(self, *, at: datetime | None = None) -> list[Delivery]:
-        """The webhooks that wait, signed; they leave the outbox.
-
-        Args:
-            at: the time of the signature; None: now, by the clock that the stand-in was made with.
-        """
-        with self._lock:
-            events, self._world.outbox = self._world.outbox, []
-        when = at or (self._clock() if self._clock else datetime.now(UTC))
-        return [
-            delivery_of(event, self.webhook_id, when, self.certificates or self._served or HOST) for event in events
-        ]
-
-    @contextmanager
-    def serve(self, port: int = 0) -> Generator[str]:
-        """Serve on 127.0.0.1 until the end of the ``with`` block, which gets the base URL; deliveries name it meanwhile.
-
-        Args:
-            port: 0: a free one.
-        """
-        with super().serve(port) as base:
-            self._served = base
-            try:
-                yield base
-            finally:
-                self._served = None
-
     # --- the merchant --------------------------------------------------------------------------------------------
 
     def add_plan(
         self,
         plan_id: str,
-        amount: str,
-        currency: str = "USD",
+        amount: Amount,
         *,
-        interval: str = "MONTH",
+        interval: str = "month",
         interval_count: int = 1,
         trial_days: int | None = None,
-        trial_amount: str | None = None,
+        metered: bool = False,
+        trial_amount: Amount | None = None,
         total_cycles: int = 0,
-        setup_fee: str | None = None,
+        setup_fee: Amount | None = None,
         quantity_supported: bool = True,
         failure_threshold: int = 2,
         product: str | None = None,
@@ -190,11 +125,11 @@ class PayPalStandIn(PayPalMoney):
 
         Args:
             plan_id: what checkout takes; PayPal's own begin with ``P-``.
-            amount: per unit and period, as PayPal writes it: ``"19.00"``.
-            currency: in which.
-            interval: ``DAY``, ``WEEK``, ``MONTH`` or ``YEAR``.
+            amount: per unit and period.
+            interval: ``day``, ``week``, ``month`` or ``year``.
             interval_count: how many intervals make a period.
-            trial_days: a trial before.
+            trial_days: the length of a trial before.
+            metered: PayPal bills no usage: only False.
             trial_amount: what the trial costs; None: nothing.
             total_cycles: after how many periods it is over; 0: never.
             setup_fee: charged once, at the start.
@@ -204,10 +139,15 @@ class PayPalStandIn(PayPalMoney):
 
         Returns:
             The plan's id.
+
+        Raises:
+            ValueError: the plan is metered.
         """
+        if metered:
+            raise ValueError(self._has_no("plan that bills usage"))
         regular: JSON = {
-            "pricing_scheme": {"fixed_price": {"currency_code": currency, "value": amount}},
-            "frequency": {"interval_unit": interval, "interval_count": interval_count},
+            "pricing_scheme": {"fixed_price": {"currency_code": amount.currency, "value": written(amount)}},
+            "frequency": {"interval_unit": interval.upper(), "interval_count": interval_count},
             "tenure_type": "REGULAR",
             "sequence": 2 if trial_days else 1,
             "total_cycles": total_cycles,
@@ -219,10 +159,12 @@ class PayPalStandIn(PayPalMoney):
             "total_cycles": 1,
         }
         if trial_amount is not None:
-            trial["pricing_scheme"] = {"fixed_price": {"currency_code": currency, "value": trial_amount}}
+            trial["pricing_scheme"] = {
+                "fixed_price": {"currency_code": amount.currency, "value": written(trial_amount)}
+            }
         preferences: JSON = {"payment_failure_threshold": failure_threshold}
         if setup_fee is not None:
-            preferences["setup_fee"] = {"currency_code": currency, "value": setup_fee}
+            preferences["setup_fee"] = {"currency_code": amount.currency, "value": written(setup_fee)}
         product_id = product or _PRODUCT
         with self._lock:
             if self._world.get("product", product_id) is None:
@@ -236,22 +178,6 @@ class PayPalStandIn(PayPalMoney):
             }
             return str(add_plan(self._world, sent, plan_id)["id"])
 
-    def add_invoice(self, recipient: str, amount: str, currency: str = "USD", *, status: str = "SENT") -> str:
-        """Be the merchant who writes an invoice with PayPal's Invoicing.
-
-        Args:
-            recipient: an e-mail address.
-            amount: as PayPal writes it.
-            currency: in which.
-            status: PayPal's word.
-
-        Returns:
-            The invoice's id.
-        """
-        with self._lock:
-            money = {"currency_code": currency, "value": amount}
-            return str(add_invoice(self._world, recipient, money, status)["id"])
-
     # --- the payer -----------------------------------------------------------------------------------------------
 
     def complete_checkout(self, session_id: str) -> Mapping[str, object]:
@@ -264,22 +190,37 @@ class PayPalStandIn(PayPalMoney):
             It, as it is then.
 
         Raises:
-            ValueError: nobody is asked.
+            ValueError: nobody is asked, or the payer has left.
         """
         with self._lock:
-            subscription = self._world.get("subscription", session_id)
-            if subscription is not None:
-                subscriptions.agree(self._world, subscription)
-                return dict(sendable(subscription))
-            setup = self._world.get("setup_token", session_id)
-            if setup is not None:
-                vault.agree_to_save(self._world, setup)
-                return dict(sendable(setup))
-            order = self._world.need("order", session_id)
-            orders.approve(self._world, order)
-            return dict(sendable(order))
+            kind, asked = self._page(session_id)
+            if kind == "subscription":
+                subscriptions.agree(self._world, asked)
+            elif kind == "setup_token":
+                vault.agree_to_save(self._world, asked)
+            else:
+                orders.approve(self._world, asked)
+            return dict(sendable(asked))
 
-    def approve_revision(self, subscription_id: str) -> Mapping[str, object]:
+    def abandon_checkout(self, session_id: str) -> Mapping[str, object]:
+        """Be the payer who never comes back. PayPal tells nobody, and keeps the page for a while."""
+        with self._lock:
+            _, asked = self._page(session_id)
+            asked["_abandoned"] = True
+            return dict(sendable(asked))
+
+    def _page(self, session_id: str) -> tuple[str, JSON]:
+        for kind in ("subscription", "setup_token", "order"):
+            found = self._world.get(kind, session_id)
+            if found is not None:
+                if found.get("_abandoned"):
+                    message = "the payer has left this page"
+                    raise ValueError(message)
+                return kind, found
+        message = f"there is no such page: {session_id}"
+        raise ValueError(message)
+
+    def approve_change(self, subscription_id: str) -> Mapping[str, object]:
         """Be the payer who agrees to another plan or quantity.
 
         Raises:
@@ -290,9 +231,33 @@ class PayPalStandIn(PayPalMoney):
             subscriptions.agree_to_revision(self._world, subscription)
             return dict(sendable(subscription))
 
+    def require_authentication(self, *, times: int = 1) -> None:
+        """Let the next payments with a saved method wait for the payer."""
+        with self._lock:
+            self._world.authentications += times
+
+    def authenticate_payment(self, payment_id: str, *, succeeded: bool = True) -> Mapping[str, object]:
+        """Be the payer who authenticates on PayPal's page, or does not; the merchant captures the order then.
+
+        Args:
+            payment_id: of the order.
+            succeeded: whether the payer authenticated.
+
+        Raises:
+            ValueError: the order does not wait for that.
+        """
+        with self._lock:
+            order = self._need("order", payment_id)
+            if order["status"] != "PAYER_ACTION_REQUIRED":
+                message = f"the order is {order['status']}: it does not wait for the payer"
+                raise ValueError(message)
+            if succeeded:
+                orders.approve(self._world, order)
+            return dict(sendable(order))
+
     def add_payment_method(
         self,
-        customer: str,
+        customer_id: str,
         *,
         kind: str = "card",
         brand: str = "visa",
@@ -304,7 +269,7 @@ class PayPalStandIn(PayPalMoney):
         """Be the customer who saves a payment method in the vault.
 
         Args:
-            customer: the vault's id of the customer.
+            customer_id: the vault's id of the customer.
             kind: ``card``, ``paypal`` or ``venmo``.
             brand: of the card.
             last4: of its number.
@@ -317,7 +282,7 @@ class PayPalStandIn(PayPalMoney):
         """
         with self._lock:
             details: JSON = {"name": "Pat Payer", "brand": brand.upper(), "last_digits": last4, "expiry": "2031-12"}
-            owner = {"id": customer}
+            owner = {"id": customer_id}
             if merchant_customer is not None:
                 owner["merchant_customer_id"] = merchant_customer
             token = vault.new_token(
@@ -333,7 +298,7 @@ class PayPalStandIn(PayPalMoney):
     # --- the bank, and PayPal ------------------------------------------------------------------------------------
 
     def decline_next_payment(self, issue: str = "INSTRUMENT_DECLINED", *, times: int = 1) -> None:
-        """Be the bank that says no, to an order, an authorization's capture, or a renewal.
+        """Be the bank that declines an order, an authorization's capture, or a renewal.
 
         Args:
             issue: PayPal's word. ``"PENDING"``: the money is held for review, see :meth:`settle_payment`; ``"DECLINED"``: the
@@ -344,39 +309,26 @@ class PayPalStandIn(PayPalMoney):
         with self._lock:
             self._world.declines += [issue] * times
 
-    def settle_payment(self, payment_id: str, *, succeeded: bool = True) -> None:
-        """End the review of a payment that is pending.
-
-        Args:
-            payment_id: of the capture, or of its order.
-            succeeded: whether the money is released; otherwise the payment is denied.
-
-        Raises:
-            ValueError: it is not pending.
-        """
-        with self._lock:
-            order = self._world.get("order", payment_id)
-            captures = (
-                [self._world.need("capture", payment_id)] if order is None else payments.payments_of(order, "captures")
-            )
-            for capture in [each for each in captures if each["status"] == "PENDING"] or captures:
-                payments.settle(self._world, capture, succeeded=succeeded)
-
     def fail_payments(self, subscription_id: str, *, fail: bool = True) -> None:
         """Let every payment of a subscription fail from now on, or no longer."""
         with self._lock:
             (self._world.failing.add if fail else self._world.failing.discard)(subscription_id)
 
-    def pay_outstanding(self, subscription_id: str) -> None:
-        """Let what a subscription owes be paid."""
-        with self._lock:
-            billing.pay_outstanding(self._world, self._world.need("subscription", subscription_id))
+    def pay_outstanding(self, subscription_id: str) -> Mapping[str, object]:
+        """Let what a subscription owes be paid.
 
-    def tell_sale_again(self, sale_id: str) -> None:
-        """Tell of a sale a second time, in another event, as PayPal does when a hold is released."""
+        Returns:
+            The subscription.
+
+        Raises:
+            ValueError: nothing is owed.
+        """
         with self._lock:
-            sale = self._world.need("sale", sale_id)
-            self._world.tell("PAYMENT.SALE.COMPLETED", {**sale, "payment_hold_status": "RELEASED"}, "sale", "")
+            subscription = self._world.need("subscription", subscription_id)
+            if billing.pay_outstanding(self._world, subscription) is None:
+                message = "the subscription owes nothing"
+                raise ValueError(message)
+            return dict(sendable(subscription))
 
     def answer_in_progress(self, *, path: str = "/", times: int = 1) -> None:
         """Answer as if the same request were still being done: it takes effect, and the answer does not tell.
@@ -394,31 +346,20 @@ class PayPalStandIn(PayPalMoney):
         with self._lock:
             self._tokens.revoke()
 
-    # --- time ----------------------------------------------------------------------------------------------------
+    # --- what the frame asks -------------------------------------------------------------------------------------
 
-    def advance(self, *, days: float = 0, hours: float = 0) -> datetime:
-        """Let time pass, with everything that is due: renewals, retries, ends of trials, authorizations that lapse.
+    def _shown(self, kind: str, row: JSON) -> JSON:
+        return dict(sendable(row))
 
-        Returns:
-            The new simulated time.
-        """
-        with self._lock:
-            self._pass_to(self._world.now + timedelta(days=days, hours=hours))
-            return self.now
+    def _signed(self, event: JSON, at: datetime) -> Delivery:
+        return delivery_of(event, self.webhook_id, at, self.certificates or self._served or HOST)
 
-    def renew(self, subscription_id: str) -> Mapping[str, object]:
-        """Let time pass until the subscription's period has ended, and it is charged again, or over.
+    def _again(self, event: JSON) -> JSON:
+        return self._world.transmission(event)
 
-        Returns:
-            The subscription.
-        """
-        with self._lock:
-            subscription = self._world.need("subscription", subscription_id)
-            when = billing.period_end(subscription)
-            if when is not None:
-                self._pass_to(when)
-            return dict(sendable(subscription))
-
-    def _pass_to(self, when: datetime) -> None:
-        billing.advance_to(self._world, when)
+    def _advance_to(self, until: datetime) -> None:
+        billing.advance_to(self._world, until)
         payments.lapse(self._world)
+
+    def _next_turn(self, subscription: JSON) -> datetime | None:
+        return billing.period_end(subscription)

@@ -124,7 +124,7 @@ def _tokens(world: World, request: Request) -> JSON:
 
 def _delete(world: World, request: Request) -> None:
     token = world.need("token", request.ids[0])
-    world.remove("token", token["id"])
+    world.delete(token)
     world.tell(
         "VAULT.PAYMENT-TOKEN.DELETED", {"id": token["id"], "customer": token["customer"]}, "payment_token", "3.0"
     )

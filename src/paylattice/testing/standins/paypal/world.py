@@ -1,14 +1,16 @@
 """What the stand-in knows: objects by kind and id, events, money, and the simulated time."""
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, TypeAlias, cast
+from typing import Any
 
 import attrs
 
+from ..shapes import sendable
+from ..simulator import Amount
+from ..store import JSON, Store
 from .refusals import invalid, missing, unprocessable
 
 __all__ = [
@@ -22,12 +24,9 @@ __all__ = [
     "moment",
     "money",
     "said",
-    "sendable",
     "text_of",
+    "written",
 ]
-
-JSON: TypeAlias = dict[str, Any]
-"""An object as PayPal has it. Keys that begin with an underscore are the stand-in's own, and are never sent."""
 
 HOST = "https://api.sandbox.paypal.com"
 """The host in the links: PayPal still writes the old one, which is not the one that requests go to."""
@@ -91,6 +90,11 @@ def loose(value: Decimal, currency: str) -> JSON:
     return {"currency_code": currency, "value": text_of(value, currency)}
 
 
+def written(amount: Amount) -> str:
+    """Money as PayPal writes it in plans: ``19.00``."""
+    return str(money(amount.to_decimal(), amount.currency)["value"])
+
+
 def amount_of(sent: Mapping[str, Any], where: str, *, zero: bool = False) -> tuple[Decimal, str]:
     """What was sent as money, in either shape.
 
@@ -119,7 +123,7 @@ def amount_of(sent: Mapping[str, Any], where: str, *, zero: bool = False) -> tup
 
 
 @attrs.define
-class World:
+class World(Store):
     """Everything that is there.
 
     Args:
@@ -133,40 +137,25 @@ class World:
     webhook_id: str = ""
     largest_page: int = 20
     retry_days: Sequence[int] = (5, 5)
-    outbox: list[JSON] = attrs.field(factory=list[JSON])
     declines: list[str] = attrs.field(factory=list[str])
     failing: set[str] = attrs.field(factory=set[str])
     pending_refunds: int = 0
     held_sales: int = 0
-    _objects: dict[str, dict[str, JSON]] = attrs.field(factory=dict[str, dict[str, JSON]])
-    _made: Counter[str] = attrs.field(factory=Counter[str])
-    _ever: Counter[str] = attrs.field(factory=Counter[str])
+    authentications: int = 0
 
     def new_id(self, prefix: str) -> str:
         """The next id with this prefix: the same in every run, and of the form of PayPal's."""
-        self._made[prefix] += 1
-        return f"{prefix}STANDIN{self._made[prefix]:08d}"
+        return f"{prefix}STANDIN{self.next_number(prefix):08d}"
 
     def new_payer(self) -> str:
         """The id of a payer's account: 13 capitals and digits, without those that look alike."""
-        self._made["payer"] += 1
-        number = f"{self._made['payer']:08d}".translate(_CLEAR)
+        number = f"{self.next_number('payer'):08d}".translate(_CLEAR)
         return f"PAYER{number}"
 
     def add(self, kind: str, prefix: str, data: JSON, *, known_as: str | None = None) -> JSON:
         """Keep a new object."""
         made: JSON = {"id": known_as or self.new_id(prefix), "create_time": said(self.now), **data}
-        self._ever[kind] += 1
-        self._objects.setdefault(kind, {})[made["id"]] = made
-        return made
-
-    def remove(self, kind: str, identifier: str) -> None:
-        """Forget an object."""
-        self._objects.get(kind, {}).pop(identifier, None)
-
-    def get(self, kind: str, identifier: str) -> JSON | None:
-        """The object; None if there is none."""
-        return self._objects.get(kind, {}).get(identifier)
+        return self.put(kind, made["id"], made)
 
     def need(self, kind: str, identifier: str) -> JSON:
         """The object.
@@ -181,16 +170,7 @@ class World:
 
     def all(self, kind: str) -> Sequence[JSON]:
         """All objects of a kind, oldest first."""
-        return list(self._objects.get(kind, {}).values())
-
-    def count(self, kind: str) -> int:
-        """How many objects of a kind were ever made."""
-        return self._ever[kind]
-
-    @property
-    def kinds(self) -> Sequence[str]:
-        """The kinds of what there is."""
-        return list(self._objects)
+        return self.rows(kind)
 
     def tell(self, name: str, resource: Mapping[str, Any], kind: str, version: str = "2.0") -> JSON:
         """Put an event into the outbox and into the list of events."""
@@ -210,20 +190,28 @@ class World:
         }
         if version:
             event["resource_version"] = version
-        self._objects.setdefault("event", {})[identifier] = event
+        self.put("event", identifier, event)
         self.transmit(event)
         return event
 
     def transmit(self, event: JSON) -> None:
-        """Put an event into the outbox; every transmission has an id of its own."""
-        self._made["transmission"] += 1
-        transmission = f"{self._made['transmission']:08d}-0000-11e6-8000-000000000000"
+        """Put an event into the outbox."""
+        self.outbox.append(self.transmission(event))
+
+    def transmission(self, event: JSON) -> JSON:
+        """A transmission of an event; every one has an id of its own."""
+        transmission = f"{self.next_number('transmission'):08d}-0000-11e6-8000-000000000000"
         event.setdefault("_transmissions", []).append(transmission)
-        self.outbox.append({**event, "_transmission": transmission})
+        return {**event, "_transmission": transmission}
 
     def declined(self) -> str | None:
         """The word of the bank about the next payment; None: it is paid."""
         return self.declines.pop(0) if self.declines else None
+
+    def wants_authentication(self) -> bool:
+        """Whether the payer has to authenticate the next payment with a saved method."""
+        self.authentications, wanted = max(0, self.authentications - 1), self.authentications > 0
+        return wanted
 
     def refund_is_pending(self) -> bool:
         """Whether the next refund is on its way for days, as that of a bank debit is."""
@@ -238,13 +226,3 @@ class World:
     def later(self, **span: float) -> datetime:
         """A time from now."""
         return self.now + timedelta(**span)
-
-
-def sendable(data: Any) -> Any:
-    """The object without what is the stand-in's own."""
-    if isinstance(data, Mapping):
-        fields = cast("Mapping[str, Any]", data)
-        return {name: sendable(value) for name, value in fields.items() if not name.startswith("_")}
-    if isinstance(data, list):
-        return [sendable(each) for each in cast("list[object]", data)]
-    return data

@@ -1,6 +1,6 @@
 """Square's stand-in server."""
 
 from .server import SquareStandIn
-from .world import Manners
+from .world import Variants
 
-__all__ = ["Manners", "SquareStandIn"]
+__all__ = ["SquareStandIn", "Variants"]

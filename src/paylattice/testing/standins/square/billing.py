@@ -13,7 +13,7 @@ from .orders import close, new_order, single_item, tender
 from .payments import complete, pay
 from .world import JSON, World, part, stamp
 
-__all__ = ["CHARGE_FAILED", "bill", "charge", "new_invoice", "page_of", "pay_invoice", "price_of", "publish"]
+__all__ = ["CHARGE_FAILED", "bill", "charge", "is_open", "new_invoice", "page_of", "pay_invoice", "price_of", "publish"]
 
 CHARGE_FAILED = "We were unable to charge your card on file for this subscription."
 _HUNDRED = Decimal(100)
@@ -144,7 +144,7 @@ def charge(world: World, invoice: JSON, order: JSON, card: JSON) -> None:
         asked["automatic_payment_source"] = "NONE"
         asked.pop("card_id", None)
         world.change(invoice, decimals=0, description=CHARGE_FAILED)
-        if world.manners.tells_failed_charges:
+        if world.variants.tells_failed_charges:
             world.tell("invoice.scheduled_charge_failed", invoice)
         world.tell("invoice.updated", invoice)
         return
@@ -175,6 +175,11 @@ def _paid(world: World, invoice: JSON, order: JSON, amount: int) -> None:
     world.tell("invoice.payment_made", invoice)
 
 
+def is_open(invoice: Mapping[str, Any]) -> bool:
+    """Whether something of the invoice is to be paid."""
+    return invoice["status"] in _TO_BE_PAID
+
+
 def pay_invoice(world: World, invoice: JSON, card: Mapping[str, Any], amount: int | None = None) -> JSON:
     """Be the customer who pays on the invoice's page.
 
@@ -184,7 +189,7 @@ def pay_invoice(world: World, invoice: JSON, card: Mapping[str, Any], amount: in
     Raises:
         ValueError: there is nothing to pay, or less than that.
     """
-    if invoice["status"] not in _TO_BE_PAID:
+    if not is_open(invoice):
         message = f"the invoice is {invoice['status']}: there is nothing to pay"
         raise ValueError(message)
     due = invoice["next_payment_amount_money"]

@@ -1,10 +1,11 @@
 """What happens when time passes: to subscriptions, authorizations and refunds."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
-from typing import TypeAlias
 
+from .. import clock
+from ..clock import Due
 from .lifecycle import next_turn, turn
 from .payments import expire
 from .refunds import SETTLES_AFTER, settle
@@ -12,19 +13,10 @@ from .world import World
 
 __all__ = ["advance_to"]
 
-Due: TypeAlias = tuple[datetime, Callable[[], object]]
-
 
 def advance_to(world: World, moment: datetime) -> None:
     """Let time pass, and let everything happen that is due until then, in order."""
-    while True:
-        due = sorted(((when, act) for when, act in _agenda(world) if when <= moment), key=lambda entry: entry[0])
-        if not due:
-            world.now = max(world.now, moment)
-            return
-        when, act = due[0]
-        world.now = max(world.now, when)
-        act()
+    clock.advance_to(world, moment, partial(_agenda, world))
 
 
 def _agenda(world: World) -> Iterator[Due]:

@@ -75,7 +75,7 @@ def _search(world: World, request: Request) -> JSON:
 
 
 def _is_wanted(world: World, row: JSON, wanted: Mapping[str, Any]) -> bool:
-    if world.now - row["_made"] < world.manners.search_lag:
+    if world.now - row["_made"] < world.variants.search_lag:
         return False
     for name in _EXACT:
         sought = part(wanted, name)

@@ -1,14 +1,14 @@
 """Dates of billing: cadences, and what day it is for a subscription."""
 
-import calendar
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from ..clock import add_months
 from .refusals import bad
 
-__all__ = ["CADENCES", "add_months", "boundary", "date_from", "midnight", "today", "zone_for"]
+__all__ = ["CADENCES", "boundary", "cadence_for", "date_from", "midnight", "today", "zone_for"]
 
 CADENCES: Mapping[str, tuple[int, int]] = {
     "DAILY": (1, 0),
@@ -27,7 +27,22 @@ CADENCES: Mapping[str, tuple[int, int]] = {
 }
 """https://developer.squareup.com/reference/square/enums/SubscriptionCadence, in days and months."""
 
-_YEAR = 12
+_DAYS = {"day": 1, "week": 7}
+_MONTHS = {"month": 1, "year": 12}
+
+
+def cadence_for(interval: str, count: int) -> str:
+    """Square's word for a period of so many intervals.
+
+    Raises:
+        ValueError: Square has none.
+    """
+    wanted = (_DAYS.get(interval, 0) * count, _MONTHS.get(interval, 0) * count)
+    for cadence, length in CADENCES.items():
+        if length == wanted:
+            return cadence
+    message = f"Square has no subscription cadence of {count} x {interval}"
+    raise ValueError(message)
 
 
 def boundary(first: date, cadence: str, number: int) -> date:
@@ -35,17 +50,7 @@ def boundary(first: date, cadence: str, number: int) -> date:
     days, months = CADENCES[cadence]
     if days:
         return first + timedelta(days=days * number)
-    return _later(first, months * number)
-
-
-def _later(first: date, months: int) -> date:
-    year, month = divmod(first.year * _YEAR + first.month - 1 + months, _YEAR)
-    return date(year, month + 1, min(first.day, calendar.monthrange(year, month + 1)[1]))
-
-
-def add_months(moment: datetime, months: int) -> datetime:
-    """The same day and time so many months later, or that month's last day."""
-    return datetime.combine(_later(moment.date(), months), moment.timetz())
+    return add_months(datetime.combine(first, time()), months * number).date()
 
 
 def zone_for(name: str, field: str) -> ZoneInfo:

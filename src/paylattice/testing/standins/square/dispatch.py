@@ -1,4 +1,4 @@
-"""A request's way: the token, the version, the endpoint, the body with its key, and then what it does.
+"""Square's endpoints, access tokens, versions and idempotency keys.
 
 What an endpoint answered under a key is answered again, to the same body; Square does not say for how long. So is a decline,
 which is an outcome; other refusals are not kept. https://developer.squareup.com/docs/build-basics/common-api-patterns/idempotency.
@@ -6,13 +6,17 @@ which is an outcome; other refusals are not kept. https://developer.squareup.com
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, cast
 from urllib.parse import parse_qsl
 
-from ..keys import AnswerStore, KeyReused
+import attrs
+
+from ..dispatch import Prepared, Refused
 from ..messages import Answer, Call
 from ..server import StandIn
+from ..shapes import flat_json, sendable
 from .cards import CARD_ROUTES
 from .catalog import CATALOG_ROUTES
 from .customers import CUSTOMER_ROUTES
@@ -27,7 +31,7 @@ from .refunds import REFUND_ROUTES
 from .refusals import Refusal, bad, forbidden, unauthorized
 from .routes import Request, Route, find_route
 from .subscriptions import SUBSCRIPTION_ROUTES
-from .world import API_VERSION, World, sendable
+from .world import API_VERSION, World
 
 __all__ = ["ROUTES", "VERSIONS", "SquareRequests"]
 
@@ -68,98 +72,100 @@ _KINDS: Mapping[int, tuple[str, str]] = {
     504: ("API_ERROR", "GATEWAY_TIMEOUT"),
 }
 _KEY = "idempotency_key"
-_FOREVER = 10**12
 _OK, _SERVER_ERROR = 200, 500
 
 
-class SquareRequests(StandIn):
+@attrs.frozen
+class _Todo:
+    route: Route
+    ids: Sequence[str]
+    query: Mapping[str, str]
+    sent: Mapping[str, Any]
+    key: str | None
+
+
+class SquareRequests(StandIn[World, _Todo, Answer]):
     """Answers the requests of one account.
 
     Args:
         access_token: the account's own.
         oauth_token: one that the seller granted by OAuth; None: there is none.
         world: what there is.
+        clock: not used for signatures, which hold no time.
     """
 
-    def __init__(self, access_token: str, oauth_token: str | None, world: World) -> None:
-        super().__init__()
+    def __init__(
+        self, access_token: str, oauth_token: str | None, world: World, *, clock: Callable[[], float | datetime]
+    ) -> None:
+        super().__init__(world, clock=clock)
         self.access_token = access_token
         self.oauth_token = oauth_token
-        self._world = world
-        self._answers = AnswerStore(_FOREVER)
-        self._count = 0
-        self._replayed = False
 
-    def _respond(self, call: Call) -> Answer:
-        self._count += 1
-        self._replayed = False
+    def _seconds(self) -> float:
+        return self._world.now.timestamp()
+
+    def _headers(self, call: Call) -> Mapping[str, str]:
         headers = {"Square-Version": call.headers.get("square-version", API_VERSION)}
         if call.path.startswith("/v2/cards"):  # no other answers were seen with one
             headers["X-Speleo-Traceid"] = f"standin{self._count:06d}"
-        try:
-            personal = self._check_token(call)
-            _check_version(call.headers.get("square-version"))
-            route, ids = find_route(ROUTES, call.method, call.path)
-            if route.personal and not personal:
-                raise forbidden("This endpoint takes the account's own access token only.")
-            return self._routed(call, route, ids, headers)
-        except Refusal as refusal:
-            return _answer(refusal.status, refusal.body(), headers)
+        return headers
 
-    def _routed(self, call: Call, route: Route, ids: tuple[str, ...], headers: Mapping[str, str]) -> Answer:
+    def _admit(self, call: Call) -> None:
+        token = _bearer(call)
+        if not token:
+            raise unauthorized("Your request did not include an `Authorization` http header with an access token.")
+        if token not in {self.access_token, self.oauth_token}:
+            raise unauthorized("This request could not be authorized.")
+        _check_version(call.headers.get("square-version"))
+
+    def _prepare(self, call: Call) -> Prepared[_Todo]:
+        route, ids = find_route(ROUTES, call.method, call.path)
+        if route.personal and _bearer(call) != self.access_token:
+            raise forbidden("This endpoint takes the account's own access token only.")
         query = dict(parse_qsl(call.query, keep_blank_values=True))
         _check_query(route, query)
         body = _body(call)
         key = _key_of(route, body)
         sent = {name: value for name, value in body.items() if name != _KEY or route.key is None}
-        where = f"{call.method} {call.path} {key}"
-        if key is not None:
-            try:
-                stored = self._answers.find(where, sent, 0)
-            except KeyReused:
-                detail = "The idempotency key can only be retried with the same request data."
-                raise bad("IDEMPOTENCY_KEY_REUSED", detail, _KEY) from None
-            if stored is not None:
-                self._replayed = True
-                return stored
-        checked(route.takes, sent)
+        where = None if key is None else (call.method, call.path, key)
+        return Prepared(_Todo(route, ids, query, sent, key), where, sent)
+
+    def _perform(self, prepared: Prepared[_Todo], headers: Mapping[str, str]) -> tuple[Answer, Answer]:
+        todo = prepared.request
+        checked(todo.route.takes, todo.sent)
         try:
-            made = route.handler(self._world, Request(ids, query, sent, key))
+            made = todo.route.handler(self._world, Request(todo.ids, todo.query, todo.sent, todo.key))
             answer = _answer(_OK, sendable(made), headers)
         except Refusal as refusal:
             if refusal.category not in _OUTCOMES:
                 raise
-            answer = _answer(refusal.status, refusal.body(), headers)
-        if key is not None:
-            self._answers.keep(where, sent, answer, 0)
-        return answer
+            answer = self._refused(refusal, headers)
+        return answer, answer
 
-    def _check_token(self, call: Call) -> bool:
-        scheme, _, given = call.headers.get("authorization", "").partition(" ")
-        token = given.strip() if scheme.lower() == "bearer" else ""
-        if not token:
-            raise unauthorized("Your request did not include an `Authorization` http header with an access token.")
-        if token not in {self.access_token, self.oauth_token}:
-            raise unauthorized("This request could not be authorized.")
-        return token == self.access_token
+    def _replay(self, prepared: Prepared[_Todo], stored: Answer, headers: Mapping[str, str]) -> Answer:
+        return stored
 
-    # --- what every stand-in says --------------------------------------------------------------------------------
+    def _key_reused(self) -> Refusal:
+        detail = "The idempotency key can only be retried with the same request data."
+        return bad("IDEMPOTENCY_KEY_REUSED", detail, _KEY)
 
-    def _refusal(self, status: int) -> Answer:
+    def _refused(self, refusal: Refused, headers: Mapping[str, str]) -> Answer:
+        if not isinstance(refusal, Refusal):
+            raise refusal
+        return _answer(refusal.status, refusal.body(), headers)
+
+    def _failure(self, status: int) -> Answer:
         unknown = "API_ERROR" if status >= _SERVER_ERROR else "INVALID_REQUEST_ERROR", "BAD_REQUEST"
         category, code = _KINDS.get(status, unknown)
-        body = Refusal(status, category, code, f"HTTP {status}, as the test asked for.").body()
-        return _answer(status, body, {})
-
-    def _params(self, call: Call) -> Mapping[str, str]:
-        return {**dict(parse_qsl(call.query)), **_flat(_readable(call))}
+        return self._refused(Refusal(status, category, code, f"HTTP {status}, as the test asked for."), {})
 
     def _key(self, call: Call) -> str | None:
-        key = _readable(call).get(_KEY)
-        return key if isinstance(key, str) and key else None
+        return flat_json(call.body).get(_KEY) or None
 
-    def _is_replayed(self, answer: Answer) -> bool:
-        return self._replayed
+
+def _bearer(call: Call) -> str:
+    scheme, _, given = call.headers.get("authorization", "").partition(" ")
+    return given.strip() if scheme.lower() == "bearer" else ""
 
 
 def _check_query(route: Route, query: Mapping[str, str]) -> None:
@@ -208,26 +214,6 @@ def _body(call: Call) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise bad("EXPECTED_JSON_BODY", "The request body is not a JSON object.")
     return cast("dict[str, Any]", body)
-
-
-def _readable(call: Call) -> Mapping[str, Any]:
-    try:
-        return _body(call)
-    except Refusal:
-        return {}
-
-
-def _flat(body: Mapping[str, Any], before: str = "") -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name, value in body.items():
-        if isinstance(value, Mapping):
-            found |= _flat(cast("Mapping[str, Any]", value), f"{before}{name}.")
-        elif isinstance(value, list):
-            values: list[Any] = value  # pyright: ignore[reportUnknownVariableType] - it is JSON
-            found |= _flat({str(number): each for number, each in enumerate(values)}, f"{before}{name}.")
-        else:
-            found[f"{before}{name}"] = value if isinstance(value, str) else json.dumps(value)
-    return found
 
 
 def _answer(status: int, data: Mapping[str, Any], headers: Mapping[str, str]) -> Answer:

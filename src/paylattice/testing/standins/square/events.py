@@ -7,10 +7,11 @@ import json
 from datetime import timedelta
 
 from ..messages import Delivery
+from ..shapes import sendable
 from .fields import RANGE, Fields, One
 from .pages import limit_of, page
 from .routes import Request, Route
-from .world import API_VERSION, JSON, World, moment_from, part, sendable, stamp
+from .world import API_VERSION, JSON, World, moment_from, part, stamp
 
 __all__ = ["EVENT_ROUTES", "delivery_of"]
 

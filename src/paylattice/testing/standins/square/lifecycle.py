@@ -94,7 +94,7 @@ def new_subscription(
             "source": {"name": "Stand-in"},
             **{name: value for name, value in (about or {}).items() if value is not None},
             "actions": [],
-            "_unseen": world.manners.invoice_after,
+            "_unseen": world.variants.invoice_after,
             "_history": [],
             "_ends": None,
         },
@@ -137,7 +137,7 @@ def cycle_from(world: World, subscription: Mapping[str, Any], day: date, cycles:
 
 def last_day(world: World, ends: date) -> date:
     """How Square writes down that a period ends before a day."""
-    return ends if world.manners.charged_through_next else ends - _DAY
+    return ends if world.variants.charged_through_next else ends - _DAY
 
 
 def begin(world: World, subscription: JSON, paid_by: JSON | None = None) -> None:

@@ -95,7 +95,7 @@ def buy(
     elif capture:
         for each in (*others, payment):
             complete(world, each)
-    if variation is not None and world.manners.links_subscribe:
+    if variation is not None and world.variants.links_subscribe:
         _subscribe(world, link, buyer["id"], variation, payment, declines)
     return payment
 

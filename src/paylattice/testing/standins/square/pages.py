@@ -56,7 +56,7 @@ def page(world: World, request: Request, rows: Sequence[JSON], name: str, size: 
         size: how many of them.
     """
     cursor = request.body.get("cursor") or request.query.get("cursor")
-    awkward = world.manners.empty_pages
+    awkward = world.variants.empty_pages
     start = _place(world, request, cursor) if cursor else _BEFORE_THE_FIRST if awkward else 0
     size = min(size, world.largest_page)
     shown = list(rows[start : start + size]) if start >= 0 else []

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from ..shapes import sendable
 from .cards import shown_card, source_of
 from .fields import ADDRESS, ELSEWHERE, MONEY, Fields, One, Text
 from .orders import close, new_order, single_item, tender
@@ -16,7 +17,7 @@ from .pages import limit_of, page
 from .profiles import profile_of
 from .refusals import Refusal, bad, conflict, declined
 from .routes import Key, Request, Route
-from .world import JSON, World, moment_from, money_of, part, sendable, stamp
+from .world import JSON, World, moment_from, money_of, part, stamp
 
 __all__ = ["PAYMENT_ROUTES", "complete", "expire", "pay", "tell_fee", "touch", "void"]
 

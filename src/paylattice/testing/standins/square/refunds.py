@@ -26,7 +26,7 @@ def _given_back(world: World, payment: JSON, *, pending: bool) -> int:
 
 def _note(world: World, payment: JSON) -> None:
     """Let the payment say what was given back of it; and the invoice that it paid."""
-    given = _given_back(world, payment, pending=world.manners.pending_refunds_count)
+    given = _given_back(world, payment, pending=world.variants.pending_refunds_count)
     total = payment["total_money"]
     ids = [row["id"] for row in world.all("refund", lambda row: row["payment_id"] == payment["id"])]
     payment.pop("refunded_money", None)

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from ..dispatch import Refused
+
 __all__ = ["Refusal", "bad", "conflict", "declined", "forbidden", "missing", "refused_refund", "unauthorized"]
 
 
-class Refusal(Exception):
+class Refusal(Refused):
     """Square says no.
 
     Args:

@@ -7,6 +7,8 @@ from urllib.parse import unquote
 
 import attrs
 
+from .. import routing
+from ..routing import pattern_of
 from .fields import NOTHING, Fields
 from .refusals import Refusal
 from .world import JSON, World
@@ -44,10 +46,6 @@ class Key:
     required: bool = False
 
 
-def _pattern(path: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\{\w+\}", r"([^/]+)", path))
-
-
 @attrs.frozen
 class Route:
     """An endpoint.
@@ -72,7 +70,7 @@ class Route:
     key: Key | None = None
     personal: bool = False
     pattern: re.Pattern[str] = attrs.field(
-        init=False, repr=False, default=attrs.Factory(lambda self: _pattern(self.path), takes_self=True)
+        init=False, repr=False, default=attrs.Factory(lambda self: pattern_of(self.path), takes_self=True)
     )
 
 
@@ -82,13 +80,10 @@ def find_route(routes: Sequence[Route], method: str, path: str) -> tuple[Route, 
     Raises:
         Refusal: there is none.
     """
-    known = False
-    for route in routes:
-        found = route.pattern.fullmatch(path)
-        if found is not None and route.method == method:
-            return route, tuple(unquote(one) for one in found.groups())
-        known = known or found is not None
+    found = routing.find_route(routes, method, path)
+    if found is not None:
+        return found[0], tuple(unquote(one) for one in found[1])
     detail = f"No such endpoint: {method} {path}. (This stand-in has only a part of Square's API.)"
-    if known:
+    if routing.is_known_path(routes, path):
         raise Refusal(405, "INVALID_REQUEST_ERROR", "METHOD_NOT_ALLOWED", detail)
     raise Refusal(404, "INVALID_REQUEST_ERROR", "NOT_FOUND", detail)

@@ -4,21 +4,24 @@ It simulates what Square documents, and what others found out about it. What it 
 been compared with a live account.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 
 from ..messages import Delivery
+from ..shapes import sendable
+from ..simulator import Amount
 from . import billing, links, refunds
 from .cards import new_card
 from .catalog import new_plan, shown_object, variation_for
 from .clock import advance_to
-from .dates import add_months
+from .dates import cadence_for
 from .dispatch import SquareRequests
 from .events import delivery_of
 from .lifecycle import begin, new_subscription, next_turn, shown
 from .locations import new_location
 from .profiles import merge, new_customer
-from .world import JSON, Manners, World, sendable
+from .world import JSON, Variants, World
 
 __all__ = ["SquareStandIn"]
 
@@ -39,7 +42,8 @@ class SquareStandIn(SquareRequests):
         now: the simulated time to begin with; an aware datetime. It moves only by :meth:`advance` and :meth:`renew`.
         largest_page: how many objects a page of a list holds at most: a small number lets few objects fill many pages.
         sandbox: whether addresses and deliveries are those of Square's sandbox.
-        manners: what Square does in one way or another, and its documentation does not say; None: the usual.
+        variants: what Square does in one way or another, and its documentation does not say; None: the usual.
+        clock: the real time; signatures of Square's hold none.
     """
 
     def __init__(
@@ -55,11 +59,12 @@ class SquareStandIn(SquareRequests):
         now: datetime | None = None,
         largest_page: int = 1000,
         sandbox: bool = True,
-        manners: Manners | None = None,
+        variants: Variants | None = None,
+        clock: Callable[[], float | datetime] = time.time,
     ) -> None:
-        world = World(now or datetime.now(UTC), _MERCHANT, sandbox, largest_page, manners or Manners())
+        world = World(now or datetime.now(UTC), _MERCHANT, sandbox, largest_page, variants or Variants())
         new_location(world, location_id, name="Stand-in", currency=currency, timezone=timezone, active=True)
-        super().__init__(access_token, oauth_token, world)
+        super().__init__(access_token, oauth_token, world, clock=clock)
         self.signature_key = signature_key
         self.webhook_url = webhook_url
         self.location_id = location_id
@@ -72,37 +77,19 @@ class SquareStandIn(SquareRequests):
         return self._world.now
 
     @property
-    def manners(self) -> Manners:
+    def variants(self) -> Variants:
         """What Square does in one way or another: they can be changed at any time."""
-        return self._world.manners
+        return self._world.variants
 
     def objects(self, kind: str) -> list[Mapping[str, object]]:
-        """All objects of a kind, oldest first, as the API sends them.
+        """Return all objects of a kind, oldest first, as the API sends them.
 
         Args:
             kind: ``customer``, ``card``, ``payment``, ``refund``, ``payment_link``, ``order``, ``subscription`` (with its
                 actions), ``invoice``, ``catalog``, ``location``, ``event``.
         """
         with self._lock:
-            return [self._shown(kind, row) for row in self._world.all(kind, lambda row: "_merged_into" not in row)]
-
-    def _shown(self, kind: str, row: JSON) -> Mapping[str, object]:
-        if kind == "subscription":
-            row = shown({**row, "_unseen": 0}, actions=True)
-        elif kind == "catalog":
-            row = shown_object(self._world, row)
-        found: JSON = sendable(row)
-        return found
-
-    def snapshot(self) -> Mapping[str, Sequence[Mapping[str, object]]]:
-        """All objects by kind, but for events: equal to a later one if nothing took effect in between."""
-        with self._lock:
-            return {kind: self.objects(kind) for kind in self._world.kinds if kind != "event"}
-
-    def count(self, kind: str) -> int:
-        """How many objects of a kind were ever made, deleted ones too."""
-        with self._lock:
-            return self._world.count(kind)
+            return [self._shown(kind, row) for row in self._world.rows(kind) if "_merged_into" not in row]
 
     def money_taken(self, *, customer: str | None = None) -> int:
         """What was captured and not given back, in the smallest unit of the main location's currency.
@@ -119,27 +106,19 @@ class SquareStandIn(SquareRequests):
             taken = sum(int(payment["total_money"]["amount"]) for payment in payments)
             return taken - sum(int(refund["amount_money"]["amount"]) for refund in given)
 
-    def deliveries(self) -> list[Delivery]:
-        """The webhooks that wait; they leave the outbox."""
-        with self._lock:
-            events, self._world.outbox = self._world.outbox, []
-            return [self._delivery(event) for event in events]
-
-    def redeliver(self, event_id: str, *, retry: int = 1, reason: str = "http_timeout") -> Delivery:
-        """A webhook once more, as it comes when it was not answered.
+    def redeliver(self, event_id: str, *, reason: str = "http_timeout") -> None:
+        """Put an event that was delivered before into the outbox again, as after a failed delivery.
 
         Args:
             event_id: of the event.
-            retry: which attempt it is after the first.
             reason: ``http_timeout``, ``http_error``, ``ssl_error`` or ``other_error``.
+
+        Raises:
+            ValueError: there is no such event.
         """
         with self._lock:
-            return self._delivery(self._world.need("event", event_id), retry, reason)
-
-    def _delivery(self, event: JSON, retry: int = 0, reason: str = "") -> Delivery:
-        return delivery_of(
-            event, self.signature_key, self.webhook_url, sandbox=self._world.sandbox, retry=retry, reason=reason
-        )
+            self._need("event", event_id)["_reason"] = reason
+            super().redeliver(event_id)
 
     def send_test_notification(self) -> None:
         """Be the seller who tests the webhook subscription: the event has no object."""
@@ -161,9 +140,13 @@ class SquareStandIn(SquareRequests):
     def add_plan(
         self,
         plan_id: str,
-        amount: int,
+        amount: Amount,
         *,
-        cadence: str = "MONTHLY",
+        interval: str = "month",
+        interval_count: int = 1,
+        trial_days: int | None = None,
+        metered: bool = False,
+        cadence: str | None = None,
         periods: int | None = None,
         trial_periods: int = 0,
         trial_cadence: str = "WEEKLY",
@@ -173,19 +156,35 @@ class SquareStandIn(SquareRequests):
 
         Args:
             plan_id: the id of the variation, which checkout takes.
-            amount: per period, in the smallest unit of the location's currency.
-            cadence: how long a period is: https://developer.squareup.com/reference/square/enums/SubscriptionCadence.
+            amount: per period, in the currency of the main location.
+            interval: ``day``, ``week``, ``month`` or ``year``.
+            interval_count: how many intervals make a period.
+            trial_days: the length of a free phase before.
+            metered: Square bills no usage: only False.
+            cadence: how long a period is, in Square's word, in place of the interval:
+                https://developer.squareup.com/reference/square/enums/SubscriptionCadence.
             periods: after how many paid periods it is over; None: never.
-            trial_periods: how many free periods come before.
+            trial_periods: how many free periods come before, in place of ``trial_days``.
             trial_cadence: how long these are.
             relative: whether the price is made from an order, as with plans that the Dashboard makes of items.
 
         Returns:
             The id of the variation.
+
+        Raises:
+            ValueError: Square has no such plan.
         """
+        if metered:
+            raise ValueError(self._has_no("plan that bills usage"))
+        cadence = cadence or cadence_for(interval, interval_count)
+        if trial_days:
+            trial_periods, trial_cadence = trial_days, "DAILY"
         with self._lock:
             currency = self._world.location["currency"]
-            price = {"amount": amount, "currency": currency}
+            if amount.currency != currency:
+                message = f"the main location takes {currency}, not {amount.currency}"
+                raise ValueError(message)
+            price = {"amount": int(amount.to_decimal().scaleb(0 if currency == "JPY" else 2)), "currency": currency}
             pricing: JSON = {"type": "RELATIVE"} if relative else {"type": "STATIC", "price_money": price}
             paid: JSON = {"cadence": cadence, "pricing": pricing, **({"periods": periods} if periods else {})}
             free = {"type": "STATIC", "price_money": {"amount": 0, "currency": currency}}
@@ -235,11 +234,13 @@ class SquareStandIn(SquareRequests):
 
     # --- what a test can do: customers and their banks -----------------------------------------------------------
 
-    def add_card(self, customer: str, *, brand: str = "VISA", last4: str = "1111", declines: str | None = None) -> str:
+    def add_payment_method(
+        self, customer_id: str, *, brand: str = "VISA", last4: str = "1111", declines: str | None = None
+    ) -> str:
         """Be the customer whose card is kept on file.
 
         Args:
-            customer: the id of the profile.
+            customer_id: the id of the profile.
             brand: of the card.
             last4: of its number.
             declines: the code of every payment with it, for example ``GENERIC_DECLINE``.
@@ -248,12 +249,12 @@ class SquareStandIn(SquareRequests):
             The card's id.
         """
         with self._lock:
-            owner = str(self._world.need("customer", customer)["id"])
+            owner = str(self._world.need("customer", customer_id)["id"])
             return str(new_card(self._world, owner, brand=brand, last4=last4, declines=declines)["id"])
 
-    def pay_link(
+    def complete_checkout(
         self,
-        link_id: str,
+        session_id: str,
         *,
         phone: str | None = None,
         as_new_customer: bool | None = None,
@@ -262,13 +263,13 @@ class SquareStandIn(SquareRequests):
         declines: str | None = None,
         gift_card: int = 0,
     ) -> Mapping[str, object] | None:
-        """Be the buyer who pays on a payment link's page.
+        """Be the buyer who pays on a payment link's page, or on the page of a subscription's first invoice.
 
-        The buyer becomes the profile with the phone number, or a new one: whatever customer the link was made for. Of a link
-        for a plan comes a subscription, unless ``manners.links_subscribe`` is False, as in Square's sandbox.
+        The buyer of a link becomes the profile with the phone number, or a new one: whatever customer the link was made for. Of
+        a link for a plan comes a subscription, unless ``variants.links_subscribe`` is False, as in Square's sandbox.
 
         Args:
-            link_id: of the link.
+            session_id: of the link, the invoice or the subscription. What follows is for links only.
             phone: what the buyer types; None: what the link filled in, or else always the same number.
             as_new_customer: True: the buyer is nobody whom Square knows; False: somebody whom it does; None: as it is.
             capture: whether the payment is taken at once; otherwise it is only authorized.
@@ -278,16 +279,19 @@ class SquareStandIn(SquareRequests):
             gift_card: how much a gift card pays first, as a payment of its own; the card pays the rest.
 
         Returns:
-            The payment with the card, ``FAILED`` if the bank refused: then the link can be tried again. None: the plan begins
+            The payment with the card, ``FAILED`` if the bank refused: then the page can be tried again. None: the plan begins
             with a free phase, and nothing was paid.
 
         Raises:
-            ValueError: the link was paid already, or Square knows no such buyer.
+            ValueError: the page was paid or left already, or Square knows no such buyer.
         """
         with self._lock:
+            link = self._page(session_id)
+            if link is None:
+                return self.pay_invoice(session_id)
             payment = links.buy(
                 self._world,
-                self._world.need("payment_link", link_id),
+                link,
                 phone=phone,
                 as_new_customer=as_new_customer,
                 capture=capture,
@@ -296,6 +300,43 @@ class SquareStandIn(SquareRequests):
                 gift_card=gift_card,
             )
             return None if payment is None else dict(sendable(payment))
+
+    def abandon_checkout(self, session_id: str) -> Mapping[str, object]:
+        """Be the buyer who never comes back. Square tells nobody, and keeps the page."""
+        with self._lock:
+            page = self._page(session_id)
+            kind = "invoice" if self._world.get("invoice", session_id) is not None else "subscription"
+            asked = self._need(kind, session_id) if page is None else page
+            asked["_abandoned"] = True
+            return dict(sendable(asked))
+
+    def _page(self, session_id: str) -> JSON | None:
+        for kind in ("payment_link", "invoice", "subscription"):
+            found = self._world.get(kind, session_id)
+            if found is not None and found.get("_abandoned"):
+                message = "the buyer has left this page"
+                raise ValueError(message)
+        return self._world.get("payment_link", session_id)
+
+    def pay_outstanding(self, subscription_id: str) -> Mapping[str, object]:
+        """Be the customer who pays the open invoices of a subscription on their pages, oldest first.
+
+        Returns:
+            The subscription.
+
+        Raises:
+            ValueError: nothing is owed.
+        """
+        with self._lock:
+            subscription = self._world.need("subscription", subscription_id)
+            invoices = [self._world.need("invoice", each) for each in reversed(subscription.get("invoice_ids", []))]
+            owed = [invoice for invoice in invoices if billing.is_open(invoice)]
+            if not owed:
+                message = "the subscription owes nothing"
+                raise ValueError(message)
+            for invoice in owed:
+                billing.pay_invoice(self._world, invoice, links.CARD)
+            return self._shown("subscription", subscription)
 
     def pay_invoice(self, invoice_id: str, *, amount: int | None = None) -> Mapping[str, object]:
         """Be the customer who pays an invoice on its page.
@@ -317,23 +358,37 @@ class SquareStandIn(SquareRequests):
             return dict(sendable(billing.pay_invoice(self._world, invoice, links.CARD, amount)))
 
     def decline_next_payment(
-        self, code: str = "GENERIC_DECLINE", *, customer: str | None = None, times: int = 1
+        self, code: str = "GENERIC_DECLINE", *, customer_id: str | None = None, times: int = 1
     ) -> None:
-        """Be the bank that says no: to a payment, a renewal or a page.
+        """Be the bank that declines a payment, a renewal or a page.
 
         Args:
             code: Square's word: https://developer.squareup.com/docs/payments-api/error-codes.
-            customer: the id of the profile that pays; None: anybody.
+            customer_id: the id of the profile that pays; None: anybody.
             times: how often.
         """
         with self._lock:
-            self._world.declines += [(code, customer)] * times
+            self._world.declines += [(code, customer_id)] * times
 
-    def settle_refunds(self, *, succeeded: bool = True) -> None:
-        """Be the bank that decides about all refunds that are pending; without this, it agrees to each after a day."""
+    def delay_next_refund(self, *, times: int = 1) -> None:
+        """Do nothing: every refund at Square is pending, and without :meth:`settle_refund` it succeeds after a day."""
+
+    def settle_refund(self, refund_id: str, *, succeeded: bool = True) -> Mapping[str, object]:
+        """Be the bank that decides about a pending refund.
+
+        Returns:
+            The refund.
+
+        Raises:
+            ValueError: it is not pending.
+        """
         with self._lock:
-            for refund in self._world.all("refund", lambda row: row["status"] == "PENDING"):
-                refunds.settle(self._world, refund, succeeded=succeeded)
+            refund = self._need("refund", refund_id)
+            if refund["status"] != "PENDING":
+                message = f"the refund is {refund['status']}: the bank has decided"
+                raise ValueError(message)
+            refunds.settle(self._world, refund, succeeded=succeeded)
+            return self._shown("refund", refund)
 
     # --- what a test can do: time --------------------------------------------------------------------------------
 
@@ -342,28 +397,32 @@ class SquareStandIn(SquareRequests):
         with self._lock:
             self._world.cursors_since = self._world.now
 
-    def advance(self, *, months: int = 0, days: float = 0, hours: float = 0) -> datetime:
-        """Let time pass, with everything that is due: periods, scheduled actions, authorizations, refunds.
+    # --- what the frame asks -------------------------------------------------------------------------------------
 
-        Returns:
-            The new simulated time.
-        """
-        with self._lock:
-            moment = add_months(self._world.now, months)
-            advance_to(self._world, moment + timedelta(days=days, hours=hours))
-            return self.now
+    def _shown(self, kind: str, row: JSON) -> JSON:
+        if kind == "subscription":
+            row = shown({**row, "_unseen": 0}, actions=True)
+        elif kind == "catalog":
+            row = shown_object(self._world, row)
+        found: JSON = sendable(row)
+        return found
 
-    def renew(self, subscription_id: str) -> Mapping[str, object]:
-        """Let time pass until something happens to the subscription: it is billed again, paused, resumed, or over.
+    def _signed(self, event: JSON, at: datetime) -> Delivery:
+        return delivery_of(
+            event,
+            self.signature_key,
+            self.webhook_url,
+            sandbox=self._world.sandbox,
+            retry=event.get("_retry", 0),
+            reason=event.get("_reason", ""),
+        )
 
-        After :meth:`decline_next_payment` the renewal is not paid.
+    def _again(self, event: JSON) -> JSON:
+        event["_retry"] = event.get("_retry", 0) + 1
+        return dict(event)
 
-        Returns:
-            The subscription.
-        """
-        with self._lock:
-            subscription = self._world.need("subscription", subscription_id)
-            when = next_turn(subscription)
-            if when is not None:
-                advance_to(self._world, when)
-            return self._shown("subscription", subscription)
+    def _advance_to(self, until: datetime) -> None:
+        advance_to(self._world, until)
+
+    def _next_turn(self, subscription: JSON) -> datetime | None:
+        return next_turn(subscription)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
+from ..shapes import sendable
 from .catalog import phases_of, variation_for
 from .clock import advance_to
 from .dates import date_from, today, zone_for
@@ -29,7 +30,7 @@ from .pages import limit_of, page
 from .profiles import profile_of
 from .refusals import Refusal, bad
 from .routes import Key, Request, Route
-from .world import JSON, World, fresh, money_of, part, parts, sendable
+from .world import JSON, World, fresh, money_of, part, parts
 
 __all__ = ["SUBSCRIPTION_ROUTES"]
 

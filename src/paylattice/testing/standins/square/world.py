@@ -1,32 +1,29 @@
 """What the stand-in knows: objects by kind and id, events, the locations, and the simulated time."""
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 import attrs
 
+from ..shapes import sendable
+from ..store import JSON, Store
 from .refusals import bad, conflict, missing
 
 __all__ = [
     "API_VERSION",
     "JSON",
-    "Manners",
+    "Variants",
     "World",
     "fresh",
     "moment_from",
     "money_of",
     "part",
     "parts",
-    "sendable",
     "stamp",
 ]
 
 API_VERSION = "2026-09-16"
-
-JSON: TypeAlias = dict[str, Any]
-"""An object as Square has it. Keys that begin with an underscore are the stand-in's own, and are never sent."""
 
 _WORDS: Mapping[str, str] = {"payment_link": "Payment link", "catalog": "Catalog object"}
 _NINE = 9
@@ -60,7 +57,7 @@ def moment_from(text: str, field: str) -> datetime:
 
 
 @attrs.define
-class Manners:
+class Variants:
     """What Square does one way or the other, and nobody can tell from its documentation.
 
     Args:
@@ -83,7 +80,7 @@ class Manners:
 
 
 @attrs.define
-class World:
+class World(Store):
     """Everything that is there.
 
     Args:
@@ -91,33 +88,28 @@ class World:
         merchant_id: whose it is.
         sandbox: whether it is the sandbox.
         largest_page: how many objects a page of a list holds at most.
-        manners: see there.
+        variants: see there.
     """
 
     now: datetime
     merchant_id: str
     sandbox: bool = True
     largest_page: int = 1000
-    manners: Manners = attrs.field(factory=Manners)
-    outbox: list[JSON] = attrs.field(factory=list[JSON])
+    variants: Variants = attrs.field(factory=Variants)
     declines: list[tuple[str, str | None]] = attrs.field(factory=list[tuple[str, str | None]])
     cursors_since: datetime | None = None
     used_tokens: set[str] = attrs.field(factory=set[str])
-    _objects: dict[str, dict[str, JSON]] = attrs.field(factory=dict[str, dict[str, JSON]])
-    _made: Counter[str] = attrs.field(factory=Counter[str])
 
     # --- objects -------------------------------------------------------------------------------------------------
 
     def new_id(self, prefix: str) -> str:
         """The next id with this prefix: the same in every run."""
-        self._made[prefix] += 1
-        return f"{prefix}STANDIN{self._made[prefix]:06d}"
+        return f"{prefix}STANDIN{self.next_number(prefix):06d}"
 
     def add(self, kind: str, identifier: str, data: Mapping[str, Any], *, decimals: int = 3) -> JSON:
         """Keep a new object."""
         made: JSON = {"id": identifier, "created_at": stamp(self.now, decimals=decimals), **data, "_made": self.now}
-        self._objects.setdefault(kind, {})[identifier] = made
-        return made
+        return self.put(kind, identifier, made)
 
     def change(self, data: JSON, *, decimals: int = 3, **changes: Any) -> JSON:
         """Change an object: its version counts up."""
@@ -127,11 +119,6 @@ class World:
         if "updated_at" in data:
             data["updated_at"] = stamp(self.now, decimals=decimals)
         return data
-
-    def get(self, kind: str, identifier: object) -> JSON | None:
-        """The object; None if there is none, also if it was deleted."""
-        found = self._objects.get(kind, {}).get(str(identifier))
-        return None if found is None or found.get("_deleted") else found
 
     def need(self, kind: str, identifier: object) -> JSON:
         """The object.
@@ -146,16 +133,7 @@ class World:
 
     def all(self, kind: str, fits: Callable[[JSON], bool] = lambda _: True) -> list[JSON]:
         """The objects of a kind, oldest first."""
-        return [each for each in self._objects.get(kind, {}).values() if not each.get("_deleted") and fits(each)]
-
-    def count(self, kind: str) -> int:
-        """How many objects of a kind were ever made."""
-        return len(self._objects.get(kind, {}))
-
-    @property
-    def kinds(self) -> Sequence[str]:
-        """The kinds of what there is."""
-        return list(self._objects)
+        return [row for row in self.rows(kind) if fits(row)]
 
     # --- places --------------------------------------------------------------------------------------------------
 
@@ -208,7 +186,7 @@ class World:
             "data": data,
             "_at": self.now if decimals == _NINE else _cut(self.now, decimals),
         }
-        self._objects.setdefault("event", {})[event["event_id"]] = event
+        self.put("event", event["event_id"], event)
         self.outbox.append(event)
         return event
 
@@ -264,13 +242,3 @@ def part(data: Mapping[str, Any], *names: str) -> JSON:
 def parts(data: Mapping[str, Any], name: str) -> list[Any]:
     """The list inside an object; an empty one if there is none."""
     return cast("list[Any]", data.get(name) or [])
-
-
-def sendable(data: Any) -> Any:
-    """The object without what is the stand-in's own, as a copy."""
-    if isinstance(data, Mapping):
-        found = cast("Mapping[str, Any]", data)
-        return {name: sendable(value) for name, value in found.items() if not name.startswith("_")}
-    if isinstance(data, list):
-        return [sendable(each) for each in data]  # pyright: ignore[reportUnknownVariableType] - it is JSON
-    return data

@@ -2,13 +2,26 @@
 
 from typing import Any
 
+from ..simulator import Amount
 from .metadata import merged
 from .pages import page
 from .refusals import invalid
 from .routes import Params, Route, retrieve
 from .world import JSON, World
 
-__all__ = ["CATALOG_ROUTES", "new_price", "new_product"]
+__all__ = ["CATALOG_ROUTES", "new_price", "new_product", "smallest_unit"]
+
+_NO_DECIMALS = frozenset(
+    ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"]
+)
+_THREE_DECIMALS = frozenset(["BHD", "JOD", "KWD", "OMR", "TND"])
+"""https://docs.stripe.com/currencies"""
+
+
+def smallest_unit(amount: Amount) -> int:
+    """An amount as Stripe writes it: in the smallest unit that the currency has at Stripe."""
+    places = 0 if amount.currency in _NO_DECIMALS else 3 if amount.currency in _THREE_DECIMALS else 2
+    return int(amount.to_decimal().scaleb(places))
 
 
 def new_product(world: World, params: Params, *, known_as: str | None = None) -> JSON:

@@ -1,8 +1,10 @@
 """What happens when time passes: renewals, retries, the ends of trials, and everything else that has a date."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
+from .. import clock
+from ..clock import Due
 from . import payments
 from .checkout import expire
 from .collection import collect, failed_for_good, subscription_of
@@ -18,22 +20,10 @@ _INCOMPLETE = 23 * 3600
 _AUTHORIZED = 7 * _DAY
 _WARNING = 3 * _DAY
 
-Due = tuple[int, Callable[[], object]]
-
 
 def advance_to(world: World, moment: int) -> None:
     """Let time pass, and let everything happen that is due until then, in order."""
-    while True:
-        due = sorted(
-            ((when, index, act) for index, (when, act) in enumerate(_agenda(world)) if when <= moment),
-            key=lambda entry: entry[:2],
-        )
-        if not due:
-            world.now = max(world.now, moment)
-            return
-        when, _, act = due[0]
-        world.now = max(world.now, when)
-        act()
+    clock.advance_to(world, moment, partial(_agenda, world))
 
 
 def _agenda(world: World) -> Iterator[Due]:

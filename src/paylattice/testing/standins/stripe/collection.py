@@ -3,9 +3,19 @@
 from collections.abc import Mapping
 
 from . import payments
+from .payment_methods import new_card
 from .world import JSON, World
 
-__all__ = ["collect", "default_method", "failed_for_good", "intent_of", "mark_paid", "subscription_of"]
+__all__ = [
+    "authenticated",
+    "collect",
+    "default_method",
+    "failed_for_good",
+    "intent_of",
+    "mark_paid",
+    "pay_outstanding",
+    "subscription_of",
+]
 
 _DAY = 86_400
 
@@ -90,6 +100,40 @@ def mark_paid(world: World, invoice: JSON, *, attempts: int = 0) -> None:
         status_transitions={**invoice["status_transitions"], "paid_at": world.now},
     )
     _follow(world, invoice, _AFTER_SUCCESS)
+
+
+def pay_outstanding(world: World, subscription: JSON) -> None:
+    """Be the customer who pays all open invoices of a subscription on their pages, oldest first.
+
+    Raises:
+        ValueError: none is open.
+    """
+    owed = [one for one in world.all("invoice", status="open") if subscription_of(world, one) is subscription]
+    if not owed:
+        message = "the subscription owes nothing"
+        raise ValueError(message)
+    method = new_card(world, subscription["customer"])
+    for invoice in owed:
+        collect(world, invoice, method)
+
+
+def authenticated(world: World, intent: JSON, *, succeeded: bool) -> None:
+    """Be the payer who authenticates, or fails to.
+
+    Raises:
+        ValueError: the payment does not wait for that.
+    """
+    if intent["status"] != "requires_action":
+        message = f"the payment is {intent['status']}: it does not wait for the payer"
+        raise ValueError(message)
+    method = world.need("payment_method", intent["payment_method"])
+    if not succeeded:
+        payments.decline(world, intent, method, "payment_intent_authentication_failure")
+        return
+    payments.succeed(world, intent, method)
+    for known in world.all("invoice_payment"):
+        if known["payment"]["payment_intent"] == intent["id"]:
+            mark_paid(world, world.need("invoice", known["invoice"]))
 
 
 def failed_for_good(world: World, subscription: JSON) -> bool:

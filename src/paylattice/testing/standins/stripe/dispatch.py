@@ -1,4 +1,4 @@
-"""A request's way: the key, the version, the parameters and the idempotency key, and then its endpoint.
+"""Stripe's endpoints, credentials, versions and idempotency keys.
 
 Refusals before the endpoint (401, an unknown endpoint, wrong parameters) are not stored under the idempotency key; what
 the endpoint answers is, success or not, for a day: https://docs.stripe.com/api/idempotent_requests.
@@ -7,11 +7,14 @@ the endpoint answers is, success or not, for a day: https://docs.stripe.com/api/
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import cast
 
+import attrs
+
+from ..dispatch import Prepared, Refused
 from ..forms import Pairs, pairs_of
-from ..keys import AnswerStore, KeyReused
 from ..messages import Answer, Call
 from ..server import StandIn
 from .catalog import CATALOG_ROUTES
@@ -25,7 +28,7 @@ from .payment_methods import PAYMENT_METHOD_ROUTES
 from .refunds import REFUND_ROUTES
 from .refusals import Refusal, invalid
 from .rendering import check_expandable, expanded, rendered
-from .routes import Route, find_route
+from .routes import Params, Route, find_route
 from .subscriptions import SUBSCRIPTION_ROUTES
 from .usage import USAGE_ROUTES
 from .world import API_VERSION, JSON, World
@@ -53,83 +56,86 @@ _TYPES: Mapping[int, str] = {400: "invalid_request_error", 401: "invalid_request
 _RATE_LIMIT = 429
 
 
-class StripeRequests(StandIn):
+@attrs.frozen
+class _Request:
+    call: Call
+    route: Route
+    ids: Sequence[str]
+    params: Params
+    expand: list[str]
+
+
+class StripeRequests(StandIn[World, _Request, Answer]):
     """Answers the requests of one account.
 
     Args:
         secret_key: the only key that is accepted.
         world: what there is.
+        clock: the time that deliveries are signed with.
     """
 
-    def __init__(self, secret_key: str, world: World) -> None:
-        super().__init__()
+    def __init__(self, secret_key: str, world: World, clock: Callable[[], float | datetime]) -> None:
+        super().__init__(world, clock=clock)
         self.secret_key = secret_key
-        self._world = world
-        self._answers = AnswerStore(_DAY)
-        self._count = 0
 
-    def _respond(self, call: Call) -> Answer:
-        self._count += 1
-        request_id = f"req_standin{self._count:06d}"
-        headers = {"Request-Id": request_id, "Stripe-Version": call.headers.get("stripe-version", API_VERSION)}
+    def _seconds(self) -> float:
+        return self._world.now
+
+    def _headers(self, call: Call) -> Mapping[str, str]:
+        version = call.headers.get("stripe-version", API_VERSION)
+        headers = {"Request-Id": f"req_standin{self._count:06d}", "Stripe-Version": version}
         key = self._key(call)
-        if key:
-            headers["Idempotency-Key"] = key
-        try:
-            self._check_key(call)
-            _check_version(call)
-            route, ids = find_route(ROUTES, call.method, call.path)
-            sent = _sent(call)
-            params = checked(route.parameters, sent)
-            paths = cast("list[str]", params.get("expand", []))
-            check_expandable(paths)
-            stored = self._stored(call, key, sent)
-        except Refusal as refusal:  # before the endpoint: not stored
-            return _answer(refusal.status, {"error": dict(refusal.error)}, headers)
-        if stored is not None:
-            original = stored.headers["Request-Id"]
-            return Answer(
-                stored.status,
-                {**stored.headers, **headers, "Idempotent-Replayed": "true", "Original-Request": original},
-                stored.body,
-            )
-        self._world.request = request_id, key
-        try:
-            found = rendered(self._world, route.run(self._world, params, ids))
-            answer = _answer(200, expanded(self._world, found, paths), headers, call)
-        except Refusal as refusal:
-            answer = _answer(refusal.status, {"error": dict(refusal.error)}, headers)
-        finally:
-            self._world.request = None, None
-        if key and call.method == "POST":
-            self._answers.keep(key, _asked(call, sent), answer, self._world.now)
-        return answer
+        return {**headers, "Idempotency-Key": key} if key else headers
 
-    def _stored(self, call: Call, key: str | None, sent: Pairs) -> Answer | None:
-        if key is None or call.method != "POST":
-            return None
-        if len(key) > _LONGEST_KEY:
-            message = f"Idempotency keys can only be up to {_LONGEST_KEY} characters long."
-            raise Refusal(400, {"message": message, "type": "invalid_request_error"})
-        try:
-            return self._answers.find(key, _asked(call, sent), self._world.now)
-        except KeyReused:
-            message = (
-                "Keys for idempotent requests can only be used with the same parameters they were first used with."
-            )
-        raise Refusal(400, {"message": message, "type": "idempotency_error"})
-
-    def _check_key(self, call: Call) -> None:
+    def _admit(self, call: Call) -> None:
         given = _credentials(call.headers.get("authorization", ""))
-        if given == self.secret_key:
-            return
         if given is None:
             message = "You did not provide an API key."
-        else:
+            raise Refusal(401, {"message": message, "type": "invalid_request_error"})
+        if given != self.secret_key:
             message = f"Invalid API Key provided: {given[:8]}{'*' * 8}{given[-4:]}"
-        raise Refusal(401, {"message": message, "type": "invalid_request_error"})
+            raise Refusal(401, {"message": message, "type": "invalid_request_error"})
+        _check_version(call)
 
-    def _refusal(self, status: int) -> Answer:
+    def _prepare(self, call: Call) -> Prepared[_Request]:
+        route, ids = find_route(ROUTES, call.method, call.path)
+        sent = _sent(call)
+        params = checked(route.parameters, sent)
+        paths = cast("list[str]", params.get("expand", []))
+        check_expandable(paths)
+        key = self._key(call) if call.method == "POST" else None
+        if key is not None and len(key) > _LONGEST_KEY:
+            message = f"Idempotency keys can only be up to {_LONGEST_KEY} characters long."
+            raise Refusal(400, {"message": message, "type": "invalid_request_error"})
+        asked = call.method, call.path, tuple(sorted(sent))
+        return Prepared(_Request(call, route, ids, params, paths), key, asked, _DAY)
+
+    def _perform(self, prepared: Prepared[_Request], headers: Mapping[str, str]) -> tuple[Answer, Answer]:
+        request = prepared.request
+        self._world.request = headers["Request-Id"], self._key(request.call)
+        try:
+            found = rendered(self._world, request.route.run(self._world, request.params, request.ids))
+            answer = _answer(200, expanded(self._world, found, request.expand), headers, request.call)
+        except Refusal as refusal:
+            answer = self._refused(refusal, headers)
+        finally:
+            self._world.request = None, None
+        return answer, answer
+
+    def _replay(self, prepared: Prepared[_Request], stored: Answer, headers: Mapping[str, str]) -> Answer:
+        more = {"Idempotent-Replayed": "true", "Original-Request": stored.headers["Request-Id"]}
+        return Answer(stored.status, {**stored.headers, **headers, **more}, stored.body)
+
+    def _key_reused(self) -> Refusal:
+        message = "Keys for idempotent requests can only be used with the same parameters they were first used with."
+        return Refusal(400, {"message": message, "type": "idempotency_error"})
+
+    def _refused(self, refusal: Refused, headers: Mapping[str, str]) -> Answer:
+        if not isinstance(refusal, Refusal):
+            raise refusal
+        return _answer(refusal.status, {"error": dict(refusal.error)}, headers)
+
+    def _failure(self, status: int) -> Answer:
         kind = _TYPES.get(status, "api_error")
         error: JSON = {"message": f"HTTP {status}, as the test asked for.", "type": kind}
         if status == _RATE_LIMIT:
@@ -143,16 +149,9 @@ class StripeRequests(StandIn):
     def _key(self, call: Call) -> str | None:
         return call.headers.get("idempotency-key") or None
 
-    def _is_replayed(self, answer: Answer) -> bool:
-        return answer.headers.get("Idempotent-Replayed") == "true"
-
 
 def _sent(call: Call) -> Pairs:
     return (*pairs_of(call.query), *pairs_of(call.body.decode("utf-8", "replace")))
-
-
-def _asked(call: Call, sent: Pairs) -> object:
-    return call.method, call.path, tuple(sorted(sent))
 
 
 def _check_version(call: Call) -> None:

@@ -1,9 +1,10 @@
 """When billing periods begin and end, and what a part of one costs."""
 
-import calendar
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from .. import clock
 
 __all__ = ["add_months", "period_after", "share"]
 
@@ -13,11 +14,7 @@ _MONTHS = {"month": 1, "year": 12}
 
 def add_months(seconds: int, months: int) -> int:
     """The same day and time so many months later, or that month's last day."""
-    moment = datetime.fromtimestamp(seconds, UTC)
-    years, month = divmod(moment.month - 1 + months, 12)
-    year = moment.year + years
-    last = calendar.monthrange(year, month + 1)[1]
-    return int(moment.replace(year=year, month=month + 1, day=min(moment.day, last)).timestamp())
+    return int(clock.add_months(datetime.fromtimestamp(seconds, UTC), months).timestamp())
 
 
 def period_after(anchor: int, recurring: Mapping[str, Any], moment: int) -> tuple[int, int]:

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 
+from ..dispatch import Refused
+
 __all__ = ["Refusal", "card_error", "invalid", "missing"]
 
 
-class Refusal(ValueError):
+class Refusal(Refused):
     """A request is refused; or what a test asked for makes no sense.
 
     Args:

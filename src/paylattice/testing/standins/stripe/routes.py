@@ -6,6 +6,8 @@ from typing import Any, TypeAlias
 
 import attrs
 
+from .. import routing
+from ..routing import pattern_of
 from .parameters import Parameter, parameters_of
 from .refusals import Refusal
 from .world import JSON, World
@@ -14,10 +16,6 @@ __all__ = ["Params", "Route", "find_route", "retrieve"]
 
 Params: TypeAlias = dict[str, Any]
 """The checked parameters of a request."""
-
-
-def _pattern(path: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\{\w+\}", r"([A-Za-z0-9_.-]+)", path))
 
 
 @attrs.frozen
@@ -38,7 +36,9 @@ class Route:
     takes: str = ""
     sdk: str = ""
     pattern: re.Pattern[str] = attrs.field(
-        init=False, repr=False, default=attrs.Factory(lambda self: _pattern(self.path), takes_self=True)
+        init=False,
+        repr=False,
+        default=attrs.Factory(lambda self: pattern_of(self.path, "[A-Za-z0-9_.-]+"), takes_self=True),
     )
     parameters: tuple[Parameter, ...] = attrs.field(
         init=False, repr=False, default=attrs.Factory(lambda self: parameters_of(self.takes), takes_self=True)
@@ -64,9 +64,8 @@ def find_route(routes: Sequence[Route], method: str, path: str) -> tuple[Route, 
     Raises:
         Refusal: there is none.
     """
-    for route in routes:
-        found = route.pattern.fullmatch(path) if route.method == method else None
-        if found is not None:
-            return route, found.groups()
+    found = routing.find_route(routes, method, path)
+    if found is not None:
+        return found
     message = f"Unrecognized request URL ({method}: {path}). (This stand-in has only a part of Stripe's API.)"
     raise Refusal(404, {"message": message, "type": "invalid_request_error"})

@@ -5,19 +5,19 @@ has never been compared with a live account.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 
 from ..messages import Delivery
-from . import checkout, refunds
+from ..simulator import Amount
+from . import checkout, collection, refunds
 from .bank import AUTHENTICATE
-from .catalog import new_price, new_product
+from .catalog import new_price, new_product, smallest_unit
 from .clock import advance_to
 from .dispatch import StripeRequests
 from .events import delivery_of
 from .lifecycle import Start, period_of, start
 from .payment_methods import new_card
-from .periods import add_months
 from .rendering import rendered
 from .usage import new_meter
 from .world import JSON, World
@@ -35,7 +35,7 @@ class StripeStandIn(StripeRequests):
         largest_page: how many objects a page of a list holds at most: a small number lets few objects fill many pages.
         retry_days: when the payment of a renewal is tried again, in days after the attempt before.
         when_retries_fail: the status of a subscription whose last retry failed: ``canceled``, ``unpaid``, ``past_due``.
-        clock: the real time, in seconds since 1970, for the signatures of deliveries.
+        clock: the real time, for the signatures of deliveries: seconds since 1970, or an aware datetime.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class StripeStandIn(StripeRequests):
         largest_page: int = 100,
         retry_days: tuple[int, ...] = (3, 5, 7),
         when_retries_fail: str = "canceled",
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float | datetime] = time.time,
     ) -> None:
         if when_retries_fail not in {"canceled", "unpaid", "past_due"}:
             message = "when_retries_fail must be canceled, unpaid or past_due"
@@ -55,36 +55,13 @@ class StripeStandIn(StripeRequests):
         begin = int((now or datetime.now(UTC)).timestamp())
         live = secret_key.startswith(("sk_live_", "rk_live_"))
         world = World(begin, largest_page, rendered, tuple(retry_days), when_retries_fail, livemode=live)
-        super().__init__(secret_key, world)
+        super().__init__(secret_key, world, clock)
         self.webhook_secret = webhook_secret
-        self._clock = clock
-
-    # --- what a test can look at ---------------------------------------------------------------------------------
 
     @property
     def now(self) -> datetime:
         """The simulated time."""
         return datetime.fromtimestamp(self._world.now, UTC)
-
-    def objects(self, kind: str) -> list[Mapping[str, object]]:
-        """All objects of a kind, oldest first, as the API sends them.
-
-        Args:
-            kind: Stripe's word: ``customer``, ``payment_intent``, ``charge``, ``subscription``, ``checkout.session``...
-        """
-        with self._lock:
-            return [rendered(self._world, found) for found in self._world.all(kind)]
-
-    def snapshot(self) -> Mapping[str, Sequence[Mapping[str, object]]]:
-        """All objects by kind, but for events: equal to a later one if nothing took effect in between."""
-        with self._lock:
-            kinds = (kind for kind in self._world.kinds if kind != "event")
-            return {kind: self.objects(kind) for kind in kinds}
-
-    def count(self, kind: str) -> int:
-        """How many objects of a kind were ever made, deleted ones too."""
-        with self._lock:
-            return self._world.count(kind)
 
     def money_taken(self, currency: str = "usd", *, customer: str | None = None) -> int:
         """What was captured and not given back, in the currency's smallest unit at Stripe.
@@ -101,20 +78,12 @@ class StripeStandIn(StripeRequests):
                 if customer in {None, charge["customer"]}
             )
 
-    def deliveries(self) -> list[Delivery]:
-        """The webhooks that wait, signed as of now; they leave the outbox."""
-        with self._lock:
-            events, self._world.outbox = self._world.outbox, []
-        at = int(self._clock())
-        return [delivery_of(rendered(self._world, event), self.webhook_secret, at) for event in events]
-
     # --- what a test can do --------------------------------------------------------------------------------------
 
-    def add_price(
+    def add_plan(
         self,
-        price_id: str,
-        amount: int,
-        currency: str = "usd",
+        plan_id: str,
+        amount: Amount,
         *,
         interval: str | None = "month",
         interval_count: int = 1,
@@ -122,12 +91,11 @@ class StripeStandIn(StripeRequests):
         metered: bool = False,
         product: str | None = None,
     ) -> str:
-        """Be the Dashboard, where prices are made.
+        """Offer a plan, which Stripe calls a price, as the seller does in the Dashboard.
 
         Args:
-            price_id: what checkout takes.
-            amount: per unit and period, in the currency's smallest unit at Stripe.
-            currency: in which.
+            plan_id: what checkout takes.
+            amount: per unit and period.
             interval: ``day``, ``week``, ``month`` or ``year``; None: the price is paid once.
             interval_count: how many intervals make a period.
             trial_days: the price's own trial.
@@ -138,8 +106,8 @@ class StripeStandIn(StripeRequests):
             The price's id.
         """
         with self._lock:
-            made = new_product(self._world, {"name": product or price_id})
-            sent: JSON = {"currency": currency, "unit_amount": amount, "product": made["id"]}
+            made = new_product(self._world, {"name": product or plan_id})
+            sent: JSON = {"currency": amount.currency, "unit_amount": smallest_unit(amount), "product": made["id"]}
             if interval is not None:
                 sent["recurring"] = {
                     "interval": interval,
@@ -147,9 +115,9 @@ class StripeStandIn(StripeRequests):
                     "trial_period_days": trial_days,
                 }
             if metered:
-                sent["recurring"] |= {"usage_type": "metered", "meter": self._meter_for(price_id)["id"]}
-            new_price(self._world, sent, known_as=price_id)
-            return price_id
+                sent["recurring"] |= {"usage_type": "metered", "meter": self._meter_for(plan_id)["id"]}
+            new_price(self._world, sent, known_as=plan_id)
+            return plan_id
 
     def _meter_for(self, name: str) -> JSON:
         sent = {"display_name": name, "event_name": name, "default_aggregation": {"formula": "sum"}}
@@ -157,7 +125,7 @@ class StripeStandIn(StripeRequests):
 
     def add_payment_method(
         self,
-        customer: str,
+        customer_id: str,
         *,
         brand: str = "visa",
         last4: str = "4242",
@@ -168,7 +136,7 @@ class StripeStandIn(StripeRequests):
         """Be the customer who saves a card.
 
         Args:
-            customer: the customer's id.
+            customer_id: whose card.
             brand: of the card.
             last4: of its number.
             declines: the decline code of every payment with it.
@@ -179,7 +147,7 @@ class StripeStandIn(StripeRequests):
             The payment method's id.
         """
         with self._lock:
-            owner = self._world.need("customer", customer)
+            owner = self._world.need("customer", customer_id)
             verdict = AUTHENTICATE if requires_action else declines
             method: str = new_card(self._world, owner["id"], brand=brand, last4=last4, verdict=verdict)["id"]
             if default:
@@ -220,6 +188,19 @@ class StripeStandIn(StripeRequests):
             session = self._world.need("checkout.session", session_id)
             return rendered(self._world, checkout.complete(self._world, session, delayed=delayed))
 
+    def abandon_checkout(self, session_id: str) -> Mapping[str, object]:
+        """Be the customer who never comes back: the page expires.
+
+        Raises:
+            ValueError: the page is not open.
+        """
+        with self._lock:
+            session = self._world.need("checkout.session", session_id)
+            if session["status"] != "open":
+                message = f"the session is {session['status']}, not open"
+                raise ValueError(message)
+            return rendered(self._world, checkout.expire(self._world, session))
+
     def settle_checkout(self, session_id: str, *, succeeded: bool = True) -> Mapping[str, object]:
         """Let the money of a delayed payment arrive, or not."""
         with self._lock:
@@ -227,17 +208,17 @@ class StripeStandIn(StripeRequests):
             return rendered(self._world, checkout.settle(self._world, session, succeeded=succeeded))
 
     def decline_next_payment(
-        self, code: str = "generic_decline", *, customer: str | None = None, times: int = 1
+        self, code: str = "generic_decline", *, customer_id: str | None = None, times: int = 1
     ) -> None:
-        """Be the bank that says no, to a payment, a renewal or a page.
+        """Be the bank that declines a payment, a renewal or a page.
 
         Args:
             code: the decline code: https://docs.stripe.com/declines/codes.
-            customer: whose payment; None: anybody's.
+            customer_id: whose payment; None: anybody's.
             times: how often.
         """
         with self._lock:
-            self._world.bank.expect(code, customer=customer, times=times)
+            self._world.bank.expect(code, customer=customer_id, times=times)
 
     def delay_next_refund(self, *, times: int = 1) -> None:
         """Let refunds be pending, as those of bank debits are: see :meth:`settle_refund`."""
@@ -257,31 +238,56 @@ class StripeStandIn(StripeRequests):
             refund = self._world.need("refund", refund_id)
             return rendered(self._world, refunds.settle(self._world, refund, succeeded=succeeded))
 
-    def require_action_next(self, *, customer: str | None = None, times: int = 1) -> None:
+    def require_authentication(self, *, customer_id: str | None = None, times: int = 1) -> None:
         """Be the bank that wants the payer to authenticate. Off session, this is a decline."""
         with self._lock:
-            self._world.bank.expect(AUTHENTICATE, customer=customer, times=times)
+            self._world.bank.expect(AUTHENTICATE, customer=customer_id, times=times)
 
-    def advance(self, *, months: int = 0, days: float = 0, hours: float = 0) -> datetime:
-        """Let time pass, with everything that is due: renewals, retries, ends of trials, expiries.
+    def authenticate_payment(self, payment_id: str, *, succeeded: bool = True) -> Mapping[str, object]:
+        """Be the payer who authenticates, or fails to; an invoice that waited for it is then paid.
+
+        Args:
+            payment_id: of the PaymentIntent.
+            succeeded: whether the payer authenticated.
 
         Returns:
-            The new simulated time.
+            The PaymentIntent.
+
+        Raises:
+            ValueError: it does not wait for that.
         """
         with self._lock:
-            moment = add_months(self._world.now, months)
-            advance_to(self._world, moment + int(timedelta(days=days, hours=hours).total_seconds()))
-            return self.now
+            intent = self._world.need("payment_intent", payment_id)
+            collection.authenticated(self._world, intent, succeeded=succeeded)
+            return rendered(self._world, intent)
 
-    def renew(self, subscription_id: str) -> Mapping[str, object]:
-        """Let time pass until the subscription's period has ended, and it is billed again, or over.
-
-        After :meth:`decline_next_payment` the renewal fails.
+    def pay_outstanding(self, subscription_id: str) -> Mapping[str, object]:
+        """Be the customer who pays the open invoices of a subscription on Stripe's page, with another card.
 
         Returns:
             The subscription.
+
+        Raises:
+            ValueError: nothing is owed.
         """
         with self._lock:
             subscription = self._world.need("subscription", subscription_id)
-            advance_to(self._world, period_of(self._world, subscription)[1])
+            collection.pay_outstanding(self._world, subscription)
             return rendered(self._world, subscription)
+
+    # --- what the frame asks -------------------------------------------------------------------------------------
+
+    def _shown(self, kind: str, row: JSON) -> JSON:
+        return rendered(self._world, row)
+
+    def _signed(self, event: JSON, at: datetime) -> Delivery:
+        return delivery_of(rendered(self._world, event), self.webhook_secret, int(at.timestamp()))
+
+    def _again(self, event: JSON) -> JSON:
+        return event
+
+    def _advance_to(self, until: datetime) -> None:
+        advance_to(self._world, int(until.timestamp()))
+
+    def _next_turn(self, subscription: JSON) -> datetime | None:
+        return datetime.fromtimestamp(period_of(self._world, subscription)[1], UTC)

@@ -1,12 +1,12 @@
 """What the stand-in knows: objects by kind and id, events, and the simulated time."""
 
 import copy
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 import attrs
 
+from ..store import JSON, Store
 from .bank import Bank
 from .refusals import invalid, missing
 
@@ -14,14 +14,9 @@ __all__ = ["API_VERSION", "JSON", "World"]
 
 API_VERSION = "2026-10-28.endive"
 
-JSON: TypeAlias = dict[str, Any]
-"""An object as Stripe has it. Keys that begin with an underscore are the stand-in's own, and are never sent."""
-
-_DELETED = "_deleted"
-
 
 @attrs.define
-class World:
+class World(Store):
     """Everything that is there.
 
     Args:
@@ -41,14 +36,10 @@ class World:
     livemode: bool = False
     bank: Bank = attrs.field(factory=Bank)
     request: tuple[str | None, str | None] = (None, None)
-    outbox: list[JSON] = attrs.field(factory=list[JSON])
-    _objects: dict[str, dict[str, JSON]] = attrs.field(factory=dict[str, dict[str, JSON]])
-    _made: Counter[str] = attrs.field(factory=Counter[str])
 
     def new_id(self, prefix: str) -> str:
         """The next id with this prefix: the same in every run."""
-        self._made[prefix] += 1
-        return f"{prefix}_standin{self._made[prefix]:06d}"
+        return f"{prefix}_standin{self.next_number(prefix):06d}"
 
     def add(
         self, prefix: str, data: Mapping[str, Any], event: str | None = None, *, known_as: str | None = None
@@ -64,21 +55,16 @@ class World:
         Raises:
             Refusal: there is, or was, one with this id.
         """
-        if known_as in self._objects.get(data["object"], {}):
+        if known_as is not None and self.existed(data["object"], known_as):
             message = f"{known_as} exists already."
             raise invalid(message, param="id", code="resource_already_exists")
         made: JSON = {"id": known_as or self.new_id(prefix), **data}
         made.setdefault("created", self.now)
         made.setdefault("livemode", self.livemode)
-        self._objects.setdefault(made["object"], {})[made["id"]] = made
+        self.put(made["object"], made["id"], made)
         if event:
             self.tell(event, made)
         return made
-
-    def get(self, kind: str, identifier: str) -> JSON | None:
-        """The object; None if there is none, also if it was deleted."""
-        found = self._objects.get(kind, {}).get(identifier)
-        return None if found is None or found.get(_DELETED) else found
 
     def need(self, kind: str, identifier: str, param: str = "id") -> JSON:
         """The object.
@@ -92,29 +78,12 @@ class World:
         return found
 
     def was_deleted(self, kind: str, identifier: str) -> bool:
-        """Whether there was such an object."""
-        return bool(self._objects.get(kind, {}).get(identifier, {}).get(_DELETED))
-
-    def delete(self, data: JSON) -> None:
-        """Forget the object, but not that it was there."""
-        data[_DELETED] = True
+        """Tell whether there was such an object."""
+        return self.existed(kind, identifier) and self.get(kind, identifier) is None
 
     def all(self, kind: str, **equal: object) -> list[JSON]:
         """The objects of a kind whose fields are equal to what is given, oldest first."""
-        return [
-            found
-            for found in self._objects.get(kind, {}).values()
-            if not found.get(_DELETED) and all(found.get(name) == value for name, value in equal.items())
-        ]
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """The kinds of objects that there are."""
-        return tuple(sorted(self._objects))
-
-    def count(self, kind: str) -> int:
-        """How many objects of a kind were ever made."""
-        return len(self._objects.get(kind, {}))
+        return [row for row in self.rows(kind) if all(row.get(name) == value for name, value in equal.items())]
 
     def change(self, data: JSON, events: str | Iterable[str] = (), **changes: Any) -> JSON:
         """Change fields of an object, and tell what they were."""
