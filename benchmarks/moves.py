@@ -15,7 +15,7 @@ from types import FrameType
 import attrs
 
 import paylattice
-from paylattice import BillingService, InMemoryRepository, WebhookOutcome
+from paylattice import BillingService, InMemoryRepository, Money, WebhookOutcome
 from paylattice.providers.stripe import StripeConfig, StripeProvider
 from paylattice.testing import StripeStandIn
 from paylattice.testing.standins.transport import StandInTransport
@@ -79,7 +79,7 @@ async def counted(call: Callable[[], Awaitable[object]]) -> list[Move]:
 async def both() -> tuple[list[Move], list[Move]]:
     """The moves of a checkout of an organisation that is known, and of the delivery that tells of its subscription."""
     stand_in = StripeStandIn(KEY, SECRET)
-    stand_in.add_price(PLAN, 1900)
+    stand_in.add_plan(PLAN, Money(1900, "USD"))
     transport = AsyncTransport(transport=StandInTransport(stand_in))
     provider = StripeProvider(StripeConfig(secret_key=KEY, webhook_secret=SECRET), transport=transport)
     billing = BillingService(provider, InMemoryRepository(), refetch=False)

@@ -15,7 +15,7 @@ from paypalserversdk.configuration import Environment, Server
 from paypalserversdk.http.auth.o_auth_2 import ClientCredentialsAuthCredentials
 from paypalserversdk.paypal_serversdk_client import PaypalServersdkClient
 
-from paylattice import sync
+from paylattice import Money, sync
 from paylattice.providers.paypal import PayPalConfig, PayPalProvider
 from paylattice.testing import Delivery, PayPalStandIn
 from paylattice.transport import BlockingTransport
@@ -58,7 +58,7 @@ def provider_of(server: PayPalStandIn) -> PayPalProvider:
 
 
 def paid_renewal(server: PayPalStandIn) -> Delivery:
-    server.add_plan("P-PRO", "19.00")
+    server.add_plan("P-PRO", Money(1900, "USD"))
     page = "https://app.test"
     session = sync.run(provider_of(server).create_checkout_session("cus_1", "P-PRO", page, page))
     server.complete_checkout(session.id)

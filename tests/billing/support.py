@@ -62,7 +62,10 @@ class World:
         return await self.billing.start_checkout(org_id, plan_id, email="ada@example.com", **PAGES, **options)  # type: ignore[arg-type]  # the options of some tests
 
     async def subscribe(self, org_id: str = "org", plan_id: str = "pro", **options: object) -> Subscription:
-        return self.provider.complete_checkout((await self.checkout(org_id, plan_id, **options)).id)
+        done = self.provider.complete_checkout((await self.checkout(org_id, plan_id, **options)).id)
+        found = await self.provider.get_subscription(str(done.subscription_id))
+        assert found is not None
+        return found
 
     async def handle(self, delivery: Delivery) -> WebhookOutcome:
         return await self.billing.handle_webhook(self.provider.get_provider_name(), delivery.payload, delivery.headers)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from paylattice import Access, AccessPolicy, AccessReason, BaseProvider, BillingService, InMemoryRepository
+from paylattice import Access, AccessPolicy, AccessReason, BaseProvider, BillingService, InMemoryRepository, Money
 from paylattice.providers.stripe import StripeProvider
 from paylattice.testing.standins import PayPalStandIn, SquareStandIn, StripeStandIn
 from tests.testing.standins.paypal.support import PayPalShop
@@ -165,7 +165,7 @@ def test_a_pause_at_paypal_keeps_what_is_paid_for() -> None:
 async def stripe_desk(*, trial_days: int | None = None, interval: str = "month") -> tuple[Desk, Shop, str]:
     shop = Shop("async")
     desk = Desk(shop.provider, shop.server)
-    shop.server.add_price("price_pro", 1900, interval=interval)
+    shop.server.add_plan("price_pro", Money(1900, "USD"), interval=interval)
     session = await desk.billing.start_checkout(
         "org", "price_pro", email="ada@example.com", trial_days=trial_days, **PAGES
     )
@@ -258,9 +258,9 @@ def test_the_state_that_stripe_answers_to_a_write_loses_no_fact() -> None:
 async def square_desk(**plan: Any) -> tuple[Desk, Market, str]:
     market = Market("async")
     desk = Desk(market.provider, market.server)
-    market.server.add_plan("PRO", 1900, **plan)
+    market.server.add_plan("PRO", Money(1900, "USD"), **plan)
     customer = await desk.billing.ensure_customer("org", email="ada@example.com", name="Ada Lovelace")
-    card = market.server.add_card(customer.external_customer_id)
+    card = market.server.add_payment_method(customer.external_customer_id)
     name = market.server.add_subscription(customer.external_customer_id, "PRO", card=card)
     await desk.billing.assign_subscription("org", name)
     await desk.deliver()

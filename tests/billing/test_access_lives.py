@@ -61,8 +61,8 @@ class Life:
             "day": lambda: provider.advance(days=1),
             "days": lambda: provider.advance(days=3),
             "week": lambda: provider.advance(days=7),
-            "fail": provider.fail_next_payment,
-            "fail for long": lambda: provider.fail_next_payment(times=4),
+            "fail": provider.decline_next_payment,
+            "fail for long": lambda: provider.decline_next_payment(times=4),
             "deliver twice": provider.deliver_next_twice,
             "shuffle": lambda: provider.shuffle_next_deliveries(1),
         }

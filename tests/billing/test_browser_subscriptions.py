@@ -20,6 +20,7 @@ from paylattice import (
     CheckoutSession,
     Difference,
     InMemoryRepository,
+    Money,
     RefusalReason,
     RefusedSubscription,
     SubscriptionStatus,
@@ -45,8 +46,8 @@ class Shop:
     def __init__(self, *, refetch: bool = True) -> None:
         self.paypal = PayPalShop("async")
         self.server = self.paypal.server
-        self.server.add_plan("P-PRO", "19.00")
-        self.server.add_plan("P-TEAM", "49.00")
+        self.server.add_plan("P-PRO", Money(1900, "USD"))
+        self.server.add_plan("P-TEAM", Money(4900, "USD"))
         self.provider = self.paypal.provider
         self.repository = InMemoryRepository()
         self.refused: list[RefusedSubscription] = []
@@ -91,7 +92,7 @@ class Shop:
         """A browser asks for a change, and the payer agrees."""
         body = {"application_context": URLS, **change}
         self.paypal.post(f"{SUBSCRIPTIONS}/{subscription_id}/revise", body)
-        self.server.approve_revision(subscription_id)
+        self.server.approve_change(subscription_id)
 
     async def handle(self, hook: Delivery) -> str:
         return await self.billing.handle_webhook("paypal", hook.payload, hook.headers)
@@ -297,7 +298,7 @@ def test_a_change_of_plan_that_billing_asked_for_is_followed_and_so_is_the_plan_
         stored = await shop.billing.sync_subscription("org")
         assert stored is not None
         assert (stored.plan_id, stored.quantity) == ("P-PRO", 1)
-        shop.server.approve_revision(session.id)
+        shop.server.approve_change(session.id)
         assert set(await shop.deliver()) == {"processed"}
         stored = await shop.billing.subscription("org")
         assert stored is not None

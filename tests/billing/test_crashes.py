@@ -147,10 +147,10 @@ async def whole_life(at: int) -> tuple[int, dict[str, object]]:
         return await billing.start_checkout("org", "pro", email="a@b.co", idempotency_key="click-1", **PAGES)
 
     session = await until_done(fate, pay)
-    subscription = provider.complete_checkout(session.id)
+    subscription_id = str(provider.complete_checkout(session.id).subscription_id)
     await until_done(fate, lambda: billing.confirm_return(session.id, org_id="org"))
     await deliver()
-    provider.fail_next_payment()
+    provider.decline_next_payment()
     provider.advance(months=1)
     await deliver()
     provider.advance(days=4)
@@ -160,7 +160,7 @@ async def whole_life(at: int) -> tuple[int, dict[str, object]]:
     await deliver()
 
     calls, fate.at = fate.calls, 0  # from here on nobody dies
-    stored = await repository.get_subscription("memory", subscription.id)
+    stored = await repository.get_subscription("memory", subscription_id)
     rows = [row.partition(": ")[2] for (row,) in repository._tables["ledger"]]
     end = {
         "status": stored.status,

@@ -17,6 +17,7 @@ from paylattice import (
     CheckoutSession,
     Difference,
     InMemoryRepository,
+    Money,
     RefusalReason,
     RefusedSubscription,
     WebhookEvent,
@@ -82,7 +83,7 @@ class AtStripe(Desk):
     def __init__(self) -> None:
         self.shop = StripeShop("async")
         super().__init__(self.shop.provider, self.shop.server)
-        self.shop.server.add_price("PRO", 1900)
+        self.shop.server.add_plan("PRO", Money(1900, "USD"))
 
     def page(self, **params: str) -> str:
         """What a payment link of the Dashboard opens: a session without a customer of ours."""
@@ -172,7 +173,7 @@ class AtSquare(Desk):
     def __init__(self, checkout: str = "link") -> None:
         self.market = Market("async")
         super().__init__(self.market.another(checkout=checkout), self.market.server)
-        self.market.server.add_plan("PRO", 1900)
+        self.market.server.add_plan("PRO", Money(1900, "USD"))
 
     async def with_phone(self, org_id: str, phone: str = PHONE) -> BillingCustomer:
         """An organisation whose profile has a phone number, which anybody may know."""
@@ -190,7 +191,7 @@ def test_square_whoever_types_an_organisation_s_phone_number_on_a_public_link_gi
         desk = AtSquare(checkout)
         victim = await desk.with_phone("victim")
         link = desk.market.link("PRO", 1)
-        desk.market.server.pay_link(link["id"], phone=PHONE)
+        desk.market.server.complete_checkout(link["id"], phone=PHONE)
         [bought] = desk.market.server.objects("subscription")
         assert bought["customer_id"] == victim.external_customer_id, "that is how Square is"
         await desk.deliver()
@@ -219,7 +220,7 @@ def test_square_a_checkout_of_ours_is_its_organisation_s_whatever_phone_number_i
         desk = AtSquare()
         await desk.with_phone("victim")
         session = await desk.sell("org")
-        desk.market.server.pay_link(session.id, phone=PHONE)
+        desk.market.server.complete_checkout(session.id, phone=PHONE)
         await desk.deliver()
         await desk.billing.confirm_return(session.id, org_id="org")
         with pytest.raises(errors.NotFound):
@@ -254,7 +255,7 @@ def test_square_a_reference_id_or_a_note_decides_nothing(checkout: str) -> None:
         item = {"name": "Book", "quantity": "1", "base_price_money": {"amount": 1, "currency": "USD"}}
         order = {"location_id": desk.market.server.location_id, "line_items": [item], "reference_id": "victim"}
         link = desk.market.link(None, order=order, payment_note="victim")
-        desk.market.server.pay_link(link["id"], as_new_customer=True)
+        desk.market.server.complete_checkout(link["id"], as_new_customer=True)
         await desk.deliver()
         desk.market.server.advance(hours=2)
         await desk.billing.apply_parked("square")
@@ -294,7 +295,7 @@ def test_square_a_payment_on_a_profile_is_told_as_the_profile_s_and_gives_no_acc
         desk = AtSquare()
         await desk.with_phone("victim")
         link: dict[str, Any] = desk.market.link(None, 1)
-        desk.market.server.pay_link(link["id"], phone=PHONE)
+        desk.market.server.complete_checkout(link["id"], phone=PHONE)
         await desk.deliver()
         assert {owner for kind, owner in desk.told if kind.startswith("payment.")} == {"victim"}
         assert not await desk.billing.access("victim")

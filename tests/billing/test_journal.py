@@ -164,8 +164,8 @@ def test_a_key_that_was_used_at_one_provider_falls_on_no_subscription_at_another
             session = await billing.start_checkout(
                 "org", "calls", email="a@example.com", provider=each.get_provider_name(), allow_second=True, **PAGES
             )
-            subscription = each.complete_checkout(session.id)
-            records.append(each._world.store.subscriptions[subscription.id])
+            done = each.complete_checkout(session.id)
+            records.append(each._world.store.subscriptions[str(done.subscription_id)])
             if each is providers[0]:
                 await billing.confirm_return(session.id)
                 assert await billing.record_usage("org", 5, idempotency_key="job")

@@ -375,7 +375,9 @@ def test_a_checkout_is_found_by_its_time_in_a_long_journal_also_if_the_clock_tha
         when = NOW + timedelta(minutes=15 * 6000)
         provider._world.agenda.now = clock[0] = when
         session = await provider.create_checkout_session(customer.external_customer_id, "pro", **PAGES)
-        subscription = provider.complete_checkout(session.id)
+        done = provider.complete_checkout(session.id)
+        subscription = await provider.get_subscription(str(done.subscription_id))
+        assert subscription is not None
         ours = attrs.evolve(LINE, arguments={"plan_id": "pro"}, created_at=when + apart, external_id=session.id)
         await repository.insert_operation(attrs.evolve(ours, ticket=await repository.next_ticket()))
         repository.reads = 0

@@ -45,7 +45,7 @@ class Life:
                 case "renew":
                     provider.advance(months=1)
                 case "decline":
-                    provider.fail_next_payment()
+                    provider.decline_next_payment()
                     provider.advance(months=1)
                 case "recover":
                     for invoice in await provider.get_invoices(self.subscription.customer_id or ""):

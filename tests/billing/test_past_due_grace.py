@@ -20,7 +20,7 @@ async def past_due(**options: object) -> World:
     world = World()
     await world.subscribe()
     await world.deliver()
-    world.provider.fail_next_payment(times=50)
+    world.provider.decline_next_payment(times=50)
     world.provider.advance(months=1)
     await world.deliver()
     assert await world.status() == "past_due"
@@ -102,7 +102,7 @@ def test_who_has_paid_and_fails_again_gets_another_time_of_grace() -> None:
         await world.subscribe()
         await world.deliver()
         for until_the_renewal in (31, 25):
-            world.provider.fail_next_payment()
+            world.provider.decline_next_payment()
             world.provider.advance(days=until_the_renewal)
             await world.deliver()
             assert await reason(world) is AccessReason.GRACE
@@ -270,7 +270,7 @@ def test_a_trial_whose_first_payment_fails_ends_and_a_payment_opens_it_again() -
         await world.subscribe(trial_days=14)
         await world.deliver()
         assert await reason(world) is AccessReason.TRIAL
-        world.provider.fail_next_payment()
+        world.provider.decline_next_payment()
         world.provider.advance(days=14)
         await world.deliver()
         assert await world.status() == "past_due"
@@ -278,7 +278,7 @@ def test_a_trial_whose_first_payment_fails_ends_and_a_payment_opens_it_again() -
         world.provider.advance(days=3)  # the retry is paid
         await world.deliver()
         assert await reason(world) is AccessReason.ACTIVE
-        world.provider.fail_next_payment()
+        world.provider.decline_next_payment()
         world.provider.advance(days=29)
         await world.deliver()
         assert await reason(world) is AccessReason.GRACE

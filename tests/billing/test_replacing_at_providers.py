@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from paylattice import BillingCustomer, BillingService, InMemoryRepository, ReplacedCustomer, errors
+from paylattice import BillingCustomer, BillingService, InMemoryRepository, Money, ReplacedCustomer, errors
 from paylattice.billing.memory import InMemoryTransaction
 from paylattice.providers.stripe import StripeConfig, StripeProvider
 from paylattice.transport import AsyncTransport, RetryPolicy
@@ -20,13 +20,13 @@ PAGE = {"email": "ada@example.com", "name": "Ada Lovelace", "success_url": OK, "
 
 def stripe() -> tuple[Any, str]:
     shop = Shop("async")
-    shop.server.add_price("price_pro", 1900)
+    shop.server.add_plan("price_pro", Money(1900, "USD"))
     return shop, "price_pro"
 
 
 def square(checkout: str) -> tuple[Any, str]:
     market = Market("async")
-    market.server.add_plan("PRO", 1900)
+    market.server.add_plan("PRO", Money(1900, "USD"))
     market.provider = market.another(checkout=checkout)
     return market, "PRO"
 

@@ -56,7 +56,10 @@ class World:
         session = await self.billing.start_checkout(
             org_id, "pro", email="ada@example.com", success_url="https://x.test", cancel_url="https://y.test"
         )
-        return self.provider.complete_checkout(session.id)
+        done = self.provider.complete_checkout(session.id)
+        found = await self.provider.get_subscription(str(done.subscription_id))
+        assert found is not None
+        return found
 
     async def handle(self, delivery: Delivery) -> WebhookOutcome:
         return await self.billing.handle_webhook("memory", delivery.payload, delivery.headers)
@@ -165,7 +168,7 @@ def test_the_shuffled_and_doubled_deliveries_of_a_whole_life_end_in_the_true_sta
 
         subscription = await world.subscribe()
         world.provider.advance(months=1)
-        world.provider.fail_next_payment(times=2)
+        world.provider.decline_next_payment(times=2)
         world.provider.advance(months=1)
         world.provider.advance(days=4)
         await world.provider.change_subscription(subscription.id, plan_id="team")

@@ -34,7 +34,7 @@ class Shop:
 
     def __init__(self, *, refetch: bool = True) -> None:
         self.account = StripeStandIn()
-        self.account.add_price(PLAN, 1900, "usd")
+        self.account.add_plan(PLAN, Money(1900, "USD"))
         transport = BlockingTransport(transport=self.account.transport(), sleep=lambda seconds: None)
         config = StripeConfig(secret_key=self.account.secret_key, webhook_secret=self.account.webhook_secret)
         self.provider = sync.create_provider("stripe", config=config, transport=transport)

@@ -69,7 +69,7 @@ WRONG = lines("""
     allow_third=True
     checkout="popup"
     on_refusal=
-    fail_next_payment(customer_id, count=)
+    decline_next_payment(reason, count=)
     @billing.on("subscription.overdue")
     qx_...
 """)
@@ -103,7 +103,7 @@ RIGHT = lines("""
     python -m paylattice check
     python -m pip install "paylattice[stripe,paypal]"
     url=
-    fail_next_payment(customer_id, times=, reason=)
+    decline_next_payment(reason, customer_id=, times=)
     @billing.on("subscription.past_due")
     cus_...
 """)

@@ -40,7 +40,7 @@ def test_each_organisation_goes_to_the_provider_of_its_region(load: Load, capsys
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[StripeStandIn]:
     """A Stripe account on 127.0.0.1, which the environment leads to."""
     account = StripeStandIn()
-    account.add_price("price_pro", 1900)
+    account.add_plan("price_pro", Money(1900, "USD"))
     monkeypatch.setenv("STRIPE_SECRET_KEY", account.secret_key)
     monkeypatch.setenv("STRIPE_WEBHOOK_SECRET", account.webhook_secret)
     with account.serve() as url:

@@ -121,7 +121,7 @@ def main(name: str, port: int) -> None:
         a_handler_that_raises(
             shop.app.state.billing if name == "fastapi_shop" else shop.billing, provider, embedded, hook
         )
-        provider.fail_next_payment()
+        provider.decline_next_payment()
         provider.advance(months=1)
         waiting = list(provider.deliveries())
         for each in reversed(waiting):  # the newest first

@@ -68,7 +68,7 @@ class MemoryStreet:
         self.provider.advance(months=1)
 
     def fail_renewal(self, subscription_id: str) -> None:
-        self.provider.fail_next_payment()
+        self.provider.decline_next_payment()
         self.provider.advance(months=1)
 
     def pay_up(self, subscription_id: str) -> None:
@@ -86,7 +86,7 @@ class StripeStreet:
 
     def __init__(self, stand_in: StripeStandIn) -> None:
         self.stand_in = stand_in
-        stand_in.add_price("plan_pro", 1900)
+        stand_in.add_plan("plan_pro", Money(1900, "USD"))
 
     def now(self) -> datetime:
         return self.stand_in.now
@@ -116,7 +116,7 @@ class PayPalStreet:
 
     def __init__(self, stand_in: PayPalStandIn) -> None:
         self.stand_in = stand_in
-        stand_in.add_plan("plan_pro", "19.00")
+        stand_in.add_plan("plan_pro", Money(1900, "USD"))
 
     def now(self) -> datetime:
         return self.stand_in.now
@@ -148,13 +148,13 @@ class SquareStreet:
 
     def __init__(self, stand_in: SquareStandIn) -> None:
         self.stand_in = stand_in
-        stand_in.add_plan("plan_pro", 1900)
+        stand_in.add_plan("plan_pro", Money(1900, "USD"))
 
     def now(self) -> datetime:
         return self.stand_in.now
 
     def subscribe(self, session_id: str) -> None:
-        self.stand_in.pay_link(session_id)
+        self.stand_in.complete_checkout(session_id)
 
     def renew(self, subscription_id: str) -> None:
         self.stand_in.renew(subscription_id)
@@ -167,7 +167,9 @@ class SquareStreet:
         self.stand_in.pay_invoice(subscription_id)
 
     def settle(self) -> None:
-        self.stand_in.settle_refunds()
+        for refund in self.stand_in.objects("refund"):
+            if refund["status"] == "PENDING":
+                self.stand_in.settle_refund(str(refund["id"]))
 
     def post(self) -> Sequence[Post]:
         return self.stand_in.deliveries()

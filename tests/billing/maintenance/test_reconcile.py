@@ -295,7 +295,7 @@ def test_repairing_tells_the_handlers_of_a_new_status_once() -> None:
             assert context.customer is not None
             told.append(context.customer.org_id)
 
-        world.provider.fail_next_payment(record_of(world, 0).customer_id)
+        world.provider.decline_next_payment(customer_id=record_of(world, 0).customer_id)
         world.provider.advance(months=1)
         await world.billing.reconcile("memory", repair=True)
         await world.billing.reconcile("memory", repair=True)

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 import psycopg
 from psycopg.rows import dict_row
 
+from paylattice import Money
 from paylattice.testing.standins import StripeStandIn
 from tests.postgres import PostgresServer
 
@@ -42,7 +43,7 @@ def run_checkouts(
     """
     seed = random.SystemRandom().randrange(10**6) if seed is None else seed
     stand_in = StripeStandIn()
-    stand_in.add_price("pro", 1999, trial_days=None)
+    stand_in.add_plan("pro", Money(1999, "USD"), trial_days=None)
     begin = time.monotonic()
     with database(server, *TABLES) as name, stand_in.serve() as base:
         crew = Crew(Settings(server.url(name, "psycopg"), base), workers, each=4, dice=random.Random(seed))
@@ -101,7 +102,7 @@ async def _live(crew: Crew, stand_in: StripeStandIn, orgs: int, clicks: int, kil
             sent += _send(crew, stand_in)
             for subscription in stand_in.objects("subscription"):
                 if crew.dice.random() < 0.3 and subscription["status"] == "active":
-                    stand_in.decline_next_payment(customer=str(subscription["customer"]))
+                    stand_in.decline_next_payment(customer_id=str(subscription["customer"]))
             await asyncio.sleep(0.2)  # deliveries of what was are read against what is
             stand_in.advance(days=crew.dice.choice([16, 31]))
         sent += _send(crew, stand_in)

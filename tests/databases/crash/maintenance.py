@@ -15,7 +15,7 @@ from psycopg.rows import dict_row
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy_repository import SQLAlchemyRepository
 
-from paylattice import BillingCustomer, BillingService, RetryPolicy, WebhookOutcome, errors
+from paylattice import BillingCustomer, BillingService, Money, RetryPolicy, WebhookOutcome, errors
 from paylattice.providers.stripe import StripeConfig, StripeProvider
 from paylattice.testing.standins import StripeStandIn
 from paylattice.transport import AsyncTransport
@@ -40,7 +40,7 @@ def run_maintenance(server: PostgresServer, *, orgs: int, workers: int = 2) -> R
         workers: how many processes.
     """
     stand_in = StripeStandIn()
-    stand_in.add_price("pro", 1999, trial_days=None)
+    stand_in.add_plan("pro", Money(1999, "USD"), trial_days=None)
     begin = time.monotonic()
     with database(server, *TABLES) as name, stand_in.serve() as base:
         url = server.url(name, "psycopg")

@@ -57,7 +57,7 @@ async def _make(events: int, dice: random.Random) -> Stream:
         if len(ids) < 8 or dice.random() < 0.3:
             customer = await provider.create_customer(f"org{len(ids)}@example.com")
             session = await provider.create_checkout_session(customer.id, dice.choice(["pro", "team"]), *PAGES.values())
-            living.append(provider.complete_checkout(session.id).id)
+            living.append(str(provider.complete_checkout(session.id).subscription_id))
             ids.append(customer.id)
         with suppress(InvalidRequest):  # it has this plan already, or is over
             await _something_happens(provider, dice, ids, living)
@@ -78,7 +78,7 @@ async def _something_happens(
         case 1 | 2:
             await provider.change_subscription(dice.choice(living), quantity=dice.randint(1, 9))
         case 3:
-            provider.fail_next_payment(dice.choice(customers))
+            provider.decline_next_payment(customer_id=dice.choice(customers))
         case 4:
             await provider.change_subscription(dice.choice(living), plan_id=dice.choice(["pro", "team"]))
 

@@ -51,13 +51,25 @@ class Shop:
         return run(self.provider.create_checkout_session(customer.id, plan_id, **PLACES, **options))
 
     def subscribe(self, plan_id: str = "pro", customer: Customer | None = None, **options: Any) -> Subscription:
-        return self.provider.complete_checkout(self.checkout(plan_id, customer, **options).id)
+        return self.subscribed(self.checkout(plan_id, customer, **options).id)
+
+    def subscribed(self, session_id: str, **options: Any) -> Subscription:
+        """The subscription of a page that the customer completes."""
+        done = self.provider.complete_checkout(session_id, **options)
+        found = run(self.provider.get_subscription(str(done.subscription_id)))
+        assert found is not None
+        return found
 
     def payment_page(self, amount: Money | None = None, **options: Any) -> CheckoutSession:
         return run(self.provider.create_payment_session(amount or usd(5000), **PLACES, **options))
 
     def pay(self, amount: Money | None = None, **options: Any) -> Payment:
-        return self.provider.complete_payment(self.payment_page(amount, **options).id)
+        return self.paid(self.payment_page(amount, **options).id)
+
+    def paid(self, session_id: str, **options: Any) -> Payment:
+        """The payment of a page that the customer completes, also one that is declined."""
+        self.provider.complete_checkout(session_id, **options)
+        return list(self.provider._world.store.payments.values())[-1]
 
     def session(self, session_id: str) -> CheckoutSession:
         found = run(self.provider.get_checkout_session(session_id))

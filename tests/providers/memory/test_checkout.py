@@ -49,7 +49,7 @@ def test_a_trial_longer_than_two_years_is_refused() -> None:
 def test_completing_begins_a_paid_subscription() -> None:
     shop = Shop()
     session = shop.checkout(quantity=2, metadata={"org": "1"})
-    made = shop.provider.complete_checkout(session.id)
+    made = shop.subscribed(session.id)
     assert (made.status, made.plan_id, made.quantity, dict(made.metadata)) == ("active", "pro", 2, {"org": "1"})
     [invoice] = shop.invoices(made)
     assert (invoice.status, invoice.amount, invoice.amount_due, invoice.amount_paid, invoice.paid_at) == (
@@ -90,7 +90,7 @@ def test_events_name_the_subscription_they_are_about() -> None:
     assert {event.customer_id for event in told} == {made.customer_id}
 
 
-@pytest.mark.parametrize("action", ["complete_checkout", "fail_checkout", "abandon_checkout"])
+@pytest.mark.parametrize("action", ["complete_checkout", "abandon_checkout"])
 def test_a_page_that_was_completed_is_closed_to_the_customer(action: str) -> None:
     shop = Shop()
     session = shop.checkout()
@@ -101,9 +101,7 @@ def test_a_page_that_was_completed_is_closed_to_the_customer(action: str) -> Non
     assert shop.since(mark) == []
 
 
-@pytest.mark.parametrize(
-    "action", ["complete_checkout", "complete_payment", "fail_checkout", "abandon_checkout", "settle_checkout"]
-)
+@pytest.mark.parametrize("action", ["complete_checkout", "abandon_checkout", "settle_checkout"])
 def test_the_controls_of_an_unknown_page_find_nothing(action: str) -> None:
     with pytest.raises(errors.NotFound):
         getattr(Shop().provider, action)("cs_none")
@@ -114,7 +112,7 @@ def test_failing_a_page_that_is_closed_does_not_fail_the_next_one() -> None:
     closed = shop.checkout()
     shop.provider.complete_checkout(closed.id)
     with pytest.raises(errors.Conflict):
-        shop.provider.fail_checkout(closed.id)
+        shop.provider.complete_checkout(closed.id, declined=DeclineReason.ISSUER_DECLINED)
     assert shop.subscribe().status == "active"
 
 
@@ -150,29 +148,27 @@ def test_a_page_that_was_completed_does_not_expire() -> None:
 def test_a_declined_payment_leaves_the_page_open_for_another_try() -> None:
     shop = Shop()
     session = shop.checkout()
-    shop.provider.fail_checkout(session.id, reason=DeclineReason.EXPIRED_CARD)
+    shop.provider.complete_checkout(session.id, declined=DeclineReason.EXPIRED_CARD)
     assert shop.session(session.id).status == "open"
     [failed] = shop.told(EventType.PAYMENT_FAILED)
     assert failed.payment is not None
     assert failed.payment.amount_captured == usd(0)
-    assert shop.provider.complete_checkout(session.id).status == "active"
+    assert shop.subscribed(session.id).status == "active"
 
 
-def test_a_payment_that_was_set_to_fail_is_said_so_by_complete_checkout() -> None:
+def test_a_payment_that_is_declined_leaves_the_page_as_it_was() -> None:
     shop = Shop()
     session = shop.checkout()
-    shop.provider.fail_next_payment(session.customer_id)
-    with pytest.raises(errors.InvalidRequest) as caught:
-        shop.provider.complete_checkout(session.id)
-    assert caught.value.code == "payment_declined"
+    shop.provider.decline_next_payment(customer_id=session.customer_id)
+    assert shop.provider.complete_checkout(session.id) == session
     assert run(shop.provider.list_subscriptions(str(session.customer_id))) == []
-    assert shop.provider.complete_checkout(session.id).status == "active"
+    assert shop.subscribed(session.id).status == "active"
 
 
 def test_the_payer_who_fails_to_authenticate_on_the_page_leaves_no_payment_behind_that_could_still_be_taken() -> None:
     shop = Shop()
     session = shop.checkout()
-    shop.provider.fail_checkout(session.id, reason=DeclineReason.AUTHENTICATION_REQUIRED)
+    shop.provider.complete_checkout(session.id, declined=DeclineReason.AUTHENTICATION_REQUIRED)
     [failed] = shop.told(EventType.PAYMENT_FAILED)
     assert failed.payment is not None
     with pytest.raises(errors.Conflict):
@@ -182,8 +178,8 @@ def test_the_payer_who_fails_to_authenticate_on_the_page_leaves_no_payment_behin
 def test_settings_to_fail_are_used_up_in_their_order_by_those_they_are_for() -> None:
     shop = Shop()
     ada, eve = shop.customer(), shop.customer("eve@example.com")
-    shop.provider.fail_next_payment(ada.id)
-    shop.provider.fail_next_payment(times=2)
+    shop.provider.decline_next_payment(customer_id=ada.id)
+    shop.provider.decline_next_payment(times=2)
     assert shop.pay(customer_id=eve.id).status == "failed"
     assert shop.pay(customer_id=ada.id).status == "failed"
     assert shop.pay(customer_id=ada.id).status == "failed"
@@ -196,7 +192,7 @@ def test_where_nothing_is_paid_yet_the_card_can_be_declined(plan_id: str) -> Non
     shop = Shop()
     session = shop.checkout(plan_id)
     mark = len(shop.events())
-    shop.provider.fail_checkout(session.id)
+    shop.provider.complete_checkout(session.id, declined=DeclineReason.ISSUER_DECLINED)
     assert shop.since(mark) == ["payment_method.setup_failed"]
     assert shop.session(session.id).status == "open"
     assert run(shop.provider.list_subscriptions(str(session.customer_id))) == []
@@ -207,8 +203,8 @@ def test_where_nothing_is_paid_yet_the_card_can_be_declined(plan_id: str) -> Non
 def test_where_nothing_is_paid_yet_no_payment_is_made(plan_id: str, delayed: bool) -> None:
     shop = Shop()
     session = shop.checkout(plan_id)
-    shop.provider.fail_next_payment(session.customer_id)
-    made = shop.provider.complete_checkout(session.id, delayed=delayed)
+    shop.provider.decline_next_payment(customer_id=session.customer_id)
+    made = shop.subscribed(session.id, delayed=delayed)
     assert made.status.grants_access
     done = shop.session(session.id)
     assert (done.status, done.payment_id) == ("complete", None)
@@ -238,14 +234,6 @@ def test_a_metered_plan_begins_with_an_invoice_over_nothing() -> None:
     assert (invoice.amount, invoice.status) == (usd(0), "paid")
 
 
-def test_a_page_for_a_payment_is_not_completed_as_a_subscription_nor_the_other_way_round() -> None:
-    shop = Shop()
-    with pytest.raises(errors.InvalidRequest):
-        shop.provider.complete_checkout(shop.payment_page().id)
-    with pytest.raises(errors.InvalidRequest):
-        shop.provider.complete_payment(shop.checkout().id)
-
-
 # --- single payments ---------------------------------------------------------------------------------------------
 
 
@@ -253,7 +241,7 @@ def test_a_single_payment_is_taken_with_what_was_asked_for() -> None:
     shop = Shop()
     customer = shop.customer()
     session = shop.payment_page(usd(700), customer_id=customer.id, description="Setup", metadata={"order": "9"})
-    payment = shop.provider.complete_payment(session.id)
+    payment = shop.paid(session.id)
     assert (payment.status, payment.amount, payment.customer_id, payment.description, dict(payment.metadata)) == (
         "succeeded",
         usd(700),
@@ -273,11 +261,11 @@ def test_a_single_payment_needs_no_customer() -> None:
 def test_a_single_payment_that_is_declined_leaves_the_page_open() -> None:
     shop = Shop()
     session = shop.payment_page()
-    shop.provider.fail_checkout(session.id)
+    shop.provider.complete_checkout(session.id, declined=DeclineReason.ISSUER_DECLINED)
     assert shop.session(session.id).status == "open"
-    shop.provider.fail_next_payment(reason=DeclineReason.AUTHENTICATION_REQUIRED)
-    assert shop.provider.complete_payment(session.id).status == "failed"
-    assert shop.provider.complete_payment(session.id).status == "succeeded"
+    shop.provider.decline_next_payment(reason=DeclineReason.AUTHENTICATION_REQUIRED)
+    assert shop.paid(session.id).status == "failed"
+    assert shop.paid(session.id).status == "succeeded"
 
 
 def test_a_single_payment_can_be_authorized_only() -> None:
@@ -290,13 +278,13 @@ def test_a_single_payment_can_be_authorized_only() -> None:
 
 def delayed(shop: Shop, **options: Any) -> tuple[str, str]:
     session = shop.checkout(**options)
-    return session.id, shop.provider.complete_checkout(session.id, delayed=True).id
+    return session.id, shop.subscribed(session.id, delayed=True).id
 
 
 def test_a_delayed_payment_leaves_page_and_subscription_waiting() -> None:
     shop = Shop()
     session = shop.checkout()
-    made = shop.provider.complete_checkout(session.id, delayed=True)
+    made = shop.subscribed(session.id, delayed=True)
     waiting = shop.session(session.id)
     assert (made.status, waiting.status, waiting.url) == ("incomplete", "pending", None)
     assert shop.payment(waiting.payment_id).status == "processing"
@@ -306,7 +294,7 @@ def test_a_delayed_payment_leaves_page_and_subscription_waiting() -> None:
 def test_money_that_arrives_activates_the_subscription() -> None:
     shop = Shop()
     session = shop.checkout()
-    made = shop.provider.complete_checkout(session.id, delayed=True)
+    made = shop.subscribed(session.id, delayed=True)
     shop.provider.advance(hours=20)
     mark = len(shop.events())
     done = shop.provider.settle_checkout(session.id)
@@ -320,7 +308,7 @@ def test_money_that_arrives_activates_the_subscription() -> None:
 def test_money_that_does_not_arrive_expires_page_and_subscription() -> None:
     shop = Shop()
     session = shop.checkout()
-    made = shop.provider.complete_checkout(session.id, delayed=True)
+    made = shop.subscribed(session.id, delayed=True)
     mark = len(shop.events())
     ended = shop.provider.settle_checkout(session.id, succeeded=False)
     assert (ended.status, shop.now(made).status) == ("expired", "expired")
@@ -332,7 +320,7 @@ def test_money_that_does_not_arrive_expires_page_and_subscription() -> None:
 def test_money_that_nobody_hears_of_for_23_hours_counts_as_failed() -> None:
     shop = Shop()
     session = shop.checkout()
-    made = shop.provider.complete_checkout(session.id, delayed=True)
+    made = shop.subscribed(session.id, delayed=True)
     shop.provider.advance(hours=22.9)
     assert shop.now(made).status == "incomplete"
     shop.provider.advance(hours=0.1)
@@ -369,7 +357,7 @@ def test_an_open_page_has_nothing_to_settle() -> None:
 def test_canceling_while_the_money_is_under_way_calls_it_off() -> None:
     shop = Shop()
     session = shop.checkout()
-    made = shop.provider.complete_checkout(session.id, delayed=True)
+    made = shop.subscribed(session.id, delayed=True)
     assert shop.cancel(made).status == "canceled"
     ended = shop.session(session.id)
     assert (ended.status, shop.payment(ended.payment_id).status) == ("expired", "canceled")
@@ -381,7 +369,7 @@ def test_canceling_while_the_money_is_under_way_calls_it_off() -> None:
 def test_a_payment_under_way_can_be_neither_canceled_nor_authenticated_nor_paid_a_second_time() -> None:
     shop = Shop()
     session = shop.checkout()
-    made = shop.provider.complete_checkout(session.id, delayed=True)
+    made = shop.subscribed(session.id, delayed=True)
     payment_id = str(shop.session(session.id).payment_id)
     mark = len(shop.events())
     with pytest.raises(errors.Conflict):
@@ -421,7 +409,7 @@ def test_an_incomplete_subscription_that_is_to_end_with_its_period_does_so_after
 def test_a_delayed_single_payment_ends_as_it_was_asked_for(capture: bool, succeeded: bool, ends_as: str) -> None:
     shop = Shop()
     session = shop.payment_page(capture=capture)
-    assert shop.provider.complete_payment(session.id, delayed=True).status == "processing"
+    assert shop.paid(session.id, delayed=True).status == "processing"
     done = shop.provider.settle_checkout(session.id, succeeded=succeeded)
     assert done.status == ("complete" if succeeded else "expired")
     assert shop.payment(done.payment_id).status == ends_as
@@ -429,8 +417,8 @@ def test_a_delayed_single_payment_ends_as_it_was_asked_for(capture: bool, succee
 
 def test_a_delayed_payment_leaves_settings_to_fail_for_the_next() -> None:
     shop = Shop()
-    shop.provider.fail_next_payment()
-    shop.provider.complete_payment(shop.payment_page().id, delayed=True)
+    shop.provider.decline_next_payment()
+    shop.provider.complete_checkout(shop.payment_page().id, delayed=True)
     assert shop.pay().status == "failed"
 
 

@@ -178,10 +178,10 @@ async def life(provider: InMemoryProvider) -> tuple[Customer, Subscription]:
     """A short history."""
     customer = await provider.create_customer("ada@example.com")
     session = await provider.create_checkout_session(customer.id, "pro", **PLACES)
-    made = provider.complete_checkout(session.id)
+    subscription_id = str(provider.complete_checkout(session.id).subscription_id)
     provider.advance(months=1)
-    await provider.pause_subscription(made.id)
-    found = await provider.get_subscription(made.id)
+    await provider.pause_subscription(subscription_id)
+    found = await provider.get_subscription(subscription_id)
     assert found is not None
     return customer, found
 

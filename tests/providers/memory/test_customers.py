@@ -83,9 +83,8 @@ def test_a_page_of_a_customer_who_was_deleted_cannot_be_completed(kind: str) -> 
     customer = shop.customer()
     session = shop.checkout(customer=customer) if kind == "subscription" else shop.payment_page(customer_id=customer.id)
     run(shop.provider.delete_customer(customer.id))
-    complete = shop.provider.complete_checkout if kind == "subscription" else shop.provider.complete_payment
     with pytest.raises(errors.NotFound):
-        complete(session.id)
+        shop.provider.complete_checkout(session.id)
     assert shop.told(EventType.PAYMENT_SUCCEEDED) == []
 
 
@@ -119,7 +118,7 @@ def test_a_checkout_saves_one_card_however_often_the_customer_subscribes() -> No
 def test_a_declined_checkout_saves_no_card() -> None:
     shop = Shop()
     customer = shop.customer()
-    shop.provider.fail_checkout(shop.checkout(customer=customer).id)
+    shop.provider.complete_checkout(shop.checkout(customer=customer).id, declined=errors.DeclineReason.ISSUER_DECLINED)
     assert run(shop.provider.get_payment_methods(customer.id)) == []
 
 

@@ -44,7 +44,7 @@ def busy() -> Shop:
     shop.provider.abandon_checkout(shop.checkout().id)
     shop.pause(shop.subscribe())
     shop.subscribe("daily")
-    shop.provider.fail_next_payment(reason=DeclineReason.AUTHENTICATION_REQUIRED)
+    shop.provider.decline_next_payment(reason=DeclineReason.AUTHENTICATION_REQUIRED)
     shop.provider.advance(days=20)
     run(shop.provider.delete_customer(customer.id))
     return shop

@@ -19,7 +19,7 @@ def failing(times: int, plan_id: str = "pro", **options: Any) -> tuple[Shop, Sub
     """A subscription whose first renewal, and the first retries, will fail: just after that renewal."""
     shop = Shop(**options)
     made = shop.subscribe(plan_id)
-    shop.provider.fail_next_payment(made.customer_id, times=times)
+    shop.provider.decline_next_payment(customer_id=made.customer_id, times=times)
     shop.provider.advance(months=1)
     return shop, made
 
@@ -39,7 +39,7 @@ def test_a_failed_renewal_is_past_due_with_an_open_invoice() -> None:
 def test_a_failed_renewal_is_told_in_the_order_it_happens_in() -> None:
     shop = Shop()
     shop.subscribe()
-    shop.provider.fail_next_payment()
+    shop.provider.decline_next_payment()
     mark = len(shop.events())
     shop.provider.advance(months=1)
     assert shop.since(mark) == ["invoice.created", "payment.failed", "invoice.payment_failed", "subscription.updated"]
@@ -198,7 +198,7 @@ def test_canceling_at_period_end_while_past_due_voids_the_open_invoices_then() -
 def test_with_short_periods_several_invoices_are_open_at_once() -> None:
     shop = Shop()
     made = shop.subscribe("daily")
-    shop.provider.fail_next_payment(times=3)
+    shop.provider.decline_next_payment(times=3)
     shop.provider.advance(days=3)
     assert len(open_invoices(shop, made)) == 3
     assert shop.now(made).status == "past_due"
@@ -207,7 +207,7 @@ def test_with_short_periods_several_invoices_are_open_at_once() -> None:
 def test_with_several_open_invoices_all_have_to_be_paid() -> None:
     shop = Shop(retry_days=(20,))
     made = shop.subscribe("daily")
-    shop.provider.fail_next_payment(times=2)
+    shop.provider.decline_next_payment(times=2)
     shop.provider.advance(days=2)
     first, second = open_invoices(shop, made)
     shop.provider.pay_invoice(first.id)
@@ -219,7 +219,7 @@ def test_with_several_open_invoices_all_have_to_be_paid() -> None:
 def test_a_renewal_that_is_paid_while_an_older_invoice_is_open_is_told_and_stays_past_due() -> None:
     shop = Shop(retry_days=(20,))
     made = shop.subscribe("daily")
-    shop.provider.fail_next_payment()
+    shop.provider.decline_next_payment()
     shop.provider.advance(days=2)
     found = shop.now(made)
     assert (found.status, found.current_period_start) == ("past_due", START + timedelta(days=2))
@@ -230,7 +230,7 @@ def test_a_renewal_that_is_paid_while_an_older_invoice_is_open_is_told_and_stays
 def test_every_open_invoice_has_its_own_retries() -> None:
     shop = Shop(retry_days=(2, 4))
     made = shop.subscribe("daily")
-    shop.provider.fail_next_payment(times=2)  # the renewals of days 1 and 2
+    shop.provider.decline_next_payment(times=2)  # the renewals of days 1 and 2
     shop.provider.advance(days=4)
     assert shop.now(made).status == "active"
     paid = [invoice.paid_at for invoice in shop.invoices(made)]
@@ -240,7 +240,7 @@ def test_every_open_invoice_has_its_own_retries() -> None:
 def test_the_first_invoice_to_run_out_of_retries_decides() -> None:
     shop = Shop(retry_days=(2,))
     made = shop.subscribe("daily")
-    shop.provider.fail_next_payment(times=50)
+    shop.provider.decline_next_payment(times=50)
     shop.provider.advance(days=3)
     assert shop.now(made).status == "unpaid"
     shop.provider.advance(days=10)
@@ -251,7 +251,7 @@ def test_a_subscription_can_be_past_due_again_after_it_has_recovered() -> None:
     shop, made = failing(1)
     shop.provider.advance(days=3)
     assert shop.now(made).status == "active"
-    shop.provider.fail_next_payment(times=4)
+    shop.provider.decline_next_payment(times=4)
     shop.provider.advance(days=28)
     assert shop.now(made).status == "past_due"
     shop.provider.advance(days=8)
@@ -287,7 +287,7 @@ def waiting() -> tuple[Shop, Subscription, str]:
     """A renewal whose payment waits for the payer."""
     shop = Shop()
     made = shop.subscribe()
-    shop.provider.fail_next_payment(reason=DeclineReason.AUTHENTICATION_REQUIRED)
+    shop.provider.decline_next_payment(reason=DeclineReason.AUTHENTICATION_REQUIRED)
     shop.provider.advance(months=1)
     [event] = shop.told(EventType.PAYMENT_ACTION_REQUIRED)
     assert event.payment is not None
@@ -342,7 +342,7 @@ def test_a_payment_that_was_given_up_by_the_application_leaves_the_invoice_to_th
 def test_one_authenticated_invoice_of_two_does_not_recover_the_subscription() -> None:
     shop = Shop(retry_days=(20,))
     made = shop.subscribe("daily")
-    shop.provider.fail_next_payment(times=2, reason=DeclineReason.AUTHENTICATION_REQUIRED)
+    shop.provider.decline_next_payment(times=2, reason=DeclineReason.AUTHENTICATION_REQUIRED)
     shop.provider.advance(days=2)
     first, second = [event.payment for event in shop.told(EventType.PAYMENT_ACTION_REQUIRED)]
     assert first is not None

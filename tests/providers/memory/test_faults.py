@@ -84,7 +84,7 @@ def test_recovering_a_checkout_returns_the_page_that_can_be_completed(after_effe
     found = run(shop.provider.recover(lost(shop, opening, after_effect=after_effect)))
     assert isinstance(found, CheckoutSession)
     assert shop.session(found.id) == found
-    assert shop.provider.complete_checkout(found.id).status == "active"
+    assert shop.subscribed(found.id).status == "active"
 
 
 @pytest.mark.parametrize("after_effect", [BEFORE, AFTER])
@@ -104,7 +104,7 @@ def test_a_decline_whose_answer_is_lost_is_not_known_until_it_is_recovered() -> 
     shop = Shop()
     customer = shop.customer()
     card = shop.card(customer)
-    shop.provider.fail_next_payment(reason=DeclineReason.EXPIRED_CARD)
+    shop.provider.decline_next_payment(reason=DeclineReason.EXPIRED_CARD)
     charge = shop.provider.create_payment(usd(500), customer_id=customer.id, payment_method_id=card)
     error = lost(shop, charge, after_effect=AFTER)
     with pytest.raises(errors.Declined) as caught:

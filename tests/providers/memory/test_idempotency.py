@@ -158,7 +158,7 @@ def test_a_stored_answer_is_what_was_answered_then() -> None:
 def test_a_stored_decline_is_repeated_for_its_key_and_a_new_key_tries_again() -> None:
     shop = Shop()
     arguments = _saved(shop)
-    shop.provider.fail_next_payment(reason=DeclineReason.EXPIRED_CARD)
+    shop.provider.decline_next_payment(reason=DeclineReason.EXPIRED_CARD)
     with pytest.raises(errors.Declined) as first:
         call(shop, "create_payment", arguments)
     with pytest.raises(errors.Declined) as again:
@@ -175,7 +175,7 @@ def test_a_stored_decline_is_repeated_for_its_key_and_a_new_key_tries_again() ->
 def test_a_stored_demand_to_authenticate_is_repeated_with_its_url() -> None:
     shop = Shop()
     arguments = _saved(shop)
-    shop.provider.fail_next_payment(reason=DeclineReason.AUTHENTICATION_REQUIRED)
+    shop.provider.decline_next_payment(reason=DeclineReason.AUTHENTICATION_REQUIRED)
     caught = []
     for _ in range(2):
         with pytest.raises(errors.ActionRequired) as each:

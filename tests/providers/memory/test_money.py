@@ -134,7 +134,7 @@ def test_who_pays_late_pays_no_more_than_the_time_is_worth_and_for_all_time_with
     made = shop.subscribe("weekly")
     access = whole = Fraction(0)
     for hours, failures, pays in [*history, (0, 0, True)]:
-        shop.provider.fail_next_payment(times=failures)
+        shop.provider.decline_next_payment(times=failures)
         for _ in range(hours):
             current = shop.now(made)
             worth = Fraction(700, 7 * 24)

@@ -72,7 +72,7 @@ def test_resuming_into_a_payment_that_fails_is_past_due() -> None:
     made = shop.subscribe()
     shop.pause(made)
     shop.provider.advance(months=2)
-    shop.provider.fail_next_payment()
+    shop.provider.decline_next_payment()
     assert shop.resume(made).status == "past_due"
     shop.provider.advance(days=3)
     assert shop.now(made).status == "active"
@@ -137,7 +137,7 @@ def test_a_change_after_the_period_ran_out_in_a_pause_is_billed_in_full_on_resum
 def test_only_what_is_in_order_can_be_paused(status: str) -> None:
     shop = Shop(retry_days=(3,) if status == "past_due" else ())
     made = shop.subscribe()
-    shop.provider.fail_next_payment()
+    shop.provider.decline_next_payment()
     if status == "canceled":
         shop.cancel(made)
     else:
@@ -239,7 +239,7 @@ def test_a_pause_that_has_outlived_the_period_ends_at_once() -> None:
 def test_an_unpaid_subscription_can_be_canceled(at_period_end: bool) -> None:
     shop = Shop(retry_days=())
     made = shop.subscribe()
-    shop.provider.fail_next_payment()
+    shop.provider.decline_next_payment()
     shop.provider.advance(months=1)
     shop.cancel(made, at_period_end=at_period_end)
     shop.provider.advance(months=1)
@@ -273,7 +273,7 @@ def test_a_last_invoice_that_is_not_paid_is_void_with_the_end() -> None:
     made = shop.subscribe()
     shop.change(made, plan_id="team")
     shop.cancel(made, at_period_end=True)
-    shop.provider.fail_next_payment()
+    shop.provider.decline_next_payment()
     shop.provider.advance(months=1)
     assert shop.now(made).status == "canceled"
     assert [str(invoice.status) for invoice in shop.invoices(made)] == ["paid", "void"]

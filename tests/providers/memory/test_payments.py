@@ -39,7 +39,7 @@ def test_a_decline_says_why_and_names_the_payment_that_exists_all_the_same() -> 
     shop = Shop()
     customer = shop.customer()
     shop.card(customer)
-    shop.provider.fail_next_payment(reason=DeclineReason.EXPIRED_CARD)
+    shop.provider.decline_next_payment(reason=DeclineReason.EXPIRED_CARD)
     with pytest.raises(errors.Declined) as caught:
         shop.charge(customer)
     assert (caught.value.reason, caught.value.advice_off_session) == (
@@ -74,7 +74,7 @@ def test_a_payment_that_needs_the_payer_ends_as_it_was_asked_for(
     shop = Shop()
     customer = shop.customer()
     shop.card(customer)
-    shop.provider.fail_next_payment(reason=DeclineReason.AUTHENTICATION_REQUIRED)
+    shop.provider.decline_next_payment(reason=DeclineReason.AUTHENTICATION_REQUIRED)
     with pytest.raises(errors.ActionRequired) as caught:
         shop.charge(customer, capture=capture)
     payment_id = str(caught.value.payment_id)
@@ -184,7 +184,7 @@ def test_an_authorization_that_was_captured_does_not_lapse() -> None:
 def test_an_authorization_that_came_late_lapses_a_week_after_it_came() -> None:
     shop = Shop()
     session = shop.payment_page(capture=False)
-    payment = shop.provider.complete_payment(session.id, delayed=True)
+    payment = shop.paid(session.id, delayed=True)
     shop.provider.advance(days=2)
     shop.provider.settle_checkout(session.id)
     shop.provider.advance(days=6.5)

@@ -62,7 +62,7 @@ def test_a_large_credit_is_carried_over_several_invoices_and_never_makes_one_neg
 def test_an_invoice_that_a_credit_covers_is_paid_without_a_payment() -> None:
     shop, made = halfway(quantity=10)
     shop.change(made, quantity=1)
-    shop.provider.fail_next_payment()
+    shop.provider.decline_next_payment()
     shop.provider.advance(months=1)
     assert [str(invoice.status) for invoice in shop.invoices(made)] == ["paid", "paid"]
     assert shop.now(made).status == "active"
@@ -169,7 +169,7 @@ def test_after_a_change_of_rhythm_the_old_period_end_means_nothing() -> None:
 
 def test_a_change_of_rhythm_whose_payment_fails_is_past_due_with_the_new_plan() -> None:
     shop, made = halfway()
-    shop.provider.fail_next_payment()
+    shop.provider.decline_next_payment()
     changed = shop.change(made, plan_id="yearly")
     assert (changed.status, changed.plan_id) == ("past_due", "yearly")
     shop.provider.advance(days=3)
@@ -179,14 +179,14 @@ def test_a_change_of_rhythm_whose_payment_fails_is_past_due_with_the_new_plan() 
 def test_a_change_of_rhythm_whose_payment_fails_for_good_is_answered_as_ended() -> None:
     shop = Shop(retry_days=(), cancel_when_unpaid=True)
     made = shop.subscribe()
-    shop.provider.fail_next_payment()
+    shop.provider.decline_next_payment()
     assert shop.change(made, plan_id="yearly").status == "canceled"
 
 
 def test_a_change_of_rhythm_while_past_due_is_told_and_leaves_the_old_invoice_open() -> None:
     shop = Shop()
     made = shop.subscribe()
-    shop.provider.fail_next_payment()
+    shop.provider.decline_next_payment()
     shop.provider.advance(months=1)
     changed = shop.change(made, plan_id="weekly")
     assert changed.status == "past_due"
@@ -197,7 +197,7 @@ def test_a_change_of_rhythm_while_past_due_is_told_and_leaves_the_old_invoice_op
 def test_a_change_of_rhythm_while_unpaid_waits_for_the_payment() -> None:
     shop = Shop(retry_days=())
     made = shop.subscribe()
-    shop.provider.fail_next_payment()
+    shop.provider.decline_next_payment()
     shop.provider.advance(months=1)
     changed = shop.change(made, plan_id="weekly")
     assert (changed.status, changed.current_period_end) == ("unpaid", shop.provider.now + timedelta(days=7))
@@ -265,7 +265,7 @@ def test_a_change_between_metered_plans_bills_the_usage_at_the_price_it_had() ->
 def test_a_period_that_nobody_was_billed_for_is_not_credited() -> None:
     shop = Shop(retry_days=())
     made = shop.subscribe("team")
-    shop.provider.fail_next_payment()
+    shop.provider.decline_next_payment()
     shop.provider.advance(months=2)  # unpaid since a month, and in a period without an invoice
     shop.change(made, plan_id="pro")
     shop.provider.pay_invoice(shop.invoices(made)[-1].id)

@@ -57,7 +57,7 @@ def live(shop: Shop, people: int) -> None:
         elif number % 5 == 1:
             shop.change(made, plan_id="team")
         elif number % 5 == 2:
-            provider.fail_next_payment(customer.id, times=2)
+            provider.decline_next_payment(customer_id=customer.id, times=2)
         elif number % 5 == 3:
             run(provider.refund_payment(shop.charge(customer).id))
             run(provider.remove_payment_method(run(provider.get_payment_methods(customer.id))[0].id))
@@ -90,7 +90,7 @@ def test_twenty_thousand_subscriptions_renew() -> None:
             provider.complete_checkout(session.id)
 
     run(subscribe_all())
-    provider.fail_next_payment(times=MANY // 2)
+    provider.decline_next_payment(times=MANY // 2)
     before = len(provider._world.outbox)
     provider.advance(months=2)
     assert len(provider._world.store.invoices) == 3 * MANY

@@ -30,7 +30,7 @@ def test_a_trial_covers_itself_and_a_payment_that_fails_covers_nothing_more() ->
     shop = Shop()
     made = shop.subscribe(trial_days=14)
     assert facts(made) == (START + 14 * DAY, None, None)
-    shop.provider.fail_next_payment(times=2)
+    shop.provider.decline_next_payment(times=2)
     shop.provider.advance(days=14)
     assert facts(shop.now(made)) == (START + 14 * DAY, START + 14 * DAY, None)
     shop.provider.advance(days=3)  # it is tried again, in vain: the debt is as old as it was
@@ -43,7 +43,7 @@ def test_a_trial_covers_itself_and_a_payment_that_fails_covers_nothing_more() ->
 def test_a_first_payment_that_is_under_way_covers_nothing_until_it_arrives() -> None:
     shop = Shop()
     session = shop.checkout()
-    made = shop.provider.complete_checkout(session.id, delayed=True)
+    made = shop.subscribed(session.id, delayed=True)
     assert facts(made) == (None, None, None)
     shop.provider.settle_checkout(session.id)
     assert facts(shop.now(made)) == (made.current_period_end, None, None)
@@ -53,7 +53,7 @@ def test_a_first_payment_that_is_under_way_covers_nothing_until_it_arrives() -> 
 def test_a_debt_is_owed_until_the_end_and_then_no_more(cancel_when_unpaid: bool) -> None:
     shop = Shop(cancel_when_unpaid=cancel_when_unpaid)
     made = shop.subscribe()
-    shop.provider.fail_next_payment(times=50)
+    shop.provider.decline_next_payment(times=50)
     shop.provider.advance(days=59)
     found = shop.now(made)
     through, failed, ended = facts(found)

@@ -181,7 +181,7 @@ def test_a_renewal_is_told_in_the_order_it_happens_in() -> None:
 def test_a_free_plan_renews_without_a_payment() -> None:
     shop = Shop()
     made = shop.subscribe("free")
-    shop.provider.fail_next_payment()
+    shop.provider.decline_next_payment()
     shop.provider.advance(months=2)
     assert shop.now(made).status == "active"
     assert [(invoice.amount.amount, str(invoice.status)) for invoice in shop.invoices(made)] == [(0, "paid")] * 3
@@ -228,7 +228,7 @@ def test_a_trial_ends_in_a_paid_period_that_begins_then() -> None:
 def test_a_trial_whose_first_payment_fails_is_past_due() -> None:
     shop = Shop()
     made = shop.subscribe("trial")
-    shop.provider.fail_next_payment()
+    shop.provider.decline_next_payment()
     shop.provider.advance(days=14)
     assert shop.now(made).status == "past_due"
 
@@ -292,9 +292,9 @@ def history(steps: list[int]) -> list[Any]:
     shop.provider.complete_checkout(shop.checkout().id, delayed=True)
     shop.checkout()
     shop.pay(capture=False)
-    shop.provider.fail_next_payment(times=4)
-    shop.provider.fail_next_payment(times=2, reason=DeclineReason.AUTHENTICATION_REQUIRED)
-    shop.provider.fail_next_payment(paused.customer_id, times=30)
+    shop.provider.decline_next_payment(times=4)
+    shop.provider.decline_next_payment(times=2, reason=DeclineReason.AUTHENTICATION_REQUIRED)
+    shop.provider.decline_next_payment(customer_id=paused.customer_id, times=30)
     for hours in steps:
         shop.provider.advance(hours=hours)
     told = b"[" + b",".join(payload_of(event) for event in shop.events()) + b"]"

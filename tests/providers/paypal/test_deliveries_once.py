@@ -10,7 +10,7 @@ from zlib import crc32
 import attrs
 import pytest
 
-from paylattice import BillingService, InMemoryRepository, WebhookEvent, WebhookOutcome
+from paylattice import BillingService, InMemoryRepository, Money, WebhookEvent, WebhookOutcome
 from paylattice.errors import VerificationUnavailable
 from paylattice.providers.paypal import PayPalConfig, PayPalProvider
 from paylattice.testing import Delivery, PayPalStandIn
@@ -29,7 +29,7 @@ class Shop:
 
     def __init__(self, *, refetch: bool = True) -> None:
         self.paypal = PayPalStandIn(now=NOW, clock=lambda: NOW)
-        self.paypal.add_plan("P-PRO", "19.00")
+        self.paypal.add_plan("P-PRO", Money(1900, "USD"))
         config = PayPalConfig(
             client_id=self.paypal.client_id,
             client_secret=self.paypal.client_secret,

@@ -151,7 +151,7 @@ SERVICES: Mapping[str, Service] = {
         provider=lambda config, transport, now: SquareProvider(config, transport=transport, clock=lambda: now),
         account=SquareAccount,
         authorization=lambda _, config: f"Bearer {config.token()}",
-        pay=lambda server, session_id: server.pay_link(session_id),
+        pay=lambda server, session_id: server.complete_checkout(session_id),
     ),
 }
 

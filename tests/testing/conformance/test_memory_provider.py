@@ -40,7 +40,7 @@ class MemoryHooks(ProviderConformance):
 
     def complete_payment(self, provider: BaseProvider, session: CheckoutSession) -> None:
         assert isinstance(provider, InMemoryProvider)
-        provider.complete_payment(session.id)
+        provider.complete_checkout(session.id)
 
     def delay_refunds(self, provider: BaseProvider) -> None:
         assert isinstance(provider, InMemoryProvider)
@@ -52,7 +52,7 @@ class MemoryHooks(ProviderConformance):
 
     def declining_payment_method(self, provider: BaseProvider, customer_id: str) -> str:
         assert isinstance(provider, InMemoryProvider)
-        provider.fail_next_payment(customer_id)
+        provider.decline_next_payment(customer_id=customer_id)
         return provider._payments.save_card(customer_id).id
 
     def lose_next_answer(self, provider: BaseProvider) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from paylattice import CheckoutSession
+from paylattice import CheckoutSession, Money
 from paylattice.provider import BaseProvider
 from paylattice.providers.paypal import PayPalConfig, PayPalProvider
 from paylattice.testing import PayPalStandIn, ProviderConformance
@@ -35,8 +35,8 @@ class TestPayPal(ProviderConformance):
     @pytest.fixture
     def provider(self) -> PayPalProvider:
         self.paypal = PayPalStandIn(webhook_id=WEBHOOK)
-        self.paypal.add_plan("P-PRO", "19.00")
-        self.paypal.add_plan("P-TEAM", "49.00")
+        self.paypal.add_plan("P-PRO", Money(1900, "USD"))
+        self.paypal.add_plan("P-TEAM", Money(4900, "USD"))
         config = PayPalConfig(
             client_id="standin",
             client_secret="standin-secret",

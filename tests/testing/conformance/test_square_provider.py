@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import pytest
 
-from paylattice import CheckoutSession, Customer
+from paylattice import CheckoutSession, Customer, Money
 from paylattice.provider import BaseProvider
 from paylattice.providers.square import SquareConfig, SquareProvider
 from paylattice.testing import ProviderConformance, SquareStandIn
@@ -42,8 +42,8 @@ class SquareHooks(ProviderConformance):
     @pytest.fixture
     def provider(self) -> SquareProvider:
         self.square = SquareStandIn(TOKEN, KEY, self.webhook_url)
-        self.square.add_plan("PRO", 1900)
-        self.square.add_plan("TEAM", 4900)
+        self.square.add_plan("PRO", Money(1900, "USD"))
+        self.square.add_plan("TEAM", Money(4900, "USD"))
         self.arrange()
         config = SquareConfig(
             access_token=TOKEN,
@@ -58,16 +58,16 @@ class SquareHooks(ProviderConformance):
         """Let Square be as it usually is."""
 
     def complete_checkout(self, provider: BaseProvider, session: CheckoutSession) -> None:
-        self.square.pay_link(session.id, as_new_customer=True)
+        self.square.complete_checkout(session.id, as_new_customer=True)
 
     def complete_payment(self, provider: BaseProvider, session: CheckoutSession) -> None:
-        self.square.pay_link(session.id)
+        self.square.complete_checkout(session.id)
 
     def saved_payment_method(self, provider: BaseProvider, customer_id: str) -> str:
-        return self.square.add_card(customer_id)
+        return self.square.add_payment_method(customer_id)
 
     def declining_payment_method(self, provider: BaseProvider, customer_id: str) -> str:
-        return self.square.add_card(customer_id, declines="GENERIC_DECLINE")
+        return self.square.add_payment_method(customer_id, declines="GENERIC_DECLINE")
 
     def key_on_the_wire(self, request: SentRequest) -> str | None:
         body = request.json()
@@ -102,10 +102,10 @@ class TestSquareByInvoice(SquareHooks):
     checkout = "invoice"
 
     def arrange(self) -> None:
-        self.square.manners.empty_pages = True
-        self.square.manners.charged_through_next = True
-        self.square.manners.tells_failed_charges = False
-        self.square.manners.pending_refunds_count = False
+        self.square.variants.empty_pages = True
+        self.square.variants.charged_through_next = True
+        self.square.variants.tells_failed_charges = False
+        self.square.variants.pending_refunds_count = False
         self.square._world.largest_page = 1
 
     async def new_customer(self, harness: ProviderHarness) -> Customer:

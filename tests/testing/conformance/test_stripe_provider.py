@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from paylattice import CheckoutSession
+from paylattice import CheckoutSession, Money
 from paylattice.provider import BaseProvider
 from paylattice.providers.stripe import StripeConfig, StripeProvider
 from paylattice.testing import ProviderConformance
@@ -25,9 +25,9 @@ class TestStripe(ProviderConformance):
     @pytest.fixture
     def provider(self) -> StripeProvider:
         self.stripe = StripeStandIn(webhook_secret=SECRET)
-        self.stripe.add_price("price_pro", 1900)
-        self.stripe.add_price("price_team", 4900)
-        self.stripe.add_price("price_calls", 1, metered=True)
+        self.stripe.add_plan("price_pro", Money(1900, "USD"))
+        self.stripe.add_plan("price_team", Money(4900, "USD"))
+        self.stripe.add_plan("price_calls", Money(1, "USD"), metered=True)
         config = StripeConfig(secret_key="sk_test_standin", webhook_secret=SECRET)
         return StripeProvider(config, transport=AsyncTransport(transport=self.stripe.transport()))
 
@@ -63,7 +63,7 @@ class TestStripe(ProviderConformance):
 
     def other_mode_delivery(self, provider: BaseProvider) -> tuple[bytes, Mapping[str, str]]:
         live = StripeStandIn(secret_key="sk_live_standin", webhook_secret=SECRET)
-        live.add_price("price_live", 100)
+        live.add_plan("price_live", Money(100, "USD"))
         hook = live.deliveries()[-1]
         return hook.payload, hook.headers
 
@@ -71,7 +71,7 @@ class TestStripe(ProviderConformance):
         return SECRET
 
     def _delivered(self, *, later: float = 0) -> tuple[bytes, Mapping[str, str]]:
-        self.stripe.add_price(f"price_{len(self.stripe.objects('price'))}", 100)
+        self.stripe.add_plan(f"price_{len(self.stripe.objects('price'))}", Money(100, "USD"))
         self.stripe._clock = lambda: time.time() + later
         try:
             hook = self.stripe.deliveries()[-1]

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from paylattice import driving
+from paylattice import Money, driving
 from paylattice.providers.paypal import PayPalConfig, PayPalProvider
 from paylattice.testing.standins import PayPalStandIn
 from paylattice.transport import AsyncTransport, BlockingTransport, RetryPolicy
@@ -120,7 +120,10 @@ class PayPalShop:
 
     def plan(self, plan_id: str = "P-PRO", amount: str = "19.00", **more: Any) -> str:
         if plan_id not in {found["id"] for found in self.server.objects("plan")}:
-            self.server.add_plan(plan_id, amount, **more)
+            more |= {
+                name: Money.from_decimal(more[name], "USD") for name in ("setup_fee", "trial_amount") if name in more
+            }
+            self.server.add_plan(plan_id, Money.from_decimal(amount, "USD"), **more)
         return plan_id
 
     def waiting_subscription(self, plan_id: str = "P-PRO", **more: Any) -> str:

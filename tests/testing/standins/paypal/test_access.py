@@ -110,8 +110,8 @@ def test_nothing_is_loaded_that_only_signing_or_sending_needs() -> None:
     import sys
 
     program = (
-        "import sys; from paylattice.testing import PayPalStandIn; server = PayPalStandIn(); "
-        "server.add_plan('P-1', '1.00'); server.add_payment_method('cust_1'); "
+        "import sys; from paylattice import Money; from paylattice.testing import PayPalStandIn; server = PayPalStandIn(); "
+        "server.add_plan('P-1', Money(100, 'USD')); server.add_payment_method('cust_1'); "
         "print([name for name in ('cryptography', 'httpx', 'pytest') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)

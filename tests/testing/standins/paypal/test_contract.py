@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from paylattice import Money
 from paylattice.testing.standins.messages import Answer, Call
 from paylattice.testing.standins.paypal import PayPalStandIn
 from paylattice.testing.standins.paypal.dispatch import ROUTES
@@ -138,8 +139,8 @@ def catalog(shop: PayPalShop) -> None:
 
 
 def subscriptions(shop: PayPalShop) -> None:
-    shop.server.add_plan("P-PRO", "19.00", trial_days=7, setup_fee="5.00", product="PRODUCT")
-    shop.server.add_plan("P-TEAM", "49.00", product="PRODUCT")
+    shop.server.add_plan("P-PRO", Money(1900, "USD"), trial_days=7, setup_fee=Money(500, "USD"), product="PRODUCT")
+    shop.server.add_plan("P-TEAM", Money(4900, "USD"), product="PRODUCT")
     override = {"billing_cycles": [{"sequence": 2, "pricing_scheme": {"fixed_price": money("9.00")}}]}
     identifier = shop.waiting_subscription(
         custom_id="org_1", quantity="2", subscriber={"email_address": "ada@example.com"}, plan=override
@@ -157,7 +158,7 @@ def subscriptions(shop: PayPalShop) -> None:
     owed = shop.get(path)["billing_info"]["outstanding_balance"]
     shop.post(f"{path}/capture", {"note": "Pay", "capture_type": "OUTSTANDING_BALANCE", "amount": owed}, key="c1")
     shop.post(f"{path}/revise", {"plan_id": "P-TEAM", "quantity": "3", "application_context": URLS})
-    shop.server.approve_revision(identifier)
+    shop.server.approve_change(identifier)
     shop.post(f"{path}/suspend", {"reason": "Holiday"})
     shop.get(path)
     shop.post(f"{path}/activate", {"reason": "Back"})

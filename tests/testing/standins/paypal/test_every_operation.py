@@ -160,7 +160,7 @@ def test_a_change_waits_for_the_payer(shop: PayPalShop) -> None:
     change = shop.run(shop.provider.change_subscription(subscription, plan_id="P-TEAM", quantity=2))
     assert change.approval_url is not None
     assert change.subscription.plan_id == "P-PRO"
-    shop.server.approve_revision(subscription)
+    shop.server.approve_change(subscription)
     found = shop.run(shop.provider.get_subscription(subscription))
     assert found is not None
     assert (found.plan_id, found.quantity) == ("P-TEAM", 2)

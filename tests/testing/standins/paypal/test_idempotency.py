@@ -99,7 +99,7 @@ def test_a_key_is_known_for_as_long_as_documented(write: Write, hours: float) ->
 
 
 def test_the_keys_of_refunds_live_for_45_and_30_days(shop: PayPalShop) -> None:
-    shop.plan("P-YEAR", "90.00", interval="YEAR")
+    shop.plan("P-YEAR", "90.00", interval="year")
     shop.subscription("P-YEAR")
     sale = shop.server.objects("sale")[0]["id"]
     old = (f"/v1/payments/sale/{sale}/refund", {"amount": {"total": "1.00", "currency": "USD"}})

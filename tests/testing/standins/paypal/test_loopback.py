@@ -49,7 +49,7 @@ def test_nothing_is_told_without_a_token(url: str) -> None:
 
 
 def test_both_faces_work_over_it(server: PayPalStandIn, url: str) -> None:
-    server.add_plan("P-PRO", "19.00")
+    server.add_plan("P-PRO", Money(1900, "USD"))
     config = settings(server, url)
     with sync.create_provider("paypal", config=config) as blocking:
         made = blocking.create_payment_session(USD, OK, NO)

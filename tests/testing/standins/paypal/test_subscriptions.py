@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from paylattice import Money
+
 from .support import NO, NOW, OK, URLS, PayPalShop, links_of, money
 
 PATH = "/v1/billing/subscriptions"
@@ -108,7 +110,7 @@ def test_terms_of_ones_own_replace_the_plans(shop: PayPalShop) -> None:
     ("model", "quantity", "total"), [("VOLUME", "12", "48.0"), ("TIERED", "12", "58.0"), ("VOLUME", "10", "50.0")]
 )
 def test_tiers_make_the_price(shop: PayPalShop, model: str, quantity: str, total: str) -> None:
-    shop.server.add_plan("P-ONE", "1.00")
+    shop.server.add_plan("P-ONE", Money(100, "USD"))
     tiers = [
         {"starting_quantity": "1", "ending_quantity": "10", "amount": money("5")},
         {"starting_quantity": "11", "amount": money("4")},
@@ -136,7 +138,7 @@ def test_shipping_and_taxes_are_added(shop: PayPalShop) -> None:
 
 @pytest.mark.parametrize("currency", ["JPY", "HUF", "TWD"])
 def test_some_currencies_have_no_decimals_at_paypal(shop: PayPalShop, currency: str) -> None:
-    shop.server.add_plan("P-WHOLE", "1900", currency)
+    shop.server.add_plan("P-WHOLE", Money.from_decimal("1900", currency))
     data = shop.subscription_data(shop.subscription("P-WHOLE"))
     assert data["billing_info"]["last_payment"]["amount"] == money("1900", currency)
     assert data["billing_info"]["outstanding_balance"] == money("0", currency)
@@ -271,13 +273,13 @@ def test_a_revision_waits_for_consent_and_bills_from_the_next_period(shop: PayPa
     answer = shop.post(f"{PATH}/{identifier}/revise", {"plan_id": "P-TEAM", "quantity": "2"})
     assert "approve" in links_of(answer)
     assert shop.subscription_data(identifier)["plan_id"] == "P-PRO"
-    shop.server.approve_revision(identifier)
+    shop.server.approve_change(identifier)
     data = shop.subscription_data(identifier)
     assert (data["plan_id"], data["quantity"], len(shop.server.objects("sale"))) == ("P-TEAM", "2", 1)
     shop.server.renew(identifier)
     assert shop.subscription_data(identifier)["billing_info"]["last_payment"]["amount"] == money("98.0")
     with pytest.raises(ValueError, match="nobody asked"):
-        shop.server.approve_revision(identifier)
+        shop.server.approve_change(identifier)
 
 
 def test_a_revision_without_consent_changes_nothing(shop: PayPalShop) -> None:
@@ -289,10 +291,10 @@ def test_a_revision_without_consent_changes_nothing(shop: PayPalShop) -> None:
 
 
 def test_a_new_plan_with_another_frequency_begins_with_the_next_period(shop: PayPalShop) -> None:
-    shop.plan("P-YEAR", "190.00", interval="YEAR", trial_days=30)
+    shop.plan("P-YEAR", "190.00", interval="year", trial_days=30)
     identifier = shop.subscription()
     shop.post(f"{PATH}/{identifier}/revise", {"plan_id": "P-YEAR"})
-    shop.server.approve_revision(identifier)
+    shop.server.approve_change(identifier)
     shop.server.renew(identifier)
     data = shop.subscription_data(identifier)
     assert data["billing_info"]["last_payment"]["amount"] == money("190.0")

@@ -34,7 +34,7 @@ def test_it_renews_on_the_same_day_of_the_month(shop: PayPalShop) -> None:
 
 
 def test_a_long_time_holds_every_renewal_in_order(shop: PayPalShop) -> None:
-    shop.plan("P-DAY", "1.00", interval="DAY", interval_count=10)
+    shop.plan("P-DAY", "1.00", interval="day", interval_count=10)
     first, second = shop.subscription(), shop.subscription("P-DAY")
     shop.server.advance(days=35)
     made = [(sale["create_time"], sale["billing_agreement_id"]) for sale in shop.server.objects("sale")]
@@ -179,7 +179,7 @@ def test_failures_can_count_at_once() -> None:
 
 
 def test_short_periods_leave_no_room_for_retries(shop: PayPalShop) -> None:
-    shop.plan("P-DAY", "1.00", interval="DAY")
+    shop.plan("P-DAY", "1.00", interval="day")
     identifier = shop.subscription("P-DAY")
     shop.server.fail_payments(identifier)
     shop.server.renew(identifier)

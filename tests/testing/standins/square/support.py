@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from paylattice import driving
+from paylattice import Money, driving
 from paylattice.providers.square import API_VERSION, SquareConfig, SquareProvider
 from paylattice.testing import SquareStandIn
 from paylattice.transport import AsyncTransport, BlockingTransport, RetryPolicy
@@ -130,12 +130,20 @@ class Market:
         identifier = self.subscription(subscription_id)["invoice_ids"][number]
         return self.ok("GET", f"/v2/invoices/{identifier}")["invoice"]
 
+    def settle_refunds(self, *, succeeded: bool = True) -> None:
+        """The bank decides about every refund that is pending."""
+        for refund in self.server.objects("refund"):
+            if refund["status"] == "PENDING":
+                self.server.settle_refund(str(refund["id"]), succeeded=succeeded)
+
     def subscribed(self, plan_id: str = "PRO", amount: int = 1900, *, card: bool = True, **plan: Any) -> str:
         """A new customer's subscription."""
         if plan_id not in {found["id"] for found in self.server.objects("catalog")}:
-            self.server.add_plan(plan_id, amount, **plan)
+            self.server.add_plan(plan_id, Money(amount, "USD"), **plan)
         customer = self.customer()
-        return self.server.add_subscription(customer, plan_id, card=self.server.add_card(customer) if card else None)
+        return self.server.add_subscription(
+            customer, plan_id, card=self.server.add_payment_method(customer) if card else None
+        )
 
     def told(self) -> list[str]:
         """The types of the webhooks that wait."""

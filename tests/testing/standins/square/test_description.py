@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from paylattice import Money
 from paylattice.testing.standins.messages import Answer, Call
 from paylattice.testing.standins.square.dispatch import ROUTES
 from paylattice.testing.standins.square.routes import Route
@@ -207,8 +208,8 @@ def catalog(market: Recorded) -> str:
     sent = {"type": "SUBSCRIPTION_PLAN", "id": "#pro", "subscription_plan_data": plan}
     made = ok("POST", "/v2/catalog/object", {"idempotency_key": "k", "object": sent})
     plan_id = {one["client_object_id"]: one["object_id"] for one in made["id_mappings"]}["#m"]
-    market.server.add_plan("TEAM", 4900, trial_periods=2, periods=12)
-    market.server.add_plan("ITEMS", 0, relative=True)
+    market.server.add_plan("TEAM", Money(4900, "USD"), trial_periods=2, periods=12)
+    market.server.add_plan("ITEMS", Money(0, "USD"), relative=True)
     ok("GET", f"/v2/catalog/object/{plan_id}", include_related_objects="true")
     ok("GET", "/v2/catalog/list", types="SUBSCRIPTION_PLAN,SUBSCRIPTION_PLAN_VARIATION")
     ok("POST", "/v2/catalog/search", {"object_types": [variation["type"]], "include_related_objects": True})
@@ -249,7 +250,7 @@ def payments(market: Recorded, customer: str, card: str) -> None:
     ok("POST", f"{path}/complete", {})
     refund = {"idempotency_key": "r", "payment_id": held["id"], "amount_money": usd(400), "reason": "late"}
     refund_id = ok("POST", "/v2/refunds", refund)["refund"]["id"]
-    market.server.settle_refunds()
+    market.settle_refunds()
     ok("GET", f"/v2/refunds/{refund_id}")
     ok("GET", path)
     given_up = market.payment(autocomplete=False)
@@ -268,11 +269,11 @@ def order(market: Recorded, state: str) -> str:
 def links(market: Recorded, plan_id: str) -> None:
     ok = market.ok
     link = market.link(plan_id, description="x", pre_populated_data={"buyer_email": "bo@example.com"})
-    market.server.pay_link(link["id"], as_new_customer=True)
+    market.server.complete_checkout(link["id"], as_new_customer=True)
     ok("GET", f"/v2/orders/{link['order_id']}")
     ok("GET", f"/v2/online-checkout/payment-links/{link['id']}")
     ok("GET", "/v2/online-checkout/payment-links")
-    market.server.pay_link(market.link(None)["id"])
+    market.server.complete_checkout(market.link(None)["id"])
     ok("DELETE", f"/v2/online-checkout/payment-links/{market.link(None)['id']}")
 
 
@@ -294,7 +295,7 @@ def subscriptions(market: Recorded, customer: str, card: str, plan_id: str) -> N
     ok("PUT", path, {"subscription": {"canceled_date": None, "price_override_money": usd(500)}})
     query = {"filter": {"customer_ids": [customer]}}
     ok("POST", "/v2/subscriptions/search", {"include": ["actions"], "query": query})
-    server.decline_next_payment(customer=customer)
+    server.decline_next_payment(customer_id=customer)
     server.advance(months=1)
     ok("POST", f"{path}/resume", {"resume_effective_date": "2026-12-15", "resume_change_timing": "IMMEDIATE"})
     server.advance(months=2)

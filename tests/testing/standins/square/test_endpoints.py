@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from paylattice import Money
+
 from .support import LOCATION, NOW, OK, Market, usd
 
 
@@ -11,12 +13,12 @@ from .support import LOCATION, NOW, OK, Market, usd
 def market() -> Market:
     """An account with plans, two locations, a customer with a card, and a payment that is only authorized."""
     market = Market()
-    market.server.add_plan("PRO", 1900)
-    market.server.add_plan("TEAM", 4900)
-    market.server.add_plan("STEPS", 4900, trial_periods=1, periods=2)
-    market.server.add_plan("ITEMS", 0, relative=True)
+    market.server.add_plan("PRO", Money(1900, "USD"))
+    market.server.add_plan("TEAM", Money(4900, "USD"))
+    market.server.add_plan("STEPS", Money(4900, "USD"), trial_periods=1, periods=2)
+    market.server.add_plan("ITEMS", Money(0, "USD"), relative=True)
     market.server.add_location("LCLOSED", active=False)
-    market.server.add_card(market.customer())
+    market.server.add_payment_method(market.customer())
     market.payment(autocomplete=False)
     market.payment()
     return market
@@ -367,7 +369,7 @@ def test_a_search_compares_without_regard_to_case_and_may_come_too_early(market:
     assert found(fuzzy="org") == [made]
     from datetime import timedelta
 
-    market.server.manners.search_lag = timedelta(minutes=1)
+    market.server.variants.search_lag = timedelta(minutes=1)
     assert found(exact="org-1") == []
     market.server.advance(hours=1)
     assert found(exact="org-1") == [made]
@@ -494,9 +496,9 @@ def test_a_declined_payment_exists_and_has_failed(market: Market, token: str, co
 
 def test_the_bank_declines_whom_it_was_told_to(market: Market) -> None:
     other = market.customer()
-    card = market.server.add_card(other)
-    always = market.server.add_card(other, declines="CARD_EXPIRED")
-    market.server.decline_next_payment("INSUFFICIENT_FUNDS", customer=other)
+    card = market.server.add_payment_method(other)
+    always = market.server.add_payment_method(other, declines="CARD_EXPIRED")
+    market.server.decline_next_payment("INSUFFICIENT_FUNDS", customer_id=other)
     theirs = {**PAY, "customer_id": other}
     assert market.raw("POST", "/v2/payments", {**PAY, "idempotency_key": "1"}).status_code == 200
     assert (
@@ -544,13 +546,13 @@ def test_a_refund_is_pending_until_the_bank_has_decided(market: Market) -> None:
     assert market.ok("GET", f"/v2/refunds/{refund['id']}")["refund"]["status"] == "COMPLETED"
     assert market.server.money_taken() == 1500
     failing = market.ok("POST", "/v2/refunds", {**body, "idempotency_key": "s", "amount_money": usd(1500)})["refund"]
-    market.server.settle_refunds(succeeded=False)
+    market.settle_refunds(succeeded=False)
     assert market.ok("GET", f"/v2/refunds/{failing['id']}")["refund"]["status"] == "FAILED"
     assert market.ok("GET", f"/v2/payments/{PAID}")["payment"]["refunded_money"] == usd(400)
 
 
 def test_a_pending_refund_may_not_count_yet_and_still_stands_in_the_way(market: Market) -> None:
-    market.server.manners.pending_refunds_count = False
+    market.server.variants.pending_refunds_count = False
     body = {"payment_id": PAID, "amount_money": usd(1000), "idempotency_key": "r"}
     market.ok("POST", "/v2/refunds", body)
     assert "refunded_money" not in market.ok("GET", f"/v2/payments/{PAID}")["payment"]

@@ -37,8 +37,8 @@ USD = Money(1900, "USD")
 def market(request: pytest.FixtureRequest) -> Iterator[Market]:
     """An account that sells two plans; every request that the provider makes is one that Square takes."""
     market = Market(request.param)
-    market.server.add_plan("PRO", 1900)
-    market.server.add_plan("TEAM", 4900)
+    market.server.add_plan("PRO", Money(1900, "USD"))
+    market.server.add_plan("TEAM", Money(4900, "USD"))
     yield market
     assert market.faults_of_requests == ([("POST", "/v2/payments")] if "declines" in request.node.name else [])
 
@@ -47,7 +47,7 @@ def bought(market: Market, plan_id: str = "PRO", **how: Any) -> tuple[str, str]:
     """A session whose link was paid, and its subscription."""
     customer = market.run(market.provider.create_customer("ada@example.com", "Ada Lovelace"))
     session = market.run(market.provider.create_checkout_session(customer.id, plan_id, OK, NO))
-    market.server.pay_link(session.id, **how)
+    market.server.complete_checkout(session.id, **how)
     done = market.run(market.provider.get_checkout_session(session.id))
     assert done is not None
     assert done.subscription_id is not None
@@ -77,7 +77,7 @@ def test_a_customer_that_was_made_and_lost_is_found(market: Market) -> None:
 
 def test_a_merged_customer_is_followed(market: Market) -> None:
     first, second = (market.run(market.provider.create_customer("ada@example.com", "Ada")) for _ in range(2))
-    card = market.server.add_card(first.id)
+    card = market.server.add_payment_method(first.id)
     subscription = market.server.add_subscription(first.id, "PRO", card=card)
     new = market.server.merge(first.id, second.id)
     found = market.run(market.provider.get_customer(first.id))
@@ -104,7 +104,7 @@ def test_a_checkout_by_link_becomes_a_subscription_of_whoever_paid(market: Marke
     again = market.run(market.provider.get_checkout_session(session.id))
     assert again is not None
     assert (again.status, again.url, dict(again.metadata)) == (CheckoutStatus.OPEN, session.url, {"cart": "7"})
-    market.server.pay_link(session.id, as_new_customer=True)
+    market.server.complete_checkout(session.id, as_new_customer=True)
     done = market.run(market.provider.get_checkout_session(session.id))
     assert done is not None
     assert (done.status, done.url, done.customer_id) == (CheckoutStatus.COMPLETE, None, customer.id)
@@ -125,18 +125,18 @@ def test_a_checkout_by_link_becomes_a_subscription_of_whoever_paid(market: Marke
 @pytest.mark.parametrize("traceable", [True, False])
 def test_two_links_of_one_buyer_keep_their_own_subscriptions(market: Market, traceable: bool) -> None:
     first, second = (market.link()["id"] for _ in range(2))
-    market.server.pay_link(second, traceable=traceable)
+    market.server.complete_checkout(second, traceable=traceable)
     market.server.advance(hours=2)
-    market.server.pay_link(first, traceable=traceable)
+    market.server.complete_checkout(first, traceable=traceable)
     made = [str(row["id"]) for row in market.server.objects("subscription")]
     found = [market.run(market.provider.get_checkout_session(link)) for link in (second, first)]
     assert [session.subscription_id for session in found if session is not None] == made
 
 
 def test_in_the_sandbox_a_paid_link_is_complete_without_a_subscription(market: Market) -> None:
-    market.server.manners.links_subscribe = False
+    market.server.variants.links_subscribe = False
     session = market.link()["id"]
-    market.server.pay_link(session)
+    market.server.complete_checkout(session)
     done = market.run(market.provider.get_checkout_session(session))
     assert done is not None
     assert (done.status, done.subscription_id) == (CheckoutStatus.COMPLETE, None)
@@ -152,7 +152,7 @@ def test_a_checkout_that_nobody_can_pay_any_more_has_expired_or_is_gone(market: 
 def test_a_declined_buyer_leaves_the_checkout_open(market: Market) -> None:
     session = market.link()["id"]
     market.server.decline_next_payment()
-    market.server.pay_link(session)
+    market.server.complete_checkout(session)
     found = market.run(market.provider.get_checkout_session(session))
     assert found is not None
     assert (found.status, found.payment_id) == (CheckoutStatus.OPEN, None)
@@ -164,7 +164,7 @@ def test_a_page_for_a_payment_is_paid(market: Market) -> None:
     call = pay(USD, OK, NO, customer_id=customer.id, description="Book", metadata={"order": "7"})
     session = market.run(call)
     assert session.status is CheckoutStatus.OPEN
-    market.server.pay_link(session.id)
+    market.server.complete_checkout(session.id)
     done = market.run(market.provider.get_checkout_session(session.id))
     assert done is not None
     assert (done.status, done.customer_id, dict(done.metadata)) == (
@@ -202,7 +202,7 @@ def test_a_checkout_by_invoice_keeps_the_customer(market: Market) -> None:
 def test_a_checkout_by_invoice_waits_for_the_invoice(market: Market) -> None:
     provider = market.another(checkout="invoice")
     customer = market.run(provider.create_customer("ada@example.com", "Ada Lovelace"))
-    market.server.manners.invoice_after = 3
+    market.server.variants.invoice_after = 3
     session = market.run(provider.create_checkout_session(customer.id, "PRO", OK, NO))
     assert session.url is not None
     assert len(market.slept) > 1
@@ -231,7 +231,7 @@ def test_a_subscription_knows_its_period(market: Market) -> None:
 
 @pytest.mark.parametrize("charged_through_next", [True, False])
 def test_both_readings_of_the_date_lead_to_the_same_period(market: Market, charged_through_next: bool) -> None:
-    market.server.manners.charged_through_next = charged_through_next
+    market.server.variants.charged_through_next = charged_through_next
     _, subscription_id = bought(market)
     market.run(market.provider.cancel_subscription(subscription_id, at_period_end=True))
     found = market.run(market.provider.get_subscription(subscription_id))
@@ -328,12 +328,12 @@ def test_a_plan_is_changed_for_the_next_period(market: Market) -> None:
 
 def test_subscriptions_are_listed_over_awkward_pages(market: Market) -> None:
     customer = market.customer()
-    card = market.server.add_card(customer)
+    card = market.server.add_payment_method(customer)
     made: list[str] = []
     for _ in range(5):
         made.insert(0, market.server.add_subscription(customer, "PRO", card=card))
         market.server.advance(hours=1)
-    market.server.manners.empty_pages = True
+    market.server.variants.empty_pages = True
     market.server._world.largest_page = 2
     assert [row.id for row in market.run(market.provider.list_subscriptions(customer))] == made
 
@@ -358,7 +358,7 @@ def test_usage_is_refused_with_another_way(market: Market) -> None:
 def test_invoices_are_newest_first_and_of_one_subscription_if_asked(market: Market) -> None:
     first = market.subscribed()
     customer = str(market.subscription(first)["customer_id"])
-    second = market.server.add_subscription(customer, "TEAM", card=market.server.add_card(customer))
+    second = market.server.add_subscription(customer, "TEAM", card=market.server.add_payment_method(customer))
     market.server.decline_next_payment()
     market.server.advance(months=1, days=1)
     found = market.run(market.provider.get_invoices(customer))
@@ -381,7 +381,7 @@ def test_invoices_are_newest_first_and_of_one_subscription_if_asked(market: Mark
 
 def test_a_saved_card_is_charged_held_taken_in_part_and_given_up(market: Market) -> None:
     customer = market.customer()
-    card = market.server.add_card(customer)
+    card = market.server.add_payment_method(customer)
     pay = market.provider.create_payment
 
     def held() -> str:
@@ -413,7 +413,7 @@ def test_a_saved_card_is_charged_held_taken_in_part_and_given_up(market: Market)
 )
 def test_a_card_that_declines_says_why_and_names_the_payment(market: Market, code: str, reason: DeclineReason) -> None:
     customer = market.customer()
-    card = market.server.add_card(customer, declines=code)
+    card = market.server.add_payment_method(customer, declines=code)
     with pytest.raises(Declined) as caught:
         market.run(market.provider.create_payment(USD, customer_id=customer, payment_method_id=card))
     assert (caught.value.reason, caught.value.code) == (reason, code)
@@ -425,7 +425,7 @@ def test_a_card_that_declines_says_why_and_names_the_payment(market: Market, cod
 
 def test_a_card_that_declines_without_its_owner_says_so(market: Market) -> None:
     customer = market.customer()
-    card = market.server.add_card(customer, declines="CARD_DECLINED_VERIFICATION_REQUIRED")
+    card = market.server.add_payment_method(customer, declines="CARD_DECLINED_VERIFICATION_REQUIRED")
     with pytest.raises(ActionRequired):
         market.run(market.provider.create_payment(USD, customer_id=customer, payment_method_id=card))
 
@@ -439,13 +439,13 @@ def test_a_payment_is_refunded_in_parts(market: Market) -> None:
     found = market.run(market.provider.get_payment(payment))
     assert found is not None
     assert found.status is PaymentStatus.REFUNDED
-    market.server.settle_refunds()
+    market.settle_refunds()
     assert market.server.money_taken() == 0
 
 
 def test_saved_cards_are_listed_over_pages_and_forgotten(market: Market) -> None:
     customer = market.customer()
-    cards = [market.server.add_card(customer, brand="AMERICAN_EXPRESS", last4="0005") for _ in range(30)]
+    cards = [market.server.add_payment_method(customer, brand="AMERICAN_EXPRESS", last4="0005") for _ in range(30)]
     listed = market.run(market.provider.get_payment_methods(customer))
     assert [method.id for method in listed] == cards
     assert (listed[0].brand, listed[0].last4, listed[0].exp_year) == ("amex", "0005", 2031)
@@ -460,7 +460,7 @@ def test_saved_cards_are_listed_over_pages_and_forgotten(market: Market) -> None
 
 
 def test_plans_are_variations(market: Market) -> None:
-    market.server.add_plan("TRY", 900, cadence="QUARTERLY", trial_periods=2)
+    market.server.add_plan("TRY", Money(900, "USD"), cadence="QUARTERLY", trial_periods=2)
     plans = {plan.id: plan for plan in market.run(market.provider.list_plans())}
     assert set(plans) == {"PRO", "TEAM", "TRY"}
     found = plans["TRY"]
@@ -491,7 +491,7 @@ def test_every_delivery_is_read(market: Market) -> None:
     market.run(market.provider.cancel_subscription(subscription_id, at_period_end=True))
     market.server.renew(subscription_id)
     market.run(market.provider.refund_payment(str(market.server.objects("payment")[0]["id"])))
-    market.server.settle_refunds()
+    market.settle_refunds()
     market.server.send_test_notification()
     events = [market.run(market.provider.parse_webhook(one.payload, one.headers)) for one in market.server.deliveries()]
     types = [event.type for event in events]
@@ -548,10 +548,10 @@ def test_a_wrong_token_and_a_wrong_location_are_told_apart() -> None:
 
 def test_yen_have_no_cents() -> None:
     market = Market(currency="JPY", timezone="Asia/Tokyo")
-    market.server.add_plan("PRO", 1900)
+    market.server.add_plan("PRO", Money(1900, "JPY"))
     customer = market.customer()
     session = market.run(market.provider.create_checkout_session(customer, "PRO", OK, NO))
-    market.server.pay_link(session.id)
+    market.server.complete_checkout(session.id)
     done = market.run(market.provider.get_checkout_session(session.id))
     assert done is not None
     payment = market.run(market.provider.get_payment(done.payment_id or ""))

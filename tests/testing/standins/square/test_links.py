@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 
+from paylattice import Money
+
 from .support import LOCATION, NO, OK, Market, usd
 
 
 @pytest.fixture
 def market() -> Market:
     market = Market()
-    market.server.add_plan("PRO", 1900)
+    market.server.add_plan("PRO", Money(1900, "USD"))
     return market
 
 
@@ -19,7 +21,7 @@ def test_a_paid_link_is_a_payment_a_new_customer_and_a_subscription(market: Mark
     started = market.customer(phone="+12125550100")
     link = market.link(pre_populated_data={"buyer_email": "ada@example.com"})
     market.told()
-    payment = market.server.pay_link(link["id"], phone="+12125550177")
+    payment = market.server.complete_checkout(link["id"], phone="+12125550177")
     assert payment is not None
     assert (payment["status"], payment["order_id"]) == ("COMPLETED", link["order_id"])
     buyer = payment["customer_id"]
@@ -37,7 +39,7 @@ def test_a_paid_link_is_a_payment_a_new_customer_and_a_subscription(market: Mark
 def test_nothing_that_is_told_names_the_link(market: Market) -> None:
     link = market.link(description="who started it")
     market.told()
-    market.server.pay_link(link["id"])
+    market.server.complete_checkout(link["id"])
     bodies = market.bodies()
     assert [body["type"] for body in bodies if body["type"] != "order.updated"] == [
         "customer.created",
@@ -64,7 +66,7 @@ def test_the_buyer_is_whoever_has_the_phone_number(market: Market) -> None:
     known = market.customer(phone="+12125550100")
 
     def buyer(**how: Any) -> Any:
-        payment = market.server.pay_link(market.link()["id"], **how)
+        payment = market.server.complete_checkout(market.link()["id"], **how)
         assert payment is not None
         return payment["customer_id"]
 
@@ -75,41 +77,41 @@ def test_the_buyer_is_whoever_has_the_phone_number(market: Market) -> None:
     assert usual != known
     assert buyer() == usual
     with pytest.raises(ValueError, match="no customer"):
-        market.server.pay_link(market.link()["id"], phone="+12125550199", as_new_customer=False)
+        market.server.complete_checkout(market.link()["id"], phone="+12125550199", as_new_customer=False)
 
 
 def test_the_number_that_the_link_filled_in_is_what_the_buyer_types(market: Market) -> None:
     known = market.customer(phone="+12125550100")
     link = market.link(pre_populated_data={"buyer_phone_number": "+12125550100"})
-    payment = market.server.pay_link(link["id"])
+    payment = market.server.complete_checkout(link["id"])
     assert payment is not None
     assert payment["customer_id"] == known
 
 
 def test_a_link_sells_once(market: Market) -> None:
     link = market.link()
-    market.server.pay_link(link["id"])
+    market.server.complete_checkout(link["id"])
     with pytest.raises(ValueError, match="once"):
-        market.server.pay_link(link["id"])
+        market.server.complete_checkout(link["id"])
     assert market.ok("DELETE", f"/v2/online-checkout/payment-links/{link['id']}") == {"id": link["id"]}
 
 
 def test_a_refused_buyer_can_try_again(market: Market) -> None:
     link = market.link()
     market.server.decline_next_payment("INSUFFICIENT_FUNDS")
-    failed = market.server.pay_link(link["id"])
+    failed = market.server.complete_checkout(link["id"])
     assert failed is not None
     assert failed["status"] == "FAILED"
     order = market.ok("GET", f"/v2/orders/{link['order_id']}")["order"]
     assert (order["state"], "tenders" in order) == ("DRAFT", False)
     assert market.server.objects("subscription") == []
-    market.server.pay_link(link["id"])
+    market.server.complete_checkout(link["id"])
     assert len(market.server.objects("subscription")) == 1
 
 
 def test_the_order_of_a_paid_link_stays_open_and_names_the_payment(market: Market) -> None:
     link = market.link()
-    payment = market.server.pay_link(link["id"])
+    payment = market.server.complete_checkout(link["id"])
     assert payment is not None
     order = market.ok("GET", f"/v2/orders/{link['order_id']}")["order"]
     assert order["state"] == "OPEN"
@@ -119,7 +121,7 @@ def test_the_order_of_a_paid_link_stays_open_and_names_the_payment(market: Marke
 def test_the_order_of_the_first_invoice_may_name_the_payment_or_not(market: Market) -> None:
     for traceable in (True, False):
         link = market.link()
-        payment = market.server.pay_link(link["id"], traceable=traceable)
+        payment = market.server.complete_checkout(link["id"], traceable=traceable)
         assert payment is not None
         invoice = market.server.objects("invoice")[-1]
         order = market.ok("GET", f"/v2/orders/{invoice['order_id']}")["order"]
@@ -128,23 +130,23 @@ def test_the_order_of_the_first_invoice_may_name_the_payment_or_not(market: Mark
 
 
 def test_in_the_sandbox_no_subscription_comes_of_a_link(market: Market) -> None:
-    market.server.manners.links_subscribe = False
-    assert market.server.pay_link(market.link()["id"]) is not None
+    market.server.variants.links_subscribe = False
+    assert market.server.complete_checkout(market.link()["id"]) is not None
     assert market.server.objects("subscription") == []
     assert market.server.objects("invoice") == []
 
 
 def test_another_price_in_the_link_is_what_the_subscription_costs(market: Market) -> None:
-    market.server.pay_link(market.link(amount=900)["id"])
+    market.server.complete_checkout(market.link(amount=900)["id"])
     (subscription,) = market.server.objects("subscription")
     market.server.renew(str(subscription["id"]))
     assert market.server.money_taken() == 1800
 
 
 def test_a_trial_takes_nothing_and_leaves_no_payment(market: Market) -> None:
-    market.server.add_plan("TRY", 1900, trial_periods=1)
+    market.server.add_plan("TRY", Money(1900, "USD"), trial_periods=1)
     link = market.link("TRY")
-    assert market.server.pay_link(link["id"]) is None
+    assert market.server.complete_checkout(link["id"]) is None
     order = market.ok("GET", f"/v2/orders/{link['order_id']}")["order"]
     assert (order["state"], "tenders" in order) == ("COMPLETED", False)
     (subscription,) = market.server.objects("subscription")
@@ -153,10 +155,10 @@ def test_a_trial_takes_nothing_and_leaves_no_payment(market: Market) -> None:
 
 
 def test_a_checkout_that_begins_with_a_free_trial_is_complete_without_a_payment(market: Market) -> None:
-    market.server.add_plan("TRY", 1900, trial_periods=1)
+    market.server.add_plan("TRY", Money(1900, "USD"), trial_periods=1)
     customer = market.customer()
     session = market.run(market.provider.create_checkout_session(customer, "TRY", OK, NO))
-    market.server.pay_link(session.id)
+    market.server.complete_checkout(session.id)
     found = market.run(market.provider.get_checkout_session(session.id))
     (subscription,) = market.server.objects("subscription")
     assert (found.status, found.subscription_id, found.payment_id) == ("complete", subscription["id"], None)
@@ -164,8 +166,8 @@ def test_a_checkout_that_begins_with_a_free_trial_is_complete_without_a_payment(
 
 def test_a_one_off_link_is_paid_or_only_authorized(market: Market) -> None:
     now, later = market.link(None), market.link(None, payment_note="a book")
-    assert market.server.pay_link(now["id"]) is not None
-    held = market.server.pay_link(later["id"], capture=False)
+    assert market.server.complete_checkout(now["id"]) is not None
+    held = market.server.complete_checkout(later["id"], capture=False)
     assert held is not None
     assert (held["status"], held["note"]) == ("APPROVED", "a book")
     assert market.server.money_taken() == 1900
@@ -177,7 +179,7 @@ def test_a_one_off_link_is_paid_or_only_authorized(market: Market) -> None:
 
 def test_a_canceled_authorization_leaves_the_order_unpaid(market: Market) -> None:
     link = market.link(None)
-    held = market.server.pay_link(link["id"], capture=False)
+    held = market.server.complete_checkout(link["id"], capture=False)
     assert held is not None
     market.ok("POST", f"/v2/payments/{held['id']}/cancel")
     order = market.ok("GET", f"/v2/orders/{link['order_id']}")["order"]
@@ -185,7 +187,7 @@ def test_a_canceled_authorization_leaves_the_order_unpaid(market: Market) -> Non
 
 
 def test_a_renewal_of_what_a_link_sold_may_be_declined(market: Market) -> None:
-    market.server.pay_link(market.link()["id"], declines="CARD_EXPIRED")
+    market.server.complete_checkout(market.link()["id"], declines="CARD_EXPIRED")
     (subscription,) = market.server.objects("subscription")
     market.server.renew(str(subscription["id"]))
     assert market.invoice(str(subscription["id"]))["status"] == "UNPAID"

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from paylattice import Money
 from paylattice.config import Secret
 from paylattice.providers.square.webhooks import signed
 
@@ -19,7 +20,7 @@ from .support import LOCATION, Market, usd
 @pytest.fixture
 def market() -> Market:
     market = Market()
-    market.server.add_plan("PRO", 1900)
+    market.server.add_plan("PRO", Money(1900, "USD"))
     return market
 
 
@@ -101,7 +102,7 @@ def pages(market: Market, method: str, path: str, name: str, **asked: Any) -> It
 
 def test_cards_come_in_pages_of_25(market: Market) -> None:
     customer = market.customer()
-    ids = [market.server.add_card(customer) for _ in range(60)]
+    ids = [market.server.add_payment_method(customer) for _ in range(60)]
     found = list(pages(market, "GET", "/v2/cards", "cards", customer_id=customer))
     assert [len(page) for page in found] == [25, 25, 10]
     assert [one for page in found for one in page] == ids
@@ -132,7 +133,7 @@ def test_every_list_is_paged(market: Market, awkward: bool, method: str, path: s
         for one in page
     ]
     assert len(whole) == len(set(whole)) >= 1
-    market.server.manners.empty_pages = awkward
+    market.server.variants.empty_pages = awkward
     found = list(pages(market, method, path, name, **asked))
     assert [one for page in found for one in page] == whole
     assert (found[0] == [], found[-1] == []) == (awkward, awkward)
@@ -140,7 +141,7 @@ def test_every_list_is_paged(market: Market, awkward: bool, method: str, path: s
 
 def test_an_empty_list_is_left_out(market: Market) -> None:
     assert market.ok("POST", "/v2/subscriptions/search", {}) == {}
-    market.server.manners.empty_pages = True
+    market.server.variants.empty_pages = True
     answer = market.ok("POST", "/v2/subscriptions/search", {})
     assert list(answer) == ["cursor"]
     assert market.ok("POST", "/v2/subscriptions/search", {"cursor": answer["cursor"]}) == {}
@@ -185,16 +186,18 @@ def test_a_delivery_is_signed_over_address_and_body(market: Market) -> None:
 def test_a_delivery_that_was_not_answered_comes_again(market: Market) -> None:
     market.customer()
     first = market.server.deliveries()[-1]
-    again = market.server.redeliver(first.event_id, retry=3, reason="http_error")
-    assert again.payload == first.payload
-    assert (again.headers["square-retry-number"], again.headers["square-retry-reason"]) == ("3", "http_error")
+    for number in ("1", "2", "3"):
+        market.server.redeliver(first.event_id, reason="http_error")
+        [again] = market.server.deliveries()
+        assert (again.payload, again.headers["square-retry-number"]) == (first.payload, number)
+    assert again.headers["square-retry-reason"] == "http_error"
 
 
 def test_production_says_so() -> None:
     market = Market(sandbox=False)
     market.customer()
     assert market.server.deliveries()[0].headers["square-environment"] == "Production"
-    market.server.add_plan("PRO", 100)
+    market.server.add_plan("PRO", Money(100, "USD"))
     assert market.link(amount=100)["url"].startswith("https://square.link/u/")
 
 

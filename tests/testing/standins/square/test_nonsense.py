@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from paylattice import Money
 from paylattice.testing.standins.messages import Call
 from paylattice.testing.standins.square.dispatch import ROUTES
 from paylattice.testing.standins.square.fields import MAP, One, Text
@@ -83,8 +84,8 @@ def bodies_for(fields: Mapping[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
 
 def furnished() -> Market:
     market = Market()
-    market.server.add_plan("TEAM", 4900)
-    market.server.add_plan("ITEMS", 0, relative=True)
+    market.server.add_plan("TEAM", Money(4900, "USD"))
+    market.server.add_plan("ITEMS", Money(0, "USD"), relative=True)
     subscription = market.subscribed()
     market.ok("POST", f"/v2/subscriptions/{subscription}/pause", {})
     market.link()

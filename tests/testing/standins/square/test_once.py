@@ -45,12 +45,12 @@ WRITES: dict[str, Call] = {
 def market_in(mode: str, **settings: Any) -> Market:
     """Two customers, two cards; subscriptions that are active and paused; a payment, and one that is held."""
     market = Market(mode)
-    market.server.add_plan("PRO", 1900)
-    market.server.add_plan("TEAM", 4900)
+    market.server.add_plan("PRO", Money(1900, "USD"))
+    market.server.add_plan("TEAM", Money(4900, "USD"))
     customer = market.customer()
     market.customer()
-    card = market.server.add_card(customer)
-    market.server.add_card(customer)
+    card = market.server.add_payment_method(customer)
+    market.server.add_payment_method(customer)
     for _ in range(2):
         market.server.add_subscription(customer, "PRO", card=card)
     market.ok("POST", f"/v2/subscriptions/{PAUSED}/pause", {})
@@ -164,7 +164,7 @@ def test_what_has_no_key_is_sent_once_and_then_looked_for(name: str) -> None:
 def test_a_list_whose_cursor_became_too_old_is_begun_anew() -> None:
     market = market_in("blocking")
     for _ in range(30):
-        market.server.add_card(CUSTOMER)
+        market.server.add_payment_method(CUSTOMER)
     market.server.faults.answer_next(
         400, {"errors": [{"category": "INVALID_REQUEST_ERROR", "code": "INVALID_CURSOR"}]}, path="/v2/cards"
     )

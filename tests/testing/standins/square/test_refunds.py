@@ -8,7 +8,7 @@ import pytest
 from paylattice import Money, PaymentStatus, RefundStatus
 from paylattice.errors import Conflict, InvalidRequest, OutcomeUnknown, PaymentError
 from paylattice.models import CheckoutStatus
-from paylattice.testing.standins.square import Manners
+from paylattice.testing.standins.square import Variants
 
 from .support import NO, OK, Market
 
@@ -18,7 +18,7 @@ USD19 = Money(1900, "USD")
 @pytest.fixture(params=[True, False], ids=["pending counts", "pending does not count"])
 def market(request: pytest.FixtureRequest) -> Market:
     """Nobody knows whether ``refunded_money`` holds what is on its way: both must do."""
-    return Market(attempts=1, manners=Manners(pending_refunds_count=request.param))
+    return Market(attempts=1, variants=Variants(pending_refunds_count=request.param))
 
 
 def refund(market: Market, payment: str, amount: int | None = None, key: str = "refund-1") -> Any:
@@ -55,7 +55,7 @@ def test_what_is_left_is_what_no_refund_has_taken_or_is_about_to_take(market: Ma
 def test_what_the_bank_has_refused_to_give_back_is_left_again(market: Market) -> None:
     payment = market.payment()["id"]
     refund(market, payment, 400, "a")
-    market.server.settle_refunds(succeeded=False)
+    market.settle_refunds(succeeded=False)
     assert (read(market, payment).status, read(market, payment).amount_refunded) in [
         (PaymentStatus.SUCCEEDED, None),
         (PaymentStatus.SUCCEEDED, Money(0, "USD")),
@@ -66,7 +66,7 @@ def test_what_the_bank_has_refused_to_give_back_is_left_again(market: Market) ->
 def test_what_was_given_back_and_what_is_on_its_way_are_added(market: Market) -> None:
     payment = market.payment()["id"]
     refund(market, payment, 400, "a")
-    market.server.settle_refunds()
+    market.settle_refunds()
     refund(market, payment, 500, "b")
     assert read(market, payment).amount_refunded == Money(900, "USD")
     assert refund(market, payment, key="c").amount == Money(1000, "USD")
@@ -87,7 +87,7 @@ def test_a_refund_whose_answer_got_lost_is_repeated_under_its_key(market: Market
 
 @pytest.mark.parametrize("amount", [None, 1000])
 def test_two_refunds_at_once_never_exceed_what_was_taken(amount: int | None) -> None:
-    market = Market("async", manners=Manners(pending_refunds_count=False))
+    market = Market("async", variants=Variants(pending_refunds_count=False))
     payment = market.payment()["id"]
     wanted = None if amount is None else Money(amount, "USD")
 
@@ -105,7 +105,7 @@ def test_two_refunds_at_once_never_exceed_what_was_taken(amount: int | None) -> 
 
 def test_a_page_that_was_paid_with_two_payments_names_neither_as_the_one(market: Market) -> None:
     session = market.run(market.provider.create_payment_session(USD19, OK, NO))
-    market.server.pay_link(session.id, gift_card=500)
+    market.server.complete_checkout(session.id, gift_card=500)
     found: Any = market.run(market.provider.get_checkout_session(session.id))
     assert (found.status, found.payment_id) == (CheckoutStatus.COMPLETE, None)
     assert sorted(each["amount_money"]["amount"] for each in found.raw["payments"]) == [500, 1400]
@@ -113,7 +113,7 @@ def test_a_page_that_was_paid_with_two_payments_names_neither_as_the_one(market:
 
 def test_a_page_of_which_only_the_gift_card_has_paid_is_not_complete(market: Market) -> None:
     session = market.run(market.provider.create_payment_session(USD19, OK, NO))
-    market.server.pay_link(session.id, gift_card=500, capture=False)
+    market.server.complete_checkout(session.id, gift_card=500, capture=False)
     card: Any = market.server.objects("payment")[-1]
     market.ok("POST", f"/v2/payments/{card['id']}/cancel")
     found: Any = market.run(market.provider.get_checkout_session(session.id))
@@ -121,10 +121,10 @@ def test_a_page_of_which_only_the_gift_card_has_paid_is_not_complete(market: Mar
 
 
 def test_a_subscription_is_found_by_either_of_the_payments_that_paid_its_link(market: Market) -> None:
-    market.server.add_plan("PRO", 1900)
+    market.server.add_plan("PRO", Money(1900, "USD"))
     customer = market.customer()
     session = market.run(market.provider.create_checkout_session(customer, "PRO", OK, NO))
-    market.server.pay_link(session.id, gift_card=500)
+    market.server.complete_checkout(session.id, gift_card=500)
     found: Any = market.run(market.provider.get_checkout_session(session.id))
     assert (found.status, found.subscription_id is not None) == (CheckoutStatus.COMPLETE, True)
 

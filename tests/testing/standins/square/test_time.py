@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from paylattice import Money
 from paylattice.testing.standins.square.billing import CHARGE_FAILED
 
 from .support import LOCATION, Market, usd
@@ -12,8 +13,8 @@ from .support import LOCATION, Market, usd
 @pytest.fixture
 def market() -> Market:
     market = Market()
-    market.server.add_plan("PRO", 1900)
-    market.server.add_plan("TEAM", 4900)
+    market.server.add_plan("PRO", Money(1900, "USD"))
+    market.server.add_plan("TEAM", Money(4900, "USD"))
     return market
 
 
@@ -24,7 +25,7 @@ def history(market: Market, identifier: str) -> list[str]:
 
 def test_a_new_subscription_is_billed_a_moment_after_the_answer(market: Market) -> None:
     customer = market.customer()
-    card = market.server.add_card(customer)
+    card = market.server.add_payment_method(customer)
     body = {"location_id": LOCATION, "customer_id": customer, "plan_variation_id": "PRO", "card_id": card}
     answered = market.ok("POST", "/v2/subscriptions", body)["subscription"]
     assert answered["status"] == "ACTIVE"
@@ -49,7 +50,7 @@ def test_the_31st_comes_back_after_a_short_month(market: Market) -> None:
 
 
 def test_the_date_may_be_the_next_billing_date_too(market: Market) -> None:
-    market.server.manners.charged_through_next = True
+    market.server.variants.charged_through_next = True
     identifier = market.subscribed()
     assert market.subscription(identifier)["charged_through_date"] == "2026-11-30"
     canceled = market.ok("POST", f"/v2/subscriptions/{identifier}/cancel")["subscription"]
@@ -111,7 +112,7 @@ def test_a_charge_that_fails_changes_the_invoice_and_nothing_else(market: Market
 
 
 def test_the_event_of_a_failed_charge_may_not_come(market: Market) -> None:
-    market.server.manners.tells_failed_charges = False
+    market.server.variants.tells_failed_charges = False
     identifier = market.subscribed()
     market.told()
     market.server.decline_next_payment()
@@ -147,7 +148,7 @@ def test_without_a_card_an_invoice_with_a_page_is_sent(market: Market) -> None:
 
 
 def test_the_first_invoice_may_take_its_time(market: Market) -> None:
-    market.server.manners.invoice_after = 2
+    market.server.variants.invoice_after = 2
     identifier = market.subscribed(card=False)
     assert ["invoice_ids" in market.subscription(identifier) for _ in range(4)] == [False, False, True, True]
 
@@ -168,7 +169,7 @@ def test_without_a_card_the_customer_must_have_name_and_address(market: Market, 
 
 def test_a_nameless_customer_is_subscribed_and_then_not_billed(market: Market) -> None:
     customer = market.customer(name=None)
-    card = market.server.add_card(customer)
+    card = market.server.add_payment_method(customer)
     body = {"location_id": LOCATION, "customer_id": customer, "plan_variation_id": "PRO", "card_id": card}
     answered = market.ok("POST", "/v2/subscriptions", body)["subscription"]
     assert answered["status"] == "ACTIVE"
@@ -215,7 +216,7 @@ def test_taxes_overrides_and_order_templates_make_the_price(market: Market) -> N
     customer = market.customer()
     body = {"location_id": LOCATION, "customer_id": customer, "plan_variation_id": "PRO"}
     market.ok("POST", "/v2/subscriptions", {**body, "price_override_money": usd(1000), "tax_percentage": "7.5"})
-    market.server.add_plan("ITEMS", 0, relative=True)
+    market.server.add_plan("ITEMS", Money(0, "USD"), relative=True)
     item = {"name": "x", "quantity": "3", "base_price_money": usd(250)}
     order = {"location_id": LOCATION, "line_items": [item], "state": "DRAFT"}
     template = market.ok("POST", "/v2/orders", {"order": order})["order"]["id"]
@@ -373,9 +374,9 @@ def test_everything_that_is_due_at_once_happens_in_order(market: Market) -> None
 def test_a_card_that_is_changed_is_charged_next(market: Market) -> None:
     identifier = market.subscribed()
     held = market.subscription(identifier)
-    new = market.server.add_card(held["customer_id"], last4="4242")
+    new = market.server.add_payment_method(held["customer_id"], last4="4242")
     market.ok("POST", f"/v2/cards/{held['card_id']}/disable")
-    stranger = market.server.add_card(market.customer())
+    stranger = market.server.add_payment_method(market.customer())
     path = f"/v2/subscriptions/{identifier}"
     assert market.refused("PUT", path, {"subscription": {"card_id": stranger}})[1] == "INVALID_CARD"
     market.ok("PUT", path, {"subscription": {"card_id": new}})
@@ -390,6 +391,6 @@ def test_a_refunded_payment_shows_in_its_invoice(market: Market) -> None:
     for number, amount in enumerate((400, 1500)):
         body = {"payment_id": payment, "amount_money": usd(amount), "idempotency_key": f"r{number}"}
         market.ok("POST", "/v2/refunds", body)
-        market.server.settle_refunds()
+        market.settle_refunds()
         market.told()
         assert market.invoice(identifier)["status"] == ("PARTIALLY_REFUNDED", "REFUNDED")[number]

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from paylattice import driving
+from paylattice import Money, driving
 from paylattice.providers.stripe import StripeConfig, StripeProvider
 from paylattice.testing.standins import StripeStandIn
 from paylattice.transport import AsyncTransport, BlockingTransport, RetryPolicy
@@ -53,7 +53,7 @@ class Shop:
 
     def subscription(self, price: str = "price_pro", *, billing_mode: str = "flexible", quantity: int = 1) -> str:
         if price not in {found["id"] for found in self.server.objects("price")}:
-            self.server.add_price(price, 1900)
+            self.server.add_plan(price, Money(1900, "USD"))
         return self.server.add_subscription(self.customer(), price, billing_mode=billing_mode, quantity=quantity)
 
     def told(self) -> list[str]:

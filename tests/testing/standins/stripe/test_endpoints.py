@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from paylattice import Money
+
 from .support import NOW, OK, Shop
 
 AT = int(NOW.timestamp())
@@ -22,11 +24,11 @@ INLINE = {
 def shop() -> Shop:
     """An account with prices, a customer that subscribes, and a payment."""
     shop = Shop("blocking")
-    shop.server.add_price("price_pro", 1900)
-    shop.server.add_price("book", 900, interval=None)
-    shop.server.add_price("calls", 5, metered=True)
-    shop.server.add_price("yearly", 19000, interval="year")
-    shop.server.add_price("off", 100)
+    shop.server.add_plan("price_pro", Money(1900, "USD"))
+    shop.server.add_plan("book", Money(900, "USD"), interval=None)
+    shop.server.add_plan("calls", Money(5, "USD"), metered=True)
+    shop.server.add_plan("yearly", Money(19000, "USD"), interval="year")
+    shop.server.add_plan("off", Money(100, "USD"))
     shop.raw("POST", "/v1/prices/off", active="false")
     shop.server.add_subscription(shop.customer(), "price_pro")
     return shop
@@ -205,7 +207,7 @@ def test_products_and_prices(shop: Shop) -> None:
         shop.raw("POST", "/v1/products", id="prod_mine", name="M").json()["error"]["code"] == "resource_already_exists"
     )
     with pytest.raises(ValueError, match="exists already"):
-        shop.server.add_price("price_pro", 1)
+        shop.server.add_plan("price_pro", Money(1, "USD"))
     with pytest.raises(ValueError, match="No such customer"):
         shop.server.add_payment_method("cus_none")
     price = ok(shop, "POST", "/v1/prices", lookup_key="pro_eur", **{**RECURRING, "currency": "EUR"})
@@ -238,10 +240,10 @@ def test_an_intent_step_by_step(shop: Shop) -> None:
     assert intent["status"] == "requires_payment_method"
     assert shop.raw("POST", f"{path}/confirm").json()["error"]["code"] == "payment_intent_unexpected_state"
     assert shop.raw("POST", f"{path}/capture").status_code == 400
-    shop.server.require_action_next()
+    shop.server.require_authentication()
     waiting = ok(shop, "POST", f"{path}/confirm", payment_method="pm_standin000001")
     assert (waiting["status"], waiting["next_action"]["type"]) == ("requires_action", "use_stripe_sdk")
-    shop.server.require_action_next()
+    shop.server.require_authentication()
     declined = shop.raw("POST", f"{path}/confirm", error_on_requires_action="true")
     assert (declined.status_code, declined.json()["error"]["code"]) == (402, "authentication_required")
     done = ok(shop, "POST", f"{path}/confirm", payment_method="pm_standin000001")
@@ -290,7 +292,7 @@ def test_paying_an_invoice_may_need_the_payer_or_a_card(shop: Shop) -> None:
     shop.server.decline_next_payment()
     shop.server.renew("sub_standin000001")
     (invoice,) = ok(shop, "GET", "/v1/invoices", status="open")["data"]
-    shop.server.require_action_next()
+    shop.server.require_authentication()
     refused = shop.raw("POST", f"/v1/invoices/{invoice['id']}/pay")
     assert refused.json()["error"]["code"] == "invoice_payment_intent_requires_action"
     (method,) = shop.server.objects("payment_method")

@@ -56,7 +56,7 @@ def test_a_deleted_customer_has_no_subscription_any_more(shop: Shop) -> None:
 
 
 def test_a_checkout_becomes_a_subscription(shop: Shop) -> None:
-    shop.server.add_price("price_pro", 1900)
+    shop.server.add_plan("price_pro", Money(1900, "USD"))
     customer = shop.customer(card=False)
     call = shop.provider.create_checkout_session(customer, "price_pro", OK, NO, {"org": "1"}, quantity=3)
     session = shop.run(call)
@@ -81,7 +81,7 @@ def test_a_checkout_becomes_a_subscription(shop: Shop) -> None:
 
 
 def test_a_checkout_with_a_trial_takes_no_money(shop: Shop) -> None:
-    shop.server.add_price("price_pro", 1900, trial_days=14)
+    shop.server.add_plan("price_pro", Money(1900, "USD"), trial_days=14)
     session = shop.run(shop.provider.create_checkout_session(shop.customer(card=False), "price_pro", OK, NO))
     done = shop.server.complete_checkout(session.id)
     assert done["payment_status"] == "no_payment_required"
@@ -92,7 +92,7 @@ def test_a_checkout_with_a_trial_takes_no_money(shop: Shop) -> None:
 
 
 def test_a_declined_checkout_stays_open(shop: Shop) -> None:
-    shop.server.add_price("price_pro", 1900)
+    shop.server.add_plan("price_pro", Money(1900, "USD"))
     session = shop.run(shop.provider.create_checkout_session(shop.customer(card=False), "price_pro", OK, NO))
     shop.server.decline_next_payment()
     assert shop.server.complete_checkout(session.id)["status"] == "open"
@@ -170,7 +170,7 @@ def test_a_subscription_is_canceled_at_the_end_of_its_period(shop: Shop) -> None
 
 def test_a_change_of_plan_keeps_the_item_and_the_quantity_and_prorates(shop: Shop) -> None:
     subscription = shop.subscription(quantity=2)
-    shop.server.add_price("price_max", 4900)
+    shop.server.add_plan("price_max", Money(4900, "USD"))
     shop.server.advance(days=15)
     changed = shop.run(shop.provider.change_subscription(subscription, plan_id="price_max")).subscription
     (item,) = changed.items
@@ -194,7 +194,7 @@ def test_a_change_of_quantity_alone(shop: Shop) -> None:
 
 def test_another_interval_begins_a_new_period_and_bills_it(shop: Shop) -> None:
     subscription = shop.subscription()
-    shop.server.add_price("price_year", 19000, interval="year")
+    shop.server.add_plan("price_year", Money(19000, "USD"), interval="year")
     shop.server.advance(days=15)
     changed = shop.run(shop.provider.change_subscription(subscription, plan_id="price_year")).subscription
     assert changed.current_period_end == (NOW + timedelta(days=15)).replace(year=2027)
@@ -228,7 +228,7 @@ def test_pausing_in_classic_mode_voids_the_invoices(shop: Shop) -> None:
 
 
 def test_usage_is_counted_once_and_billed_at_the_end(shop: Shop) -> None:
-    shop.server.add_price("calls", 5, metered=True)
+    shop.server.add_plan("calls", Money(5, "USD"), metered=True)
     subscription = shop.subscription("calls")
     found = shop.run(shop.provider.get_subscription(subscription))
     assert found is not None
@@ -251,7 +251,7 @@ def test_usage_of_a_licensed_item_is_refused(shop: Shop) -> None:
 
 
 def test_a_metered_plan_is_subscribed_to_without_a_quantity(shop: Shop) -> None:
-    shop.server.add_price("calls", 5, metered=True)
+    shop.server.add_plan("calls", Money(5, "USD"), metered=True)
     session = shop.run(shop.provider.create_checkout_session(shop.customer(), "calls", OK, NO, quantity=1))
     assert shop.server.complete_checkout(session.id)["status"] == "complete"
 
@@ -284,7 +284,7 @@ def test_all_items_of_a_subscription_are_read() -> None:
     shop = Shop("blocking", largest_page=2)
     subscription = shop.subscription()
     for number in range(4):
-        shop.server.add_price(f"price_{number}", 100)
+        shop.server.add_plan(f"price_{number}", Money(100, "USD"))
         shop.raw("POST", f"/v1/subscriptions/{subscription}", **{"items[0][price]": f"price_{number}"})
     found = shop.run(shop.provider.get_subscription(subscription))
     assert found is not None
@@ -418,9 +418,9 @@ def test_a_payment_method_is_removed_for_good(shop: Shop) -> None:
 
 
 def test_plans_are_the_active_recurring_prices(shop: Shop) -> None:
-    shop.server.add_price("price_pro", 1900, product="Pro", trial_days=7)
-    shop.server.add_price("book", 900, interval=None)
-    shop.server.add_price("price_old", 900)
+    shop.server.add_plan("price_pro", Money(1900, "USD"), product="Pro", trial_days=7)
+    shop.server.add_plan("book", Money(900, "USD"), interval=None)
+    shop.server.add_plan("price_old", Money(900, "USD"))
     shop.raw("POST", "/v1/prices/price_old", active="false")
     (plan,) = shop.run(shop.provider.list_plans())
     assert (plan.id, plan.name, plan.amount, plan.interval, plan.trial_days) == ("price_pro", "Pro", USD, "month", 7)

@@ -116,7 +116,7 @@ def test_faults_that_did_not_happen_can_be_forgotten(shop: Shop) -> None:
 
 
 def test_a_lost_answer_is_that_of_a_write(shop: Shop) -> None:
-    shop.server.add_price("price_pro", 1900)
+    shop.server.add_plan("price_pro", Money(1900, "USD"))
     customer = shop.customer()
     shop.server.forget_requests()
     shop.server.faults.lose_next_answer()

@@ -5,6 +5,7 @@ from typing import Any, get_args, get_origin
 import pytest
 import stripe
 
+from paylattice import Money
 from paylattice.providers.stripe.config import API_VERSION
 from paylattice.testing.standins.stripe import world
 
@@ -35,8 +36,8 @@ KINDS: dict[str, type] = {
 def lived_in() -> Shop:
     """An account in which everything has happened."""
     shop = Shop("blocking")
-    shop.server.add_price("calls", 5, metered=True)
-    shop.server.add_price("max", 4900)
+    shop.server.add_plan("calls", Money(5, "USD"), metered=True)
+    shop.server.add_plan("max", Money(4900, "USD"))
     subscription = shop.subscription()
     metered = shop.run(shop.provider.get_subscription(shop.subscription("calls")))
     assert metered is not None

@@ -52,8 +52,8 @@ def shop_in(mode: str) -> Shop:
     """A customer with a card; subscriptions that are active, paused and metered; a payment, and one that is held."""
     shop = Shop(mode)
     for price, amount in (("price_pro", 1900), ("price_max", 4900)):
-        shop.server.add_price(price, amount)
-    shop.server.add_price("calls", 5, metered=True)
+        shop.server.add_plan(price, Money(amount, "USD"))
+    shop.server.add_plan("calls", Money(5, "USD"), metered=True)
     customer = shop.customer()
     shop.server.add_subscription(customer, "price_pro")
     held = {"amount": "500", "currency": "usd", "customer": customer, "payment_method": METHOD, "confirm": "true"}

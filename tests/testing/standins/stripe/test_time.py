@@ -97,7 +97,7 @@ def test_an_open_invoice_is_paid_by_hand(shop: Shop) -> None:
 
 def test_an_invoice_is_taken_back(shop: Shop) -> None:
     subscription = shop.subscription()
-    shop.server.require_action_next()
+    shop.server.require_authentication()
     shop.server.renew(subscription)
     invoice = shop.server.objects("invoice")[-1]["id"]
     assert "invoice.payment_action_required" in shop.told()
@@ -107,7 +107,7 @@ def test_an_invoice_is_taken_back(shop: Shop) -> None:
 
 
 def test_a_trial_ends_with_a_payment_and_a_warning_before(shop: Shop) -> None:
-    shop.server.add_price("price_pro", 1900, trial_days=14)
+    shop.server.add_plan("price_pro", Money(1900, "USD"), trial_days=14)
     session = shop.run(shop.provider.create_checkout_session(shop.customer(), "price_pro", OK, NO))
     subscription = str(shop.server.complete_checkout(session.id)["subscription"])
     shop.told()
@@ -120,7 +120,7 @@ def test_a_trial_ends_with_a_payment_and_a_warning_before(shop: Shop) -> None:
 
 
 def test_a_trial_without_a_card_ends_past_due(shop: Shop) -> None:
-    shop.server.add_price("price_pro", 1900)
+    shop.server.add_plan("price_pro", Money(1900, "USD"))
     customer = shop.customer(card=False)
     params = {"customer": customer, "items[0][price]": "price_pro", "trial_period_days": "7"}
     subscription = shop.raw("POST", "/v1/subscriptions", **params).json()["id"]
@@ -129,7 +129,7 @@ def test_a_trial_without_a_card_ends_past_due(shop: Shop) -> None:
 
 
 def test_a_first_payment_that_never_comes_expires(shop: Shop) -> None:
-    shop.server.add_price("price_pro", 1900)
+    shop.server.add_plan("price_pro", Money(1900, "USD"))
     params = {"customer": shop.customer(), "items[0][price]": "price_pro"}
     expand = {"expand[]": "latest_invoice.confirmation_secret"}
     waiting = shop.raw("POST", "/v1/subscriptions", payment_behavior="default_incomplete", **params, **expand).json()
@@ -146,7 +146,7 @@ def test_a_first_payment_that_never_comes_expires(shop: Shop) -> None:
 
 
 def test_a_subscription_needs_something_to_charge(shop: Shop) -> None:
-    shop.server.add_price("price_pro", 1900)
+    shop.server.add_plan("price_pro", Money(1900, "USD"))
     params = {"customer": shop.customer(card=False), "items[0][price]": "price_pro"}
     assert shop.raw("POST", "/v1/subscriptions", **params).status_code == 400
 
@@ -176,7 +176,7 @@ def test_a_downgrade_leaves_a_credit_that_the_next_invoices_use_up(shop: Shop) -
 
 def test_items_are_added_and_taken_away(shop: Shop) -> None:
     subscription = shop.subscription()
-    shop.server.add_price("extra", 100)
+    shop.server.add_plan("extra", Money(100, "USD"))
     path = f"/v1/subscriptions/{subscription}"
     items = shop.raw("POST", path, **{"items[0][price]": "extra"}).json()["items"]["data"]
     assert [item["price"]["id"] for item in items] == ["price_pro", "extra"]
@@ -188,7 +188,7 @@ def test_items_are_added_and_taken_away(shop: Shop) -> None:
 
 def test_a_new_price_without_a_quantity_resets_it(shop: Shop) -> None:
     subscription = shop.subscription(quantity=5)
-    shop.server.add_price("other", 100)
+    shop.server.add_plan("other", Money(100, "USD"))
     change = {"items[0][id]": str(shop.server.objects("subscription_item")[0]["id"]), "items[0][price]": "other"}
     changed = shop.raw("POST", f"/v1/subscriptions/{subscription}", **change).json()
     assert changed["items"]["data"][0]["quantity"] == 1

@@ -12,7 +12,7 @@ from .support import NO, OK, Shop
 
 
 def test_the_provider_and_the_sdk_accept_every_delivery(shop: Shop) -> None:
-    shop.server.add_price("price_pro", 1900)
+    shop.server.add_plan("price_pro", Money(1900, "USD"))
     shop.told()
     session = shop.run(shop.provider.create_checkout_session(shop.customer(card=False), "price_pro", OK, NO))
     shop.server.complete_checkout(session.id)
@@ -77,7 +77,7 @@ def test_another_secret_does_not_verify(shop: Shop) -> None:
 
 def test_a_billing_service_lives_on_the_deliveries() -> None:
     shop = Shop("blocking")
-    shop.server.add_price("price_pro", 1900)
+    shop.server.add_plan("price_pro", Money(1900, "USD"))
     billing = sync.BillingService(shop.provider, sync.InMemoryRepository(), clock=lambda: shop.server.now)
 
     def deliver() -> None:
