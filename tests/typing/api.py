@@ -34,6 +34,7 @@ from paylattice import (
     errors,
     operation_key,
     sync,
+    testing,
 )
 from paylattice.billing.memory import InMemoryTransaction
 from paylattice.billing.repository import BlockingBillingRepository
@@ -139,3 +140,15 @@ def values() -> None:
         assert_type(limited.retry_after, float | None)
     except errors.WebhookError as refused:
         assert_type(refused.diagnosis, errors.Diagnosis)
+
+
+def simulators() -> None:
+    every: Sequence[testing.Simulator] = (
+        InMemoryProvider(),
+        testing.StripeStandIn(),
+        testing.PayPalStandIn(),
+        testing.SquareStandIn(),
+    )
+    for simulator in every:
+        assert_type(simulator.advance(days=1), datetime)
+        assert_type(testing.deliver(simulator, "http://127.0.0.1:8000/webhooks"), list[testing.Delivered])

@@ -51,8 +51,8 @@ class Dispatcher(ABC, Generic[R, K]):
 
     def __init__(self, *, strict_keys: bool = True) -> None:
         self._keys: KeyStore[K] = KeyStore(strict=strict_keys)
-        self._count = 0
-        self._replayed = False
+        self._count: int = 0
+        self._replayed: bool = False
 
     def _respond(self, call: Call) -> Answer:
         """Answer the request, and let it take effect."""
