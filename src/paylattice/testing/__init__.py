@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from .conformance.provider import ProviderConformance as ProviderConformance
     from .repository_conformance import BlockingRepositoryConformance as BlockingRepositoryConformance
     from .repository_conformance import RepositoryConformance as RepositoryConformance
+    from .simulator import Delivered as Delivered
+    from .simulator import Simulator as Simulator
+    from .simulator import Webhook as Webhook
+    from .simulator import deliver as deliver
     from .standins import Amount as Amount
-    from .standins import Delivered as Delivered
     from .standins import Delivery as Delivery
     from .standins import Faults as Faults
     from .standins import PayPalStandIn as PayPalStandIn
     from .standins import SeenRequest as SeenRequest
-    from .standins import Simulator as Simulator
     from .standins import SquareStandIn as SquareStandIn
     from .standins import StandIn as StandIn
     from .standins import StripeStandIn as StripeStandIn
-    from .standins import Webhook as Webhook
-    from .standins import deliver as deliver
 
 __all__ = [
     "Amount",
@@ -52,8 +52,8 @@ _HOMES = {
     "cassettes": "Leak leaks_in vcr_config",
     "conformance.provider": "ProviderConformance",
     "repository_conformance": "BlockingRepositoryConformance RepositoryConformance",
-    "standins": "Amount Delivered Delivery Faults PayPalStandIn SeenRequest Simulator SquareStandIn StandIn StripeStandIn "
-    "Webhook deliver",
+    "simulator": "Delivered Simulator Webhook deliver",
+    "standins": "Amount Delivery Faults PayPalStandIn SeenRequest SquareStandIn StandIn StripeStandIn",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

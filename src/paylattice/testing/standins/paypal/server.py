@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
+from ..amounts import Amount, currency_of
 from ..messages import Delivery
 from ..shapes import sendable
-from ..simulator import Amount
 from . import billing, orders, payments, subscriptions, vault
 from .access import Tokens
 from .catalog import add_plan, add_product
@@ -146,7 +146,7 @@ class PayPalStandIn(PayPalMoney):
         if metered:
             raise ValueError(self._has_no("plan that bills usage"))
         regular: JSON = {
-            "pricing_scheme": {"fixed_price": {"currency_code": amount.currency, "value": written(amount)}},
+            "pricing_scheme": {"fixed_price": {"currency_code": currency_of(amount), "value": written(amount)}},
             "frequency": {"interval_unit": interval.upper(), "interval_count": interval_count},
             "tenure_type": "REGULAR",
             "sequence": 2 if trial_days else 1,
@@ -160,11 +160,11 @@ class PayPalStandIn(PayPalMoney):
         }
         if trial_amount is not None:
             trial["pricing_scheme"] = {
-                "fixed_price": {"currency_code": amount.currency, "value": written(trial_amount)}
+                "fixed_price": {"currency_code": currency_of(amount), "value": written(trial_amount)}
             }
         preferences: JSON = {"payment_failure_threshold": failure_threshold}
         if setup_fee is not None:
-            preferences["setup_fee"] = {"currency_code": amount.currency, "value": written(setup_fee)}
+            preferences["setup_fee"] = {"currency_code": currency_of(amount), "value": written(setup_fee)}
         product_id = product or _PRODUCT
         with self._lock:
             if self._world.get("product", product_id) is None:

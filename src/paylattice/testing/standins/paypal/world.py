@@ -8,8 +8,8 @@ from typing import Any
 
 import attrs
 
+from ..amounts import Amount, currency_of
 from ..shapes import sendable
-from ..simulator import Amount
 from ..store import JSON, Store
 from .refusals import invalid, missing, unprocessable
 
@@ -92,7 +92,7 @@ def loose(value: Decimal, currency: str) -> JSON:
 
 def written(amount: Amount) -> str:
     """Money as PayPal writes it in plans: ``19.00``."""
-    return str(money(amount.to_decimal(), amount.currency)["value"])
+    return str(money(amount.to_decimal(), currency_of(amount))["value"])
 
 
 def amount_of(sent: Mapping[str, Any], where: str, *, zero: bool = False) -> tuple[Decimal, str]:

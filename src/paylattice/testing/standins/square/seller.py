@@ -1,6 +1,6 @@
 """The seller at Square's stand-in: locations, plans, profiles, and subscriptions that are sold by hand."""
 
-from ..simulator import Amount
+from ..amounts import Amount, currency_of
 from .catalog import new_plan, variation_for
 from .dates import cadence_for
 from .dispatch import SquareRequests
@@ -69,8 +69,8 @@ class SquareSeller(SquareRequests):
             trial_periods, trial_cadence = trial_days, "DAILY"
         with self._lock:
             currency = self._world.location["currency"]
-            if amount.currency != currency:
-                message = f"the main location takes {currency}, not {amount.currency}"
+            if currency_of(amount) != currency:
+                message = f"the main location takes {currency}, not {currency_of(amount)}"
                 raise ValueError(message)
             price = {"amount": int(amount.to_decimal().scaleb(0 if currency == "JPY" else 2)), "currency": currency}
             pricing: JSON = {"type": "RELATIVE"} if relative else {"type": "STATIC", "price_money": price}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..simulator import Amount
+from ..amounts import Amount, currency_of
 from .metadata import merged
 from .pages import page
 from .refusals import invalid
@@ -20,7 +20,7 @@ _THREE_DECIMALS = frozenset(["BHD", "JOD", "KWD", "OMR", "TND"])
 
 def smallest_unit(amount: Amount) -> int:
     """An amount as Stripe writes it: in the smallest unit that the currency has at Stripe."""
-    places = 0 if amount.currency in _NO_DECIMALS else 3 if amount.currency in _THREE_DECIMALS else 2
+    places = 0 if currency_of(amount) in _NO_DECIMALS else 3 if currency_of(amount) in _THREE_DECIMALS else 2
     return int(amount.to_decimal().scaleb(places))
 
 

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
+from ..amounts import Amount, currency_of
 from ..messages import Delivery
-from ..simulator import Amount
 from . import checkout, collection, refunds
 from .bank import AUTHENTICATE
 from .catalog import new_price, new_product, smallest_unit
@@ -107,7 +107,7 @@ class StripeStandIn(StripeRequests):
         """
         with self._lock:
             made = new_product(self._world, {"name": product or plan_id})
-            sent: JSON = {"currency": amount.currency, "unit_amount": smallest_unit(amount), "product": made["id"]}
+            sent: JSON = {"currency": currency_of(amount), "unit_amount": smallest_unit(amount), "product": made["id"]}
             if interval is not None:
                 sent["recurring"] = {
                     "interval": interval,

@@ -2,27 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Protocol
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import attrs
 
-__all__ = ["Amount", "Delivered", "Simulator", "Webhook", "deliver"]
+from ..money import Money
 
-
-class Amount(Protocol):
-    """Money, such as :class:`paylattice.Money`."""
-
-    @property
-    def currency(self) -> str:
-        """The currency, by ISO 4217."""
-        ...
-
-    def to_decimal(self) -> Decimal:
-        """Return the amount in the currency's main unit."""
-        ...
+__all__ = ["Delivered", "Simulator", "Webhook", "deliver"]
 
 
 class Webhook(Protocol):
@@ -64,7 +52,7 @@ class Simulator(Protocol):
     def add_plan(
         self,
         plan_id: str,
-        amount: Amount,
+        amount: Money,
         *,
         interval: str = "month",
         interval_count: int = 1,
