@@ -384,7 +384,7 @@ class Eager(httpx.AsyncBaseTransport):
 def eager(shop: Shop, **options: Any) -> Eager:
     wire = Eager(shop, **options)
     transport = AsyncTransport(transport=wire, retry=RetryPolicy(attempts=1))
-    shop.provider = type(shop.provider)(shop.provider.config, transport=transport, clock=shop.paypal._seconds)
+    shop.provider = type(shop.provider)(shop.provider._config, transport=transport, clock=shop.paypal._seconds)
     shop.billing = shop.service()
     return wire
 

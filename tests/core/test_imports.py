@@ -166,7 +166,7 @@ def test_httpx_is_known_to_the_transport_only(name: str) -> None:
 def test_no_provider_knows_another(name: str) -> None:
     room = name.split(".")[1:3]
     if room[:1] == ["providers"] and len(room) == 2:
-        own = (f"paylattice.providers.{room[1]}", "paylattice.providers.base")
+        own = (f"paylattice.providers.{room[1]}", "paylattice.providers.api")
         others = {found for found in reached(name, "paylattice.providers") if not found.startswith(own)}
         assert others == set()
         assert reached(name, "paylattice.billing", "paylattice.testing") == set()

@@ -44,7 +44,7 @@ def traceback_of(module: str, error: str, statement: str) -> str:
         ("paylattice.sync", "from paylattice import sync"),
         ("paylattice.testing.standins.paypal", "from paylattice.testing import StripeStandIn"),
         ("paylattice.providers.stripe.api", "from paylattice.providers.stripe import StripeProvider"),
-        ("paylattice.providers.paypal.webhooks", "from paylattice.providers.paypal import PayPalProvider"),
+        ("paylattice.providers.paypal.verification.verifier", "from paylattice.providers.paypal import PayPalProvider"),
         ("paylattice.providers.square.wire", "from paylattice.providers.square import SquareProvider"),
         ("paylattice.providers.memory.world", "from paylattice.providers.memory import InMemoryProvider"),
     ],

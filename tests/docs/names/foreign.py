@@ -75,7 +75,7 @@ SPANS: Mapping[str, str] = {
     ".5": "a number",
     "NaN": "a number in JSON",
     "/customers/cus_1": "a path at no provider",
-    "class AcmeProvider(HTTPProvider[AcmeConfig])": "the provider of the guide",
+    "class AcmeAPI(JSONAPI[AcmeConfig])": "the API of the guide",
     "run(provider.wrapped.its_own_method(...))": "a method that a provider may have",
     '[project.entry-points."paylattice.providers"]': "a table of a pyproject.toml",
     "Paylattice-Signature: t=<unix seconds>,v1=<hex>": "the form of a header",

@@ -20,7 +20,7 @@ from paylattice.config import ProviderConfig
 from paylattice.events import EventType
 from paylattice.operations import Capability
 from paylattice.provider import BaseProvider, PaymentProvider
-from paylattice.providers.base import HTTPProvider
+from paylattice.providers.api import JSONAPI
 from paylattice.providers.memory import InMemoryProvider
 from paylattice.providers.paypal import PayPalProvider, TokenCache
 from paylattice.providers.square import SquareProvider
@@ -111,7 +111,7 @@ def words() -> frozenset[str]:
     return frozenset(found | set(PROVIDERS) | {str(each) for each in Capability})
 
 
-_PROVIDER_CLASSES: tuple[type, ...] = (BaseProvider, HTTPProvider, *PROVIDERS.values())
+_PROVIDER_CLASSES: tuple[type, ...] = (BaseProvider, JSONAPI, *PROVIDERS.values())
 VARIABLES: Mapping[str, tuple[object, ...]] = {
     "access": (Instance(paylattice.Access),),
     "account": (
@@ -149,7 +149,7 @@ VARIABLES: Mapping[str, tuple[object, ...]] = {
         Instance(repository.ClaimsEvents),
         Instance(paylattice.InMemoryRepository),
     ),
-    "self": tuple(Instance(cls) for cls in (HTTPProvider, sync.Provider, ProviderHooks)),
+    "self": tuple(Instance(cls) for cls in (BaseProvider, JSONAPI, sync.Provider, ProviderHooks)),
     "session": (Instance(paylattice.CheckoutSession),),
     "square": (Instance(SquareProvider),),
     "stored": (Instance(paylattice.BillingSubscription),),

@@ -25,7 +25,7 @@ from paylattice.diagnoses import Diagnoses
 from paylattice.errors import WebhookError
 from paylattice.jsonlike import JsonObject
 from paylattice.providers.paypal.config import PayPalConfig
-from paylattice.providers.paypal.webhooks import WebhookVerifier
+from paylattice.providers.paypal.verification.verifier import WebhookVerifier
 from paylattice.transport import AsyncTransport, BlockingTransport, RetryPolicy, Timeouts
 
 T = TypeVar("T")

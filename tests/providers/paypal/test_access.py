@@ -318,7 +318,7 @@ def test_a_redirect_is_not_followed(world: World) -> None:
 
 
 def test_no_token_and_no_secret_is_in_what_people_see(world: World) -> None:
-    shown = [repr(world.provider), repr(world.provider.config), str(world.provider.config)]
+    shown = [repr(world.provider), repr(world.provider._config), str(world.provider._config)]
     world.on("GET", PATH, refusal(403, "NOT_AUTHORIZED", description="Bearer A21AA-token-1"))
     with pytest.raises(PaymentError) as caught:
         read(world)

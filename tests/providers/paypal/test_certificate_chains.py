@@ -20,7 +20,7 @@ from paylattice.errors import (
     VerificationUnavailable,
     WebhookError,
 )
-from paylattice.providers.paypal.chains import TrustStore, Validity, path_of, signing_certificate_from
+from paylattice.providers.paypal.verification.chains import TrustStore, Validity, path_of, signing_certificate_from
 
 from .certificates_support import (
     EVENT,

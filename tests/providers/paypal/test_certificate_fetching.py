@@ -14,7 +14,7 @@ import pytest
 
 from paylattice import driving
 from paylattice.errors import ConfigurationError, Diagnosis, InvalidSignature, VerificationUnavailable, WebhookError
-from paylattice.providers.paypal.webhooks import WebhookVerifier
+from paylattice.providers.paypal.verification.verifier import WebhookVerifier
 from paylattice.transport import AsyncTransport, BlockingTransport, RetryPolicy, Timeouts
 
 from .certificates_support import (

@@ -6,7 +6,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from paylattice.errors import ConfigurationError, Diagnosis, InvalidSignature
-from paylattice.providers.paypal.certificate_urls import CertificateSources
+from paylattice.providers.paypal.verification.certificate_urls import CertificateSources
 
 from .certificates_support import BODY, EVENT, LIVE, URL, World, chain, delivery, intermediate, leaf, settings
 

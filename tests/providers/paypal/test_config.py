@@ -108,7 +108,7 @@ def test_all_deliveries_share_one_verifier_however_many_come_at_once() -> None:
 
     def look() -> None:
         barrier.wait()
-        found.append(world.provider._verifier)
+        found.append(world.provider._webhooks.verifier)
 
     threads = [threading.Thread(target=look) for _ in range(16)]
     for thread in threads:

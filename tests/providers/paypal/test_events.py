@@ -18,8 +18,9 @@ from paylattice.errors import (
     MalformedPayload,
     VerificationUnavailable,
 )
+from paylattice.providers.paypal.api import PayPalAPI
 from paylattice.providers.paypal.events import EVENT_TYPES, REREAD, event_from
-from paylattice.providers.paypal.transmission import Signed, transmission_from
+from paylattice.providers.paypal.verification.transmission import Signed, transmission_from
 from paylattice.storable import is_keepable_json
 
 from .certificates_support import NOW as SIGNED_AT
@@ -672,7 +673,7 @@ def test_wrong_settings_are_not_hidden_behind_a_delivery(world: World, monkeypat
     async def misconfigured(*_: object) -> None:
         raise ConfigurationError("no")
 
-    monkeypatch.setattr(world.provider, "get", misconfigured)
+    monkeypatch.setattr(PayPalAPI, "get", misconfigured)
     with pytest.raises(ConfigurationError):
         world.run(world.provider.confirm_event(event_from(event(), WHEN, signed("T-1"))))
 
@@ -683,7 +684,7 @@ def test_wrong_settings_are_not_hidden_behind_a_delivery(world: World, monkeypat
 @pytest.fixture
 def trusting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Certificates are tested elsewhere: here every signature fits."""
-    from paylattice.providers.paypal.webhooks import WebhookVerifier
+    from paylattice.providers.paypal.verification.verifier import WebhookVerifier
 
     async def fits(*_: object) -> None:
         return None

@@ -9,9 +9,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 
-from paylattice.providers.paypal import certificates_known
-from paylattice.providers.paypal.certificates_known import KNOWN, KnownCertificate, known_certificates
-from paylattice.providers.paypal.chains import TrustStore
+from paylattice.providers.paypal.verification import certificates_known
+from paylattice.providers.paypal.verification.certificates_known import KNOWN, KnownCertificate, known_certificates
+from paylattice.providers.paypal.verification.chains import TrustStore
 
 
 def in_file(known: KnownCertificate) -> x509.Certificate:

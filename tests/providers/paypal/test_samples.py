@@ -14,7 +14,7 @@ from paylattice.errors import InvalidResponse
 from paylattice.models import Model
 from paylattice.providers.paypal import orders, wire
 from paylattice.providers.paypal.events import event_from
-from paylattice.providers.paypal.transmission import Signed, transmission_from
+from paylattice.providers.paypal.verification.transmission import Signed, transmission_from
 from paylattice.serialization import converter
 
 from . import samples

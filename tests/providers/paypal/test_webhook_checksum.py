@@ -2,7 +2,7 @@
 
 from zlib import crc32
 
-from paylattice.providers.paypal.webhooks import transmission_from
+from paylattice.providers.paypal.verification.verifier import transmission_from
 
 from .certificates_support import BODY, WEBHOOK, World, delivery
 from .forging import forged

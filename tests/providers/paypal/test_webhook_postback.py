@@ -22,8 +22,8 @@ from paylattice.errors import (
     StaleSignature,
     VerificationUnavailable,
 )
-from paylattice.providers.paypal.postback import postback_request
-from paylattice.providers.paypal.webhooks import transmission_from
+from paylattice.providers.paypal.verification.postback import postback_request
+from paylattice.providers.paypal.verification.verifier import transmission_from
 
 from .certificates_support import BODY, EVENT, NOW, URL, WEBHOOK, World, changed, delivery
 

@@ -21,7 +21,7 @@ from paylattice.errors import (
     VerificationUnavailable,
     WebhookError,
 )
-from paylattice.providers.paypal.webhooks import Transmission, transmission_from
+from paylattice.providers.paypal.verification.verifier import Transmission, transmission_from
 
 from .certificates_support import (
     BODY,
@@ -411,7 +411,7 @@ def test_the_verifier_can_be_imported_without_cryptography() -> None:
     import subprocess
 
     code = (
-        "import sys; sys.modules['cryptography'] = None; import paylattice.providers.paypal.webhooks;"
+        "import sys; sys.modules['cryptography'] = None; import paylattice.providers.paypal.verification.verifier;"
         "assert not [m for m in sys.modules if m.startswith('cryptography.')]"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

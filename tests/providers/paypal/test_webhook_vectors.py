@@ -21,9 +21,9 @@ from paylattice.errors import (
     VerificationUnavailable,
 )
 from paylattice.providers.paypal.events import event_from
-from paylattice.providers.paypal.postback import postback_request
-from paylattice.providers.paypal.transmission import Signed
-from paylattice.providers.paypal.webhooks import SIMULATOR, transmission_from
+from paylattice.providers.paypal.verification.postback import postback_request
+from paylattice.providers.paypal.verification.transmission import Signed
+from paylattice.providers.paypal.verification.verifier import SIMULATOR, transmission_from
 
 from .certificates_support import World, changed, trust_store
 

@@ -22,7 +22,7 @@ from paylattice.errors import (
     StaleSignature,
     VerificationUnavailable,
 )
-from paylattice.providers.paypal.webhooks import WebhookVerifier
+from paylattice.providers.paypal.verification.verifier import WebhookVerifier
 from paylattice.transport import AsyncTransport, RetryPolicy, WebhookVerified
 
 from .certificates_support import (

@@ -6,7 +6,7 @@ import pytest
 
 import paylattice
 from paylattice.operations import OPERATIONS
-from paylattice.providers.square import API_VERSION, SquareProvider
+from paylattice.providers.square import API_VERSION, SquareConfig, SquareProvider
 
 from .contract import complaints, official, violations
 from .scenarios import SCENARIOS, Scenario
@@ -118,7 +118,8 @@ def test_the_provider_is_found_by_its_name() -> None:
     with_settings = paylattice.create_provider("square", config=configuration())
     assert isinstance(with_settings, SquareProvider)
     assert with_settings.get_provider_name() == "square"
-    assert with_settings.config.location_id == LOCATION
+    assert isinstance(with_settings._config, SquareConfig)
+    assert with_settings._config.location_id == LOCATION
 
 
 def test_a_scenario_is_a_world_of_its_own() -> None:

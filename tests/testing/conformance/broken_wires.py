@@ -6,11 +6,13 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import Any, ClassVar
 
 import attrs
 import httpx
 from paylattice_acme import AcmeConfig, AcmeProvider, wire
+from paylattice_acme.api import AcmeAPI
 from paylattice_acme.testing import FakeAcme
 
 from paylattice import Capability, CheckoutSession, Customer, Plan, Subscription, SubscriptionStatus, WebhookEvent
@@ -29,10 +31,27 @@ from paylattice.errors import (
 from paylattice.idempotency import new_key
 from paylattice.jsonlike import JsonObject, text
 from paylattice.provider import Headers
-from paylattice.providers.base import Refusal, Request, Response, path_of
+from paylattice.providers.api import Refusal, Request, Response, path_of
 from paylattice.transport import AsyncTransport, Transport
 
 from .provider_doubles import caught_by, through, unguarded
+
+
+class Wired(AcmeProvider):
+    """Acme, over the class's own ``API``."""
+
+    API: ClassVar[type[AcmeAPI]] = AcmeAPI
+
+    def __init__(
+        self,
+        config: AcmeConfig | None = None,
+        *,
+        transport: Transport | None = None,
+        clock: Callable[[], float | datetime] = time.time,
+    ) -> None:
+        super().__init__(config, transport=transport, clock=clock)
+        self._api = self.API(self._settings, lambda: self.transport)
+
 
 # --- on the wire -------------------------------------------------------------------------------------------------
 
@@ -48,8 +67,9 @@ from .provider_doubles import caught_by, through, unguarded
     "a_lost_answer_leads_to_no_second_effect",
     "an_answer_that_is_lost_once_is_asked_for_again",
 )
-class SendsNoKey(AcmeProvider):
-    idempotency_header = None
+class SendsNoKey(Wired):
+    class API(AcmeAPI):
+        idempotency_header = None
 
 
 @caught_by(
@@ -63,12 +83,13 @@ class SendsNoKey(AcmeProvider):
     "a_lost_answer_leads_to_no_second_effect",
     "an_answer_that_is_lost_once_is_asked_for_again",
 )
-class SendsAKeyOfItsOwn(AcmeProvider):
-    def _addressed(self, request: Request) -> Request:
-        return super()._addressed(attrs.evolve(request, idempotency_key=new_key()) if request.writes else request)
+class SendsAKeyOfItsOwn(Wired):
+    class API(AcmeAPI):
+        def _addressed(self, request: Request) -> Request:
+            return super()._addressed(attrs.evolve(request, idempotency_key=new_key()) if request.writes else request)
 
 
-class _Sending(AcmeProvider):
+class _Sending(AcmeAPI):
     """With a hand on what is sent and answered."""
 
     async def around(self, send: Callable[[], Awaitable[Any]], request: Request) -> Any:
@@ -80,12 +101,13 @@ class _Sending(AcmeProvider):
 
 
 @caught_by("every_write_of_an_operation_carries_its_key", "a_write_carries_its_key")
-class RetriesUnderANewKey(AcmeProvider):
-    async def send(self, request: Request, into: Any = None) -> Any:
-        try:
-            return await super().send(request, into)
-        except OutcomeUnknown:
-            return await super().send(attrs.evolve(request, idempotency_key=new_key()), into)
+class RetriesUnderANewKey(Wired):
+    class API(AcmeAPI):
+        async def send(self, request: Request, into: Any = None) -> Any:
+            try:
+                return await super().send(request, into)
+            except OutcomeUnknown:
+                return await super().send(attrs.evolve(request, idempotency_key=new_key()), into)
 
 
 @caught_by(
@@ -97,17 +119,18 @@ class RetriesUnderANewKey(AcmeProvider):
     "a_lost_answer_leads_to_no_second_effect",
     "an_answer_that_is_lost_once_is_asked_for_again",
 )
-class RemembersKeysOnlyHere(AcmeProvider):
+class RemembersKeysOnlyHere(Wired):
     """It answers a repeated key from its own memory, and sends none."""
 
-    idempotency_header = None
+    class API(AcmeAPI):
+        idempotency_header = None
 
-    async def send(self, request: Request, into: Any = None) -> Any:
-        answers: dict[str | None, object] = self.__dict__.setdefault("answers", {})
-        if request.writes and request.idempotency_key in answers:
-            return answers[request.idempotency_key]
-        answers[request.idempotency_key] = answer = await super().send(request, into)
-        return answer
+        async def send(self, request: Request, into: Any = None) -> Any:
+            answers: dict[str | None, object] = self.__dict__.setdefault("answers", {})
+            if request.writes and request.idempotency_key in answers:
+                return answers[request.idempotency_key]
+            answers[request.idempotency_key] = answer = await super().send(request, into)
+            return answer
 
 
 @caught_by(
@@ -118,37 +141,40 @@ class RemembersKeysOnlyHere(AcmeProvider):
     "a_success_that_makes_no_sense",
     "a_lost_answer_leads_to_no_second_effect",
 )
-class SaysThatAllIsKnown(_Sending):
-    async def around(self, send: Callable[[], Awaitable[Any]], request: Request) -> Any:
-        try:
-            return await send()
-        except OutcomeUnknown as error:
-            message = error.message
-        raise ProviderUnavailable(message)
+class SaysThatAllIsKnown(Wired):
+    class API(_Sending):
+        async def around(self, send: Callable[[], Awaitable[Any]], request: Request) -> Any:
+            try:
+                return await send()
+            except OutcomeUnknown as error:
+                message = error.message
+            raise ProviderUnavailable(message)
 
 
 @caught_by("a_read_without_an_answer_is_worth_another_try")
-class MakesReadsUncertain(_Sending):
-    async def around(self, send: Callable[[], Awaitable[Any]], request: Request) -> Any:
-        try:
-            return await send()
-        except (NetworkError, ProviderUnavailable) as error:
-            if request.writes:
-                raise
-            message = error.message
-        raise OutcomeUnknown(message)
+class MakesReadsUncertain(Wired):
+    class API(_Sending):
+        async def around(self, send: Callable[[], Awaitable[Any]], request: Request) -> Any:
+            try:
+                return await send()
+            except (NetworkError, ProviderUnavailable) as error:
+                if request.writes:
+                    raise
+                message = error.message
+            raise OutcomeUnknown(message)
 
 
 @caught_by("a_write_that_never_left_changed_nothing_also_after_a_read", "what_never_left_changed_nothing")
-class FearsTheWorst(_Sending):
-    async def around(self, send: Callable[[], Awaitable[Any]], request: Request) -> Any:
-        try:
-            return await send()
-        except NetworkError as error:
-            if not request.writes or error.outcome_unknown:
-                raise
-            message = error.message
-        raise OutcomeUnknown(message)
+class FearsTheWorst(Wired):
+    class API(_Sending):
+        async def around(self, send: Callable[[], Awaitable[Any]], request: Request) -> Any:
+            try:
+                return await send()
+            except NetworkError as error:
+                if not request.writes or error.outcome_unknown:
+                    raise
+                message = error.message
+            raise OutcomeUnknown(message)
 
 
 @caught_by(
@@ -168,7 +194,7 @@ class ReadsAfterwards(AcmeProvider):
         idempotency_key: str | None = None,
     ) -> Customer:
         body = wire.customer_request(email, name, metadata)
-        data = await self.send(Request("POST", "/customers", json=body, idempotency_key=idempotency_key))
+        data = await self._api.send(Request("POST", "/customers", json=body, idempotency_key=idempotency_key))
         return wire.customer_from(data)
 
 
@@ -187,7 +213,7 @@ class BelievesAnything(AcmeProvider):
     ) -> Customer:
         body = wire.customer_request(email, name, metadata)
         request = Request("POST", "/customers", json=body, idempotency_key=idempotency_key)
-        data = await self.send(request)
+        data = await self._api.send(request)
         reference = text(data, "ref") or "unknown"
         return attrs.evolve(wire.customer_from({**data, "ref": reference}), raw=data)
 
@@ -198,44 +224,49 @@ class BelievesAnything(AcmeProvider):
     "a_customer_is_found_again",
     "what_does_not_exist_is_none",
 )
-class MistakesARefusal(AcmeProvider):
-    def refusal_from(self, body: JsonObject, response: Response) -> Refusal:
-        return attrs.evolve(super().refusal_from(body, response), kind=InvalidRequest)
+class MistakesARefusal(Wired):
+    class API(AcmeAPI):
+        def error_response(self, body: JsonObject, response: Response) -> Refusal:
+            return attrs.evolve(super().error_response(body, response), kind=InvalidRequest)
 
 
 @caught_by("a_redirect_is_not_followed")
-class FollowsRedirects(AcmeProvider):
-    async def send(self, request: Request, into: Any = None) -> Any:
-        sent = self._addressed(request)
-        response = await self.transport.send(sent)
-        if response.status in range(300, 400):
-            await self.transport.send(attrs.evolve(sent, url=response.headers["location"]))
-        return await super().send(request, into)
+class FollowsRedirects(Wired):
+    class API(AcmeAPI):
+        async def send(self, request: Request, into: Any = None) -> Any:
+            sent = self._addressed(request)
+            response = await self.transport.send(sent)
+            if response.status in range(300, 400):
+                await self.transport.send(attrs.evolve(sent, url=response.headers["location"]))
+            return await super().send(request, into)
 
 
 @caught_by("an_error_holds_nothing_secret_and_nothing_personal")
-class RepeatsWhatItIsTold(AcmeProvider):
-    async def send(self, request: Request, into: Any = None) -> Any:
-        try:
-            return await super().send(request, into)
-        except InvalidRequest as error:
-            raise InvalidRequest(f"{error.message} {request.json} {dict(self.auth_headers())}") from None
+class RepeatsWhatItIsTold(Wired):
+    class API(AcmeAPI):
+        async def send(self, request: Request, into: Any = None) -> Any:
+            try:
+                return await super().send(request, into)
+            except InvalidRequest as error:
+                raise InvalidRequest(f"{error.message} {request.json} {dict(self.auth_headers())}") from None
 
 
 @caught_by("a_rate_limit_says_how_long_to_wait")
-class ForgetsHowLongToWait(_Sending):
-    async def around(self, send: Callable[[], Awaitable[Any]], request: Request) -> Any:
-        try:
-            return await send()
-        except RateLimited as error:
-            message = error.message
-        raise RateLimited(message)
+class ForgetsHowLongToWait(Wired):
+    class API(_Sending):
+        async def around(self, send: Callable[[], Awaitable[Any]], request: Request) -> Any:
+            try:
+                return await send()
+            except RateLimited as error:
+                message = error.message
+            raise RateLimited(message)
 
 
 @caught_by("a_failure_that_passes_is_tried_again")
-class GivesUpAtOnce(AcmeProvider):
-    def retry_hint(self, response: Response) -> bool | None:
-        return False
+class GivesUpAtOnce(Wired):
+    class API(AcmeAPI):
+        def retry_hint(self, response: Response) -> bool | None:
+            return False
 
 
 @caught_by("closing_leaves_to_others_what_is_theirs")
@@ -267,27 +298,27 @@ class SendsItsOwnWay(AcmeProvider):
 
 
 @caught_by("it_serves_several_event_loops")
-class BelongsToOneLoop(AcmeProvider):
-    def __init__(self, config: AcmeConfig, *, transport: Transport | None = None) -> None:
-        super().__init__(config, transport=transport)
-        self._loop: object = None
+class BelongsToOneLoop(Wired):
+    class API(AcmeAPI):
+        _loop: object = None
 
-    async def send(self, request: Request, into: Any = None) -> Any:
-        try:
-            loop: object = asyncio.get_running_loop()
-        except RuntimeError:
-            loop = None
-        self._loop = self._loop or loop
-        if loop is not self._loop:
-            raise NetworkError("this client belongs to another event loop")
-        return await super().send(request, into)
+        async def send(self, request: Request, into: Any = None) -> Any:
+            try:
+                loop: object = asyncio.get_running_loop()
+            except RuntimeError:
+                loop = None
+            self._loop = self._loop or loop
+            if loop is not self._loop:
+                raise NetworkError("this client belongs to another event loop")
+            return await super().send(request, into)
 
 
 @caught_by("blocking_and_async_send_the_same")
-class WaitsByItself(AcmeProvider):
-    async def send(self, request: Request, into: Any = None) -> Any:
-        await asyncio.sleep(0)
-        return await super().send(request, into)
+class WaitsByItself(Wired):
+    class API(AcmeAPI):
+        async def send(self, request: Request, into: Any = None) -> Any:
+            await asyncio.sleep(0)
+            return await super().send(request, into)
 
 
 @caught_by(
@@ -303,7 +334,7 @@ class LetsKeyErrorsEscape(AcmeProvider):
 async def _raw_checkout(self: AcmeProvider, session_id: str) -> CheckoutSession | None:
     check_id("session_id", session_id)
     try:
-        data = await self.send(Request("GET", f"/checkouts/{session_id}"))
+        data = await self._api.send(Request("GET", f"/checkouts/{session_id}"))
     except NotFound:
         return None
     return wire.checkout_from({**data, "ref": data["ref"]})
@@ -346,7 +377,7 @@ class _LooksFirst(AcmeProvider):
 
     async def ended(self, found: Subscription, key: str | None) -> Subscription:
         request = Request("POST", path_of("subscriptions", found.id, "end"), json={}, idempotency_key=key)
-        return await self.send(request, wire.subscription_from)
+        return await self._api.send(request, wire.subscription_from)
 
 
 @caught_by(
@@ -404,18 +435,19 @@ class TakesARefusalForDone(_LooksFirst):
     "an_answer_that_is_lost_once_is_asked_for_again",
     "the_same_key_at_the_same_time_has_one_effect",
 )
-class RemembersKeysInThisProcess(AcmeProvider):
+class RemembersKeysInThisProcess(Wired):
     """Its objects share what they know of keys, and look it up before they send; none goes over the wire."""
 
-    idempotency_header = None
-    answers: ClassVar[dict[object, object]] = {}
+    class API(AcmeAPI):
+        idempotency_header = None
+        answers: ClassVar[dict[object, object]] = {}
 
-    async def send(self, request: Request, into: Any = None) -> Any:
-        account = (getattr(self.transport, "_transport", None), request.idempotency_key)
-        if request.writes and account in self.answers:
-            return self.answers[account]
-        self.answers[account] = answer = await super().send(request, into)
-        return answer
+        async def send(self, request: Request, into: Any = None) -> Any:
+            account = (getattr(self.transport, "_transport", None), request.idempotency_key)
+            if request.writes and account in self.answers:
+                return self.answers[account]
+            self.answers[account] = answer = await super().send(request, into)
+            return answer
 
 
 # --- what the test class says ------------------------------------------------------------------------------------
@@ -487,22 +519,23 @@ class FollowsPagesForEver(AcmeProvider):
     capabilities = AcmeProvider.capabilities | {Capability.LIST_SUBSCRIPTIONS}
 
     async def list_subscriptions(self, customer_id: str) -> list[Subscription]:
-        page = await self.send(Request("GET", path_of("customers", customer_id)))
+        page = await self._api.send(Request("GET", path_of("customers", customer_id)))
         while page.get("next_page_token") is not None:
-            page = await self.send(Request("GET", path_of("customers", customer_id), params={"page": "next"}))
+            page = await self._api.send(Request("GET", path_of("customers", customer_id), params={"page": "next"}))
         return []
 
 
 @caught_by("an_interruption_is_let_through")
-class CannotBeStopped(AcmeProvider):
-    async def send(self, request: Request, into: Any = None) -> Any:
-        try:
-            return await super().send(request, into)
-        except PaymentError:
-            raise
-        except BaseException:  # noqa: BLE001 - that is what is wrong with it
-            pass
-        raise NetworkError("no answer")
+class CannotBeStopped(Wired):
+    class API(AcmeAPI):
+        async def send(self, request: Request, into: Any = None) -> Any:
+            try:
+                return await super().send(request, into)
+            except PaymentError:
+                raise
+            except BaseException:  # noqa: BLE001 - that is what is wrong with it
+                pass
+            raise NetworkError("no answer")
 
 
 @caught_by("no_link_in_an_answer_is_followed_to_another_host", operations="get_customer")
@@ -511,29 +544,31 @@ class FollowsEveryLink(AcmeProvider):
         found = await super().get_customer(customer_id)
         following = text(found.raw, "next") if found is not None else None
         if following is not None:
-            await self.transport.send(Request("GET", following, headers=self.auth_headers()))
+            await self.transport.send(Request("GET", following, headers=self._api.auth_headers()))
         return found
 
 
 @caught_by("an_error_holds_nothing_secret_and_nothing_personal")
-class LogsWhatItSends(AcmeProvider):
-    async def send(self, request: Request, into: Any = None) -> Any:
-        logging.getLogger("acme").debug("%s %s %s", request.method, request.url, request.json)
-        return await super().send(request, into)
+class LogsWhatItSends(Wired):
+    class API(AcmeAPI):
+        async def send(self, request: Request, into: Any = None) -> Any:
+            logging.getLogger("acme").debug("%s %s %s", request.method, request.url, request.json)
+            return await super().send(request, into)
 
 
 @caught_by("an_error_holds_nothing_secret_and_nothing_personal")
-class QuotesItsCredentials(AcmeProvider):
+class QuotesItsCredentials(Wired):
     """Not the secret itself, but what it is sent as."""
 
-    def auth_headers(self) -> Mapping[str, str]:
-        return {"Authorization": "Bearer a2V5X2NvbmZvcm1hbmNlXzE6"}
+    class API(AcmeAPI):
+        def auth_headers(self) -> Mapping[str, str]:
+            return {"Authorization": "Bearer a2V5X2NvbmZvcm1hbmNlXzE6"}
 
-    async def send(self, request: Request, into: Any = None) -> Any:
-        try:
-            return await super().send(request, into)
-        except InvalidRequest as error:
-            raise InvalidRequest(f"{error.message} ({self.auth_headers()['Authorization']})") from None
+        async def send(self, request: Request, into: Any = None) -> Any:
+            try:
+                return await super().send(request, into)
+            except InvalidRequest as error:
+                raise InvalidRequest(f"{error.message} ({self.auth_headers()['Authorization']})") from None
 
 
 # --- webhooks ----------------------------------------------------------------------------------------------------
@@ -563,7 +598,7 @@ class TakesReplays(AcmeProvider):
         from paylattice_acme.webhooks import SIGNATURE, event_from
 
         patient = attrs.evolve(SIGNATURE, tolerance=10**9)
-        return event_from(patient.verified(payload, headers, self.config.webhook_secret, now=1.8e9))
+        return event_from(patient.verified(payload, headers, self._settings.webhook_secret, now=1.8e9))
 
 
 @caught_by("a_delivery_from_the_future_is_refused")
@@ -573,7 +608,7 @@ class BelievesTheFuture(AcmeProvider):
 
         stamp = re.search(r"t=(\d+)", str(headers))
         now = max(time.time(), float(stamp[1])) if stamp and len(stamp[1]) < 12 else time.time()
-        return event_from(SIGNATURE.verified(payload, headers, self.config.webhook_secret, now=now))
+        return event_from(SIGNATURE.verified(payload, headers, self._settings.webhook_secret, now=now))
 
 
 @caught_by("a_forged_signature_is_refused")
@@ -592,7 +627,7 @@ class KnowsOneSecret(AcmeProvider):
     async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
         from paylattice_acme.webhooks import SIGNATURE, event_from
 
-        return event_from(SIGNATURE.verified(payload, headers, self.config.webhook_secret[:1], now=time.time()))
+        return event_from(SIGNATURE.verified(payload, headers, self._settings.webhook_secret[:1], now=time.time()))
 
 
 @caught_by("a_forged_body_is_refused")

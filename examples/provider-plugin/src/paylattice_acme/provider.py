@@ -1,36 +1,44 @@
 """The operations, in the order of the protocol."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import ClassVar
 
-from paylattice import Capability, CheckoutSession, Customer, Subscription, UnsupportedReason, WebhookEvent
+from paylattice import (
+    BaseProvider,
+    Capability,
+    CheckoutSession,
+    Customer,
+    Subscription,
+    UnsupportedReason,
+    WebhookEvent,
+)
 from paylattice.config import ProviderConfig
-from paylattice.errors import Conflict, IdempotencyMismatch, NotFound, PaymentError
-from paylattice.jsonlike import JsonObject, child, text
+from paylattice.errors import NotFound
 from paylattice.provider import Headers
-from paylattice.providers.base import HTTPProvider, Refusal, Request, Response, path_of
+from paylattice.providers.api import Request, path_of
 from paylattice.signatures import secret_from
+from paylattice.transport import Transport
 
 from . import wire
+from .api import AcmeAPI
 from .config import AcmeConfig
 from .webhooks import SIGNATURE, event_from
 
-ERRORS: Mapping[str, type[PaymentError]] = {
-    "key_reused": IdempotencyMismatch,
-    "subscription_ended": Conflict,
-}
-"""Acme's words for failures, where they say more than the HTTP status."""
 
+class AcmeProvider(BaseProvider):
+    """Acme.
 
-class AcmeProvider(HTTPProvider[AcmeConfig]):
-    """Acme."""
+    Args:
+        config: Acme's settings; None: from the environment.
+        transport: how to reach Acme; None: one of its own.
+        clock: the time: seconds since 1970, or an aware datetime.
+    """
 
     name: ClassVar[str] = "acme"
     contract_version: ClassVar[int] = 1
-    config_class: ClassVar[type[ProviderConfig] | None] = AcmeConfig
-    base_url: ClassVar[str] = "https://api.acme.test/v2"
-    request_id_header: ClassVar[str] = "Acme-Request"
+    config_class: ClassVar[type[ProviderConfig]] = AcmeConfig
     capabilities = frozenset(
         {Capability.CUSTOMERS, Capability.CHECKOUT, Capability.SUBSCRIPTIONS, Capability.CANCEL_NOW}
     )
@@ -41,16 +49,17 @@ class AcmeProvider(HTTPProvider[AcmeConfig]):
         Capability.PAUSE: UnsupportedReason("Acme knows no pause.", "Cancel, and subscribe again later."),
     }
 
-    def auth_headers(self) -> Mapping[str, str]:
-        """The key, as Acme wants it."""
-        key = self.config.api_key
-        return {"Authorization": f"Bearer {key.reveal()}"} if key else {}
-
-    def refusal_from(self, body: JsonObject, response: Response) -> Refusal:
-        """``{"error": {"code": ..., "text": ..., "field": ...}}``."""
-        error = child(body, "error")
-        code = text(error, "code")
-        return Refusal(kind=ERRORS.get(code or ""), code=code, said=text(error, "text"), param=text(error, "field"))
+    def __init__(
+        self,
+        config: AcmeConfig | None = None,
+        *,
+        transport: Transport | None = None,
+        clock: Callable[[], float | datetime] = time.time,
+    ) -> None:
+        settings = AcmeConfig.from_env() if config is None else config
+        super().__init__(settings, transport=transport, clock=clock)
+        self._settings = settings
+        self._api = AcmeAPI(settings, lambda: self.transport)
 
     # Customers
 
@@ -64,13 +73,13 @@ class AcmeProvider(HTTPProvider[AcmeConfig]):
     ) -> Customer:
         """Create a customer."""
         body = wire.customer_request(email, name, metadata)
-        return await self.send(
+        return await self._api.send(
             Request("POST", "/customers", json=body, idempotency_key=idempotency_key), wire.customer_from
         )
 
     async def get_customer(self, customer_id: str) -> Customer | None:
         """The customer; None if there is none, or it was deleted."""
-        return await self.find(path_of("customers", customer_id), wire.customer_from)
+        return await self._api.find(path_of("customers", customer_id), wire.customer_from)
 
     async def update_customer(
         self,
@@ -84,12 +93,14 @@ class AcmeProvider(HTTPProvider[AcmeConfig]):
         """Change what is given; Acme merges the tags."""
         body = wire.customer_request(email, name, metadata)
         path = path_of("customers", customer_id)
-        return await self.send(Request("PATCH", path, json=body, idempotency_key=idempotency_key), wire.customer_from)
+        return await self._api.send(
+            Request("PATCH", path, json=body, idempotency_key=idempotency_key), wire.customer_from
+        )
 
     async def delete_customer(self, customer_id: str, *, idempotency_key: str | None = None) -> None:
         """Delete the customer; one that is gone already is no error."""
         try:
-            await self.send(Request("DELETE", path_of("customers", customer_id), idempotency_key=idempotency_key))
+            await self._api.send(Request("DELETE", path_of("customers", customer_id), idempotency_key=idempotency_key))
         except NotFound:
             return
 
@@ -118,19 +129,19 @@ class AcmeProvider(HTTPProvider[AcmeConfig]):
             "cancel_url": cancel_url,
             "tags": dict(metadata or {}),
         }
-        return await self.send(
+        return await self._api.send(
             Request("POST", "/checkouts", json=body, idempotency_key=idempotency_key), wire.checkout_from
         )
 
     async def get_checkout_session(self, session_id: str) -> CheckoutSession | None:
         """The checkout; None if there is none."""
-        return await self.find(path_of("checkouts", session_id), wire.checkout_from)
+        return await self._api.find(path_of("checkouts", session_id), wire.checkout_from)
 
     # Subscriptions
 
     async def get_subscription(self, subscription_id: str) -> Subscription | None:
         """The subscription as it is now; None if there is none."""
-        return await self.find(path_of("subscriptions", subscription_id), wire.subscription_from)
+        return await self._api.find(path_of("subscriptions", subscription_id), wire.subscription_from)
 
     async def cancel_subscription(
         self,
@@ -143,17 +154,17 @@ class AcmeProvider(HTTPProvider[AcmeConfig]):
         """End the subscription now. Only that way is declared; the other is refused before this is called."""
         path = path_of("subscriptions", subscription_id, "end")
         request = Request("POST", path, json={"reason": reason}, idempotency_key=idempotency_key)
-        return await self.send(request, wire.subscription_from)
+        return await self._api.send(request, wire.subscription_from)
 
     # Webhooks
 
     def verify_webhook_signature(self, payload: bytes, signature: str | Headers, secret: str) -> Mapping[str, object]:
         """Check a delivery against one secret, and return its body."""
         secrets = (secret_from(secret, "ACME_WEBHOOK_SECRET"),)
-        return SIGNATURE.verified(payload, signature, secrets, now=time.time(), diagnoses=self.diagnoses)
+        return SIGNATURE.verified(payload, signature, secrets, now=self._clock(), diagnoses=self.diagnoses)
 
     async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
         """Verify a delivery with the configured secrets, and read it."""
-        self.config.require("webhook_secret")
-        secrets = self.config.webhook_secret
-        return event_from(SIGNATURE.verified(payload, headers, secrets, now=time.time(), diagnoses=self.diagnoses))
+        self._settings.require("webhook_secret")
+        secrets = self._settings.webhook_secret
+        return event_from(SIGNATURE.verified(payload, headers, secrets, now=self._clock(), diagnoses=self.diagnoses))

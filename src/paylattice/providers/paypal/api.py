@@ -1,43 +1,38 @@
-"""PayPal's API as the rooms of this provider use it: tokens, headers, pages, and writes that have no key."""
+"""PayPal's API: access tokens, headers, pages, and writes that take no key."""
 
 import re
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, ClassVar, TypeVar, overload
+from typing import TYPE_CHECKING, TypeVar, overload
 from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 
-from ...config import ProviderConfig
 from ...errors import (
     AuthenticationError,
-    Conflict,
     InvalidRequest,
     InvalidResponse,
-    NotFound,
-    OutcomeUnknown,
-    PaymentError,
-    ResponseOutcomeUnknown,
 )
 from ...idempotency import sub_key
 from ...jsonlike import JsonObject, children, text
-from ...transport.answers import Asked
 from ...wiring import check_instance
-from ..base import HTTPProvider, Refusal, Request, Response, path_of
+from ..api import JSONAPI, Refusal, Request, Response, path_of
 from . import errors
 from .access import Account, Token, TokenCache, basic, token_from
-from .config import SANDBOX, PayPalConfig
+from .config import PayPalConfig
 
 if TYPE_CHECKING:
     from ...transport import Transport
 
-__all__ = ["PLAIN", "PayPalAPI", "path_of"]
+__all__ = ["LISTED", "PLAIN", "REPRESENTATION", "PayPalAPI", "path_of"]
 
 T = TypeVar("T")
 
-_REPRESENTATION: Mapping[str, str] = {"Prefer": "return=representation"}
+REPRESENTATION: Mapping[str, str] = {"Prefer": "return=representation"}
 """Without it, PayPal answers writes with an id and links alone."""
+LISTED: Mapping[str, str] = {"page_size": "20", "page": "1", "total_required": "true"}
+"""The first page of a list, of the size that every endpoint takes."""
 _TOKEN_PATH = "/v1/oauth2/token"  # noqa: S105 - a path
 _MOST_PAGES = 1000
 _LONGEST_KEY = 78
@@ -50,48 +45,46 @@ _CREATED = 201
 _OK = 200
 
 
-class PayPalAPI(HTTPProvider[PayPalConfig]):
-    """What all operations need.
+class PayPalAPI(JSONAPI[PayPalConfig]):
+    """Sends to PayPal with an access token, and reads its lists page by page.
 
     Args:
-        config: PayPal's settings; None: from the environment.
-        transport: how to reach PayPal; None: one of its own.
+        config: PayPal's settings.
+        transport: how to reach PayPal, or a function that returns it.
         tokens: shared with other providers of the same process; None: a cache of its own.
-        clock: the time: seconds since 1970, or an aware datetime.
+        clock: seconds since 1970.
     """
 
-    name = "paypal"
     title = "PayPal"
-    contract_version = 1
-    config_class: ClassVar[type[ProviderConfig] | None] = PayPalConfig
-    base_url = SANDBOX
-    idempotency_header: ClassVar[str | None] = "PayPal-Request-Id"
+    credentials = "PAYPAL_CLIENT_ID, PAYPAL_CLIENT_SECRET and PAYPAL_ENVIRONMENT, which must belong together"
+    idempotency_header = "PayPal-Request-Id"
     request_id_header = "PayPal-Debug-Id"
 
     def __init__(
         self,
-        config: PayPalConfig | None = None,
+        config: PayPalConfig,
+        transport: "Transport | Callable[[], Transport]",
         *,
-        transport: "Transport | None" = None,
         tokens: TokenCache | None = None,
-        clock: Callable[[], float | datetime] = time.time,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__(config, transport=transport, clock=clock)
+        super().__init__(config, transport)
         if tokens is not None:
             check_instance("PayPalProvider(tokens=...)", tokens, TokenCache, "a TokenCache")
+        self.clock = clock
         self._tokens = TokenCache() if tokens is None else tokens
 
     def now(self) -> datetime:
         """The time, UTC."""
-        return datetime.fromtimestamp(self._clock(), UTC)
+        return datetime.fromtimestamp(self.clock(), UTC)
 
-    # --- what HTTPProvider asks for ------------------------------------------------------------------------------
+    # --- what PayPal does its own way ----------------------------------------------------------------------------
 
-    def address(self) -> str:
+    def address(self, config: PayPalConfig) -> str:
         """The server of the environment, or the one in its place."""
-        return self.config.server
+        return config.server
 
-    def refusal_from(self, body: JsonObject, response: Response) -> Refusal:
+    def error_response(self, body: JsonObject, response: Response) -> Refusal:
         """What an error body says."""
         return errors.refusal_from(body)
 
@@ -108,10 +101,6 @@ class PayPalAPI(HTTPProvider[PayPalConfig]):
             and request.idempotency_key is not None
             and not request.path.endswith("/void")
         )
-
-    def _asked(self, request: Request) -> Asked:
-        credentials = "PAYPAL_CLIENT_ID, PAYPAL_CLIENT_SECRET and PAYPAL_ENVIRONMENT, which must belong together"
-        return attrs.evolve(super()._asked(request), credentials=credentials)
 
     @overload
     async def send(self, request: Request) -> JsonObject: ...
@@ -135,7 +124,7 @@ class PayPalAPI(HTTPProvider[PayPalConfig]):
     # --- access --------------------------------------------------------------------------------------------------
 
     def _account(self) -> Account:
-        return self.address(), self.config.client_id or ""
+        return self.config.server, self.config.client_id or ""
 
     async def _token(self) -> Token:
         return await self._tokens.token(self._account(), self.transport, self._fetch)
@@ -155,7 +144,7 @@ class PayPalAPI(HTTPProvider[PayPalConfig]):
         )
         return await super().send(request, token_from)
 
-    # --- what the rooms use --------------------------------------------------------------------------------------
+    # --- what the operations call -----------------------------------------------------------------------------------
 
     async def create(
         self,
@@ -166,7 +155,7 @@ class PayPalAPI(HTTPProvider[PayPalConfig]):
     ) -> T:
         """Send a write whose endpoint takes a key. One that is too long for PayPal is sent as a digest of itself."""
         short = sub_key(key, "paypal") if key is not None and len(key) > _LONGEST_KEY else key
-        request = Request("POST", path, json=dict(body), headers=_REPRESENTATION, idempotency_key=short)
+        request = Request("POST", path, json=dict(body), headers=REPRESENTATION, idempotency_key=short)
         return await self.send(request, into)
 
     async def act(self, path: str, body: Mapping[str, object]) -> JsonObject:
@@ -217,45 +206,6 @@ class PayPalAPI(HTTPProvider[PayPalConfig]):
                 message = "PayPal's list does not end: a page came a second time, or there are too many"
                 raise InvalidResponse(message)
             seen.add(mark)
-
-    async def settle(self, write: Callable[[], Awaitable[T]], look: Callable[[], Awaitable[T | None]]) -> T:
-        """Send a write, and find out by reading whether it was done where its answer does not tell.
-
-        So it is after a refusal, too: an attempt whose answer got lost may have done it, or somebody else.
-
-        Args:
-            write: sends it.
-            look: reads the state; None: it is not as wanted.
-
-        Raises:
-            PaymentError: what the write ended in, if the state is not as wanted, or cannot be read.
-        """
-        try:
-            return await write()
-        except (OutcomeUnknown, Conflict, InvalidRequest, NotFound) as error:
-            failure = error
-        try:
-            found = await look()
-        except PaymentError:
-            found = None
-        if found is None:
-            raise failure
-        return found
-
-    async def afterwards(self, read: Callable[[], Awaitable[T]]) -> T:
-        """Read what is needed to answer for a write that was done: that it cannot be read does not undo the write.
-
-        Raises:
-            ResponseOutcomeUnknown: it cannot be read.
-        """
-        try:
-            return await read()
-        except OutcomeUnknown:
-            raise
-        except PaymentError as error:
-            why = error.message
-        message = f"PayPal did it, and what came of it cannot be read: {why}. provider.recover(error) reads it again"
-        raise ResponseOutcomeUnknown(message, provider=self.name)
 
 
 def _same(data: JsonObject) -> JsonObject:

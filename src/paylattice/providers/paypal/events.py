@@ -28,7 +28,7 @@ from ...models import (
 from ...redaction import redact
 from . import orders, wire
 from .order_parts import capture_of, order_of, parts_of
-from .transmission import Signed
+from .verification.transmission import Signed
 
 __all__ = [
     "ABOUT_SUBSCRIPTIONS",

@@ -3,29 +3,17 @@
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-import attrs
-
-from ...errors import (
-    ConfigurationError,
-    Diagnosis,
-    InvalidResponse,
-    MalformedPayload,
-    NotFound,
-    PaymentError,
-    UnsupportedOperation,
-    VerificationUnavailable,
-)
+from ...config import ProviderConfig
+from ...errors import UnsupportedOperation
 from ...event_lists import first_of
 from ...events import WebhookEvent
 from ...frozen import FrozenMap
 from ...guard import provider_specific
-from ...idempotency import new_key, sub_key
-from ...jsonlike import JsonObject, children, identity, text
+from ...idempotency import new_key
 from ...models import (
     CheckoutSession,
-    CheckoutStatus,
     Customer,
     Invoice,
     Payment,
@@ -36,45 +24,34 @@ from ...models import (
     SubscriptionChange,
 )
 from ...money import Money
-from ...provider import Capability, Headers, UnsupportedReason
-from ...signatures import raw_body, refusal
-from ...transport.primitives import mutex
-from ..base import Request
-from . import orders, requests, wire
+from ...provider import BaseProvider, Capability, Headers, UnsupportedReason
 from .access import TokenCache
-from .amounts import v2_amount
-from .api import PayPalAPI, path_of
-from .chains import require_cryptography
-from .confirmation import bears_out
-from .event_list import EVENTS, EVENTS_KEPT, EventList
-from .events import (
-    ABOUT_SUBSCRIPTIONS,
-    REREAD,
-    capture_path_of,
-    copy_bears_out,
-    event_from,
-    is_proven,
-    subject_of,
-    with_subject,
-)
-from .payments import ORDERS, SALES, Payments
-from .postback import PATH as POSTBACK_PATH
+from .api import PayPalAPI
+from .checkout import Checkout
+from .config import PayPalConfig
+from .customers import customer_for
+from .event_list import EVENTS_KEPT, EventList
+from .invoices import Invoices
+from .payment_lookup import PaymentLookup
+from .payments import Payments
+from .plans import Plans
+from .read_back import ReadBack
+from .refunds import Refunds
 from .subscriptions import Subscriptions
-from .transmission import Signed, transmission_from
-from .webhook_check import WEBHOOKS, WebhookCheck, tried
-from .webhooks import WebhookVerifier
+from .vault import Vault
+from .verification.chains import require_cryptography
+from .verification.webhook_check import WebhookCheck
+from .webhooks import Webhooks
 
 if TYPE_CHECKING:
     from ...transport import Transport
-    from .config import PayPalConfig
 
 __all__ = ["PayPalProvider"]
 
 _C = Capability
-_LISTED: Mapping[str, str] = {"page_size": "20", "page": "1", "total_required": "true"}
 
 
-class PayPalProvider(PayPalAPI):
+class PayPalProvider(BaseProvider):
     """PayPal.
 
     There are no customers at PayPal: ``create_customer`` makes an id of this library's own, which travels in the ``custom_id``
@@ -91,6 +68,8 @@ class PayPalProvider(PayPalAPI):
         ConfigurationError: a setting is missing or wrong.
     """
 
+    name = "paypal"
+    config_class: ClassVar[type[ProviderConfig] | None] = PayPalConfig
     cancel_keeps_paid_period: bool = True
     browser_makes_subscriptions: bool = (
         True  # and orders: its JavaScript takes the client id, and any custom_id and price
@@ -118,33 +97,33 @@ class PayPalProvider(PayPalAPI):
 
     def __init__(
         self,
-        config: "PayPalConfig | None" = None,
+        config: PayPalConfig | None = None,
         *,
         transport: "Transport | None" = None,
         tokens: TokenCache | None = None,
         clock: Callable[[], float | datetime] = time.time,
     ) -> None:
-        super().__init__(config, transport=transport, tokens=tokens, clock=clock)
-        if self.config.webhook_id and self.config.verify != "postback":
+        settings = PayPalConfig.from_env() if config is None else config
+        super().__init__(settings, transport=transport, clock=clock)
+        api = PayPalAPI(settings, lambda: self.transport, tokens=tokens, clock=self._clock)
+        if settings.webhook_id and settings.verify != "postback":
             require_cryptography()
-        self._making = mutex()
-        self._kept_verifier: WebhookVerifier | None = None
+        lookup = PaymentLookup(api)
+        self._subscriptions = Subscriptions(api)
+        self._checkout = Checkout(api, self._subscriptions)
+        self._invoices = Invoices(api, self._subscriptions)
+        self._lookup = lookup
+        self._vault = Vault(api)
+        self._payments = Payments(api, lookup, self._vault)
+        self._refunds = Refunds(api, lookup)
+        self._plans = Plans(api)
+        self._events = EventList(api)
+        self._webhooks = Webhooks(api, lambda: self.diagnoses)
+        self._read_back = ReadBack(api, self._invoices)
 
     def checkout_session_of(self, subscription_id: str) -> str:
         """A session of a subscription has the subscription's id."""
         return subscription_id
-
-    @property
-    def _events(self) -> EventList:
-        return EventList(self)
-
-    @property
-    def _payments(self) -> Payments:
-        return Payments(self)
-
-    @property
-    def _subscriptions(self) -> Subscriptions:
-        return Subscriptions(self)
 
     # Customers
 
@@ -157,8 +136,7 @@ class PayPalProvider(PayPalAPI):
         idempotency_key: str | None = None,
     ) -> Customer:
         """An id for a customer, made here: nothing is sent. The same key makes the same id."""
-        identifier = f"cus_{sub_key(idempotency_key or new_key(), 'customer').replace('-', '')}"
-        return Customer(identifier, email, name, metadata, provider=self.name)
+        return customer_for(email, name, metadata, idempotency_key or new_key())
 
     # Checkout
 
@@ -188,18 +166,17 @@ class PayPalProvider(PayPalAPI):
             customer_email: shown on the page. The payer may use any account.
             idempotency_key: see the class.
         """
-        body = requests.subscription_request(
-            customer_id=customer_id,
-            plan_id=plan_id,
-            success_url=success_url,
-            cancel_url=cancel_url,
+        return await self._checkout.subscribe(
+            customer_id,
+            plan_id,
+            success_url,
+            cancel_url,
+            metadata=metadata,
             quantity=quantity,
             trial_days=trial_days,
             email=customer_email,
-            now=self.now(),
+            key=idempotency_key or new_key(),
         )
-        session = await self._subscriptions.start(body, idempotency_key or new_key())
-        return attrs.evolve(session, metadata=metadata, customer_id=session.customer_id or customer_id)
 
     async def create_payment_session(
         self,
@@ -218,24 +195,20 @@ class PayPalProvider(PayPalAPI):
         That the payer has agreed moves no money: call :meth:`capture_payment` with the session's id when they are back, or
         at ``checkout.pending``; with ``capture=False`` first :meth:`authorize_payment`.
         """
-        key = idempotency_key or new_key()
-        body = requests.order_request(
+        return await self._checkout.pay(
             amount,
-            capture=capture,
+            success_url,
+            cancel_url,
             customer_id=customer_id,
             description=description,
-            invoice_id=key,
-            source=requests.wallet_source(success_url, cancel_url),
+            metadata=metadata,
+            capture=capture,
+            key=idempotency_key or new_key(),
         )
-        session = await self.create(ORDERS, body, key, lambda data: _order_session(data, amount))
-        return attrs.evolve(session, metadata=metadata, customer_id=session.customer_id or customer_id)
 
     async def get_checkout_session(self, session_id: str) -> CheckoutSession | None:
         """The session of either kind: ``I-...`` is a subscription's, everything else an order's."""
-        if session_id.startswith("I-"):
-            return await self._subscriptions.session(session_id)
-        order = await self.get(f"{ORDERS}{path_of(session_id)}", named=session_id)
-        return orders.order_session_from(order) if order is not None else None
+        return await self._checkout.find(session_id)
 
     # Subscriptions
 
@@ -300,7 +273,7 @@ class PayPalProvider(PayPalAPI):
                 provider=self.name,
                 operation="get_invoices",
             )
-        return await self._subscriptions.invoices(subscription_id, limit)
+        return await self._invoices.of_subscription(subscription_id, limit)
 
     @provider_specific(returns=Invoice, many=True)
     async def search_invoices(self, email: str, limit: int = 10) -> list[Invoice]:
@@ -310,31 +283,13 @@ class PayPalProvider(PayPalAPI):
             email: of the recipient.
             limit: how many.
         """
-        found: list[Invoice] = []
-        page = 1
-        while len(found) < limit:
-            request = Request(
-                "POST",
-                "/v2/invoicing/search-invoices",
-                params={"page": str(page), "page_size": "100", "total_required": "true"},
-                json={"recipient_email": email},
-                reads=True,
-            )
-            answer = await self.send(request)
-            items = children(answer, "items")
-            found += [wire.searched_invoice_from(item) for item in items]
-            if not items or not any(text(link, "rel") == "next" for link in children(answer, "links")):
-                break
-            page += 1
-        return sorted(found, key=lambda each: each.created_at.timestamp() if each.created_at else 0.0, reverse=True)[
-            :limit
-        ]
+        return await self._invoices.search(email, limit)
 
     # Payments
 
     async def get_payment(self, payment_id: str) -> Payment | None:
         """The payment: an order, a capture, an authorization, or a subscription's sale; None if there is none."""
-        return await self._payments.find(payment_id)
+        return await self._lookup.find(payment_id)
 
     async def capture_payment(
         self, payment_id: str, amount: Money | None = None, *, idempotency_key: str | None = None
@@ -401,45 +356,25 @@ class PayPalProvider(PayPalAPI):
         idempotency_key: str | None = None,
     ) -> Refund:
         """Give money back, of a payment or of a subscription's sale; None: all that is left."""
-        return await self._payments.refund(payment_id, amount, reason, idempotency_key or new_key())
+        return await self._refunds.create(payment_id, amount, reason, idempotency_key or new_key())
 
     async def get_payment_methods(self, customer_id: str) -> list[PaymentMethod]:
         """What is saved in the vault for a customer of the vault (PayPal's own id, not that of ``create_customer``)."""
-        params = {"customer_id": customer_id, **_LISTED}
-        try:
-            found = [data async for data in self.pages("/v3/vault/payment-tokens", "payment_tokens", params)]
-        except NotFound:
-            return []
-        return [attrs.evolve(wire.payment_method_from(data), customer_id=customer_id) for data in found]
+        return await self._vault.all_of(customer_id)
 
     async def remove_payment_method(self, payment_method_id: str, *, idempotency_key: str | None = None) -> None:
         """Delete a token of the vault. Twice is no error."""
-        path = f"/v3/vault{path_of('payment-tokens', payment_method_id)}"
-
-        async def write() -> bool:
-            try:
-                await self.send(Request("DELETE", path))
-            except NotFound:
-                return True
-            return True
-
-        async def look() -> bool | None:
-            return True if await self.get(path) is None else None
-
-        await self.settle(write, look)
+        await self._vault.remove(payment_method_id)
 
     # Plans and events
 
     async def get_plan(self, plan_id: str) -> Plan | None:
         """The plan, ``P-...``; None if there is none."""
-        plan = await self.get(f"/v1/billing{path_of('plans', plan_id)}", named=plan_id, form="P-[A-Z0-9]+")
-        return wire.plan_from(plan) if plan is not None else None
+        return await self._plans.find(plan_id)
 
     async def list_plans(self) -> list[Plan]:
         """All active plans."""
-        found = self.pages("/v1/billing/plans", "plans", _LISTED, headers={"Prefer": "return=representation"})
-        plans = [wire.plan_from(data) async for data in found]
-        return [plan for plan in plans if plan.active]
+        return await self._plans.all()
 
     async def list_events(self, since: datetime, limit: int = 100) -> list[WebhookEvent]:
         """Events since a time, oldest first. PayPal keeps them for about 30 days, and lists the newest first."""
@@ -451,22 +386,6 @@ class PayPalProvider(PayPalAPI):
             yield events
 
     # Webhooks
-
-    @property
-    def _verifier(self) -> WebhookVerifier:
-        verifier = self._kept_verifier
-        if verifier is None:
-            with self._making:  # all deliveries share one: it keeps the certificates
-                verifier = self._kept_verifier
-                if verifier is None:
-                    verifier = self._kept_verifier = WebhookVerifier(
-                        self.config,
-                        self.transport,
-                        clock=self._clock,
-                        diagnoses=self.diagnoses,
-                        postback=self._post_back,
-                    )
-        return verifier
 
     @provider_specific(returns=type(None))
     async def preload_certificate(self, url: str) -> None:
@@ -481,7 +400,7 @@ class PayPalProvider(PayPalAPI):
             InvalidSignature: it is not PayPal's.
             VerificationUnavailable: it cannot be had now.
         """
-        await self._verifier.preload(url)
+        await self._webhooks.verifier.preload(url)
 
     @provider_specific(returns=WebhookCheck)
     async def check_webhooks(self, cert_url: str | None = None) -> WebhookCheck:
@@ -494,16 +413,7 @@ class PayPalProvider(PayPalAPI):
             PaymentError: PayPal cannot be asked for the webhooks.
             ConfigurationError: no webhook id is set, or something else that verifying needs is missing.
         """
-        self.config.require("webhook_id")
-        known: dict[str, str | None] = {}
-        for webhook_id in self.config.webhook_id:
-            webhook = await self.get(f"{WEBHOOKS}{path_of(webhook_id)}", named=webhook_id)
-            known[webhook_id] = None if webhook is None else text(webhook, "url") or "an unknown URL"
-        return await tried(self._verifier, self.config, known, cert_url)
-
-    async def _post_back(self, content: bytes) -> JsonObject:
-        headers = {"Content-Type": "application/json"}
-        return await self.send(Request("POST", POSTBACK_PATH, content=content, headers=headers, reads=True))
+        return await self._webhooks.check(cert_url)
 
     def verify_webhook_signature(self, payload: bytes, signature: str | Headers, secret: str) -> Mapping[str, object]:
         """Check a delivery against one webhook id, with a certificate that was fetched before.
@@ -516,18 +426,11 @@ class PayPalProvider(PayPalAPI):
         Raises:
             VerificationUnavailable: the certificate is not here yet: use :meth:`parse_webhook`.
         """
-        return self._verifier.verified_offline(payload, {} if isinstance(signature, str) else signature, secret)
+        return self._webhooks.verify(payload, signature, secret)
 
     async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
         """Verify a delivery, with PayPal's certificate or by asking PayPal, and read it."""
-        body = raw_body(payload, self.title)
-        transmission = transmission_from(headers)
-        data = await self._verifier.verified(body, transmission)
-        try:
-            return event_from(data, self.now(), Signed(transmission, body), livemode=self.config.livemode)
-        except InvalidResponse:  # well signed, and still no event
-            refused = refusal(MalformedPayload, Diagnosis.BODY_NOT_AN_EVENT, sender=self.title)
-        raise refused
+        return await self._webhooks.parse(payload, headers)
 
     async def confirm_event(self, event: WebhookEvent) -> WebhookEvent:
         """The event with its sale, capture, authorization, refund, order or invoice read again from PayPal.
@@ -540,74 +443,4 @@ class PayPalProvider(PayPalAPI):
         Raises:
             VerificationUnavailable: PayPal has no such object, or one in another state, or cannot be asked now.
         """
-        name = event.provider_type or ""
-        place = REREAD.get(name)
-        if place is None:
-            unproven = name not in ABOUT_SUBSCRIPTIONS and not is_proven(event) and not self.config.simulator
-            return await self._copy_of(event) if unproven else event
-        try:
-            subject = await self.get(f"{place}{path_of(identity(subject_of(event), 'id', 'resource'))}")
-            if subject is not None:
-                confirmed = with_subject(event, await self._with_relations(event, subject), self.now())
-                if bears_out(confirmed, event):
-                    return confirmed
-        except ConfigurationError:
-            raise
-        except PaymentError as error:
-            why = error.message
-        else:
-            why = "PayPal has no such object, or has it in another state"
-        message = f"what the delivery says cannot be confirmed: {why}. PayPal will deliver again"
-        raise VerificationUnavailable(message)
-
-    async def _copy_of(self, event: WebhookEvent) -> WebhookEvent:
-        """PayPal's own copy of an event that was delivered."""
-        try:
-            data = await self.get(f"{EVENTS}{path_of(event.id)}")
-            if data is not None:
-                copy = event_from(data, self.now(), livemode=event.livemode, otherwise=event.created_at)
-                if copy_bears_out(copy, event):
-                    return attrs.evolve(copy, delivery_id=event.delivery_id, known_as=(event.dedupe_key,))
-        except ConfigurationError:
-            raise
-        except PaymentError as error:
-            why = error.message
-        else:
-            why = "PayPal has no such event yet, or has another one under this id"
-        message = f"what the delivery says cannot be confirmed: {why}. PayPal will deliver again"
-        raise VerificationUnavailable(message)
-
-    async def _with_relations(self, event: WebhookEvent, subject: JsonObject) -> JsonObject:
-        """The object with what it belongs to, where it does not say so itself."""
-        if event.refund is None:
-            return await self._with_subscription(event, subject)
-        sale_id = text(subject, "sale_id")
-        if sale_id is not None and text(subject, "billing_agreement_id") is None:
-            sale = await self.get(f"{SALES}{path_of(sale_id)}")
-            agreement = text(sale or {}, "billing_agreement_id")
-            return {**subject, "billing_agreement_id": agreement} if agreement is not None else subject
-        path = capture_path_of(subject)
-        capture = await self.get(path) if path is not None else None
-        related = capture.get("supplementary_data") if capture is not None else None
-        return {**subject, "supplementary_data": related} if related is not None else subject
-
-    async def _with_subscription(self, event: WebhookEvent, subject: JsonObject) -> JsonObject:
-        """The sale with the subscription that the event says it is of, if it does not say so itself, and that is true."""
-        told = event.subscription_id
-        if told is None or event.payment is None or text(subject, "billing_agreement_id") is not None:
-            return subject
-        is_of = await self._subscriptions.has_transaction(told, event.payment.id, event.created_at)
-        return {**subject, "billing_agreement_id": told} if is_of else subject
-
-
-def _order_session(data: JsonObject, amount: Money) -> CheckoutSession:
-    if not any("amount" in unit for unit in children(data, "purchase_units")):
-        data = {**data, "purchase_units": [{"amount": v2_amount(amount)}]}
-    session = orders.order_session_from(data)
-    if session.url is None and session.status in {CheckoutStatus.OPEN, CheckoutStatus.UNKNOWN}:
-        message = "it holds no link for the payer to approve"
-        raise InvalidResponse(message)
-    if orders.payment_from_order(data).amount != amount:
-        message = "it is of another amount than was asked for"
-        raise InvalidResponse(message)
-    return session
+        return await self._read_back.verified(event)

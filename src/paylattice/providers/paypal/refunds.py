@@ -16,21 +16,67 @@ import attrs
 
 from ...errors import Conflict, InvalidRequest, OutcomeUnknown, PaymentError, ResponseOutcomeUnknown
 from ...idempotency import sub_key
-from ...jsonlike import text
-from ...models import Refund
+from ...jsonlike import identity, text
+from ...models import PaymentStatus, Refund
 from ...money import Money
-from . import orders, requests
-from .api import PayPalAPI, path_of
-from .order_parts import Captured
+from . import order_parts, orders, requests
+from .amounts import money_from
+from .api import PayPalAPI
+from .order_parts import TAKEN, Captured
+from .payment_lookup import Found, Kind, PaymentLookup
 
-__all__ = ["CapturesRefund"]
+__all__ = ["Refunds"]
 
-_CAPTURES = "/v2/payments/captures"
 _NOTHING_LEFT = "CAPTURE_FULLY_REFUNDED"
+_PARTLY_IN = frozenset({PaymentStatus.UNKNOWN, PaymentStatus.PROCESSING})
+"""Statuses of which PayPal may have taken money: some units of an order, and not others; a sale that it holds."""
+
+
+class Refunds:
+    """Gives money back.
+
+    Args:
+        api: how to ask PayPal.
+        lookup: finds a payment by its id.
+    """
+
+    def __init__(self, api: PayPalAPI, lookup: PaymentLookup) -> None:
+        self._api = api
+        self._lookup = lookup
+
+    async def create(self, payment_id: str, amount: Money | None, reason: str | None, key: str) -> Refund:
+        """Give money back: of all captures of a payment, or of a subscription's sale."""
+        found = await self._lookup.required(payment_id)
+        _check_refund(found, amount)
+        if found.kind is Kind.SALE:
+            return await self._api.create(
+                f"{Kind.SALE.path(payment_id)}/refund",
+                requests.sale_refund_request(amount, reason),
+                key,
+                lambda data: orders.refund_from_sale(data, payment_id=payment_id, asked=amount),
+            )
+        captures = await self._captures_of(found)
+        return await _CapturesRefund(self._api, payment_id, captures, reason, key).of(amount)
+
+    async def _captures_of(self, found: Found) -> Sequence[Captured]:
+        """The captures that took the money. An authorization does not name them, but mostly names its order."""
+        if found.kind is Kind.CAPTURE:
+            amount = money_from(found.data, "amount", what="capture")
+            return [Captured(identity(found.data, "id", "capture"), amount, found.data)]
+        captures: Sequence[Captured] = ()
+        if found.kind is Kind.ORDER:
+            captures = order_parts.captured_of(found.data)
+        elif (order_id := order_parts.order_of(found.data)) is not None:
+            order = await self._lookup.order(order_id)
+            captures = order_parts.captured_under(order, identity(found.data, "id", "authorization"))
+        if not captures:
+            message = "the capture that took the money cannot be found by this id: pass the capture's, or the order's"
+            raise Conflict(message)
+        return captures
 
 
 @attrs.frozen
-class CapturesRefund:
+class _CapturesRefund:
     """The refund of a payment's captures.
 
     Args:
@@ -123,7 +169,7 @@ class CapturesRefund:
         if marked:
             body["invoice_id"] = requests.marked_invoice(text(capture.data, "invoice_id"), self._mark_of(capture))
         return await self.api.create(
-            f"{_CAPTURES}{path_of(capture.id)}/refund",
+            f"{Kind.CAPTURE.path(capture.id)}/refund",
             body,
             self.key if capture is self.captures[0] else self._mark_of(capture),
             lambda data: orders.refund_from(data, payment_id=self.payment_id, asked=amount),
@@ -138,3 +184,22 @@ class CapturesRefund:
             "key, or provider.recover(error), tries the rest again"
         )
         return ResponseOutcomeUnknown(message, code=error.code, request_id=error.request_id)
+
+
+def _check_refund(found: Found, amount: Money | None) -> None:
+    """Refuse what no repetition of an earlier refund can be. What is left is for PayPal to say, who knows the key."""
+    payment = found.payment()
+    taken = payment.amount if payment.amount_captured is None or _is_held(found) else payment.amount_captured
+    if payment.status is PaymentStatus.PENDING and taken.amount > 0:
+        message = "a part of the payment is still under way: wait until it is in, or refund a capture by its own id"
+        raise Conflict(message)
+    if payment.status not in TAKEN and not (taken.amount > 0 and payment.status in _PARTLY_IN):
+        message = f"a payment that is {payment.status} cannot be refunded: no money was taken for it"
+        raise Conflict(message)
+    if amount is not None and (amount.currency != taken.currency or amount > taken):
+        message = f"at most the {taken} that were taken can be refunded"
+        raise InvalidRequest(message, param="amount")
+
+
+def _is_held(found: Found) -> bool:
+    return found.kind is Kind.SALE and found.payment().status is PaymentStatus.PROCESSING

@@ -1,22 +1,19 @@
 """Subscriptions at PayPal. None of their changes takes a key: the state is read before, and after an unknown outcome."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
 
 from ...errors import Conflict, InvalidRequest, InvalidResponse, NotFound
-from ...jsonlike import JsonObject, child, children, rfc3339, text
+from ...jsonlike import JsonObject, child, children, text
 from ...models import CheckoutSession, CheckoutStatus, Invoice, Subscription, SubscriptionChange
 from . import requests, wire
 from .api import PayPalAPI, path_of
 
-__all__ = ["Subscriptions"]
+__all__ = ["Subscriptions", "created", "path_to"]
 
 PATH = "/v1/billing/subscriptions"
 _WITH_PLAN = {"fields": "plan,last_failed_payment"}
 """What PayPal leaves out unless it is asked for."""
 _ENDED = frozenset({"CANCELLED", "EXPIRED"})
-_WINDOW = timedelta(days=365)
-_NEARBY = timedelta(days=3)
 _PAGE = "20"
 
 
@@ -32,7 +29,7 @@ class Subscriptions:
 
     async def read(self, subscription_id: str) -> JsonObject | None:
         """The subscription as PayPal has it, with its plan; None if there is none."""
-        return await self._api.get(_path(subscription_id), _WITH_PLAN, named=subscription_id, form="I-[A-Z0-9]+")
+        return await self._api.get(path_to(subscription_id), _WITH_PLAN, named=subscription_id, form="I-[A-Z0-9]+")
 
     async def find(self, subscription_id: str) -> Subscription | None:
         """The subscription; None if there is none."""
@@ -50,11 +47,6 @@ class Subscriptions:
 
         return await self._api.create(PATH, body, key, read)
 
-    async def session(self, subscription_id: str) -> CheckoutSession | None:
-        """The page on which the subscription is approved."""
-        data = await self.read(subscription_id)
-        return wire.subscription_session_from(data) if data is not None else None
-
     async def listed(self, customer_id: str) -> list[Subscription]:
         """The customer's subscriptions, newest first.
 
@@ -70,7 +62,7 @@ class Subscriptions:
                 whole = await self.read(identifier)
             if whole is not None and text(whole, "custom_id") == customer_id:
                 found.append(wire.subscription_from(whole, self._api.now()))
-        return sorted(found, key=_created, reverse=True)
+        return sorted(found, key=created, reverse=True)
 
     async def cancel(self, subscription_id: str, reason: str | None) -> Subscription:
         """End it now. What is paid for stays paid for."""
@@ -96,7 +88,7 @@ class Subscriptions:
     async def _moved(
         self, subscription_id: str, step: str, body: dict[str, object], *, wanted: Callable[[str | None], bool]
     ) -> Subscription:
-        before = await self._required(subscription_id)
+        before = await self.required(subscription_id)
         if wanted(text(before, "status")):
             return wire.subscription_from(before, self._api.now())
         if text(before, "status") in _ENDED:
@@ -104,15 +96,15 @@ class Subscriptions:
             raise Conflict(message)
 
         async def write() -> bool:
-            await self._api.act(f"{_path(subscription_id)}/{step}", body)
+            await self._api.act(f"{path_to(subscription_id)}/{step}", body)
             return True
 
         async def look() -> bool | None:
             now = await self.read(subscription_id)
             return True if now is not None and wanted(text(now, "status")) else None
 
-        await self._api.settle(write, look)
-        after = await self._api.afterwards(lambda: self._required(subscription_id))
+        await self._api.write_then_verify(write, look)
+        after = await self._api.read_after_write(lambda: self.required(subscription_id))
         return wire.subscription_from(_with_what_was_known(after, before), self._api.now())
 
     async def revise(self, subscription_id: str, plan_id: str | None, quantity: int | None) -> SubscriptionChange:
@@ -120,53 +112,26 @@ class Subscriptions:
         if plan_id is None and quantity is None:
             message = "change_subscription needs a plan_id, a quantity or both"
             raise InvalidRequest(message, param="plan_id")
-        before = await self._required(subscription_id)
+        before = await self.required(subscription_id)
         subscription = wire.subscription_from(before, self._api.now())
         if text(before, "status") in _ENDED:
             message = "the subscription has ended: start a new one"
             raise Conflict(message)
         if plan_id in {None, subscription.plan_id} and quantity in {None, subscription.quantity or 1}:
             return SubscriptionChange(subscription)  # perhaps by an earlier attempt, whose answer got lost
-        answer = await self._api.act(f"{_path(subscription_id)}/revise", requests.revision_request(plan_id, quantity))
+        answer = await self._api.act(f"{path_to(subscription_id)}/revise", requests.revision_request(plan_id, quantity))
         url = wire.approval_url(answer, "approve")
         if url is not None:
             return SubscriptionChange(subscription, url)
-        after = await self._api.afterwards(lambda: self._required(subscription_id))
+        after = await self._api.read_after_write(lambda: self.required(subscription_id))
         return SubscriptionChange(wire.subscription_from(after, self._api.now()))
 
-    async def invoices(self, subscription_id: str, limit: int) -> list[Invoice]:
-        """The subscription's transactions, newest first: window by window, from now back to its beginning."""
-        data = await self._required(subscription_id)
-        began = rfc3339(data, "create_time") or rfc3339(data, "start_time") or self._api.now() - _WINDOW
-        found: dict[str, Invoice] = {}
-        until = self._api.now() + timedelta(days=1)
-        while until > began and len(found) < limit:
-            since = max(until - _WINDOW, began - timedelta(days=1))
-            params = {"start_time": requests.wire_time(since), "end_time": requests.wire_time(until)}
-            listed = self._api.pages(f"{_path(subscription_id)}/transactions", "transactions", params)
-            customer_id = text(data, "custom_id")
-            page = [
-                wire.invoice_from(each, customer_id=customer_id, subscription_id=subscription_id)
-                async for each in listed
-            ]
-            for invoice in sorted(page, key=_created, reverse=True):
-                found.setdefault(invoice.id, invoice)
-            until = since
-        return list(found.values())[:limit]
+    async def required(self, subscription_id: str) -> JsonObject:
+        """Read the subscription as PayPal has it.
 
-    async def has_transaction(self, subscription_id: str, transaction_id: str, around: datetime) -> bool:
-        """Whether PayPal lists the payment among those of the subscription.
-
-        Args:
-            subscription_id: the subscription.
-            transaction_id: what PayPal also calls a sale.
-            around: when it was, about; aware.
+        Raises:
+            NotFound: there is none.
         """
-        params = {"start_time": requests.wire_time(around - _NEARBY), "end_time": requests.wire_time(around + _NEARBY)}
-        listed = self._api.pages(f"{_path(subscription_id)}/transactions", "transactions", params)
-        return any([text(each, "id") == transaction_id async for each in listed])
-
-    async def _required(self, subscription_id: str) -> JsonObject:
         data = await self.read(subscription_id)
         if data is None:
             message = "PayPal has no such subscription, in this account and environment"
@@ -182,7 +147,8 @@ def _session_with_a_link(data: JsonObject) -> CheckoutSession:
     return session
 
 
-def _path(subscription_id: str) -> str:
+def path_to(subscription_id: str) -> str:
+    """Where the subscription is."""
     return f"{PATH}{path_of(subscription_id)}"
 
 
@@ -196,5 +162,6 @@ def _with_what_was_known(after: JsonObject, before: JsonObject) -> JsonObject:
     return {**after, "billing_info": billing, "plan": plan}
 
 
-def _created(model: Subscription | Invoice) -> float:
+def created(model: Subscription | Invoice) -> float:
+    """When it was made, in seconds since 1970, to sort by."""
     return model.created_at.timestamp() if model.created_at is not None else 0.0

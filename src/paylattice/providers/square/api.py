@@ -1,31 +1,26 @@
-"""Square's API as the rooms of this provider use it: headers, errors inside a 200, keys, searches, pages, the location."""
+"""Square's API: headers, errors inside a 200, keys, searches, pages, the location."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar, TypeVar, overload
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeVar, overload
 
 import attrs
 
-from ...config import ProviderConfig
 from ...errors import (
     ConfigurationError,
-    Conflict,
     InvalidRequest,
     InvalidResponse,
     NotFound,
-    OutcomeUnknown,
-    PaymentError,
     PermissionDenied,
-    ResponseOutcomeUnknown,
 )
 from ...idempotency import sub_key
 from ...jsonlike import JsonObject, child, children, text
 from ...transport.answers import Asked, failure_from
 from ...transport.primitives import mutex
-from ..base import HTTPProvider, Refusal, Request, Response, path_of
+from ..api import JSONAPI, Refusal, Request, Response, path_of
 from . import errors
-from .config import SANDBOX, SquareConfig
+from .config import SquareConfig
 from .wire import Location, location_from
 
 if TYPE_CHECKING:
@@ -37,7 +32,6 @@ __all__ = ["SquareAPI", "get_page", "part", "path_of", "search", "wire_key", "wr
 T = TypeVar("T")
 
 _LONGEST_KEY = 45
-_REQUEST_ID = "x-speleo-traceid"
 _MOST_PAGES = 1000
 _MOST_MERGES = 1024
 
@@ -80,38 +74,46 @@ class _RefusedInside(Exception):
         self.body = body
 
 
-class SquareAPI(HTTPProvider[SquareConfig]):
-    """What all operations need."""
+class SquareAPI(JSONAPI[SquareConfig]):
+    """Sends to Square: keys in the body, errors inside a 200, lists by cursor, and the location that sells.
 
-    name = "square"
+    Args:
+        config: Square's settings.
+        transport: how to reach Square, or a function that returns it.
+        clock: seconds since 1970.
+    """
+
     title = "Square"
-    contract_version = 1
-    config_class: ClassVar[type[ProviderConfig] | None] = SquareConfig
-    base_url = SANDBOX
-    idempotency_header: ClassVar[str | None] = None
-    idempotency_field: ClassVar[str | None] = "idempotency_key"
-    request_id_header = _REQUEST_ID
+    credentials = "SQUARE_ACCESS_TOKEN and SQUARE_ENVIRONMENT, which must belong together"
+    idempotency_header = None
+    idempotency_field = "idempotency_key"
+    request_id_header = "x-speleo-traceid"
 
     def __init__(
         self,
-        config: SquareConfig | None = None,
+        config: SquareConfig,
+        transport: "Transport | Callable[[], Transport]",
         *,
-        transport: "Transport | None" = None,
-        clock: Callable[[], float | datetime] = time.time,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__(config, transport=transport, clock=clock)
+        super().__init__(config, transport)
+        self.clock = clock
         self._mutex = mutex()
         self._asking: Lock | None = None
         self._location: Location | None = None
         self._merges: dict[str, str] = {}
 
-    # --- what HTTPProvider asks for ------------------------------------------------------------------------------
+    def now(self) -> datetime:
+        """The time, UTC."""
+        return datetime.fromtimestamp(self.clock(), UTC)
+
+    # --- what Square does its own way ----------------------------------------------------------------------------
 
     def auth_headers(self) -> Mapping[str, str]:
         """The token, and the version of the API."""
         return {"Authorization": f"Bearer {self.config.token()}", "Square-Version": self.config.api_version}
 
-    def refusal_from(self, body: JsonObject, response: Response) -> Refusal:
+    def error_response(self, body: JsonObject, response: Response) -> Refusal:
         """What an error body says."""
         return errors.refusal_from(body, response)
 
@@ -121,12 +123,8 @@ class SquareAPI(HTTPProvider[SquareConfig]):
 
     def asked(self, request: Request) -> Asked:
         """Who was asked, and what for."""
-        return self._asked(request)
-
-    def _asked(self, request: Request) -> Asked:
-        asked = super()._asked(request)
-        credentials = "SQUARE_ACCESS_TOKEN and SQUARE_ENVIRONMENT, which must belong together"
-        return attrs.evolve(asked, credentials=credentials, secrets=(*asked.secrets, self.config.token()))
+        asked = super().asked(request)
+        return attrs.evolve(asked, secrets=(*asked.secrets, self.config.token()))
 
     @overload
     async def send(self, request: Request) -> JsonObject: ...
@@ -147,11 +145,11 @@ class SquareAPI(HTTPProvider[SquareConfig]):
         except _RefusedInside as inside:
             body = inside.body
         response = Response(errors.status_of(body))
-        failure = failure_from(response, self._asked(request), errors.refusal_from(body, response))
+        failure = failure_from(response, self.asked(request), errors.refusal_from(body, response))
         failure.http_status = 200
         raise failure
 
-    def is_same(self, asked: str, answered: str) -> bool:
+    def is_merged(self, asked: str, answered: str) -> bool:
         """Whether Square was seen to have merged the one profile into the other."""
         with self._mutex:
             return self._merges.get(asked) == answered
@@ -163,7 +161,7 @@ class SquareAPI(HTTPProvider[SquareConfig]):
             while len(self._merges) > _MOST_MERGES:
                 del self._merges[next(iter(self._merges))]
 
-    # --- what the rooms use --------------------------------------------------------------------------------------
+    # --- what the operations call -----------------------------------------------------------------------------------
 
     async def create(self, path: str, body: JsonObject, key: str | None, into: Callable[[JsonObject], T]) -> T:
         """Send a write whose endpoint takes a key in its body."""
@@ -270,45 +268,6 @@ class SquareAPI(HTTPProvider[SquareConfig]):
             return f"Which ones exist cannot be read: {error.message}"
         named = ", ".join(location.in_words() for location in found)
         return f"There {'is' if len(found) == 1 else 'are'}: {named}." if named else "There is none."
-
-    async def settle(self, write: Callable[[], Awaitable[T]], look: Callable[[], Awaitable[T | None]]) -> T:
-        """Send a write that has no key, once, and find out by reading whether it was done if it is not known.
-
-        So it is after a refusal, too: somebody else may have done it, or an attempt whose answer got lost.
-
-        Args:
-            write: sends it.
-            look: reads the state; None: it is not as wanted.
-
-        Raises:
-            PaymentError: what the write ended in, if the state is not as wanted, or cannot be read.
-        """
-        try:
-            return await write()
-        except (OutcomeUnknown, Conflict, InvalidRequest, NotFound) as error:
-            failure = error
-        try:
-            found = await look()
-        except PaymentError:
-            found = None
-        if found is None:
-            raise failure
-        return found
-
-    async def afterwards(self, read: Callable[[], Awaitable[T]]) -> T:
-        """Read what is needed to answer for a write that was done: that it cannot be read does not undo the write.
-
-        Raises:
-            ResponseOutcomeUnknown: it cannot be read.
-        """
-        try:
-            return await read()
-        except OutcomeUnknown:
-            raise
-        except PaymentError as error:
-            why = error.message
-        message = f"Square did it, and what came of it cannot be read: {why}. provider.recover(error) reads it again"
-        raise ResponseOutcomeUnknown(message, provider=self.name)
 
 
 def _page(name: str) -> Callable[[JsonObject], JsonObject]:

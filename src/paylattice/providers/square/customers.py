@@ -7,6 +7,7 @@ keeps two writers apart.
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
+from ...arguments import check_utc
 from ...errors import Conflict, NotFound
 from ...jsonlike import JsonObject, flag, integer, text
 from ...models import Customer, PaymentMethod
@@ -73,7 +74,7 @@ class Customers:
             found = await self.profile(customer_id)
             return self._model(found, customer_id) if found is not None and _holds(found, body) else None
 
-        return await self._api.settle(put, look)
+        return await self._api.write_then_verify(put, look)
 
     async def delete(self, customer_id: str) -> None:
         """Delete the profile. Deleting what is deleted is no error; what was merged into another one is not deleted."""
@@ -106,7 +107,7 @@ class Customers:
         async def look() -> bool | None:
             return True if await self.profile(customer_id) is None else None
 
-        await self._api.settle(delete, look)
+        await self._api.write_then_verify(delete, look)
 
     async def followed(
         self,
@@ -152,11 +153,15 @@ class Customers:
         self._model(data)
         return data
 
-    async def created_with_reference(self, reference: str, since: datetime, email: str) -> Customer | None:
-        """The one profile with this reference and e-mail address that was made since; None if there is none, or several.
+    async def created(self, since: datetime, email: str, metadata: Mapping[str, str] | None) -> Customer | None:
+        """Find the one profile with this reference and e-mail address that was made since; None if there is none, or several.
 
         Square compares without regard to case, so it is compared again here.
         """
+        check_utc("since", since)
+        reference = (metadata or {}).get(self._reference_key)
+        if not reference:
+            return None
         query = {
             "filter": {
                 "reference_id": {"exact": reference},
@@ -216,7 +221,7 @@ class Customers:
         async def look() -> bool | None:
             return True if await enabled() is False else None
 
-        await self._api.settle(disable, look)
+        await self._api.write_then_verify(disable, look)
 
 
 def _is_enabled(data: JsonObject) -> bool:

@@ -1,7 +1,7 @@
 """Square's list of events, oldest first: https://developer.squareup.com/docs/events-api/overview."""
 
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 
 from ...errors import InvalidRequest, InvalidResponse
@@ -25,12 +25,10 @@ class EventList:
 
     Args:
         api: Square's API.
-        clock: seconds since 1970.
     """
 
-    def __init__(self, api: SquareAPI, clock: Callable[[], float]) -> None:
+    def __init__(self, api: SquareAPI) -> None:
         self._api = api
-        self._clock = clock
 
     async def since(self, since: datetime) -> AsyncGenerator[list[WebhookEvent]]:
         """The events since a time, a page at a time. One that cannot be read is left out, and logged.
@@ -38,7 +36,7 @@ class EventList:
         Raises:
             InvalidResponse: the list does not end.
         """
-        now = datetime.fromtimestamp(self._clock(), UTC)
+        now = self._api.now()
         if since > now:
             return
         start = last = max(since.astimezone(UTC), now - EVENTS_KEPT)

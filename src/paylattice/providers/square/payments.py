@@ -151,7 +151,7 @@ class Payments:
             found = await self.find(payment_id)
             return found if found is not None and found.status in _TAKEN else None
 
-        return await self._api.settle(complete, look)
+        return await self._api.write_then_verify(complete, look)
 
     async def _lowered(self, payment: Payment, amount: Money, key: str | None) -> Payment:
         if amount > payment.amount:
@@ -183,7 +183,7 @@ class Payments:
             found = await self.find(payment_id)
             return found if found is not None and found.status is PaymentStatus.CANCELED else None
 
-        return await self._api.settle(cancel, look)
+        return await self._api.write_then_verify(cancel, look)
 
     async def refund(self, payment_id: str, amount: Money | None, reason: str | None, key: str | None) -> Refund:
         """Give money back; None: all that is left, which has to be read: Square wants an amount."""

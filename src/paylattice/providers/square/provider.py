@@ -3,15 +3,14 @@
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, ClassVar
 
-from ...arguments import check_utc
+from ...config import ProviderConfig
 from ...event_lists import first_of
 from ...events import WebhookEvent
 from ...frozen import FrozenMap
 from ...guard import provider_specific
-from ...jsonlike import JsonObject, text
 from ...models import (
     CheckoutSession,
     Customer,
@@ -24,19 +23,17 @@ from ...models import (
     SubscriptionChange,
 )
 from ...money import Money
-from ...provider import Capability, Headers, UnsupportedReason
-from ...signatures import secret_from
-from ...transport.messages import Request
-from . import requests, wire
-from .api import SquareAPI, search
+from ...provider import BaseProvider, Capability, Headers, UnsupportedReason
+from .api import SquareAPI
 from .checkout import PREFIX, Checkout
 from .config import SquareConfig
 from .customers import Customers
 from .event_list import EVENTS_KEPT, EventList
+from .invoices import Invoices
 from .payments import Payments
 from .plans import Plans
 from .subscriptions import Subscriptions
-from .webhooks import check_environment, delivered, verified
+from .webhooks import Webhooks
 
 if TYPE_CHECKING:
     from ...transport import Transport
@@ -46,7 +43,7 @@ __all__ = ["SquareProvider"]
 _log = logging.getLogger("paylattice")
 
 
-class SquareProvider(SquareAPI):
+class SquareProvider(BaseProvider):
     """Square.
 
     Args:
@@ -58,6 +55,8 @@ class SquareProvider(SquareAPI):
         ConfigurationError: a setting is missing or wrong.
     """
 
+    name = "square"
+    config_class: ClassVar[type[ProviderConfig] | None] = SquareConfig
     capabilities: frozenset[Capability] = frozenset(Capability) - {Capability.CANCEL_NOW, Capability.METERED_USAGE}
     unsupported: Mapping[Capability, UnsupportedReason] = FrozenMap(
         {
@@ -82,14 +81,23 @@ class SquareProvider(SquareAPI):
         transport: "Transport | None" = None,
         clock: Callable[[], float | datetime] = time.time,
     ) -> None:
-        super().__init__(config, transport=transport, clock=clock)
-        self._customers = Customers(self)
-        self._plans = Plans(self)
-        self._payments = Payments(self)
-        self._events = EventList(self, self._clock)
-        self._subscriptions = Subscriptions(self, self._plans, self._customers, self._clock)
-        self._checkout = Checkout(self, self._customers, self._plans, self._payments, self._subscriptions)
-        self.checkout_keeps_customer: bool = self.config.checkout == "invoice"
+        settings = SquareConfig.from_env() if config is None else config
+        super().__init__(settings, transport=transport, clock=clock)
+        api = SquareAPI(settings, lambda: self.transport, clock=self._clock)
+        self._api = api
+        self._customers = Customers(api)
+        self._plans = Plans(api)
+        self._payments = Payments(api)
+        self._invoices = Invoices(api, self._customers)
+        self._events = EventList(api)
+        self._webhooks = Webhooks(settings, self._clock, lambda: self.diagnoses)
+        self._subscriptions = Subscriptions(api, self._plans, self._customers)
+        self._checkout = Checkout(api, self._customers, self._plans, self._payments, self._subscriptions)
+        self.checkout_keeps_customer: bool = settings.checkout == "invoice"
+
+    def is_same(self, asked: str, answered: str) -> bool:
+        """Whether Square was seen to have merged the one profile into the other."""
+        return self._api.is_merged(asked, answered)
 
     def checkout_session_of(self, subscription_id: str) -> str:
         """The session whose page is an invoice's. That of a link does not follow from the subscription."""
@@ -152,11 +160,7 @@ class SquareProvider(SquareAPI):
 
         Square's search knows a new profile after some seconds, at times after more than a minute.
         """
-        check_utc("since", since)
-        reference = (metadata or {}).get(self.config.reference_key)
-        if not reference:
-            return None
-        return await self._customers.created_with_reference(reference, since, email)
+        return await self._customers.created(since, email, metadata)
 
     # Checkout
 
@@ -293,21 +297,7 @@ class SquareProvider(SquareAPI):
         self, customer_id: str, limit: int = 10, *, subscription_id: str | None = None
     ) -> list[Invoice]:
         """The customer's invoices at the location, newest first."""
-        location = await self.location()
-
-        async def of(owner_id: str) -> list[JsonObject]:
-            def ask(cursor: str | None) -> Request:
-                return search("/v2/invoices/search", requests.invoices_request(owner_id, location.id, cursor))
-
-            def is_it(data: JsonObject) -> bool:
-                return subscription_id is None or text(data, "subscription_id") == subscription_id
-
-            return await self.listed(ask, "invoices", limit=limit, keep=is_it)
-
-        found = await self._customers.followed(customer_id, of, wire.recipient_of)
-        invoices = [wire.invoice_from(data, currency=location.currency) for data in found]
-        never = datetime.min.replace(tzinfo=UTC)
-        return sorted(invoices, key=lambda invoice: invoice.created_at or never, reverse=True)
+        return await self._invoices.of_customer(customer_id, limit, subscription_id)
 
     # Payments
 
@@ -399,10 +389,7 @@ class SquareProvider(SquareAPI):
 
     def verify_webhook_signature(self, payload: bytes, signature: str | Headers, secret: str) -> Mapping[str, object]:
         """Check a delivery to the configured URL against one key, and nothing else."""
-        if not self.config.webhook_url:
-            self.config.require("webhook_url")
-        key = secret_from(secret, "SQUARE_WEBHOOK_SIGNATURE_KEY")
-        return verified(payload, signature, (key,), url=self.config.webhook_url or "", diagnoses=self.diagnoses)
+        return self._webhooks.verify(payload, signature, secret)
 
     async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
         """Verify a delivery with the configured keys and read it.
@@ -413,19 +400,4 @@ class SquareProvider(SquareAPI):
             url: the notification URL, where it is another than the configured one. Never take it from the request: behind a
                 proxy it is wrong, and its Host header is the sender's.
         """
-        config = self.config
-        signed_url = url or config.webhook_url
-        if not config.webhook_signature_key or not signed_url:
-            config.require("webhook_signature_key", "webhook_url")
-        others = (config.webhook_url,) if url and config.webhook_url else ()
-        data = verified(
-            payload,
-            headers,
-            config.webhook_signature_key,
-            url=signed_url or "",
-            diagnoses=self.diagnoses,
-            other_urls=others,
-        )
-        check_environment(headers, livemode=config.livemode)
-        now = datetime.fromtimestamp(self._clock(), UTC)
-        return delivered(data, reference_key=config.reference_key, livemode=config.livemode, now=now)
+        return self._webhooks.parse(payload, headers, url)

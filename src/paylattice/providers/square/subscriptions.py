@@ -46,14 +46,12 @@ class Subscriptions:
         api: where.
         plans: reads the catalogue.
         customers: knows merged profiles.
-        clock: seconds since 1970.
     """
 
-    def __init__(self, api: SquareAPI, plans: Plans, customers: Customers, clock: Callable[[], float]) -> None:
+    def __init__(self, api: SquareAPI, plans: Plans, customers: Customers) -> None:
         self._api = api
         self._plans = plans
         self._customers = customers
-        self._clock = clock
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -102,7 +100,7 @@ class Subscriptions:
 
     async def known(self, data: JsonObject) -> Known:
         """What has to be known besides: the plan's phases, and as many invoices as it takes to tell the status."""
-        now = datetime.fromtimestamp(self._clock(), UTC)
+        now = self._api.now()
         timezone = None if text(data, "timezone") else (await self._api.location()).timezone
         known = Known(now, timezone=timezone)
         if text(data, "status") in _ENDED:
@@ -173,7 +171,7 @@ class Subscriptions:
             if not _ids_of(_actions(data, "PAUSE")):
                 return await self.model(data)
             return await self._drop(data, "PAUSE")
-        here = today(datetime.fromtimestamp(self._clock(), UTC), zone_of(text(data, "timezone")))
+        here = today(self._api.now(), zone_of(text(data, "timezone")))
         soon = here + timedelta(days=1)
         if _resumes_by(data, soon):
             return await self.model(data)
@@ -272,7 +270,7 @@ class Subscriptions:
             found = await self.read(subscription_id)
             return subscription_from(found, _about(known, found)) if found is not None and done(found) else None
 
-        return await self._api.settle(send, look)
+        return await self._api.write_then_verify(send, look)
 
     def _refuse_ended(self, data: JsonObject) -> None:
         if text(data, "status") in _ENDED:

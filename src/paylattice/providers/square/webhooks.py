@@ -8,8 +8,8 @@ by the event's id alone. The old ``x-square-signature`` (HMAC-SHA1) is never loo
 import base64
 import hmac
 import re
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import cast
 from urllib.parse import urlsplit, urlunsplit
 
@@ -19,10 +19,12 @@ from ...errors import Diagnosis, InvalidResponse, InvalidSignature, MalformedPay
 from ...events import WebhookEvent
 from ...headers import header
 from ...jsonlike import JsonObject, parse_event, parse_object, text
-from ...signatures import raw_body, refusal, rewritten
+from ...provider import Headers
+from ...signatures import raw_body, refusal, rewritten, secret_from
+from .config import SquareConfig
 from .events import event_from
 
-__all__ = ["HEADER", "check_environment", "delivered", "signed", "verified"]
+__all__ = ["HEADER", "Webhooks", "check_environment", "delivered", "signed", "verified"]
 
 HEADER = "x-square-hmacsha256-signature"
 ENVIRONMENT = "square-environment"
@@ -206,3 +208,44 @@ def delivered(data: JsonObject, *, reference_key: str, livemode: bool, now: date
     except InvalidResponse as error:
         why = error.message
     raise MalformedPayload(why, diagnosis=Diagnosis.BODY_NOT_AN_EVENT)
+
+
+class Webhooks:
+    """Verifies deliveries with what the settings hold, and reads them.
+
+    Args:
+        config: the keys, the URL and the environment.
+        clock: seconds since 1970.
+        diagnoses: returns what decides whether to find out why a signature does not match.
+    """
+
+    def __init__(self, config: SquareConfig, clock: Callable[[], float], diagnoses: Callable[[], Diagnoses]) -> None:
+        self._config = config
+        self._clock = clock
+        self._diagnoses = diagnoses
+
+    def verify(self, payload: bytes, signature: str | Headers, secret: str) -> JsonObject:
+        """Check a delivery to the configured URL against one key."""
+        if not self._config.webhook_url:
+            self._config.require("webhook_url")
+        key = secret_from(secret, "SQUARE_WEBHOOK_SIGNATURE_KEY")
+        return verified(payload, signature, (key,), url=self._config.webhook_url or "", diagnoses=self._diagnoses())
+
+    def parse(self, payload: bytes, headers: Headers, url: str | None) -> WebhookEvent:
+        """Verify a delivery with the configured keys, and read it."""
+        config = self._config
+        signed_url = url or config.webhook_url
+        if not config.webhook_signature_key or not signed_url:
+            config.require("webhook_signature_key", "webhook_url")
+        others = (config.webhook_url,) if url and config.webhook_url else ()
+        data = verified(
+            payload,
+            headers,
+            config.webhook_signature_key,
+            url=signed_url or "",
+            diagnoses=self._diagnoses(),
+            other_urls=others,
+        )
+        check_environment(headers, livemode=config.livemode)
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        return delivered(data, reference_key=config.reference_key, livemode=config.livemode, now=now)

@@ -33,6 +33,8 @@ __all__ = [
     "invoice_from",
     "joined_name",
     "location_from",
+    "object_in",
+    "order_in",
     "order_of",
     "payment_from",
     "payment_method_from",
@@ -353,3 +355,8 @@ def object_in(data: JsonObject, name: str) -> JsonObject:
         message = f"the answer holds no {name}"
         raise InvalidResponse(message)
     return found
+
+
+def order_in(answer: JsonObject) -> JsonObject:
+    """The order in an answer."""
+    return object_in(answer, "order")

@@ -200,7 +200,7 @@ class FailureChecks(ProviderChecks):
                 expect(
                     isinstance(error, OutcomeUnknown),
                     f"{call} was taken, and its answer cannot be read ({what}): an OutcomeUnknown, not a "
-                    f"{type(error).__name__} (with HTTPProvider: send(request, into))",
+                    f"{type(error).__name__} (with JSONAPI: send(request, into))",
                 )
 
     @on_the_wire

@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
-from ...errors import ConfigurationError, Diagnosis, InvalidSignature, VerificationUnavailable
+from ....errors import ConfigurationError, Diagnosis, InvalidSignature, VerificationUnavailable
 from .certificates_known import known_certificates
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from typing import NoReturn
 
 import attrs
 
-from ...errors import ConfigurationError, Diagnosis, PaymentError, VerificationUnavailable, WebhookError
-from ...transport.messages import Response
-from ...transport.primitives import Lock, mutex
+from ....errors import ConfigurationError, Diagnosis, PaymentError, VerificationUnavailable, WebhookError
+from ....transport.messages import Response
+from ....transport.primitives import Lock, mutex
 from .certificate_urls import CertificateSource
 from .chains import SigningCertificate, Validity, signing_certificate_from
 from .rates import Rate

@@ -11,10 +11,10 @@ from typing import NoReturn
 
 import attrs
 
-from ...errors import ConfigurationError, Diagnosis, MalformedPayload, PaymentError, VerificationUnavailable
-from ...jsonlike import JsonObject, text
-from ...signatures import refusal
-from ...transport.primitives import Lock, mutex
+from ....errors import ConfigurationError, Diagnosis, MalformedPayload, PaymentError, VerificationUnavailable
+from ....jsonlike import JsonObject, text
+from ....signatures import refusal
+from ....transport.primitives import Lock, mutex
 from .transmission import ALGORITHM, SENDER, Transmission
 
 __all__ = ["PATH", "Postback", "is_confirmed", "postback_request"]

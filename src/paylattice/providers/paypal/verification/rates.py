@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 
-from ...transport.primitives import mutex
+from ....transport.primitives import mutex
 
 __all__ = ["Rate"]
 

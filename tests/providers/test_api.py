@@ -1,4 +1,4 @@
-"""What ``HTTPProvider`` does for every provider that is written over it."""
+"""What ``JSONAPI`` does for every provider that holds one."""
 
 from collections.abc import Callable, Mapping
 from json import loads
@@ -13,8 +13,7 @@ from paylattice.config import ProviderConfig, Secret, env, url_from
 from paylattice.driving import run
 from paylattice.errors import DeclineReason, PaymentError
 from paylattice.jsonlike import JsonObject, identity, text
-from paylattice.provider import BaseProvider
-from paylattice.providers.base import HTTPProvider, Refusal, Request, Response, path_of
+from paylattice.providers.api import JSONAPI, Refusal, Request, Response, path_of
 from paylattice.transport import BlockingTransport, Observer, ResponseReceived, RetryPolicy
 
 Answer = httpx.Response | Exception
@@ -29,9 +28,7 @@ class ShopConfig(ProviderConfig):
     base_url: str | None = attrs.field(default=None, converter=url_from)
 
 
-class Shop(HTTPProvider[ShopConfig]):
-    name = "shop"
-    config_class = ShopConfig
+class Shop(JSONAPI[ShopConfig]):
     base_url = "https://shop.test/v1"
 
     def auth_headers(self) -> Mapping[str, str]:
@@ -62,16 +59,16 @@ def shop(*answers: Answer, kind: type[Shop] = Shop, **settings: str) -> tuple[Sh
     transport = BlockingTransport(
         transport=httpx.MockTransport(desk), sleep=lambda _: None, retry=RetryPolicy(attempts=3)
     )
-    return kind(ShopConfig(api_key="key_1", **settings), transport=transport), desk
+    return kind(ShopConfig(api_key="key_1", **settings), transport), desk
 
 
 def json(status: int, body: object, **headers: str) -> httpx.Response:
     return httpx.Response(status, json=body, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
 
-def failure(provider: Shop, request: Request) -> PaymentError:
+def failure(api: Shop, request: Request) -> PaymentError:
     with pytest.raises(PaymentError) as caught:
-        run(provider.send(request))
+        run(api.send(request))
     return caught.value
 
 
@@ -83,8 +80,8 @@ WRITE = Request("POST", "/customers", json={"email": "ada@example.com"}, idempot
 
 
 def test_a_request_goes_below_the_base_url_with_the_credentials_and_the_key() -> None:
-    provider, desk = shop(json(200, {"id": "1"}))
-    assert run(provider.send(WRITE)) == {"id": "1"}
+    api, desk = shop(json(200, {"id": "1"}))
+    assert run(api.send(WRITE)) == {"id": "1"}
     sent = desk.requests[0]
     assert str(sent.url) == "https://shop.test/v1/customers"
     assert sent.headers["authorization"] == "Bearer key_1"
@@ -93,21 +90,21 @@ def test_a_request_goes_below_the_base_url_with_the_credentials_and_the_key() ->
 
 
 def test_a_configured_base_url_replaces_the_class_s() -> None:
-    provider, desk = shop(json(200, {}), base_url="http://127.0.0.1:8080/")
-    run(provider.send(READ))
+    api, desk = shop(json(200, {}), base_url="http://127.0.0.1:8080/")
+    run(api.send(READ))
     assert str(desk.requests[0].url) == "http://127.0.0.1:8080/customers/1"
 
 
 @pytest.mark.parametrize("path", ["https://elsewhere.test/customers", "//elsewhere.test/x", "customers", ""])
 def test_a_request_cannot_leave_the_base_url(path: str) -> None:
-    provider, desk = shop(json(200, {}))
-    assert isinstance(failure(provider, Request("GET", path)), errors.InvalidRequest)
+    api, desk = shop(json(200, {}))
+    assert isinstance(failure(api, Request("GET", path)), errors.InvalidRequest)
     assert desk.requests == []
 
 
 def test_a_read_carries_no_key() -> None:
-    provider, desk = shop(json(200, {}))
-    run(provider.send(attrs.evolve(READ, idempotency_key="k1", params={"page": "2"})))
+    api, desk = shop(json(200, {}))
+    run(api.send(attrs.evolve(READ, idempotency_key="k1", params={"page": "2"})))
     assert "idempotency-key" not in desk.requests[0].headers
     assert desk.requests[0].url.query == b"page=2"
 
@@ -121,60 +118,64 @@ def test_ids_are_quoted_and_an_id_that_leads_elsewhere_is_refused() -> None:
 
 def test_a_missing_setting_is_named_at_once() -> None:
     with pytest.raises(errors.ConfigurationError, match="SHOP_API_KEY"):
-        Shop(ShopConfig())
+        Shop(ShopConfig(), BlockingTransport())
 
 
-def test_a_provider_without_settings_says_so() -> None:
-    class Bare(HTTPProvider):
-        name = "bare"
-        base_url = "https://bare.test"
+def test_a_transport_is_made_when_the_first_request_needs_it() -> None:
+    made: list[BlockingTransport] = []
 
-    with pytest.raises(errors.ConfigurationError, match="config_class"):
-        Bare()
+    def make() -> BlockingTransport:
+        made.append(BlockingTransport(transport=httpx.MockTransport(Desk(json(200, {"id": "1"})))))
+        return made[-1]
+
+    api = Shop(ShopConfig(api_key="key_1"), make)
+    assert made == []
+    assert run(api.send(READ)) == {"id": "1"}
+    assert len(made) == 1
 
 
 # --- what comes back ---------------------------------------------------------------------------------------------
 
 
 def test_an_answer_without_content_is_an_empty_object() -> None:
-    provider, _ = shop(httpx.Response(204))
-    assert run(provider.send(Request("DELETE", "/customers/1", idempotency_key="k1"))) == {}
+    api, _ = shop(httpx.Response(204))
+    assert run(api.send(Request("DELETE", "/customers/1", idempotency_key="k1"))) == {}
 
 
 def test_a_model_is_made_and_a_stored_answer_says_so() -> None:
-    provider, _ = shop(json(200, {"id": "1"}, Idempotent_Replayed="true"))
-    made = run(provider.send(WRITE, customer_from))
+    api, _ = shop(json(200, {"id": "1"}, Idempotent_Replayed="true"))
+    made = run(api.send(WRITE, customer_from))
     assert made.id == "1"
     assert made.replayed
 
 
 def test_what_is_not_found_is_none() -> None:
-    provider, _ = shop(json(404, {"error": {"code": "missing"}}))
-    assert run(provider.find("/customers/1", customer_from)) is None
-    provider, _ = shop(json(200, {"id": "1"}))
-    assert run(provider.find("/customers/1", customer_from)) == Customer("1", provider="shop")
+    api, _ = shop(json(404, {"error": {"code": "missing"}}))
+    assert run(api.find("/customers/1", customer_from)) is None
+    api, _ = shop(json(200, {"id": "1"}))
+    assert run(api.find("/customers/1", customer_from)) == Customer("1", provider="shop")
 
 
 def test_a_page_that_is_not_the_api_does_not_count_as_not_found() -> None:
-    provider, _ = shop(httpx.Response(404, text="<html>no such site</html>"))
+    api, _ = shop(httpx.Response(404, text="<html>no such site</html>"))
     with pytest.raises(errors.InvalidResponse, match="base URL"):
-        run(provider.find("/customers/1", customer_from))
+        run(api.find("/customers/1", customer_from))
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'"text"', b'{"id":', b"\xff"])
 def test_a_success_that_is_no_object_cannot_be_read(body: bytes) -> None:
-    provider, _ = shop(httpx.Response(200, content=body))
-    assert type(failure(provider, READ)) is errors.InvalidResponse
-    assert type(failure(provider, WRITE)) is errors.ResponseOutcomeUnknown
+    api, _ = shop(httpx.Response(200, content=body))
+    assert type(failure(api, READ)) is errors.InvalidResponse
+    assert type(failure(api, WRITE)) is errors.ResponseOutcomeUnknown
 
 
 def test_a_write_whose_model_cannot_be_made_was_done_all_the_same() -> None:
-    provider, _ = shop(json(200, {"name": "no id"}, Request_Id="req_1"))
+    api, _ = shop(json(200, {"name": "no id"}, Request_Id="req_1"))
     with pytest.raises(errors.ResponseOutcomeUnknown) as caught:
-        run(provider.send(WRITE, customer_from))
+        run(api.send(WRITE, customer_from))
     assert (caught.value.http_status, caught.value.request_id, caught.value.idempotency_key) == (200, "req_1", "k1")
     with pytest.raises(errors.InvalidResponse) as read:
-        run(provider.send(READ, customer_from))
+        run(api.send(READ, customer_from))
     assert not read.value.outcome_unknown
 
 
@@ -200,8 +201,8 @@ TABLE: Mapping[int, type[PaymentError]] = {
 
 @pytest.mark.parametrize(("status", "kind"), TABLE.items())
 def test_a_status_means_an_error(status: int, kind: type[PaymentError]) -> None:
-    provider, _ = shop(json(status, {"error": {"code": "some_code", "message": "It is so."}}, Request_Id="req_1"))
-    error = failure(provider, READ)
+    api, _ = shop(json(status, {"error": {"code": "some_code", "message": "It is so."}}, Request_Id="req_1"))
+    error = failure(api, READ)
     assert type(error) is kind
     assert (error.code, error.http_status, error.request_id) == ("some_code", status, "req_1")
     assert ("It is so." in error.message) is (kind is not errors.AuthenticationError)
@@ -209,21 +210,21 @@ def test_a_status_means_an_error(status: int, kind: type[PaymentError]) -> None:
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])
 def test_a_redirect_is_no_answer(status: int) -> None:
-    provider, desk = shop(httpx.Response(status, headers={"Location": "https://elsewhere.test/"}))
-    assert type(failure(provider, READ)) is errors.InvalidResponse
+    api, desk = shop(httpx.Response(status, headers={"Location": "https://elsewhere.test/"}))
+    assert type(failure(api, READ)) is errors.InvalidResponse
     assert [request.url.host for request in desk.requests] == ["shop.test"]
 
 
 def test_wrong_credentials_name_the_variable_and_repeat_nothing() -> None:
-    provider, _ = shop(json(401, {"error": {"message": "Key key_1 is unknown"}}))
-    error = failure(provider, READ)
+    api, _ = shop(json(401, {"error": {"message": "Key key_1 is unknown"}}))
+    error = failure(api, READ)
     assert "SHOP_API_KEY" in error.message
     assert "key_1" not in str(error)
 
 
 def test_a_rate_limit_says_how_long_to_wait() -> None:
-    provider, _ = shop(json(429, {}, Retry_After="90"))
-    error = failure(provider, READ)
+    api, _ = shop(json(429, {}, Retry_After="90"))
+    error = failure(api, READ)
     assert isinstance(error, errors.RateLimited)
     assert error.retry_after == 90
     assert error.retryable
@@ -231,8 +232,8 @@ def test_a_rate_limit_says_how_long_to_wait() -> None:
 
 def test_what_the_provider_says_is_cleaned() -> None:
     said = "No ada@example.com with 4242 4242 4242 4242\n" + "x" * 1000
-    provider, _ = shop(json(400, {"error": {"code": said, "message": said}}, Request_Id="a b"))
-    error = failure(provider, READ)
+    api, _ = shop(json(400, {"error": {"code": said, "message": said}}, Request_Id="a b"))
+    error = failure(api, READ)
     assert "ada@example.com" not in str(error)
     assert "4242" not in str(error)
     assert len(str(error)) < 500
@@ -241,8 +242,8 @@ def test_what_the_provider_says_is_cleaned() -> None:
 
 
 def test_a_server_error_leaves_the_outcome_of_a_write_unknown() -> None:
-    provider, desk = shop(json(500, {}))
-    error = failure(provider, WRITE)
+    api, desk = shop(json(500, {}))
+    error = failure(api, WRITE)
     assert type(error) is errors.UnavailableOutcomeUnknown
     assert error.retryable
     assert {request.headers["idempotency-key"] for request in desk.requests} == {"k1"}
@@ -250,8 +251,8 @@ def test_a_server_error_leaves_the_outcome_of_a_write_unknown() -> None:
 
 
 def test_a_server_error_that_is_stored_is_not_worth_repeating() -> None:
-    provider, _ = shop(json(500, {}, Idempotent_Replayed="true"))
-    error = failure(provider, WRITE)
+    api, _ = shop(json(500, {}, Idempotent_Replayed="true"))
+    error = failure(api, WRITE)
     assert isinstance(error, errors.OutcomeUnknown)
     assert not error.retryable
     assert "new key" in error.message
@@ -259,29 +260,29 @@ def test_a_server_error_that_is_stored_is_not_worth_repeating() -> None:
 
 @pytest.mark.parametrize("status", [401, 403, 409, 429])
 def test_a_refusal_of_this_attempt_says_nothing_of_an_earlier_one(status: int) -> None:
-    provider, _ = shop(httpx.ReadTimeout("lost"), json(status, {}))
-    assert type(failure(provider, WRITE)) is errors.OutcomeUnknown
+    api, _ = shop(httpx.ReadTimeout("lost"), json(status, {}))
+    assert type(failure(api, WRITE)) is errors.OutcomeUnknown
 
 
 @pytest.mark.parametrize("status", [400, 402, 404, 422])
 def test_a_refusal_by_the_endpoint_is_an_answer_to_an_earlier_attempt_too(status: int) -> None:
-    provider, _ = shop(httpx.ReadTimeout("lost"), json(status, {}))
-    assert type(failure(provider, WRITE)) is TABLE[status]
+    api, _ = shop(httpx.ReadTimeout("lost"), json(status, {}))
+    assert type(failure(api, WRITE)) is TABLE[status]
 
 
 def test_without_keys_a_write_is_never_repeated() -> None:
     class Keyless(Shop):
         idempotency_header = None
 
-    provider, desk = shop(httpx.ReadTimeout("lost"), json(200, {"id": "1"}), kind=Keyless)
-    assert isinstance(failure(provider, WRITE), errors.NetworkOutcomeUnknown)
+    api, desk = shop(httpx.ReadTimeout("lost"), json(200, {"id": "1"}), kind=Keyless)
+    assert isinstance(failure(api, WRITE), errors.NetworkOutcomeUnknown)
     assert len(desk.requests) == 1
     assert "idempotency-key" not in desk.requests[0].headers
 
 
 def refusing(refusal: Refusal) -> type[Shop]:
     class Wordy(Shop):
-        def refusal_from(self, body: JsonObject, response: Response) -> Refusal:
+        def error_response(self, body: JsonObject, response: Response) -> Refusal:
             return refusal
 
     return Wordy
@@ -306,8 +307,8 @@ def refusing(refusal: Refusal) -> type[Shop]:
     ],
 )
 def test_a_provider_s_own_words_become_an_error(refusal: Refusal, holds: Callable[[PaymentError], bool]) -> None:
-    provider, _ = shop(json(400, {}), kind=refusing(refusal))
-    error = failure(provider, WRITE)
+    api, _ = shop(json(400, {}), kind=refusing(refusal))
+    error = failure(api, WRITE)
     assert type(error) is refusal.kind
     assert holds(error)
 
@@ -317,13 +318,9 @@ def test_a_hint_of_the_provider_decides_about_trying_again() -> None:
         def retry_hint(self, response: Response) -> bool | None:
             return response.headers.get("try-again") == "yes"
 
-    provider, desk = shop(json(409, {}, Try_Again="yes"), json(200, {"id": "1"}), kind=Hinting)
-    assert run(provider.send(WRITE)) == {"id": "1"}
+    api, desk = shop(json(409, {}, Try_Again="yes"), json(200, {"id": "1"}), kind=Hinting)
+    assert run(api.send(WRITE)) == {"id": "1"}
     assert len(desk.requests) == 2
-
-
-def test_it_is_a_base_provider() -> None:
-    assert issubclass(HTTPProvider, BaseProvider)
 
 
 # --- keys in the body, ids of requests -----------------------------------------------------------------------------
@@ -337,17 +334,17 @@ class BodyKeys(Shop):
 
 
 def test_a_key_can_travel_in_the_body() -> None:
-    provider, desk = shop(json(200, {"id": "cus_1"}), kind=BodyKeys)
-    run(provider.send(WRITE))
+    api, desk = shop(json(200, {"id": "cus_1"}), kind=BodyKeys)
+    run(api.send(WRITE))
     assert loads(desk.requests[0].content) == {"idempotency_key": "k1", "email": "ada@example.com"}
     assert "idempotency-key" not in desk.requests[0].headers
 
 
 def test_a_write_whose_key_is_in_the_body_is_sent_again_and_one_without_is_not() -> None:
-    provider, desk = shop(json(503, {}), json(200, {"id": "cus_1"}), kind=BodyKeys)
-    assert run(provider.send(WRITE))["id"] == "cus_1"
-    provider, desk = shop(json(503, {}), json(200, {"id": "cus_1"}), kind=BodyKeys)
-    failure(provider, attrs.evolve(WRITE, idempotency_key=None))
+    api, desk = shop(json(503, {}), json(200, {"id": "cus_1"}), kind=BodyKeys)
+    assert run(api.send(WRITE))["id"] == "cus_1"
+    api, desk = shop(json(503, {}), json(200, {"id": "cus_1"}), kind=BodyKeys)
+    failure(api, attrs.evolve(WRITE, idempotency_key=None))
     assert len(desk.requests) == 1
 
 
@@ -366,7 +363,7 @@ def test_observers_are_told_the_request_id_by_the_providers_own_header() -> None
     transport = BlockingTransport(
         transport=httpx.MockTransport(Desk(json(200, {"id": "1"}, X_Trace="t1"))), observers=[Watch()]
     )
-    run(BodyKeys(ShopConfig(api_key="key_1"), transport=transport).send(READ))
+    run(BodyKeys(ShopConfig(api_key="key_1"), transport).send(READ))
     assert seen == ["t1"]
 
 
@@ -375,10 +372,6 @@ class CarelessConfig(ShopConfig):
     base_url: str | None = attrs.field(default=None)
 
 
-class Careless(Shop):
-    config_class = CarelessConfig
-
-
 def test_an_address_in_the_clear_is_refused_before_credentials_are_sent_there() -> None:
     with pytest.raises(errors.ConfigurationError, match="this machine"):
-        Careless(CarelessConfig(api_key="key_1", base_url="http://shop.test/v1"))
+        Shop(CarelessConfig(api_key="key_1", base_url="http://shop.test/v1"), BlockingTransport())

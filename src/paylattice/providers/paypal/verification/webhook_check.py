@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 
 import attrs
 
-from ...errors import ConfigurationError, PaymentError
-from .config import PayPalConfig
+from ....errors import ConfigurationError, PaymentError
+from ..config import PayPalConfig
 from .transmission import ALGORITHM, transmission_from
-from .webhooks import WebhookVerifier
+from .verifier import WebhookVerifier
 
 __all__ = ["WEBHOOKS", "WebhookCheck", "tried"]
 

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from ...errors import Diagnosis, InvalidSignature
+from ....errors import Diagnosis, InvalidSignature
 from .transmission import malformed_url
 
 if TYPE_CHECKING:
-    from .config import PayPalConfig
+    from ..config import PayPalConfig
 
 __all__ = ["CertificateSource", "CertificateSources"]
 

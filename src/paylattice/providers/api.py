@@ -1,36 +1,39 @@
-"""The base of a provider that speaks JSON over HTTP: sending, retries, idempotency keys, errors.
+"""The part of a provider that sends JSON over HTTP: requests, retries, idempotency keys, errors.
 
-What is left to a provider is what only it knows: its base URL, its credentials, its words for an error, and how its objects
-become models.
+A provider holds one, and tells it what only that provider knows: the base URL, the credentials, and how to read an error.
 """
 
-import time
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast, overload
 from urllib.parse import quote
 
 import attrs
-from typing_extensions import TypeVar as TypeVarWithDefault
 
 from ..arguments import check_id
 from ..config import ProviderConfig, url_from
-from ..errors import ConfigurationError, InvalidRequest, InvalidResponse, NotFound
+from ..errors import (
+    Conflict,
+    InvalidRequest,
+    InvalidResponse,
+    NotFound,
+    OutcomeUnknown,
+    PaymentError,
+    ResponseOutcomeUnknown,
+)
 from ..frozen import FrozenMap
 from ..guard import current_operation
 from ..jsonlike import JsonObject, parse_object, text
 from ..models import Model
-from ..provider import BaseProvider
 from ..transport.answers import Asked, Refusal, failure_from, is_success, object_from, unreadable
 from ..transport.messages import Request, Response
 
 if TYPE_CHECKING:
     from ..transport import Transport
 
-__all__ = ["HTTPProvider", "Refusal", "Request", "Response", "path_of"]
+__all__ = ["JSONAPI", "Refusal", "Request", "Response", "path_of"]
 
 T = TypeVar("T")
-C = TypeVarWithDefault("C", bound=ProviderConfig, default=ProviderConfig)
+C = TypeVar("C", bound=ProviderConfig)
 
 _NONE: Mapping[str, str] = FrozenMap()
 
@@ -55,16 +58,16 @@ def path_of(*parts: str) -> str:
     return "/" + "/".join(quote(part, safe="") for part in parts)
 
 
-class HTTPProvider(BaseProvider, Generic[C]):
-    """A provider that speaks JSON over HTTP: ``class AcmeProvider(HTTPProvider[AcmeConfig])``.
+class JSONAPI(Generic[C]):
+    """Sends JSON to a provider's API. Your provider holds one: ``class AcmeAPI(JSONAPI[AcmeConfig])``.
 
-    Operations call :meth:`send` and :meth:`find`. Time-outs, retries, observers and the total deadline are the
-    transport's; a field ``base_url`` of the configuration, if it has one and it is set, replaces the class's.
+    The operations call :meth:`send` and :meth:`find`. The transport brings time-outs, retries, observers and the total
+    deadline. If the settings have a ``base_url`` that is set, it replaces the class's.
 
     Args:
-        config: the provider's settings; None: from the environment.
-        transport: how to reach the provider; None: one of its own, which ``aclose()`` closes.
-        clock: the time: seconds since 1970, or an aware datetime.
+        config: the provider's settings. Their ``provider`` names the provider in errors.
+        transport: the transport, or a function that returns it. Inside a :class:`~paylattice.BaseProvider` pass
+            ``lambda: self.transport``: it makes the transport when the first request needs it, and closes it.
 
     Raises:
         ConfigurationError: a required setting is missing, or the address is neither https nor on this machine.
@@ -74,6 +77,8 @@ class HTTPProvider(BaseProvider, Generic[C]):
     """The provider as a person calls it, for messages. If empty, its name."""
     base_url: ClassVar[str]
     """The address of the API, with the path that all endpoints share."""
+    credentials: ClassVar[str] = ""
+    """The settings that hold the credentials, for the message when they are not accepted. If empty, the required ones."""
     idempotency_header: ClassVar[str | None] = "Idempotency-Key"
     """The header that carries a write's key, if there is one."""
     idempotency_field: ClassVar[str | None] = None
@@ -84,38 +89,29 @@ class HTTPProvider(BaseProvider, Generic[C]):
     request_id_header: ClassVar[str] = "Request-Id"
     """The header that carries the provider's id of the request, which its support asks for."""
 
-    def __init__(
-        self,
-        config: C | None = None,
-        *,
-        transport: "Transport | None" = None,
-        clock: Callable[[], float | datetime] = time.time,
-    ) -> None:
-        super().__init__(config, transport=transport, clock=clock)
-        settings = self.config
-        settings.require(*(setting.field for setting in settings.settings() if setting.required))
-        url_from(self.address())
+    def __init__(self, config: C, transport: "Transport | Callable[[], Transport]") -> None:
+        required = [setting for setting in config.settings() if setting.required]
+        config.require(*(setting.field for setting in required))
+        url_from(self.address(config))
+        self.config: C = config
+        self.name: str = config.provider
+        self._transport = transport
+        self._address = self.address(config).rstrip("/")
+        self._credentials = self.credentials or ", ".join(setting.variable for setting in required) or "the credentials"
 
     @property
-    def config(self) -> C:
-        """The provider's settings.
+    def transport(self) -> "Transport":
+        """How the provider is reached."""
+        return self._transport() if callable(self._transport) else self._transport
 
-        Raises:
-            ConfigurationError: the class names no ``config_class``, and none was handed in.
-        """
-        if self._config is None:
-            message = f"{type(self).__name__} has no settings: name a config_class"
-            raise ConfigurationError(message, provider=self.name)
-        return cast("C", self._config)
-
-    # --- what a provider overrides -------------------------------------------------------------------------------
+    # --- what an API overrides -----------------------------------------------------------------------------------
 
     def auth_headers(self) -> Mapping[str, str]:
-        """The headers that carry the credentials. They go to the base URL only."""
+        """Return the headers that carry the credentials. They go to the base URL only."""
         return _NONE
 
-    def refusal_from(self, body: JsonObject, response: Response) -> Refusal:
-        """What an error body says. The default reads the common ``{"error": {"code": ..., "message": ...}}``.
+    def error_response(self, body: JsonObject, response: Response) -> Refusal:
+        """Read an error body. The default reads the common ``{"error": {"code": ..., "message": ...}}``.
 
         Args:
             body: the object in the answer.
@@ -126,15 +122,15 @@ class HTTPProvider(BaseProvider, Generic[C]):
         return Refusal(code=text(about, "code"), said=text(about, "message"), stored=self.is_replayed(response, None))
 
     def retry_hint(self, response: Response) -> bool | None:
-        """What the provider says about sending the request again; None: as the transport's retry policy thinks."""
+        """Say whether the provider wants the request again; None leaves it to the transport's retry policy."""
         return None
 
-    def address(self) -> str:
-        """Where the API is: the ``base_url`` of the settings, if they have one and it is set, else the class's."""
-        return getattr(self.config, "base_url", None) or self.base_url
+    def address(self, config: C) -> str:
+        """Return the address of the API: the ``base_url`` of the settings, if it is set, else the class's."""
+        return getattr(config, "base_url", None) or self.base_url
 
     def is_replayed(self, response: Response, request: Request | None) -> bool:
-        """Whether the answer is the stored one to an earlier request with the same key.
+        """Say whether the answer is the stored one to an earlier request with the same key.
 
         Args:
             response: the answer.
@@ -142,7 +138,7 @@ class HTTPProvider(BaseProvider, Generic[C]):
         """
         return response.headers.get(self.replay_header.lower()) == "true"
 
-    # --- what its operations call --------------------------------------------------------------------------------
+    # --- what the operations call ---------------------------------------------------------------------------------
 
     @overload
     async def send(self, request: Request) -> JsonObject: ...
@@ -169,11 +165,11 @@ class HTTPProvider(BaseProvider, Generic[C]):
         response = await self.transport.send(sent)
         if not is_success(response):
             body = parse_object(response.body)
-            refusal = None if body is None else self.refusal_from(body, response)
-            raise failure_from(response, self._asked(sent), refusal)
+            refusal = None if body is None else self.error_response(body, response)
+            raise failure_from(response, self.asked(sent), refusal)
         data = object_from(response)
         if data is None:
-            raise unreadable("it is no JSON object", response, self._asked(sent))
+            raise unreadable("it is no JSON object", response, self.asked(sent))
         if into is None:
             return data
         try:
@@ -184,14 +180,54 @@ class HTTPProvider(BaseProvider, Generic[C]):
             if isinstance(result, Model) and self.is_replayed(response, sent):
                 return cast("T", attrs.evolve(result, replayed=True))
             return result
-        raise unreadable(why, response, self._asked(sent))
+        raise unreadable(why, response, self.asked(sent))
 
     async def find(self, path: str, into: Callable[[JsonObject], T], *, params: Mapping[str, str] = _NONE) -> T | None:
-        """The object at the path; None if the provider says that there is none."""
+        """Read the object at the path; None if the provider says that there is none."""
         try:
             return await self.send(Request("GET", path, params=params), into)
         except NotFound:
             return None
+
+    async def write_then_verify(self, write: Callable[[], Awaitable[T]], read: Callable[[], Awaitable[T | None]]) -> T:
+        """Send a write that has no key, and read back whether it was done where its answer does not tell.
+
+        A refusal does not tell either: an earlier attempt whose answer got lost may have done it, or another process.
+
+        Args:
+            write: sends it.
+            read: reads the state back; None: it is not as wanted.
+
+        Raises:
+            PaymentError: what the write ended in, if the state is not as wanted, or cannot be read.
+        """
+        try:
+            return await write()
+        except (OutcomeUnknown, Conflict, InvalidRequest, NotFound) as error:
+            failure = error
+        try:
+            found = await read()
+        except PaymentError:
+            found = None
+        if found is None:
+            raise failure
+        return found
+
+    async def read_after_write(self, read: Callable[[], Awaitable[T]]) -> T:
+        """Read what the answer to a finished write needs. A failed read does not undo the write, and its error says so.
+
+        Raises:
+            ResponseOutcomeUnknown: it cannot be read.
+        """
+        try:
+            return await read()
+        except OutcomeUnknown:
+            raise
+        except PaymentError as error:
+            why = error.message
+        title = self.title or self.name
+        message = f"{title} did it, and the result cannot be read: {why}. provider.recover(error) reads it again"
+        raise ResponseOutcomeUnknown(message, provider=self.name)
 
     # --- inside --------------------------------------------------------------------------------------------------
 
@@ -208,22 +244,22 @@ class HTTPProvider(BaseProvider, Generic[C]):
             body = {self.idempotency_field: key, **cast("JsonObject", body or {})}
         return attrs.evolve(
             request,
-            url=self.address().rstrip("/") + path,
+            url=self._address + path,
             headers={"Accept": "application/json", **request.headers, **carried, **self.auth_headers()},
             json=body,
             idempotency_key=key,
-            provider=self.get_provider_name(),
+            provider=self.name,
             operation=request.operation or current_operation(),
             hint=request.hint or self.retry_hint,
             request_id_header=self.request_id_header.lower(),
         )
 
-    def _asked(self, request: Request) -> Asked:
-        required = [setting.variable for setting in self.config.settings() if setting.required]
+    def asked(self, request: Request) -> Asked:
+        """Who was asked, and what for: what an error needs to know."""
         return Asked(
-            provider=self.get_provider_name(),
-            sender=self.title or self.get_provider_name(),
-            credentials=", ".join(required) or "the credentials",
+            provider=self.name,
+            sender=self.title or self.name,
+            credentials=self._credentials,
             writes=request.writes,
             key=request.idempotency_key,
             request_id_header=self.request_id_header.lower(),

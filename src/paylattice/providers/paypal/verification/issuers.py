@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...errors import ConfigurationError, Diagnosis, PaymentError, VerificationUnavailable
-from ...transport.messages import Response
-from ...transport.primitives import Lock
+from ....errors import ConfigurationError, Diagnosis, PaymentError, VerificationUnavailable
+from ....transport.messages import Response
+from ....transport.primitives import Lock
 from .certificates import MAX_CERTIFICATE, Signer
 from .chains import TrustStore, Validity, certificates_in, check_identity, issuer_urls_of, path_of
 

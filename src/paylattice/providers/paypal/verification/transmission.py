@@ -14,9 +14,9 @@ from zlib import crc32
 
 import attrs
 
-from ...errors import Diagnosis, InvalidSignature
-from ...headers import header
-from ...signatures import refusal
+from ....errors import Diagnosis, InvalidSignature
+from ....headers import header
+from ....signatures import refusal
 
 __all__ = ["ALGORITHM", "SENDER", "Signed", "Transmission", "transmission_from"]
 

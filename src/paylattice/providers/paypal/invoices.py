@@ -1,0 +1,80 @@
+"""Invoices: the transactions of a subscription, and what the merchant wrote with PayPal's Invoicing."""
+
+from datetime import datetime, timedelta
+
+from ...jsonlike import children, rfc3339, text
+from ...models import Invoice
+from ..api import Request
+from . import requests, wire
+from .api import PayPalAPI
+from .subscriptions import Subscriptions, created, path_to
+
+__all__ = ["Invoices"]
+
+_WINDOW = timedelta(days=365)
+_NEARBY = timedelta(days=3)
+
+
+class Invoices:
+    """The operations on invoices.
+
+    Args:
+        api: how to ask PayPal.
+        subscriptions: reads the one whose transactions are listed.
+    """
+
+    def __init__(self, api: PayPalAPI, subscriptions: Subscriptions) -> None:
+        self._api = api
+        self._subscriptions = subscriptions
+
+    async def of_subscription(self, subscription_id: str, limit: int) -> list[Invoice]:
+        """List the subscription's transactions, newest first: window by window, from now back to its beginning."""
+        data = await self._subscriptions.required(subscription_id)
+        began = rfc3339(data, "create_time") or rfc3339(data, "start_time") or self._api.now() - _WINDOW
+        found: dict[str, Invoice] = {}
+        until = self._api.now() + timedelta(days=1)
+        while until > began and len(found) < limit:
+            since = max(until - _WINDOW, began - timedelta(days=1))
+            params = {"start_time": requests.wire_time(since), "end_time": requests.wire_time(until)}
+            listed = self._api.pages(f"{path_to(subscription_id)}/transactions", "transactions", params)
+            customer_id = text(data, "custom_id")
+            page = [
+                wire.invoice_from(each, customer_id=customer_id, subscription_id=subscription_id)
+                async for each in listed
+            ]
+            for invoice in sorted(page, key=created, reverse=True):
+                found.setdefault(invoice.id, invoice)
+            until = since
+        return list(found.values())[:limit]
+
+    async def has_transaction(self, subscription_id: str, transaction_id: str, around: datetime) -> bool:
+        """Say whether PayPal lists the payment among those of the subscription.
+
+        Args:
+            subscription_id: the subscription.
+            transaction_id: what PayPal also calls a sale.
+            around: when it was, about; aware.
+        """
+        params = {"start_time": requests.wire_time(around - _NEARBY), "end_time": requests.wire_time(around + _NEARBY)}
+        listed = self._api.pages(f"{path_to(subscription_id)}/transactions", "transactions", params)
+        return any([text(each, "id") == transaction_id async for each in listed])
+
+    async def search(self, email: str, limit: int) -> list[Invoice]:
+        """List the invoices that were written for an e-mail address, newest first."""
+        found: list[Invoice] = []
+        page = 1
+        while len(found) < limit:
+            request = Request(
+                "POST",
+                "/v2/invoicing/search-invoices",
+                params={"page": str(page), "page_size": "100", "total_required": "true"},
+                json={"recipient_email": email},
+                reads=True,
+            )
+            answer = await self._api.send(request)
+            items = children(answer, "items")
+            found += [wire.searched_invoice_from(item) for item in items]
+            if not items or not any(text(link, "rel") == "next" for link in children(answer, "links")):
+                break
+            page += 1
+        return sorted(found, key=created, reverse=True)[:limit]

@@ -1,0 +1,123 @@
+"""Finds what an id is the id of: an order, a capture, an authorization or a subscription's sale. PayPal's ids do not tell."""
+
+from enum import Enum
+
+import attrs
+
+from ...errors import NotFound
+from ...jsonlike import JsonObject, text
+from ...models import Payment, PaymentStatus
+from . import order_parts, orders
+from .api import PayPalAPI, path_of
+from .order_parts import TAKEN
+
+__all__ = ["ORDERS", "SALES", "Found", "Kind", "PaymentLookup"]
+
+ORDERS, CAPTURES, AUTHORIZATIONS, SALES = (
+    "/v2/checkout/orders",
+    "/v2/payments/captures",
+    "/v2/payments/authorizations",
+    "/v1/payments/sale",
+)
+
+
+class Kind(Enum):
+    """What an id is the id of."""
+
+    ORDER = ORDERS
+    CAPTURE = CAPTURES
+    AUTHORIZATION = AUTHORIZATIONS
+    SALE = SALES
+
+    def path(self, identifier: str) -> str:
+        """Where the object of this kind and id is."""
+        return f"{self.value}{path_of(identifier)}"
+
+
+@attrs.frozen
+class Found:
+    """What an id is the id of.
+
+    Args:
+        kind: what it is.
+        data: as PayPal has it.
+    """
+
+    kind: Kind
+    data: JsonObject
+
+    def payment(self, order: JsonObject | None = None) -> Payment:
+        """Make the payment of it; with what its order tells, if you have that."""
+        identifier = text(self.data, "id") or ""
+        match self.kind:
+            case Kind.ORDER:
+                return orders.payment_from_order(self.data)
+            case Kind.CAPTURE:
+                captured = tuple(each for each in order_parts.captured_of(order or {}) if each.id == identifier)
+                return orders.payment_from_capture(self.data, captured=captured)
+            case Kind.AUTHORIZATION:
+                captured = order_parts.captured_under(order or {}, identifier)
+                payment = orders.payment_from_authorization(self.data, captured=captured)
+                under_way = order_parts.is_pending_under(order or {}, identifier)
+                return attrs.evolve(payment, status=PaymentStatus.PENDING) if under_way else payment
+            case Kind.SALE:
+                return orders.payment_from_sale(self.data)
+
+
+class PaymentLookup:
+    """Reads payments.
+
+    Args:
+        api: how to ask PayPal.
+    """
+
+    def __init__(self, api: PayPalAPI) -> None:
+        self._api = api
+
+    async def look(self, payment_id: str) -> Found | None:
+        """Look for the id in each place, orders first; None if it is nowhere."""
+        for kind in Kind:
+            found = await self._api.get(kind.path(payment_id), named=payment_id)
+            if found is not None:
+                return Found(kind, found)
+        return None
+
+    async def find(self, payment_id: str) -> Payment | None:
+        """Read the payment; None if there is none."""
+        found = await self.look(payment_id)
+        if found is None:
+            return None
+        payment = found.payment()
+        order_id = order_parts.order_of(found.data)
+        if payment.status not in TAKEN or order_id is None:
+            return payment
+        order = await self._api.get(Kind.ORDER.path(order_id))  # which alone tells what was given back
+        return found.payment(order) if order is not None else payment
+
+    async def required(self, payment_id: str) -> Found:
+        """Look for the id in each place.
+
+        Raises:
+            NotFound: it is nowhere.
+        """
+        found = await self.look(payment_id)
+        if found is None:
+            message = "PayPal has no such payment, in this account and environment"
+            raise NotFound(message)
+        return found
+
+    async def again(self, payment_id: str) -> Payment:
+        """Read a payment that was there before."""
+        return (await self.required(payment_id)).payment()
+
+    async def order(self, order_id: str) -> JsonObject:
+        """Read an order.
+
+        Raises:
+            NotFound: there is none.
+        """
+        found = await self._api.get(Kind.ORDER.path(order_id))
+        if found is None:
+            message = "PayPal no longer has the order"
+            raise NotFound(message)
+        return found

@@ -1,0 +1,172 @@
+"""Reads back from PayPal what a delivery said, and compares the two.
+
+PayPal signs only a checksum of the body, for which whoever has seen one delivery can make another body.
+
+A delivery may come late, and twice: the object that it tells of has moved on by then. So an event is borne out by the state
+that it names and by every state that can follow; refused is only what cannot have happened. A refusal is for a while: PayPal
+delivers again, and what is read may lag behind what is told.
+"""
+
+from collections.abc import Mapping
+
+import attrs
+
+from ...errors import ConfigurationError, PaymentError, VerificationUnavailable
+from ...events import EventType, WebhookEvent
+from ...jsonlike import JsonObject, child, identity, text
+from ...models import CheckoutStatus, InvoiceStatus, PaymentStatus, RefundStatus
+from .api import PayPalAPI, path_of
+from .event_list import EVENTS
+from .events import (
+    ABOUT_SUBSCRIPTIONS,
+    REREAD,
+    capture_path_of,
+    copy_bears_out,
+    event_from,
+    is_proven,
+    subject_of,
+    with_subject,
+)
+from .invoices import Invoices
+from .payment_lookup import SALES
+
+__all__ = ["INVOICES", "PAYMENTS", "REFUNDS", "ReadBack", "bears_out"]
+
+_E, _P, _R = EventType, PaymentStatus, RefundStatus
+_PAID = frozenset({_P.SUCCEEDED, _P.PARTIALLY_REFUNDED, _P.REFUNDED})
+
+PAYMENTS: Mapping[str, frozenset[PaymentStatus]] = {
+    _E.PAYMENT_AUTHORIZED: frozenset(_P),  # captured, voided, lapsed: all of it comes after
+    _E.PAYMENT_PROCESSING: frozenset(_P),
+    _E.PAYMENT_SUCCEEDED: _PAID,  # and what was taken back since: see _was_taken_back
+    _E.PAYMENT_FAILED: frozenset({_P.FAILED}),
+    _E.PAYMENT_CANCELED: frozenset({_P.CANCELED}),
+}
+"""What a payment can be by the time one hears the word. Nothing follows FAILED and CANCELED at PayPal: another try is another
+capture."""
+
+REFUNDS: Mapping[str, frozenset[RefundStatus]] = {
+    _E.REFUND_CREATED: frozenset(_R),
+    _E.REFUND_SUCCEEDED: frozenset({_R.SUCCEEDED, _R.PENDING, _R.FAILED, _R.CANCELED}),
+    _E.REFUND_FAILED: frozenset({_R.FAILED, _R.CANCELED}),
+}
+"""The same of a refund. PayPal says REFUNDED of those of bank debits, too, which are PENDING then and may fail."""
+
+INVOICES: Mapping[str, frozenset[InvoiceStatus]] = {
+    _E.INVOICE_PAID: frozenset({InvoiceStatus.PAID}),  # which it stays when it is refunded
+}
+
+_BACK = frozenset({"BUYER_COMPLAINT", "CHARGEBACK", "REFUNDED", "GUARANTEE", "REFUND"})
+"""Why a payment that was completed is pending: https://developer.paypal.com/docs/api/payments/v2/#definition-capture_status_details,
+and ``reason_code`` of sales."""
+
+
+class ReadBack:
+    """Replaces what a delivery said by what PayPal has.
+
+    Args:
+        api: how to ask PayPal.
+        invoices: says which payments are a subscription's.
+    """
+
+    def __init__(self, api: PayPalAPI, invoices: Invoices) -> None:
+        self._api = api
+        self._invoices = invoices
+
+    async def verified(self, event: WebhookEvent) -> WebhookEvent:
+        """Read what the event is about again; of an event about nothing that can be read, PayPal's own copy of it.
+
+        Raises:
+            VerificationUnavailable: PayPal has no such object, or one in another state, or cannot be asked now.
+        """
+        name = event.provider_type or ""
+        place = REREAD.get(name)
+        if place is None:
+            unproven = name not in ABOUT_SUBSCRIPTIONS and not is_proven(event) and not self._api.config.simulator
+            return await self._copy_of(event) if unproven else event
+        try:
+            subject = await self._api.get(f"{place}{path_of(identity(subject_of(event), 'id', 'resource'))}")
+            if subject is not None:
+                confirmed = with_subject(event, await self._with_relations(event, subject), self._api.now())
+                if bears_out(confirmed, event):
+                    return confirmed
+        except ConfigurationError:
+            raise
+        except PaymentError as error:
+            why = error.message
+        else:
+            why = "PayPal has no such object, or has it in another state"
+        message = f"what the delivery says cannot be confirmed: {why}. PayPal will deliver again"
+        raise VerificationUnavailable(message)
+
+    async def _copy_of(self, event: WebhookEvent) -> WebhookEvent:
+        """PayPal's own copy of an event that was delivered."""
+        try:
+            data = await self._api.get(f"{EVENTS}{path_of(event.id)}")
+            if data is not None:
+                copy = event_from(data, self._api.now(), livemode=event.livemode, otherwise=event.created_at)
+                if copy_bears_out(copy, event):
+                    return attrs.evolve(copy, delivery_id=event.delivery_id, known_as=(event.dedupe_key,))
+        except ConfigurationError:
+            raise
+        except PaymentError as error:
+            why = error.message
+        else:
+            why = "PayPal has no such event yet, or has another one under this id"
+        message = f"what the delivery says cannot be confirmed: {why}. PayPal will deliver again"
+        raise VerificationUnavailable(message)
+
+    async def _with_relations(self, event: WebhookEvent, subject: JsonObject) -> JsonObject:
+        """The object with what it belongs to, where it does not say so itself."""
+        if event.refund is None:
+            return await self._with_subscription(event, subject)
+        sale_id = text(subject, "sale_id")
+        if sale_id is not None and text(subject, "billing_agreement_id") is None:
+            sale = await self._api.get(f"{SALES}{path_of(sale_id)}")
+            agreement = text(sale or {}, "billing_agreement_id")
+            return {**subject, "billing_agreement_id": agreement} if agreement is not None else subject
+        path = capture_path_of(subject)
+        capture = await self._api.get(path) if path is not None else None
+        related = capture.get("supplementary_data") if capture is not None else None
+        return {**subject, "supplementary_data": related} if related is not None else subject
+
+    async def _with_subscription(self, event: WebhookEvent, subject: JsonObject) -> JsonObject:
+        """The sale with the subscription that the event says it is of, if it does not say so itself, and that is true."""
+        told = event.subscription_id
+        if told is None or event.payment is None or text(subject, "billing_agreement_id") is not None:
+            return subject
+        is_of = await self._invoices.has_transaction(told, event.payment.id, event.created_at)
+        return {**subject, "billing_agreement_id": told} if is_of else subject
+
+
+def bears_out(confirmed: WebhookEvent, told: WebhookEvent) -> bool:
+    """Whether what PayPal has is what the event said, or can follow it: above all, that what is said to be paid was paid.
+
+    Args:
+        confirmed: the event with what PayPal has.
+        told: the event as it was delivered.
+    """
+    same = text(subject_of(confirmed), "id") == text(subject_of(told), "id")
+    return same and _allows(told.type, confirmed) and _allows(confirmed.type, confirmed)
+
+
+def _allows(word: str, event: WebhookEvent) -> bool:
+    if word in PAYMENTS:
+        return event.payment is not None and (
+            event.payment.status in PAYMENTS[word]
+            or (word == _E.PAYMENT_SUCCEEDED and _was_taken_back(subject_of(event)))
+        )
+    if word in REFUNDS:
+        return event.refund is not None and event.refund.status in REFUNDS[word]
+    if word in INVOICES:
+        return event.invoice is not None and event.invoice.status in INVOICES[word]
+    if word == _E.CHECKOUT_COMPLETED:  # a word that is chosen by where the order stands; it must stand somewhere
+        return event.checkout_session is not None and event.checkout_session.status is not CheckoutStatus.UNKNOWN
+    return True
+
+
+def _was_taken_back(data: JsonObject) -> bool:
+    """Whether the payer has had the money of a completed payment back, or asks for it."""
+    word = (text(data, "status") or text(data, "state") or "").upper()
+    reason = text(child(data, "status_details"), "reason") or text(data, "reason_code")
+    return word == "REVERSED" or (word == "PENDING" and (reason or "").upper() in _BACK)
