@@ -597,6 +597,12 @@ def send_with(provider: BaseProvider, make: Callable[[], "Transport"]) -> None:
     provider._new_transport = make  # pyright: ignore[reportPrivateUsage] - the base class's own
 
 
+def hand_over(provider: BaseProvider, transport: "Transport") -> None:
+    """Let a provider send with this, and close it."""
+    provider._transport = transport  # pyright: ignore[reportPrivateUsage] - the base class's own
+    provider._owns_transport = True  # pyright: ignore[reportPrivateUsage] - as above
+
+
 def _async_transport() -> "Transport":
     from .transport import AsyncTransport  # noqa: PLC0415 - only who sends pays for it
 

@@ -19,7 +19,7 @@ from .config import ProviderConfig
 from .discovery import GROUP, REGISTERED, announced
 from .errors import ConfigurationError
 from .frames import clearing_ours
-from .provider import CONTRACT_VERSION, BaseProvider, PaymentProvider
+from .provider import CONTRACT_VERSION, BaseProvider, PaymentProvider, hand_over
 from .wiring import refused
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ __all__ = [
     "ProviderEntry",
     "create_provider",
     "discover",
+    "maker_of",
 ]
 
 DEFAULT = "stripe"
@@ -93,12 +94,18 @@ def _fitting(name: str, loaded: Any) -> ProviderClass:
     return cast("ProviderClass", loaded)
 
 
-def discover() -> dict[str, ProviderEntry]:
-    """All providers that can be asked for, by name. Imports none of them."""
+def discover(*, refresh: bool = False) -> dict[str, ProviderEntry]:
+    """All providers that can be asked for, by name. Imports none of them.
+
+    What packages announce is read once, and again when ``sys.path`` or one of its folders has changed.
+
+    Args:
+        refresh: read it now, for packages that came in another way.
+    """
     by_hand = PaymentProviderFactory.registered()
     return {
         name: ProviderEntry(name, each.origin, each.entry_points, by_hand.get(name))
-        for name, each in announced().items()
+        for name, each in announced(refresh=refresh).items()
     }
 
 
@@ -107,7 +114,7 @@ def create_provider(
     name: str | None = None,
     *,
     config: ProviderConfig | None = None,
-    transport: "Transport | None" = None,
+    transport: "Transport | Callable[[], Transport] | None" = None,
     clock: Callable[[], float | datetime] | None = None,
 ) -> BaseProvider:
     """A provider, ready for use.
@@ -115,7 +122,9 @@ def create_provider(
     Args:
         name: None reads ``PAYMENT_PROVIDER`` from the environment; without that, ``stripe``.
         config: the provider's settings; None: from the environment.
-        transport: how to reach the provider, and yours to close; None: one of its own.
+        transport: how to reach the provider, and yours to close. A class, such as
+            :class:`~paylattice.transport.aiohttp.AiohttpTransport`, or a function that makes one: the provider makes its own,
+            and closes it. None: one that sends with httpx.
         clock: the time, seconds since 1970 or an aware datetime; None: this machine's.
 
     Raises:
@@ -127,7 +136,7 @@ def create_provider(
     named = os.environ.get(VARIABLE, "").strip()
     wanted = name or named or DEFAULT
     why = "" if name else f" ({VARIABLE} names it)" if named else f" (the default, as {VARIABLE} is not set)"
-    entry = discover().get(wanted)
+    entry = _entry(wanted)
     if entry is None:
         raise _unknown(wanted, why)
     provider = entry.load()
@@ -138,13 +147,31 @@ def create_provider(
     if extra and not _takes(provider, "clock"):
         message = f"provider {wanted!r} takes no clock=: create it without, or let its constructor hand one on to BaseProvider"
         raise ConfigurationError(message, provider=wanted)
+    make = maker_of(transport)
     try:
-        return as_provider(provider(config, transport=transport, **extra))
+        sent_with = transport if make is None else make()
+        made = as_provider(provider(config, transport=sent_with, **extra))
+        if make is not None:
+            hand_over(made, cast("Transport", sent_with))
     except ConfigurationError as error:
         error.provider = error.provider or wanted
         if not name and config is None:
             error.message = f"{error.message}. The provider is {wanted!r}{why}"
         raise
+    return made
+
+
+def maker_of(transport: object) -> "Callable[[], Transport] | None":
+    """What makes transports, if that is what was handed in; it is checked where a transport is."""
+    made = callable(transport) and (isinstance(transport, type) or not hasattr(transport, "send"))
+    return cast("Callable[[], Transport]", transport) if made else None
+
+
+def _entry(name: str) -> ProviderEntry | None:
+    found = announced().get(name) or announced(refresh=True).get(name)
+    if found is None:
+        return None
+    return ProviderEntry(name, found.origin, found.entry_points, PaymentProviderFactory.registered().get(name))
 
 
 def _instead_of_a_name(given: object) -> str:
@@ -178,7 +205,7 @@ class PaymentProviderFactory:
         name: str | None = None,
         *,
         config: ProviderConfig | None = None,
-        transport: "Transport | None" = None,
+        transport: "Transport | Callable[[], Transport] | None" = None,
         clock: Callable[[], float | datetime] | None = None,
     ) -> BaseProvider:
         """See :func:`create_provider`."""

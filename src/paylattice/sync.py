@@ -180,12 +180,13 @@ def create_provider(
     name: str | None = None,
     *,
     config: ProviderConfig | None = None,
-    transport: Transport | None = None,
+    transport: Transport | Callable[[], Transport] | None = None,
     clock: Callable[[], float | datetime] | None = None,
 ) -> Provider:
     """See :func:`paylattice.create_provider`; the transport, if one is given, has to be a blocking one."""
-    own = BlockingTransport() if transport is None else None
-    made = registry.create_provider(name, config=config, transport=own if transport is None else transport, clock=clock)
+    make = BlockingTransport if transport is None else registry.maker_of(transport)
+    own = None if make is None else make()
+    made = registry.create_provider(name, config=config, transport=transport if own is None else own, clock=clock)
     return Provider(made, transport=own)
 
 

@@ -1,7 +1,10 @@
 """Providers by name: registered by hand, or announced by installed packages."""
 
+import asyncio
+import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -9,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from paylattice import BaseProvider, PaymentProviderFactory, create_provider
+from paylattice import BaseProvider, PaymentProviderFactory, create_provider, sync
 from paylattice.errors import ConfigurationError
 from paylattice.registry import GROUP, ProviderEntry, discover
-from paylattice.transport import BlockingTransport
+from paylattice.transport import AsyncTransport, BlockingTransport, Request
+from paylattice.transport.urllib3 import Urllib3Transport
 
 from .support import AcmeConfig
 
@@ -99,6 +103,23 @@ def test_the_factory_does_the_same(acme: type[Acme]) -> None:
 def test_a_transport_is_handed_through(acme: type[Acme]) -> None:
     transport = BlockingTransport()
     assert create_provider("acme", transport=transport).transport is transport
+
+
+def test_a_class_of_transports_makes_one_that_the_provider_closes(acme: type[Acme]) -> None:
+    provider = create_provider("acme", transport=AsyncTransport)
+    assert isinstance(provider.transport, AsyncTransport)
+    transport = provider.transport
+    asyncio.run(provider.aclose())
+    with pytest.raises(ConfigurationError, match="transport is closed"):
+        asyncio.run(transport.send(Request("GET", "https://acme.example/")))
+
+
+def test_without_await_a_class_of_transports_makes_one_that_is_closed_too(acme: type[Acme]) -> None:
+    with sync.create_provider("acme", transport=lambda: Urllib3Transport()) as provider:  # noqa: PLW0108 - a function
+        transport = provider.wrapped.transport
+        assert isinstance(transport, Urllib3Transport)
+    with pytest.raises(ConfigurationError, match="transport is closed"):
+        sync.run(transport.send(Request("GET", "https://acme.example/")))
 
 
 @pytest.mark.parametrize("value", ["acme", " acme\n"])
@@ -201,6 +222,83 @@ def test_a_plugin_of_another_distribution_is_found(site: Path) -> None:
     provider = create_provider("plugged")
     assert type(provider).__module__ == "plug_good"
     assert provider.get_provider_name() == "plugged"
+
+
+def scans(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Counts how often what packages announce is read."""
+    seen: list[int] = []
+
+    def counted(**wanted: str) -> Any:
+        seen.append(1)
+        return entry_points(**wanted)
+
+    monkeypatch.setattr("paylattice.discovery.entry_points", counted)
+    return seen
+
+
+def settle(*folders: str) -> None:
+    """Let the last change of the folders be long ago."""
+    for folder in folders:
+        os.utime(folder, (1_000_000_000, 1_000_000_000))
+
+
+def test_what_packages_announce_is_read_once(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(site, "plug_good", {"plugged": "plug_good:Provider"}, code=PLUGIN)
+    settle(str(site))
+    monkeypatch.setattr(sys, "path", [str(site), str(Path(os.__file__).parent)])
+    seen = scans(monkeypatch)
+    for _ in range(5):
+        create_provider("plugged")
+    assert len(seen) == 1
+
+
+def test_a_plugin_that_is_installed_later_is_found_with_its_folder(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [str(site), str(Path(os.__file__).parent)])
+    settle(str(site))
+    assert "plugged" not in discover()
+    install(site, "plug_good", {"plugged": "plug_good:Provider"}, code=PLUGIN)
+    assert "plugged" in discover()
+
+
+def test_two_installations_within_one_tick_of_the_clock_are_both_found(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [str(site), str(Path(os.__file__).parent)])
+    now = time.time()
+    for name in ("plug_one", "plug_two"):
+        install(site, name, {name: f"{name}:Provider"}, code=PLUGIN)
+        os.utime(site, (now, now))
+        assert name in discover()
+
+
+def test_a_folder_that_joins_the_path_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path, "plug_good", {"plugged": "plug_good:Provider"}, code=PLUGIN)
+    settle(str(tmp_path))
+    assert "plugged" not in discover()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert "plugged" in discover()
+
+
+def test_a_change_that_no_folder_tells_is_found_when_it_is_asked_for(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [str(site), str(Path(os.__file__).parent)])
+    settle(str(site))
+    discover()
+    install(site, "plug_good", {"plugged": "plug_good:Provider"}, code=PLUGIN)
+    install(site, "plug_late", {"late": "plug_late:Provider"}, code=PLUGIN)
+    settle(str(site))
+    assert "late" not in discover()
+    assert "late" in discover(refresh=True)
+
+
+def test_a_name_that_nobody_knows_is_looked_for_once_more(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [str(site), str(Path(os.__file__).parent)])
+    settle(str(site))
+    discover()
+    install(site, "plug_good", {"plugged": "plug_good:Provider"}, code=PLUGIN)
+    settle(str(site))
+    assert create_provider("plugged").get_provider_name() == "plugged"
 
 
 def test_discovery_imports_nothing(site: Path) -> None:
