@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import gzip
 import socket
 import socketserver
 import threading
@@ -224,6 +225,58 @@ def test_a_keyed_write_that_was_lost_and_then_cannot_be_sent_again_stays_unknown
     server = serve(lambda _: server.socket.close())
     with pytest.raises(NetworkOutcomeUnknown):
         send(real(wire), keyed(server))
+
+
+def test_a_write_without_a_key_is_not_repeated_by_the_library_either(
+    wire: MakeWire, serve: Callable[..., Server]
+) -> None:
+    """A PUT over a connection that was kept open, and is closed by now: aiohttp would send it once more."""
+
+    def answer_once(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+        server.requests.append(read_request(connection))
+
+    server = serve(answer_once)
+    line = real(wire, timeouts=PATIENT)
+
+    async def main() -> None:
+        await line.transport.send(read(server))
+        try:
+            with pytest.raises(NetworkOutcomeUnknown, match="at the first attempt"):
+                await line.transport.send(Request("PUT", server.url, json={}))
+        finally:
+            await line.transport.aclose()
+
+    line.run(main())
+    assert [request.split()[0] for request in server.requests] == [b"GET", b"PUT"]
+
+
+@pytest.mark.parametrize("body", [b"hello", b""])
+def test_a_compressed_answer_is_read(wire: MakeWire, serve: Callable[..., Server], body: bytes) -> None:
+    sent = gzip.compress(body)
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(sent)
+    server = serve(say(head + sent))
+    assert send(real(wire, timeouts=PATIENT), read(server)).body == body
+
+
+def test_a_compression_that_is_broken_is_no_answer(wire: MakeWire, serve: Callable[..., Server]) -> None:
+    server = serve(say(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 9\r\n\r\nno gzip!!"))
+    with pytest.raises(NetworkOutcomeUnknown, match="compression is broken"):
+        send(real(wire), write(server))
+
+
+def test_the_proxy_of_the_environment_is_asked(
+    wire: MakeWire, serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve(say(OK))
+    monkeypatch.setenv("http_proxy", server.url.replace("http://", "http://me:word@").removesuffix("/things"))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    assert send(real(wire, timeouts=PATIENT), Request("GET", "http://api.example/v1")).body == b"hello"
+    assert send(real(wire, timeouts=PATIENT), read(server)).body == b"hello"
+    through, directly = server.requests
+    assert through.startswith(b"GET http://api.example/v1 ")
+    assert b"proxy-authorization: basic bwu6d29yza==" in through.lower()
+    assert directly.startswith(b"GET /things ")
 
 
 def test_a_redirect_is_returned(wire: MakeWire, serve: Callable[..., Server]) -> None:
