@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         OperationState,
         ParkedEvent,
     )
-    from .billing.replacing import ReplacedCustomer
+    from .billing.replaced_customers import ReplacedCustomer
     from .billing.replies import WebhookReply
     from .billing.repository import BillingRepository
     from .billing.service import BillingService
@@ -135,7 +135,7 @@ _HOMES = {
     "billing.maintenance.recover": "Recovered",
     "billing.maintenance.report": "FailedPart MaintenanceReport",
     "billing.ownership": "RefusalReason RefusedSubscription",
-    "billing.replacing": "ReplacedCustomer",
+    "billing.replaced_customers": "ReplacedCustomer",
     "billing.records": "BillingCustomer BillingEvent BillingOperation BillingSubscription OperationState ParkedEvent",
     "billing.replies": "WebhookReply",
     "billing.repository": "BillingRepository",

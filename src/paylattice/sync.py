@@ -17,7 +17,7 @@ from .billing.memory import InMemoryRepository as AsyncInMemoryRepository
 from .billing.memory import InMemoryTransaction
 from .billing.ownership import RefusedSubscription
 from .billing.parts import check_repository, check_world, provider_of
-from .billing.replacing import ReplacedCustomer
+from .billing.replaced_customers import ReplacedCustomer
 from .billing.repository import BillingRepository, BlockingBillingRepository, BlockingClaimsEvents, Tx, can_claim
 from .billing.service import BillingService as AsyncBillingService
 from .billing.service import RejectedWebhook, utc_now

@@ -418,7 +418,7 @@ def test_events_of_a_checkout_whose_answer_was_lost_wait_until_it_is_recovered()
         wire.answers, wire.agrees = True, False
         shop.server.advance(hours=1)
         done = await shop.billing.recover_open()
-        assert [each.operation for each in done.done] == ["create_checkout_session"]
+        assert [each.operation for each in done.done] == ["start_checkout"]
         assert await shop.allowed("org")
         assert await shop.repository.parked_events("paypal") == []
         assert shop.refused == []
@@ -469,7 +469,7 @@ def test_what_a_browser_changes_after_it_was_given_is_refused_until_it_is_given_
         await shop.billing.assign_subscription("org", made)
         shop.revise(made, plan=CHEAP)
         assert "parked" in await shop.deliver()
-        stored = await shop.billing.assign_subscription("org", made, provider="paypal")
+        stored = await shop.billing.assign_subscription("org", made, provider_name="paypal")
         assert stored.status is SubscriptionStatus.ACTIVE
         assert await shop.repository.parked_events("paypal") == []
 

@@ -262,7 +262,7 @@ def test_a_reading_that_is_taken_while_a_claim_waits_is_newer() -> None:
         await holding.wait()
         applying = asyncio.create_task(billing.apply_event(late))
         await asyncio.sleep(0)
-        reading = asyncio.create_task(billing._pipeline.observe("fake", customer, "sub"))
+        reading = asyncio.create_task(billing._parts.pipeline.observe("fake", customer, "sub"))
         await asyncio.sleep(0)
         enough.set()
         await holder
@@ -285,7 +285,7 @@ def test_an_old_payload_does_not_undo_a_newer_one_after_a_reading(repository: ty
         provider.status = SubscriptionStatus.CANCELED
         second = an_event(2, subscription=provider.payload(), created_at=NOW + timedelta(days=1))
         assert await billing.apply_event(second) == WebhookOutcome.PROCESSED
-        await billing._pipeline.observe("fake", customer, "sub")
+        await billing._parts.pipeline.observe("fake", customer, "sub")
         assert await billing.apply_event(first) == WebhookOutcome.STALE
         stored = await billing.subscription("org")
         assert stored is not None

@@ -149,7 +149,7 @@ def test_a_customer_is_made_once_at_each_provider_and_select_is_not_asked_about_
         regions["org_eu"] = "us"
         assert (await billing.ensure_customer("org_eu", email="a@example.com")).provider == "eu"
         assert asked == ["org_eu", "org_us"]
-        moved = await billing.ensure_customer("org_eu", email="a@example.com", provider="us")
+        moved = await billing.ensure_customer("org_eu", email="a@example.com", provider_name="us")
         assert moved.provider == "us"
         assert [len(each._world.store.customers) for each in providers] == [1, 2]
 

@@ -162,7 +162,12 @@ def test_a_key_that_was_used_at_one_provider_falls_on_no_subscription_at_another
         records = []
         for each in providers:
             session = await billing.start_checkout(
-                "org", "calls", email="a@example.com", provider=each.get_provider_name(), allow_second=True, **PAGES
+                "org",
+                "calls",
+                email="a@example.com",
+                provider_name=each.get_provider_name(),
+                allow_second=True,
+                **PAGES,
             )
             done = each.complete_checkout(session.id)
             records.append(each._world.store.subscriptions[str(done.subscription_id)])
@@ -190,7 +195,9 @@ def test_a_checkout_key_is_refused_at_another_provider() -> None:
         again = await billing.start_checkout("org", "team", email="a@b.co", idempotency_key="click", **PAGES)
         assert again.id == first.id
         with pytest.raises(errors.IdempotencyMismatch, match="at another provider"):
-            await billing.start_checkout("org", "team", email="a@b.co", idempotency_key="click", provider="us", **PAGES)
+            await billing.start_checkout(
+                "org", "team", email="a@b.co", idempotency_key="click", provider_name="us", **PAGES
+            )
         assert len(providers[1]._world.store.sessions) == 0
 
     asyncio.run(main())
@@ -257,7 +264,7 @@ def test_operations_come_back_from_json_and_are_recognised() -> None:
         for same in (when, when.astimezone(timezone(timedelta(hours=2)))):
             assert await world.billing.record_usage("org", 5, idempotency_key="job", timestamp=same)
         assert record_of(world).usage == 5
-        [usage] = [each for each in await journal(world) if each.operation == "create_usage_record"]
+        [usage] = [each for each in await journal(world) if each.operation == "record_usage"]
         assert usage.arguments["timestamp"] == "2026-01-01T00:00:00.000001+00:00"
         await lose(world, Order(timed, lambda world: 0), after_effect=True, reads=1)
         assert len((await world.billing.recover_open(older_than=NOBODY_WAITS)).done) == 1
@@ -280,7 +287,7 @@ def test_an_operation_says_what_it_made_and_its_repr_nothing_personal() -> None:
         assert customer is not None
         assert lines["create_customer"].external_id == customer.external_customer_id
         assert lines["cancel_subscription"].external_id == subscription.id
-        assert lines["create_checkout_session"].external_id in world.provider._world.store.sessions
+        assert lines["start_checkout"].external_id in world.provider._world.store.sessions
         assert all(each.closed_at is not None and each.state is DONE for each in lines.values())
         assert "ada@example.com" not in repr(lines)
 

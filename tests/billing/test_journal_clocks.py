@@ -21,8 +21,9 @@ from paylattice import (
     SubscriptionStatus,
     errors,
 )
-from paylattice.billing.journal import CHANGE, CHECKOUT, Journal
+from paylattice.billing.commands import ChangeSubscription, StartCheckout
 from paylattice.billing.memory import InMemoryTransaction
+from paylattice.billing.operation_log import OperationLog, entry_of
 from paylattice.billing.origins import Origins
 from paylattice.billing.records import BillingOperation, OperationState
 from paylattice.billing.store import Store
@@ -75,7 +76,7 @@ def test_recovering_never_applies_the_older_change_over_the_newer_one(
             await workers[recovered_by].recover_open()
             world.provider.advance(hours=2)
         assert plan_of(world) == "solo"
-        assert {each.key: each.state for each in await journal(world) if each.operation == CHANGE} == {
+        assert {each.key: each.state for each in await journal(world) if each.operation == ChangeSubscription.kind} == {
             "older": ABANDONED,
             "newer": DONE,
         }
@@ -222,22 +223,22 @@ class Rivals:
     def __init__(self, plans: Mapping[str, str], **options: Any) -> None:
         self.provider = Shop(**options)
         self.repository = Tickets()
-        self.journal: Journal[InMemoryTransaction] = Journal(Store(self.repository), lambda: NOW)
+        self.log: OperationLog[InMemoryTransaction] = OperationLog(Store(self.repository), lambda: NOW)
         self.refused: set[str] = set()
         self.tasks: list[Task] = [self.change(key, plan_id) for key, plan_id in plans.items()]
 
     async def change(self, key: str, plan_id: str) -> None:
-        arguments = {"subscription_id": "sub", "plan_id": plan_id, "quantity": None, "prorate": True}
+        change = ChangeSubscription(subscription_id="sub", plan_id=plan_id)
         with suppress(errors.OutcomeUnknown):
             try:
-                await self.journal.run(self.provider, CHANGE, "org", key, arguments)
+                await self.log.run(self.provider, change, "org", key)
             except errors.Conflict:
                 self.refused.add(key)
 
     async def recover(self) -> None:
         lost, self.provider.loses = self.provider.loses, lambda _: None
         for each in await self.repository.operations("shop", state=OperationState.OPEN):
-            await self.journal.settle(self.provider, each)
+            await self.log.finish(self.provider, entry_of(each))
         self.provider.loses = lost
 
     def lines(self) -> list[BillingOperation]:
@@ -264,7 +265,7 @@ def test_the_checker_catches_a_journal_that_does_not_look_afterwards(monkeypatch
     async def looks_away(*args: object, **options: object) -> None:
         return None
 
-    monkeypatch.setattr("paylattice.billing.superseding.Superseding.let_the_last_one_win", looks_away)
+    monkeypatch.setattr("paylattice.billing.superseded.Superseded.let_the_last_one_win", looks_away)
     with pytest.raises(AssertionError):
         in_every_order(lambda: Rivals({"a": "team", "b": "solo"}), Rivals.check)
 
@@ -341,7 +342,7 @@ def test_a_change_that_cannot_be_looked_after_stays_open_until_it_can() -> None:
 # --- other places where clocks meet --------------------------------------------------------------------------------
 
 
-LINE = BillingOperation("memory", "ours", CHECKOUT, "org", {"plan_id": "team"}, NOW, DONE)
+LINE = BillingOperation("memory", "ours", StartCheckout.kind, "org", {"plan_id": "team"}, NOW, DONE)
 
 
 class ManyCheckouts(InMemoryRepository):
@@ -378,7 +379,9 @@ def test_a_checkout_is_found_by_its_time_in_a_long_journal_also_if_the_clock_tha
         done = provider.complete_checkout(session.id)
         subscription = await provider.get_subscription(str(done.subscription_id))
         assert subscription is not None
-        ours = attrs.evolve(LINE, arguments={"plan_id": "pro"}, created_at=when + apart, external_id=session.id)
+        ours = attrs.evolve(
+            LINE, arguments={"version": 1, "plan_id": "pro"}, created_at=when + apart, external_id=session.id
+        )
         await repository.insert_operation(attrs.evolve(ours, ticket=await repository.next_ticket()))
         repository.reads = 0
         origin = await Origins(Store(repository), {"memory": provider}).by_asking(
@@ -399,8 +402,8 @@ def test_an_event_that_was_parked_by_a_clock_that_is_behind_has_waited_no_longer
         await here.billing.apply_event(event)
         [parked] = await here.repository.parked_events("fake")
         early = attrs.evolve(parked, parked_at=NOW - timedelta(days=1))
-        assert here.billing._pipeline._waited(event, early) == timedelta(minutes=1)
+        assert here.billing._parts.pipeline._waited(event, early) == timedelta(minutes=1)
         late = attrs.evolve(event, created_at=NOW - timedelta(days=9))
-        assert here.billing._pipeline._waited(late, early) == timedelta(days=1)
+        assert here.billing._parts.pipeline._waited(late, early) == timedelta(days=1)
 
     asyncio.run(main())

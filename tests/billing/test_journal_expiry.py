@@ -100,7 +100,7 @@ def test_usage_whose_key_is_forgotten_is_given_up_reported_and_never_sent_again(
         world = await lost_long_ago("record_usage", after_effect=after_effect)
         counted = 5 * after_effect
         recovered = await world.billing.recover_open()
-        assert [(each.operation, each.org_id) for each in recovered.abandoned] == [("create_usage_record", "org")]
+        assert [(each.operation, each.org_id) for each in recovered.abandoned] == [("record_usage", "org")]
         assert (await world.billing.recover_open()).abandoned == ()
         for _ in range(2):
             with pytest.raises(errors.IdempotencyMismatch, match="Check at the provider"):

@@ -99,7 +99,7 @@ class Crowd:
         from paylattice.idempotency import operation_key
 
         key = operation_key("customer", "fake", "org")
-        details = {"email": "dead@example.com", "name": None, "metadata": {"org_id": "org"}}
+        details = {"version": 1, "email": "dead@example.com", "metadata": {"org_id": "org"}}
         intent = BillingOperation("fake", key, "create_customer", "org", details, NOW)
         self.repository._commit(InMemoryTransaction({("operations", ("fake", key)): intent}))
 
@@ -162,7 +162,7 @@ def test_many_at_once_interleaved_statement_by_statement_make_one_customer(
 def test_the_checker_catches_a_journal_that_takes_the_next_key_after_any_refusal(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("paylattice.billing.customers.is_used_up", lambda known: known.state is FAILED)
+    monkeypatch.setattr("paylattice.billing.customers.is_consumed", lambda known: known.state is FAILED)
     with pytest.raises(AssertionError, match="two customers"):
         in_every_order(lambda: Crowd(2, coarse=True, faults=("refused", "lost")), Crowd.check)
 

@@ -188,13 +188,19 @@ def test_a_customer_that_was_deleted_at_the_provider_does_not_block_the_organisa
     asyncio.run(main())
 
 
-STRANGE = {
-    "an operation of a newer version": ("frobnicate", {}),
-    "no operation at all": ("capabilities", {}),
-    "an argument of a newer version": ("create_customer", {"email": EMAIL, "wat": 1}),
-    "arguments that were lost": ("create_customer", {}),
-    "a change of nothing": ("change_subscription", {"plan_id": "pro"}),
-    "a time that is none": ("create_usage_record", {"subscription_id": "sub_1", "quantity": 1, "timestamp": "noon"}),
+ITEM = {"version": 1, "subscription_item_id": "si_1", "quantity": 1}
+STRANGE: dict[str, tuple[str, dict[str, object]]] = {
+    "a command of a newer version": ("frobnicate", {"version": 1}),
+    "an operation of the provider that is no command": ("delete_customer", {"version": 1, "customer_id": "cus_1"}),
+    "a field of a newer version": ("create_customer", {"version": 1, "email": EMAIL, "wat": 1}),
+    "a version that is newer": ("create_customer", {"version": 2, "email": EMAIL}),
+    "no version": ("create_customer", {"email": EMAIL}),
+    "a version that is none": ("create_customer", {"version": "1", "email": EMAIL}),
+    "fields that were lost": ("create_customer", {}),
+    "a text that is none": ("create_customer", {"version": 1, "email": 7}),
+    "a number that is none": ("record_usage", {**ITEM, "quantity": "1"}),
+    "a time that is none": ("record_usage", {**ITEM, "timestamp": "noon"}),
+    "a time without a zone": ("record_usage", {**ITEM, "timestamp": "2026-01-01T00:00:00"}),
 }
 
 
@@ -219,9 +225,14 @@ def test_a_row_that_cannot_be_read_stays_open_and_keeps_no_other_waiting(
         with pytest.raises(errors.OutcomeUnknown):
             await world.billing.ensure_customer("org", email=EMAIL)
         recovered = await world.billing.recover_open(older_than=NOBODY_WAITS)
-        assert recovered.open == (strange,)
+        assert recovered.unreadable == (strange,)
+        assert recovered.open == ()
         assert [each.org_id for each in recovered.done] == ["org"]
         assert "stays open" in caplog.text
+        assert EMAIL not in caplog.text
+        report = await world.billing.maintain(older_than=NOBODY_WAITS)
+        assert report.recovered.unreadable == (strange,)
+        assert "for nobody cannot be read by this version" in str(report.needs_a_person)
 
     asyncio.run(main())
 

@@ -130,10 +130,10 @@ def test_select_is_asked_only_for_a_new_customer() -> None:
         choice[0] = "us"
         assert await billing.ensure_customer("org", email="a@b.co") == first
         assert asked == ["org"]
-        other = await billing.ensure_customer("org", email="a@b.co", provider="us")
+        other = await billing.ensure_customer("org", email="a@b.co", provider_name="us")
         assert other.provider == "us"
         session = await billing.start_checkout(
-            "org", "pro", email="a@b.co", provider="us", success_url="https://x.test", cancel_url="https://y.test"
+            "org", "pro", email="a@b.co", provider_name="us", success_url="https://x.test", cancel_url="https://y.test"
         )
         america.complete_checkout(session.id)
         stored = await billing.confirm_return(session.id)

@@ -544,7 +544,7 @@ def test_a_subscription_that_is_stored_as_another_organisation_s_is_not_handed_o
         shop.make(1)
         other = await shop.repository.get_customer("org 2", "forgetful")
         assert other is not None
-        await shop.billing._pipeline.observe("forgetful", other, "sub_link_1")
+        await shop.billing._parts.pipeline.observe("forgetful", other, "sub_link_1")
         with pytest.raises(errors.Conflict, match="another organisation's"):
             await shop.billing.confirm_return(shop.sessions[1].id, org_id="org 1")
 
@@ -569,7 +569,7 @@ def test_a_reading_on_behalf_of_another_organisation_tells_the_handlers_of_the_o
 
         canceled = attrs.evolve(shop.provider.subscriptions["sub_link_1"], status=SubscriptionStatus.CANCELED)
         shop.provider.subscriptions["sub_link_1"] = canceled
-        await shop.billing._pipeline.observe("forgetful", other, "sub_link_1")
+        await shop.billing._parts.pipeline.observe("forgetful", other, "sub_link_1")
         assert told == ["org 1"]
         stored = await shop.billing.subscription("org 1")
         assert stored is not None

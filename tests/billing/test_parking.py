@@ -231,7 +231,7 @@ def test_without_refetch_an_old_payload_wins_over_a_reading_that_has_no_version(
         provider = Fake()
         billing = BillingService(provider, InMemoryRepository(), refetch=False, clock=lambda: NOW)
         customer = await billing.ensure_customer("org", email="ada@example.com")
-        await billing._pipeline.observe("fake", customer, "sub")
+        await billing._parts.pipeline.observe("fake", customer, "sub")
         late = an_event(subscription=provider.payload(status=SubscriptionStatus.INCOMPLETE))
         assert await billing.apply_event(late) == "processed"
         stored = await billing.subscription("org")

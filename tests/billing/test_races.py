@@ -46,7 +46,7 @@ class Race:
         self.customers.append(await self.billing.ensure_customer("org", email="ada@example.com"))
 
     async def observe(self) -> None:
-        await self.billing._pipeline.observe("fake", CUSTOMER, "sub")
+        await self.billing._parts.pipeline.observe("fake", CUSTOMER, "sub")
 
     def knows_the_customer(self) -> "Race":
         self.repository._commit(InMemoryTransaction({("customers", ("c",)): CUSTOMER, **_keys()}))

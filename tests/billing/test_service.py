@@ -71,10 +71,10 @@ def test_a_second_subscription_is_refused_at_another_provider_too_and_nobody_is_
         session_id = await subscribe(billing, eu, "org_eu")
         await billing.confirm_return(session_id)
         with pytest.raises(errors.Conflict, match="allow_second=True") as refused:
-            await subscribe(billing, us, "org_eu", provider="us")
+            await subscribe(billing, us, "org_eu", provider_name="us")
         assert refused.value.provider == "eu"
         assert us._world.store.customers == {}
-        await subscribe(billing, us, "org_eu", provider="us", allow_second=True)
+        await subscribe(billing, us, "org_eu", provider_name="us", allow_second=True)
 
     asyncio.run(main())
 
@@ -84,7 +84,7 @@ def test_an_organisation_with_two_providers_is_where_its_living_subscription_is(
         eu, us, billing = two_regions()
         await billing.confirm_return(await subscribe(billing, eu, "org_eu"))
         await billing.cancel("org_eu", at_period_end=False)
-        await billing.confirm_return(await subscribe(billing, us, "org_eu", provider="us"), provider="us")
+        await billing.confirm_return(await subscribe(billing, us, "org_eu", provider_name="us"), provider_name="us")
         assert (await billing.ensure_customer("org_eu", email="a@b.co")).provider == "us"
         assert len(await billing.invoices("org_eu")) == 2
         assert (await billing.cancel("org_eu")).provider == "us"
@@ -424,7 +424,7 @@ def test_a_later_word_about_an_old_event_does_not_bring_an_old_state_back() -> N
         state = provider.payload()
         provider.status = SubscriptionStatus.CANCELED
         assert await billing.apply_event(an_event()) == WebhookOutcome.PROCESSED
-        stored = await billing._pipeline.store("fake", customer, state, late)
+        stored = await billing._parts.pipeline.store("fake", customer, state, late)
         assert stored.status == "canceled"
         later = an_event(2, type=EventType.SUBSCRIPTION_ACTIVE, created_at=NOW + timedelta(days=1))
         assert await billing.apply_event(later) == WebhookOutcome.PROCESSED

@@ -222,7 +222,7 @@ MISTAKES: list[tuple[str, Callable[[], Any], type[PaymentError], str]] = [
     ("days as a timedelta", lambda: checkout(trial_days=timedelta(days=14)), InvalidRequest, "trial_days must be an int"),
     ("a number for an organisation", lambda: checkout(org_id=7), InvalidRequest, "org_id must be a str"),
     ("an organisation not awaited", lambda: checkout(org_id=org_of_request()), InvalidRequest, "was not awaited"),
-    ("a provider it does not have", lambda: checkout(provider="stripe"), ConfigurationError, "it has memory"),
+    ("a provider it does not have", lambda: checkout(provider_name="stripe"), ConfigurationError, "it has memory"),
     ("a change of nothing", lambda: billing().change_plan("org"), PaymentError, "plan_id|no subscription"),
     ("a time without a zone", lambda: billing().access("org", now=NAIVE), InvalidRequest, "no time zone"),
     ("days for a policy", lambda: AccessPolicy(past_due_grace=7), PaymentError, "timedelta"),
@@ -366,7 +366,7 @@ def test_wrong_arguments_of_an_operation(name: str, operation: str) -> None:
 
 
 WAYS_IN = [name for name, method in inspect.getmembers(BillingService, inspect.isfunction) if not name.startswith("_")]
-BODY: dict[str, Any] = {"payload": b"{}", "body": b"{}", "headers": {}, "provider": "memory", "provider_name": "memory"}
+BODY: dict[str, Any] = {"payload": b"{}", "body": b"{}", "headers": {}, "provider_name": "memory"}
 
 
 @pytest.mark.parametrize("name", [name for name in WAYS_IN if name != "aclose"])
@@ -401,7 +401,7 @@ CHECKED_ELSEWHERE = {
         "event_type",
         "in_flight",
     ),
-    *("name", "payload", "plan_id", "prorate", "provider_name", "reason", "reconcile_every", "subscription_id"),
+    *("name", "payload", "plan_id", "prorate", "reason", "reconcile_every", "subscription_id"),
     *("success_url", "timestamp", "trial_days"),
 }
 """By the guard, where they are written down and sent; by who reads them; or by the method itself."""

@@ -4,6 +4,7 @@ The status says what is meant; the stored facts decide until when: the end of th
 failed, whether invoices are held back. A fact that is None is not known, and then the status and the period alone decide.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -11,9 +12,10 @@ import attrs
 
 from ..models import SubscriptionStatus
 from ..wiring import check_instance, refused
+from .primary import rank
 from .records import BillingSubscription
 
-__all__ = ["Access", "AccessPolicy", "AccessReason", "access_of"]
+__all__ = ["Access", "AccessPolicy", "AccessReason", "access_of", "best_access"]
 
 
 class AccessReason(StrEnum):
@@ -91,6 +93,18 @@ class Access:
 
 DEFAULT_POLICY = AccessPolicy()
 _LAST = datetime.max.replace(tzinfo=UTC)
+
+
+def best_access(stored: Sequence[BillingSubscription], now: datetime, policy: AccessPolicy = DEFAULT_POLICY) -> Access:
+    """Whether any of an organisation's subscriptions allows access at a time; of several that do, what the primary one says.
+
+    Args:
+        stored: all that it has.
+        now: an aware datetime.
+        policy: what the application decides.
+    """
+    answers = [access_of(each, now, policy) for each in sorted(stored, key=rank)]
+    return max(reversed(answers), key=bool, default=access_of(None, now, policy))
 
 
 def access_of(subscription: BillingSubscription | None, now: datetime, policy: AccessPolicy = DEFAULT_POLICY) -> Access:

@@ -1,28 +1,29 @@
 """An organisation's customers: one at each provider, whatever crashes, and however many ask for it at once."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
-from typing import Generic, cast
+from datetime import datetime, timedelta
+from typing import Generic
 
-import attrs
-
-from ..errors import Conflict, IdempotencyMismatch, InvalidRequest, InvalidResponse
+from ..errors import ConfigurationError, Conflict, IdempotencyMismatch, InvalidRequest
 from ..idempotency import operation_key
 from ..models import Customer
 from ..provider import BaseProvider
 from ..wiring import said_as
+from .commands import CreateCustomer
 from .handlers import Handlers
-from .journal import CREATE_CUSTOMER, Journal, is_used_up
-from .precedence import first, rank
-from .records import BillingCustomer, BillingOperation, BillingSubscription, OperationState
+from .operation_log import Entry, OperationLog, is_consumed
+from .primary import primary, rank
+from .records import BillingCustomer, BillingSubscription, OperationState
 from .repository import Tx
 from .store import Store
-from .webhooks import EventPipeline, new_record_id
+from .webhooks import EventPipeline
 
-__all__ = ["Customers", "check_org"]
+__all__ = ["Customers", "check_org", "provider_named"]
 
 _MAX_FOREIGN_KEYS = 20
-"""How many keys in a row the provider may know otherwise than the journal does, after a database was restored, say."""
+"""How many keys in a row the provider may know otherwise than the operation log does, after a database was restored, say."""
+_JUST_MADE = timedelta(minutes=5)
+"""How long a provider may take to show a customer that it has made."""
 
 
 class Customers(Generic[Tx]):
@@ -32,9 +33,10 @@ class Customers(Generic[Tx]):
         store: where the records are.
         providers: by name.
         pipeline: applies what was parked for a customer.
-        journal: sends.
+        log: sends.
         handlers: the application's: what one of them reads, it reads in its transaction.
         clock: the time, aware.
+        select: the name of the provider for a new customer, by organisation; None: the first one.
     """
 
     def __init__(
@@ -42,19 +44,21 @@ class Customers(Generic[Tx]):
         store: Store[Tx],
         providers: Mapping[str, BaseProvider],
         pipeline: EventPipeline[Tx],
-        journal: Journal[Tx],
+        log: OperationLog[Tx],
         handlers: Handlers[Tx],
         clock: Callable[[], datetime],
+        select: Callable[[str], str] | None = None,
     ) -> None:
         self._store = store
         self._providers = providers
         self._pipeline = pipeline
-        self._journal = journal
+        self._log = log
         self._handlers = handlers
         self._clock = clock
+        self._select = select
 
     async def known(self, org_id: str) -> list[BillingCustomer]:
-        """The organisation's customers, the one whose subscription counts first."""
+        """The organisation's customers, the one with the primary subscription first."""
         check_org(org_id)
         tx = self._handlers.transaction()
         found = [await self._store.get_customer(org_id, name, tx=tx) for name in self._providers]
@@ -65,8 +69,8 @@ class Customers(Generic[Tx]):
         return [customer for _, customer in sorted(ranked, key=lambda pair: rank(pair[0]), reverse=True)]
 
     async def subscription_of(self, customer: BillingCustomer) -> BillingSubscription | None:
-        """The one of the customer's subscriptions that counts."""
-        return first(await self.subscriptions_of(customer))
+        """The customer's primary subscription."""
+        return primary(await self.subscriptions_of(customer))
 
     async def subscriptions_of(self, customer: BillingCustomer) -> list[BillingSubscription]:
         """All of the customer's subscriptions."""
@@ -82,39 +86,46 @@ class Customers(Generic[Tx]):
                 found += await self.subscriptions_of(customer)
         return found
 
-    async def create(
-        self, provider: BaseProvider, org_id: str, *, email: str, name: str | None, metadata: Mapping[str, str] | None
+    async def ensure(
+        self,
+        org_id: str,
+        *,
+        email: str,
+        name: str | None,
+        metadata: Mapping[str, str] | None,
+        provider_name: str | None,
     ) -> BillingCustomer:
-        """The organisation's customer at a provider where it has none on record.
-
-        The record says what the provider was told: the details of a creation that was begun before, if one was.
+        """The organisation's customer; created if there is none yet.
 
         Raises:
             Conflict: the provider's customer is another organisation's.
             PaymentError: it cannot be created now.
         """
-        name_of_provider = provider.get_provider_name()
-        created, told = await self._created(provider, org_id, _details(org_id, email, name, metadata))
-        stored = await self._store.get_customer(org_id, name_of_provider)
+        known = [each for each in await self.known(org_id) if provider_name in {None, each.provider}]
+        if known:
+            return known[0]
+        self._handlers.refuse_inside()
+        if provider_name is None:
+            provider_name = self._select(org_id) if self._select else next(iter(self._providers))
+        chosen = provider_named(self._providers, provider_name)
+        return await self._create(chosen, org_id, _asked(org_id, email, name, metadata))
+
+    async def _create(self, provider: BaseProvider, org_id: str, wanted: CreateCustomer) -> BillingCustomer:
+        """The organisation's customer at a provider where it has none on record.
+
+        The record says what the provider was told: the details of a creation that was begun before, if one was.
+        """
+        name = provider.get_provider_name()
+        created, told = await self._created(provider, org_id, wanted)
+        stored = await self._store.get_customer(org_id, name)
         if stored is None:
-            await self._store.insert_customer(self._record(name_of_provider, org_id, created, told))
-            stored = await self._store.get_customer(org_id, name_of_provider)
+            await self._store.insert_customer(told.record_of(name, org_id, created, self._clock()))
+            stored = await self._store.get_customer(org_id, name)
         if stored is None:
             message = "the provider's customer belongs to another organisation here: two organisations share its id"
-            raise Conflict(message, provider=name_of_provider, operation="ensure_customer")
-        await self._pipeline.apply_parked(name_of_provider, external_customer_id=stored.external_customer_id)
+            raise Conflict(message, provider=name, operation="ensure_customer")
+        await self._pipeline.apply_parked(name, external_customer_id=stored.external_customer_id)
         return stored
-
-    async def keep(self, operation: BillingOperation, made: object, tx: Tx) -> None:
-        """Store the customer that a creation has made, in the transaction that closes the creation."""
-        if not isinstance(made, Customer):
-            return
-        stored = await self._store.get_customer(operation.org_id, operation.provider, tx=tx)
-        if stored is None:
-            customer = self._record(operation.provider, operation.org_id, made, operation.arguments)
-            await self._store.insert_customer(customer, tx=tx)
-        elif stored.external_customer_id == operation.reference:
-            await self._store.update_customer(self._moved(stored, made, operation.arguments), tx=tx)
 
     async def replace(self, gone: BillingCustomer, *, email: str) -> BillingCustomer:
         """A new customer in the place of one who is gone at the provider: once, however many notice it.
@@ -131,12 +142,11 @@ class Customers(Generic[Tx]):
             PaymentError: none can be created now.
         """
         provider, old_id = self._providers[gone.provider], gone.external_customer_id
-        made, told = await self._created(
-            provider, gone.org_id, _details(gone.org_id, gone.email or email, gone.name, gone.metadata), gone=old_id
-        )
+        wanted = _asked(gone.org_id, gone.email or email, gone.name, gone.metadata)
+        made, told = await self._created(provider, gone.org_id, wanted, gone=old_id)
         stored = await self._store.get_customer_by_id(gone.id) or gone
         if stored.external_customer_id == old_id:
-            await self._store.update_customer(self._moved(stored, made, told))
+            await self._store.update_customer(told.moved(stored, made, self._clock()))
             stored = await self._store.get_customer_by_id(gone.id) or stored
         if stored.external_customer_id == old_id:
             message = "the provider's new customer belongs to another organisation here: two organisations share its id"
@@ -144,31 +154,13 @@ class Customers(Generic[Tx]):
         await self._pipeline.apply_parked(gone.provider, external_customer_id=stored.external_customer_id)
         return stored
 
-    def _moved(self, stored: BillingCustomer, made: Customer, told: Mapping[str, object]) -> BillingCustomer:
-        email = stored.email or cast("str | None", told.get("email"))
-        return attrs.evolve(stored, external_customer_id=made.id, email=email, updated_at=self._clock())
-
-    def _record(self, provider: str, org_id: str, made: Customer, told: Mapping[str, object]) -> BillingCustomer:
-        now = self._clock()
-        return BillingCustomer(
-            id=new_record_id(),
-            org_id=org_id,
-            provider=provider,
-            external_customer_id=made.id,
-            email=cast("str | None", told.get("email")),
-            name=cast("str | None", told.get("name")),
-            metadata=_without_org(told.get("metadata")),
-            created_at=now,
-            updated_at=now,
-        )
-
     async def _created(
-        self, provider: BaseProvider, org_id: str, wanted: Mapping[str, object], *, gone: str | None = None
-    ) -> tuple[Customer, Mapping[str, object]]:
-        """The organisation's customer at the provider, and the details that it was created with.
+        self, provider: BaseProvider, org_id: str, wanted: CreateCustomer, *, gone: str | None = None
+    ) -> tuple[Customer, CreateCustomer]:
+        """The organisation's customer at the provider, and the command that it was created with.
 
         The key is made of the organisation and the provider, so that the creation that was begun is the one that is
-        finished. A key that the provider has answered with a refusal is used up: the next attempt, with an e-mail address
+        finished. A key that the provider has answered with a refusal is consumed: the next attempt, with an e-mail address
         that is accepted, say, has the next key. The key of the next customer, after one that was deleted at the provider
         (``gone``), is made of that one's id, too: whoever finds that they are gone makes the same one.
         """
@@ -176,51 +168,55 @@ class Customers(Generic[Tx]):
         attempt, mismatches = 1, 0
         while True:
             key = operation_key("customer", name, org_id, *([gone] if gone else []), attempt=attempt)
-            begun = await self._store.get_operation(name, key)
-            if begun is not None and (not _creates(begun, org_id) or is_used_up(begun)):
+            row = await self._store.get_operation(name, key)
+            if row is not None and ((row.operation, row.org_id) != (wanted.kind, org_id) or is_consumed(row)):
                 attempt += 1
                 continue
-            told = wanted if begun is None else begun.arguments
+            begun = None if row is None else Entry(row, CreateCustomer.from_json(row.arguments))
             try:
                 if begun is None:
-                    made = await self._journal.run(
-                        provider, CREATE_CUSTOMER, org_id, key, wanted, keep=self.keep, reference=gone
-                    )
-                elif begun.state is OperationState.DONE:
-                    made = await self._journal.what_was_made(provider, begun)
-                else:
-                    made = await self._journal.repeat(provider, begun, keep=self.keep)
+                    return await self._log.run(provider, wanted, org_id, key, reference=gone), wanted
+                if begun.row.state is not OperationState.DONE or begun.row.external_id is None:
+                    return await self._log.repeat(provider, begun), begun.command
             except IdempotencyMismatch:
                 there = await self._store.get_customer(org_id, name)
                 if there is not None and there.external_customer_id != gone:
                     return Customer(there.external_customer_id), wanted
-                # another worker was faster, and its details are taken; or the provider knows a key that the journal lost
+                # another worker was faster, and its details are taken; or the provider knows a key that the log lost
                 mismatches += 1
                 if mismatches > _MAX_FOREIGN_KEYS:
                     raise
                 continue
-            if made is None:
-                gone, attempt = begun.external_id if begun is not None else None, 1
-                continue
-            if not isinstance(made, Customer):
-                message = "the provider's answer is no customer"
-                raise InvalidResponse(message, provider=name, operation="ensure_customer")
-            return made, told
+            made = await self._as_made(provider, begun)
+            if made is not None:
+                return made, begun.command
+            gone, attempt = begun.row.external_id, 1
+
+    async def _as_made(self, provider: BaseProvider, done: Entry[CreateCustomer]) -> Customer | None:
+        """The customer that a creation that is DONE has made; None if they were deleted since."""
+        found = await done.command.find_effect(provider, done.row)
+        closed_at = done.row.closed_at
+        just_made = closed_at is not None and abs(self._clock() - closed_at) < _JUST_MADE
+        if found is None and just_made and done.row.external_id is not None:
+            return Customer(done.row.external_id, provider=done.row.provider)
+        return found
 
 
-def _details(org_id: str, email: str, name: str | None, metadata: Mapping[str, str] | None) -> Mapping[str, object]:
-    """What the provider is told of a customer."""
-    return {"email": email, "name": name, "metadata": {**(metadata or {}), "org_id": org_id}}
+def _asked(org_id: str, email: str, name: str | None, metadata: Mapping[str, str] | None) -> CreateCustomer:
+    return CreateCustomer(email, name, {**(metadata or {}), "org_id": org_id})
 
 
-def _creates(operation: BillingOperation, org_id: str) -> bool:
-    return (operation.operation, operation.org_id) == (CREATE_CUSTOMER, org_id)
+def provider_named(providers: Mapping[str, BaseProvider], name: str) -> BaseProvider:
+    """One of the providers of the service.
 
-
-def _without_org(words: object) -> dict[str, str]:
-    """The application's own metadata, out of what was sent."""
-    metadata = cast("Mapping[str, str]", words or {})
-    return {key: value for key, value in metadata.items() if key != "org_id"}
+    Raises:
+        ConfigurationError: there is none of this name.
+    """
+    found = providers.get(name) if isinstance(name, str) else None  # pyright: ignore[reportUnnecessaryIsInstance] - not every caller checks types
+    if found is None:
+        message = f"this service has no provider {str(name)[:60]!r}; it has {', '.join(providers)}"
+        raise ConfigurationError(message)
+    return found
 
 
 def check_org(org_id: object) -> None:

@@ -10,7 +10,7 @@ from ..events import EventType, WebhookEvent
 from ..models import Subscription, SubscriptionStatus
 from ..operations import Capability
 from ..provider import BaseProvider
-from .journal import CREATE_CUSTOMER
+from .commands import CreateCustomer
 from .origins import ASKED_FOR, PATIENCE, Origins
 from .ownership import Ownership, RefusalReason, RefusedSubscription
 from .records import BillingCustomer, BillingSubscription
@@ -244,7 +244,7 @@ class Finder(Generic[Tx]):
     async def _by_replaced(self, provider: str, external_customer_id: str) -> BillingCustomer | None:
         """Whose customer it was before one who is gone at the provider was replaced."""
         after = await self._store.list_operations(provider, reference=external_customer_id, limit=1)
-        if not after or after[0].operation != CREATE_CUSTOMER:
+        if not after or after[0].operation != CreateCustomer.kind:
             return None
         return await self._store.get_customer(after[0].org_id, provider)
 

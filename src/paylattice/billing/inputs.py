@@ -26,7 +26,7 @@ def _limit(name: str, value: object) -> None:
 
 CHECKS: Mapping[str, Check] = {
     "org_id": lambda _name, value: check_org(value),
-    "provider": word,
+    "provider_name": instance(str, "the name of a provider"),
     "session_id": word,
     "idempotency_key": word,
     "after": word,

@@ -17,7 +17,7 @@ import attrs
 from ..events import WebhookEvent
 from ..models import CheckoutSession, CheckoutStatus, Subscription
 from ..provider import BaseProvider
-from .journal import CHECKOUT
+from .commands import StartCheckout
 from .records import BillingCustomer, BillingOperation, OperationState
 from .repository import Tx
 from .store import Store
@@ -114,7 +114,7 @@ class Origins(Generic[Tx]):
             found.extend(
                 each
                 for each in page
-                if each.operation == CHECKOUT
+                if each.operation == StartCheckout.kind
                 and since <= each.created_at <= until
                 and plan_id in {None, each.arguments.get("plan_id")}
             )
@@ -140,7 +140,7 @@ class Origins(Generic[Tx]):
         return _at(provider, before)
 
     async def _ask(self, started: BillingOperation) -> Origin | None:
-        if started.operation != CHECKOUT or started.external_id is None:
+        if started.operation != StartCheckout.kind or started.external_id is None:
             return None
         session = await self._providers[started.provider].get_checkout_session(started.external_id)
         customer = await self._store.get_customer(started.org_id, started.provider)

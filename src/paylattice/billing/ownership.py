@@ -20,7 +20,7 @@ from ..models import Subscription
 from ..provider import BaseProvider
 from ..redaction import redact
 from ..transport.primitives import mutex
-from .journal import ASSIGN, CHANGE, CHECKOUT
+from .commands import AssignSubscription, ChangeSubscription, StartCheckout, readable_command_of
 from .records import BillingCustomer, BillingOperation, BillingSubscription, OperationState
 from .repository import Tx
 from .store import Store
@@ -31,8 +31,9 @@ _log = logging.getLogger("paylattice")
 _PAGE = 100
 _MOST_PAGES = 20
 _REMEMBERED = 1024
-_ASKS_FOR_TERMS = frozenset({CHECKOUT, CHANGE, ASSIGN})
-_DECIDES_THE_OWNER = frozenset({CHECKOUT, ASSIGN})
+_CHECKOUTS = frozenset({StartCheckout.kind})
+_DECIDE_THE_OWNER = frozenset({StartCheckout.kind, AssignSubscription.kind})
+_ASK_FOR_TERMS = _DECIDE_THE_OWNER | {ChangeSubscription.kind}
 
 
 class RefusalReason(StrEnum):
@@ -124,12 +125,12 @@ class Ownership(Generic[Tx]):
 
     async def owner(self, provider: str, subscription_id: str) -> BillingCustomer | None:
         """Whose a subscription is that is not stored: who started its checkout, or whom the application gave it to last."""
-        decided = await self._asked(provider, subscription_id, _DECIDES_THE_OWNER)
+        decided = await self._asked(provider, subscription_id, _DECIDE_THE_OWNER)
         return await self._store.get_customer(decided[-1].org_id, provider) if decided else None
 
     async def whose_by_itself(self, provider: str, subscription: Subscription) -> BillingCustomer | None:
         """Whose a subscription is that is not stored, without the application's word: by its checkout, or its customer."""
-        started = await self._asked(provider, subscription.id, frozenset({CHECKOUT}))
+        started = await self._asked(provider, subscription.id, _CHECKOUTS)
         if started:
             return await self._store.get_customer(started[0].org_id, provider)
         if subscription.customer_id is None or not self.is_proven(provider):
@@ -139,7 +140,7 @@ class Ownership(Generic[Tx]):
     async def may_be_under_way(self, provider: str, org_id: str) -> bool:
         """Whether a checkout of the organisation has begun, and what came of it is not known yet."""
         begun = await self._store.list_operations(provider, state=OperationState.OPEN, limit=_PAGE)
-        return any(each.operation == CHECKOUT and each.org_id == org_id for each in begun)
+        return any(each.operation in _CHECKOUTS and each.org_id == org_id for each in begun)
 
     async def admitted(self, provider: str, subscription: Subscription) -> Admission:
         """What of a subscription's state may be stored, if its owner is known.
@@ -150,7 +151,7 @@ class Ownership(Generic[Tx]):
         if not self._providers[provider].browser_makes_subscriptions:
             return Admission(subscription)
         stored = await self._store.get_subscription(provider, subscription.id)
-        asked = await self._asked(provider, subscription.id, _ASKS_FOR_TERMS)
+        asked = await self._asked(provider, subscription.id, _ASK_FOR_TERMS)
         refused = _deviation(subscription, asked, stored)
         if refused is None:
             return Admission(subscription)
@@ -174,14 +175,14 @@ class Ownership(Generic[Tx]):
         except Exception:  # noqa: BLE001 - it is somebody else's code, and only watches
             _log.exception("the observer of refused subscriptions failed")
 
-    async def _asked(self, provider: str, subscription_id: str, operations: frozenset[str]) -> list[BillingOperation]:
+    async def _asked(self, provider: str, subscription_id: str, kinds: frozenset[str]) -> list[BillingOperation]:
         """What was asked for of the subscription, the first first: its checkout, then all else."""
         session_id = self._providers[provider].checkout_session_of(subscription_id)
         found: list[BillingOperation] = []
         for name in dict.fromkeys((session_id, subscription_id)):
             if name is not None:
                 found += await self._pages(provider, name)
-        return [each for each in found if each.operation in operations and each.state is not OperationState.FAILED]
+        return [each for each in found if each.operation in kinds and each.state is not OperationState.FAILED]
 
     async def _pages(self, provider: str, external_id: str) -> list[BillingOperation]:
         found: list[BillingOperation] = []
@@ -203,12 +204,14 @@ def _deviation(
     A change counts as asked for from the moment that it was written down, and what was there before it still does: the payer
     may agree later, or never.
     """
-    plans = {each.arguments.get("plan_id") for each in asked}
-    quantities = {each.arguments.get("quantity") for each in asked}
-    overridden = any(each.arguments.get("plan_overridden") is True for each in asked)
+    commands = [readable_command_of(each) for each in asked]
+    terms = [each for each in commands if isinstance(each, StartCheckout | ChangeSubscription | AssignSubscription)]
+    plans = {each.plan_id for each in terms}
+    quantities = {each.quantity for each in terms}
+    overridden = any(isinstance(each, AssignSubscription) and each.plan_overridden for each in terms)
     if stored is not None and not any(
-        each.operation in _DECIDES_THE_OWNER for each in asked
-    ):  # the journal has forgotten
+        each.operation in _DECIDE_THE_OWNER for each in asked
+    ):  # the operation log has forgotten
         plans.add(stored.plan_id)
         quantities.add(1 if stored.quantity is None else stored.quantity)
     if subscription.plan_id is not None and subscription.plan_id not in plans:

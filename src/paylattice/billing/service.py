@@ -1,75 +1,42 @@
-"""The face of billing: organisations, their checkout, their subscription, their invoices, their webhooks."""
+"""The billing service: every method hands on to the part that does the work; see :mod:`paylattice.billing.wiring`."""
 
-import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
-import attrs
-
 from ..arguments import check_timedelta, check_utc
 from ..checking import checking_class
-from ..errors import (
-    ConfigurationError,
-    Conflict,
-    Diagnosis,
-    InvalidRequest,
-    MalformedPayload,
-    NotFound,
-    PaymentError,
-    UnsupportedOperation,
-    WebhookError,
-)
 from ..events import EventType, WebhookEvent
 from ..frames import clearing_class
-from ..models import CheckoutSession, Invoice, OpenCheckout, Subscription, SubscriptionChange, SubscriptionStatus
+from ..models import Invoice, OpenCheckout, SubscriptionChange
 from ..operations import Capability
 from ..provider import BaseProvider, Headers, PaymentProvider
 from ..transport.primitives import AsyncPrimitives, Primitives
-from .access import DEFAULT_POLICY, Access, AccessPolicy, access_of
-from .customers import Customers, check_org
-from .finding import Finder
-from .handlers import Handlers
+from .access import DEFAULT_POLICY, Access, AccessPolicy, best_access
+from .commands import RecordUsage, StartCheckout
+from .customers import provider_named
+from .deliveries import RejectedWebhook
 from .inputs import CHECKS
-from .journal import CANCEL, CHANGE, CHECKOUT, Journal
-from .maintenance.catch_up import CatchUp, CaughtUp
-from .maintenance.maintain import Maintainer, Plan
-from .maintenance.purge import DroppedEvents, Purge
-from .maintenance.reconcile import Difference, Reconciled, Reconciliation
-from .maintenance.recover import Recovered, Recovery
+from .maintenance.catch_up import CaughtUp
+from .maintenance.maintain import Plan
+from .maintenance.purge import DroppedEvents
+from .maintenance.reconcile import Difference, Reconciled
+from .maintenance.recover import Recovered
 from .maintenance.report import MaintenanceReport
-from .orders import Orders
-from .ownership import Ownership, RefusedSubscription
+from .ownership import RefusedSubscription
 from .parts import check_parts, check_repository, check_world, providers_of
-from .precedence import LONG_AGO, first, rank
 from .records import BillingCustomer, BillingSubscription
-from .replacing import ReplacedCustomer, Replacing
-from .replies import OK, WebhookReply, check_body, log_failed, log_refused, reply_to
+from .replaced_customers import ReplacedCustomer
+from .replies import WebhookReply
 from .repository import BillingRepository, Tx
 from .store import Store
-from .webhooks import EventPipeline, WebhookOutcome
+from .webhooks import WebhookOutcome
+from .wiring import Options, wire
 
 __all__ = ["BillingService", "RejectedWebhook"]
 
 H = TypeVar("H", bound=Callable[..., Awaitable[None] | None])
-
-_log = logging.getLogger("paylattice")
-
-
-@attrs.frozen
-class RejectedWebhook:
-    """A delivery that was not accepted, for metrics and alerts. Headers and body are withheld.
-
-    Args:
-        provider: for which it came; empty where the service has none of that name, which anybody can make up.
-        error: the class of the error.
-        diagnosis: the likely cause.
-    """
-
-    provider: str
-    error: str
-    diagnosis: Diagnosis
 
 
 def utc_now() -> datetime:
@@ -83,7 +50,7 @@ class BillingService(Generic[Tx]):
 
     Args:
         provider: one, or several with different names; whatever satisfies :class:`paylattice.PaymentProvider`.
-        repository: where the records are kept.
+        store: where the records are kept.
         select: the name of the provider for a NEW customer, by organisation; known customers stay where they are.
             Needed with several providers.
         require: what every provider must be able to do; checked now rather than in front of a customer.
@@ -137,36 +104,18 @@ class BillingService(Generic[Tx]):
         for each in providers:
             each.require(*required)
         self._providers = {each.get_provider_name(): each for each in providers}
-        self._select = select
-        self._store = store = Store(repository)
+        self._store: Store[Tx] = Store(repository)
         self._clock = clock
-        self._on_rejected = on_rejected
-        self._handlers: Handlers[Tx] = Handlers()
-        self._ownership = Ownership(store, self._providers, on_refused)
-        self._finder = Finder(store, self._providers, self._ownership, refetch=refetch, clock=clock)
-        self._pipeline = EventPipeline(
-            store, self._providers, self._finder, self._handlers, refetch=refetch, clock=clock
+        options = Options(
+            select=select,
+            refetch=refetch,
+            clock=clock,
+            on_rejected=on_rejected,
+            on_refused=on_refused,
+            on_replaced=on_replaced,
+            primitives=primitives or AsyncPrimitives(),
         )
-        journal = Journal(store, clock)
-        self._customers = Customers(store, self._providers, self._pipeline, journal, self._handlers, clock)
-        self._replacing = Replacing(store, self._providers, self._pipeline, self._customers, clock, on_replaced)
-        self._orders = Orders(
-            store, self._providers, self._pipeline, journal, self._customers, self._ownership, self._replacing
-        )
-        primitives = primitives or AsyncPrimitives()
-        self._recovery = Recovery(store, self._pipeline, self._finder, journal, self._customers, clock)
-        self._catch_up = CatchUp(self._pipeline, clock)
-        self._reconciliation = Reconciliation(store, self._pipeline, self._finder, self._replacing, primitives, clock)
-        self._purge = Purge(store, self._pipeline)
-        self._maintainer = Maintainer(
-            store,
-            self._providers,
-            self._pipeline,
-            self._recovery,
-            self._catch_up,
-            self._reconciliation,
-            clock,
-        )
+        self._parts = wire(self._store, self._providers, options)
 
     @property
     def repository(self) -> BillingRepository[Tx]:
@@ -174,16 +123,15 @@ class BillingService(Generic[Tx]):
         return self._store.repository
 
     def provider(self, name: str) -> BaseProvider:
-        """One of the providers.
+        """Return one of the providers.
+
+        Args:
+            name: its name, such as ``"stripe"``.
 
         Raises:
             ConfigurationError: there is none of this name.
         """
-        found = self._providers.get(name) if isinstance(name, str) else None  # pyright: ignore[reportUnnecessaryIsInstance] - as above
-        if found is None:
-            message = f"this service has no provider {str(name)[:60]!r}; it has {', '.join(self._providers)}"
-            raise ConfigurationError(message)
-        return found
+        return provider_named(self._providers, name)
 
     def on(self, event_type: EventType | str) -> Callable[[H], H]:
         """Register a handler: ``@billing.on("subscription.past_due")``.
@@ -197,7 +145,7 @@ class BillingService(Generic[Tx]):
         Raises:
             ConfigurationError: there is no such event, or what is registered is no function of event and context.
         """
-        return self._handlers.on(event_type)
+        return self._parts.handlers.on(event_type)
 
     # --- customers -----------------------------------------------------------------------------------------------
 
@@ -208,9 +156,9 @@ class BillingService(Generic[Tx]):
         email: str,
         name: str | None = None,
         metadata: Mapping[str, str] | None = None,
-        provider: str | None = None,
+        provider_name: str | None = None,
     ) -> BillingCustomer:
-        """The organisation's customer; created at the provider if there is none yet.
+        """Return the organisation's customer; create it at the provider if there is none yet.
 
         There is one per organisation and provider, also when this runs twice at the same time, or again after a crash
         between the provider's answer and the insert: the idempotency key is made of the organisation and the provider.
@@ -222,17 +170,15 @@ class BillingService(Generic[Tx]):
             email: for a new customer.
             name: for a new customer.
             metadata: for a new customer; ``org_id`` is added.
-            provider: a certain one. None: where the organisation is, else what ``select`` says.
+            provider_name: a certain provider. None: where the organisation is, else what ``select`` says.
+
+        Raises:
+            Conflict: the provider's customer is another organisation's.
+            PaymentError: the provider cannot create one now.
         """
-        check_org(org_id)
-        known = await self._customers.known(org_id)
-        if provider is not None:
-            known = [customer for customer in known if customer.provider == provider]
-        if known:
-            return known[0]
-        self._handlers.refuse_inside()
-        chosen = self.provider(provider or (self._select(org_id) if self._select else next(iter(self._providers))))
-        return await self._customers.create(chosen, org_id, email=email, name=name, metadata=metadata)
+        return await self._parts.customers.ensure(
+            org_id, email=email, name=name, metadata=metadata, provider_name=provider_name
+        )
 
     # --- checkout ------------------------------------------------------------------------------------------------
 
@@ -248,11 +194,11 @@ class BillingService(Generic[Tx]):
         quantity: int = 1,
         trial_days: int | None = None,
         metadata: Mapping[str, str] | None = None,
-        provider: str | None = None,
+        provider_name: str | None = None,
         allow_second: bool = False,
         idempotency_key: str | None = None,
     ) -> OpenCheckout:
-        """A hosted page where the organisation subscribes.
+        """Open a hosted page where the organisation subscribes.
 
         Where the provider says for certain that it does not know the organisation's customer any more (deleted there, or left
         over from another account, or from test mode), a new one is made, once, and the record has its id from then on;
@@ -268,64 +214,46 @@ class BillingService(Generic[Tx]):
             quantity: how many units.
             trial_days: instead of the plan's own trial.
             metadata: kept on the session and the subscription; ``org_id`` is added.
-            provider: see :meth:`ensure_customer`.
-            allow_second: let an organisation that has a living subscription start another one.
+            provider_name: a certain provider. None: where the organisation is, else what ``select`` says.
+            allow_second: let an organisation that has a current subscription start another one.
             idempotency_key: one of yours makes a double click open one page. None: every call opens a new one.
 
         Raises:
-            Conflict: the organisation has a living subscription, at whichever provider: see :meth:`change_plan`. Or the page
+            Conflict: the organisation has a current subscription, at whichever provider: see :meth:`change_plan`. Or the page
                 that this key of yours opened is not open any more.
         """
-        self._handlers.refuse_inside()
-        current = None if allow_second else await self._current(org_id)
-        if current is not None:
-            message = (
-                f"the organisation has a subscription that is {current.status}: change it with change_plan(), cancel it, or "
-                "pass allow_second=True to let it pay for two"
-            )
-            raise Conflict(message, provider=current.provider, operation="start_checkout")
-        chosen = {
-            "plan_id": plan_id,
-            "success_url": success_url,
-            "cancel_url": cancel_url,
-            "metadata": {**(metadata or {}), "org_id": org_id},
-            "quantity": quantity,
-            "trial_days": trial_days,
-            "customer_email": email,
-        }
-        session = await self._orders.checkout_begun(org_id, chosen, idempotency_key, provider)
-        if session is None:
-            customer = await self.ensure_customer(org_id, email=email, name=name, provider=provider)
-            session = await self._orders.checkout(customer, chosen, idempotency_key)
-        opened = OpenCheckout.of(session)
-        if opened is None:
-            message = (
-                f"the page that this idempotency key opened is {session.status}: confirm_return({session.id!r}) says what came "
-                "of it, and another page needs a new key"
-            )
-            raise Conflict(message, provider=session.provider or None, operation="start_checkout")
-        return opened
-
-    async def _current(self, org_id: str) -> BillingSubscription | None:
-        """A living subscription; not one that is gone at the provider, together with its customer."""
-        stored = sorted(await self._customers.subscriptions(org_id), key=rank, reverse=True)
-        for each in stored:
-            if each.status.is_current and not await self._replacing.is_gone(each):
-                return each
-        return None
+        self._parts.handlers.refuse_inside()
+        wanted = StartCheckout(
+            plan_id=plan_id,
+            success_url=success_url,
+            cancel_url=cancel_url,
+            metadata={**(metadata or {}), "org_id": org_id},
+            quantity=quantity,
+            trial_days=trial_days,
+            customer_email=email,
+        )
+        return await self._parts.checkouts.start(
+            org_id,
+            wanted,
+            email=email,
+            name=name,
+            provider_name=provider_name,
+            allow_second=allow_second,
+            key=idempotency_key,
+        )
 
     async def confirm_return(
-        self, session_id: str, *, org_id: str | None = None, provider: str | None = None
+        self, session_id: str, *, org_id: str | None = None, provider_name: str | None = None
     ) -> BillingSubscription | None:
         """Store what a finished checkout brought, when the customer's browser is back before the webhook.
 
         The webhook leads to the same state; whichever comes first, the subscription is there once.
 
         Args:
-            session_id: of the checkout session. It comes from the browser: pass ``org_id`` so that nobody can show another
-                organisation's.
+            session_id: of the checkout session. It comes from the browser: pass ``org_id`` so that no customer can show
+                another organisation's.
             org_id: whose session it must be.
-            provider: whose session it is. None: each provider is asked.
+            provider_name: whose session it is. None: each provider is asked.
 
         Returns:
             The subscription; None while the checkout is not finished, or its first payment is still under way (the
@@ -336,76 +264,23 @@ class BillingService(Generic[Tx]):
             Conflict: the subscription is stored as another organisation's; or its plan, quantity or prices are not what was
                 asked for, at a provider where the buyer can have changed them: it grants nothing, and is reported.
         """
-        self._handlers.refuse_inside()
-        for name in (provider,) if provider else await self._who_may_know(session_id):
-            session = await self._find_session(name, session_id)
-            if session is None:
-                continue
-            customer = await self._who_started(name, session)
-            if customer is None or org_id not in {None, customer.org_id}:
-                break
-            if session.subscription_id is None:
-                return None
-            stored = await self._pipeline.observe(name, customer, session.subscription_id, strict=True)
-            if stored is not None and stored.customer_id != customer.id:
-                message = "what this checkout brought is stored as another organisation's: look at both at the provider"
-                raise Conflict(message, provider=name, operation="confirm_return")
-            return None if stored is not None and stored.status is SubscriptionStatus.INCOMPLETE else stored
-        message = "there is no such checkout session of this organisation"
-        raise NotFound(message, operation="confirm_return")
-
-    async def _who_may_know(self, session_id: str) -> tuple[str, ...]:
-        """The provider whose session it is, by the journal, so that no other one has to answer; else all of them."""
-        for name in self._providers:
-            if await self._store.list_operations(name, external_id=session_id, limit=1):
-                return (name,)
-        return tuple(self._providers)
-
-    async def _who_started(self, provider: str, session: CheckoutSession) -> BillingCustomer | None:
-        """By the journal; by the session where somebody else started it, or the journal has forgotten.
-
-        Not by the session where a buyer's browser can make one: there, by what is stored.
-        """
-        started = await self._store.list_operations(provider, external_id=session.id, limit=1)
-        if started and started[0].operation == CHECKOUT:
-            return await self._store.get_customer(started[0].org_id, provider)
-        if self._providers[provider].browser_makes_subscriptions:
-            return await self._who_has(provider, session)
-        if session.customer_id is None:
-            return None
-        return await self._store.get_customer_by_external_id(provider, session.customer_id)
-
-    async def _who_has(self, provider: str, session: CheckoutSession) -> BillingCustomer | None:
-        """Whose what the session brought is: as it is stored, or as the application has decided."""
-        if session.subscription_id is None:
-            return None
-        stored = await self._store.get_subscription(provider, session.subscription_id)
-        if stored is not None:
-            return await self._store.get_customer_by_id(stored.customer_id)
-        return await self._ownership.owner(provider, session.subscription_id)
-
-    async def _find_session(self, name: str, session_id: str) -> CheckoutSession | None:
-        try:
-            return await self.provider(name).get_checkout_session(session_id)
-        except (InvalidRequest, UnsupportedOperation):
-            if len(self._providers) == 1:
-                raise
-            return None
+        self._parts.handlers.refuse_inside()
+        return await self._parts.checkouts.confirm_return(session_id, org_id=org_id, provider_name=provider_name)
 
     async def assign_subscription(
-        self, org_id: str, subscription_id: str, *, provider: str | None = None
+        self, org_id: str, subscription_id: str, *, provider_name: str | None = None
     ) -> BillingSubscription:
         """Let an organisation have a subscription that billing did not start, as it is now: your explicit choice.
 
         For one that was made by hand, by another program, or by a button in the browser: at providers where a subscription's
-        customer id proves nothing (PayPal, Square), it is nobody's otherwise, waits, and is reported (``on_refused``). Plan,
-        quantity and prices are accepted with it, as they are; so is what a buyer has changed since, if you call this again.
-        Look at what it costs first. What came about it before is applied.
+        customer id proves nothing (PayPal, Square), it belongs to no organisation otherwise, waits, and is reported
+        (``on_refused``). Plan, quantity and prices are accepted with it, as they are; so is what a buyer has changed since, if
+        you call this again. Look at what it costs first. Events that came about it before are applied.
 
         Args:
             org_id: whose it is to be; it has a customer at the provider: see :meth:`ensure_customer`.
             subscription_id: the provider's id of the subscription.
-            provider: whose subscription it is; None: the only one that the organisation is at.
+            provider_name: whose subscription it is; None: the only provider that the organisation is at.
 
         Raises:
             NotFound: the organisation has no customer there, or the provider no such subscription.
@@ -413,26 +288,23 @@ class BillingService(Generic[Tx]):
                 customer.
             InvalidRequest: the organisation is at several providers.
         """
-        self._handlers.refuse_inside()
-        known = [each for each in await self._customers.known(org_id) if provider in {None, each.provider}]
-        if not known:
-            message = "the organisation has no customer there: ensure_customer first"
-            raise NotFound(message, provider=provider, operation="assign_subscription")
-        if len(known) > 1:
-            message = "the organisation is at several providers: provider= has to say whose subscription it is"
-            raise InvalidRequest(message, param="provider", operation="assign_subscription")
-        return await self._orders.assign(known[0], subscription_id)
+        self._parts.handlers.refuse_inside()
+        return await self._parts.subscriptions.assign(org_id, subscription_id, provider_name)
 
     # --- the subscription ----------------------------------------------------------------------------------------
 
     async def subscription(self, org_id: str) -> BillingSubscription | None:
-        """The organisation's subscription as stored: the living one if there is one, else the last."""
-        return first(await self._customers.subscriptions(org_id))
+        """Return the organisation's primary subscription as stored: the current one if there is one, else the last.
+
+        Args:
+            org_id: the application's id of whose it is.
+        """
+        return await self._parts.subscriptions.primary(org_id)
 
     async def access(
         self, org_id: str, *, now: datetime | None = None, policy: AccessPolicy = DEFAULT_POLICY
     ) -> Access:
-        """Whether the organisation may use the product, why, and until when. Reads the repository only.
+        """Say whether the organisation may use the product, why, and until when. Reads the repository only.
 
         Any of its subscriptions may allow it: one that was canceled and is paid for still does while a new one begins.
 
@@ -443,9 +315,7 @@ class BillingService(Generic[Tx]):
         """
         moment = self._clock() if now is None else now
         check_utc("now", moment)
-        stored = sorted(await self._customers.subscriptions(org_id), key=rank)
-        answers = [access_of(each, moment, policy) for each in stored]
-        return max(reversed(answers), key=bool, default=access_of(None, moment, policy))
+        return best_access(await self._parts.customers.subscriptions(org_id), moment, policy)
 
     async def cancel(
         self,
@@ -455,29 +325,29 @@ class BillingService(Generic[Tx]):
         reason: str | None = None,
         idempotency_key: str | None = None,
     ) -> BillingSubscription:
-        """End the organisation's subscription: when what is paid for is used up, or now.
+        """End the organisation's subscription: at the end of what is paid for, or now.
 
         Where the provider ends subscriptions at once and for good, and what is paid for stays paid for (PayPal), the former is
         the latter: nothing more is charged, and access goes on until ``cancel_at``.
+
+        Args:
+            org_id: the application's id of whose subscription it is.
+            at_period_end: when the period that is paid for ends. False: now.
+            reason: for the provider's records.
+            idempotency_key: one of yours makes repeating this harmless. None: every call is a command of its own.
+
+        Returns:
+            The subscription as stored afterwards.
 
         Raises:
             NotFound: it has none.
             Conflict: something else was asked for of the subscription since, or at the same moment: this was not sent.
             UnsupportedOperation: the provider cannot end it in this way.
         """
-        self._handlers.refuse_inside()
-        waits = at_period_end and not await self._keeps_what_is_paid(org_id)
-        chosen = {"at_period_end": waits, "reason": reason}
-        _, stored = await self._orders.change(CANCEL, org_id, chosen, idempotency_key, Subscription)
-        return stored
-
-    async def _keeps_what_is_paid(self, org_id: str) -> bool:
-        """Whether canceling now comes to the same as canceling at the end of the period, which the provider cannot do."""
-        stored = await self.subscription(org_id)
-        if stored is None:
-            return False
-        provider = self.provider(stored.provider)
-        return provider.cancel_keeps_paid_period and Capability.CANCEL_AT_PERIOD_END not in provider.capabilities
+        self._parts.handlers.refuse_inside()
+        return await self._parts.subscriptions.cancel(
+            org_id, at_period_end=at_period_end, reason=reason, key=idempotency_key
+        )
 
     async def change_plan(
         self,
@@ -490,55 +360,44 @@ class BillingService(Generic[Tx]):
     ) -> SubscriptionChange:
         """Change the plan, the quantity or both. ``approval_url`` in the answer: the payer has to consent there first.
 
+        Args:
+            org_id: the application's id of whose subscription it is.
+            plan_id: the provider's id of the new plan. None: the plan stays.
+            quantity: the new number of units. None: it stays.
+            prorate: charge, or credit, the rest of the current period. False: the change is free until the next period.
+            idempotency_key: one of yours makes repeating this harmless. None: every call is a command of its own.
+
         Raises:
             NotFound: the organisation has no subscription.
             Conflict: something else was asked for of the subscription since, or at the same moment: this was not sent.
         """
-        self._handlers.refuse_inside()
-        chosen = {"plan_id": plan_id, "quantity": quantity, "prorate": prorate}
-        change, _ = await self._orders.change(CHANGE, org_id, chosen, idempotency_key, SubscriptionChange)
-        return change
+        self._parts.handlers.refuse_inside()
+        return await self._parts.subscriptions.change(
+            org_id, plan_id=plan_id, quantity=quantity, prorate=prorate, key=idempotency_key
+        )
 
     async def sync_subscription(self, org_id: str) -> BillingSubscription | None:
-        """Read what the provider says now, for all of the organisation's subscriptions, and store it."""
-        self._handlers.refuse_inside()
-        for customer in await self._customers.known(org_id):
-            provider = self.provider(customer.provider)
-            listed: set[str] = set()
-            if {Capability.CUSTOMERS, Capability.LIST_SUBSCRIPTIONS} <= provider.capabilities:
-                ticket = await self._store.next_ticket()
-                for each in reversed(await self._replacing.listed(customer)):
-                    listed.add(each.id)
-                    owner = (await self._finder.whose(customer, each)).customer
-                    if owner is not None and owner.id == customer.id:
-                        await self._pipeline.store(customer.provider, customer, each, ticket)
-            for stored in await self._store.list_subscriptions(customer.id):
-                if stored.external_subscription_id not in listed and Capability.SUBSCRIPTIONS in provider.capabilities:
-                    await self._orders.observe_again(customer, stored)
-        return await self.subscription(org_id)
+        """Read what the provider says now, for all of the organisation's subscriptions, and store it.
+
+        Args:
+            org_id: the application's id of whose they are.
+
+        Returns:
+            The primary subscription, as stored afterwards.
+        """
+        self._parts.handlers.refuse_inside()
+        return await self._parts.subscriptions.sync(org_id)
 
     # --- invoices, usage -----------------------------------------------------------------------------------------
 
     async def invoices(self, org_id: str, limit: int = 10) -> list[Invoice]:
-        """The organisation's invoices over all its providers, newest first."""
-        found: list[Invoice] = []
-        for customer in await self._customers.known(org_id):
-            provider = self.provider(customer.provider)
-            if Capability.CUSTOMERS in provider.capabilities and provider.checkout_keeps_customer:
-                found += await provider.get_invoices(customer.external_customer_id, limit)
-                continue
-            for stored in await self._customers.subscriptions_of(customer):
-                subscription_id = stored.external_subscription_id
-                payer = await self._payer(provider, customer, subscription_id)
-                found += await provider.get_invoices(payer, limit, subscription_id=subscription_id)
-        return sorted(found, key=_created, reverse=True)[:limit]
+        """List the organisation's invoices over all its providers, newest first.
 
-    async def _payer(self, provider: BaseProvider, customer: BillingCustomer, subscription_id: str) -> str:
-        """Who pays for a subscription: somebody who also pays for another organisation's, perhaps."""
-        if provider.checkout_keeps_customer:
-            return customer.external_customer_id
-        subscription = await provider.get_subscription(subscription_id)
-        return (subscription.customer_id if subscription else None) or customer.external_customer_id
+        Args:
+            org_id: the application's id of who was billed.
+            limit: how many at most.
+        """
+        return await self._parts.invoices.of(org_id, limit)
 
     async def record_usage(
         self,
@@ -552,18 +411,22 @@ class BillingService(Generic[Tx]):
         """Report usage of what the organisation's subscriptions meter.
 
         Args:
-            org_id: who used it.
+            org_id: the application's id of who used it.
             quantity: how many units.
             idempotency_key: the same for the same usage, however often it is reported: the id of the job that counted it.
             plan_id: which plan's, if several are metered.
             timestamp: when; aware. None: when the provider gets it, which is later where a crash comes between.
 
+        Returns:
+            Whether the provider accepted it.
+
         Raises:
             NotFound: the organisation has no subscription.
-            InvalidRequest: its living subscriptions have no metered item, or several and ``plan_id`` does not choose one.
+            InvalidRequest: its current subscriptions have no metered item, or several and ``plan_id`` does not choose one.
         """
-        self._handlers.refuse_inside()
-        return await self._orders.usage(org_id, quantity, idempotency_key, plan_id=plan_id, timestamp=timestamp)
+        self._parts.handlers.refuse_inside()
+        wanted = RecordUsage(quantity=quantity, timestamp=timestamp)
+        return await self._parts.usage.record(org_id, wanted, idempotency_key, plan_id=plan_id)
 
     # --- webhooks ------------------------------------------------------------------------------------------------
 
@@ -590,26 +453,16 @@ class BillingService(Generic[Tx]):
             InvalidRequest: ``body`` is an object that a framework made of the body. No delivery can cause that.
             ConfigurationError: a handler called this.
         """
-        self._handlers.refuse_inside()
-        check_body(body)
-        event: WebhookEvent | None = None
-        try:
-            event = await self.parse_webhook(provider_name, body, headers, url=url)
-            outcome = await self.apply_event(event)
-        except Exception as error:  # noqa: BLE001 - whatever it is: it is answered, and logged here or by _report
-            reply = reply_to(error, verified=event is not None)
-            if reply.diagnosis is None:
-                log_failed(provider_name, error, reply.status)
-            return reply
-        return WebhookReply(OK, outcome)
+        self._parts.handlers.refuse_inside()
+        return await self._parts.deliveries.respond(provider_name, body, headers, url)
 
     async def handle_webhook(
-        self, provider: str, payload: bytes, headers: Headers, *, url: str | None = None
+        self, provider_name: str, payload: bytes, headers: Headers, *, url: str | None = None
     ) -> WebhookOutcome:
         """Verify a delivery and apply it, exactly once; what goes wrong is raised. :meth:`respond` is simpler to use.
 
         Args:
-            provider: whose delivery it is: each has an endpoint of its own.
+            provider_name: whose delivery it is: each has an endpoint of its own.
             payload: the raw body: bytes, before any framework parsed it.
             headers: the request's headers.
             url: the public URL that it was delivered to, for providers that sign it.
@@ -623,92 +476,85 @@ class BillingService(Generic[Tx]):
             Exception: whatever else comes (a setting that verifying needs, the database, the provider, a handler): answer
                 500; nothing was changed, and the provider delivers again.
         """
-        event = await self.parse_webhook(provider, payload, headers, url=url)
-        return await self.apply_event(event)
+        return await self.apply_event(await self.parse_webhook(provider_name, payload, headers, url=url))
 
     async def parse_webhook(
-        self, provider: str, payload: bytes, headers: Headers, *, url: str | None = None
+        self, provider_name: str, payload: bytes, headers: Headers, *, url: str | None = None
     ) -> WebhookEvent:
-        """The first half of :meth:`handle_webhook`: verify and read. :meth:`apply_event` is the second."""
-        try:
-            return await self._verified(provider, payload, headers, url)
-        except WebhookError as error:
-            self._report(provider if provider in self._providers else "", error, error.diagnosis)
-            raise
-        except ConfigurationError as error:
-            self._report(provider, error, Diagnosis.SECRET_NOT_CONFIGURED)
-            raise
+        """Verify a delivery and read it: the first half of :meth:`handle_webhook`. :meth:`apply_event` is the second.
 
-    async def _verified(self, provider: str, payload: bytes, headers: Headers, url: str | None) -> WebhookEvent:
-        receiver = self._providers.get(provider)
-        if receiver is None:
-            message = f"there is no such provider in this service; it has {', '.join(self._providers)}"
-            raise WebhookError(message, diagnosis=Diagnosis.UNKNOWN_PROVIDER)
-        event = await receiver.parse_webhook(payload, headers, url=url)
-        if event.provider != provider:
-            message = "the delivery is an event of another provider: each has a URL, and a secret, of its own"
-            raise MalformedPayload(message, provider=provider, diagnosis=Diagnosis.BODY_NOT_AN_EVENT)
-        return event
+        Args:
+            provider_name: whose delivery it is: each has an endpoint of its own.
+            payload: the raw body: bytes, before any framework parsed it.
+            headers: the request's headers.
+            url: the public URL that it was delivered to, for providers that sign it.
 
-    def _report(self, provider: str, error: PaymentError, diagnosis: Diagnosis) -> None:
-        log_refused(provider, error, diagnosis)
-        if self._on_rejected is None:
-            return
-        try:
-            self._on_rejected(RejectedWebhook(provider, type(error).__name__, diagnosis))
-        except Exception:  # noqa: BLE001 - it is somebody else's code, and only watches
-            _log.exception("the observer of rejected webhooks failed")
+        Raises:
+            WebhookError: it is forged, stale, malformed, or cannot be checked now.
+            ConfigurationError: no webhook secret is configured.
+        """
+        return await self._parts.deliveries.parse(provider_name, payload, headers, url)
 
     async def apply_event(self, event: WebhookEvent) -> WebhookOutcome:
-        """The second half of :meth:`handle_webhook`, for a worker: apply an event that was verified before.
+        """Apply an event that was verified before, in a worker: the second half of :meth:`handle_webhook`.
+
+        Args:
+            event: what :meth:`parse_webhook` returned, here or in another process.
 
         Raises:
             MalformedPayload: it is no event, or says what no database could keep; trying again is of no use.
             WebhookError: it is of the other mode (live, test) than the provider here; or cannot be confirmed now.
         """
-        try:
-            return await self._pipeline.apply(event)
-        except WebhookError as error:
-            self._report(getattr(event, "provider", ""), error, error.diagnosis)
-            raise
+        return await self._parts.deliveries.apply(event)
 
-    async def apply_parked(self, provider: str) -> int:
-        """Try again what is parked. Returns how many events were applied. Call it now and then, from a scheduled job."""
-        self.provider(provider)
-        return await self._pipeline.apply_parked(provider)
+    async def apply_parked(self, provider_name: str) -> int:
+        """Try again what is parked. :meth:`maintain` does so, too.
 
-    async def drop_parked(self, provider: str, *, before: datetime) -> DroppedEvents:
-        """Forget the events that were parked before a time and are nobody's here: of another application, say.
+        Args:
+            provider_name: whose events.
 
-        Each is tried once more first. What is somebody's by now is applied; what is somebody's and fails is kept, and
-        reported with its error, whatever its age.
+        Returns:
+            How many events were applied.
         """
-        self._handlers.refuse_inside()
-        self.provider(provider)
+        provider_named(self._providers, provider_name)
+        return await self._parts.pipeline.apply_parked(provider_name)
+
+    async def drop_parked(self, provider_name: str, *, before: datetime) -> DroppedEvents:
+        """Delete the events that were parked before a time and are no organisation's here: of another application, say.
+
+        Each is tried once more first. What belongs to an organisation by now is applied; what does and fails is kept, and
+        reported with its error, whatever its age.
+
+        Args:
+            provider_name: whose events.
+            before: aware.
+        """
+        self._parts.handlers.refuse_inside()
+        provider_named(self._providers, provider_name)
         check_utc("before", before)
-        return await self._purge.drop_parked(provider, before)
+        return await self._parts.purge.drop_parked(provider_name, before)
 
     # --- what webhooks did not bring -----------------------------------------------------------------------------
 
-    async def catch_up(self, provider: str, since: datetime) -> CaughtUp:
+    async def catch_up(self, provider_name: str, since: datetime) -> CaughtUp:
         """Apply the events of a provider that were missed: after an outage, say. Applied ones are not applied again.
 
         It may be stopped at any time; go on with ``since=`` the ``until`` of what it returned, or with the same time.
 
         Args:
-            provider: whose events.
+            provider_name: whose events.
             since: aware; how far a provider remembers is its own: see its page.
 
         Raises:
             UnsupportedOperation: the provider lists no events.
         """
-        self._handlers.refuse_inside()
+        self._parts.handlers.refuse_inside()
         check_utc("since", since)
-        return await self._catch_up.catch_up(self.provider(provider), since)
+        return await self._parts.catch_up.catch_up(self.provider(provider_name), since)
 
     async def reconcile(
         self,
-        provider: str,
+        provider_name: str,
         *,
         repair: bool = False,
         after: str | None = None,
@@ -719,16 +565,16 @@ class BillingService(Generic[Tx]):
         """Compare every stored subscription with the provider's, customer by customer, in bounded memory.
 
         Args:
-            provider: whose.
+            provider_name: whose.
             repair: store the provider's state where it differs, as a webhook would: handlers of a new status run.
             after: where to go on: ``after`` of what ``on_progress`` was told last.
             in_flight: how many customers are compared at a time, 1 to 100.
             on_difference: told of every difference.
             on_progress: told after every hundred customers. What either raises ends the comparison.
         """
-        self._handlers.refuse_inside()
-        return await self._reconciliation.reconcile(
-            self.provider(provider),
+        self._parts.handlers.refuse_inside()
+        return await self._parts.reconciliation.reconcile(
+            self.provider(provider_name),
             repair=repair,
             after=after,
             in_flight=in_flight,
@@ -750,12 +596,9 @@ class BillingService(Generic[Tx]):
         Raises:
             InvalidRequest: ``older_than`` is no timedelta.
         """
-        self._handlers.refuse_inside()
+        self._parts.handlers.refuse_inside()
         check_timedelta("older_than", older_than)
-        total = Recovered()
-        for provider in self._providers.values():
-            total = total.and_also(await self._recovery.recover_open(provider, older_than=older_than))
-        return total
+        return await self._parts.recovery.recover_all(self._providers.values(), older_than=older_than)
 
     async def maintain(
         self,
@@ -791,10 +634,10 @@ class BillingService(Generic[Tx]):
             InvalidRequest: an argument is wrong.
             ConfigurationError: a handler called this.
         """
-        self._handlers.refuse_inside()
+        self._parts.handlers.refuse_inside()
         plan = Plan(budget, since, older_than, reconcile_every, repair, drop_waiting_after)
         plan.check()
-        return await self._maintainer.run(plan)
+        return await self._parts.maintainer.run(plan)
 
     # --- closing -------------------------------------------------------------------------------------------------
 
@@ -816,7 +659,3 @@ class BillingService(Generic[Tx]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
-
-
-def _created(invoice: Invoice) -> datetime:
-    return invoice.created_at or LONG_AGO

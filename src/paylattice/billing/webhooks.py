@@ -14,7 +14,6 @@ overwrite what it wrote, and that one read later still. So every order of delive
 """
 
 import logging
-import os
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -33,6 +32,7 @@ from ..storable import check_event
 from .finding import Finder, Found, Reading
 from .handlers import EventContext, Handlers
 from .ownership import RefusedSubscription
+from .record_ids import new_record_id
 from .records import BillingCustomer, BillingEvent, BillingSubscription, ParkedEvent
 from .repository import Claim, Tx
 from .store import Store, Upserted
@@ -84,11 +84,6 @@ class _UnclaimedError(Exception):
 @cache
 def _converter() -> "Converter":
     return converter()
-
-
-def new_record_id() -> str:
-    """The id of a new record."""
-    return os.urandom(16).hex()
 
 
 class EventPipeline(Generic[Tx]):

@@ -342,9 +342,9 @@ def test_what_is_not_sent_again_and_what_stays_open_are_named() -> None:
         old = BillingOperation(
             provider="memory",
             key="usage-1",
-            operation="create_usage_record",
+            operation="record_usage",
             org_id="org",
-            arguments={"subscription_item_id": "si_1", "quantity": 3, "timestamp": None},
+            arguments={"version": 1, "subscription_item_id": "si_1", "quantity": 3},
             created_at=NOW,
         )
         await world.repository.insert_operation(old)
@@ -352,7 +352,7 @@ def test_what_is_not_sent_again_and_what_stays_open_are_named() -> None:
         report = await world.billing.maintain()
         assert [each.state for each in report.recovered.abandoned] == [OperationState.ABANDONED]
         [sentence] = report.needs_a_person
-        assert sentence.startswith("memory: create_usage_record for org is not known to have been done")
+        assert sentence.startswith("memory: record_usage for org is not known to have been done")
 
     asyncio.run(main())
 

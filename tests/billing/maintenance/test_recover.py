@@ -138,7 +138,7 @@ def test_a_checkout_that_nobody_waits_for_is_not_opened_once_there_is_a_subscrip
         await world.subscribe()
         await world.deliver()
         recovered = await world.billing.recover_open(older_than=NOBODY_WAITS)
-        assert [each.operation for each in recovered.abandoned] == ["create_checkout_session"]
+        assert [each.operation for each in recovered.abandoned] == ["start_checkout"]
         assert len(world.provider._world.store.sessions) == 1
 
     asyncio.run(main())

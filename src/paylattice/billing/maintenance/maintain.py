@@ -20,7 +20,7 @@ from ...arguments import check_timedelta, check_utc
 from ...errors import InvalidRequest, PaymentError
 from ...operations import Capability
 from ...provider import BaseProvider
-from ..records import BillingOperation, OperationState, ParkedEvent
+from ..records import OperationState, ParkedEvent
 from ..repository import Tx
 from ..store import Store
 from ..webhooks import EventPipeline
@@ -28,7 +28,7 @@ from .bookmarks import Bookmark, Bookmarks
 from .catch_up import CatchUp, CaughtUp
 from .purge import FailedEvent, event_id_of
 from .reconcile import Difference, Reconciled, Reconciliation
-from .recover import Recovered, Recovery
+from .recover import Outcomes, Recovery
 from .report import FailedPart, MaintenanceReport, Part
 
 __all__ = ["Maintainer", "Plan"]
@@ -113,9 +113,7 @@ class _Job(NamedTuple):
 class _Tally:
     """What a run has come to."""
 
-    recovered: dict[OperationState, list[BillingOperation]] = attrs.field(
-        factory=lambda: {state: [] for state in OperationState}
-    )
+    outcomes: Outcomes = attrs.field(factory=Outcomes)
     applied: int = 0
     dropped: int = 0
     failed_events: list[FailedEvent] = attrs.field(factory=list[FailedEvent])
@@ -128,12 +126,7 @@ class _Tally:
     def report(self, now: datetime) -> MaintenanceReport:
         return MaintenanceReport(
             at=now,
-            recovered=Recovered(
-                done=tuple(self.recovered[OperationState.DONE]),
-                failed=tuple(self.recovered[OperationState.FAILED]),
-                abandoned=tuple(self.recovered[OperationState.ABANDONED]),
-                open=tuple(self.recovered[OperationState.OPEN]),
-            ),
+            recovered=self.outcomes.recovered(),
             applied=self.applied,
             dropped=self.dropped,
             failed_events=tuple(self.failed_events),
@@ -223,8 +216,7 @@ class Maintainer(Generic[Tx]):
                 last = operation
                 if self._clock() - operation.created_at < plan.older_than:
                     continue
-                after = await self._recovery.settled(provider, operation)
-                tally.recovered[after.state].append(after)
+                tally.outcomes.note(await self._recovery.finish(provider, operation), operation)
                 if share.is_spent():
                     break
             if share.was_cut:

@@ -16,7 +16,7 @@ from ...transport.primitives import Primitives
 from ..finding import Finder
 from ..ownership import RefusalReason, RefusedSubscription
 from ..records import BillingCustomer, BillingSubscription
-from ..replacing import Replacing
+from ..replaced_customers import ReplacedCustomers
 from ..repository import Tx
 from ..store import Store
 from ..webhooks import EventPipeline
@@ -87,7 +87,7 @@ class Reconciliation(Generic[Tx]):
         store: where the records are.
         pipeline: stores what is read.
         finder: finds out whose a subscription is.
-        replacing: knows which customers are gone at their provider.
+        replaced: knows which customers are gone at their provider.
         primitives: how to run several comparisons at a time.
         clock: the time, aware.
     """
@@ -97,14 +97,14 @@ class Reconciliation(Generic[Tx]):
         store: Store[Tx],
         pipeline: EventPipeline[Tx],
         finder: Finder[Tx],
-        replacing: Replacing[Tx],
+        replaced: ReplacedCustomers[Tx],
         primitives: Primitives,
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._pipeline = pipeline
         self._finder = finder
-        self._replacing = replacing
+        self._replaced = replaced
         self._primitives = primitives
         self._clock = clock
 
@@ -249,7 +249,7 @@ class Reconciliation(Generic[Tx]):
         found: dict[str, Subscription] = {}
         waiting: list[str] = []
         if provider.capabilities >= _LISTS_BY_CUSTOMER:
-            found = {each.id: each for each in await self._replacing.listed(customer)}
+            found = {each.id: each for each in await self._replaced.listed(customer)}
         elif not self._finder.ownership.is_proven(customer.provider):
             parked = await self._store.list_unmatched(
                 customer.provider, external_customer_id=customer.external_customer_id, limit=PAGE

@@ -1,17 +1,16 @@
-"""Recovering: what became of the operations that a crash, or a lost answer, left open."""
+"""Recovering: the outcome of commands that a crash, or a lost answer, left open."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import Generic
+from typing import Any, Generic
 
 import attrs
 
-from ...errors import PaymentError
+from ...errors import ConfigurationError, PaymentError
 from ...provider import BaseProvider
-from ..customers import Customers
-from ..finding import Finder
-from ..journal import CHECKOUT, CREATE_CUSTOMER, Journal
+from ..commands import Command
+from ..operation_log import OperationLog, entry_of
 from ..records import BillingOperation, OperationState
 from ..repository import Tx
 from ..store import Store
@@ -26,7 +25,7 @@ PAGE = 100
 
 @attrs.frozen
 class Recovered:
-    """What became of the operations that were open.
+    """The outcome of the operations that were open.
 
     Args:
         done: what the provider has done, before or now.
@@ -34,20 +33,41 @@ class Recovered:
         abandoned: what cannot be seen to have been done, and must not be sent again: the provider has forgotten its key, or
             something newer was asked for since. Look at these.
         open: what cannot be found out now.
+        unreadable: rows that this version of paylattice cannot read: a newer version has written them, and finishes them.
+            They stay open.
     """
 
     done: tuple[BillingOperation, ...] = ()
     failed: tuple[BillingOperation, ...] = ()
     abandoned: tuple[BillingOperation, ...] = ()
     open: tuple[BillingOperation, ...] = ()
+    unreadable: tuple[BillingOperation, ...] = ()
 
-    def and_also(self, other: "Recovered") -> "Recovered":
-        """Both together."""
+
+@attrs.define
+class Outcomes:
+    """Collects what becomes of one open operation after another."""
+
+    by_state: dict[OperationState, list[BillingOperation]] = attrs.field(
+        factory=lambda: {state: [] for state in OperationState}
+    )
+    unreadable: list[BillingOperation] = attrs.field(factory=list[BillingOperation])
+
+    def note(self, row: BillingOperation | None, before: BillingOperation) -> None:
+        """Note how an operation ended; None: it cannot be read."""
+        if row is None:
+            self.unreadable.append(before)
+        else:
+            self.by_state[row.state].append(row)
+
+    def recovered(self) -> Recovered:
+        """All together."""
         return Recovered(
-            done=self.done + other.done,
-            failed=self.failed + other.failed,
-            abandoned=self.abandoned + other.abandoned,
-            open=self.open + other.open,
+            done=tuple(self.by_state[OperationState.DONE]),
+            failed=tuple(self.by_state[OperationState.FAILED]),
+            abandoned=tuple(self.by_state[OperationState.ABANDONED]),
+            open=tuple(self.by_state[OperationState.OPEN]),
+            unreadable=tuple(self.unreadable),
         )
 
 
@@ -56,10 +76,8 @@ class Recovery(Generic[Tx]):
 
     Args:
         store: where the records are.
-        pipeline: stores what came of an operation.
-        finder: knows where a customer id proves nothing.
-        journal: knows what was sent.
-        customers: stores those whose creation is finished.
+        pipeline: stores what a command has changed.
+        log: knows what was sent.
         clock: the time, aware.
     """
 
@@ -67,66 +85,62 @@ class Recovery(Generic[Tx]):
         self,
         store: Store[Tx],
         pipeline: EventPipeline[Tx],
-        finder: Finder[Tx],
-        journal: Journal[Tx],
-        customers: Customers[Tx],
+        log: OperationLog[Tx],
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._pipeline = pipeline
-        self._finder = finder
-        self._journal = journal
-        self._customers = customers
+        self._log = log
         self._clock = clock
 
-    async def recover_open(self, provider: BaseProvider, *, older_than: timedelta) -> Recovered:
-        """Find out what became of the operations that were left open."""
-        became: dict[OperationState, list[BillingOperation]] = {state: [] for state in OperationState}
-        last: BillingOperation | None = None
-        name = provider.get_provider_name()
-        while True:
-            page = await self._store.list_operations(name, state=OperationState.OPEN, after=last, limit=PAGE)
-            due = [each for each in page if abs(self._clock() - each.created_at) >= older_than]  # clocks differ
-            for operation in due:
-                after = await self.settled(provider, operation)
-                became[after.state].append(after)
-            if not page or page[-1] == last:
-                break
-            last = page[-1]
-        return Recovered(
-            done=tuple(became[OperationState.DONE]),
-            failed=tuple(became[OperationState.FAILED]),
-            abandoned=tuple(became[OperationState.ABANDONED]),
-            open=tuple(became[OperationState.OPEN]),
-        )
+    async def recover_all(self, providers: Iterable[BaseProvider], *, older_than: timedelta) -> Recovered:
+        """Find out the outcome of the operations that were left open."""
+        outcomes = Outcomes()
+        for provider in providers:
+            last: BillingOperation | None = None
+            name = provider.get_provider_name()
+            while True:
+                page = await self._store.list_operations(name, state=OperationState.OPEN, after=last, limit=PAGE)
+                for row in page:
+                    if abs(self._clock() - row.created_at) >= older_than:  # clocks differ
+                        outcomes.note(await self.finish(provider, row), row)
+                if not page or page[-1] == last:
+                    break
+                last = page[-1]
+        return outcomes.recovered()
 
-    async def settled(self, provider: BaseProvider, operation: BillingOperation) -> BillingOperation:
-        """Find out what became of one operation that was left open; it stays open where that cannot be told now."""
-        keep = self._customers.keep if operation.operation == CREATE_CUSTOMER else None
+    async def finish(self, provider: BaseProvider, row: BillingOperation) -> BillingOperation | None:
+        """Find out the outcome of one operation that was left open; it stays open where that cannot be told now.
+
+        Returns:
+            Its row as it is then; None: it cannot be read.
+        """
         try:
-            after = await self._journal.settle(provider, operation, keep=keep)
+            entry = entry_of(row)
+        except ConfigurationError as error:
+            _log.warning("an operation at %s stays open: %s", row.provider, error.message)
+            return None
+        try:
+            after = await self._log.finish(provider, entry)
         except PaymentError:
-            return operation
-        except Exception as exc:  # noqa: BLE001 - one that cannot be read, or stored, does not keep the others waiting
-            _log.warning("an operation at %s stays open: %s", operation.provider, type(exc).__name__)
-            return operation
+            return row
+        except Exception as exc:  # noqa: BLE001 - one that cannot be stored does not keep the others waiting
+            _log.warning("an operation at %s stays open: %s", row.provider, type(exc).__name__)
+            return row
         if after.state is OperationState.DONE:
             try:
-                await self._store_what_came_of(after)
+                await self._store_effect(after, entry.command)
             except Exception as exc:  # noqa: BLE001 - it is done; what is stored is repaired by the next reading
-                _log.warning("what came of an operation at %s is not stored: %s", after.provider, type(exc).__name__)
+                _log.warning("the effect of an operation at %s is not stored: %s", row.provider, type(exc).__name__)
         return after
 
-    async def _store_what_came_of(self, done: BillingOperation) -> None:
-        subscription_id = done.arguments.get("subscription_id")
-        if isinstance(subscription_id, str):
-            stored = await self._store.get_subscription(done.provider, subscription_id)
+    async def _store_effect(self, done: BillingOperation, command: Command[Any]) -> None:
+        if command.target is not None:
+            stored = await self._store.get_subscription(done.provider, command.target)
             customer = await self._store.get_customer_by_id(stored.customer_id) if stored is not None else None
             if customer is not None:
-                await self._pipeline.observe(done.provider, customer, subscription_id)
-        elif done.operation == CREATE_CUSTOMER and done.external_id is not None:
-            await self._pipeline.apply_parked(done.provider, external_customer_id=done.external_id)
-        elif done.operation == CHECKOUT and not self._finder.ownership.is_proven(done.provider):
+                await self._pipeline.observe(done.provider, customer, command.target)
+        elif command.events_may_wait:
             owner = await self._store.get_customer(done.org_id, done.provider)
-            if owner is not None:  # the events of what it brought may have come before it was known to be its
+            if owner is not None:
                 await self._pipeline.apply_parked(done.provider, external_customer_id=owner.external_customer_id)

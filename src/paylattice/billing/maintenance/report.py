@@ -101,9 +101,14 @@ class MaintenanceReport:
                 f"{each.provider}: {each.operation} for {each.org_id} is not known to have been done, and is not sent "
                 "again: look at the provider"
             )
+        for each in self.recovered.unreadable:
+            yield (
+                f"{each.provider}: {each.operation[:60]} for {each.org_id} cannot be read by this version of paylattice, and "
+                "stays open: run the version that wrote it"
+            )
         for each in self.recovered.open:
             if self.at - each.created_at >= LONG_OPEN:
-                yield f"{each.provider}: {each.operation} for {each.org_id} is still open: nobody knows whether it was done"
+                yield f"{each.provider}: {each.operation} for {each.org_id} is still open: it is not known whether it was done"
 
     def _events(self) -> Iterator[str]:
         for failed in self.failed_events:

@@ -1,17 +1,17 @@
-"""Which of an organisation's subscriptions counts, where it has several."""
+"""The primary subscription of an organisation that has several."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from .records import BillingSubscription
 
-__all__ = ["LONG_AGO", "first", "rank"]
+__all__ = ["LONG_AGO", "primary", "rank"]
 
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 def rank(subscription: BillingSubscription | None) -> tuple[int, datetime]:
-    """What to order by, the one that counts last: access before none, alive before ended, then the newest."""
+    """What to order by, the primary one last: access before none, current before ended, then the newest."""
     if subscription is None:
         return 0, LONG_AGO
     status = subscription.status
@@ -19,6 +19,6 @@ def rank(subscription: BillingSubscription | None) -> tuple[int, datetime]:
     return place, subscription.created_at or LONG_AGO
 
 
-def first(subscriptions: Sequence[BillingSubscription]) -> BillingSubscription | None:
-    """The one that counts; of two that count alike, the one that was inserted later."""
+def primary(subscriptions: Sequence[BillingSubscription]) -> BillingSubscription | None:
+    """The primary one; of two that rank alike, the one that was inserted later."""
     return max(reversed(subscriptions), key=rank, default=None)

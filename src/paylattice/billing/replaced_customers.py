@@ -23,7 +23,7 @@ from .repository import Tx
 from .store import Store
 from .webhooks import EventPipeline
 
-__all__ = ["ReplacedCustomer", "Replacing"]
+__all__ = ["ReplacedCustomer", "ReplacedCustomers"]
 
 _log = logging.getLogger("paylattice")
 _NAMES = frozenset({"customer", "customer_id"})
@@ -47,7 +47,7 @@ class ReplacedCustomer:
     after: str
 
 
-class Replacing(Generic[Tx]):
+class ReplacedCustomers(Generic[Tx]):
     """Finds out, and replaces them.
 
     Args:
@@ -75,7 +75,7 @@ class Replacing(Generic[Tx]):
         self._clock = clock
         self._on_replaced = on_replaced
 
-    async def living(
+    async def in_place_of(
         self, org_id: str, provider: str, used_id: str, error: PaymentError, *, email: str
     ) -> BillingCustomer | None:
         """The organisation's customer in the place of one whom the provider does not know any more.
@@ -88,7 +88,7 @@ class Replacing(Generic[Tx]):
             email: of the new one, if the record has none.
 
         Returns:
-            The customer, made now if nobody has made them yet; None: that is not what the error is about, or not for certain.
+            The customer, made now if they were not made before; None: that is not what the error is about, or not for certain.
 
         Raises:
             Conflict: the provider's new customer is another organisation's.
@@ -177,5 +177,5 @@ class Replacing(Generic[Tx]):
             return
         try:
             self._on_replaced(replaced)
-        except Exception:  # noqa: BLE001 - it is somebody else's code, and only watches
+        except Exception:  # noqa: BLE001 - it is the application's code, and only watches
             _log.exception("the observer of replaced customers failed")

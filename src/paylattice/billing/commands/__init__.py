@@ -1,0 +1,67 @@
+"""The commands of billing: one class for each thing that is sent to a provider, one file for each family."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...errors import ConfigurationError
+from ..records import BillingOperation
+from .base import Command, Made
+from .checkout import StartCheckout
+from .customers import CreateCustomer
+from .subscriptions import AssignSubscription, CancelSubscription, ChangeSubscription, SubscriptionCommand
+from .usage import RecordUsage
+
+__all__ = [
+    "COMMANDS",
+    "AssignSubscription",
+    "CancelSubscription",
+    "ChangeSubscription",
+    "Command",
+    "CreateCustomer",
+    "Made",
+    "RecordUsage",
+    "StartCheckout",
+    "SubscriptionCommand",
+    "command_of",
+    "readable_command_of",
+]
+
+_ALL: tuple[type[Command[Any]], ...] = (
+    CreateCustomer,
+    StartCheckout,
+    AssignSubscription,
+    ChangeSubscription,
+    CancelSubscription,
+    RecordUsage,
+)
+
+COMMANDS: Mapping[str, type[Command[Any]]] = {each.kind: each for each in _ALL}
+"""Every command, by the kind that its rows say."""
+
+
+def command_of(row: BillingOperation) -> Command[Any]:
+    """The command of a row of the operation log.
+
+    Raises:
+        ConfigurationError: this version of paylattice has no such command, or cannot read this version of it.
+    """
+    found = COMMANDS.get(row.operation)
+    if found is None:
+        message = (
+            f"the operation log holds a command {row.operation[:60]!r} that this version of paylattice does not know: "
+            "if a newer version wrote it, let that one finish it"
+        )
+        raise ConfigurationError(message, provider=row.provider)
+    try:
+        return found.from_json(row.arguments)
+    except ConfigurationError as error:
+        error.provider, error.idempotency_key = row.provider, row.key
+        raise
+
+
+def readable_command_of(row: BillingOperation) -> Command[Any] | None:
+    """The command of a row; None where it cannot be read."""
+    try:
+        return command_of(row)
+    except ConfigurationError:
+        return None

@@ -1,0 +1,73 @@
+"""Opening a page where an organisation subscribes."""
+
+from typing import Any, ClassVar
+
+import attrs
+
+from ...frozen import FrozenMap
+from ...models import NOTHING, CheckoutSession
+from ...provider import BaseProvider
+from ..records import BillingOperation
+from ..store import Store
+from .base import Command, Made, decided_here, string_map
+
+__all__ = ["StartCheckout"]
+
+
+@attrs.frozen(kw_only=True)
+class StartCheckout(Command[CheckoutSession]):
+    """Open a hosted page. Its row's ``external_id`` is the session's, its ``reference`` what events call the session by.
+
+    Args:
+        customer_id: the provider's id of who pays.
+        plan_id: the provider's id of the plan.
+        success_url: where the customer comes back to.
+        cancel_url: where the customer goes who gives up.
+        metadata: with ``org_id`` in it.
+        quantity: how many units.
+        trial_days: instead of the plan's own trial.
+        customer_email: shown on the page, where the provider has no customers.
+    """
+
+    kind: ClassVar[str] = "start_checkout"
+    operation: ClassVar[str] = "create_checkout_session"
+    may_be_sent_anew: ClassVar[bool] = True
+    events_may_wait: ClassVar[bool] = True
+
+    customer_id: str = decided_here()
+    plan_id: str
+    success_url: str = attrs.field(repr=False)
+    cancel_url: str = attrs.field(repr=False)
+    metadata: FrozenMap[str, str] = attrs.field(default=NOTHING, converter=string_map, repr=False)
+    quantity: int = 1
+    trial_days: int | None = None
+    customer_email: str | None = attrs.field(default=None, repr=False)
+
+    async def send(self, provider: BaseProvider, key: str) -> CheckoutSession:
+        """Open the page."""
+        return await provider.create_checkout_session(
+            customer_id=self.customer_id,
+            plan_id=self.plan_id,
+            success_url=self.success_url,
+            cancel_url=self.cancel_url,
+            metadata=self.metadata,
+            quantity=self.quantity,
+            trial_days=self.trial_days,
+            customer_email=self.customer_email,
+            idempotency_key=key,
+        )
+
+    def made(self, answer: CheckoutSession) -> Made:
+        """The session."""
+        return Made(answer.id, answer.reference)
+
+    async def find_effect(self, provider: BaseProvider, row: BillingOperation) -> CheckoutSession | None:
+        """The session, if its id came back."""
+        return None if row.external_id is None else await provider.get_checkout_session(row.external_id)
+
+    async def is_wanted(self, row: BillingOperation, store: Store[Any]) -> bool:
+        """Not once the organisation has subscribed: the page was never shown, and a payment on it would be a second one."""
+        customer = await store.get_customer(row.org_id, row.provider)
+        if customer is None:
+            return False
+        return all(each.status.is_terminal for each in await store.list_subscriptions(customer.id))

@@ -1,0 +1,179 @@
+"""What is asked of a subscription: to change, to end; and what was decided about one without asking its provider."""
+
+from abc import abstractmethod
+from typing import Any, ClassVar, TypeVar
+
+import attrs
+
+from ...errors import ConfigurationError
+from ...models import Subscription, SubscriptionChange
+from ...operations import Capability
+from ...provider import BaseProvider
+from ..records import BillingOperation
+from .base import Command, decided_here
+
+__all__ = ["AssignSubscription", "CancelSubscription", "ChangeSubscription", "SubscriptionCommand"]
+
+R = TypeVar("R")
+
+
+@attrs.frozen(kw_only=True)
+class SubscriptionCommand(Command[R]):
+    """Sets the state of a subscription. Of several about one subscription, the one that was asked for last counts.
+
+    Args:
+        subscription_id: the provider's id of the subscription.
+    """
+
+    may_be_sent_anew: ClassVar[bool] = True
+    sets_a_state: ClassVar[bool] = True
+    sets: ClassVar[str | None] = None
+    """What of the subscription it sets, where another command can set it back. Of two such commands in flight at once, the
+    newer one is sent again if the older one took effect after it. None: what it does is final."""
+
+    subscription_id: str = decided_here()
+
+    @property
+    def target(self) -> str:
+        """The subscription."""
+        return self.subscription_id
+
+    def supersedes(self, other: Command[Any]) -> bool:
+        """Whatever was asked for of the same subscription before."""
+        return isinstance(other, SubscriptionCommand) and other.target == self.target
+
+    @abstractmethod
+    def is_in_effect(self, subscription: Subscription) -> bool:
+        """Whether the subscription has what was asked for, or will have it once what is scheduled has come to pass."""
+
+    @abstractmethod
+    def as_answer(self, subscription: Subscription) -> R:
+        """The answer that the subscription's present state stands for."""
+
+    async def read(self, provider: BaseProvider) -> Subscription | None:
+        """The subscription as it is now; None also where the provider lets no one read it."""
+        if Capability.SUBSCRIPTIONS not in provider.capabilities:
+            return None
+        return await provider.get_subscription(self.subscription_id)
+
+    async def find_effect(self, provider: BaseProvider, row: BillingOperation) -> R | None:
+        """Its effect is seen on the subscription."""
+        subscription = await self.read(provider)
+        if subscription is None or not self.is_in_effect(subscription):
+            return None
+        return self.as_answer(subscription)
+
+    async def read_done(self, provider: BaseProvider, row: BillingOperation, *, superseded: bool) -> R | None:
+        """The subscription, if it has what was asked for, or something newer."""
+        subscription = await self.read(provider)
+        if subscription is None or not (superseded or self.is_in_effect(subscription)):
+            return None
+        return self.as_answer(subscription)
+
+
+@attrs.frozen(kw_only=True)
+class CancelSubscription(SubscriptionCommand[Subscription]):
+    """End a subscription.
+
+    Args:
+        at_period_end: when what is paid for is over, instead of now.
+        reason: for the provider's records.
+    """
+
+    kind: ClassVar[str] = "cancel_subscription"
+    operation: ClassVar[str] = "cancel_subscription"
+
+    at_period_end: bool
+    reason: str | None = attrs.field(default=None, repr=False)
+
+    async def send(self, provider: BaseProvider, key: str) -> Subscription:
+        """End it."""
+        return await provider.cancel_subscription(
+            subscription_id=self.subscription_id,
+            at_period_end=self.at_period_end,
+            reason=self.reason,
+            idempotency_key=key,
+        )
+
+    def is_in_effect(self, subscription: Subscription) -> bool:
+        """It has ended, or is set to end."""
+        return subscription.status.is_terminal or (self.at_period_end and subscription.cancel_at is not None)
+
+    def as_answer(self, subscription: Subscription) -> Subscription:
+        """Itself."""
+        return subscription
+
+    async def read_done(
+        self, provider: BaseProvider, row: BillingOperation, *, superseded: bool
+    ) -> Subscription | None:
+        """The subscription, whatever has become of it since: ending it once more would end what was resumed."""
+        return await self.read(provider)
+
+
+@attrs.frozen(kw_only=True)
+class ChangeSubscription(SubscriptionCommand[SubscriptionChange]):
+    """Change plan, quantity or both.
+
+    Args:
+        plan_id: the new plan; None: as it is.
+        quantity: the new quantity; None: as it is.
+        prorate: whether the rest of the period is charged, or credited.
+    """
+
+    kind: ClassVar[str] = "change_subscription"
+    operation: ClassVar[str] = "change_subscription"
+    sets: ClassVar[str | None] = "plan and quantity"
+
+    plan_id: str | None = None
+    quantity: int | None = None
+    prorate: bool = True
+
+    async def send(self, provider: BaseProvider, key: str) -> SubscriptionChange:
+        """Change it."""
+        return await provider.change_subscription(
+            subscription_id=self.subscription_id,
+            plan_id=self.plan_id,
+            quantity=self.quantity,
+            prorate=self.prorate,
+            idempotency_key=key,
+        )
+
+    def waits_for_payer(self, answer: SubscriptionChange) -> bool:
+        """Where the payer has to agree first."""
+        return answer.approval_url is not None
+
+    def is_in_effect(self, subscription: Subscription) -> bool:
+        """Plan and quantity are those that were asked for."""
+        plans = [each.plan_id for each in subscription.scheduled_changes if each.plan_id is not None]
+        plan_id = plans[-1] if plans else subscription.plan_id
+        wanted = ((self.plan_id, plan_id), (self.quantity, subscription.quantity))
+        return all(asked is None or asked == found for asked, found in wanted)
+
+    def as_answer(self, subscription: Subscription) -> SubscriptionChange:
+        """A change that waits for no one."""
+        return SubscriptionChange(subscription)
+
+
+@attrs.frozen(kw_only=True)
+class AssignSubscription(Command[None]):
+    """The application's decision that a subscription is an organisation's, as it is now. It is sent to no provider.
+
+    Args:
+        subscription_id: the provider's id of the subscription.
+        plan_id: the plan that it had then.
+        quantity: the quantity that it had then.
+        plan_overridden: whether it had prices or terms of its own then, in place of the plan's.
+    """
+
+    kind: ClassVar[str] = "assign_subscription"
+    operation: ClassVar[str] = "get_subscription"
+
+    subscription_id: str
+    plan_id: str | None
+    quantity: int
+    plan_overridden: bool
+
+    async def send(self, provider: BaseProvider, key: str) -> None:
+        """It is not sent."""
+        message = "assigning a subscription is decided by the application, and sent to no provider"
+        raise ConfigurationError(message, operation=self.kind)

@@ -1,0 +1,47 @@
+"""Reporting usage."""
+
+from datetime import datetime
+from typing import ClassVar
+
+import attrs
+
+from ...provider import BaseProvider
+from ..records import BillingOperation
+from .base import Command, decided_here
+
+__all__ = ["RecordUsage"]
+
+
+@attrs.frozen(kw_only=True)
+class RecordUsage(Command[bool]):
+    """Report usage of a metered item. Providers add it up: it can never be seen whether it was counted.
+
+    Args:
+        subscription_item_id: the metered line of a subscription.
+        quantity: how many units.
+        timestamp: when; aware. None: when the provider gets it.
+    """
+
+    kind: ClassVar[str] = "record_usage"
+    operation: ClassVar[str] = "create_usage_record"
+
+    subscription_item_id: str = decided_here()
+    quantity: int
+    timestamp: datetime | None = None
+
+    async def send(self, provider: BaseProvider, key: str) -> bool:
+        """Report it."""
+        return await provider.create_usage_record(
+            subscription_item_id=self.subscription_item_id,
+            quantity=self.quantity,
+            timestamp=self.timestamp,
+            idempotency_key=key,
+        )
+
+    def was_accepted(self, answer: bool) -> bool:
+        """As the provider says."""
+        return answer
+
+    async def read_done(self, provider: BaseProvider, row: BillingOperation, *, superseded: bool) -> bool | None:
+        """It was accepted; there is nothing to read."""
+        return True

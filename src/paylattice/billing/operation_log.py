@@ -1,0 +1,449 @@
+"""The operation log: what is sent to a provider is recorded first, so that a crash leaves nothing in doubt for ever.
+
+A command is stored as OPEN before its request leaves. A definite answer closes its row; an unknown outcome, or a process
+that dies, leaves it OPEN. Whoever finishes it later sends the same request under the same key, which has one effect, however
+often it is sent, as long as the provider remembers the key; after that the effect is looked up instead.
+
+What is DONE is not sent again. What was superseded is not sent again either: a change of plan that was left open must not undo
+the change that came after it. What each command needs for this, it says itself: see :mod:`paylattice.billing.commands`.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+import attrs
+
+from ..errors import (
+    AuthenticationError,
+    ConfigurationError,
+    Conflict,
+    Declined,
+    IdempotencyMismatch,
+    InvalidResponse,
+    NetworkError,
+    OutcomeUnknown,
+    PaymentError,
+    PermissionDenied,
+    ProviderUnavailable,
+    RateLimited,
+)
+from ..guard import checked
+from ..idempotency import new_key
+from ..provider import BaseProvider
+from .commands import Command, Made, command_of
+from .records import BillingOperation, OperationState
+from .repository import Tx
+from .store import Store
+from .superseded import Superseded
+
+__all__ = ["Entry", "OperationLog", "entry_of", "is_consumed"]
+
+_log = logging.getLogger("paylattice")
+R = TypeVar("R")
+AnyCommand = TypeVar("AnyCommand", bound=Command[Any])
+AnyCommand_co = TypeVar("AnyCommand_co", bound=Command[Any], covariant=True)
+
+_OF_THE_ATTEMPT = (
+    AuthenticationError,
+    ConfigurationError,
+    InvalidResponse,
+    NetworkError,
+    PermissionDenied,
+    ProviderUnavailable,
+    RateLimited,
+)
+"""Errors of one attempt: the provider has not answered the command itself, and the key is as good as before."""
+
+_OF_THE_ATTEMPT_BY_NAME = frozenset(kind.__name__ for kind in _OF_THE_ATTEMPT)
+_MARGIN = timedelta(minutes=5)
+"""How long before the end of its life a key is not trusted any more: sending takes time, and clocks differ."""
+_PAGE = 100
+
+
+@attrs.frozen
+class Entry(Generic[AnyCommand_co]):
+    """A row of the operation log, read.
+
+    Args:
+        row: the row.
+        command: what it holds.
+    """
+
+    row: BillingOperation
+    command: AnyCommand_co
+
+
+def entry_of(row: BillingOperation) -> Entry[Command[Any]]:
+    """The row, read.
+
+    Raises:
+        ConfigurationError: this version of paylattice cannot read it.
+    """
+    return Entry(row, command_of(row))
+
+
+def is_consumed(row: BillingOperation) -> bool:
+    """Whether the row's key is consumed: the provider has refused the command itself, and would only repeat that answer."""
+    return row.state is OperationState.FAILED and row.error not in _OF_THE_ATTEMPT_BY_NAME
+
+
+class OperationLog(Generic[Tx]):
+    """Sends commands, and remembers them.
+
+    Args:
+        store: where the rows are.
+        clock: the time, aware.
+    """
+
+    def __init__(self, store: Store[Tx], clock: Callable[[], datetime]) -> None:
+        self._store = store
+        self._clock = clock
+        self._superseded = Superseded(store)
+
+    async def run(
+        self, provider: BaseProvider, command: Command[R], org_id: str, key: str, *, reference: str | None = None
+    ) -> R:
+        """Do it, once, however often this is called with the same key.
+
+        Args:
+            provider: who does it.
+            command: what.
+            org_id: for whom.
+            key: the idempotency key.
+            reference: kept in its row, see :class:`BillingOperation`.
+
+        Returns:
+            What the provider's operation returns.
+
+        Raises:
+            InvalidRequest: an argument is wrong; nothing was recorded.
+            Conflict: something else was asked for of the subscription just now, and this was not sent.
+            IdempotencyMismatch: the key was used for something else, or too long ago for the provider to know it.
+            PaymentError: what the operation raises.
+        """
+        with checked(provider, command.operation, {**command.arguments(), "idempotency_key": key}):
+            return await self._run(provider, command, org_id, key, reference)
+
+    async def _run(
+        self, provider: BaseProvider, command: Command[R], org_id: str, key: str, reference: str | None
+    ) -> R:
+        row = BillingOperation(
+            provider=provider.get_provider_name(),
+            key=key,
+            operation=command.kind,
+            org_id=org_id,
+            arguments=command.to_json(),
+            created_at=self._clock(),
+            ticket=await self._store.next_ticket(),
+            external_id=command.target,
+            reference=reference,
+        )
+        if await self._store.insert_operation(row):
+            superseded, contested = await self._superseded.rivals(row, command)
+            if superseded:
+                await self._close(row, OperationState.ABANDONED)
+                raise _superseded(row, command)
+            return await self._send(provider, Entry(row, command), first=True, contested=contested)
+        known = await self._store.get_operation(row.provider, key)
+        if known is None:
+            message = "the operation log holds another command under this key, and does not show it"
+            raise Conflict(message, provider=row.provider, operation=command.operation)
+        return await self.repeat(provider, _same(known, command, org_id))
+
+    async def begun(
+        self, providers: Iterable[str], key: str, org_id: str, command: AnyCommand
+    ) -> Entry[AnyCommand] | None:
+        """What the caller's key was used for before, at whichever provider.
+
+        Args:
+            providers: the names of those to look at.
+            key: the idempotency key.
+            org_id: for whom.
+            command: what the caller asks for now; what billing decides may be missing in it.
+
+        Raises:
+            IdempotencyMismatch: the key was used for something else.
+        """
+        for name in providers:
+            known = await self._store.get_operation(name, key)
+            if known is not None:
+                return _same(known, command, org_id)
+        return None
+
+    async def note(self, provider: str, command: Command[Any], org_id: str, *, external_id: str) -> None:
+        """Record what was decided here, and is sent to no provider.
+
+        Args:
+            provider: whose object it is about.
+            command: what was decided.
+            org_id: for whom.
+            external_id: the provider's id of the object.
+        """
+        now = self._clock()
+        await self._store.insert_operation(
+            BillingOperation(
+                provider=provider,
+                key=new_key(),
+                operation=command.kind,
+                org_id=org_id,
+                arguments=command.to_json(),
+                created_at=now,
+                state=OperationState.DONE,
+                external_id=external_id,
+                closed_at=now,
+                ticket=await self._store.next_ticket(),
+            )
+        )
+
+    async def repeat(self, provider: BaseProvider, entry: Entry[Command[R]]) -> R:
+        """Do again, for its caller, what the log holds: the effect is there once afterwards.
+
+        Raises:
+            Conflict: something else was asked for of the subscription since.
+            IdempotencyMismatch: it cannot be found out whether it was done, and doing it now could do it twice.
+            PaymentError: what the operation raises.
+        """
+        row, command = entry.row, entry.command
+        if row.state is OperationState.DONE:
+            return await self._as_it_was_done(provider, entry)
+        if await self._superseded.is_superseded(row, command):
+            if row.state is OperationState.OPEN:
+                await self._give_way(provider, entry)
+            raise _superseded(row, command)
+        forgotten = await self._is_forgotten(provider, row)
+        failed = row.state is OperationState.FAILED
+        if forgotten and not (failed and command.may_be_sent_anew):
+            found = await self._find_effect(provider, entry)
+            if found is not None:
+                await self._done(entry, found)
+                return found
+            if not failed and not command.may_be_sent_anew:
+                raise _too_long_ago(row, command)
+        if forgotten or row.state is not OperationState.OPEN:
+            begun = self._clock() if forgotten else row.created_at
+            row = attrs.evolve(row, state=OperationState.OPEN, created_at=begun, error=None, closed_at=None)
+            await self._store.update_operation(row)
+        return await self._send(provider, Entry(row, command), first=failed, contested=True)
+
+    async def finish(self, provider: BaseProvider, entry: Entry[Command[Any]]) -> BillingOperation:
+        """Find out what became of a command that was left open, and close its row.
+
+        It is ABANDONED where doing it now could be wrong: it was superseded; its organisation does not need it any more; or
+        the provider has forgotten the key, and it cannot be seen that it was done.
+
+        Returns:
+            The row as it is then.
+
+        Raises:
+            PaymentError: it cannot be found out now.
+        """
+        row = entry.row
+        if await self._superseded.is_superseded(row, entry.command):
+            await self._give_way(provider, entry)
+        elif not await entry.command.is_wanted(row, self._store):
+            await self._close(row, OperationState.ABANDONED)
+        else:
+            try:
+                await self._finish(provider, entry)
+            except PaymentError:
+                after = await self._store.get_operation(row.provider, row.key)
+                if after is None or after.state is OperationState.OPEN:
+                    raise
+                return after
+        return await self._store.get_operation(row.provider, row.key) or row
+
+    async def _finish(self, provider: BaseProvider, entry: Entry[Command[Any]]) -> None:
+        if not await self._is_forgotten(provider, entry.row):
+            await self._send(provider, entry, contested=True)
+            return
+        found = await self._find_effect(provider, entry)
+        if found is None:
+            await self._close(entry.row, OperationState.ABANDONED)
+        else:
+            await self._done(entry, found)
+
+    # --- what must not be sent again -----------------------------------------------------------------------------
+
+    async def _is_forgotten(self, provider: BaseProvider, row: BillingOperation) -> bool:
+        """Whether the provider may have forgotten the key, by whichever clock makes it older.
+
+        That is this machine's, the one that recorded it, or one that has recorded something since. What was recorded in the
+        future is of an age that cannot be known.
+        """
+        lifetime, now = provider.idempotency_lifetime, self._clock()
+        margin = min(_MARGIN, lifetime / 10)
+        if row.created_at - now > margin or now - row.created_at >= lifetime - margin:
+            return True
+        since = await self._store.list_operations(row.provider, after=row, limit=_PAGE)
+        times = [now, row.created_at, *(each.created_at for each in since)]
+        return max(times) - min(times) >= lifetime - margin
+
+    async def _give_way(self, provider: BaseProvider, entry: Entry[Command[Any]]) -> None:
+        """Give up what was superseded: it may have been done, and even after what is newer."""
+        await self._superseded.let_the_last_one_win(provider, entry.row, entry.command, contested=False)
+        await self._close(entry.row, OperationState.ABANDONED)
+
+    async def _as_it_was_done(self, provider: BaseProvider, entry: Entry[Command[R]]) -> R:
+        """The answer of a command that is DONE, without doing it again where that can be told."""
+        row, command = entry.row, entry.command
+        superseded = await self._superseded.is_superseded(row, command)
+        answer = await command.read_done(provider, row, superseded=superseded)
+        if answer is not None:
+            return answer
+        if not await self._is_forgotten(provider, row):
+            return await self._send(provider, entry)
+        found = await command.find_effect(provider, row)
+        if found is None:
+            raise _too_long_ago(row, command)
+        return found
+
+    async def _find_effect(self, provider: BaseProvider, entry: Entry[Command[R]]) -> R | None:
+        """The effect of a command whose key is forgotten. A payment that is found declined closes its row."""
+        try:
+            return await entry.command.find_effect(provider, entry.row)
+        except Declined as error:
+            await self._close(entry.row, OperationState.FAILED, error=type(error).__name__)
+            raise
+
+    # --- sending -------------------------------------------------------------------------------------------------
+
+    async def _send(
+        self, provider: BaseProvider, entry: Entry[Command[R]], *, first: bool = False, contested: bool = False
+    ) -> R:
+        """Send it under its key.
+
+        Args:
+            provider: to whom.
+            entry: what.
+            first: whether it was never sent before, as far as this process knows.
+            contested: whether something older may take effect after it.
+        """
+        row, command = entry.row, entry.command
+        try:
+            answer = await command.send(provider, row.key)
+        except OutcomeUnknown:
+            await self._stays_open(row)
+            raise
+        except PaymentError as error:
+            if row.state is not OperationState.DONE:
+                found = await self._after_error(provider, entry, error, first=first)
+                if found is not None:
+                    return found
+            raise
+        if not command.was_accepted(answer):
+            await self._close(row, OperationState.FAILED, error="NotAccepted")
+        elif command.waits_for_payer(answer) or await self._is_the_last_one(provider, entry, contested=contested):
+            await self._done(entry, answer)
+        return answer
+
+    async def _after_error(
+        self, provider: BaseProvider, entry: Entry[Command[R]], error: PaymentError, *, first: bool
+    ) -> R | None:
+        """Close the row of what was refused. Returns the answer of what was refused because it had been done before."""
+        row, command = entry.row, entry.command
+        left_behind = command.left_behind(error)
+        if left_behind is not None:
+            await self._close(row, OperationState.DONE, made=Made(left_behind), error=type(error).__name__)
+            return None
+        if not _refuses(error, command, first=first):
+            return None
+        found = None if first or not command.sets_a_state else await command.find_effect(provider, row)
+        if found is not None:
+            await self._done(entry, found)
+        else:
+            await self._close(row, OperationState.FAILED, error=type(error).__name__)
+        return found
+
+    async def _is_the_last_one(self, provider: BaseProvider, entry: Entry[Command[Any]], *, contested: bool) -> bool:
+        """Whether it is over: what is in effect is what was asked for last. Otherwise it stays open, for ``recover_open``."""
+        if entry.row.state is OperationState.DONE:
+            return True
+        try:
+            await self._superseded.let_the_last_one_win(provider, entry.row, entry.command, contested=contested)
+        except PaymentError as error:
+            _log.warning("a %s at %s stays open: %s", entry.command.kind, entry.row.provider, type(error).__name__)
+            return False
+        return True
+
+    async def _stays_open(self, row: BillingOperation) -> None:
+        """Take back what another worker recorded meanwhile of an attempt of its own: this one may have succeeded."""
+        if row.state is OperationState.OPEN:
+            stored = await self._store.get_operation(row.provider, row.key)
+            if stored is not None and stored.state is OperationState.FAILED:
+                await self._store.update_operation(row)
+
+    async def _done(self, entry: Entry[Command[R]], answer: R) -> None:
+        row, made = entry.row, entry.command.made(answer)
+        if row.state is OperationState.DONE and made.external_id in {None, row.external_id}:
+            return
+        if not entry.command.has_record:
+            await self._close(row, OperationState.DONE, made=made)
+            return
+        async with self._store.transaction() as tx:
+            await self._close(row, OperationState.DONE, made=made, tx=tx)
+            await entry.command.record(row, answer, self._store, now=self._clock(), tx=tx)
+
+    async def _close(
+        self,
+        row: BillingOperation,
+        state: OperationState,
+        *,
+        made: Made | None = None,
+        error: str | None = None,
+        tx: Tx | None = None,
+    ) -> None:
+        """Record how it ended; not over what another worker's attempt under the same key has brought."""
+        made = made or Made()
+        closed = attrs.evolve(
+            row,
+            state=state,
+            external_id=made.external_id or row.external_id,
+            reference=made.reference or row.reference,
+            error=error,
+            closed_at=self._clock(),
+        )
+        await self._store.update_operation(closed, tx=tx)
+
+
+def _same(row: BillingOperation, command: AnyCommand, org_id: str) -> Entry[AnyCommand]:
+    """The row, read, if it holds what the caller asks for now.
+
+    Raises:
+        IdempotencyMismatch: the key was used for something else.
+        ConfigurationError: the row cannot be read.
+    """
+    if (row.operation, row.org_id) == (command.kind, org_id):
+        known = type(command).from_json(row.arguments)
+        if known.asks_the_same(command):
+            return Entry(row, known)
+    message = (
+        "this idempotency key was used before with other parameters. Use the same parameters to repeat that "
+        "operation, or a new key for a new one"
+    )
+    raise IdempotencyMismatch(message, provider=row.provider, operation=command.operation, idempotency_key=row.key)
+
+
+def _superseded(row: BillingOperation, command: Command[Any]) -> Conflict:
+    message = (
+        "the subscription was changed by a newer operation since this one was asked for: it is not done any more. "
+        "A new operation needs a new key"
+    )
+    return Conflict(message, provider=row.provider, operation=command.operation, idempotency_key=row.key)
+
+
+def _too_long_ago(row: BillingOperation, command: Command[Any]) -> IdempotencyMismatch:
+    message = (
+        "this idempotency key was used so long ago that the provider has forgotten it: sending it again could do it "
+        "twice. Check at the provider whether it was done; a new operation needs a new key"
+    )
+    return IdempotencyMismatch(message, provider=row.provider, operation=command.operation, idempotency_key=row.key)
+
+
+def _refuses(error: PaymentError, command: Command[Any], *, first: bool) -> bool:
+    """Whether an error says that nothing was changed: by this attempt, nor by one before it."""
+    if isinstance(error, Conflict) and error.retryable:
+        # the object is held, or this very key is in use: only what may be asked for anew is given up
+        return first and command.sets_a_state
+    return first or not isinstance(error, _OF_THE_ATTEMPT)

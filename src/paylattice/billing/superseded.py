@@ -1,0 +1,137 @@
+"""Which of several commands about one subscription counts: the last one, by tickets.
+
+Not by times: two machines' clocks may be an hour apart. What is older is not sent once something newer is recorded. Two that
+are in flight at once are recorded before either is sent, so that at least one of them sees the other; and each looks, after its
+own has taken effect and before its row is closed, whether the newest is in effect. So the one that took effect last is looked
+after, also if its process dies in between.
+"""
+
+import logging
+from typing import Any, Generic, NamedTuple
+
+from ..errors import ConfigurationError, Conflict
+from ..idempotency import sub_key
+from ..provider import BaseProvider
+from .commands import Command, SubscriptionCommand, readable_command_of
+from .records import BillingOperation, OperationState
+from .repository import Tx
+from .store import Store
+
+__all__ = ["Superseded"]
+
+_log = logging.getLogger("paylattice")
+_PAGE = 100
+_MOST_ROUNDS = 5
+_NOT_DONE = frozenset({OperationState.FAILED, OperationState.ABANDONED})
+
+
+class _Other(NamedTuple):
+    """Another row about the subscription; with no command where this version of paylattice cannot read it."""
+
+    row: BillingOperation
+    command: Command[Any] | None
+
+
+class Superseded(Generic[Tx]):
+    """Looks at the rows of the operation log about one subscription.
+
+    Args:
+        store: where the operation log is.
+    """
+
+    def __init__(self, store: Store[Tx]) -> None:
+        self._store = store
+
+    async def is_superseded(self, row: BillingOperation, command: Command[Any]) -> bool:
+        """Whether something else was asked for of the same subscription later, and was done, or may have been.
+
+        What this version of paylattice cannot read counts as something else.
+        """
+        if command.target is None:
+            return False
+        others = await self._about(row, command.target, after=row)
+        return any(_is_after(each.row, row) and _may_supersede(each.command, command) for each in others)
+
+    async def rivals(self, row: BillingOperation, command: Command[Any]) -> tuple[bool, bool]:
+        """What else is recorded about the subscription, just after this was.
+
+        Returns:
+            Whether something newer is, so that this must not be sent; and whether something older is open, which may take
+            effect after this.
+        """
+        if command.target is None:
+            return False, False
+        others = [each for each in await self._about(row, command.target) if each.row.key != row.key]
+        newer = any(
+            _is_after(each.row, row) and each.command != command and _may_supersede(each.command, command)
+            for each in others
+        )
+        older_in_flight = any(_is_after(row, each.row) and each.row.state is OperationState.OPEN for each in others)
+        return newer, older_in_flight
+
+    async def let_the_last_one_win(
+        self, provider: BaseProvider, sent: BillingOperation, command: Command[Any], *, contested: bool
+    ) -> None:
+        """See to it, after a command was sent, that a newer one which was in flight meanwhile is in effect.
+
+        It is sent again, under a key of its own, only where the subscription has what an older command asked for, and not what
+        the newest did: anything else was changed by the provider, or by someone in its dashboard, since.
+
+        Args:
+            provider: whose subscription it is.
+            sent: the row of what was sent, or may have been.
+            command: what was sent.
+            contested: whether something older may have taken effect after it.
+
+        Raises:
+            PaymentError: it cannot be found out now.
+        """
+        if not isinstance(command, SubscriptionCommand) or command.sets is None:
+            return
+        for number in range(_MOST_ROUNDS):
+            rivals = [
+                (each.row, each.command)
+                for each in await self._about(sent, command.target)
+                if isinstance(each.command, SubscriptionCommand) and each.command.sets == command.sets
+            ]
+            newest, wanted = next(
+                (each for each in reversed(rivals) if each[0].state not in _NOT_DONE), (sent, command)
+            )
+            if newest.key == sent.key and not contested:
+                return
+            subscription = await wanted.read(provider)
+            if subscription is None or wanted.is_in_effect(subscription):
+                return
+            older = [each for row, each in rivals if row.key != newest.key and row.state is not OperationState.FAILED]
+            if not any(each.is_in_effect(subscription) for each in older):
+                return
+            _log.warning("an older %s at %s took effect after a newer one: sent again", command.kind, sent.provider)
+            key = sub_key(newest.key, f"{number} {sent.key}")  # its own for everyone who looks, and each time they do
+            await wanted.send(provider, key)
+        message = "several changes of the subscription are under way: which one is in effect is looked at again later"
+        raise Conflict(message, provider=sent.provider, operation=command.operation, retryable=True)
+
+    async def _about(
+        self, row: BillingOperation, subscription_id: str, *, after: BillingOperation | None = None
+    ) -> list[_Other]:
+        """What was asked for of the subscription, in the order of tickets, and what cannot be read."""
+        found: list[_Other] = []
+        last = after
+        while True:
+            page = await self._store.list_operations(row.provider, external_id=subscription_id, after=last, limit=_PAGE)
+            read = [_Other(each, readable_command_of(each)) for each in page]
+            found += (each for each in read if each.command is None or each.command.target is not None)
+            if len(page) < _PAGE:
+                return found
+            if page[-1] == last:
+                message = "the repository's operations() does not go on after the operation that it is given"
+                raise ConfigurationError(message, provider=row.provider)
+            last = page[-1]
+
+
+def _is_after(other: BillingOperation, row: BillingOperation) -> bool:
+    return (other.ticket, other.key) > (row.ticket, row.key) and other.state is not OperationState.FAILED
+
+
+def _may_supersede(other: Command[Any] | None, command: Command[Any]) -> bool:
+    return other is None or other.supersedes(command)

@@ -1,0 +1,93 @@
+"""What a BillingService is put together of, by name: the one place where its parts are made and meet."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Generic
+
+import attrs
+
+from ..provider import BaseProvider
+from ..transport.primitives import Primitives
+from .checkouts import Checkouts
+from .customers import Customers
+from .deliveries import Deliveries, RejectedWebhook
+from .finding import Finder
+from .handlers import Handlers
+from .invoices import Invoices
+from .maintenance.catch_up import CatchUp
+from .maintenance.maintain import Maintainer
+from .maintenance.purge import Purge
+from .maintenance.reconcile import Reconciliation
+from .maintenance.recover import Recovery
+from .operation_log import OperationLog
+from .ownership import Ownership, RefusedSubscription
+from .replaced_customers import ReplacedCustomer, ReplacedCustomers
+from .repository import Tx
+from .store import Store
+from .subscriptions import Subscriptions
+from .usage import Usage
+from .webhooks import EventPipeline
+
+__all__ = ["Options", "Parts", "wire"]
+
+
+@attrs.frozen(kw_only=True)
+class Options:
+    """What the application chose, checked: see :class:`~paylattice.BillingService`."""
+
+    select: Callable[[str], str] | None
+    refetch: bool
+    clock: Callable[[], datetime]
+    on_rejected: Callable[[RejectedWebhook], None] | None
+    on_refused: Callable[[RefusedSubscription], None] | None
+    on_replaced: Callable[[ReplacedCustomer], None] | None
+    primitives: Primitives
+
+
+@attrs.frozen(kw_only=True)
+class Parts(Generic[Tx]):
+    """The parts of a service, each with one job."""
+
+    handlers: Handlers[Tx]
+    pipeline: EventPipeline[Tx]
+    deliveries: Deliveries[Tx]
+    customers: Customers[Tx]
+    checkouts: Checkouts[Tx]
+    subscriptions: Subscriptions[Tx]
+    usage: Usage[Tx]
+    invoices: Invoices[Tx]
+    recovery: Recovery[Tx]
+    catch_up: CatchUp[Tx]
+    reconciliation: Reconciliation[Tx]
+    purge: Purge[Tx]
+    maintainer: Maintainer[Tx]
+
+
+def wire(store: Store[Tx], providers: Mapping[str, BaseProvider], options: Options) -> Parts[Tx]:
+    """Make the parts."""
+    clock, refetch = options.clock, options.refetch
+    handlers: Handlers[Tx] = Handlers()
+    ownership = Ownership(store, providers, options.on_refused)
+    finder = Finder(store, providers, ownership, refetch=refetch, clock=clock)
+    pipeline = EventPipeline(store, providers, finder, handlers, refetch=refetch, clock=clock)
+    log = OperationLog(store, clock)
+    customers = Customers(store, providers, pipeline, log, handlers, clock, options.select)
+    replaced = ReplacedCustomers(store, providers, pipeline, customers, clock, options.on_replaced)
+    recovery = Recovery(store, pipeline, log, clock)
+    catch_up = CatchUp(pipeline, clock)
+    reconciliation = Reconciliation(store, pipeline, finder, replaced, options.primitives, clock)
+    return Parts(
+        handlers=handlers,
+        pipeline=pipeline,
+        deliveries=Deliveries(providers, pipeline, options.on_rejected),
+        customers=customers,
+        checkouts=Checkouts(store, providers, pipeline, log, customers, ownership, replaced),
+        subscriptions=Subscriptions(store, providers, pipeline, log, customers, finder, replaced),
+        usage=Usage(providers, log, customers),
+        invoices=Invoices(providers, customers),
+        recovery=recovery,
+        catch_up=catch_up,
+        reconciliation=reconciliation,
+        purge=Purge(store, pipeline),
+        maintainer=Maintainer(store, providers, pipeline, recovery, catch_up, reconciliation, clock),
+    )

@@ -1,0 +1,150 @@
+"""Every command: stored as JSON and read again, called as its operation takes it, and the same for a caller who repeats it."""
+
+import asyncio
+import inspect
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import attrs
+import pytest
+
+from paylattice import PaymentProvider, errors
+from paylattice.billing import commands
+from paylattice.billing.commands import (
+    COMMANDS,
+    AssignSubscription,
+    CancelSubscription,
+    ChangeSubscription,
+    Command,
+    CreateCustomer,
+    RecordUsage,
+    StartCheckout,
+    SubscriptionCommand,
+    command_of,
+    readable_command_of,
+)
+from paylattice.billing.records import BillingOperation
+from paylattice.operations import OPERATIONS
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+SAMPLES: list[Command[Any]] = [
+    CreateCustomer("ada@secret.example"),
+    CreateCustomer("ada@secret.example", "Ada", {"org_id": "org", "größe": "ein\u2028Paar"}),
+    StartCheckout(plan_id="pro", success_url="https://a.test/?token=secret", cancel_url="https://b.test"),
+    StartCheckout(
+        customer_id="cus_1",
+        plan_id="pro",
+        success_url="https://a.test",
+        cancel_url="https://b.test",
+        metadata={"org_id": "org"},
+        quantity=3,
+        trial_days=0,
+        customer_email="ada@secret.example",
+    ),
+    CancelSubscription(subscription_id="sub_1", at_period_end=False, reason="secret reason"),
+    CancelSubscription(at_period_end=True),
+    ChangeSubscription(subscription_id="sub_1", plan_id="team", quantity=2, prorate=False),
+    ChangeSubscription(quantity=1),
+    AssignSubscription(subscription_id="sub_1", plan_id=None, quantity=1, plan_overridden=True),
+    RecordUsage(subscription_item_id="si_1", quantity=0),
+    RecordUsage(subscription_item_id="si_1", quantity=7, timestamp=NOON + timedelta(microseconds=1)),
+]
+
+
+def row(command: Command[Any], **changes: object) -> BillingOperation:
+    stored = BillingOperation("acme", "key-1", command.kind, "org", command.to_json(), NOON)
+    return attrs.evolve(stored, **changes)
+
+
+def test_every_command_has_a_sample_here() -> None:
+    assert {type(each) for each in SAMPLES} == set(COMMANDS.values())
+    exported = {each for each in vars(commands).values() if isinstance(each, type) and issubclass(each, Command)}
+    assert {each for each in exported if not inspect.isabstract(each)} == set(COMMANDS.values())
+
+
+@pytest.mark.parametrize("command", SAMPLES, ids=lambda each: each.kind)
+def test_a_command_comes_back_from_json_as_it_was(command: Command[Any]) -> None:
+    text = json.dumps(command.to_json())
+    assert command_of(row(command, arguments=json.loads(text))) == command
+
+
+@pytest.mark.parametrize("command", SAMPLES, ids=lambda each: each.kind)
+def test_a_command_is_called_with_what_its_operation_takes(command: Command[Any]) -> None:
+    if isinstance(command, AssignSubscription):
+        return
+    operation = OPERATIONS[command.operation]
+    method = getattr(PaymentProvider, operation.name)
+    inspect.signature(method).bind(None, **command.arguments(), idempotency_key="k")
+
+
+@pytest.mark.parametrize("command", SAMPLES, ids=lambda each: each.kind)
+def test_what_is_personal_or_secret_is_not_in_the_repr(command: Command[Any]) -> None:
+    assert "secret" not in repr(command)
+
+
+class Recorded:
+    """Notes how it is called."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, dict[str, object]]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        async def call(**arguments: object) -> None:
+            self.calls.append((name, arguments))
+
+        return call
+
+
+@pytest.mark.parametrize("command", SAMPLES, ids=lambda each: each.kind)
+def test_what_is_sent_is_what_was_checked(command: Command[Any]) -> None:
+    provider: Any = Recorded()
+    if isinstance(command, AssignSubscription):
+        with pytest.raises(errors.ConfigurationError, match="sent to no provider"):
+            asyncio.run(command.send(provider, "k"))
+        return
+    asyncio.run(command.send(provider, "k"))
+    assert provider.calls == [(command.operation, {**command.arguments(), "idempotency_key": "k"})]
+
+
+def test_what_billing_decides_makes_no_other_command_of_it() -> None:
+    asked = CancelSubscription(at_period_end=True, reason="moving")
+    assert attrs.evolve(asked, subscription_id="sub_1").asks_the_same(asked)
+    assert not attrs.evolve(asked, at_period_end=False).asks_the_same(asked)
+    assert not attrs.evolve(asked, reason=None).asks_the_same(asked)
+    assert not ChangeSubscription(plan_id="pro").asks_the_same(asked)
+    usage = RecordUsage(quantity=1, timestamp=NOON)
+    elsewhere = NOON.astimezone(timezone(timedelta(hours=9)))
+    assert RecordUsage(subscription_item_id="si_1", quantity=1, timestamp=elsewhere).asks_the_same(usage)
+
+
+def test_only_commands_about_one_subscription_supersede_one_another() -> None:
+    about = [each for each in SAMPLES if isinstance(each, SubscriptionCommand)]
+    for newer in SAMPLES:
+        for older in SAMPLES:
+            both = newer in about and older in about and newer.target == older.target
+            assert newer.supersedes(older) is both
+
+
+DAMAGED: Mapping[str, tuple[str, dict[str, object]]] = {
+    "an unknown command": ("frobnicate", {"version": 1}),
+    "an unknown version": ("cancel_subscription", {"version": 2, "subscription_id": "sub_1", "at_period_end": True}),
+    "an unknown field": ("cancel_subscription", {"version": 1, "at_period_end": True, "gently": True}),
+    "a missing field": ("cancel_subscription", {"version": 1, "subscription_id": "sub_1"}),
+    "a text for a flag": ("cancel_subscription", {"version": 1, "at_period_end": "ada@secret.example"}),
+    "a list for a text": ("create_customer", {"version": 1, "email": ["ada@secret.example"]}),
+    "a number in a string map": ("create_customer", {"version": 1, "email": "a@b.co", "metadata": {"secret": 1}}),
+    "nothing": ("create_customer", {}),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGED)
+def test_a_row_that_cannot_be_read_is_one_of_our_errors_and_shows_nothing_of_it(what: str) -> None:
+    kind, arguments = DAMAGED[what]
+    damaged = row(SAMPLES[0], operation=kind, arguments=arguments)
+    with pytest.raises(errors.ConfigurationError, match="newer version") as caught:
+        command_of(damaged)
+    assert (caught.value.provider, caught.value.retryable) == ("acme", False)
+    assert "secret" not in str(caught.value)
+    assert readable_command_of(damaged) is None
