@@ -21,6 +21,7 @@ import on_square
 from forgeries import forgeries
 from measure import Figure, Row, alternate, alternate_async, process_seconds, resident_mebibytes
 from server import running, subscription
+from tenants import tenants
 
 import stripe
 from paylattice import BillingCustomer, BillingService, InMemoryRepository, create_provider, sync
@@ -218,7 +219,12 @@ def main() -> int:
         rows += sync_calls(base)
         more, figures = asyncio.run(async_calls(base))
         rows += more
-        rows += [*on_paypal.calls(base), *on_square.calls(base), *asyncio.run(on_square.async_calls(base))]
+        rows += [
+            *on_paypal.calls(base),
+            *on_square.calls(base),
+            *asyncio.run(on_square.async_calls(base)),
+            *asyncio.run(tenants(base)),
+        ]
     rows += on_postgresql()
     width = max(len(row.what) for row in rows)
     print(f"{'what':<{width}}  {'goal':>12}  {'measured':>14}")
