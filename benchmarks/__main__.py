@@ -18,12 +18,12 @@ import database
 import httpx
 import on_paypal
 import on_square
+import stripe
 from forgeries import forgeries
 from measure import Figure, Row, alternate, alternate_async, process_seconds, resident_mebibytes
 from server import running, subscription
 from tenants import tenants
 
-import stripe
 from paylattice import BillingCustomer, BillingService, InMemoryRepository, create_provider, sync
 from paylattice.providers.stripe import StripeConfig, StripeProvider
 

@@ -8,10 +8,10 @@ import json
 import httpx
 from measure import Row, alternate, alternate_async
 from server import square_customer
+from square import AsyncSquare, Square
 
 from paylattice import create_provider, sync
 from paylattice.providers.square import SquareConfig, SquareProvider
-from square import AsyncSquare, Square
 
 __all__ = ["async_calls", "calls", "webhooks"]
 
