@@ -52,7 +52,7 @@ def errors_page() -> str:
         )
         fields = ", ".join(f"`{name}`" for name in own_fields(cls) if name not in base)
         meaning = (cls.__doc__ or "").splitlines()[0].replace("``", "`")
-        retry = "yes, the same call" if cls.default_retryable else ""
+        retry = "yes, the same call" if cls.retryable else ""
         rows.append(f"| `{cls.__name__}` | {parents} | {retry} | {fields} | {meaning} |")
     advice = ["| reason | with the payer there | while the payer is away |", "|---|---|---|"]
     for reason in errors.DeclineReason:

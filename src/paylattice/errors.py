@@ -163,7 +163,14 @@ class PaymentError(Exception):
         idempotency_key: the key that the operation was sent with.
     """
 
-    default_retryable: bool = False
+    provider: str | None = None
+    operation: str | None = None
+    code: str | None = None
+    http_status: int | None = None
+    request_id: str | None = None
+    retryable: bool = False
+    outcome_unknown: bool = False
+    idempotency_key: str | None = None
 
     def __init__(
         self,
@@ -185,7 +192,7 @@ class PaymentError(Exception):
         self.code = code
         self.http_status = http_status
         self.request_id = request_id
-        self.retryable: bool = self.default_retryable if retryable is None else retryable
+        self.retryable = type(self).retryable if retryable is None else retryable
         self.outcome_unknown = outcome_unknown
         self.idempotency_key = idempotency_key
 
@@ -325,7 +332,7 @@ class RateLimited(PaymentError):
         **context: the fields of :class:`PaymentError`.
     """
 
-    default_retryable = True
+    retryable = True
 
     def __init__(self, message: str, *, retry_after: float | None = None, **context: Any) -> None:
         super().__init__(message, **context)
@@ -335,13 +342,13 @@ class RateLimited(PaymentError):
 class ProviderUnavailable(PaymentError):
     """The provider answers with a server error."""
 
-    default_retryable = True
+    retryable = True
 
 
 class NetworkError(PaymentError):
     """There was no answer: no connection, a time-out, or a connection that broke."""
 
-    default_retryable = True
+    retryable = True
 
 
 class InvalidResponse(PaymentError):
@@ -355,7 +362,7 @@ class OutcomeUnknown(PaymentError):
     idempotency key (or looks the object up where the provider has no keys) and returns what exists.
     """
 
-    default_retryable = True
+    retryable = True
     _replay: Replay | None = None
 
     def __init__(self, message: str, **context: Any) -> None:
@@ -403,7 +410,10 @@ class WebhookError(PaymentError):
     """
 
     def __init__(self, message: str, *, diagnosis: Diagnosis = Diagnosis.UNKNOWN, **context: Any) -> None:
-        super().__init__(message, **context)
+        if context:
+            super().__init__(message, **context)
+        else:  # forged deliveries come by the thousand: what is not given stays as the class has it
+            self.message = message
         self.diagnosis = diagnosis
 
 
@@ -422,4 +432,4 @@ class MalformedPayload(WebhookError):
 class VerificationUnavailable(WebhookError):
     """The delivery cannot be checked at the moment. Answer 503: the provider will deliver it again."""
 
-    default_retryable = True
+    retryable = True

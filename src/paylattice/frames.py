@@ -112,7 +112,8 @@ def clear_all(error: BaseException, outer: BaseException | None) -> None:
         error.__context__ is outer and error.__cause__ is None
     ):  # the usual case, and quick: forged deliveries come by the thousand
         trace = error.__traceback__
-        _clear(trace and trace.tb_next)  # the first frame is the one that waits for this
+        if trace is not None:
+            _clear(trace.tb_next)  # the first frame is the one that waits for this
         return
     for each in _chain(error, outer):
         _clear(each.__traceback__)
@@ -148,10 +149,9 @@ def _chain(error: BaseException, outer: BaseException | None) -> Iterator[BaseEx
 
 def _clear(trace: TracebackType | None, wanted: Callable[[FrameType], bool] | None = None) -> None:
     while trace is not None:
-        frame = trace.tb_frame
-        if wanted is None or wanted(frame):
-            try:  # noqa: SIM105 - suppress() would cost more than all the rest of refusing a forgery
-                frame.clear()
-            except RuntimeError:  # it still runs: it is the caller's, or empties itself
-                pass
+        try:
+            if wanted is None or wanted(trace.tb_frame):
+                trace.tb_frame.clear()
+        except RuntimeError:  # it still runs: it is the caller's, or empties itself
+            pass
         trace = trace.tb_next

@@ -506,8 +506,7 @@ def _guarded_parse(method: Callable[..., Awaitable[object]]) -> Callable[..., Aw
             parsed = await method(self, *args, **kwargs)
             return _event(self, parsed, args[0] if args else kwargs.get("payload"))
         except PaymentError as error:
-            _name(error, self, "parse_webhook")
-            clear_all(error, outer)
+            _refused(error, self, "parse_webhook", outer)
             del self, args, kwargs, outer
             raise
         except Exception as exc:  # noqa: BLE001 - hostile bodies must not choose the exception
@@ -529,8 +528,7 @@ def _guarded_verify(method: Callable[..., object]) -> Callable[..., object]:
         try:
             return method(self, *args, **kwargs)
         except PaymentError as error:
-            _name(error, self, "verify_webhook_signature")
-            clear_all(error, outer)
+            _refused(error, self, "verify_webhook_signature", outer)
             del self, args, kwargs, outer
             raise
         except Exception as exc:  # noqa: BLE001 - hostile bodies must not choose the exception
@@ -555,9 +553,13 @@ def _is_odd(payload: object) -> bool:
     return not isinstance(payload, bytes) or _ODD.search(payload) is not None
 
 
-def _name(error: PaymentError, provider: Guarded, operation: str) -> None:
-    error.provider = error.provider or provider.get_provider_name()
-    error.operation = error.operation or operation
+def _refused(error: PaymentError, provider: Guarded, operation: str, outer: BaseException | None) -> None:
+    """Say in the error whose it is, and empty the frames behind it."""
+    if error.provider is None:
+        error.provider = provider.get_provider_name()
+    if error.operation is None:
+        error.operation = operation
+    clear_all(error, outer)
 
 
 def _malformed(provider: Guarded, exc: Exception, operation: str) -> MalformedPayload:

@@ -419,6 +419,7 @@ class BaseProvider(PaymentProvider):
             )
         self._clock: Callable[[], float] = seconds_clock(f"{type(self).__name__}(clock=...)", clock)
         self._config = config
+        self._livemode: bool | None = None if config is None else config.livemode
         self._transport = transport
         self._owns_transport = transport is None
         self._new_transport: Callable[[], Transport] = _async_transport
@@ -446,7 +447,7 @@ class BaseProvider(PaymentProvider):
 
         Events of the other mode are refused, by ``parse_webhook`` and by billing.
         """
-        return self._config.livemode if self._config is not None else None
+        return self._livemode
 
     def is_same(self, asked: str, answered: str) -> bool:
         """Whether an answer about the second id is one to a question about the first.

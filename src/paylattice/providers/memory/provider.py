@@ -27,7 +27,7 @@ from ...models import (
 from ...money import Money
 from ...operations import Capability
 from ...provider import BaseProvider, Headers
-from ...signatures import secret_from
+from ...signatures import SigningKey, secret_from
 from ...transport import Transport
 from ...wiring import check_instance, refused
 from .calls import Calls
@@ -97,6 +97,7 @@ class InMemoryProvider(Controls, BaseProvider):
         start = datetime.now(UTC) if now is None else now
         check_utc("now", start)
         self._settings = config
+        self._signing_keys = [SigningKey(secret) for secret in config.webhook_secret]
         self._name = name
         self._calls = Calls()
         self._world = World(name, Agenda(start.astimezone(UTC).replace(microsecond=0)))
@@ -432,14 +433,13 @@ class InMemoryProvider(Controls, BaseProvider):
         return SIGNATURE.verified(
             payload,
             signature,
-            (secret_from(secret, "MEMORY_WEBHOOK_SECRET"),),
-            now=self._clock(),
+            (SigningKey(secret_from(secret, "MEMORY_WEBHOOK_SECRET")),),
+            clock=self._clock,
             diagnoses=self.diagnoses,
         )
 
     async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
         """Verify a delivery with the configured secrets and read it."""
         self._settings.require("webhook_secret")
-        now = self._clock()
-        data = SIGNATURE.verified(payload, headers, self._settings.webhook_secret, now=now, diagnoses=self.diagnoses)
-        return event_from(data, self._name, datetime.fromtimestamp(now, UTC))
+        data = SIGNATURE.verified(payload, headers, self._signing_keys, clock=self._clock, diagnoses=self.diagnoses)
+        return event_from(data, self._name, datetime.fromtimestamp(self._clock(), UTC))

@@ -20,7 +20,7 @@ from ...events import WebhookEvent
 from ...headers import header
 from ...jsonlike import JsonObject, parse_event, parse_object, text
 from ...provider import Headers
-from ...signatures import raw_body, refusal, rewritten, secret_from
+from ...signatures import SigningKey, raw_body, refusal, rewritten, secret_from
 from .config import SquareConfig
 from .events import event_from
 
@@ -65,7 +65,7 @@ def _plain(headers: object, name: str) -> str | None:
 def verified(
     payload: object,
     headers: object,
-    keys: Sequence[Secret],
+    keys: Sequence[SigningKey],
     *,
     url: str,
     diagnoses: Diagnoses | None = None,
@@ -106,21 +106,19 @@ def _signatures(value: str | None) -> Sequence[bytes]:
     return found
 
 
-def _match(body: bytes, signatures: Sequence[bytes], keys: Sequence[Secret], url: str) -> bool:
+def _match(body: bytes, signatures: Sequence[bytes], keys: Sequence[SigningKey], url: str) -> bool:
     """Whether one of the signatures was made with one of the keys. Takes as long whichever it is."""
     found = False
     signed_url = url.encode()
     for key in keys:
-        mac = hmac.new(key.reveal().encode(), signed_url, "sha256")
-        mac.update(body)  # which is not copied for it
-        expected = base64.b64encode(mac.digest())
+        expected = base64.b64encode(key.mac(signed_url, body))
         for signature in signatures:
             found |= hmac.compare_digest(expected, signature)
     return found
 
 
 def _refusal(
-    body: bytes, signatures: Sequence[bytes], keys: Sequence[Secret], url: str, other_urls: Sequence[str]
+    body: bytes, signatures: Sequence[bytes], keys: Sequence[SigningKey], url: str, other_urls: Sequence[str]
 ) -> Exception:
     """Why no signature matches, as far as the unverified body can tell. Nothing else is done with it."""
     for hint, other in _similar(url, other_urls):
@@ -221,6 +219,7 @@ class Webhooks:
 
     def __init__(self, config: SquareConfig, clock: Callable[[], float], diagnoses: Callable[[], Diagnoses]) -> None:
         self._config = config
+        self._keys = [SigningKey(key) for key in config.webhook_signature_key]
         self._clock = clock
         self._diagnoses = diagnoses
 
@@ -228,20 +227,20 @@ class Webhooks:
         """Check a delivery to the configured URL against one key."""
         if not self._config.webhook_url:
             self._config.require("webhook_url")
-        key = secret_from(secret, "SQUARE_WEBHOOK_SIGNATURE_KEY")
+        key = SigningKey(secret_from(secret, "SQUARE_WEBHOOK_SIGNATURE_KEY"))
         return verified(payload, signature, (key,), url=self._config.webhook_url or "", diagnoses=self._diagnoses())
 
     def parse(self, payload: bytes, headers: Headers, url: str | None) -> WebhookEvent:
         """Verify a delivery with the configured keys, and read it."""
         config = self._config
         signed_url = url or config.webhook_url
-        if not config.webhook_signature_key or not signed_url:
+        if not self._keys or not signed_url:
             config.require("webhook_signature_key", "webhook_url")
         others = (config.webhook_url,) if url and config.webhook_url else ()
         data = verified(
             payload,
             headers,
-            config.webhook_signature_key,
+            self._keys,
             url=signed_url or "",
             diagnoses=self._diagnoses(),
             other_urls=others,

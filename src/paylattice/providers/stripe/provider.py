@@ -27,7 +27,7 @@ from ...models import (
 )
 from ...money import Money
 from ...provider import BaseProvider, Capability, Headers
-from ...signatures import secret_from
+from ...signatures import SigningKey, secret_from
 from . import requests, wire
 from .api import StripeAPI, missing_sdk, path_of
 from .config import StripeConfig
@@ -77,6 +77,7 @@ class StripeProvider(BaseProvider):
         if sys.modules.get("stripe") is None and find_spec("stripe") is None:
             raise missing_sdk()
         self._settings = settings
+        self._signing_keys = [SigningKey(secret) for secret in settings.webhook_secret]
         self._api = StripeAPI(settings, lambda: self.transport)
         self._lookups = Lookups(self._api, self._clock)
         self._subscriptions = Subscriptions(self._api, self._lookups)
@@ -429,21 +430,16 @@ class StripeProvider(BaseProvider):
         return SIGNATURE.verified(
             payload,
             signature,
-            (secret_from(secret, "STRIPE_WEBHOOK_SECRET"),),
-            now=self._clock(),
+            (SigningKey(secret_from(secret, "STRIPE_WEBHOOK_SECRET")),),
+            clock=self._clock,
             diagnoses=self.diagnoses,
         )
 
     async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
         """Verify a delivery with the configured secrets and read it. Both kinds are read: snapshot and thin events."""
-        if not self._settings.webhook_secret:
+        if not self._signing_keys:
             self._settings.require("webhook_secret")
         data = SIGNATURE.verified(
-            payload,
-            headers,
-            self._settings.webhook_secret,
-            now=self._clock(),
-            diagnoses=self.diagnoses,
-            livemode=self._settings.livemode,
+            payload, headers, self._signing_keys, clock=self._clock, diagnoses=self.diagnoses, livemode=self.livemode
         )
         return delivered(data, self._clock())
