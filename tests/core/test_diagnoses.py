@@ -1,7 +1,6 @@
 """What a delivery that nobody signed makes this library do: look at it once, and say why only now and then."""
 
 import asyncio
-import hmac
 import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -15,6 +14,7 @@ from paylattice.providers.memory import InMemoryProvider, MemoryConfig
 from paylattice.providers.paypal import PayPalConfig, PayPalProvider
 from paylattice.providers.square import SquareConfig, SquareProvider
 from paylattice.providers.stripe import StripeConfig, StripeProvider
+from paylattice.signatures import SigningKey
 
 NOW = 1_790_000_000
 EVENT = {"id": "evt_1", "event_id": "evt_1", "object": "event", "type": "x", "created": NOW}
@@ -54,31 +54,13 @@ class Clock:
 def macs(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """One entry for every HMAC that is made: how many bytes went into it."""
     made: list[int] = []
-    new, digest = hmac.new, hmac.digest
+    mac = SigningKey.mac
 
-    class Counted:
-        def __init__(self, key: bytes, msg: bytes | None = None, digestmod: Any = "") -> None:
-            self._mac = new(key, msg, digestmod)
-            self._size = len(msg or b"")
+    def counted(self: SigningKey, prefix: bytes, body: bytes) -> bytes:
+        made.append(len(prefix) + len(body))
+        return mac(self, prefix, body)
 
-        def update(self, msg: bytes) -> None:
-            self._mac.update(msg)
-            self._size += len(msg)
-
-        def hexdigest(self) -> str:
-            made.append(self._size)
-            return self._mac.hexdigest()
-
-        def digest(self) -> bytes:
-            made.append(self._size)
-            return self._mac.digest()
-
-    def counted_digest(key: bytes, msg: bytes, digest_name: Any) -> bytes:
-        made.append(len(msg))
-        return digest(key, msg, digest_name)
-
-    monkeypatch.setattr(hmac, "new", Counted)
-    monkeypatch.setattr(hmac, "digest", counted_digest)
+    monkeypatch.setattr(SigningKey, "mac", counted)
     return made
 
 

@@ -18,6 +18,7 @@ from paylattice.diagnoses import Diagnoses
 from paylattice.errors import ConfigurationError, Diagnosis, InvalidSignature, MalformedPayload, WebhookError
 from paylattice.providers.square import SquareProvider
 from paylattice.providers.square.webhooks import HEADER, verified
+from paylattice.signatures import SigningKey
 from paylattice.storable import is_keepable_json
 
 from .samples import event, payment
@@ -265,13 +266,13 @@ def test_a_refusal_repeats_nothing(world: World) -> None:
 )
 def test_every_change_to_body_url_or_key_is_refused(body: bytes, url: str, key: str, data: st.DataObject) -> None:
     good = signature(body, key, url)
-    keys = (Secret(key),)
+    keys = (SigningKey(Secret(key)),)
     place = data.draw(st.integers(0, len(body) - 1))
     changed = bytes([*body[:place], body[place] ^ data.draw(st.integers(1, 255)), *body[place + 1 :]])
     for other_body, other_url, other_keys in (
         (changed, url, keys),
         (body, url + data.draw(st.sampled_from("/a?")), keys),
-        (body, url, (Secret(key + "x"),)),
+        (body, url, (SigningKey(Secret(key + "x")),)),
     ):
         with pytest.raises(InvalidSignature):
             verified(other_body, {HEADER: good}, other_keys, url=other_url)
@@ -284,7 +285,7 @@ def test_noise_is_only_ever_refused(body: bytes, value: str, url: str) -> None:
         verified(
             body,
             {HEADER: value},
-            (Secret(SIGNATURE_KEY),),
+            (SigningKey(Secret(SIGNATURE_KEY)),),
             url=url or "x",
             diagnoses=Diagnoses(),
             other_urls=(URL, "http://[::1"),
@@ -315,9 +316,12 @@ def test_genuine_signatures(vector: dict[str, Any]) -> None:
     body = vector["body"].encode()
     if not vector["valid"]:
         with pytest.raises(InvalidSignature):
-            verified(body, headers, (Secret(vector["key"]),), url=vector["url"])
+            verified(body, headers, (SigningKey(Secret(vector["key"])),), url=vector["url"])
         return
-    assert verified(body, headers, (Secret(vector["key"]),), url=vector["url"])["type"] == "webhooks.test_notification"
+    assert (
+        verified(body, headers, (SigningKey(Secret(vector["key"])),), url=vector["url"])["type"]
+        == "webhooks.test_notification"
+    )
 
 
 @genuine
@@ -328,17 +332,20 @@ def test_every_change_to_a_genuine_delivery_is_refused() -> None:
     for place in range(len(body)):
         for changed in (body[:place] + body[place + 1 :], body[:place] + b"~" + body[place + 1 :]):
             with pytest.raises(InvalidSignature):
-                verified(changed, good, (Secret(key),), url=url)
+                verified(changed, good, (SigningKey(Secret(key)),), url=url)
     for place in range(len(url)):
         with pytest.raises(InvalidSignature):
-            verified(body, good, (Secret(key),), url=url[:place] + url[place + 1 :])
+            verified(body, good, (SigningKey(Secret(key)),), url=url[:place] + url[place + 1 :])
     for place in range(len(key)):
         with pytest.raises(InvalidSignature):
-            verified(body, good, (Secret(key[:place] + key[place + 1 :]),), url=url)
+            verified(body, good, (SigningKey(Secret(key[:place] + key[place + 1 :])),), url=url)
     for place in range(len(good)):
         with pytest.raises(InvalidSignature):
             verified(
-                body, good[:place] + ("A" if good[place] != "A" else "B") + good[place + 1 :], (Secret(key),), url=url
+                body,
+                good[:place] + ("A" if good[place] != "A" else "B") + good[place + 1 :],
+                (SigningKey(Secret(key)),),
+                url=url,
             )
 
 

@@ -99,6 +99,8 @@ def verified(
 def _signatures(value: str | None) -> Sequence[bytes]:
     if value is None:
         raise refusal(InvalidSignature, Diagnosis.HEADER_MISSING, sender=_SENDER, header=HEADER)
+    if _SIGNATURE.fullmatch(value):  # as Square sends it
+        return (value.encode(),)
     parts = map(str.strip, value.split(",") if len(value) <= _LONGEST_HEADER else ())
     found = [part.encode() for part in parts if _SIGNATURE.fullmatch(part)][:_MOST_SIGNATURES]
     if not found:
