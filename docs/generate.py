@@ -399,5 +399,8 @@ PAGES: dict[str, Callable[[], str]] = {
 }
 
 if __name__ == "__main__":
+    import sync_stub
+
+    sync_stub.write()
     for name, page in PAGES.items():
         (HERE / name).write_text(page(), encoding="utf-8")

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from datetime import datetime
 from importlib.metadata import EntryPoint
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, overload
 
 import attrs
 
@@ -23,6 +23,10 @@ from .provider import CONTRACT_VERSION, BaseProvider, PaymentProvider, hand_over
 from .wiring import refused
 
 if TYPE_CHECKING:
+    from .providers.memory import InMemoryProvider, MemoryConfig
+    from .providers.paypal import PayPalConfig, PayPalProvider
+    from .providers.square import SquareConfig, SquareProvider
+    from .providers.stripe import StripeConfig, StripeProvider
     from .transport import Transport
 
 __all__ = [
@@ -40,6 +44,10 @@ VARIABLE = "PAYMENT_PROVIDER"
 
 ProviderClass: TypeAlias = Callable[..., PaymentProvider]
 """A provider's class, or anything else that takes ``config`` and ``transport=`` and returns a provider."""
+
+
+Clock: TypeAlias = Callable[[], float | datetime]
+"""What tells the time: seconds since 1970, or an aware datetime."""
 
 
 @attrs.frozen
@@ -109,13 +117,63 @@ def discover(*, refresh: bool = False) -> dict[str, ProviderEntry]:
     }
 
 
+@overload
+def create_provider(
+    name: Literal["stripe"],
+    *,
+    config: "StripeConfig | None" = None,
+    transport: "Transport | Callable[[], Transport] | None" = None,
+    clock: Clock | None = None,
+) -> "StripeProvider": ...
+
+
+@overload
+def create_provider(
+    name: Literal["paypal"],
+    *,
+    config: "PayPalConfig | None" = None,
+    transport: "Transport | Callable[[], Transport] | None" = None,
+    clock: Clock | None = None,
+) -> "PayPalProvider": ...
+
+
+@overload
+def create_provider(
+    name: Literal["square"],
+    *,
+    config: "SquareConfig | None" = None,
+    transport: "Transport | Callable[[], Transport] | None" = None,
+    clock: Clock | None = None,
+) -> "SquareProvider": ...
+
+
+@overload
+def create_provider(
+    name: Literal["memory"],
+    *,
+    config: "MemoryConfig | None" = None,
+    transport: "Transport | Callable[[], Transport] | None" = None,
+    clock: Clock | None = None,
+) -> "InMemoryProvider": ...
+
+
+@overload
+def create_provider(
+    name: str | None = None,
+    *,
+    config: ProviderConfig | None = None,
+    transport: "Transport | Callable[[], Transport] | None" = None,
+    clock: Clock | None = None,
+) -> BaseProvider: ...
+
+
 @clearing_ours
 def create_provider(
     name: str | None = None,
     *,
     config: ProviderConfig | None = None,
     transport: "Transport | Callable[[], Transport] | None" = None,
-    clock: Callable[[], float | datetime] | None = None,
+    clock: Clock | None = None,
 ) -> BaseProvider:
     """A provider, ready for use.
 
@@ -196,20 +254,13 @@ def _takes(provider: ProviderClass, name: str) -> bool:
     return any(each.name == name or each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters)
 
 
+_create_provider = create_provider
+
+
 class PaymentProviderFactory:
     """The same under one roof: create, register, list."""
 
-    @classmethod
-    def create_provider(
-        cls,
-        name: str | None = None,
-        *,
-        config: ProviderConfig | None = None,
-        transport: "Transport | Callable[[], Transport] | None" = None,
-        clock: Callable[[], float | datetime] | None = None,
-    ) -> BaseProvider:
-        """See :func:`create_provider`."""
-        return create_provider(name, config=config, transport=transport, clock=clock)
+    create_provider = staticmethod(_create_provider)
 
     @classmethod
     def register_provider(cls, name: str, provider: ProviderClass) -> None:

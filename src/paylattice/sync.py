@@ -30,7 +30,17 @@ from .provider import BaseProvider, Headers, PaymentProvider, UnsupportedReason,
 from .transport import BlockingTransport, Transport
 from .transport.primitives import BlockingPrimitives
 
-__all__ = ["BillingService", "InMemoryRepository", "Provider", "create_provider", "run"]
+__all__ = [
+    "BillingService",
+    "InMemoryProvider",
+    "InMemoryRepository",
+    "PayPalProvider",
+    "Provider",
+    "SquareProvider",
+    "StripeProvider",
+    "create_provider",
+    "run",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -69,6 +79,21 @@ def awaitable(method: Callable[Concatenate[Any, P], R]) -> "Callable[Concatenate
     return cast("Callable[Concatenate[Any, P], CoroutineType[Any, Any, R]]", _named_like(method, call))
 
 
+def _driven(method: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, R]:
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        return run(method(*args, **kwargs))
+
+    return _named_like(method, call)
+
+
+def _own_names(wrapped: BaseProvider | None) -> set[str]:
+    return (
+        set()
+        if wrapped is None
+        else {name for name in dir(wrapped) if not hasattr(BaseProvider, name) and name[0] != "_"}
+    )
+
+
 def _named_like(method: Callable[..., object], call: F) -> F:
     for attribute in ("__name__", "__doc__"):
         setattr(call, attribute, getattr(method, attribute))
@@ -80,16 +105,32 @@ class Provider:
     """A provider without ``await``.
 
     Args:
-        wrapped: the provider; one that was given no transport makes itself a blocking one. What only it can do is called as
-            ``run(provider.wrapped.its_own_method(...))``.
+        wrapped: the provider; one that was given no transport makes itself a blocking one. Operations that
+            only this provider has are called like the others, without ``await``.
         transport: closed together with the provider.
     """
 
     def __init__(self, wrapped: PaymentProvider, *, transport: Transport | None = None) -> None:
-        self.wrapped: BaseProvider = provider_of("paylattice.sync.Provider(wrapped)", wrapped)
-        check_world(self.wrapped, awaited=False)
-        send_with(self.wrapped, BlockingTransport)
+        self._wrapped: BaseProvider = provider_of("paylattice.sync.Provider(wrapped)", wrapped)
+        check_world(self._wrapped, awaited=False)
+        send_with(self._wrapped, BlockingTransport)
         self._transport = transport
+
+    def __getattr__(self, name: str) -> Any:
+        """What only this provider has: its operations are driven, everything else is handed on."""
+        if name not in _own_names(vars(self).get("_wrapped")):
+            message = f"{type(self).__name__!r} object has no attribute {name!r}"
+            raise AttributeError(message, name=name, obj=self)
+        own = getattr(self._wrapped, name)
+        return clearing_ours(_driven(own)) if inspect.iscoroutinefunction(own) else own
+
+    def __dir__(self) -> Iterable[str]:
+        return sorted({*super().__dir__(), *_own_names(self._wrapped)})
+
+    @property
+    def wrapped(self) -> BaseProvider:
+        """The provider itself."""
+        return self._wrapped
 
     @property
     def capabilities(self) -> frozenset[Capability]:
@@ -175,6 +216,40 @@ class Provider:
         self.close()
 
 
+class StripeProvider(Provider):
+    """Stripe without ``await``, with what only Stripe has."""
+
+
+class PayPalProvider(Provider):
+    """PayPal without ``await``, with what only PayPal has."""
+
+
+class SquareProvider(Provider):
+    """Square without ``await``, with what only Square has."""
+
+
+class InMemoryProvider(Provider):
+    """The embedded provider without ``await``, with its controls: time travel, payers, deliveries."""
+
+
+_BUILT_IN: Mapping[str, type[Provider]] = {
+    f"paylattice.providers.{home}.provider.{cls.__name__}": cls
+    for home, cls in (
+        ("stripe", StripeProvider),
+        ("paypal", PayPalProvider),
+        ("square", SquareProvider),
+        ("memory", InMemoryProvider),
+    )
+}
+"""By the name of the async class: none of them is imported before it is asked for."""
+
+
+def _without_await(wrapped: PaymentProvider, transport: Transport | None = None) -> Provider:
+    names = (f"{cls.__module__}.{cls.__qualname__}" for cls in type(wrapped).__mro__)
+    made = next((_BUILT_IN[name] for name in names if name in _BUILT_IN), Provider)
+    return made(wrapped, transport=transport)
+
+
 @clearing_ours
 def create_provider(
     name: str | None = None,
@@ -187,7 +262,7 @@ def create_provider(
     make = BlockingTransport if transport is None else registry.maker_of(transport)
     own = None if make is None else make()
     made = registry.create_provider(name, config=config, transport=transport if own is None else own, clock=clock)
-    return Provider(made, transport=own)
+    return _without_await(made, own)
 
 
 class InMemoryRepository:
@@ -323,7 +398,7 @@ class _AdaptedWithClaims(_Adapted[Tx]):
     claim_event = awaitable(BlockingClaimsEvents.claim_event)
 
 
-def _adapted(repository: BlockingBillingRepository[Tx]) -> _Adapted[Tx]:
+def _adapted(repository: BlockingBillingRepository[Tx]) -> BillingRepository[Tx]:
     return _AdaptedWithClaims(repository) if can_claim(repository) else _Adapted(repository)
 
 
@@ -346,7 +421,7 @@ class BillingService(Generic[Tx]):
     ) -> None:
         check_repository(repository, awaited=False)
         given: list[Provider | PaymentProvider] = listed(provider)
-        self._given = [each if isinstance(each, Provider) else Provider(each) for each in given]
+        self._given = [each if isinstance(each, Provider) else _without_await(each) for each in given]
         adapted: BillingRepository[Tx] = _adapted(repository)
         self._repository = repository
         self.wrapped: AsyncBillingService[Tx] = AsyncBillingService(

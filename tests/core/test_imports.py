@@ -19,7 +19,8 @@ MODULES = {
 CORE = {
     name
     for name in MODULES
-    if name.split(".")[1:2] not in ([], ["providers"], ["billing"], ["testing"], ["sync"], ["cli"], ["__main__"])
+    if name.split(".")[1:2]
+    not in ([], ["providers"], ["billing"], ["testing"], ["sync"], ["cli"], ["__main__"], ["registry"])
 }
 HEAVY = {"httpx", "stripe", "requests", "cattrs", "cryptography", "asyncio", "ssl"}
 
@@ -139,6 +140,11 @@ def test_the_modules_are_those_that_the_tests_below_mean() -> None:
     assert {"paylattice.money", "paylattice.operations", "paylattice.transport.base"} <= CORE
     assert "paylattice.errors" in IMPORTS["paylattice.money"]
     assert "paylattice.transport" in IMPORTS["paylattice.provider"]
+
+
+def test_what_makes_providers_by_name_imports_none_of_them_before_it_is_asked_for_one() -> None:
+    loaded = loaded_by("from paylattice import create_provider, sync; sync.create_provider('memory')")
+    assert {name.split(".")[2] for name in loaded if name.startswith("paylattice.providers.")} == {"memory"}
 
 
 @pytest.mark.parametrize("name", sorted(CORE))

@@ -39,12 +39,21 @@ from paylattice import (
 from paylattice.billing.memory import InMemoryTransaction
 from paylattice.billing.repository import BlockingBillingRepository
 from paylattice.providers.memory import InMemoryProvider, MemoryConfig
+from paylattice.providers.paypal import PayPalProvider
+from paylattice.providers.square import SquareProvider
 from paylattice.providers.stripe import StripeConfig, StripeProvider
 
 
 async def providers() -> None:
     provider = create_provider("stripe", config=StripeConfig(secret_key="sk_test_1", webhook_secret="whsec_1,whsec_2"))
-    assert_type(provider, BaseProvider)
+    assert_type(provider, StripeProvider)
+    assert_type(await provider.create_billing_portal_session("cus_1", "https://x.test"), str)
+    assert_type(create_provider("paypal"), PayPalProvider)
+    assert_type(create_provider("square"), SquareProvider)
+    assert_type(create_provider("memory"), InMemoryProvider)
+    assert_type(create_provider(), BaseProvider)
+    assert_type(create_provider("acme"), BaseProvider)
+    assert_type(PaymentProviderFactory.create_provider("stripe"), StripeProvider)
     same_protocol: PaymentProvider = provider
     assert_type(await same_protocol.get_customer("cus_1"), Customer | None)
     customer = await provider.create_customer("a@b.co", "Ada", {"team": "one"}, idempotency_key="k")
@@ -61,7 +70,7 @@ async def providers() -> None:
     assert_type(PaymentProviderFactory.get_available_providers(), list[str])
     PaymentProviderFactory.register_provider("mine", InMemoryProvider)
     async with provider as opened:
-        assert_type(opened, BaseProvider)
+        assert_type(opened, StripeProvider)
 
 
 async def billing() -> None:
@@ -70,7 +79,7 @@ async def billing() -> None:
     PaymentProviderFactory.create_provider("stripe", clock=lambda: datetime.now(UTC))
     sync.create_provider("stripe", clock=time.time)
     StripeProvider(clock=time.time)
-    assert_type(clocked, BaseProvider)
+    assert_type(clocked, StripeProvider)
     service = BillingService(InMemoryProvider(MemoryConfig(webhook_secret="w")), repository, require={Capability.PAUSE})
     assert_type(service, BillingService[InMemoryTransaction])
     checkout = await service.start_checkout("o", "p", email="a@b.co", success_url="https://x", cancel_url="https://y")
@@ -109,6 +118,9 @@ def of_whatever_class(provider: PaymentProvider, repository: BillingRepository[I
 
 def blocking() -> None:
     provider = sync.create_provider("memory")
+    assert_type(provider, sync.InMemoryProvider)
+    assert_type(provider.wrapped, InMemoryProvider)
+    assert_type(provider.advance(days=3), datetime)
     assert_type(provider.create_customer("a@b.co", idempotency_key="k"), Customer)
     assert_type(provider.get_invoices("cus_1", limit=3), list[Invoice])
     repository: BlockingBillingRepository[InMemoryTransaction] = sync.InMemoryRepository()
@@ -120,9 +132,14 @@ def blocking() -> None:
         @service.on("payment.failed")
         def tell(event: WebhookEvent, context: EventContext) -> None: ...
 
-    stripe = StripeProvider(StripeConfig(secret_key="sk_test_1"))
-    url = sync.run(stripe.create_billing_portal_session("cus_1", "https://x.test"))
-    assert_type(url, str)
+    stripe = sync.create_provider("stripe", config=StripeConfig(secret_key="sk_test_1"))
+    assert_type(stripe, sync.StripeProvider)
+    assert_type(stripe.create_billing_portal_session("cus_1", "https://x.test"), str)
+    assert_type(sync.StripeProvider(StripeProvider()).wrapped, StripeProvider)
+    assert_type(sync.create_provider("paypal").search_invoices("a@b.co", limit=3), list[Invoice])
+    assert_type(sync.create_provider("square").uncancel_subscription("sub_1"), Subscription)
+    assert_type(sync.create_provider(), sync.Provider)
+    assert_type(sync.run(stripe.wrapped.get_customer("cus_1")), Customer | None)
 
 
 def values() -> None:

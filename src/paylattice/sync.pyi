@@ -1,0 +1,804 @@
+"""What editors and type checkers see of ``paylattice.sync``."""
+
+# made by docs/sync_stub.py from the async classes: change those, then run docs/generate.py
+
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Generic, Literal, Self, TypeVar, overload
+from .billing.access import Access, AccessPolicy
+from .billing.maintenance.catch_up import CaughtUp
+from .billing.maintenance.purge import DroppedEvents
+from .billing.maintenance.reconcile import Difference, Reconciled
+from .billing.maintenance.recover import Recovered
+from .billing.maintenance.report import MaintenanceReport
+from .billing.memory import InMemoryRepository as AsyncInMemoryRepository, InMemoryTransaction
+from .billing.ownership import RefusedSubscription
+from .billing.records import BillingCustomer, BillingEvent, BillingOperation, BillingSubscription, OperationState, ParkedEvent
+from .billing.replacing import ReplacedCustomer
+from .billing.replies import WebhookReply
+from .billing.repository import BillingRepository, BlockingBillingRepository, Claim, Tx, Upserted
+from .billing.service import BillingService as AsyncBillingService, RejectedWebhook
+from .billing.webhooks import WebhookOutcome
+from .config import ProviderConfig
+from .driving import run as run
+from .errors import DeclineReason, PaymentError
+from .events import EventType, WebhookEvent
+from .models.checkouts import CheckoutSession, OpenCheckout
+from .models.customers import Customer, PaymentMethod
+from .models.invoices import Invoice
+from .models.payments import Payment, Refund
+from .models.plans import Plan
+from .models.subscriptions import Subscription, SubscriptionChange
+from .money import Money
+from .operations import Capability, UnsupportedReason
+from .provider import BaseProvider, Headers, PaymentProvider
+from .providers.memory import InMemoryProvider as AsyncInMemoryProvider, MemoryConfig
+from .providers.memory.webhooks import Delivery
+from .providers.paypal import PayPalConfig, PayPalProvider as AsyncPayPalProvider
+from .providers.paypal.verification.webhook_check import WebhookCheck
+from .providers.square import SquareConfig, SquareProvider as AsyncSquareProvider
+from .providers.stripe import StripeConfig, StripeProvider as AsyncStripeProvider
+from .transport.base import Transport
+
+__all__ = ["BillingService", "InMemoryProvider", "InMemoryRepository", "PayPalProvider", "Provider", "SquareProvider", "StripeProvider", "create_provider", "run"]
+
+H = TypeVar('H', bound=Callable[..., Awaitable[None] | None])
+
+class Provider:
+    """A provider without ``await``."""
+
+    def __init__(self, wrapped: PaymentProvider, *, transport: Transport | None = None) -> None: ...
+
+    @property
+    def wrapped(self) -> BaseProvider:
+        """The provider itself."""
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What the provider can do."""
+
+    @property
+    def unsupported(self) -> Mapping[Capability, UnsupportedReason]:
+        """What it cannot do, why, and what to do instead."""
+
+    @property
+    def livemode(self) -> bool | None:
+        """Whether real money moves here. None where the settings do not tell."""
+
+    @property
+    def idempotency_lifetime(self) -> timedelta:
+        """How long, at least, the provider remembers an idempotency key."""
+
+    @property
+    def events_kept(self) -> timedelta | None:
+        """How long the provider lists an event for certain; None where it is for ever."""
+
+    def get_provider_name(self) -> str:
+        """The name under which the provider is registered."""
+
+    def require(self, *capabilities: Capability) -> None:
+        """See :meth:`paylattice.BaseProvider.require`."""
+
+    def verify_webhook_signature(self, payload: bytes, signature: str | Headers, secret: str) -> Mapping[str, object]:
+        """See :meth:`paylattice.PaymentProvider.verify_webhook_signature`."""
+
+    def create_customer(
+        self,
+        email: str,
+        name: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Customer:
+        """Create a customer. Providers do not look for one with the same e-mail address: that is the caller's."""
+
+    def get_customer(self, customer_id: str) -> Customer | None:
+        """The customer; None if there is none, or it was deleted."""
+
+    def update_customer(
+        self,
+        customer_id: str,
+        *,
+        email: str | None = None,
+        name: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Customer:
+        """Change what is given; metadata is merged key by key."""
+
+    def delete_customer(self, customer_id: str, *, idempotency_key: str | None = None) -> None:
+        """Delete the customer, which ends its subscriptions at once. Deleting twice is no error."""
+
+    def create_checkout_session(
+        self,
+        customer_id: str,
+        plan_id: str,
+        success_url: str,
+        cancel_url: str,
+        metadata: Mapping[str, str] | None = None,
+        *,
+        quantity: int = 1,
+        trial_days: int | None = None,
+        customer_email: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> CheckoutSession:
+        """A hosted page where the customer subscribes to a plan."""
+
+    def create_payment_session(
+        self,
+        amount: Money,
+        success_url: str,
+        cancel_url: str,
+        *,
+        customer_id: str | None = None,
+        description: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        capture: bool = True,
+        idempotency_key: str | None = None,
+    ) -> CheckoutSession:
+        """A hosted page for a one-off payment. ``capture=False`` only authorizes: see :meth:`capture_payment`."""
+
+    def get_checkout_session(self, session_id: str) -> CheckoutSession | None:
+        """The session of either kind; None if there is none."""
+
+    def get_subscription(self, subscription_id: str) -> Subscription | None:
+        """The subscription as it is now; None if there is none."""
+
+    def list_subscriptions(self, customer_id: str) -> list[Subscription]:
+        """All subscriptions of the customer, ended ones too, newest first."""
+
+    def cancel_subscription(
+        self,
+        subscription_id: str,
+        *,
+        at_period_end: bool = False,
+        reason: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Subscription:
+        """End the subscription now, or at the end of the period that is paid for."""
+
+    def change_subscription(
+        self,
+        subscription_id: str,
+        *,
+        plan_id: str | None = None,
+        quantity: int | None = None,
+        prorate: bool = True,
+        idempotency_key: str | None = None,
+    ) -> SubscriptionChange:
+        """Change the plan, the quantity or both. ``approval_url`` in the answer: the payer has to consent there first."""
+
+    def pause_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
+        """Stop billing until :meth:`resume_subscription`. Pausing twice is no error."""
+
+    def resume_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
+        """Bill again. Resuming what is not paused is no error."""
+
+    def create_usage_record(
+        self,
+        subscription_item_id: str,
+        quantity: int,
+        timestamp: datetime | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> bool:
+        """Report usage of a metered item."""
+
+    def get_invoices(self, customer_id: str, limit: int = 10, *, subscription_id: str | None = None) -> list[Invoice]:
+        """The customer's invoices, newest first, as many as ``limit`` over as many pages as that takes."""
+
+    def get_payment(self, payment_id: str) -> Payment | None:
+        """The payment; None if there is none."""
+
+    def capture_payment(
+        self,
+        payment_id: str,
+        amount: Money | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Payment:
+        """Take the money of an authorized payment; None: all of it. What is not taken is released."""
+
+    def cancel_payment(self, payment_id: str, *, idempotency_key: str | None = None) -> Payment:
+        """Give up a payment that has not been captured. Canceling twice is no error."""
+
+    def create_payment(
+        self,
+        amount: Money,
+        *,
+        customer_id: str,
+        payment_method_id: str,
+        capture: bool = True,
+        description: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Payment:
+        """Charge a saved payment method while the payer is away."""
+
+    def refund_payment(
+        self,
+        payment_id: str,
+        amount: Money | None = None,
+        reason: str | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Refund:
+        """Give money back; None: all that is left."""
+
+    def get_payment_methods(self, customer_id: str) -> list[PaymentMethod]:
+        """The customer's saved payment methods."""
+
+    def remove_payment_method(self, payment_method_id: str, *, idempotency_key: str | None = None) -> None:
+        """Forget a saved payment method, for good. Removing twice is no error."""
+
+    def get_plan(self, plan_id: str) -> Plan | None:
+        """The plan; None if there is none."""
+
+    def list_plans(self) -> list[Plan]:
+        """All plans that can be subscribed to."""
+
+    def list_events(self, since: datetime, limit: int = 100) -> list[WebhookEvent]:
+        """Events since a time, oldest first: to catch up on deliveries that were missed."""
+
+    def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
+        """Verify a delivery with the configured secrets and read it."""
+
+    def recover(self, error: PaymentError) -> object:
+        """Find out what became of a write whose answer never came, and return what it made."""
+
+    def close(self) -> None:
+        """Close what is open. The provider cannot be used afterwards."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+class StripeProvider(Provider):
+    """Stripe without ``await``, with what only Stripe has."""
+
+    def __init__(self, wrapped: AsyncStripeProvider, *, transport: Transport | None = None) -> None: ...
+    @property
+    def wrapped(self) -> AsyncStripeProvider:
+        """The provider itself."""
+
+    def create_billing_portal_session(
+        self,
+        customer_id: str,
+        return_url: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> str:
+        """The URL of Stripe's own page where the customer changes the subscription and the payment method."""
+
+class PayPalProvider(Provider):
+    """PayPal without ``await``, with what only PayPal has."""
+
+    def __init__(self, wrapped: AsyncPayPalProvider, *, transport: Transport | None = None) -> None: ...
+    @property
+    def wrapped(self) -> AsyncPayPalProvider:
+        """The provider itself."""
+
+    def search_invoices(self, email: str, limit: int = 10) -> list[Invoice]:
+        """The invoices that the merchant wrote with PayPal's Invoicing for an e-mail address. PayPal's alone."""
+
+    def authorize_payment(self, order_id: str, *, idempotency_key: str | None = None) -> Payment:
+        """Reserve the money of an order that was created with ``capture=False`` and approved. PayPal's alone."""
+
+    def preload_certificate(self, url: str) -> None:
+        """Fetch a signing certificate before the first delivery, so that :meth:`verify_webhook_signature` can check with it."""
+
+    def check_webhooks(self, cert_url: str | None = None) -> WebhookCheck:
+        """Try out whether deliveries could be verified now; ``python -m paylattice check paypal`` shows it. PayPal's alone."""
+
+class SquareProvider(Provider):
+    """Square without ``await``, with what only Square has."""
+
+    def __init__(self, wrapped: AsyncSquareProvider, *, transport: Transport | None = None) -> None: ...
+    @property
+    def wrapped(self) -> AsyncSquareProvider:
+        """The provider itself."""
+
+    def uncancel_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
+        """Take a cancellation back that has not taken effect yet."""
+
+class InMemoryProvider(Provider):
+    """The embedded provider without ``await``, with its controls: time travel, payers, deliveries."""
+
+    def __init__(self, wrapped: AsyncInMemoryProvider, *, transport: Transport | None = None) -> None: ...
+    @property
+    def wrapped(self) -> AsyncInMemoryProvider:
+        """The provider itself."""
+
+    def add_plan(
+        self,
+        plan_id: str,
+        amount: Money,
+        *,
+        name: str | None = None,
+        interval: str = 'month',
+        interval_count: int = 1,
+        trial_days: int | None = None,
+        metered: bool = False,
+    ) -> Plan:
+        """Offer a plan. One that is offered again with another price is so for new subscriptions and changes."""
+
+    @property
+    def now(self) -> datetime:
+        """The simulated time, UTC."""
+
+    def advance(self, *, months: int = 0, days: float = 0, hours: float = 0) -> datetime:
+        """Let time pass: trials end, renewals are billed, retries fall due, sessions expire."""
+
+    def renew(self, subscription_id: str) -> Subscription:
+        """Let time pass until the subscription's period has ended, and it is billed again, or over."""
+
+    def complete_checkout(
+        self,
+        session_id: str,
+        *,
+        delayed: bool = False,
+        declined: DeclineReason | None = None,
+    ) -> CheckoutSession:
+        """Be the customer who subscribes or pays on a checkout page."""
+
+    def settle_checkout(self, session_id: str, *, succeeded: bool = True) -> CheckoutSession:
+        """Let the money of a delayed payment arrive, or not."""
+
+    def abandon_checkout(self, session_id: str) -> CheckoutSession:
+        """Be the customer who never comes back."""
+
+    def authenticate_payment(self, payment_id: str, *, succeeded: bool = True) -> Payment:
+        """Be the payer who authenticates a payment, or fails to. An invoice that waited for it is then paid."""
+
+    def pay_invoice(self, invoice_id: str) -> Invoice:
+        """Be the customer who pays an open invoice, which can fail, too: the invoice that is returned says how it went."""
+
+    def pay_outstanding(self, subscription_id: str) -> Subscription:
+        """Be the customer who pays the open invoices of a subscription, oldest first."""
+
+    def approve_change(self, subscription_id: str) -> Subscription:
+        """Be the customer who agrees to a changed subscription: nobody is asked here."""
+
+    def add_payment_method(self, customer_id: str) -> str:
+        """Be the customer who saves a card."""
+
+    def decline_next_payment(
+        self,
+        reason: DeclineReason = ...,
+        *,
+        customer_id: str | None = None,
+        times: int = 1,
+    ) -> None:
+        """Be the bank that declines the next payments."""
+
+    def require_authentication(self, *, customer_id: str | None = None, times: int = 1) -> None:
+        """Let the next payments wait for the payer: see :meth:`authenticate_payment`."""
+
+    def delay_next_refund(self, *, times: int = 1) -> None:
+        """Let the next refunds be pending, as those of bank debits are: see :meth:`settle_refund`."""
+
+    def settle_refund(self, refund_id: str, *, succeeded: bool = True) -> Refund:
+        """Let the money of a pending refund arrive, or come back."""
+
+    def time_out_next_call(self, *, after_effect: bool = True) -> None:
+        """Let the next operation end without an answer: after it took effect, or before."""
+
+    def fail_next_call(self, error: PaymentError) -> None:
+        """Let the next operation end in this error, without any effect."""
+
+    def deliver_next_twice(self) -> None:
+        """Let the next :meth:`deliveries` hold its first delivery twice."""
+
+    def shuffle_next_deliveries(self, seed: int = 0) -> None:
+        """Let the next :meth:`deliveries` that holds at least two events come in another order than they happened in."""
+
+    def redeliver(self, event_id: str) -> None:
+        """Put an event that was delivered before into the outbox again, as after a failed delivery."""
+
+    def deliveries(self) -> list[Delivery]:
+        """The webhooks that wait, signed as of now; they leave the outbox."""
+
+@overload
+def create_provider(
+    name: Literal["stripe"],
+    *,
+    config: StripeConfig | None = None,
+    transport: Transport | Callable[[], Transport] | None = None,
+    clock: Callable[[], float | datetime] | None = None,
+) -> StripeProvider: ...
+
+@overload
+def create_provider(
+    name: Literal["paypal"],
+    *,
+    config: PayPalConfig | None = None,
+    transport: Transport | Callable[[], Transport] | None = None,
+    clock: Callable[[], float | datetime] | None = None,
+) -> PayPalProvider: ...
+
+@overload
+def create_provider(
+    name: Literal["square"],
+    *,
+    config: SquareConfig | None = None,
+    transport: Transport | Callable[[], Transport] | None = None,
+    clock: Callable[[], float | datetime] | None = None,
+) -> SquareProvider: ...
+
+@overload
+def create_provider(
+    name: Literal["memory"],
+    *,
+    config: MemoryConfig | None = None,
+    transport: Transport | Callable[[], Transport] | None = None,
+    clock: Callable[[], float | datetime] | None = None,
+) -> InMemoryProvider: ...
+
+@overload
+def create_provider(
+    name: str | None = None,
+    *,
+    config: ProviderConfig | None = None,
+    transport: Transport | Callable[[], Transport] | None = None,
+    clock: Callable[[], float | datetime] | None = None,
+) -> Provider:
+    """See :func:`paylattice.create_provider`; the transport, if one is given, has to be a blocking one."""
+
+class InMemoryRepository:
+    """The embedded repository without ``await``, for any number of threads. See :class:`paylattice.InMemoryRepository`."""
+
+    def __init__(self, *, max_events: int | None = None) -> None: ...
+
+    wrapped: AsyncInMemoryRepository
+
+    @contextmanager
+    def transaction(self) -> Generator[InMemoryTransaction]:
+        """A transaction; the next one waits for its end."""
+
+    def next_ticket(self) -> int:
+        """A number greater than every number given out before."""
+
+    def insert_customer(self, customer: BillingCustomer, *, tx: InMemoryTransaction | None = None) -> bool:
+        """Insert; False if the org has a customer at the provider already, or the external id is taken."""
+
+    def update_customer(self, customer: BillingCustomer, *, tx: InMemoryTransaction | None = None) -> bool:
+        """Write external id, e-mail, name, metadata and ``updated_at``; False if the external id is another's."""
+
+    def get_customer(
+        self,
+        org_id: str,
+        provider: str,
+        *,
+        tx: InMemoryTransaction | None = None,
+    ) -> BillingCustomer | None:
+        """The org's customer at the provider."""
+
+    def get_customer_by_id(self, customer_id: str, *, tx: InMemoryTransaction | None = None) -> BillingCustomer | None:
+        """The customer with this record id."""
+
+    def get_customer_by_external_id(
+        self,
+        provider: str,
+        external_customer_id: str,
+        *,
+        tx: InMemoryTransaction | None = None,
+    ) -> BillingCustomer | None:
+        """The customer with the provider's id."""
+
+    def list_customers(
+        self,
+        provider: str,
+        after: str | None = None,
+        limit: int = 100,
+        *,
+        tx: InMemoryTransaction | None = None,
+    ) -> list[BillingCustomer]:
+        """A page of the provider's customers, in the order of their insertion."""
+
+    def upsert_subscription(
+        self,
+        subscription: BillingSubscription,
+        *,
+        tx: InMemoryTransaction | None = None,
+    ) -> Upserted:
+        """Insert, or overwrite if the new state supersedes the stored one."""
+
+    def get_subscription(
+        self,
+        provider: str,
+        external_subscription_id: str,
+        *,
+        tx: InMemoryTransaction | None = None,
+    ) -> BillingSubscription | None:
+        """The subscription with the provider's id."""
+
+    def list_subscriptions(
+        self,
+        customer_id: str,
+        *,
+        tx: InMemoryTransaction | None = None,
+    ) -> list[BillingSubscription]:
+        """All subscriptions of the customer with this record id, in the order of their insertion."""
+
+    def insert_event(self, event: BillingEvent, *, tx: InMemoryTransaction | None = None) -> bool:
+        """Insert; False if ``(provider, external_event_id)`` is there already, or ``(provider, delivery_id)``."""
+
+    def get_event(
+        self,
+        provider: str,
+        external_event_id: str,
+        *,
+        tx: InMemoryTransaction | None = None,
+    ) -> BillingEvent | None:
+        """The event with this ``external_event_id``; if there is none, the one with this ``delivery_id``."""
+
+    def mark_event_processed(
+        self,
+        provider: str,
+        external_event_id: str,
+        processed_at: datetime,
+        *,
+        tx: InMemoryTransaction | None = None,
+    ) -> None:
+        """Stamp the event."""
+
+    def claim_event(
+        self,
+        event: BillingEvent,
+        state: BillingSubscription,
+        external_customer_id: str,
+        *,
+        tx: InMemoryTransaction,
+    ) -> Claim | None:
+        """Find the customer, insert the event, and write the state that it brought."""
+
+    def park_event(self, event: ParkedEvent, *, tx: InMemoryTransaction | None = None) -> bool:
+        """Keep an event for later; False if it is kept already."""
+
+    def parked_events(
+        self,
+        provider: str,
+        *,
+        external_customer_id: str | None = None,
+        external_subscription_id: str | None = None,
+        after: ParkedEvent | None = None,
+        limit: int = 100,
+        tx: InMemoryTransaction | None = None,
+    ) -> list[ParkedEvent]:
+        """A page of events kept for later, oldest first."""
+
+    def update_parked_event(self, event: ParkedEvent, *, tx: InMemoryTransaction | None = None) -> None:
+        """Write ``error`` of an event that is kept for later."""
+
+    def delete_parked_event(
+        self,
+        provider: str,
+        external_event_id: str,
+        *,
+        tx: InMemoryTransaction | None = None,
+    ) -> None:
+        """Forget an event that was kept for later."""
+
+    def insert_operation(self, operation: BillingOperation, *, tx: InMemoryTransaction | None = None) -> bool:
+        """Insert; False if ``(provider, key)`` is there already."""
+
+    def get_operation(
+        self,
+        provider: str,
+        key: str,
+        *,
+        tx: InMemoryTransaction | None = None,
+    ) -> BillingOperation | None:
+        """The operation with this key."""
+
+    def update_operation(self, operation: BillingOperation, *, tx: InMemoryTransaction | None = None) -> None:
+        """Write what came of it; what is DONE stays DONE."""
+
+    def operations(
+        self,
+        provider: str,
+        *,
+        state: OperationState | None = None,
+        external_id: str | None = None,
+        reference: str | None = None,
+        after: BillingOperation | None = None,
+        limit: int = 100,
+        tx: InMemoryTransaction | None = None,
+    ) -> list[BillingOperation]:
+        """A page of the journal, in the order in which the operations were asked for."""
+
+def _adapted(repository: BlockingBillingRepository[Tx]) -> BillingRepository[Tx]: ...
+
+class BillingService(Generic[Tx]):
+    """Billing without ``await``. See :class:`paylattice.BillingService` for the arguments."""
+
+    def __init__(
+        self,
+        provider: Provider | PaymentProvider | Sequence[Provider | PaymentProvider],
+        repository: BlockingBillingRepository[Tx],
+        *,
+        select: Callable[[str], str] | None = None,
+        require: Iterable[Capability] = ...,
+        refetch: bool = True,
+        clock: Callable[[], datetime] = ...,
+        on_rejected: Callable[[RejectedWebhook], None] | None = None,
+        on_refused: Callable[[RefusedSubscription], None] | None = None,
+        on_replaced: Callable[[ReplacedCustomer], None] | None = None,
+    ) -> None: ...
+
+    wrapped: AsyncBillingService[Tx]
+
+    @property
+    def repository(self) -> BlockingBillingRepository[Tx]:
+        """Where the records are kept."""
+
+    def provider(self, name: str) -> Provider:
+        """One of the providers."""
+
+    def on(self, event_type: EventType | str) -> Callable[[H], H]:
+        """Register a plain function as a handler. See :meth:`paylattice.BillingService.on`."""
+
+    def ensure_customer(
+        self,
+        org_id: str,
+        *,
+        email: str,
+        name: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        provider: str | None = None,
+    ) -> BillingCustomer:
+        """The organisation's customer; created at the provider if there is none yet."""
+
+    def start_checkout(
+        self,
+        org_id: str,
+        plan_id: str,
+        *,
+        email: str,
+        name: str | None = None,
+        success_url: str,
+        cancel_url: str,
+        quantity: int = 1,
+        trial_days: int | None = None,
+        metadata: Mapping[str, str] | None = None,
+        provider: str | None = None,
+        allow_second: bool = False,
+        idempotency_key: str | None = None,
+    ) -> OpenCheckout:
+        """A hosted page where the organisation subscribes."""
+
+    def confirm_return(
+        self,
+        session_id: str,
+        *,
+        org_id: str | None = None,
+        provider: str | None = None,
+    ) -> BillingSubscription | None:
+        """Store what a finished checkout brought, when the customer's browser is back before the webhook."""
+
+    def assign_subscription(
+        self,
+        org_id: str,
+        subscription_id: str,
+        *,
+        provider: str | None = None,
+    ) -> BillingSubscription:
+        """Let an organisation have a subscription that billing did not start, as it is now: your explicit choice."""
+
+    def subscription(self, org_id: str) -> BillingSubscription | None:
+        """The organisation's subscription as stored: the living one if there is one, else the last."""
+
+    def access(self, org_id: str, *, now: datetime | None = None, policy: AccessPolicy = ...) -> Access:
+        """Whether the organisation may use the product, why, and until when. Reads the repository only."""
+
+    def cancel(
+        self,
+        org_id: str,
+        *,
+        at_period_end: bool = True,
+        reason: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> BillingSubscription:
+        """End the organisation's subscription: when what is paid for is used up, or now."""
+
+    def change_plan(
+        self,
+        org_id: str,
+        plan_id: str | None = None,
+        *,
+        quantity: int | None = None,
+        prorate: bool = True,
+        idempotency_key: str | None = None,
+    ) -> SubscriptionChange:
+        """Change the plan, the quantity or both. ``approval_url`` in the answer: the payer has to consent there first."""
+
+    def sync_subscription(self, org_id: str) -> BillingSubscription | None:
+        """Read what the provider says now, for all of the organisation's subscriptions, and store it."""
+
+    def invoices(self, org_id: str, limit: int = 10) -> list[Invoice]:
+        """The organisation's invoices over all its providers, newest first."""
+
+    def record_usage(
+        self,
+        org_id: str,
+        quantity: int,
+        *,
+        idempotency_key: str,
+        plan_id: str | None = None,
+        timestamp: datetime | None = None,
+    ) -> bool:
+        """Report usage of what the organisation's subscriptions meter."""
+
+    def respond(self, provider_name: str, body: bytes, headers: Headers, *, url: str | None = None) -> WebhookReply:
+        """Take a delivery: verify it, apply it exactly once, and say what to answer."""
+
+    def handle_webhook(
+        self,
+        provider: str,
+        payload: bytes,
+        headers: Headers,
+        *,
+        url: str | None = None,
+    ) -> WebhookOutcome:
+        """Verify a delivery and apply it, exactly once; what goes wrong is raised. :meth:`respond` is simpler to use."""
+
+    def parse_webhook(self, provider: str, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
+        """The first half of :meth:`handle_webhook`: verify and read. :meth:`apply_event` is the second."""
+
+    def apply_event(self, event: WebhookEvent) -> WebhookOutcome:
+        """The second half of :meth:`handle_webhook`, for a worker: apply an event that was verified before."""
+
+    def apply_parked(self, provider: str) -> int:
+        """Try again what is parked. Returns how many events were applied. Call it now and then, from a scheduled job."""
+
+    def drop_parked(self, provider: str, *, before: datetime) -> DroppedEvents:
+        """Forget the events that were parked before a time and are nobody's here: of another application, say."""
+
+    def catch_up(self, provider: str, since: datetime) -> CaughtUp:
+        """Apply the events of a provider that were missed: after an outage, say. Applied ones are not applied again."""
+
+    def reconcile(
+        self,
+        provider: str,
+        *,
+        repair: bool = False,
+        after: str | None = None,
+        in_flight: int = 10,
+        on_difference: Callable[[Difference], None] | None = None,
+        on_progress: Callable[[Reconciled], None] | None = None,
+    ) -> Reconciled:
+        """Compare every stored subscription with the provider's, customer by customer, in bounded memory."""
+
+    def maintain(
+        self,
+        *,
+        budget: timedelta = ...,
+        since: datetime | None = None,
+        older_than: timedelta = ...,
+        reconcile_every: timedelta = ...,
+        repair: bool = True,
+        drop_waiting_after: timedelta | None = None,
+    ) -> MaintenanceReport:
+        """Do all of the scheduled work once. Run it from one job, every five minutes."""
+
+    def recover_open(self, *, older_than: timedelta = ...) -> Recovered:
+        """Find out what became of the operations that a crash, or an answer that never came, left open."""
+
+    def close(self) -> None:
+        """Close the providers, each of them, whatever the others raise. The repository is its owner's."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
