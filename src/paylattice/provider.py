@@ -376,9 +376,9 @@ class BaseProvider(PaymentProvider):
     events_kept: timedelta | None = None
     """How long the provider lists an event for certain, by whatever clock; None where it is for ever. What is older is a
     gap that catching up reports."""
-    cancel_keeps_paid_period: bool = False
+    access_until_period_end: bool = False
     """Whether a subscription that is canceled now says in ``cancel_at`` until when it is paid for."""
-    checkout_keeps_customer: bool = True
+    preserves_customer: bool = True
     """Whether what a checkout session brings belongs to the customer that it was made for. Where it does not, the provider may
     book it on a profile of the buyer's own, and only the session tells what came of it."""
     customer_id_is_proof: bool = True
@@ -510,10 +510,10 @@ class BaseProvider(PaymentProvider):
             raise InvalidRequest(message, param="error", provider=self.get_provider_name())
         return await replay(self)
 
-    async def confirm_event(self, event: "WebhookEvent") -> "WebhookEvent":
-        """The event with what it carries read again from the provider, where a verified delivery alone proves too little.
+    async def verify_with_provider(self, event: "WebhookEvent") -> "WebhookEvent":
+        """Read back from the provider what an event carries, where a verified delivery alone proves too little.
 
-        Billing asks for it before it applies an event (unless ``refetch=False``). The default believes the delivery.
+        Billing asks for it before it applies an event (unless ``refetch=False``). The default trusts the delivery.
 
         Raises:
             VerificationUnavailable: what it carries cannot be found, or cannot be read now; it is delivered again.

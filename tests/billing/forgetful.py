@@ -35,7 +35,7 @@ class Forgetful(BaseProvider):
     capabilities = frozenset(
         {Capability.CUSTOMERS, Capability.CHECKOUT, Capability.SUBSCRIPTIONS, Capability.LIST_SUBSCRIPTIONS}
     )
-    checkout_keeps_customer = False
+    preserves_customer = False
 
     def __init__(self, *, pauses: bool = False) -> None:
         super().__init__()

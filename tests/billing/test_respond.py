@@ -48,7 +48,7 @@ class Scripted(BaseProvider):
             raise self.answer
         return self.answer
 
-    async def confirm_event(self, event: WebhookEvent) -> WebhookEvent:
+    async def verify_with_provider(self, event: WebhookEvent) -> WebhookEvent:
         if self.read is not None:
             raise self.read
         return event
@@ -293,11 +293,11 @@ def test_a_text_is_taken_for_the_bytes_that_it_was_made_of(desk: Desk) -> None:
 
 def test_cancellation_and_the_end_of_the_process_are_not_caught() -> None:
     class Ends(Scripted):
-        async def confirm_event(self, event: WebhookEvent) -> WebhookEvent:
+        async def verify_with_provider(self, event: WebhookEvent) -> WebhookEvent:
             raise KeyboardInterrupt
 
     class Waits(Scripted):
-        async def confirm_event(self, event: WebhookEvent) -> WebhookEvent:
+        async def verify_with_provider(self, event: WebhookEvent) -> WebhookEvent:
             await asyncio.Event().wait()
             return event
 

@@ -49,10 +49,10 @@ def test_what_the_base_of_all_providers_adds_is_there_too() -> None:
     of_no_use_to_who_calls = {"config_class", "contract_version", "transport"}
     for_the_core = {
         "browser_makes_subscriptions",
-        "cancel_keeps_paid_period",
-        "checkout_keeps_customer",
+        "access_until_period_end",
+        "preserves_customer",
         "checkout_session_of",
-        "confirm_event",
+        "verify_with_provider",
         "customer_id_is_proof",
         "events_since",
         "find_created_customer",

@@ -167,7 +167,7 @@ class Finder(Generic[Tx]):
         if self.ownership.is_proven(provider):
             return Whose(customer)
         owner = await self.ownership.owner(provider, subscription.id)
-        if owner is None and not self._providers[provider].checkout_keeps_customer:
+        if owner is None and not self._providers[provider].preserves_customer:
             made_at = subscription.created_at or self._clock()
             if self._clock() - made_at < PATIENCE:
                 return Whose(None)
@@ -196,7 +196,7 @@ class Finder(Generic[Tx]):
     async def _find_buyer(self, event: WebhookEvent, profile: BillingCustomer | None, waited: timedelta) -> Found:
         """Whom an event is about whose subscription no checkout is known to have brought; nobody, until one says so."""
         nobody = Found(event, concerns_somebody=True, claimed=profile)
-        if not self._providers[event.provider].checkout_keeps_customer:
+        if not self._providers[event.provider].preserves_customer:
             if waited < PATIENCE or event.subscription_id is None:
                 return nobody
             reading = await self.read(event)

@@ -32,7 +32,7 @@ class Invoices(Generic[Tx]):
         found: list[Invoice] = []
         for customer in await self._customers.known(org_id):
             provider = self._providers[customer.provider]
-            if Capability.CUSTOMERS in provider.capabilities and provider.checkout_keeps_customer:
+            if Capability.CUSTOMERS in provider.capabilities and provider.preserves_customer:
                 found += await provider.get_invoices(customer.external_customer_id, limit)
                 continue
             for stored in await self._customers.subscriptions_of(customer):
@@ -49,7 +49,7 @@ class Invoices(Generic[Tx]):
 
     async def _payer(self, provider: BaseProvider, customer: BillingCustomer, subscription_id: str) -> str:
         """The provider's id of who pays for a subscription: a payer who also pays for another organisation's, perhaps."""
-        if provider.checkout_keeps_customer:
+        if provider.preserves_customer:
             return customer.external_customer_id
         subscription = await provider.get_subscription(subscription_id)
         return (subscription.customer_id if subscription else None) or customer.external_customer_id

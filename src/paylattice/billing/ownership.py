@@ -121,7 +121,7 @@ class Ownership(Generic[Tx]):
         """Whether the customer id in a subscription and its events proves whose it is."""
         there = self._providers[provider]
         proves = there.customer_id_is_proof and not there.browser_makes_subscriptions
-        return proves and there.checkout_keeps_customer
+        return proves and there.preserves_customer
 
     async def owner(self, provider: str, subscription_id: str) -> BillingCustomer | None:
         """Whose a subscription is that is not stored: who started its checkout, or whom the application gave it to last."""

@@ -86,7 +86,7 @@ class Subscriptions(Generic[Tx]):
         if stored is None:
             return False
         provider = self._providers[stored.provider]
-        return provider.cancel_keeps_paid_period and Capability.CANCEL_AT_PERIOD_END not in provider.capabilities
+        return provider.access_until_period_end and Capability.CANCEL_AT_PERIOD_END not in provider.capabilities
 
     async def change(
         self, org_id: str, *, plan_id: str | None, quantity: int | None, prorate: bool, key: str | None

@@ -131,7 +131,7 @@ class EventPipeline(Generic[Tx]):
         if not isinstance(event.type, EventType) and not self._handlers.listens_to(event.type):
             return WebhookOutcome.IGNORED
         if self._refetch:
-            event = await self._providers[event.provider].confirm_event(event)
+            event = await self._providers[event.provider].verify_with_provider(event)
         return await self._claim(event) or await self._find_and_commit(event)
 
     async def _find_and_commit(self, event: WebhookEvent) -> WebhookOutcome:
@@ -176,7 +176,7 @@ class EventPipeline(Generic[Tx]):
 
     async def _after_parking(self, event: WebhookEvent) -> WebhookOutcome:
         """Let a payment that waits for this very subscription be applied, and this event with it."""
-        if event.customer_id is not None and not self._providers[event.provider].checkout_keeps_customer:
+        if event.customer_id is not None and not self._providers[event.provider].preserves_customer:
             await self.apply_parked(event.provider, external_customer_id=event.customer_id)
             if await self._was_applied(event):
                 return WebhookOutcome.PROCESSED
@@ -267,7 +267,7 @@ class EventPipeline(Generic[Tx]):
             return 0
         name = stored.provider
         applied = await self.apply_parked(name, external_subscription_id=stored.external_subscription_id)
-        if profile is not None and not self._providers[name].checkout_keeps_customer:
+        if profile is not None and not self._providers[name].preserves_customer:
             applied += await self.apply_parked(name, external_customer_id=profile)
         return applied
 
@@ -424,7 +424,7 @@ class EventPipeline(Generic[Tx]):
         """Write the state if it is newer. Returns what is stored then, and whose it is."""
         state = self._state(customer.provider, customer.id, reading)
         upserted = await self._store.upsert_subscription(state, tx=tx)
-        if upserted.previous is None and not self._providers[customer.provider].checkout_keeps_customer:
+        if upserted.previous is None and not self._providers[customer.provider].preserves_customer:
             customer = await self._follow(customer, reading.subscription.customer_id, tx)
         stored = upserted.previous if not upserted.written else None
         stored = stored or state.replacing(upserted.previous)

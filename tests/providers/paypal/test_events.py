@@ -387,7 +387,9 @@ SALES, CAPTURES, REFUNDS, ORDERS, INVOICES = (
 
 def confirm(world: World, kind: str, told: Any, path: str, answer: Any) -> Any:
     world.on("GET", path, answer)
-    return world.run(world.provider.confirm_event(event_from(event(kind, told), WHEN, signed("T-1"), livemode=False)))
+    return world.run(
+        world.provider.verify_with_provider(event_from(event(kind, told), WHEN, signed("T-1"), livemode=False))
+    )
 
 
 def test_what_a_forged_body_says_of_money_is_replaced_by_what_paypal_has(world: World) -> None:
@@ -602,7 +604,9 @@ def test_an_order_that_is_said_to_be_completed_is_what_paypal_has(world: World, 
 @pytest.mark.parametrize("identifier", ["../../v1/billing/plans", "a/b", "x?y=z", "", ".."])
 def test_a_forged_id_leads_to_no_other_address(world: World, identifier: str) -> None:
     with pytest.raises(VerificationUnavailable):
-        world.run(world.provider.confirm_event(event_from(event(resource=sale(id=identifier)), WHEN, signed("T-1"))))
+        world.run(
+            world.provider.verify_with_provider(event_from(event(resource=sale(id=identifier)), WHEN, signed("T-1")))
+        )
     assert world.server.asked == []
 
 
@@ -624,7 +628,7 @@ def test_events_about_subscriptions_are_left_as_they_are(world: World) -> None:
     for kind in EVENT_TYPES:
         if kind.startswith("BILLING.SUBSCRIPTION."):
             told = event_from(event(kind, subscription()), WHEN, signed("T-1"))
-            assert world.run(world.provider.confirm_event(told)) is told
+            assert world.run(world.provider.verify_with_provider(told)) is told
     assert world.server.seen == []
 
 
@@ -636,10 +640,10 @@ def test_of_all_other_events_paypals_own_copy_is_taken(world: World, kind: str) 
     told = event_from(event(kind, {"id": "FORGED", "custom_id": "cus_attacker"}), WHEN, signed("T-1"), livemode=False)
     copy = event(kind, {"id": "GENUINE", "custom_id": "cus_1"}, transmissions=[{"transmission_id": "T-1"}])
     world.on("GET", f"{LISTED}/{told.id}", copy)
-    found = world.run(world.provider.confirm_event(told))
+    found = world.run(world.provider.verify_with_provider(told))
     assert (found.raw["resource"]["id"], found.customer_id, found.livemode) == ("GENUINE", "cus_1", False)
     assert (found.dedupe_key, found.delivery_id, found.known_as) == (told.id, "T-1", (told.dedupe_key,))
-    assert world.run(world.provider.confirm_event(found)) is found
+    assert world.run(world.provider.verify_with_provider(found)) is found
 
 
 @pytest.mark.parametrize(
@@ -660,12 +664,12 @@ def test_an_event_that_paypal_does_not_have_like_this_is_delivered_again_and_not
     told = event_from(event("CUSTOMER.DISPUTE.CREATED", {}), WHEN, signed("T-1"))
     world.on("GET", f"{LISTED}/{told.id}", copy)
     with pytest.raises(VerificationUnavailable, match="deliver again"):
-        world.run(world.provider.confirm_event(told))
+        world.run(world.provider.verify_with_provider(told))
 
 
 def test_a_listed_event_is_paypals_own_copy_already(world: World) -> None:
     listed = event_from(event("CUSTOMER.DISPUTE.CREATED", {}, transmissions=[{"transmission_id": "T-1"}]), WHEN)
-    assert world.run(world.provider.confirm_event(listed)) is listed
+    assert world.run(world.provider.verify_with_provider(listed)) is listed
     assert world.server.seen == []
 
 
@@ -675,7 +679,7 @@ def test_wrong_settings_are_not_hidden_behind_a_delivery(world: World, monkeypat
 
     monkeypatch.setattr(PayPalAPI, "get", misconfigured)
     with pytest.raises(ConfigurationError):
-        world.run(world.provider.confirm_event(event_from(event(), WHEN, signed("T-1"))))
+        world.run(world.provider.verify_with_provider(event_from(event(), WHEN, signed("T-1"))))
 
 
 # --- the whole way ---------------------------------------------------------------------------------------------------------

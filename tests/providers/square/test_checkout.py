@@ -335,8 +335,8 @@ def test_an_invoice_s_page_keeps_the_customer(mode: str) -> None:
 
 
 def test_which_way_keeps_the_customer_is_told() -> None:
-    assert by_invoice().provider.checkout_keeps_customer
-    assert not World().provider.checkout_keeps_customer
+    assert by_invoice().provider.preserves_customer
+    assert not World().provider.preserves_customer
 
 
 def test_the_first_invoice_is_waited_for() -> None:

@@ -70,7 +70,7 @@ class PayPalProvider(BaseProvider):
 
     name = "paypal"
     config_class: ClassVar[type[ProviderConfig] | None] = PayPalConfig
-    cancel_keeps_paid_period: bool = True
+    access_until_period_end: bool = True
     browser_makes_subscriptions: bool = (
         True  # and orders: its JavaScript takes the client id, and any custom_id and price
     )
@@ -432,7 +432,7 @@ class PayPalProvider(BaseProvider):
         """Verify a delivery, with PayPal's certificate or by asking PayPal, and read it."""
         return await self._webhooks.parse(payload, headers)
 
-    async def confirm_event(self, event: WebhookEvent) -> WebhookEvent:
+    async def verify_with_provider(self, event: WebhookEvent) -> WebhookEvent:
         """The event with its sale, capture, authorization, refund, order or invoice read again from PayPal.
 
         Events about subscriptions stay as they are: call ``get_subscription``, as BillingService does. In the place of all

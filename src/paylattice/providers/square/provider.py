@@ -93,7 +93,7 @@ class SquareProvider(BaseProvider):
         self._webhooks = Webhooks(settings, self._clock, lambda: self.diagnoses)
         self._subscriptions = Subscriptions(api, self._plans, self._customers)
         self._checkout = Checkout(api, self._customers, self._plans, self._payments, self._subscriptions)
-        self.checkout_keeps_customer: bool = settings.checkout == "invoice"
+        self.preserves_customer: bool = settings.checkout == "invoice"
 
     def is_same(self, asked: str, answered: str) -> bool:
         """Whether Square was seen to have merged the one profile into the other."""

@@ -416,7 +416,7 @@ def test_what_an_event_says_of_money_is_confirmed(shop: PayPalShop) -> None:
     sale = str(shop.server.objects("sale")[0]["id"])
     shop.run(shop.provider.refund_payment(sale))
     for event in events(shop):
-        confirmed = shop.run(shop.provider.confirm_event(event))
+        confirmed = shop.run(shop.provider.verify_with_provider(event))
         assert (confirmed.dedupe_key, confirmed.type) == (event.dedupe_key, event.type)
 
 

@@ -76,7 +76,7 @@ class SubscriptionChecks(ProviderFixtures):
             expect(found.id == done.subscription_id, "a subscription has another id than was asked for")
             expect(found.plan_id == await self.some_plan(harness), "a subscription does not name its plan")
             expect(found.status.grants_access, f"a subscription that was paid for is {found.status}")
-            keeps = harness.provider.checkout_keeps_customer
+            keeps = harness.provider.preserves_customer
             expect(
                 not keeps or found.customer_id in {None, session.customer_id},
                 "a subscription belongs to another customer",
@@ -111,7 +111,7 @@ class SubscriptionChecks(ProviderFixtures):
         self.only_if_simulated(harness, _C.CHECKOUT, _C.SUBSCRIPTIONS)
         provider = harness.provider
         proves = provider.customer_id_is_proof and not provider.browser_makes_subscriptions
-        if proves or not provider.checkout_keeps_customer:
+        if proves or not provider.preserves_customer:
             pytest.skip("the customer id proves it, or the sessions are asked")
 
         async def life() -> None:
