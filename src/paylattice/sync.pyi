@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Generic, Literal, Self, TypeVar, overload
 from .billing.access import Access, AccessPolicy
+from .billing.deliveries import RejectedWebhook
 from .billing.maintenance.catch_up import CaughtUp
 from .billing.maintenance.purge import DroppedEvents
 from .billing.maintenance.reconcile import Difference, Reconciled
@@ -16,10 +17,10 @@ from .billing.maintenance.report import MaintenanceReport
 from .billing.memory import InMemoryRepository as AsyncInMemoryRepository, InMemoryTransaction
 from .billing.ownership import RefusedSubscription
 from .billing.records import BillingCustomer, BillingEvent, BillingOperation, BillingSubscription, OperationState, ParkedEvent
-from .billing.replacing import ReplacedCustomer
+from .billing.replaced_customers import ReplacedCustomer
 from .billing.replies import WebhookReply
 from .billing.repository import BillingRepository, BlockingBillingRepository, Claim, Tx, Upserted
-from .billing.service import BillingService as AsyncBillingService, RejectedWebhook
+from .billing.service import BillingService as AsyncBillingService
 from .billing.webhooks import WebhookOutcome
 from .config import ProviderConfig
 from .driving import run as run
@@ -652,9 +653,9 @@ class BillingService(Generic[Tx]):
         email: str,
         name: str | None = None,
         metadata: Mapping[str, str] | None = None,
-        provider: str | None = None,
+        provider_name: str | None = None,
     ) -> BillingCustomer:
-        """The organisation's customer; created at the provider if there is none yet."""
+        """Return the organisation's customer; create it at the provider if there is none yet."""
 
     def start_checkout(
         self,
@@ -668,18 +669,18 @@ class BillingService(Generic[Tx]):
         quantity: int = 1,
         trial_days: int | None = None,
         metadata: Mapping[str, str] | None = None,
-        provider: str | None = None,
+        provider_name: str | None = None,
         allow_second: bool = False,
         idempotency_key: str | None = None,
     ) -> OpenCheckout:
-        """A hosted page where the organisation subscribes."""
+        """Open a hosted page where the organisation subscribes."""
 
     def confirm_return(
         self,
         session_id: str,
         *,
         org_id: str | None = None,
-        provider: str | None = None,
+        provider_name: str | None = None,
     ) -> BillingSubscription | None:
         """Store what a finished checkout brought, when the customer's browser is back before the webhook."""
 
@@ -688,15 +689,15 @@ class BillingService(Generic[Tx]):
         org_id: str,
         subscription_id: str,
         *,
-        provider: str | None = None,
+        provider_name: str | None = None,
     ) -> BillingSubscription:
         """Let an organisation have a subscription that billing did not start, as it is now: your explicit choice."""
 
     def subscription(self, org_id: str) -> BillingSubscription | None:
-        """The organisation's subscription as stored: the living one if there is one, else the last."""
+        """Return the organisation's primary subscription as stored: the current one if there is one, else the last."""
 
     def access(self, org_id: str, *, now: datetime | None = None, policy: AccessPolicy = ...) -> Access:
-        """Whether the organisation may use the product, why, and until when. Reads the repository only."""
+        """Say whether the organisation may use the product, why, and until when. Reads the repository only."""
 
     def cancel(
         self,
@@ -706,7 +707,7 @@ class BillingService(Generic[Tx]):
         reason: str | None = None,
         idempotency_key: str | None = None,
     ) -> BillingSubscription:
-        """End the organisation's subscription: when what is paid for is used up, or now."""
+        """End the organisation's subscription: at the end of what is paid for, or now."""
 
     def change_plan(
         self,
@@ -723,7 +724,7 @@ class BillingService(Generic[Tx]):
         """Read what the provider says now, for all of the organisation's subscriptions, and store it."""
 
     def invoices(self, org_id: str, limit: int = 10) -> list[Invoice]:
-        """The organisation's invoices over all its providers, newest first."""
+        """List the organisation's invoices over all its providers, newest first."""
 
     def record_usage(
         self,
@@ -741,7 +742,7 @@ class BillingService(Generic[Tx]):
 
     def handle_webhook(
         self,
-        provider: str,
+        provider_name: str,
         payload: bytes,
         headers: Headers,
         *,
@@ -749,24 +750,31 @@ class BillingService(Generic[Tx]):
     ) -> WebhookOutcome:
         """Verify a delivery and apply it, exactly once; what goes wrong is raised. :meth:`respond` is simpler to use."""
 
-    def parse_webhook(self, provider: str, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
-        """The first half of :meth:`handle_webhook`: verify and read. :meth:`apply_event` is the second."""
+    def parse_webhook(
+        self,
+        provider_name: str,
+        payload: bytes,
+        headers: Headers,
+        *,
+        url: str | None = None,
+    ) -> WebhookEvent:
+        """Verify a delivery and read it: the first half of :meth:`handle_webhook`. :meth:`apply_event` is the second."""
 
     def apply_event(self, event: WebhookEvent) -> WebhookOutcome:
-        """The second half of :meth:`handle_webhook`, for a worker: apply an event that was verified before."""
+        """Apply an event that was verified before, in a worker: the second half of :meth:`handle_webhook`."""
 
-    def apply_parked(self, provider: str) -> int:
-        """Try again what is parked. Returns how many events were applied. Call it now and then, from a scheduled job."""
+    def apply_parked(self, provider_name: str) -> int:
+        """Try again what is parked. :meth:`maintain` does so, too."""
 
-    def drop_parked(self, provider: str, *, before: datetime) -> DroppedEvents:
-        """Forget the events that were parked before a time and are nobody's here: of another application, say."""
+    def drop_parked(self, provider_name: str, *, before: datetime) -> DroppedEvents:
+        """Delete the events that were parked before a time and are no organisation's here: of another application, say."""
 
-    def catch_up(self, provider: str, since: datetime) -> CaughtUp:
+    def catch_up(self, provider_name: str, since: datetime) -> CaughtUp:
         """Apply the events of a provider that were missed: after an outage, say. Applied ones are not applied again."""
 
     def reconcile(
         self,
-        provider: str,
+        provider_name: str,
         *,
         repair: bool = False,
         after: str | None = None,
