@@ -20,7 +20,7 @@ from .billing.parts import check_repository, check_world, provider_of
 from .billing.replaced_customers import ReplacedCustomer
 from .billing.repository import BillingRepository, BlockingBillingRepository, BlockingClaimsEvents, Tx, can_claim
 from .billing.service import BillingService as AsyncBillingService
-from .billing.service import RejectedWebhook, utc_now
+from .billing.service import RejectedWebhook
 from .config import ProviderConfig
 from .driving import run
 from .events import EventType
@@ -414,7 +414,7 @@ class BillingService(Generic[Tx]):
         select: Callable[[str], str] | None = None,
         require: Iterable[Capability] = (),
         refetch: bool = True,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Callable[[], datetime] | None = None,
         on_rejected: Callable[[RejectedWebhook], None] | None = None,
         on_refused: Callable[[RefusedSubscription], None] | None = None,
         on_replaced: Callable[[ReplacedCustomer], None] | None = None,

@@ -1,7 +1,8 @@
 """What a BillingService is put together of, checked when it is made: one mistake, one message, with the cure."""
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import cast
 
 from ..adapting import as_provider, listed
@@ -13,7 +14,7 @@ from ..transport.blocking import BlockingHTTPTransport
 from ..wiring import check_clock, check_function, check_instance, check_methods, refused
 from .repository import BillingRepository
 
-__all__ = ["check_parts", "check_repository", "check_world", "provider_of", "providers_of"]
+__all__ = ["check_parts", "check_repository", "check_world", "clock_of", "provider_of", "providers_of"]
 
 _METHODS = tuple(name for name in vars(BillingRepository) if not name.startswith("_"))
 
@@ -31,6 +32,22 @@ def providers_of(given: object) -> list[BaseProvider]:
         message = "a BillingService needs one provider, or several with different names"
         raise ConfigurationError(message)
     return providers
+
+
+def clock_of(providers: Sequence[BaseProvider]) -> Callable[[], datetime]:
+    """Return the simulated time of the providers, where all of them have one; else the real time.
+
+    The embedded provider's time stands still until a test moves it. A service that went by the real time would let access
+    run out beside it.
+    """
+    first = providers[0]
+    if all(isinstance(getattr(each, "now", None), datetime) for each in providers):
+        return lambda: cast("datetime", getattr(first, "now"))  # noqa: B009 - only a simulated provider has it
+    return _utc_now
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 def provider_of(argument: str, given: object) -> BaseProvider:

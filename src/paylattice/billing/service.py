@@ -1,7 +1,7 @@
 """The billing service: every method hands on to the part that does the work; see :mod:`paylattice.billing.wiring`."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -25,7 +25,7 @@ from .maintenance.reconcile import Difference, Reconciled
 from .maintenance.recover import Recovered
 from .maintenance.report import MaintenanceReport
 from .ownership import RefusedSubscription
-from .parts import check_parts, check_repository, check_world, providers_of
+from .parts import check_parts, check_repository, check_world, clock_of, providers_of
 from .records import BillingCustomer, BillingSubscription
 from .replaced_customers import ReplacedCustomer
 from .replies import WebhookReply
@@ -37,10 +37,6 @@ from .wiring import Options, wire
 __all__ = ["BillingService", "RejectedWebhook"]
 
 H = TypeVar("H", bound=Callable[..., Awaitable[None] | None])
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 @clearing_class
@@ -57,7 +53,8 @@ class BillingService(Generic[Tx]):
         refetch: read a subscription again from the provider before a webhook changes it. False believes the payload:
             one request less, and deliveries within one second may end in the wrong order. Nor is an event confirmed at a
             provider whose signatures can be forged (PayPal): leave it True there.
-        clock: the time; aware.
+        clock: the time, as an aware datetime; None: the simulated time if all providers have one (the embedded provider has
+            ``now``), else the real time.
         on_rejected: told of every delivery that was not accepted. What it raises is logged and otherwise ignored.
         on_refused: told of every subscription that grants nothing, as no checkout of billing's has brought it, or as its
             plan, quantity or prices are not what was asked for: at a provider where a buyer can make or change one without
@@ -81,13 +78,14 @@ class BillingService(Generic[Tx]):
         select: Callable[[str], str] | None = None,
         require: Iterable[Capability] = (),
         refetch: bool = True,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Callable[[], datetime] | None = None,
         on_rejected: Callable[[RejectedWebhook], None] | None = None,
         on_refused: Callable[[RefusedSubscription], None] | None = None,
         on_replaced: Callable[[ReplacedCustomer], None] | None = None,
         primitives: Primitives | None = None,
     ) -> None:
         providers = providers_of(provider)
+        clock = clock_of(providers) if clock is None else clock
         for each in providers:
             check_world(each, awaited=primitives is None)
         check_repository(repository, awaited=True)

@@ -321,10 +321,13 @@ class PayPalStandIn(PayPalMoney):
             The subscription.
 
         Raises:
-            ValueError: nothing is owed.
+            ValueError: nothing is owed, or the subscription was canceled.
         """
         with self._lock:
             subscription = self._world.need("subscription", subscription_id)
+            if subscription["status"] == "CANCELLED":
+                message = "PayPal collects nothing for a subscription that was canceled"
+                raise ValueError(message)
             if billing.pay_outstanding(self._world, subscription) is None:
                 message = "the subscription owes nothing"
                 raise ValueError(message)

@@ -9,7 +9,7 @@ from . import payments
 from .checkout import expire
 from .collection import collect, failed_for_good, subscription_of
 from .invoices import bill, void
-from .lifecycle import ENDED, end, items_of, move_to, period_of, renewal_lines
+from .lifecycle import ENDED, end, items_of, move_to, period_of, renewal_lines, usage_lines
 from .periods import period_after
 from .world import JSON, World
 
@@ -42,13 +42,25 @@ def _agenda(world: World) -> Iterator[Due]:
 def _dates_of(world: World, subscription: JSON) -> Iterator[Due]:
     status = subscription["status"]
     if subscription["cancel_at"] is not None:
-        yield subscription["cancel_at"], partial(end, world, subscription)
+        yield subscription["cancel_at"], partial(_end, world, subscription)
     if status == "incomplete":
         yield subscription["created"] + _INCOMPLETE, partial(_expire, world, subscription)
     elif status != "paused":
         yield period_of(world, subscription)[1], partial(_renew, world, subscription)
     if status == "trialing" and not subscription.get("_warned"):
         yield subscription["trial_end"] - _WARNING, partial(_warn, world, subscription)
+
+
+def _end(world: World, subscription: JSON) -> None:
+    """Set to end with its period, it is asked for its usage in a last invoice.
+
+    https://docs.stripe.com/billing/subscriptions/cancel#cancel-at-the-end-of-the-current-billing-cycle
+    """
+    period = period_of(world, subscription)
+    usage = usage_lines(world, subscription, period)
+    if subscription["cancel_at_period_end"] and period[1] <= world.now and any(line.amount for line in usage):
+        bill(world, subscription, usage, "subscription_cycle")
+    end(world, subscription)
 
 
 def _warn(world: World, subscription: JSON) -> None:

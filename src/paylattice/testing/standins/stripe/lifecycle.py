@@ -22,6 +22,7 @@ __all__ = [
     "period_of",
     "renewal_lines",
     "start",
+    "usage_lines",
 ]
 
 ENDED = frozenset({"canceled", "incomplete_expired"})
@@ -141,13 +142,18 @@ def move_to(world: World, subscription: JSON, period: tuple[int, int]) -> None:
 
 def renewal_lines(world: World, subscription: JSON, before: tuple[int, int], period: tuple[int, int]) -> list[Line]:
     """What a new period costs in advance, and the usage of the one before."""
+    return [*usage_lines(world, subscription, before), *_lines(world, subscription, period, metered=False)]
+
+
+def usage_lines(world: World, subscription: JSON, period: tuple[int, int]) -> list[Line]:
+    """The usage of a period."""
     usage: list[Line] = []
     for item in items_of(world, subscription):
         price = world.need("price", item["price"])
         if _is_metered(price):
-            quantity = used(world, price, subscription["customer"], before)
-            usage.append(Line(quantity * price["unit_amount"], price, quantity, item["id"], before))
-    return [*usage, *_lines(world, subscription, period, metered=False)]
+            quantity = used(world, price, subscription["customer"], period)
+            usage.append(Line(quantity * price["unit_amount"], price, quantity, item["id"], period))
+    return usage
 
 
 def credit_and_charge(
