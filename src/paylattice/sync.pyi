@@ -628,7 +628,7 @@ class BillingService(Generic[Tx]):
         select: Callable[[str], str] | None = None,
         require: Iterable[Capability] = ...,
         refetch: bool = True,
-        clock: Callable[[], datetime] = ...,
+        clock: Callable[[], datetime] | None = None,
         on_rejected: Callable[[RejectedWebhook], None] | None = None,
         on_refused: Callable[[RefusedSubscription], None] | None = None,
         on_replaced: Callable[[ReplacedCustomer], None] | None = None,
