@@ -18,7 +18,7 @@ from paylattice.config import ProviderConfig
 from paylattice.errors import NotFound
 from paylattice.provider import Headers
 from paylattice.providers.api import Request, path_of
-from paylattice.signatures import secret_from
+from paylattice.signatures import SigningKey, secret_from
 from paylattice.transport import Transport
 
 from . import wire
@@ -59,6 +59,7 @@ class AcmeProvider(BaseProvider):
         settings = AcmeConfig.from_env() if config is None else config
         super().__init__(settings, transport=transport, clock=clock)
         self._settings = settings
+        self._signing_keys = [SigningKey(secret) for secret in settings.webhook_secret]
         self._api = AcmeAPI(settings, lambda: self.transport)
 
     # Customers
@@ -160,11 +161,11 @@ class AcmeProvider(BaseProvider):
 
     def verify_webhook_signature(self, payload: bytes, signature: str | Headers, secret: str) -> Mapping[str, object]:
         """Check a delivery against one secret, and return its body."""
-        secrets = (secret_from(secret, "ACME_WEBHOOK_SECRET"),)
-        return SIGNATURE.verified(payload, signature, secrets, now=self._clock(), diagnoses=self.diagnoses)
+        keys = (SigningKey(secret_from(secret, "ACME_WEBHOOK_SECRET")),)
+        return SIGNATURE.verified(payload, signature, keys, clock=self._clock, diagnoses=self.diagnoses)
 
     async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
         """Verify a delivery with the configured secrets, and read it."""
         self._settings.require("webhook_secret")
-        secrets = self._settings.webhook_secret
-        return event_from(SIGNATURE.verified(payload, headers, secrets, now=self._clock(), diagnoses=self.diagnoses))
+        keys = self._signing_keys
+        return event_from(SIGNATURE.verified(payload, headers, keys, clock=self._clock, diagnoses=self.diagnoses))
