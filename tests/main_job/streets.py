@@ -225,7 +225,7 @@ def street_of(
         return StripeStreet(stand_in)
     if isinstance(stand_in, PayPalStandIn):
         assert isinstance(provider, PayPalProvider)
-        provider._clock = lambda: float(stand_in.now.timestamp())
+        provider._api.clock = lambda: float(stand_in.now.timestamp())
         stand_in._clock = lambda: stand_in.now
         return PayPalStreet(stand_in)
     if isinstance(stand_in, SquareStandIn):

@@ -106,6 +106,7 @@ class PayPalProvider(BaseProvider):
         settings = PayPalConfig.from_env() if config is None else config
         super().__init__(settings, transport=transport, clock=clock)
         api = PayPalAPI(settings, lambda: self.transport, tokens=tokens, clock=self._clock)
+        self._api = api
         if settings.webhook_id and settings.verify != "postback":
             require_cryptography()
         lookup = PaymentLookup(api)
