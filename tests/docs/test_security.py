@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
 NAMED = re.compile(r"<!-- (.+?) -->")
-STATEMENTS = ("## Who can write which field", "## What an attacker can do, and what comes of it")
+STATEMENTS = ("## Who can write which field", "## What an attacker can do, and what happens")
 
 
 def rows(title: str) -> list[str]:
