@@ -36,7 +36,11 @@ if TYPE_CHECKING:
         CheckoutSession,
         CheckoutStatus,
         Customer,
+        Dispute,
+        DisputeStatus,
         Invoice,
+        InvoiceLine,
+        InvoiceReason,
         InvoiceStatus,
         OpenCheckout,
         Payment,
@@ -74,6 +78,8 @@ __all__ = [
     "CheckoutStatus",
     "Customer",
     "Difference",
+    "Dispute",
+    "DisputeStatus",
     "DroppedEvents",
     "EventContext",
     "EventType",
@@ -82,6 +88,8 @@ __all__ = [
     "Gap",
     "InMemoryRepository",
     "Invoice",
+    "InvoiceLine",
+    "InvoiceReason",
     "InvoiceStatus",
     "MaintenanceReport",
     "Money",
@@ -144,9 +152,9 @@ _HOMES = {
     "events": "EventType WebhookEvent",
     "idempotency": "operation_key",
     "models": (
-        "CheckoutSession CheckoutStatus Customer Invoice InvoiceStatus OpenCheckout Payment PaymentMethod "
-        "PaymentStatus Plan Refund RefundStatus ScheduledChange Subscription SubscriptionChange SubscriptionItem "
-        "SubscriptionStatus"
+        "CheckoutSession CheckoutStatus Customer Dispute DisputeStatus Invoice InvoiceLine InvoiceReason InvoiceStatus "
+        "OpenCheckout Payment PaymentMethod PaymentStatus Plan Refund RefundStatus ScheduledChange Subscription "
+        "SubscriptionChange SubscriptionItem SubscriptionStatus"
     ),
     "money": "Money",
     "provider": "BaseProvider Capability UnsupportedReason PaymentProvider",

@@ -6,7 +6,18 @@ from enum import StrEnum
 
 import attrs
 
-from .models import CheckoutSession, Customer, Invoice, Model, Payment, Refund, Subscription, SubscriptionStatus
+from .models import (
+    CheckoutSession,
+    Customer,
+    Dispute,
+    Invoice,
+    Model,
+    Payment,
+    PaymentMethod,
+    Refund,
+    Subscription,
+    SubscriptionStatus,
+)
 
 __all__ = ["EventType", "WebhookEvent"]
 
@@ -144,6 +155,8 @@ class WebhookEvent(Model):
     invoice: Invoice | None = attrs.field(default=None, kw_only=True)
     payment: Payment | None = attrs.field(default=None, kw_only=True)
     refund: Refund | None = attrs.field(default=None, kw_only=True)
+    dispute: Dispute | None = attrs.field(default=None, kw_only=True)
+    payment_method: PaymentMethod | None = attrs.field(default=None, kw_only=True)
     checkout_session: CheckoutSession | None = attrs.field(default=None, kw_only=True)
     checkout_reference: str | None = attrs.field(default=None, kw_only=True)
     delivery_id: str | None = attrs.field(default=None, kw_only=True)

@@ -19,6 +19,7 @@ from .frames import clear_methods, clearing_all
 from .frozen import FrozenMap
 from .guard import Guarded, guard_class, unsupported_operation
 from .idempotency import KeyLedger
+from .invoice_facts import described_by
 from .operations import OPERATIONS, Capability, UnsupportedReason
 from .wiring import check_methods, refused, said_as, seconds_clock
 
@@ -519,6 +520,18 @@ class BaseProvider(PaymentProvider):
             VerificationUnavailable: what it carries cannot be found, or cannot be read now; it is delivered again.
         """
         return event
+
+    def describe_invoice(self, invoice: "Invoice", subscription: "Subscription") -> "Invoice":
+        """The invoice with its reason, its period and its lines, where it does not say them and its subscription does.
+
+        Billing asks for it before handlers run, with the subscription that it has read anyway; nothing is sent. The default
+        goes by the subscription's current period and by when it began.
+
+        Args:
+            invoice: of an event.
+            subscription: what it bills, as the provider answered it.
+        """
+        return described_by(subscription, invoice)
 
     @clearing_all
     async def events_since(self, since: datetime) -> AsyncGenerator[list["WebhookEvent"]]:

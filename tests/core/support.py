@@ -14,8 +14,12 @@ from paylattice import (
     CheckoutSession,
     CheckoutStatus,
     Customer,
+    Dispute,
+    DisputeStatus,
     EventType,
     Invoice,
+    InvoiceLine,
+    InvoiceReason,
     InvoiceStatus,
     Money,
     Payment,
@@ -100,6 +104,17 @@ subscriptions = st.builds(
     **common,
 )
 changes = st.builds(SubscriptionChange, subscriptions, perhaps(texts))
+lines = st.builds(
+    InvoiceLine,
+    amounts,
+    perhaps(ids),
+    perhaps(numbers),
+    st.booleans(),
+    perhaps(moments),
+    perhaps(moments),
+    perhaps(texts),
+    **common,
+)
 invoices = st.builds(
     Invoice,
     ids,
@@ -113,6 +128,11 @@ invoices = st.builds(
     *(perhaps(texts) for _ in range(4)),
     perhaps(moments),
     perhaps(texts),
+    st.sampled_from(InvoiceReason),
+    perhaps(moments),
+    perhaps(moments),
+    st.lists(ids, max_size=2),
+    st.lists(lines, max_size=2),
     **common,
 )
 sessions = st.builds(
@@ -142,6 +162,8 @@ payments = st.builds(
     metadata,
     perhaps(moments),
     perhaps(texts),
+    perhaps(ids),
+    perhaps(ids),
     **common,
 )
 refunds = st.builds(
@@ -150,6 +172,19 @@ refunds = st.builds(
     amounts,
     st.sampled_from(RefundStatus),
     perhaps(ids),
+    perhaps(texts),
+    perhaps(moments),
+    perhaps(texts),
+    **common,
+)
+disputes = st.builds(
+    Dispute,
+    ids,
+    perhaps(ids),
+    perhaps(amounts),
+    perhaps(texts),
+    st.sampled_from(DisputeStatus),
+    perhaps(moments),
     perhaps(texts),
     perhaps(moments),
     perhaps(texts),
@@ -168,6 +203,8 @@ events = st.builds(
     invoice=perhaps(invoices),
     payment=perhaps(payments),
     refund=perhaps(refunds),
+    dispute=perhaps(disputes),
+    payment_method=perhaps(payment_methods),
     checkout_session=perhaps(sessions),
     checkout_reference=perhaps(ids),
     livemode=st.none() | st.booleans(),
@@ -184,7 +221,9 @@ MODELS = {
     "SubscriptionItem": items,
     "Subscription": subscriptions,
     "SubscriptionChange": changes,
+    "Dispute": disputes,
     "Invoice": invoices,
+    "InvoiceLine": lines,
     "CheckoutSession": sessions,
     "Payment": payments,
     "Refund": refunds,

@@ -1,12 +1,12 @@
 """What all models have in common."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import attrs
 
 from ..frozen import FrozenMap
 
-__all__ = ["Model", "string_map"]
+__all__ = ["Model", "id_tuple", "string_map"]
 
 NOTHING: FrozenMap[str, str] = FrozenMap()
 _NO_RAW: Mapping[str, object] = FrozenMap()
@@ -17,6 +17,11 @@ def string_map(value: Mapping[str, str] | None) -> FrozenMap[str, str]:
     if isinstance(value, FrozenMap):
         return value
     return FrozenMap(value) if value else NOTHING
+
+
+def id_tuple(value: Iterable[str]) -> tuple[str, ...]:
+    """Ids as a tuple."""
+    return tuple(value)
 
 
 @attrs.frozen

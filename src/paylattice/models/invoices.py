@@ -1,16 +1,16 @@
-"""An invoice and its status."""
+"""An invoice, its lines, and why it was written."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 
 import attrs
 
 from ..money import Money
-from .base import Model
+from .base import Model, id_tuple
 from .payments import PaymentStatus
 
-__all__ = ["Invoice", "InvoiceStatus"]
+__all__ = ["Invoice", "InvoiceLine", "InvoiceReason", "InvoiceStatus"]
 
 
 class InvoiceStatus(StrEnum):
@@ -39,6 +39,47 @@ _INVOICE_AS_PAYMENT: Mapping[InvoiceStatus, PaymentStatus] = {
 }
 
 
+class InvoiceReason(StrEnum):
+    """Why an invoice was written."""
+
+    FIRST = "first"
+    """A subscription began: its first period, or its trial."""
+    RENEWAL = "renewal"
+    """A new period of a subscription began; also the first one after a trial."""
+    CHANGE = "change"
+    """A subscription was changed within a period: what the change costs."""
+    MANUAL = "manual"
+    """Nobody but the merchant asked for it: it belongs to no subscription, or is beside its periods."""
+    UNKNOWN = "unknown"
+
+
+@attrs.frozen
+class InvoiceLine(Model):
+    """One line of an invoice.
+
+    Args:
+        amount: what the line adds to the total; less than zero for what is credited.
+        plan_id: the plan that it bills, if any.
+        quantity: of the plan, or of the usage; None where the provider does not say.
+        proration: whether it corrects a part of a period, after a change.
+        period_start: of what it bills; UTC; None where the provider does not say.
+        period_end: likewise.
+        description: for people.
+    """
+
+    amount: Money
+    plan_id: str | None = None
+    quantity: int | None = None
+    proration: bool = False
+    period_start: datetime | None = None
+    period_end: datetime | None = None
+    description: str | None = attrs.field(default=None, repr=False)
+
+
+def _lines(value: Iterable[InvoiceLine]) -> tuple[InvoiceLine, ...]:
+    return tuple(value)
+
+
 @attrs.frozen
 class Invoice(Model):
     """A demand for money.
@@ -58,6 +99,12 @@ class Invoice(Model):
         pdf_url: the document.
         created_at: UTC.
         raw_status: the provider's own word for the status.
+        reason: see :class:`InvoiceReason`.
+        period_start: the beginning of the period that it bills; UTC; None: it bills none, or the provider does not say.
+        period_end: the end of that period; likewise.
+        payment_ids: the payments that paid it, or are to pay it: what :meth:`PaymentProvider.refund_payment` takes. Empty
+            where it needed none, or the provider does not say in this answer.
+        lines: what it bills, as far as the provider sends it along.
     """
 
     id: str
@@ -74,6 +121,11 @@ class Invoice(Model):
     pdf_url: str | None = attrs.field(default=None, repr=False)
     created_at: datetime | None = None
     raw_status: str | None = None
+    reason: InvoiceReason = InvoiceReason.UNKNOWN
+    period_start: datetime | None = None
+    period_end: datetime | None = None
+    payment_ids: tuple[str, ...] = attrs.field(default=(), converter=id_tuple)
+    lines: tuple[InvoiceLine, ...] = attrs.field(default=(), converter=_lines, repr=False)
 
     @property
     def amount_cents(self) -> int:

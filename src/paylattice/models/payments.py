@@ -1,6 +1,5 @@
-"""A one-off payment, and the refunds of it."""
+"""A payment, and the refunds of it."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 
@@ -8,7 +7,7 @@ import attrs
 
 from ..frozen import FrozenMap
 from ..money import Money
-from .base import NOTHING, Model, string_map
+from .base import NOTHING, Model, id_tuple, string_map
 
 __all__ = ["Payment", "PaymentStatus", "Refund", "RefundStatus"]
 
@@ -25,6 +24,8 @@ class PaymentStatus(StrEnum):
     CANCELED = "canceled"
     PARTIALLY_REFUNDED = "partially_refunded"
     REFUNDED = "refunded"
+    CHARGED_BACK = "charged_back"
+    """The payer's bank, or the provider, took the money back: a dispute was lost, or a payment reversed."""
     UNKNOWN = "unknown"
 
 
@@ -38,13 +39,9 @@ class RefundStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
-def _id_tuple(value: Iterable[str]) -> tuple[str, ...]:
-    return tuple(value)
-
-
 @attrs.frozen
 class Payment(Model):
-    """A one-off payment.
+    """A payment: a one-off one, or that of an invoice.
 
     Args:
         id: the provider's id.
@@ -53,13 +50,14 @@ class Payment(Model):
         customer_id: the provider's id of the customer, if any.
         amount_captured: what has been taken; of a payment in several parts, by those that came. With ``UNKNOWN`` it can be
             less than ``amount``: some parts came, and others never will.
-        amount_refunded: what has been given back, or is on its way back; None: nothing, or the provider does not say how
-            much.
+        refunded: what has been given back, or is on its way back; None: nothing, or the provider does not say how much.
         payment_method_id: what it was charged to.
         description: for people.
         metadata: the application's own words.
         created_at: UTC.
         raw_status: the provider's own word for the status.
+        invoice_id: the invoice that it paid; None: none, or the provider does not say.
+        subscription_id: the subscription that it paid for; likewise.
     """
 
     id: str
@@ -67,12 +65,14 @@ class Payment(Model):
     status: PaymentStatus = PaymentStatus.UNKNOWN
     customer_id: str | None = None
     amount_captured: Money | None = None
-    amount_refunded: Money | None = None
+    refunded: Money | None = None
     payment_method_id: str | None = None
     description: str | None = attrs.field(default=None, repr=False)
     metadata: FrozenMap[str, str] = attrs.field(default=NOTHING, converter=string_map, repr=False)
     created_at: datetime | None = None
     raw_status: str | None = None
+    invoice_id: str | None = None
+    subscription_id: str | None = None
 
 
 @attrs.frozen
@@ -89,6 +89,7 @@ class Refund(Model):
         raw_status: the provider's own word for the status.
         part_ids: the ids of all, where the provider needed several refunds for what was asked for: each has events of its
             own. Empty where one was enough.
+        invoice_id: the invoice that the payment had paid; None: none, or the provider does not say.
     """
 
     id: str
@@ -98,4 +99,5 @@ class Refund(Model):
     reason: str | None = None
     created_at: datetime | None = None
     raw_status: str | None = None
-    part_ids: tuple[str, ...] = attrs.field(default=(), converter=_id_tuple)
+    part_ids: tuple[str, ...] = attrs.field(default=(), converter=id_tuple)
+    invoice_id: str | None = None

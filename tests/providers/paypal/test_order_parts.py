@@ -43,7 +43,7 @@ def test_the_amounts_of_all_units_and_captures_are_summed() -> None:
     found = orders.payment_from_order(
         units(unit("60.00", taken("A", "30.00"), taken("B", "30.00")), unit("40.00", taken("C", "40.00")))
     )
-    assert (found.amount, found.amount_captured, found.amount_refunded) == (dollars(100), dollars(100), dollars(0))
+    assert (found.amount, found.amount_captured, found.refunded) == (dollars(100), dollars(100), dollars(0))
     assert found.status is PaymentStatus.SUCCEEDED
 
 
@@ -81,11 +81,11 @@ def test_neither_status_nor_amounts_depend_on_an_order_that_paypal_may_choose(
         random.shuffle(each["payments"]["captures"])
     random.shuffle(made)
     again = orders.payment_from_order(units(*made))
-    assert (first.status, first.amount, first.amount_captured, first.amount_refunded) == (
+    assert (first.status, first.amount, first.amount_captured, first.refunded) == (
         again.status,
         again.amount,
         again.amount_captured,
-        again.amount_refunded,
+        again.refunded,
     )
     paid = sum(word in {"COMPLETED", "PARTIALLY_REFUNDED", "REFUNDED"} for each in words for word in each)
     assert first.amount_captured == dollars(10 * paid)
@@ -98,19 +98,19 @@ def test_refunds_belong_to_the_capture_that_they_name_and_failed_ones_do_not_cou
     both = unit("60.00", taken("A", "30.00"), taken("B", "30.00"), refunds=refunds)
     found = order_parts.captured_of(units(both))
     assert [(each.id, each.left) for each in found] == [("A", dollars(25)), ("B", dollars(23))]
-    assert orders.payment_from_order(units(both)).amount_refunded == dollars(12)
+    assert orders.payment_from_order(units(both)).refunded == dollars(12)
 
 
 def test_a_refund_that_names_no_capture_counts_for_the_payment_and_leaves_the_captures_open() -> None:
     both = unit("60.00", taken("A", "30.00"), taken("B", "30.00"), refunds=[of(None, "5.00")])
     assert [each.left for each in order_parts.captured_of(units(both))] == [None, None]
     found = orders.payment_from_order(units(both))
-    assert (found.status, found.amount_refunded) == (PaymentStatus.PARTIALLY_REFUNDED, dollars(5))
+    assert (found.status, found.refunded) == (PaymentStatus.PARTIALLY_REFUNDED, dollars(5))
 
 
 def test_a_part_that_was_given_back_without_a_refund_to_see_is_of_no_known_amount() -> None:
     found = orders.payment_from_order(units(unit("10.00", taken("A", "10.00", "PARTIALLY_REFUNDED"))))
-    assert (found.status, found.amount_refunded) == (PaymentStatus.PARTIALLY_REFUNDED, None)
+    assert (found.status, found.refunded) == (PaymentStatus.PARTIALLY_REFUNDED, None)
 
 
 def test_captures_are_refunded_oldest_first_whatever_their_place() -> None:

@@ -133,7 +133,7 @@ def test_what_was_taken_and_given_back_is_counted_in_the_order() -> None:
     found = payment_from_order(order(captures=captures, refunds=refunds))
     assert found.amount == USD19
     assert found.amount_captured == Money(500, "USD")
-    assert found.amount_refunded == Money(100, "USD")
+    assert found.refunded == Money(100, "USD")
 
 
 def test_approval_moves_no_money() -> None:
@@ -161,7 +161,7 @@ def test_an_authorization_does_not_say_how_much_was_captured(
 
 def test_captures_and_sales_speak_for_themselves() -> None:
     assert payment_from_capture(capture()).amount_captured == USD19
-    assert payment_from_capture(capture(status="REFUNDED")).amount_refunded == USD19
+    assert payment_from_capture(capture(status="REFUNDED")).refunded == USD19
     assert payment_from_capture(capture(), ORDER).id == ORDER
     found = payment_from_sale(sale())
     assert (found.id, found.status, found.amount, found.customer_id) == (SALE, PaymentStatus.SUCCEEDED, USD19, "cus_1")

@@ -162,6 +162,8 @@ def test_what_belongs_to_a_merged_profile_is_found(world: World) -> None:
     assert method.customer_id == "CUST9"
     theirs = invoice(primary_recipient={"customer_id": "CUST9"})
     world.on("POST", "/v2/invoices/search", {}, {"invoices": [theirs]})
+    world.always("GET", "/v2/subscriptions/SUB1", {"subscription": subscription(customer_id="CUST9")})
+    world.always("GET", "/v2/invoices/inv%3A0-1", {"invoice": theirs})
     (bill,) = world.run(world.provider.get_invoices("CUST1"))
     assert bill.customer_id == "CUST9"
 

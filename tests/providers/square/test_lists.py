@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from paylattice import EventType, InvoiceStatus, Money, Plan, SubscriptionStatus
@@ -18,6 +19,8 @@ SEARCH = "/v2/invoices/search"
 
 def bills(world: World, *pages: object, **arguments: Any) -> list[Any]:
     world.on("POST", SEARCH, *pages)
+    gone = httpx.Response(404, json={"errors": [{"category": "INVALID_REQUEST_ERROR", "code": "NOT_FOUND"}]})
+    world.always("GET", "/v2/subscriptions/SUB1", gone).always("GET", "/v2/subscriptions/SUB2", gone)
     return world.run(world.provider.get_invoices("CUST1", **arguments))
 
 
@@ -89,8 +92,6 @@ def test_what_is_no_list_is_no_answer(world: World) -> None:
 
 
 def test_a_search_is_a_read_and_tried_again(world: World) -> None:
-    import httpx
-
     found = bills(world, httpx.Response(503), httpx.ReadTimeout("late"), {"invoices": [invoice()]})
     assert len(found) == 1
     assert len(world.slept) == 2
@@ -315,6 +316,4 @@ def test_sandbox_events_are_no_live_ones() -> None:
 
 
 def _json(value: object) -> Any:
-    import httpx
-
     return httpx.Response(200, json=value)

@@ -122,7 +122,8 @@ def test_main_stands_for_its_id() -> None:
     world = furnished(World(config=configuration(location_id="main")))
     world.always("GET", "/v2/locations/main", {"location": location()})
     world.run(world.provider.get_invoices("CUST1"))
-    assert world.server.seen[-1].body["query"]["filter"]["location_ids"] == [LOCATION]
+    (search,) = [one for one in world.server.seen if one.path == "/v2/invoices/search"]
+    assert search.body["query"]["filter"]["location_ids"] == [LOCATION]
 
 
 def test_every_amount_is_in_its_currency(world: World) -> None:

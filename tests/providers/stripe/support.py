@@ -35,6 +35,9 @@ class Seen:
         return self.headers.get("idempotency-key")
 
 
+LINKS = "/v1/invoice_payments"
+
+
 class FakeStripe:
     """Answers what the test laid out, in order, and keeps what came in."""
 
@@ -48,6 +51,8 @@ class FakeStripe:
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         path = request.url.raw_path.decode().partition("?")[0]
+        if path == LINKS and not self._answers[request.method, path]:  # no invoice, unless a test says so
+            return httpx.Response(200, json={"object": "list", "data": [], "has_more": False})
         self.seen.append(
             Seen(
                 request.method,

@@ -89,7 +89,7 @@ def test_an_invoice_is_read(world: World) -> None:
         raw_status="paid",
         provider="stripe",
     )
-    assert world.server.only("GET").query == {"customer": "cus_1", "limit": "10"}
+    assert world.server.only("GET").query == {"customer": "cus_1", "limit": "10", "expand[0]": "data.payments"}
 
 
 @pytest.mark.parametrize(
@@ -132,8 +132,8 @@ def test_invoices_are_paged_up_to_the_limit(world: World) -> None:
     found = world.run(world.provider.get_invoices("cus_1", 150, subscription_id="sub_1"))
     assert [one.id for one in found] == [f"in_{number}" for number in range(150)]
     assert [request.query for request in world.server.seen] == [
-        {"customer": "cus_1", "subscription": "sub_1", "limit": "100"},
-        {"customer": "cus_1", "subscription": "sub_1", "limit": "50", "starting_after": "in_99"},
+        {"customer": "cus_1", "subscription": "sub_1", "expand[0]": "data.payments", **page}
+        for page in ({"limit": "100"}, {"limit": "50", "starting_after": "in_99"})
     ]
 
 

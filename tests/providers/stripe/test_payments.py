@@ -26,7 +26,7 @@ def test_a_payment_is_read_with_its_charge(world: World) -> None:
     assert found is not None
     assert (found.id, found.amount, found.status) == ("pi_1", Money(1000, "USD"), PaymentStatus.SUCCEEDED)
     assert (found.customer_id, found.payment_method_id) == ("cus_1", "pm_1")
-    assert (found.amount_captured, found.amount_refunded) == (Money(1000, "USD"), Money(0, "USD"))
+    assert (found.amount_captured, found.refunded) == (Money(1000, "USD"), Money(0, "USD"))
     assert world.server.only("GET").query == {"expand[0]": "latest_charge"}
 
 
@@ -77,7 +77,7 @@ def test_the_status_of_a_payment_comes_from_the_intent_and_its_charge(
     found = world.run(world.provider.get_payment("pi_1"))
     assert found is not None
     assert found.status is status
-    assert found.amount_refunded == (None if refunded is None else Money(refunded, "USD"))
+    assert found.refunded == (None if refunded is None else Money(refunded, "USD"))
 
 
 def test_an_authorized_payment_is_captured_in_full(world: World) -> None:

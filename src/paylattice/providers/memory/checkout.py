@@ -73,12 +73,20 @@ class Checkouts:
                 self._world.tell(EventType.PAYMENT_METHOD_SETUP_FAILED, customer_id=customer.id)
             return
         card = self._payments.save_card(customer.id)
-        payment = None
+        subscription_id, payment = self._world.new_id("sub"), None
         if pays_now:
             payment = self._payments.charge(
-                price, customer.id, declined=None, delayed=delayed, payment_method_id=card.id
+                price,
+                customer.id,
+                declined=None,
+                delayed=delayed,
+                payment_method_id=card.id,
+                invoice_id=self._world.new_id("in"),
+                subscription_id=subscription_id,
             )
-        record = self._subscriptions.start(session, customer.id, plan, order.quantity, trial_days, payment)
+        record = self._subscriptions.start(
+            session, customer.id, plan, order.quantity, trial_days, payment, subscription_id
+        )
         self._close(attrs.evolve(session, subscription_id=record.id), payment)
 
     def _pay(

@@ -4,7 +4,7 @@ import attrs
 
 from ...errors import NotFound
 from ...events import EventType
-from ...models import Invoice, InvoiceStatus, Payment, PaymentStatus
+from ...models import Invoice, InvoiceLine, InvoiceReason, InvoiceStatus, Payment, PaymentStatus
 from ...money import Money
 from .payments import Payments
 from .state import SubscriptionRecord
@@ -32,12 +32,14 @@ class Invoices:
             raise NotFound(message, code="invoice_missing")
         return found
 
-    def bill(self, record: SubscriptionRecord, advance: int) -> Invoice:
+    def bill(
+        self, record: SubscriptionRecord, advance: int, reason: InvoiceReason, invoice_id: str | None = None
+    ) -> Invoice:
         """A new invoice over what is carried and what is to be paid in advance. A credit that is left is carried on."""
         total = advance + record.carried
         record.carried = min(total, 0)
         amount = Money(max(total, 0), record.price.currency)
-        invoice_id = self._world.new_id("in")
+        invoice_id = invoice_id or self._world.new_id("in")
         invoice = Invoice(
             id=invoice_id,
             customer_id=record.customer_id,
@@ -50,6 +52,10 @@ class Invoices:
             hosted_url=f"https://checkout.paylattice.invalid/invoice/{invoice_id}",
             created_at=self._world.now,
             raw_status="open",
+            reason=reason,
+            period_start=record.period_start,
+            period_end=record.period_end,
+            lines=_lines(record, advance, amount),
             provider=self._world.name,
         )
         record.open_invoices.append(invoice_id)
@@ -67,18 +73,23 @@ class Invoices:
         if card is not None:
             declined = self._world.fails_next(record.customer_id)
             payment = self._payments.charge(
-                invoice.amount, record.customer_id, declined=declined, payment_method_id=card.id
+                invoice.amount,
+                record.customer_id,
+                declined=declined,
+                payment_method_id=card.id,
+                invoice_id=invoice.id,
+                subscription_id=record.id,
             )
             if payment.status is PaymentStatus.SUCCEEDED:
-                self.paid(record, invoice)
+                self.paid(record, invoice, payment.id)
                 return True
             if payment.status is PaymentStatus.REQUIRES_ACTION:
                 self._wait_for(payment, invoice)
         self._keep(invoice, EventType.INVOICE_PAYMENT_FAILED)
         return False
 
-    def paid(self, record: SubscriptionRecord, invoice: Invoice) -> None:
-        """The money is there."""
+    def paid(self, record: SubscriptionRecord, invoice: Invoice, payment_id: str | None = None) -> None:
+        """The money is there; without a payment, as nothing was to be paid."""
         record.open_invoices.remove(invoice.id)
         paid = attrs.evolve(
             invoice,
@@ -86,6 +97,7 @@ class Invoices:
             raw_status="paid",
             amount_paid=invoice.amount,
             paid_at=self._world.now,
+            payment_ids=() if payment_id is None else (payment_id,),
         )
         self._keep(paid, EventType.INVOICE_PAID)
 
@@ -120,3 +132,26 @@ class Invoices:
     def _keep(self, invoice: Invoice, event_type: EventType) -> None:
         self._world.store.invoices[invoice.id] = invoice
         self._world.tell(event_type, customer_id=invoice.customer_id, invoice=invoice)
+
+
+def _lines(record: SubscriptionRecord, advance: int, total: Money) -> tuple[InvoiceLine, ...]:
+    """What is paid in advance for the period, and what was carried: prorations, or the usage before."""
+    metered = record.plan.metered
+    found: list[InvoiceLine] = []
+    if advance or not metered:
+        found.append(_line(record, Money(advance, total.currency), proration=False))
+    if total.amount != advance:
+        found.append(_line(record, Money(total.amount - advance, total.currency), proration=not metered))
+    return tuple(found)
+
+
+def _line(record: SubscriptionRecord, amount: Money, *, proration: bool) -> InvoiceLine:
+    return InvoiceLine(
+        amount=amount,
+        plan_id=record.plan.id,
+        quantity=None if record.plan.metered else record.quantity,
+        proration=proration,
+        period_start=record.period_start,
+        period_end=record.period_end,
+        provider=record.provider,
+    )

@@ -71,7 +71,7 @@ class Payments:
         store = self._world.store
         store.payment_methods[method.id] = method
         store.methods_of.setdefault(customer_id, []).append(method.id)
-        self._world.tell(EventType.PAYMENT_METHOD_ATTACHED, customer_id=customer_id)
+        self._world.tell(EventType.PAYMENT_METHOD_ATTACHED, customer_id=customer_id, payment_method=method)
         return method
 
     def forget_card(self, payment_method_id: str) -> None:
@@ -80,7 +80,7 @@ class Payments:
         method = store.payment_methods.pop(payment_method_id, None)
         if method is not None and method.customer_id is not None:
             store.methods_of[method.customer_id].remove(method.id)
-            self._world.tell(EventType.PAYMENT_METHOD_DETACHED, customer_id=method.customer_id)
+            self._world.tell(EventType.PAYMENT_METHOD_DETACHED, customer_id=method.customer_id, payment_method=method)
 
     # --- payments ------------------------------------------------------------------------------------------------
 
@@ -96,6 +96,8 @@ class Payments:
         payment_method_id: str | None = None,
         description: str | None = None,
         metadata: FrozenMap[str, str] | None = None,
+        invoice_id: str | None = None,
+        subscription_id: str | None = None,
     ) -> Payment:
         """Try to take, or to authorize, an amount.
 
@@ -109,6 +111,8 @@ class Payments:
             payment_method_id: what is charged, if it is saved.
             description: for people.
             metadata: the application's own words.
+            invoice_id: the invoice that it pays, if it does.
+            subscription_id: what that bills.
         """
         if delayed:
             status = PaymentStatus.PROCESSING
@@ -124,12 +128,14 @@ class Payments:
             status=status,
             customer_id=customer_id,
             amount_captured=amount if status is PaymentStatus.SUCCEEDED else Money(0, amount.currency),
-            amount_refunded=Money(0, amount.currency),
+            refunded=Money(0, amount.currency),
             payment_method_id=payment_method_id,
             description=description,
             metadata=metadata,
             created_at=self._world.now,
             raw_status=str(status),
+            invoice_id=invoice_id,
+            subscription_id=subscription_id,
             provider=self._world.name,
         )
         if not capture:
@@ -223,7 +229,7 @@ class Payments:
             message = f"a payment that is {payment.status} cannot be refunded"
             raise Conflict(message, code="payment_not_refundable")
         zero = Money(0, payment.amount.currency)
-        taken, given = payment.amount_captured or zero, payment.amount_refunded or zero
+        taken, given = payment.amount_captured or zero, payment.refunded or zero
         left = taken - given
         back = amount or left
         if back > left or back == zero:
@@ -239,6 +245,7 @@ class Payments:
             reason=reason,
             created_at=self._world.now,
             raw_status="pending" if pending else "succeeded",
+            invoice_id=payment.invoice_id,
             provider=self._world.name,
         )
         self._world.store.refunds[refund.id] = refund
@@ -257,8 +264,8 @@ class Payments:
         status = RefundStatus.SUCCEEDED if succeeded else RefundStatus.FAILED
         refund = self._world.store.refunds[refund_id] = attrs.evolve(refund, status=status, raw_status=str(status))
         payment = self.get(refund.payment_id or "")
-        if not succeeded and payment.amount_refunded is not None:
-            payment = self._given_back(payment, payment.amount_refunded - refund.amount)
+        if not succeeded and payment.refunded is not None:
+            payment = self._given_back(payment, payment.refunded - refund.amount)
         word = EventType.REFUND_SUCCEEDED if succeeded else EventType.REFUND_FAILED
         self._world.tell(word, customer_id=payment.customer_id, payment=payment, refund=refund)
         return refund
@@ -266,7 +273,7 @@ class Payments:
     def _given_back(self, payment: Payment, given: Money) -> Payment:
         status = PaymentStatus.REFUNDED if given == payment.amount_captured else PaymentStatus.PARTIALLY_REFUNDED
         status = status if given.amount else PaymentStatus.SUCCEEDED
-        payment = attrs.evolve(payment, status=status, raw_status=str(status), amount_refunded=given)
+        payment = attrs.evolve(payment, status=status, raw_status=str(status), refunded=given)
         self._world.store.payments[payment.id] = payment
         return payment
 

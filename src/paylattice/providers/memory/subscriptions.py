@@ -5,7 +5,16 @@ from functools import partial
 
 from ...errors import Conflict, InvalidRequest, NotFound
 from ...events import EventType
-from ...models import CheckoutSession, Invoice, InvoiceStatus, Payment, PaymentStatus, Plan, SubscriptionStatus
+from ...models import (
+    CheckoutSession,
+    Invoice,
+    InvoiceReason,
+    InvoiceStatus,
+    Payment,
+    PaymentStatus,
+    Plan,
+    SubscriptionStatus,
+)
 from .calendar import period_boundary
 from .invoices import Invoices
 from .lifecycle import Trigger, transition
@@ -51,12 +60,13 @@ class Subscriptions:
         quantity: int,
         trial_days: int | None,
         payment: Payment | None,
+        subscription_id: str,
     ) -> SubscriptionRecord:
         """Begin a subscription: with a trial, or with a first payment that has succeeded or is under way."""
         now = self._world.now
         trial_end = now + timedelta(days=trial_days) if trial_days else None
         record = SubscriptionRecord(
-            id=self._world.new_id("sub"),
+            id=subscription_id,
             item_id=self._world.new_id("si"),
             customer_id=customer_id,
             session_id=session.id,
@@ -95,12 +105,14 @@ class Subscriptions:
         record.paid_through = None if delayed else record.period_end
         self._begin(record, Trigger.FIRST_PAYMENT_PENDING if delayed else Trigger.FIRST_PAYMENT_SUCCEEDED)
         record.billed = True
-        invoice = self._invoices.bill(record, record.amount_per_period())
+        invoice = self._invoices.bill(
+            record, record.amount_per_period(), InvoiceReason.FIRST, payment.invoice_id if payment else None
+        )
         if delayed:
             closes = self._world.now + _FIRST_PAYMENT_WINDOW
             self._world.agenda.at(closes, partial(self._first_payment_window_closes, record))
         else:
-            self._invoices.paid(record, invoice)
+            self._invoices.paid(record, invoice, record.first_payment_id)
 
     def settle_first(self, record: SubscriptionRecord, *, succeeded: bool) -> None:
         """End the wait for a delayed first payment."""
@@ -111,7 +123,7 @@ class Subscriptions:
         record.paid_through = record.period_end
         self._move(record, Trigger.PAYMENT_SUCCEEDED)
         for invoice_id in tuple(record.open_invoices):
-            self._invoices.paid(record, self._invoices.get(invoice_id))
+            self._invoices.paid(record, self._invoices.get(invoice_id), record.first_payment_id)
         self._world.end_session(record.session_id, succeeded=True)
 
     # --- reading -------------------------------------------------------------------------------------------------
@@ -183,7 +195,7 @@ class Subscriptions:
             record.carried += record.share_left(after, self._world.now) - record.share_left(before, self._world.now)
         if restarts:
             record.anchor, record.period_number = self._world.now, 0
-            self._renew(record)
+            self._renew(record, InvoiceReason.CHANGE)
         else:
             self._changed(record, EventType.SUBSCRIPTION_UPDATED)
 
@@ -243,7 +255,7 @@ class Subscriptions:
         invoice = self._invoices.authenticated(payment_id)
         if invoice is not None and invoice.subscription_id is not None:
             record = self.get(invoice.subscription_id)
-            self._invoices.paid(record, invoice)
+            self._invoices.paid(record, invoice, payment_id)
             self._invoice_paid(record)
 
     # --- time ----------------------------------------------------------------------------------------------------
@@ -281,14 +293,14 @@ class Subscriptions:
         record.period_number += 1
         record.period_end = period_boundary(record.anchor, interval, count, record.period_number)
 
-    def _renew(self, record: SubscriptionRecord) -> None:
+    def _renew(self, record: SubscriptionRecord, reason: InvoiceReason = InvoiceReason.RENEWAL) -> None:
         record.carried += record.usage_charge()
         record.usage = 0
         self._next_period(record)
         self._when_period_ends(record)
         record.billed = record.status is not SubscriptionStatus.UNPAID
         if record.billed:
-            self._collect(record, self._invoices.bill(record, record.amount_per_period()), attempt=0)
+            self._collect(record, self._invoices.bill(record, record.amount_per_period(), reason), attempt=0)
         else:
             self._changed(record, EventType.SUBSCRIPTION_UPDATED)
 
@@ -297,7 +309,7 @@ class Subscriptions:
         record.carried += record.usage_charge()
         record.usage = 0
         if record.carried > 0 and record.status not in {SubscriptionStatus.PAUSED, SubscriptionStatus.UNPAID}:
-            self._invoices.collect(record, self._invoices.bill(record, 0))
+            self._invoices.collect(record, self._invoices.bill(record, 0, InvoiceReason.CHANGE))
 
     def _collect(self, record: SubscriptionRecord, invoice: Invoice, *, attempt: int | None) -> None:
         """Try to collect an invoice. Attempt 0 schedules the retries, the last of them decides; None does neither."""

@@ -12,7 +12,18 @@ import attrs
 
 from ...errors import DeclineReason, InvalidRequest, NotFound
 from ...events import EventType, WebhookEvent
-from ...models import CheckoutSession, CheckoutStatus, Customer, Invoice, Payment, Plan, Refund, Subscription
+from ...models import (
+    CheckoutSession,
+    CheckoutStatus,
+    Customer,
+    Dispute,
+    Invoice,
+    Payment,
+    PaymentMethod,
+    Plan,
+    Refund,
+    Subscription,
+)
 from .state import Store
 
 __all__ = ["Agenda", "World"]
@@ -144,11 +155,15 @@ class World:
         invoice: Invoice | None = None,
         payment: Payment | None = None,
         refund: Refund | None = None,
+        dispute: Dispute | None = None,
+        payment_method: PaymentMethod | None = None,
         checkout_session: CheckoutSession | None = None,
     ) -> None:
         """Put an event into the outbox."""
         event_id = self.new_id("evt")
-        about = subscription.id if subscription else invoice.subscription_id if invoice else None
+        about = subscription.id if subscription else None
+        for each in (invoice, payment):
+            about = about or (each.subscription_id if each is not None else None)
         if about is None and checkout_session is not None:
             about = checkout_session.subscription_id
         event = WebhookEvent(
@@ -163,6 +178,8 @@ class World:
             invoice=invoice,
             payment=payment,
             refund=refund,
+            dispute=dispute,
+            payment_method=payment_method,
             checkout_session=checkout_session,
             livemode=False,
             provider_type=str(event_type),

@@ -18,8 +18,10 @@ from ...jsonlike import JsonObject, as_object, child, children, identity, rfc333
 from ...models import (
     CheckoutSession,
     CheckoutStatus,
+    Dispute,
     Invoice,
     Payment,
+    PaymentMethod,
     PaymentStatus,
     Refund,
     RefundStatus,
@@ -27,7 +29,9 @@ from ...models import (
 )
 from ...redaction import redact
 from . import orders, wire
+from .disputes import dispute_from
 from .order_parts import capture_of, order_of, parts_of
+from .sale_invoices import invoice_from_sale
 from .verification.transmission import Signed
 
 __all__ = [
@@ -54,7 +58,7 @@ EVENT_TYPES: Mapping[str, EventType] = {
     "BILLING.SUBSCRIPTION.CANCELLED": _E.SUBSCRIPTION_CANCELED,
     "BILLING.SUBSCRIPTION.EXPIRED": _E.SUBSCRIPTION_EXPIRED,
     "BILLING.SUBSCRIPTION.PAYMENT.FAILED": _E.INVOICE_PAYMENT_FAILED,
-    "PAYMENT.SALE.COMPLETED": _E.PAYMENT_SUCCEEDED,
+    "PAYMENT.SALE.COMPLETED": _E.INVOICE_PAID,
     "PAYMENT.SALE.PENDING": _E.PAYMENT_PROCESSING,
     "PAYMENT.SALE.DENIED": _E.PAYMENT_FAILED,
     "PAYMENT.SALE.REFUNDED": _E.REFUND_SUCCEEDED,
@@ -135,6 +139,8 @@ class _Carried(TypedDict, total=False):
     refund: Refund
     checkout_session: CheckoutSession
     invoice: Invoice
+    dispute: Dispute
+    payment_method: PaymentMethod
 
 
 _NOTHING: _Carried = {}
@@ -146,7 +152,9 @@ def _subscription(data: JsonObject, now: datetime) -> _Carried:
 
 
 def _sale(data: JsonObject, _now: datetime) -> _Carried:
-    return {"payment": orders.payment_from_sale(data)}
+    invoice = invoice_from_sale(data)
+    payment = orders.payment_from_sale(data)
+    return {"payment": payment} if invoice is None else {"payment": payment, "invoice": invoice}
 
 
 def _sale_refund(data: JsonObject, _now: datetime) -> _Carried:
@@ -173,6 +181,14 @@ def _invoice(data: JsonObject, _now: datetime) -> _Carried:
     return {"invoice": wire.searched_invoice_from(child(data, "invoice") or data)}
 
 
+def _dispute(data: JsonObject, _now: datetime) -> _Carried:
+    return {"dispute": dispute_from(data)}
+
+
+def _token(data: JsonObject, _now: datetime) -> _Carried:
+    return {"payment_method": wire.payment_method_from(data)}
+
+
 _BY_PLACE: Mapping[str, _Read] = {
     _SALE: _sale,
     _SALE_REFUND: _sale_refund,
@@ -187,6 +203,8 @@ ABOUT_SUBSCRIPTIONS = frozenset(name for name in EVENT_TYPES if name.startswith(
 _READERS: Mapping[str, _Read] = {
     **dict.fromkeys(ABOUT_SUBSCRIPTIONS, _subscription),
     **{name: _BY_PLACE[place] for name, place in REREAD.items()},
+    **{name: _dispute for name in EVENT_TYPES if ".DISPUTE." in name},
+    **{name: _token for name in EVENT_TYPES if name.startswith("VAULT.")},
 }
 """How what an event carries is read. What is taken back (``.REVERSED``) comes in several shapes, and is left in ``raw``."""
 
@@ -262,8 +280,10 @@ def _by_what_it_carries(shared: EventType | None, carried: _Carried) -> EventTyp
         session = carried["checkout_session"]
         in_parts = bool(parts_of(session.raw).captures)
         return _ORDER_EVENTS.get(session.status, None if in_parts else shared)
-    if shared is _E.PAYMENT_SUCCEEDED and "payment" in carried:
-        return _E.PAYMENT_PROCESSING if carried["payment"].status is PaymentStatus.PROCESSING else shared
+    if shared in {_E.PAYMENT_SUCCEEDED, _E.INVOICE_PAID} and "payment" in carried:
+        if carried["payment"].status is PaymentStatus.PROCESSING:
+            return _E.PAYMENT_PROCESSING
+        return _E.INVOICE_PAID if "invoice" in carried else _E.PAYMENT_SUCCEEDED
     if shared is _E.REFUND_SUCCEEDED and "refund" in carried:
         return _E.REFUND_FAILED if carried["refund"].status in _CAME_BACK else shared
     return shared

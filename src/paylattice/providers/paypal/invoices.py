@@ -7,6 +7,7 @@ from ...models import Invoice
 from ..api import Request
 from . import requests, wire
 from .api import PayPalAPI
+from .sale_invoices import described
 from .subscriptions import Subscriptions, created, path_to
 
 __all__ = ["Invoices"]
@@ -30,6 +31,7 @@ class Invoices:
     async def of_subscription(self, subscription_id: str, limit: int) -> list[Invoice]:
         """List the subscription's transactions, newest first: window by window, from now back to its beginning."""
         data = await self._subscriptions.required(subscription_id)
+        subscription = wire.subscription_from(data, self._api.now())
         began = rfc3339(data, "create_time") or rfc3339(data, "start_time") or self._api.now() - _WINDOW
         found: dict[str, Invoice] = {}
         until = self._api.now() + timedelta(days=1)
@@ -45,7 +47,7 @@ class Invoices:
             for invoice in sorted(page, key=created, reverse=True):
                 found.setdefault(invoice.id, invoice)
             until = since
-        return list(found.values())[:limit]
+        return [described(invoice, subscription) or invoice for invoice in list(found.values())[:limit]]
 
     async def has_transaction(self, subscription_id: str, transaction_id: str, around: datetime) -> bool:
         """Say whether PayPal lists the payment among those of the subscription.

@@ -47,8 +47,9 @@ CAPTURE_STATUS: Mapping[str | None, PaymentStatus] = {
     "FAILED": PaymentStatus.FAILED,
     "PARTIALLY_REFUNDED": PaymentStatus.PARTIALLY_REFUNDED,
     "REFUNDED": PaymentStatus.REFUNDED,
+    "REVERSED": PaymentStatus.CHARGED_BACK,
 }
-"""https://developer.paypal.com/docs/api/payments/v2/#captures_get"""
+"""https://developer.paypal.com/docs/api/payments/v2/#captures_get; REVERSED comes in events, and in old objects."""
 
 AUTHORIZATION_STATUS: Mapping[str | None, PaymentStatus] = {
     "CREATED": PaymentStatus.AUTHORIZED,

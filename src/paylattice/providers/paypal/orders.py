@@ -33,6 +33,7 @@ SALE_STATUS: Mapping[str | None, PaymentStatus] = {
     "completed": PaymentStatus.SUCCEEDED,
     "partially_refunded": PaymentStatus.PARTIALLY_REFUNDED,
     "refunded": PaymentStatus.REFUNDED,
+    "reversed": PaymentStatus.CHARGED_BACK,
     "pending": PaymentStatus.PENDING,
     "denied": PaymentStatus.FAILED,
 }
@@ -75,7 +76,7 @@ def payment_from_order(order: JsonObject) -> Payment:
         status=order_parts.after_refunds(taken, returned) if status is PaymentStatus.SUCCEEDED else status,
         customer_id=order_parts.agreed(units, "custom_id"),
         amount_captured=taken,
-        amount_refunded=returned,
+        refunded=returned,
         description=order_parts.agreed(units, "description"),
         created_at=rfc3339(order, "create_time"),
         raw_status=order_parts.words_of(order),
@@ -140,7 +141,11 @@ def payment_from_sale(data: JsonObject) -> Payment:
     status = SALE_STATUS.get((word or "").lower(), PaymentStatus.UNKNOWN)
     if is_held(data) and status is PaymentStatus.SUCCEEDED:
         status = PaymentStatus.PROCESSING
-    return _payment(data, "sale", None, status, word)
+    payment = _payment(data, "sale", None, status, word)
+    subscription_id = text(data, "billing_agreement_id") or None
+    if subscription_id is None:
+        return payment
+    return attrs.evolve(payment, invoice_id=payment.id, subscription_id=subscription_id)
 
 
 def is_held(sale: JsonObject) -> bool:
@@ -171,7 +176,7 @@ def _payment(
         status=status,
         customer_id=text(data, "custom_id") or text(data, "custom"),
         amount_captured=taken,
-        amount_refunded=returned,
+        refunded=returned,
         created_at=rfc3339(data, "create_time"),
         raw_status=word,
         provider="paypal",

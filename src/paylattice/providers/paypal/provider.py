@@ -37,6 +37,7 @@ from .payments import Payments
 from .plans import Plans
 from .read_back import ReadBack
 from .refunds import Refunds
+from .sale_invoices import described
 from .subscriptions import Subscriptions
 from .vault import Vault
 from .verification.chains import require_cryptography
@@ -125,6 +126,10 @@ class PayPalProvider(BaseProvider):
     def checkout_session_of(self, subscription_id: str) -> str:
         """A session of a subscription has the subscription's id."""
         return subscription_id
+
+    def describe_invoice(self, invoice: Invoice, subscription: Subscription) -> Invoice:
+        """The invoice with its reason, its period and its line, by the subscription's start and its plan's cycles."""
+        return described(invoice, subscription) or super().describe_invoice(invoice, subscription)
 
     # Customers
 

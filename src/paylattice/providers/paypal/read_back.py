@@ -156,6 +156,8 @@ def _allows(word: str, event: WebhookEvent) -> bool:
             event.payment.status in PAYMENTS[word]
             or (word == _E.PAYMENT_SUCCEEDED and _was_taken_back(subject_of(event)))
         )
+    if word in INVOICES and event.payment is not None:  # the payment of a subscription, which is its own invoice
+        return _allows(_E.PAYMENT_SUCCEEDED, event)
     if word in REFUNDS:
         return event.refund is not None and event.refund.status in REFUNDS[word]
     if word in INVOICES:

@@ -12,6 +12,7 @@ from ...models import (
     CheckoutSession,
     CheckoutStatus,
     Invoice,
+    InvoiceReason,
     InvoiceStatus,
     PaymentMethod,
     Plan,
@@ -184,8 +185,9 @@ def invoice_from(data: JsonObject, *, customer_id: str | None, subscription_id: 
     when = rfc3339(data, "time")
     amount = money_from(data, "amount_with_breakdown", "gross_amount", what="transaction")
     paid = status is InvoiceStatus.PAID
+    transaction_id = identity(data, "id", "transaction")
     return Invoice(
-        id=identity(data, "id", "transaction"),
+        id=transaction_id,
         customer_id=customer_id,
         amount=amount,
         status=status,
@@ -195,6 +197,7 @@ def invoice_from(data: JsonObject, *, customer_id: str | None, subscription_id: 
         subscription_id=subscription_id,
         created_at=when,
         raw_status=word,
+        payment_ids=(transaction_id,),
         provider="paypal",
         raw=data,
     )
@@ -220,6 +223,8 @@ def searched_invoice_from(data: JsonObject) -> Invoice:
         hosted_url=text(child(detail, "metadata"), "recipient_view_url"),
         created_at=rfc3339(child(detail, "metadata"), "create_time") or _day(detail, "invoice_date"),
         raw_status=word,
+        reason=InvoiceReason.MANUAL,
+        payment_ids=tuple(each for payment in payments if (each := text(payment, "payment_id"))),
         provider="paypal",
         raw=data,
     )

@@ -19,6 +19,7 @@ from ...jsonlike import JsonObject, child, children, identity, integer, text
 from ...models import Customer, Model
 from ...redaction import redact
 from . import wire
+from .disputes import dispute_from
 from .states import Known, subscription_from
 from .times import moment_of
 
@@ -208,6 +209,10 @@ def _carried(
                 model = wire.customer_from(subject, reference_key=reference_key)
             case "refund":
                 model = wire.refund_from(subject)
+            case "dispute":
+                model = dispute_from(subject)
+            case "card":
+                return {"payment_method": wire.payment_method_from(subject)}
             case _:
                 return {}
     except InvalidResponse as error:

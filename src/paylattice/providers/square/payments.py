@@ -202,7 +202,7 @@ class Payments:
             message = f"the payment is {payment.status}: only a captured one can be refunded"
             raise Conflict(message, provider=self._api.name)
         total = payment.amount_captured or payment.amount
-        left = total - payment.amount_refunded if payment.amount_refunded else total
+        left = total - payment.refunded if payment.refunded else total
         if left.amount > 0:
             return left
         given = [refund for refund in await self._refunds_of(payment) if refund.status is not RefundStatus.FAILED]

@@ -29,7 +29,7 @@ from .checkout import PREFIX, Checkout
 from .config import SquareConfig
 from .customers import Customers
 from .event_list import EVENTS_KEPT, EventList
-from .invoices import Invoices
+from .invoices import Invoices, described
 from .payments import Payments
 from .plans import Plans
 from .subscriptions import Subscriptions
@@ -88,10 +88,10 @@ class SquareProvider(BaseProvider):
         self._customers = Customers(api)
         self._plans = Plans(api)
         self._payments = Payments(api)
-        self._invoices = Invoices(api, self._customers)
         self._events = EventList(api)
         self._webhooks = Webhooks(settings, self._clock, lambda: self.diagnoses)
         self._subscriptions = Subscriptions(api, self._plans, self._customers)
+        self._invoices = Invoices(api, self._customers, self._subscriptions)
         self._checkout = Checkout(api, self._customers, self._plans, self._payments, self._subscriptions)
         self.preserves_customer: bool = settings.checkout == "invoice"
 
@@ -102,6 +102,10 @@ class SquareProvider(BaseProvider):
     def checkout_session_of(self, subscription_id: str) -> str:
         """The session whose page is an invoice's. That of a link does not follow from the subscription."""
         return f"{PREFIX}{subscription_id}"
+
+    def describe_invoice(self, invoice: Invoice, subscription: Subscription) -> Invoice:
+        """The invoice with its reason and period: the subscription lists its invoices, and tells its current period."""
+        return described(invoice, subscription)
 
     # Customers
 

@@ -17,6 +17,7 @@ from ...jsonlike import JsonObject, child, identity, moment, reference, rfc3339,
 from ...models import Model
 from ...redaction import redact
 from . import wire
+from .disputes import dispute_from
 
 __all__ = ["EVENT_TYPES", "SNAPSHOT", "THIN", "event_from"]
 
@@ -159,6 +160,8 @@ _READERS: Mapping[str, tuple[str, Callable[[JsonObject], Model]]] = {
     "payment_intent": ("payment", wire.payment_from),
     "refund": ("refund", wire.refund_from),
     "checkout.session": ("checkout_session", wire.checkout_session_from),
+    "dispute": ("dispute", dispute_from),
+    "payment_method": ("payment_method", wire.payment_method_from),
 }
 """Stripe's word for the kind of an object, and the field of the event that holds it."""
 

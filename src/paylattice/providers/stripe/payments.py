@@ -2,19 +2,23 @@
 
 from collections.abc import Mapping
 
+import attrs
+
 from ...errors import Conflict, InvalidRequest
-from ...jsonlike import JsonObject, integer, text
-from ...models import Payment, Refund
+from ...jsonlike import JsonObject, child, flag, integer, text
+from ...models import Payment, PaymentStatus, Refund
 from ...money import Money
 from .amounts import money_of, wire_amount, wire_currency
 from .api import StripeAPI, path_of
 from .errors import unsuccessful_payment
+from .invoice_parts import has_invoice_payments
 from .requests import Params, refund_request
-from .wire import payment_from, refund_from
+from .wire import invoice_subscription_id, payment_from, refund_from
 
 __all__ = ["Payments"]
 
 _EXPANDED: Mapping[str, object] = {"expand": ["latest_charge"]}
+_MOST_DISPUTES = 10
 
 
 class Payments:
@@ -22,15 +26,52 @@ class Payments:
 
     Args:
         api: where they are.
+        api_version: which the API speaks.
     """
 
-    def __init__(self, api: StripeAPI) -> None:
+    def __init__(self, api: StripeAPI, api_version: str) -> None:
         self._api = api
+        self._has_invoice_payments = has_invoice_payments(api_version)
 
     async def find(self, payment_id: str) -> Payment | None:
-        """The payment with its charge; None if there is none."""
+        """The payment with its charge, the invoice that it pays, and what became of a dispute; None if there is none."""
         found = await self._api.find(path_of("payment_intents", payment_id), _EXPANDED)
-        return None if found is None else payment_from(found)
+        if found is None:
+            return None
+        payment = payment_from(found)
+        if flag(child(found, "latest_charge"), "disputed") and await self._is_lost(payment_id):
+            payment = attrs.evolve(payment, status=PaymentStatus.CHARGED_BACK)
+        return payment if payment.customer_id is None else await self.linked(payment)
+
+    async def linked(self, payment: Payment) -> Payment:
+        """The payment with the invoice that it pays, and its subscription, if there are such."""
+        invoice = (
+            child(payment.raw, "invoice") if payment.invoice_id is not None else await self._invoice_of(payment.id)
+        )
+        if invoice is None:
+            return payment
+        return attrs.evolve(
+            payment,
+            invoice_id=payment.invoice_id or text(invoice, "id"),
+            subscription_id=payment.subscription_id or invoice_subscription_id(invoice),
+        )
+
+    async def _invoice_of(self, payment_id: str) -> JsonObject | None:
+        """The invoice that the payment pays, where the payment itself does not name it."""
+        if not self._has_invoice_payments:
+            return None
+        params: Params = {
+            "payment": {"type": "payment_intent", "payment_intent": payment_id},
+            "expand": ["data.invoice"],
+        }
+        for each in await self._api.listed("/v1/invoice_payments", params, limit=1):
+            return child(each, "invoice")
+        return None
+
+    async def _is_lost(self, payment_id: str) -> bool:
+        """Whether a dispute about the payment was lost: the charge only says that there was one."""
+        found = await self._api.listed("/v1/disputes", {"payment_intent": payment_id}, limit=_MOST_DISPUTES)
+        return any(text(each, "status") == "lost" for each in found)
 
     async def create(self, params: Params, key: str | None) -> Payment:
         """Charge.

@@ -32,6 +32,7 @@ from . import requests, wire
 from .api import StripeAPI, missing_sdk, path_of
 from .config import StripeConfig
 from .event_list import EVENTS_KEPT, EventList
+from .invoice_parts import has_invoice_payments
 from .lookups import Lookups
 from .payments import Payments
 from .subscriptions import Subscriptions
@@ -82,7 +83,7 @@ class StripeProvider(BaseProvider):
         self._lookups = Lookups(self._api, self._clock)
         self._subscriptions = Subscriptions(self._api, self._lookups)
         self._usage = Usage(self._api, self._lookups, self._clock)
-        self._payments = Payments(self._api)
+        self._payments = Payments(self._api, settings.api_version)
         self._events = EventList(self._api)
 
     # Customers
@@ -324,8 +325,10 @@ class StripeProvider(BaseProvider):
     async def get_invoices(
         self, customer_id: str, limit: int = 10, *, subscription_id: str | None = None
     ) -> list[Invoice]:
-        """The customer's invoices, newest first."""
-        params = {"customer": customer_id, "subscription": subscription_id}
+        """The customer's invoices, newest first, with the payments that paid them."""
+        params: dict[str, object] = {"customer": customer_id, "subscription": subscription_id}
+        if has_invoice_payments(self._settings.api_version):
+            params["expand"] = ["data.payments"]
         return [wire.invoice_from(data) for data in await self._api.listed("/v1/invoices", params, limit=limit)]
 
     # Payments

@@ -30,6 +30,7 @@ from ...models import (
     SubscriptionStatus,
 )
 from .amounts import money_from, money_of, optional_money_from
+from .invoice_parts import billed_period, lines_of, payment_ids_of, reason_of
 from .standing import paid_through, payment_failed_at, subscription_status, trial_end
 
 __all__ = [
@@ -229,6 +230,7 @@ def _cancel_at(data: JsonObject, status: SubscriptionStatus, period_end: datetim
 def invoice_from(data: JsonObject) -> Invoice:
     """An invoice."""
     raw_status = text(data, "status")
+    start, end = billed_period(data)
     return Invoice(
         id=identity(data, "id", "invoice"),
         customer_id=reference(data, "customer"),
@@ -244,6 +246,11 @@ def invoice_from(data: JsonObject) -> Invoice:
         pdf_url=text(data, "invoice_pdf"),
         created_at=moment(data, "created"),
         raw_status=raw_status,
+        reason=reason_of(data),
+        period_start=start,
+        period_end=end,
+        payment_ids=payment_ids_of(data),
+        lines=lines_of(data),
         provider="stripe",
         raw=data,
     )
@@ -308,6 +315,8 @@ def payment_from(data: JsonObject) -> Payment:
         metadata=words(data, "metadata"),
         created_at=moment(data, "created"),
         raw_status=raw_status,
+        invoice_id=reference(data, "invoice"),
+        subscription_id=invoice_subscription_id(child(data, "invoice")),
         provider="stripe",
         raw=data,
     )
@@ -326,7 +335,7 @@ def _with_refunds(payment: Payment, charge: JsonObject) -> Payment:
     status = payment.status
     if is_over and (refunded or flag(charge, "refunded")):
         status = PaymentStatus.REFUNDED if flag(charge, "refunded") else PaymentStatus.PARTIALLY_REFUNDED
-    return attrs.evolve(payment, status=status, amount_refunded=money_of(refunded, payment.amount.currency))
+    return attrs.evolve(payment, status=status, refunded=money_of(refunded, payment.amount.currency))
 
 
 def _refunded(charge: JsonObject, *, rest_is_released: bool) -> int | None:

@@ -297,7 +297,7 @@ def test_a_payment_is_refunded_in_part_then_wholly(shop: PayPalShop) -> None:
     assert (first.status, first.amount, first.reason) == (RefundStatus.SUCCEEDED, Money(400, "USD"), "Sorry")
     partly = shop.run(shop.provider.get_payment(payment))
     assert partly is not None
-    assert (partly.status, partly.amount_refunded) == (PaymentStatus.PARTIALLY_REFUNDED, Money(400, "USD"))
+    assert (partly.status, partly.refunded) == (PaymentStatus.PARTIALLY_REFUNDED, Money(400, "USD"))
     assert shop.run(shop.provider.refund_payment(payment)).amount == Money(1500, "USD")
     assert shop.server.money_taken() == 0
     with pytest.raises((Conflict, InvalidRequest)):

@@ -89,7 +89,7 @@ def test_what_is_left_is_given_back_of_every_unit(shop: PayPalShop) -> None:
     assert back.id == back.part_ids[0]
     assert [each["id"] for each in back.raw["refunds"]] == list(back.part_ids)
     payment = read(shop, order)
-    assert (payment.status, payment.amount_refunded) == (PaymentStatus.REFUNDED, USD100)
+    assert (payment.status, payment.refunded) == (PaymentStatus.REFUNDED, USD100)
     assert shop.server.money_taken() == Decimal(0)
 
 
@@ -98,7 +98,7 @@ def test_what_is_left_is_given_back_of_every_capture(shop: PayPalShop) -> None:
     assert read(shop, authorization).amount_captured == USD100
     assert refund(shop, authorization).amount == USD100
     assert (read(shop, authorization).status, read(shop, order).status) == (PaymentStatus.REFUNDED,) * 2
-    assert read(shop, authorization).amount_refunded == USD100
+    assert read(shop, authorization).refunded == USD100
 
 
 def test_what_is_left_after_refunds_of_parts_is_the_rest(shop: PayPalShop) -> None:
@@ -107,8 +107,8 @@ def test_what_is_left_after_refunds_of_parts_is_the_rest(shop: PayPalShop) -> No
     refund(shop, first, Money(1500, "USD"), "a")
     refund(shop, second, USD40, "b")
     payment = read(shop, order)
-    assert (payment.status, payment.amount_refunded) == (PaymentStatus.PARTIALLY_REFUNDED, Money(5500, "USD"))
-    assert read(shop, first).amount_refunded == Money(1500, "USD")
+    assert (payment.status, payment.refunded) == (PaymentStatus.PARTIALLY_REFUNDED, Money(5500, "USD"))
+    assert read(shop, first).refunded == Money(1500, "USD")
     back = refund(shop, order)
     assert (back.amount, back.part_ids) == (Money(4500, "USD"), ())
     assert isinstance(failure(shop, order, key="again"), Conflict)
@@ -120,11 +120,11 @@ def test_a_refund_that_is_on_its_way_counts_and_one_that_failed_does_not(shop: P
     shop.server.delay_next_refund(times=2)
     back = refund(shop, order)
     assert (back.amount, back.status) == (USD100, RefundStatus.PENDING)
-    assert read(shop, order).amount_refunded == USD100
+    assert read(shop, order).refunded == USD100
     assert isinstance(failure(shop, order, key="again"), Conflict)
     shop.server.settle_refund(back.part_ids[0])
     shop.server.settle_refund(back.part_ids[1], succeeded=False)
-    assert (read(shop, order).status, read(shop, order).amount_refunded) == (PaymentStatus.PARTIALLY_REFUNDED, USD60)
+    assert (read(shop, order).status, read(shop, order).refunded) == (PaymentStatus.PARTIALLY_REFUNDED, USD60)
     assert refund(shop, order, key="once more").amount == USD40
 
 
@@ -141,7 +141,7 @@ def test_an_amount_that_one_capture_can_give_back_is_taken_from_that_one(shop: P
     order = paid_in_units(shop, "40.00", "60.00")
     back = refund(shop, order, Money(5000, "USD"))
     assert (back.amount, refunded(shop)) == (Money(5000, "USD"), ["50.00"])
-    assert read(shop, captures(shop)[1]).amount_refunded == Money(5000, "USD")
+    assert read(shop, captures(shop)[1]).refunded == Money(5000, "USD")
 
 
 def test_an_amount_beyond_every_single_capture_is_spread(shop: PayPalShop) -> None:

@@ -44,10 +44,10 @@ def given_back(market: Market) -> list[int]:
 def test_what_is_left_is_what_no_refund_has_taken_or_is_about_to_take(market: Market) -> None:
     payment = market.payment()["id"]
     assert refund(market, payment, 400, "a").status is RefundStatus.PENDING
-    assert read(market, payment).amount_refunded == Money(400, "USD")
+    assert read(market, payment).refunded == Money(400, "USD")
     assert read(market, payment).status is PaymentStatus.PARTIALLY_REFUNDED
     assert refund(market, payment, key="b").amount == Money(1500, "USD")
-    assert (read(market, payment).status, read(market, payment).amount_refunded) == (PaymentStatus.REFUNDED, USD19)
+    assert (read(market, payment).status, read(market, payment).refunded) == (PaymentStatus.REFUNDED, USD19)
     assert isinstance(failure(market, payment, key="c"), Conflict | InvalidRequest)
     assert given_back(market) == [400, 1500]
 
@@ -56,7 +56,7 @@ def test_what_the_bank_has_refused_to_give_back_is_left_again(market: Market) ->
     payment = market.payment()["id"]
     refund(market, payment, 400, "a")
     market.settle_refunds(succeeded=False)
-    assert (read(market, payment).status, read(market, payment).amount_refunded) in [
+    assert (read(market, payment).status, read(market, payment).refunded) in [
         (PaymentStatus.SUCCEEDED, None),
         (PaymentStatus.SUCCEEDED, Money(0, "USD")),
     ]
@@ -68,7 +68,7 @@ def test_what_was_given_back_and_what_is_on_its_way_are_added(market: Market) ->
     refund(market, payment, 400, "a")
     market.settle_refunds()
     refund(market, payment, 500, "b")
-    assert read(market, payment).amount_refunded == Money(900, "USD")
+    assert read(market, payment).refunded == Money(900, "USD")
     assert refund(market, payment, key="c").amount == Money(1000, "USD")
 
 

@@ -100,7 +100,7 @@ class PaymentChecks(ProviderFixtures):
         expect(
             found is not None and found.status is status, f"after {amount} were given back, the payment is not {status}"
         )
-        said = found.amount_refunded if found is not None else None
+        said = found.refunded if found is not None else None
         expect(said in {None, amount}, f"{amount} were given back, and the payment says {said}")
 
     async def _expect_nothing_left(self, harness: ProviderHarness, payment_id: str) -> None:

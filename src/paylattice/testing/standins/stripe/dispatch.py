@@ -20,6 +20,7 @@ from ..server import StandIn
 from .catalog import CATALOG_ROUTES
 from .checkout import CHECKOUT_ROUTES
 from .customers import CUSTOMER_ROUTES
+from .disputes import DISPUTE_ROUTES
 from .events import EVENT_ROUTES
 from .intents import INTENT_ROUTES
 from .invoices import INVOICE_ROUTES
@@ -44,6 +45,7 @@ ROUTES: tuple[Route, ...] = (
     *INVOICE_ROUTES,
     *INTENT_ROUTES,
     *REFUND_ROUTES,
+    *DISPUTE_ROUTES,
     *USAGE_ROUTES,
     *EVENT_ROUTES,
 )

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from ..amounts import Amount, currency_of
 from ..messages import Delivery
-from . import checkout, collection, refunds
+from . import checkout, collection, disputes, refunds
 from .bank import AUTHENTICATE
 from .catalog import new_price, new_product, smallest_unit
 from .clock import advance_to
@@ -237,6 +237,40 @@ class StripeStandIn(StripeRequests):
         with self._lock:
             refund = self._world.need("refund", refund_id)
             return rendered(self._world, refunds.settle(self._world, refund, succeeded=succeeded))
+
+    def open_dispute(
+        self, payment_id: str, *, amount: int | None = None, reason: str = "fraudulent", inquiry: bool = False
+    ) -> Mapping[str, object]:
+        """Be the payer's bank that wants the money of a payment back.
+
+        Args:
+            payment_id: of the PaymentIntent.
+            amount: how much, in the smallest unit; None: all.
+            reason: Stripe's word for why.
+            inquiry: only ask, and take no money yet.
+
+        Returns:
+            The dispute.
+
+        Raises:
+            ValueError: the payment has not taken any money.
+        """
+        with self._lock:
+            intent = self._world.need("payment_intent", payment_id)
+            return rendered(self._world, disputes.open_dispute(self._world, intent, amount, reason, inquiry=inquiry))
+
+    def decide_dispute(self, dispute_id: str, status: str) -> Mapping[str, object]:
+        """Be the bank that decides: ``won``, ``lost``, or ``warning_closed`` for an inquiry.
+
+        Returns:
+            The dispute.
+
+        Raises:
+            ValueError: it is over already.
+        """
+        with self._lock:
+            dispute = self._world.need("dispute", dispute_id)
+            return rendered(self._world, disputes.decide(self._world, dispute, status))
 
     def require_authentication(self, *, customer_id: str | None = None, times: int = 1) -> None:
         """Be the bank that wants the payer to authenticate. Off session, this is a decline."""
