@@ -498,4 +498,7 @@ def _words(event: WebhookEvent, stored: BillingSubscription | None, upserted: Up
     changed = _new_status(stored, upserted)
     if isinstance(event.type, EventType) and event.type.names_a_status and upserted is not None:
         return (changed,) if changed else ()
-    return (event.type, changed) if changed else (event.type,)
+    told: list[str] = [event.type]
+    if event.type is EventType.INVOICE_PAID and event.payment is not None:
+        told.append(EventType.PAYMENT_SUCCEEDED)  # one event of the provider's tells both
+    return (*told, changed) if changed else tuple(told)
