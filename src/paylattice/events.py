@@ -10,6 +10,7 @@ from .models import (
     CheckoutSession,
     Customer,
     Dispute,
+    DisputeStatus,
     Invoice,
     Model,
     Payment,
@@ -38,7 +39,13 @@ class EventType(StrEnum):
     SUBSCRIPTION_CREATED = "subscription.created"
     SUBSCRIPTION_UPDATED = "subscription.updated"
     SUBSCRIPTION_RESUMED = "subscription.resumed"
+    SUBSCRIPTION_STARTED = "subscription.started"
     SUBSCRIPTION_RENEWED = "subscription.renewed"
+    SUBSCRIPTION_PLAN_CHANGED = "subscription.plan_changed"
+    SUBSCRIPTION_QUANTITY_CHANGED = "subscription.quantity_changed"
+    SUBSCRIPTION_CANCELLATION_SCHEDULED = "subscription.cancellation_scheduled"
+    SUBSCRIPTION_CANCELLATION_WITHDRAWN = "subscription.cancellation_withdrawn"
+    SUBSCRIPTION_ENDED = "subscription.ended"
     SUBSCRIPTION_TRIAL_ENDING = "subscription.trial_ending"
     SUBSCRIPTION_UPDATE_EXPIRED = "subscription.update_expired"
     SUBSCRIPTION_INCOMPLETE = "subscription.incomplete"
@@ -82,7 +89,10 @@ class EventType(StrEnum):
     REFUND_FAILED = "refund.failed"
 
     DISPUTE_OPENED = "dispute.opened"
+    DISPUTE_NEEDS_RESPONSE = "dispute.needs_response"
     DISPUTE_UPDATED = "dispute.updated"
+    DISPUTE_WON = "dispute.won"
+    DISPUTE_LOST = "dispute.lost"
     DISPUTE_CLOSED = "dispute.closed"
     DISPUTE_FUNDS_WITHDRAWN = "dispute.funds_withdrawn"
     DISPUTE_FUNDS_REINSTATED = "dispute.funds_reinstated"
@@ -90,6 +100,7 @@ class EventType(StrEnum):
     PAYMENT_METHOD_ATTACHED = "payment_method.attached"
     PAYMENT_METHOD_DETACHED = "payment_method.detached"
     PAYMENT_METHOD_UPDATED = "payment_method.updated"
+    PAYMENT_METHOD_EXPIRING = "payment_method.expiring"
     PAYMENT_METHOD_SETUP_SUCCEEDED = "payment_method.setup_succeeded"
     PAYMENT_METHOD_SETUP_FAILED = "payment_method.setup_failed"
 
@@ -105,6 +116,16 @@ class EventType(StrEnum):
         """Whether the word is ``subscription.<status>``, whose handlers run once for each change of status."""
         return self in _NAMES_A_STATUS
 
+    @property
+    def is_derived(self) -> bool:
+        """Whether billing tells the word by what changed in the stored subscription, at every provider alike."""
+        return self in _DERIVED
+
+    @classmethod
+    def of_dispute(cls, status: DisputeStatus) -> "EventType":
+        """The event that says that a dispute has come to this status."""
+        return _OF_DISPUTE.get(status, cls.DISPUTE_UPDATED)
+
 
 _OF_STATUS: Mapping[SubscriptionStatus, EventType] = {
     status: EventType(f"subscription.{status}")
@@ -112,6 +133,22 @@ _OF_STATUS: Mapping[SubscriptionStatus, EventType] = {
     if status is not SubscriptionStatus.UNKNOWN
 }
 _NAMES_A_STATUS = frozenset(_OF_STATUS.values())
+_DERIVED = _NAMES_A_STATUS | {
+    EventType.SUBSCRIPTION_STARTED,
+    EventType.SUBSCRIPTION_RENEWED,
+    EventType.SUBSCRIPTION_PLAN_CHANGED,
+    EventType.SUBSCRIPTION_QUANTITY_CHANGED,
+    EventType.SUBSCRIPTION_CANCELLATION_SCHEDULED,
+    EventType.SUBSCRIPTION_CANCELLATION_WITHDRAWN,
+    EventType.SUBSCRIPTION_RESUMED,
+    EventType.SUBSCRIPTION_ENDED,
+}
+_OF_DISPUTE: Mapping[DisputeStatus, EventType] = {
+    DisputeStatus.NEEDS_RESPONSE: EventType.DISPUTE_NEEDS_RESPONSE,
+    DisputeStatus.WON: EventType.DISPUTE_WON,
+    DisputeStatus.LOST: EventType.DISPUTE_LOST,
+    DisputeStatus.CLOSED: EventType.DISPUTE_CLOSED,
+}
 
 
 def _keys(value: Iterable[str]) -> tuple[str, ...]:

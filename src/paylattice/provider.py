@@ -521,6 +521,18 @@ class BaseProvider(PaymentProvider):
         """
         return event
 
+    async def follow_links(self, event: "WebhookEvent") -> "WebhookEvent":
+        """The event with the customer, the subscription and the checkout that its money leads to, where it does not say them.
+
+        Billing asks for it before it looks for the organisation of a refund, a dispute or a payment that names none, so that
+        the objects decide whose it is: refund, payment, order, invoice, subscription. A few reads at most; what cannot be
+        found is left as it is. The default follows nothing.
+
+        Args:
+            event: about money, and with no subscription of its own.
+        """
+        return event
+
     def describe_invoice(self, invoice: "Invoice", subscription: "Subscription") -> "Invoice":
         """The invoice with its reason, its period and its lines, where it does not say them and its subscription does.
 

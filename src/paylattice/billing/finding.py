@@ -235,6 +235,10 @@ class Finder(Generic[Tx]):
         if found.refused is not None and owner is not None and subscription_id is not None:
             self.ownership.tell(RefusedSubscription(found.event.provider, subscription_id, found.refused, owner.org_id))
 
+    async def knows_profile(self, event: WebhookEvent) -> bool:
+        """Whether the customer that the event names is somebody's here."""
+        return await self._by_profile(event.provider, event.customer_id) is not None
+
     async def _by_profile(self, provider: str, external_customer_id: str | None) -> BillingCustomer | None:
         if external_customer_id is None:
             return None

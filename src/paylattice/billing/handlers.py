@@ -12,10 +12,13 @@ import attrs
 from ..errors import ConfigurationError
 from ..events import EventType, WebhookEvent
 from ..models import SubscriptionStatus
+from .changes import SubscriptionStateChange
 from .records import BillingCustomer, BillingSubscription
 from .repository import Tx
 
 __all__ = ["EventContext", "Handler", "Handlers"]
+
+_NOTHING_CHANGED = SubscriptionStateChange()
 
 
 @attrs.frozen
@@ -26,7 +29,8 @@ class EventContext(Generic[Tx]):
         customer: whom the event is about; None if it is about nobody.
         subscription: as stored after the event.
         transaction: what the repository's transaction yields: what is written with it commits together with the event.
-        previous_status: of the subscription before the event; None if it was not stored.
+        previous: the whole record of the subscription before the event; None if it was not stored.
+        change: what of it the event changed.
         claimed_customer: where ``customer`` is None, whose customer id the event carries, at a provider where anybody can
             write one (PayPal's ``custom_id``). It proves nothing: check the payment's id against your own order first.
     """
@@ -34,8 +38,14 @@ class EventContext(Generic[Tx]):
     customer: BillingCustomer | None
     subscription: BillingSubscription | None
     transaction: Tx
-    previous_status: SubscriptionStatus | None = None
+    previous: BillingSubscription | None = None
+    change: SubscriptionStateChange = _NOTHING_CHANGED
     claimed_customer: BillingCustomer | None = None
+
+    @property
+    def previous_status(self) -> SubscriptionStatus | None:
+        """The status of the subscription before the event; None if it was not stored."""
+        return None if self.previous is None else self.previous.status
 
 
 Handler: TypeAlias = Callable[[WebhookEvent, EventContext[Tx]], Awaitable[None] | None]

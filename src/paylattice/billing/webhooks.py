@@ -25,10 +25,11 @@ import attrs
 from ..errors import ConfigurationError, Conflict, WebhookError
 from ..events import EventType, WebhookEvent
 from ..guard import check_mode
-from ..models import Subscription
+from ..models import DisputeStatus, Subscription
 from ..provider import BaseProvider
 from ..serialization import converter
 from ..storable import check_event
+from .changes import SubscriptionStateChange, changes_between
 from .finding import Finder, Found, Reading
 from .handlers import EventContext, Handlers
 from .ownership import RefusedSubscription
@@ -45,6 +46,7 @@ __all__ = ["EventContext", "EventPipeline", "WebhookOutcome"]
 _log = logging.getLogger("paylattice")
 _WORDS = frozenset(EventType)
 _NO_TIME = timedelta(0)
+_ASKED = DisputeStatus.NEEDS_RESPONSE
 
 
 class WebhookOutcome(StrEnum):
@@ -132,6 +134,7 @@ class EventPipeline(Generic[Tx]):
             return WebhookOutcome.IGNORED
         if self._refetch:
             event = await self._providers[event.provider].verify_with_provider(event)
+            event = await self._linked(event)
         return await self._claim(event) or await self._find_and_commit(event)
 
     async def _find_and_commit(self, event: WebhookEvent) -> WebhookOutcome:
@@ -149,6 +152,21 @@ class EventPipeline(Generic[Tx]):
         self._finder.tell(found)
         outcome, _ = await self._commit(found)
         return outcome
+
+    async def _linked(self, event: WebhookEvent) -> WebhookEvent:
+        """The event with what its money leads to, where it does not say that itself.
+
+        A payment that names its customer is followed only where that proves nothing, or a handler wants to know; and never
+        where the customer is nobody's here.
+        """
+        money = event.refund or event.dispute or event.payment
+        if money is None or event.subscription_id is not None:
+            return event
+        if event.customer_id is not None:
+            wanted = self._handlers.listens_to(event.type) or not self._finder.ownership.is_proven(event.provider)
+            if not wanted or not await self._finder.knows_profile(event):
+                return event
+        return await self._providers[event.provider].follow_links(event)
 
     async def _was_applied(self, event: WebhookEvent, tx: Tx | None = None) -> bool:
         for key in (event.dedupe_key, *event.known_as):
@@ -326,11 +344,11 @@ class EventPipeline(Generic[Tx]):
         async with self._store.transaction() as tx:
             version = subscription.version if self._finder.believes_payloads(provider) else None
             stored, upserted, owner = await self._write(customer, Reading(subscription, ticket, version), tx)
-            word = _new_status(stored, upserted)
-            if word is not None:
-                event = self._own_event(provider, owner, subscription, word, ticket)
+            words = _change(stored, upserted).words
+            if words:
+                event = self._own_event(provider, owner, subscription, words[0], ticket)
                 await self._store.insert_event(BillingEvent.of(event, id=new_record_id(), customer=owner), tx=tx)
-                await self._run((word,), event, owner, stored, upserted, tx)
+                await self._run(words, event, owner, stored, upserted, tx)
                 await self._store.mark_event_processed(provider, event.dedupe_key, self._clock(), tx=tx)
         await self._apply_what_waited_for(stored, upserted, subscription.customer_id)
         return stored
@@ -382,7 +400,8 @@ class EventPipeline(Generic[Tx]):
 
     async def _commit(self, found: Found, *, parked: bool = False) -> tuple[WebhookOutcome, int]:
         """What became of the event, and how many parked ones were applied after it."""
-        event, customer, reading = found.event, found.customer, found.reading
+        customer, reading = found.customer, found.reading
+        event = self._described(found.event, reading)
         outcome = WebhookOutcome.PROCESSED
         stored: BillingSubscription | None = None
         upserted: Upserted | None = None
@@ -406,6 +425,13 @@ class EventPipeline(Generic[Tx]):
             await self._store.mark_event_processed(event.provider, event.dedupe_key, self._clock(), tx=tx)
         profile = reading.subscription.customer_id if reading is not None else None
         return outcome, await self._apply_what_waited_for(stored, upserted, profile)
+
+    def _described(self, event: WebhookEvent, reading: Reading | None) -> WebhookEvent:
+        """The event with an invoice that says why it was written, and for which period."""
+        if event.invoice is None or reading is None:
+            return event
+        invoice = self._providers[event.provider].describe_invoice(event.invoice, reading.subscription)
+        return attrs.evolve(event, invoice=invoice)
 
     def _state(self, provider: str, customer_id: str, reading: Reading) -> BillingSubscription:
         return BillingSubscription.of(
@@ -454,14 +480,13 @@ class EventPipeline(Generic[Tx]):
         tx: Tx,
         claimed: BillingCustomer | None = None,
     ) -> None:
-        previous = upserted.previous.status if upserted and upserted.written and upserted.previous else None
-        if stored is not None and (upserted is None or not upserted.written):
-            previous = stored.status
+        previous = upserted.previous if upserted is not None and upserted.written else stored
         context = EventContext(
             customer=customer,
             subscription=stored,
             transaction=tx,
-            previous_status=previous,
+            previous=previous,
+            change=_change(stored, upserted),
             claimed_customer=claimed if customer is None else None,
         )
         await self._handlers.run(words, event, context)
@@ -480,25 +505,26 @@ def _place(parked: ParkedEvent) -> tuple[datetime, str]:
     return parked.parked_at, parked.external_event_id
 
 
-def _new_status(stored: BillingSubscription | None, upserted: Upserted | None) -> EventType | None:
-    """The word for the status that a subscription has just come to; None if the status did not change."""
+def _change(stored: BillingSubscription | None, upserted: Upserted | None) -> SubscriptionStateChange:
+    """What was changed in the stored subscription; nothing, if a newer state was there already."""
     if stored is None or upserted is None or not upserted.written:
-        return None
-    if upserted.previous is not None and upserted.previous.status is stored.status:
-        return None
-    return EventType.of_status(stored.status)
+        return SubscriptionStateChange()
+    return changes_between(upserted.previous, stored)
 
 
 def _words(event: WebhookEvent, stored: BillingSubscription | None, upserted: Upserted | None) -> tuple[str, ...]:
-    """The words whose handlers run: the event's own, and that of a new status; the latter once for each change.
+    """The words whose handlers run: the event's own, and those of what changed; the latter once for each change.
 
-    A word that names a status is about a change of status, whichever event brought it; so it is not repeated for an
-    event of that name that changed nothing any more.
+    A word for a change is told by the change, whichever event brought it; so it is not repeated for an event of that name that
+    changed nothing any more. One event of a provider may tell two things: that a period was paid, and its payment; that a
+    dispute was opened, and waits for an answer.
     """
-    changed = _new_status(stored, upserted)
-    if isinstance(event.type, EventType) and event.type.names_a_status and upserted is not None:
-        return (changed,) if changed else ()
+    changed = _change(stored, upserted).words
+    if isinstance(event.type, EventType) and event.type.is_derived and upserted is not None:
+        return changed
     told: list[str] = [event.type]
     if event.type is EventType.INVOICE_PAID and event.payment is not None:
-        told.append(EventType.PAYMENT_SUCCEEDED)  # one event of the provider's tells both
-    return (*told, changed) if changed else tuple(told)
+        told.append(EventType.PAYMENT_SUCCEEDED)
+    if event.type is EventType.DISPUTE_OPENED and event.dispute is not None and event.dispute.status is _ASKED:
+        told.append(EventType.DISPUTE_NEEDS_RESPONSE)
+    return (*told, *changed)

@@ -249,7 +249,8 @@ class Payments:
             provider=self._world.name,
         )
         self._world.store.refunds[refund.id] = refund
-        self._world.tell(EventType.REFUND_CREATED, customer_id=payment.customer_id, payment=payment, refund=refund)
+        word = EventType.REFUND_CREATED if pending else EventType.REFUND_SUCCEEDED
+        self._world.tell(word, customer_id=payment.customer_id, payment=payment, refund=refund)
         return refund
 
     def settle_refund(self, refund_id: str, *, succeeded: bool) -> Refund:

@@ -19,6 +19,7 @@ from ...models import (
     CheckoutSession,
     CheckoutStatus,
     Dispute,
+    DisputeStatus,
     Invoice,
     Payment,
     PaymentMethod,
@@ -284,6 +285,10 @@ def _by_what_it_carries(shared: EventType | None, carried: _Carried) -> EventTyp
         if carried["payment"].status is PaymentStatus.PROCESSING:
             return _E.PAYMENT_PROCESSING
         return _E.INVOICE_PAID if "invoice" in carried else _E.PAYMENT_SUCCEEDED
+    if shared in {_E.DISPUTE_UPDATED, _E.DISPUTE_CLOSED} and "dispute" in carried:
+        status = carried["dispute"].status
+        decided = status.is_over or (shared is _E.DISPUTE_UPDATED and status is DisputeStatus.NEEDS_RESPONSE)
+        return _E.of_dispute(status) if decided else shared
     if shared is _E.REFUND_SUCCEEDED and "refund" in carried:
         return _E.REFUND_FAILED if carried["refund"].status in _CAME_BACK else shared
     return shared

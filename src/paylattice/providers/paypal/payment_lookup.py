@@ -94,6 +94,11 @@ class PaymentLookup:
         order = await self._api.get(Kind.ORDER.path(order_id))  # which alone tells what was given back
         return found.payment(order) if order is not None else payment
 
+    async def paid_by(self, transaction_id: str) -> Payment | None:
+        """Read the payment of a transaction, of a subscription first; None if there is none."""
+        sale = await self._api.get(Kind.SALE.path(transaction_id), named=transaction_id)
+        return await self.find(transaction_id) if sale is None else orders.payment_from_sale(sale)
+
     async def required(self, payment_id: str) -> Found:
         """Look for the id in each place.
 

@@ -5,6 +5,8 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
+import attrs
+
 from ...config import ProviderConfig
 from ...errors import UnsupportedOperation
 from ...event_lists import first_of
@@ -130,6 +132,21 @@ class PayPalProvider(BaseProvider):
     def describe_invoice(self, invoice: Invoice, subscription: Subscription) -> Invoice:
         """The invoice with its reason, its period and its line, by the subscription's start and its plan's cycles."""
         return described(invoice, subscription) or super().describe_invoice(invoice, subscription)
+
+    async def follow_links(self, event: WebhookEvent) -> WebhookEvent:
+        """Follow a refund or a dispute to its payment; that of a subscription names the subscription."""
+        about = event.refund or event.dispute
+        if about is None or about.payment_id is None:
+            return event
+        payment = await self._lookup.paid_by(about.payment_id)
+        if payment is None:
+            return event
+        return attrs.evolve(
+            event,
+            customer_id=event.customer_id or payment.customer_id,
+            subscription_id=event.subscription_id or payment.subscription_id,
+            payment=payment,
+        )
 
     # Customers
 

@@ -74,9 +74,11 @@ BY_STATUS: Mapping[tuple[str, str | None], EventType] = {
     ("refund.updated", "COMPLETED"): EventType.REFUND_SUCCEEDED,
     ("refund.updated", "REJECTED"): EventType.REFUND_FAILED,
     ("refund.updated", "FAILED"): EventType.REFUND_FAILED,
-    ("dispute.state.updated", "WON"): EventType.DISPUTE_CLOSED,
-    ("dispute.state.updated", "LOST"): EventType.DISPUTE_CLOSED,
-    ("dispute.state.updated", "ACCEPTED"): EventType.DISPUTE_CLOSED,
+    ("dispute.state.updated", "EVIDENCE_REQUIRED"): EventType.DISPUTE_NEEDS_RESPONSE,
+    ("dispute.state.updated", "INQUIRY_EVIDENCE_REQUIRED"): EventType.DISPUTE_NEEDS_RESPONSE,
+    ("dispute.state.updated", "WON"): EventType.DISPUTE_WON,
+    ("dispute.state.updated", "LOST"): EventType.DISPUTE_LOST,
+    ("dispute.state.updated", "ACCEPTED"): EventType.DISPUTE_LOST,
     ("dispute.state.updated", "INQUIRY_CLOSED"): EventType.DISPUTE_CLOSED,
 }
 """What the type says together with the object's status (of a dispute: its state)."""

@@ -70,6 +70,22 @@ class Invoices:
         invoices = await self._described(await self._with_payments(invoices))
         return sorted(invoices, key=lambda invoice: invoice.created_at or _NEVER, reverse=True)
 
+    async def of_order(self, order_id: str | None, customer_id: str | None) -> Invoice | None:
+        """The invoice of an order, among the last hundred of the customer; None if none of them is.
+
+        Square searches invoices by customer and not by order: one request.
+        """
+        if order_id is None or customer_id is None:
+            return None
+        location = await self._api.location()
+        answer = await self._api.send(
+            search("/v2/invoices/search", requests.invoices_request(customer_id, location.id, None))
+        )
+        for data in children(answer, "invoices"):
+            if wire.order_of(data) == order_id:
+                return wire.invoice_from(data, currency=location.currency)
+        return None
+
     async def _with_payments(self, invoices: Sequence[Invoice]) -> list[Invoice]:
         orders: dict[str, JsonObject] = {}
         ids = [order_id for invoice in invoices if (order_id := wire.order_of(invoice.raw)) is not None]

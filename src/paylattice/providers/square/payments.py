@@ -56,6 +56,10 @@ class Payments:
             wire.payment_from(payment.raw, reference_key=self._reference_key, refunds=refunds) if refunds else payment
         )
 
+    async def read(self, payment_id: str) -> Payment | None:
+        """The payment as it is, in one request; None if there is none."""
+        return await self._api.find(path_of("v2", "payments", payment_id), part("payment", self._model))
+
     async def _refunds_of(self, payment: Payment) -> list[Refund]:
         """The refunds of a payment, which Square names in it; it takes no more than twenty."""
         ids = payment.raw.get("refund_ids")

@@ -6,6 +6,8 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
+import attrs
+
 from ...config import ProviderConfig
 from ...event_lists import first_of
 from ...events import WebhookEvent
@@ -24,6 +26,7 @@ from ...models import (
 )
 from ...money import Money
 from ...provider import BaseProvider, Capability, Headers, UnsupportedReason
+from . import wire
 from .api import SquareAPI
 from .checkout import PREFIX, Checkout
 from .config import SquareConfig
@@ -102,6 +105,26 @@ class SquareProvider(BaseProvider):
     def checkout_session_of(self, subscription_id: str) -> str:
         """The session whose page is an invoice's. That of a link does not follow from the subscription."""
         return f"{PREFIX}{subscription_id}"
+
+    async def follow_links(self, event: WebhookEvent) -> WebhookEvent:
+        """Follow a refund or a dispute to its payment, and that by its order to its checkout or to its invoice."""
+        about = event.refund or event.dispute
+        payment = event.payment
+        if payment is None and about is not None and about.payment_id is not None:
+            payment = await self._payments.read(about.payment_id)
+        if payment is None:
+            return event
+        order_id = wire.order_of(payment.raw)
+        invoice = await self._invoices.of_order(order_id, payment.customer_id)
+        if invoice is not None:
+            payment = attrs.evolve(payment, invoice_id=invoice.id, subscription_id=invoice.subscription_id)
+        return attrs.evolve(
+            event,
+            customer_id=event.customer_id or payment.customer_id,
+            subscription_id=event.subscription_id or payment.subscription_id,
+            checkout_reference=order_id or event.checkout_reference,
+            payment=payment,
+        )
 
     def describe_invoice(self, invoice: Invoice, subscription: Subscription) -> Invoice:
         """The invoice with its reason and period: the subscription lists its invoices, and tells its current period."""

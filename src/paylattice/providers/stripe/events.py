@@ -14,10 +14,10 @@ from typing import Any, TypeAlias
 from ...errors import InvalidResponse
 from ...events import EventType, WebhookEvent
 from ...jsonlike import JsonObject, child, identity, moment, reference, rfc3339, text
-from ...models import Model
+from ...models import DisputeStatus, Model, RefundStatus
 from ...redaction import redact
 from . import wire
-from .disputes import dispute_from
+from .disputes import DISPUTE_STATUS, dispute_from
 
 __all__ = ["EVENT_TYPES", "SNAPSHOT", "THIN", "event_from"]
 
@@ -68,6 +68,8 @@ EVENT_TYPES: Mapping[str, EventType] = {
     "refund.created": EventType.REFUND_CREATED,
     "refund.updated": EventType.REFUND_UPDATED,
     "refund.failed": EventType.REFUND_FAILED,
+    "charge.refund.updated": EventType.REFUND_UPDATED,
+    "customer.source.expiring": EventType.PAYMENT_METHOD_EXPIRING,
     "charge.dispute.created": EventType.DISPUTE_OPENED,
     "charge.dispute.updated": EventType.DISPUTE_UPDATED,
     "charge.dispute.closed": EventType.DISPUTE_CLOSED,
@@ -103,6 +105,14 @@ THIN_ONLY: Mapping[str, EventType] = {
 """Events that come as thin ones only. Thin types are the snapshot's, after ``v1.``."""
 
 
+_OF_REFUNDS = frozenset({EventType.REFUND_CREATED, EventType.REFUND_UPDATED, EventType.REFUND_FAILED})
+_REFUND_ENDS: Mapping[RefundStatus | None, EventType] = {
+    RefundStatus.SUCCEEDED: EventType.REFUND_SUCCEEDED,
+    RefundStatus.FAILED: EventType.REFUND_FAILED,
+    RefundStatus.CANCELED: EventType.REFUND_FAILED,
+}
+"""How a refund ends, by its status: most have succeeded when they are created."""
+
 _Otherwise: TypeAlias = Callable[[], datetime]
 
 
@@ -129,11 +139,12 @@ def _snapshot(data: JsonObject, otherwise: _Otherwise | None) -> WebhookEvent:
     event_id, stripe_type = identity(data, "id", "event"), identity(data, "type", "event")
     subject = child(data, "data", "object")
     before = child(data, "data", "previous_attributes")
+    word = _snapshot_type(stripe_type, subject, before)
     return WebhookEvent(
         id=event_id,
-        type=_snapshot_type(stripe_type, subject, before),
+        type=word,
         created_at=_known(moment(data, "created"), otherwise),
-        dedupe_key=event_id,
+        dedupe_key=_key_of(event_id, word, subject),
         customer_id=_own_id(subject, "customer") or reference(subject, "customer") or reference(before, "customer"),
         subscription_id=_own_id(subject, "subscription") or wire.invoice_subscription_id(subject),
         livemode=_livemode(data, subject),
@@ -148,9 +159,17 @@ def _snapshot_type(stripe_type: str, subject: JsonObject, before: JsonObject) ->
     shared = EVENT_TYPES.get(stripe_type)
     if stripe_type == CHECKOUT_COMPLETED:
         shared = COMPLETED_CHECKOUTS.get(text(subject, "payment_status"))
-    if shared is EventType.REFUND_UPDATED and text(subject, "status") == "succeeded" and "status" in before:
-        shared = EventType.REFUND_SUCCEEDED
+    if shared in _OF_REFUNDS:
+        shared = _REFUND_ENDS.get(wire.REFUND_STATUS.get(text(subject, "status")), shared)
+    if shared is EventType.DISPUTE_CLOSED or (shared is EventType.DISPUTE_UPDATED and "status" in before):
+        shared = EventType.of_dispute(DISPUTE_STATUS.get(text(subject, "status"), DisputeStatus.CLOSED))
     return shared or f"stripe:{stripe_type}"
+
+
+def _key_of(event_id: str, word: EventType | str, subject: JsonObject) -> str:
+    """What the event is known by. That money was given back is told by several events, and counts once."""
+    refund_id = text(subject, "id")
+    return f"{word}:{refund_id}" if word in _REFUND_ENDS.values() and refund_id else event_id
 
 
 _READERS: Mapping[str, tuple[str, Callable[[JsonObject], Model]]] = {

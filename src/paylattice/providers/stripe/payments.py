@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import attrs
 
 from ...errors import Conflict, InvalidRequest
+from ...events import WebhookEvent
 from ...jsonlike import JsonObject, child, flag, integer, text
 from ...models import Payment, PaymentStatus, Refund
 from ...money import Money
@@ -42,6 +43,15 @@ class Payments:
         if flag(child(found, "latest_charge"), "disputed") and await self._is_lost(payment_id):
             payment = attrs.evolve(payment, status=PaymentStatus.CHARGED_BACK)
         return payment if payment.customer_id is None else await self.linked(payment)
+
+    async def of_event(self, event: WebhookEvent) -> Payment | None:
+        """The payment that a refund or a dispute is of; None if there is none, or it is a charge of the old kind."""
+        about = event.refund or event.dispute
+        payment_id = about.payment_id if about is not None else None
+        if payment_id is None or not payment_id.startswith("pi_"):
+            return None
+        found = await self._api.find(path_of("payment_intents", payment_id), _EXPANDED)
+        return None if found is None else payment_from(found)
 
     async def linked(self, payment: Payment) -> Payment:
         """The payment with the invoice that it pays, and its subscription, if there are such."""

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, ClassVar
 
+import attrs
+
 from ...config import ProviderConfig
 from ...errors import Conflict, InvalidRequest, InvalidResponse, NotFound, OutcomeUnknown, PaymentError
 from ...event_lists import first_of
@@ -85,6 +87,19 @@ class StripeProvider(BaseProvider):
         self._usage = Usage(self._api, self._lookups, self._clock)
         self._payments = Payments(self._api, settings.api_version)
         self._events = EventList(self._api)
+
+    async def follow_links(self, event: WebhookEvent) -> WebhookEvent:
+        """Follow a refund or a dispute to its payment, and a payment to its invoice, which names the subscription."""
+        payment = event.payment or await self._payments.of_event(event)
+        if payment is None:
+            return event
+        payment = await self._payments.linked(payment)
+        return attrs.evolve(
+            event,
+            customer_id=event.customer_id or payment.customer_id,
+            subscription_id=event.subscription_id or payment.subscription_id,
+            payment=payment,
+        )
 
     # Customers
 

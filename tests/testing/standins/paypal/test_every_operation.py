@@ -401,7 +401,7 @@ def test_a_subscriptions_life_is_told_in_shared_words(shop: PayPalShop) -> None:
     assert told == [
         EventType.SUBSCRIPTION_CREATED,
         EventType.SUBSCRIPTION_ACTIVE,
-        EventType.PAYMENT_SUCCEEDED,
+        EventType.INVOICE_PAID,
         *[EventType.INVOICE_PAYMENT_FAILED] * 6,
         told[-2],
         EventType.SUBSCRIPTION_CANCELED,

@@ -208,7 +208,7 @@ def test_one_sale_may_be_told_of_twice(shop: PayPalShop) -> None:
     assert len({hook.event_id for hook in hooks}) == 2
     assert len({hook.headers["PAYPAL-TRANSMISSION-ID"] for hook in hooks}) == 2
     assert len({event.dedupe_key for event in events}) == 1
-    assert {event.type for event in events} == {EventType.PAYMENT_SUCCEEDED}
+    assert {event.type for event in events} == {EventType.INVOICE_PAID}
 
 
 def test_versions_and_types_differ_by_resource(shop: PayPalShop) -> None:
