@@ -33,7 +33,7 @@ def stripe_shop() -> tuple[StripeStandIn, StripeProvider, BillingService]:
     config = StripeConfig(secret_key=account.secret_key, webhook_secret=account.webhook_secret)
     transport = AsyncTransport(transport=account.transport(), sleep=no_wait)
     provider = StripeProvider(config, transport=transport, clock=clock)
-    account.add_price("price_basic", 1000)
+    account.add_plan("price_basic", USD10)
     return account, provider, BillingService(provider, InMemoryRepository(), clock=lambda: account.now)
 
 
