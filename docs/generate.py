@@ -20,6 +20,7 @@ from paylattice import (
     ParkedEvent,
     errors,
 )
+from paylattice.event_table import EVENTS, told_at
 from paylattice.operations import OPERATIONS
 from paylattice.providers.memory import InMemoryProvider
 from paylattice.providers.memory.lifecycle import TABLE
@@ -381,6 +382,44 @@ def with_sections(name: str, **sections: Callable[[], str]) -> str:
     return text
 
 
+def events_page() -> str:
+    """The table of shared events: what each means, what it brings, and how each provider's users hear of it."""
+    providers: dict[str, type[BaseProvider]] = {
+        "memory": InMemoryProvider,
+        "stripe": StripeProvider,
+        "paypal": PayPalProvider,
+        "square": SquareProvider,
+    }
+    sign = {"native": "sends it", "derived": "derived", "never": "", "unknown": "?"}
+    rows = [
+        f"| word | when | brings | {' | '.join(providers)} | where it is not sent |",
+        f"|---|---|---|{'---|' * len(providers)}---|",
+    ]
+    for word, row in EVENTS.items():
+        heard = " | ".join(sign[told_at(word, each.sends)] for each in providers.values())
+        brings = ", ".join(f"`{name}`" for name in row.carries)
+        rows.append(f"| `{word}` | {row.when} | {brings} | {heard} | {row.instead} |")
+    table = "\n".join(rows)
+    return f"""# Events
+
+This page is made from the code. A word means the same at every provider. *Sends it*: the provider's own events tell it.
+*Derived*: billing tells it, by what changed in the stored subscription, at every provider alike and once for each change.
+Empty: nobody there tells it; the last column says what to do instead.
+
+`billing.on(word)` takes every word. `billing.on(word, everywhere=True)` refuses, at start-up, a word that one of your providers
+never leads to.
+
+{table}
+
+One event can tell two things: PayPal's payment of a subscription is `invoice.paid` and `payment.succeeded`, and a dispute
+that is opened can wait for an answer at once. An invoice over nothing (a trial at Stripe, a discount) is `invoice.paid`, too:
+look at its `amount` and its `reason`.
+
+Money is followed by objects: from a refund or a dispute to its payment, from there by order and invoice to the subscription,
+and so to the organisation, in `context.customer` and `context.subscription`.
+"""
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "architecture.md": partial(
         with_sections,
@@ -394,6 +433,7 @@ PAGES: dict[str, Callable[[], str]] = {
     ),
     "capabilities.md": capabilities_page,
     "errors.md": errors_page,
+    "events.md": events_page,
     "lifecycle.md": lifecycle_page,
     "repositories.md": partial(with_sections, "repositories.md", personal_data=personal_data),
 }

@@ -24,7 +24,7 @@ from .operations import OPERATIONS, Capability, UnsupportedReason
 from .wiring import check_methods, refused, said_as, seconds_clock
 
 if TYPE_CHECKING:
-    from .events import WebhookEvent
+    from .events import EventType, WebhookEvent
     from .models import (
         CheckoutSession,
         Customer,
@@ -379,6 +379,9 @@ class BaseProvider(PaymentProvider):
     gap that catching up reports."""
     access_until_period_end: bool = False
     """Whether a subscription that is canceled now says in ``cancel_at`` until when it is paid for."""
+    sends: "frozenset[EventType] | None" = None
+    """The shared events that the provider itself sends, beside those that billing derives from the stored state; None: it does
+    not say. ``billing.on(word, everywhere=True)`` goes by it."""
     preserves_customer: bool = True
     """Whether what a checkout session brings belongs to the customer that it was made for. Where it does not, the provider may
     book it on a profile of the buyer's own, and only the session tells what came of it."""

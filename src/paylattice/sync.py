@@ -447,9 +447,9 @@ class BillingService(Generic[Tx]):
         self.wrapped.provider(name)
         return next(each for each in self._given if each.get_provider_name() == name)
 
-    def on(self, event_type: EventType | str) -> Callable[[H], H]:
+    def on(self, event_type: EventType | str, *, everywhere: bool = False) -> Callable[[H], H]:
         """Register a plain function as a handler. See :meth:`paylattice.BillingService.on`."""
-        return self.wrapped.on(event_type)
+        return self.wrapped.on(event_type, everywhere=everywhere)
 
     ensure_customer: Final = blocking(AsyncBillingService.ensure_customer)
     start_checkout: Final = blocking(AsyncBillingService.start_checkout)

@@ -20,8 +20,11 @@ from paylattice import (
     SubscriptionStatus,
 )
 from paylattice.billing.changes import changes_between
+from paylattice.errors import ConfigurationError
+from paylattice.event_table import EVENTS, told_at
 from paylattice.providers.memory import InMemoryProvider
 from paylattice.providers.paypal import PayPalConfig, PayPalProvider
+from paylattice.providers.square import SquareProvider
 from paylattice.providers.stripe import StripeConfig, StripeProvider
 from paylattice.testing import PayPalStandIn, StripeStandIn
 from paylattice.transport import AsyncTransport
@@ -258,3 +261,51 @@ def test_every_derived_word_is_shown() -> None:
     shown = {word for _, _, words in CHANGES for word in words}
     unseen = {EventType.of_status(status) for status in (SubscriptionStatus.UNPAID, SubscriptionStatus.TRIALING)}
     assert {str(word) for word in EventType if word.is_derived} - shown == {str(word) for word in unseen}
+
+
+def test_every_word_has_a_row_and_somebody_who_sends_it() -> None:
+    sends = [each.sends for each in (InMemoryProvider, StripeProvider, PayPalProvider, SquareProvider)]
+    assert set(EVENTS) == set(EventType)
+    for word in EventType:
+        assert any(told_at(word, each) != "never" for each in sends), word
+        lacking = [each for each in sends if told_at(word, each) == "never"]
+        assert not lacking or EVENTS[word].instead or word is EventType.INVOICE_PAYMENT_FAILED, word
+
+
+@pytest.mark.parametrize("word", ["invoice.paid", "refund.succeeded", "subscription.renewed", "subscription.paused"])
+def test_what_is_sent_everywhere_is_taken(word: str) -> None:
+    for shop in (memory, stripe, paypal):
+        shop().billing.on(word, everywhere=True)(lambda _event, _context: None)
+
+
+@pytest.mark.parametrize(
+    ("word", "instead"),
+    [
+        ("subscription.trial_ending", "by trial_end"),
+        ("checkout.expired", "get_checkout_session"),
+        ("customer.updated", "ensure_customer"),
+        ("paypal:BILLING.PLAN.CREATED", "one provider's own event"),
+    ],
+)
+def test_what_is_not_sent_everywhere_is_refused_with_what_to_use(word: str, instead: str) -> None:
+    providers = [stripe().provider, paypal().provider, InMemoryProvider(now=NOW)]
+    billing = BillingService(providers, InMemoryRepository(), select=lambda _: "stripe")
+    with pytest.raises(ConfigurationError, match=instead):
+        billing.on(word, everywhere=True)
+    billing.on(word)(lambda _event, _context: None)
+
+
+def test_a_chargeback_at_the_embedded_provider() -> None:
+    async def run(*, won: bool) -> tuple[set[str], str]:
+        world = memory()
+        subscription_id = await world.buy("basic")
+        (payment_id,) = (await world.billing.invoices("org"))[0].payment_ids
+        dispute = world.source.open_dispute(payment_id)
+        assert await world.deliver() == {"dispute.opened", "dispute.needs_response"}
+        context = world.told("dispute.opened")[1]
+        assert (context.customer.org_id, context.subscription.external_subscription_id) == ("org", subscription_id)
+        world.source.decide_dispute(dispute.id, won=won)
+        return await world.deliver(), str((await world.provider.get_payment(payment_id)).status)
+
+    assert asyncio.run(run(won=False)) == ({"dispute.lost"}, "charged_back")
+    assert asyncio.run(run(won=True)) == ({"dispute.won"}, "succeeded")

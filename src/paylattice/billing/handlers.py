@@ -1,7 +1,7 @@
 """The application's own code for events, and what it is given."""
 
 import difflib
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from inspect import isasyncgenfunction, isawaitable, isgeneratorfunction, signature
@@ -10,6 +10,7 @@ from typing import Generic, TypeAlias, TypeVar, cast
 import attrs
 
 from ..errors import ConfigurationError
+from ..event_table import EVENTS, senders
 from ..events import EventType, WebhookEvent
 from ..models import SubscriptionStatus
 from .changes import SubscriptionStateChange
@@ -71,15 +72,23 @@ class Handlers(Generic[Tx]):
     def __init__(self) -> None:
         self._by_word: dict[str, list[Handler[Tx]]] = {}
 
-    def on(self, event_type: EventType | str) -> Callable[[H], H]:
+    def on(
+        self,
+        event_type: EventType | str,
+        *,
+        everywhere: bool = False,
+        sends: Mapping[str, Iterable[EventType] | None] | None = None,
+    ) -> Callable[[H], H]:
         """Register the decorated function for an event.
 
         Args:
             event_type: a word of :class:`~paylattice.EventType`, or ``<provider>:<its own name>``.
+            everywhere: refuse a word that not all providers lead to.
+            sends: what each provider sends itself, by its name.
 
         Raises:
-            ConfigurationError: no event has this name; or, when it decorates, that is no function of two arguments, or
-                one that yields.
+            ConfigurationError: no event has this name; or not all providers lead to it, and ``everywhere``; or, when it
+                decorates, that is no function of two arguments, or one that yields.
         """
         word = str(event_type)
         if ":" not in word and word not in set(EventType):
@@ -87,6 +96,9 @@ class Handlers(Generic[Tx]):
             hint = f"Did you mean {str(near[0])!r}?" if near else "The words are those of paylattice.EventType."
             message = f"there is no event {word[:60]!r}. {hint}"
             raise ConfigurationError(message)
+
+        if everywhere:
+            _check_everywhere(word, sends or {})
 
         def register(function: H) -> H:
             _check(function, word)
@@ -145,6 +157,21 @@ class Handlers(Generic[Tx]):
         finally:
             here.over = True
             _running.reset(token)
+
+
+def _check_everywhere(word: str, sends: Mapping[str, Iterable[EventType] | None]) -> None:
+    """Refuse a word that a provider of the service never leads to, and say what to use in its place."""
+    if ":" in word:
+        message = f"{word[:60]!r} is one provider's own event: no other provider sends it"
+        raise ConfigurationError(message)
+    having, lacking = senders(word, sends)
+    if lacking:
+        instead = EVENTS[EventType(word)].instead
+        where = f"{', '.join(having)} only" if having else "none of your providers"
+        message = (
+            f"{word!r} is sent by {where}, not by {', '.join(lacking)}. Instead, {instead or 'see the table of events'}"
+        )
+        raise ConfigurationError(message)
 
 
 def _check(handler: object, word: str) -> None:

@@ -131,19 +131,26 @@ class BillingService(Generic[Tx]):
         """
         return provider_named(self._providers, name)
 
-    def on(self, event_type: EventType | str) -> Callable[[H], H]:
+    def on(self, event_type: EventType | str, *, everywhere: bool = False) -> Callable[[H], H]:
         """Register a handler: ``@billing.on("subscription.past_due")``.
 
         It gets the event and an :class:`EventContext`, and runs inside the transaction that applies the event: what it
         writes with ``context.transaction`` is committed together with the event, exactly once. What it does elsewhere (an
         e-mail) may happen more than once: write an outbox row, and send from there.
 
-        Handlers of ``subscription.<status>`` run once for every change to that status, whatever word the provider used.
+        Handlers of a word that tells a change of a subscription (``subscription.past_due``, ``subscription.plan_changed``) run
+        once for every such change, whatever word the provider used.
+
+        Args:
+            event_type: a word of :class:`EventType`, or ``<provider>:<its own name>``.
+            everywhere: refuse a word that not all providers of this service lead to, and say what to use instead.
 
         Raises:
-            ConfigurationError: there is no such event, or what is registered is no function of event and context.
+            ConfigurationError: there is no such event; it is not sent everywhere; or what is registered is no function of
+                event and context.
         """
-        return self._parts.handlers.on(event_type)
+        sends = {name: provider.sends for name, provider in self._providers.items()}
+        return self._parts.handlers.on(event_type, everywhere=everywhere, sends=sends)
 
     # --- customers -----------------------------------------------------------------------------------------------
 

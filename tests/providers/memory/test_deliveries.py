@@ -287,7 +287,7 @@ def a_delivery(type_: EventType) -> tuple[Shop, dict[str, Any]]:
 CARRIERS = (
     EventType.SUBSCRIPTION_CREATED,
     EventType.INVOICE_PAID,
-    EventType.REFUND_CREATED,
+    EventType.REFUND_SUCCEEDED,
     EventType.CHECKOUT_COMPLETED,
     EventType.CUSTOMER_CREATED,
 )

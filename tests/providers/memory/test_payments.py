@@ -209,7 +209,7 @@ def test_a_payment_is_refunded_in_full() -> None:
     )
     refunded = shop.payment(payment.id)
     assert (refunded.status, refunded.refunded, refunded.amount_captured) == ("refunded", usd(500), usd(500))
-    [event] = shop.told(EventType.REFUND_CREATED)
+    [event] = shop.told(EventType.REFUND_SUCCEEDED)
     assert (event.refund, event.payment) == (refund, refunded)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from ...checking import Check, checking_class, flag, instance, number, one_of, whole, word
 from ...errors import Conflict, DeclineReason, InvalidRequest, NotFound, PaymentError
-from ...models import CheckoutSession, Invoice, Payment, Plan, Refund, Subscription
+from ...models import CheckoutSession, Dispute, Invoice, Payment, Plan, Refund, Subscription
 from ...money import Money
 from .calendar import add_months
 from .calls import Calls
@@ -247,6 +247,16 @@ class Controls:
         """Let the money of a pending refund arrive, or come back."""
         with self._calls.mutex:
             return self._payments.settle_refund(refund_id, succeeded=succeeded)
+
+    def open_dispute(self, payment_id: str, *, amount: Money | None = None, reason: str = "fraudulent") -> Dispute:
+        """Be the payer's bank that wants the money of a payment back; None: all of it."""
+        with self._calls.mutex:
+            return self._payments.dispute(payment_id, amount, reason)
+
+    def decide_dispute(self, dispute_id: str, *, won: bool) -> Dispute:
+        """Be the bank that decides. A lost dispute takes the money for good."""
+        with self._calls.mutex:
+            return self._payments.decide(dispute_id, won=won)
 
     def time_out_next_call(self, *, after_effect: bool = True) -> None:
         """Let the next operation end without an answer: after it took effect, or before."""

@@ -9,13 +9,14 @@ import attrs
 from ...errors import ActionRequired, Conflict, Declined, DeclineReason, InvalidRequest, NotFound
 from ...events import EventType
 from ...frozen import FrozenMap
-from ...models import Payment, PaymentMethod, PaymentStatus, Refund, RefundStatus
+from ...models import Dispute, DisputeStatus, Payment, PaymentMethod, PaymentStatus, Refund, RefundStatus
 from ...money import Money
 from .world import World
 
 __all__ = ["AUTHORIZATION_DAYS", "Payments"]
 
 AUTHORIZATION_DAYS = 7
+DISPUTE_DAYS = 7
 
 _TOLD_AS: Mapping[PaymentStatus, EventType] = {
     PaymentStatus.SUCCEEDED: EventType.PAYMENT_SUCCEEDED,
@@ -270,6 +271,51 @@ class Payments:
         word = EventType.REFUND_SUCCEEDED if succeeded else EventType.REFUND_FAILED
         self._world.tell(word, customer_id=payment.customer_id, payment=payment, refund=refund)
         return refund
+
+    def dispute(self, payment_id: str, amount: Money | None, reason: str) -> Dispute:
+        """The payer's bank wants the money back."""
+        payment = self.get(payment_id)
+        if payment.status not in _TAKEN:
+            message = f"a payment that is {payment.status} cannot be disputed"
+            raise Conflict(message, code="payment_not_disputable")
+        status = DisputeStatus.NEEDS_RESPONSE
+        dispute = Dispute(
+            id=self._world.new_id("dp"),
+            payment_id=payment.id,
+            amount=amount or payment.amount,
+            reason=reason,
+            status=status,
+            evidence_due_at=self._world.now + timedelta(days=DISPUTE_DAYS),
+            created_at=self._world.now,
+            raw_status=str(status),
+            provider=self._world.name,
+        )
+        return self._keep_dispute(dispute, payment, EventType.DISPUTE_OPENED)
+
+    def decide(self, dispute_id: str, *, won: bool) -> Dispute:
+        """The bank has decided. A lost dispute takes the money for good."""
+        dispute = self._world.store.disputes.get(dispute_id)
+        if dispute is None:
+            message = "there is no such dispute"
+            raise NotFound(message, code="dispute_missing")
+        if dispute.status.is_over:
+            message = f"the dispute is {dispute.status}, which is the end of it"
+            raise Conflict(message)
+        status = DisputeStatus.WON if won else DisputeStatus.LOST
+        payment = self.get(dispute.payment_id or "")
+        if not won:
+            lost = PaymentStatus.CHARGED_BACK
+            payment = attrs.evolve(payment, status=lost, raw_status=str(lost))
+            self._world.store.payments[payment.id] = payment
+        decided = attrs.evolve(
+            dispute, status=status, raw_status=str(status), outcome=str(status), evidence_due_at=None
+        )
+        return self._keep_dispute(decided, payment, EventType.of_dispute(status))
+
+    def _keep_dispute(self, dispute: Dispute, payment: Payment, word: EventType) -> Dispute:
+        self._world.store.disputes[dispute.id] = dispute
+        self._world.tell(word, customer_id=payment.customer_id, payment=payment, dispute=dispute)
+        return dispute
 
     def _given_back(self, payment: Payment, given: Money) -> Payment:
         status = PaymentStatus.REFUNDED if given == payment.amount_captured else PaymentStatus.PARTIALLY_REFUNDED

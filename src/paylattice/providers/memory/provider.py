@@ -39,7 +39,7 @@ from .state import CheckoutOrder
 from .subscriptions import Subscriptions
 from .webhooks import SIGNATURE
 from .wire import event_from
-from .world import Agenda, World
+from .world import SENT, Agenda, World
 
 __all__ = ["InMemoryProvider"]
 
@@ -70,6 +70,7 @@ class InMemoryProvider(Controls, BaseProvider):
     name: ClassVar[str] = "memory"
     config_class: ClassVar[type[ProviderConfig] | None] = MemoryConfig
     capabilities: frozenset[Capability] = frozenset(Capability)
+    sends: frozenset[EventType] | None = SENT
 
     def __init__(
         self,

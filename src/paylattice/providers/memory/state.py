@@ -8,6 +8,7 @@ from ...frozen import FrozenMap
 from ...models import (
     CheckoutSession,
     Customer,
+    Dispute,
     Invoice,
     Payment,
     PaymentMethod,
@@ -143,3 +144,4 @@ class Store:
     invoice_waiting: dict[str, str] = attrs.field(factory=dict[str, str])
     """The same the other way round."""
     refunds: dict[str, Refund] = attrs.field(factory=dict[str, Refund])
+    disputes: dict[str, Dispute] = attrs.field(factory=dict[str, Dispute])

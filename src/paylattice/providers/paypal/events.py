@@ -39,6 +39,7 @@ __all__ = [
     "ABOUT_SUBSCRIPTIONS",
     "EVENT_TYPES",
     "REREAD",
+    "SENT",
     "capture_path_of",
     "copy_bears_out",
     "event_from",
@@ -90,6 +91,12 @@ EVENT_TYPES: Mapping[str, EventType] = {
     "VAULT.PAYMENT-TOKEN.CREATED": _E.PAYMENT_METHOD_ATTACHED,
     "VAULT.PAYMENT-TOKEN.DELETED": _E.PAYMENT_METHOD_DETACHED,
 }
+
+SENT: frozenset[EventType] = frozenset(
+    {*EVENT_TYPES.values(), _E.PAYMENT_SUCCEEDED, _E.CHECKOUT_FAILED}
+    | {_E.DISPUTE_NEEDS_RESPONSE, _E.DISPUTE_WON, _E.DISPUTE_LOST}
+)
+"""The shared events that PayPal sends."""
 
 _SALE, _SALE_REFUND, _CAPTURE, _REFUND, _AUTHORIZATION, _ORDER, _INVOICE = (
     "/v1/payments/sale",

@@ -10,7 +10,7 @@ import attrs
 from ...config import ProviderConfig
 from ...errors import UnsupportedOperation
 from ...event_lists import first_of
-from ...events import WebhookEvent
+from ...events import EventType, WebhookEvent
 from ...frozen import FrozenMap
 from ...guard import provider_specific
 from ...idempotency import new_key
@@ -33,6 +33,7 @@ from .checkout import Checkout
 from .config import PayPalConfig
 from .customers import customer_for
 from .event_list import EVENTS_KEPT, EventList
+from .events import SENT
 from .invoices import Invoices
 from .payment_lookup import PaymentLookup
 from .payments import Payments
@@ -79,6 +80,7 @@ class PayPalProvider(BaseProvider):
     )
     idempotency_lifetime: timedelta = timedelta(hours=6)  # of an order; others are remembered for days
     events_kept: timedelta | None = EVENTS_KEPT
+    sends: frozenset[EventType] | None = SENT
     capabilities: frozenset[Capability] = frozenset(_C) - {_C.CUSTOMERS, _C.CANCEL_AT_PERIOD_END, _C.METERED_USAGE}
     unsupported: Mapping[Capability, UnsupportedReason] = FrozenMap(
         {

@@ -23,7 +23,7 @@ from .disputes import dispute_from
 from .states import Known, subscription_from
 from .times import moment_of
 
-__all__ = ["EVENT_TYPES", "event_from"]
+__all__ = ["EVENT_TYPES", "SENT", "event_from"]
 
 _log = logging.getLogger("paylattice")
 
@@ -82,6 +82,9 @@ BY_STATUS: Mapping[tuple[str, str | None], EventType] = {
     ("dispute.state.updated", "INQUIRY_CLOSED"): EventType.DISPUTE_CLOSED,
 }
 """What the type says together with the object's status (of a dispute: its state)."""
+
+SENT: frozenset[EventType] = frozenset({*EVENT_TYPES.values(), *BY_STATUS.values(), EventType.CUSTOMER_MERGED})
+"""The shared events that Square sends."""
 
 _ONCE = frozenset(
     {

@@ -10,7 +10,7 @@ import attrs
 
 from ...config import ProviderConfig
 from ...event_lists import first_of
-from ...events import WebhookEvent
+from ...events import EventType, WebhookEvent
 from ...frozen import FrozenMap
 from ...guard import provider_specific
 from ...models import (
@@ -32,6 +32,7 @@ from .checkout import PREFIX, Checkout
 from .config import SquareConfig
 from .customers import Customers
 from .event_list import EVENTS_KEPT, EventList
+from .events import SENT
 from .invoices import Invoices, described
 from .payments import Payments
 from .plans import Plans
@@ -75,6 +76,7 @@ class SquareProvider(BaseProvider):
     )
     idempotency_lifetime: timedelta = timedelta(hours=1)
     events_kept: timedelta | None = EVENTS_KEPT
+    sends: frozenset[EventType] | None = SENT
     customer_id_is_proof: bool = False  # whoever pays a link becomes the profile of the phone number that they type
 
     def __init__(

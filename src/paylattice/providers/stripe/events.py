@@ -19,7 +19,7 @@ from ...redaction import redact
 from . import wire
 from .disputes import DISPUTE_STATUS, dispute_from
 
-__all__ = ["EVENT_TYPES", "SNAPSHOT", "THIN", "event_from"]
+__all__ = ["EVENT_TYPES", "SENT", "SNAPSHOT", "THIN", "event_from"]
 
 _log = logging.getLogger("paylattice")
 
@@ -104,6 +104,18 @@ THIN_ONLY: Mapping[str, EventType] = {
 }
 """Events that come as thin ones only. Thin types are the snapshot's, after ``v1.``."""
 
+
+SENT: frozenset[EventType] = frozenset(
+    {
+        *EVENT_TYPES.values(),
+        *COMPLETED_CHECKOUTS.values(),
+        EventType.REFUND_SUCCEEDED,
+        EventType.DISPUTE_NEEDS_RESPONSE,
+        EventType.DISPUTE_WON,
+        EventType.DISPUTE_LOST,
+    }
+)
+"""The shared events that Stripe sends."""
 
 _OF_REFUNDS = frozenset({EventType.REFUND_CREATED, EventType.REFUND_UPDATED, EventType.REFUND_FAILED})
 _REFUND_ENDS: Mapping[RefundStatus | None, EventType] = {

@@ -12,7 +12,7 @@ import attrs
 from ...config import ProviderConfig
 from ...errors import Conflict, InvalidRequest, InvalidResponse, NotFound, OutcomeUnknown, PaymentError
 from ...event_lists import first_of
-from ...events import WebhookEvent
+from ...events import EventType, WebhookEvent
 from ...guard import provider_specific
 from ...idempotency import new_key
 from ...jsonlike import flag, reference
@@ -34,6 +34,7 @@ from . import requests, wire
 from .api import StripeAPI, missing_sdk, path_of
 from .config import StripeConfig
 from .event_list import EVENTS_KEPT, EventList
+from .events import SENT
 from .invoice_parts import has_invoice_payments
 from .lookups import Lookups
 from .payments import Payments
@@ -66,6 +67,7 @@ class StripeProvider(BaseProvider):
     config_class: ClassVar[type[ProviderConfig] | None] = StripeConfig
     capabilities: frozenset[Capability] = frozenset(Capability)
     events_kept: timedelta | None = EVENTS_KEPT
+    sends: frozenset[EventType] | None = SENT
 
     def __init__(
         self,

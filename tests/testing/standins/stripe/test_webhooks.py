@@ -113,6 +113,6 @@ def test_events_about_money_carry_it(shop: Shop) -> None:
     paid = by_type[EventType.PAYMENT_SUCCEEDED].payment
     assert paid is not None
     assert (paid.id, paid.amount) == (payment.id, Money(500, "EUR"))
-    refund = by_type[EventType.REFUND_CREATED].refund
+    refund = by_type[EventType.REFUND_SUCCEEDED].refund
     assert refund is not None
     assert (refund.amount, refund.payment_id) == (Money(500, "EUR"), payment.id)
