@@ -28,6 +28,7 @@ from .errors import DeclineReason, PaymentError
 from .events import EventType, WebhookEvent
 from .models.checkouts import CheckoutSession, OpenCheckout
 from .models.customers import Customer, PaymentMethod
+from .models.disputes import Dispute
 from .models.invoices import Invoice
 from .models.payments import Payment, Refund
 from .models.plans import Plan
@@ -388,6 +389,12 @@ class InMemoryProvider(Provider):
     def settle_refund(self, refund_id: str, *, succeeded: bool = True) -> Refund:
         """Let the money of a pending refund arrive, or come back."""
 
+    def open_dispute(self, payment_id: str, *, amount: Money | None = None, reason: str = 'fraudulent') -> Dispute:
+        """Be the payer's bank that wants the money of a payment back; None: all of it."""
+
+    def decide_dispute(self, dispute_id: str, *, won: bool) -> Dispute:
+        """Be the bank that decides. A lost dispute takes the money for good."""
+
     def time_out_next_call(self, *, after_effect: bool = True) -> None:
         """Let the next operation end without an answer: after it took effect, or before."""
 
@@ -643,7 +650,7 @@ class BillingService(Generic[Tx]):
     def provider(self, name: str) -> Provider:
         """One of the providers."""
 
-    def on(self, event_type: EventType | str) -> Callable[[H], H]:
+    def on(self, event_type: EventType | str, *, everywhere: bool = False) -> Callable[[H], H]:
         """Register a plain function as a handler. See :meth:`paylattice.BillingService.on`."""
 
     def ensure_customer(
