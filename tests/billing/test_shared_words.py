@@ -282,7 +282,7 @@ def test_what_is_sent_everywhere_is_taken(word: str) -> None:
     ("word", "instead"),
     [
         ("subscription.trial_ending", "by trial_end"),
-        ("checkout.expired", "get_checkout_session"),
+        ("customer.deleted", "next start_checkout"),
         ("customer.updated", "ensure_customer"),
         ("paypal:BILLING.PLAN.CREATED", "one provider's own event"),
     ],
