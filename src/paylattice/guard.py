@@ -61,7 +61,17 @@ P = ParamSpec("P")
 R = TypeVar("R")
 _ODD = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
-_LEADS_OUT = frozenset({"__init__", "verify_with_provider", "find_created_customer", "recover", "require"})
+_LEADS_OUT = frozenset(
+    {
+        "__init__",
+        "verify_with_provider",
+        "find_created_customer",
+        "find_payment",
+        "find_refund",
+        "recover",
+        "require",
+    }
+)
 """Methods of a provider that are no operations, and whose errors the application sees."""
 _ADDRESSES = ("url", "hosted_url", "pdf_url", "approval_url")
 _GUARD = "__paylattice_guard__"

@@ -584,6 +584,31 @@ class BaseProvider(PaymentProvider):
         """
         return None
 
+    async def find_payment(self, key: str, since: datetime, *, customer_id: str) -> "Payment | None":
+        """The payment that ``create_payment`` made under an idempotency key, also once the key is forgotten.
+
+        Billing asks for it before it gives up a charge whose answer was lost: it never charges again. The default cannot
+        tell, and says None; a provider that overrides it keeps the key with the payment, and must be sure.
+
+        Args:
+            key: the idempotency key of the charge.
+            since: when the charge was first sent, or was about to be; aware.
+            customer_id: the provider's id of who was charged.
+        """
+        return None
+
+    async def find_refund(self, key: str, since: datetime, *, payment_id: str) -> "Refund | None":
+        """The refund that ``refund_payment`` made under an idempotency key, also once the key is forgotten.
+
+        The default cannot tell, and says None; see :meth:`find_payment`.
+
+        Args:
+            key: the idempotency key of the refund.
+            since: when the refund was first sent, or was about to be; aware.
+            payment_id: the provider's id of the payment that it is of.
+        """
+        return None
+
     async def aclose(self) -> None:
         """Close the transport, unless it was handed in: then it is its owner's."""
         self._closed = True

@@ -744,6 +744,51 @@ class BillingService(Generic[Tx]):
     ) -> bool:
         """Report usage of what the organisation's subscriptions meter."""
 
+    def pause(self, org_id: str, *, idempotency_key: str | None = None) -> BillingSubscription:
+        """Stop billing the organisation's subscription until :meth:`resume`. Pausing twice is no error."""
+
+    def resume(self, org_id: str, *, idempotency_key: str | None = None) -> BillingSubscription:
+        """Bill the organisation's paused subscription again. Resuming what is not paused is no error."""
+
+    def charge(
+        self,
+        org_id: str,
+        amount: Money,
+        *,
+        payment_method_id: str | None = None,
+        description: str | None = None,
+        idempotency_key: str,
+    ) -> Payment:
+        """Charge a saved payment method of the organisation's, once for the key, however long ago it was first asked for."""
+
+    def authorize(
+        self,
+        org_id: str,
+        amount: Money,
+        *,
+        payment_method_id: str | None = None,
+        description: str | None = None,
+        idempotency_key: str,
+    ) -> Payment:
+        """Hold an amount on a saved payment method: :meth:`capture` takes it, :meth:`void` gives it up."""
+
+    def capture(self, org_id: str, payment_id: str, *, amount: Money | None = None, idempotency_key: str) -> Payment:
+        """Take the money of an authorized payment. What is not taken is released."""
+
+    def void(self, org_id: str, payment_id: str, *, idempotency_key: str) -> Payment:
+        """Give up an authorized payment: nothing is taken."""
+
+    def refund(
+        self,
+        org_id: str,
+        *,
+        payment_id: str,
+        amount: Money | None = None,
+        reason: str | None = None,
+        idempotency_key: str,
+    ) -> Refund:
+        """Give money back, once for the key, however long ago it was first asked for."""
+
     def respond(self, provider_name: str, body: bytes, headers: Headers, *, url: str | None = None) -> WebhookReply:
         """Take a delivery: verify it, apply it exactly once, and say what to answer."""
 

@@ -403,6 +403,7 @@ CHECKED_ELSEWHERE = {
     ),
     *("name", "payload", "plan_id", "prorate", "reason", "reconcile_every", "subscription_id"),
     *("success_url", "timestamp", "trial_days"),
+    *("amount", "description", "payment_id", "payment_method_id"),
 }
 """By the guard, where they are written down and sent; by who reads them; or by the method itself."""
 

@@ -56,6 +56,8 @@ def test_what_the_base_of_all_providers_adds_is_there_too() -> None:
         "customer_id_is_proof",
         "events_since",
         "find_created_customer",
+        "find_payment",
+        "find_refund",
         "is_same",
     }
     assert missing == of_no_use_to_who_calls | for_the_core

@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from ..errors import (
+    ActionRequired,
     AuthenticationError,
     ConfigurationError,
     Conflict,
@@ -219,8 +220,8 @@ class OperationLog(Generic[Tx]):
             if found is not None:
                 await self._done(entry, found)
                 return found
-            if not failed and not command.may_be_sent_anew:
-                raise _too_long_ago(row, command)
+            if not command.may_be_sent_anew and (not failed or row.error == ActionRequired.__name__):
+                raise _too_long_ago(row, command)  # a payment that waited for its payer may have been paid since
         if forgotten or row.state is not OperationState.OPEN:
             begun = self._clock() if forgotten else row.created_at
             row = attrs.evolve(row, state=OperationState.OPEN, created_at=begun, error=None, closed_at=None)

@@ -9,12 +9,13 @@ from ..arguments import check_timedelta, check_utc
 from ..checking import checking_class
 from ..events import EventType, WebhookEvent
 from ..frames import clearing_class
-from ..models import Invoice, OpenCheckout, SubscriptionChange
+from ..models import Invoice, OpenCheckout, Payment, Refund, SubscriptionChange
+from ..money import Money
 from ..operations import Capability
 from ..provider import BaseProvider, Headers, PaymentProvider
 from ..transport.primitives import AsyncPrimitives, Primitives
 from .access import DEFAULT_POLICY, Access, AccessPolicy, best_access
-from .commands import RecordUsage, StartCheckout
+from .commands import Authorize, Capture, Charge, RecordUsage, RefundPayment, StartCheckout, Void
 from .customers import provider_named
 from .deliveries import RejectedWebhook
 from .inputs import CHECKS
@@ -381,6 +382,42 @@ class BillingService(Generic[Tx]):
             org_id, plan_id=plan_id, quantity=quantity, prorate=prorate, key=idempotency_key
         )
 
+    async def pause(self, org_id: str, *, idempotency_key: str | None = None) -> BillingSubscription:
+        """Stop billing the organisation's subscription until :meth:`resume`. Pausing twice is no error.
+
+        Args:
+            org_id: the application's id of whose subscription it is.
+            idempotency_key: one of yours makes repeating this harmless. None: every call is a command of its own.
+
+        Returns:
+            The subscription as stored afterwards.
+
+        Raises:
+            NotFound: it has none.
+            Conflict: something else was asked for of the subscription since, or at the same moment: this was not sent.
+            UnsupportedOperation: the provider cannot pause.
+        """
+        self._parts.handlers.refuse_inside()
+        return await self._parts.subscriptions.pause(org_id, idempotency_key)
+
+    async def resume(self, org_id: str, *, idempotency_key: str | None = None) -> BillingSubscription:
+        """Bill the organisation's paused subscription again. Resuming what is not paused is no error.
+
+        Args:
+            org_id: the application's id of whose subscription it is.
+            idempotency_key: one of yours makes repeating this harmless. None: every call is a command of its own.
+
+        Returns:
+            The subscription as stored afterwards.
+
+        Raises:
+            NotFound: it has none.
+            Conflict: something else was asked for of the subscription since, or at the same moment: this was not sent.
+            UnsupportedOperation: the provider cannot pause.
+        """
+        self._parts.handlers.refuse_inside()
+        return await self._parts.subscriptions.resume(org_id, idempotency_key)
+
     async def sync_subscription(self, org_id: str) -> BillingSubscription | None:
         """Read what the provider says now, for all of the organisation's subscriptions, and store it.
 
@@ -432,6 +469,130 @@ class BillingService(Generic[Tx]):
         self._parts.handlers.refuse_inside()
         wanted = RecordUsage(quantity=quantity, timestamp=timestamp)
         return await self._parts.usage.record(org_id, wanted, idempotency_key, plan_id=plan_id)
+
+    # --- money ---------------------------------------------------------------------------------------------------
+
+    async def charge(
+        self,
+        org_id: str,
+        amount: Money,
+        *,
+        payment_method_id: str | None = None,
+        description: str | None = None,
+        idempotency_key: str,
+    ) -> Payment:
+        """Charge a saved payment method of the organisation's, once for the key, however long ago it was first asked for.
+
+        The key works for as long as its row is kept. Once the provider has forgotten it, the payment is looked up; what cannot
+        be found is never sent again.
+
+        Args:
+            org_id: the application's id of who pays.
+            amount: what to take.
+            payment_method_id: the provider's id of what is charged. None: the only saved one.
+            description: shown to the payer, where the provider does so.
+            idempotency_key: the same for the same charge, however often it is tried: your order's id.
+
+        Raises:
+            Declined: the bank said no. Another attempt needs another key.
+            ActionRequired: the payer has to authenticate. The same key says later how it ended.
+            IdempotencyMismatch: it was asked for so long ago that the provider has forgotten it, and cannot be found.
+            InvalidRequest: the organisation has no saved payment method, or several.
+            NotFound: the organisation has no customer.
+        """
+        self._parts.handlers.refuse_inside()
+        wanted = Charge(
+            amount=amount, asked_method_id=payment_method_id, description=description, metadata={"org_id": org_id}
+        )
+        return await self._parts.payments.charge(org_id, wanted, idempotency_key)
+
+    async def authorize(
+        self,
+        org_id: str,
+        amount: Money,
+        *,
+        payment_method_id: str | None = None,
+        description: str | None = None,
+        idempotency_key: str,
+    ) -> Payment:
+        """Hold an amount on a saved payment method: :meth:`capture` takes it, :meth:`void` gives it up.
+
+        Args:
+            org_id: the application's id of who pays.
+            amount: what to hold.
+            payment_method_id: the provider's id of what it is held on. None: the only saved one.
+            description: shown to the payer, where the provider does so.
+            idempotency_key: the same for the same authorization, however often it is tried; see :meth:`charge`.
+
+        Raises:
+            PaymentError: as :meth:`charge`.
+        """
+        self._parts.handlers.refuse_inside()
+        wanted = Authorize(
+            amount=amount, asked_method_id=payment_method_id, description=description, metadata={"org_id": org_id}
+        )
+        return await self._parts.payments.charge(org_id, wanted, idempotency_key)
+
+    async def capture(
+        self, org_id: str, payment_id: str, *, amount: Money | None = None, idempotency_key: str
+    ) -> Payment:
+        """Take the money of an authorized payment. What is not taken is released.
+
+        Args:
+            org_id: the application's id of who pays.
+            payment_id: the provider's id of the payment.
+            amount: how much. None: all of it.
+            idempotency_key: the same for the same capture, however often it is tried; see :meth:`charge`.
+
+        Raises:
+            NotFound: the organisation has no such payment.
+        """
+        self._parts.handlers.refuse_inside()
+        return await self._parts.payments.capture(
+            org_id, Capture(payment_id=payment_id, amount=amount), idempotency_key
+        )
+
+    async def void(self, org_id: str, payment_id: str, *, idempotency_key: str) -> Payment:
+        """Give up an authorized payment: nothing is taken.
+
+        Args:
+            org_id: the application's id of who would have paid.
+            payment_id: the provider's id of the payment.
+            idempotency_key: the same for the same payment, however often it is tried; see :meth:`charge`.
+
+        Raises:
+            NotFound: the organisation has no such payment.
+            Conflict: it is captured already: :meth:`refund` it.
+        """
+        self._parts.handlers.refuse_inside()
+        return await self._parts.payments.void(org_id, Void(payment_id=payment_id), idempotency_key)
+
+    async def refund(
+        self,
+        org_id: str,
+        *,
+        payment_id: str,
+        amount: Money | None = None,
+        reason: str | None = None,
+        idempotency_key: str,
+    ) -> Refund:
+        """Give money back, once for the key, however long ago it was first asked for.
+
+        Args:
+            org_id: the application's id of who paid.
+            payment_id: the provider's id of the payment.
+            amount: how much. None: all that is left.
+            reason: for the provider's records.
+            idempotency_key: the same for the same refund, however often it is tried; see :meth:`charge`.
+
+        Raises:
+            NotFound: the organisation has no such payment.
+            InvalidRequest: it is more than is left.
+            IdempotencyMismatch: it was asked for so long ago that the provider has forgotten it, and cannot be found.
+        """
+        self._parts.handlers.refuse_inside()
+        wanted = RefundPayment(payment_id=payment_id, amount=amount, reason=reason)
+        return await self._parts.payments.refund(org_id, wanted, idempotency_key)
 
     # --- webhooks ------------------------------------------------------------------------------------------------
 

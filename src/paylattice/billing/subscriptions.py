@@ -14,7 +14,14 @@ from ..idempotency import new_key
 from ..models import Subscription, SubscriptionChange
 from ..operations import Capability
 from ..provider import BaseProvider
-from .commands import AssignSubscription, CancelSubscription, ChangeSubscription, SubscriptionCommand
+from .commands import (
+    AssignSubscription,
+    CancelSubscription,
+    ChangeSubscription,
+    PauseSubscription,
+    ResumeSubscription,
+    SubscriptionCommand,
+)
 from .customers import Customers
 from .finding import Finder
 from .operation_log import OperationLog
@@ -100,6 +107,16 @@ class Subscriptions(Generic[Tx]):
             org_id, ChangeSubscription(plan_id=plan_id, quantity=quantity, prorate=prorate), key
         )
         return change
+
+    async def pause(self, org_id: str, key: str | None) -> BillingSubscription:
+        """Stop billing the organisation's subscription. Returns what is stored afterwards."""
+        _, stored = await self._send(org_id, PauseSubscription(), key)
+        return stored
+
+    async def resume(self, org_id: str, key: str | None) -> BillingSubscription:
+        """Bill the organisation's subscription again. Returns what is stored afterwards."""
+        _, stored = await self._send(org_id, ResumeSubscription(), key)
+        return stored
 
     async def _send(
         self, org_id: str, command: SubscriptionCommand[R], key: str | None

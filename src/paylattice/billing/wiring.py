@@ -21,6 +21,7 @@ from .maintenance.reconcile import Reconciliation
 from .maintenance.recover import Recovery
 from .operation_log import OperationLog
 from .ownership import Ownership, RefusedSubscription
+from .payments import Payments
 from .replaced_customers import ReplacedCustomer, ReplacedCustomers
 from .repository import Tx
 from .store import Store
@@ -56,6 +57,7 @@ class Parts(Generic[Tx]):
     subscriptions: Subscriptions[Tx]
     usage: Usage[Tx]
     invoices: Invoices[Tx]
+    payments: Payments[Tx]
     recovery: Recovery[Tx]
     catch_up: CatchUp[Tx]
     reconciliation: Reconciliation[Tx]
@@ -85,6 +87,7 @@ def wire(store: Store[Tx], providers: Mapping[str, BaseProvider], options: Optio
         subscriptions=Subscriptions(store, providers, pipeline, log, customers, finder, replaced),
         usage=Usage(providers, log, customers),
         invoices=Invoices(providers, customers),
+        payments=Payments(providers, log, customers),
         recovery=recovery,
         catch_up=catch_up,
         reconciliation=reconciliation,

@@ -10,18 +10,25 @@ from typing import Any
 import attrs
 import pytest
 
-from paylattice import PaymentProvider, errors
+from paylattice import Money, PaymentProvider, errors
 from paylattice.billing import commands
 from paylattice.billing.commands import (
     COMMANDS,
     AssignSubscription,
+    Authorize,
     CancelSubscription,
+    Capture,
     ChangeSubscription,
+    Charge,
     Command,
     CreateCustomer,
+    PauseSubscription,
     RecordUsage,
+    RefundPayment,
+    ResumeSubscription,
     StartCheckout,
     SubscriptionCommand,
+    Void,
     command_of,
     readable_command_of,
 )
@@ -48,6 +55,16 @@ SAMPLES: list[Command[Any]] = [
     ChangeSubscription(subscription_id="sub_1", plan_id="team", quantity=2, prorate=False),
     ChangeSubscription(quantity=1),
     AssignSubscription(subscription_id="sub_1", plan_id=None, quantity=1, plan_overridden=True),
+    PauseSubscription(subscription_id="sub_1"),
+    ResumeSubscription(subscription_id="sub_1"),
+    Charge(amount=Money(2500, "USD"), metadata={"org_id": "org"}, description="secret"),
+    Charge(amount=Money(1, "JPY"), customer_id="cus_1", payment_method_id="pm_1", asked_method_id="pm_1"),
+    Authorize(amount=Money(2500, "USD"), customer_id="cus_1", payment_method_id="pm_1"),
+    Capture(payment_id="pay_1", amount=Money(5, "USD")),
+    Capture(payment_id="pay_1"),
+    Void(payment_id="pay_1"),
+    RefundPayment(payment_id="pay_1", amount=Money(5, "USD"), reason="secret reason"),
+    RefundPayment(payment_id="pay_1"),
     RecordUsage(subscription_item_id="si_1", quantity=0),
     RecordUsage(subscription_item_id="si_1", quantity=7, timestamp=NOON + timedelta(microseconds=1)),
 ]
@@ -119,12 +136,28 @@ def test_what_billing_decides_makes_no_other_command_of_it() -> None:
     assert RecordUsage(subscription_item_id="si_1", quantity=1, timestamp=elsewhere).asks_the_same(usage)
 
 
-def test_only_commands_about_one_subscription_supersede_one_another() -> None:
-    about = [each for each in SAMPLES if isinstance(each, SubscriptionCommand)]
-    for newer in SAMPLES:
-        for older in SAMPLES:
-            both = newer in about and older in about and newer.target == older.target
-            assert newer.supersedes(older) is both
+CANCEL = CancelSubscription(subscription_id="sub_1", at_period_end=True)
+CHANGE = ChangeSubscription(subscription_id="sub_1", plan_id="team")
+PAUSE = PauseSubscription(subscription_id="sub_1")
+RESUME = ResumeSubscription(subscription_id="sub_1")
+SUPERSEDES: Mapping[Command[Any], list[Command[Any]]] = {
+    CANCEL: [CANCEL, CHANGE, PAUSE, RESUME],
+    CHANGE: [CANCEL, CHANGE],
+    PAUSE: [PAUSE, RESUME],
+    RESUME: [PAUSE, RESUME],
+}
+
+
+@pytest.mark.parametrize("newer", SUPERSEDES, ids=lambda each: each.kind)
+def test_a_command_supersedes_what_would_set_back_what_it_sets(newer: Command[Any]) -> None:
+    assert [each for each in SUPERSEDES if newer.supersedes(each)] == SUPERSEDES[newer]
+    elsewhere = [attrs.evolve(each, subscription_id="sub_2") for each in SUPERSEDES]
+    assert not any(newer.supersedes(each) for each in elsewhere)
+
+
+def test_no_other_command_supersedes_anything() -> None:
+    others = [each for each in SAMPLES if not isinstance(each, SubscriptionCommand)]
+    assert not any(newer.supersedes(older) or older.supersedes(newer) for newer in others for older in SAMPLES)
 
 
 DAMAGED: Mapping[str, tuple[str, dict[str, object]]] = {

@@ -162,6 +162,7 @@ def test_a_saved_method_is_charged_while_the_payer_is_away(world: World) -> None
         "automatic_payment_methods[allow_redirects]": "never",
         "description": "June",
         "metadata[order]": "7",
+        "metadata[paylattice_key]": "june",
         "expand[0]": "latest_charge",
     }
     assert sent.key == "june"
@@ -280,15 +281,20 @@ def test_all_that_is_left_is_refunded(world: World) -> None:
     given = world.run(world.provider.refund_payment("pi_1", idempotency_key="r"))
     assert (given.id, given.amount, given.status) == ("re_1", Money(1000, "USD"), RefundStatus.SUCCEEDED)
     sent = world.server.only("POST")
-    assert sent.form == {"payment_intent": "pi_1"}
+    assert sent.form == {"payment_intent": "pi_1", "metadata[paylattice_key]": "r"}
     assert sent.key == "r"
 
 
 def test_a_part_is_refunded_in_the_payments_currency(world: World) -> None:
     world.on("GET", "/v1/payment_intents/pi_1", intent()).on("POST", "/v1/refunds", refund(reason="duplicate"))
-    given = world.run(world.provider.refund_payment("pi_1", Money(400, "USD"), "duplicate"))
+    given = world.run(world.provider.refund_payment("pi_1", Money(400, "USD"), "duplicate", idempotency_key="r"))
     assert (given.payment_id, given.reason) == ("pi_1", "duplicate")
-    assert world.server.only("POST").form == {"payment_intent": "pi_1", "amount": "400", "reason": "duplicate"}
+    assert world.server.only("POST").form == {
+        "payment_intent": "pi_1",
+        "amount": "400",
+        "reason": "duplicate",
+        "metadata[paylattice_key]": "r",
+    }
 
 
 def test_a_refund_in_another_currency_is_refused(world: World) -> None:
@@ -307,9 +313,13 @@ def test_a_refund_of_a_missing_payment_is_not_found(world: World) -> None:
 def test_a_reason_in_other_words_is_kept_in_the_metadata(world: World) -> None:
     kept = refund(amount=1000, metadata={"reason": "broken on arrival"})
     world.on("POST", "/v1/refunds", kept)
-    given = world.run(world.provider.refund_payment("pi_1", reason="broken on arrival"))
+    given = world.run(world.provider.refund_payment("pi_1", reason="broken on arrival", idempotency_key="r"))
     assert given.reason == "broken on arrival"
-    assert world.server.only("POST").form == {"payment_intent": "pi_1", "metadata[reason]": "broken on arrival"}
+    assert world.server.only("POST").form == {
+        "payment_intent": "pi_1",
+        "metadata[reason]": "broken on arrival",
+        "metadata[paylattice_key]": "r",
+    }
 
 
 def test_more_than_is_left_is_an_invalid_request(world: World) -> None:

@@ -8,20 +8,35 @@ from ..records import BillingOperation
 from .base import Command, Made
 from .checkout import StartCheckout
 from .customers import CreateCustomer
-from .subscriptions import AssignSubscription, CancelSubscription, ChangeSubscription, SubscriptionCommand
+from .money import Authorize, Capture, Charge, RefundPayment, Void
+from .subscriptions import (
+    AssignSubscription,
+    CancelSubscription,
+    ChangeSubscription,
+    PauseSubscription,
+    ResumeSubscription,
+    SubscriptionCommand,
+)
 from .usage import RecordUsage
 
 __all__ = [
     "COMMANDS",
     "AssignSubscription",
+    "Authorize",
     "CancelSubscription",
+    "Capture",
     "ChangeSubscription",
+    "Charge",
     "Command",
     "CreateCustomer",
     "Made",
+    "PauseSubscription",
     "RecordUsage",
+    "RefundPayment",
+    "ResumeSubscription",
     "StartCheckout",
     "SubscriptionCommand",
+    "Void",
     "command_of",
     "readable_command_of",
 ]
@@ -32,7 +47,14 @@ _ALL: tuple[type[Command[Any]], ...] = (
     AssignSubscription,
     ChangeSubscription,
     CancelSubscription,
+    PauseSubscription,
+    ResumeSubscription,
     RecordUsage,
+    Charge,
+    Authorize,
+    Capture,
+    Void,
+    RefundPayment,
 )
 
 COMMANDS: Mapping[str, type[Command[Any]]] = {each.kind: each for each in _ALL}

@@ -6,15 +6,24 @@ from typing import Any, ClassVar, TypeVar
 import attrs
 
 from ...errors import ConfigurationError
-from ...models import Subscription, SubscriptionChange
+from ...models import Subscription, SubscriptionChange, SubscriptionStatus
 from ...operations import Capability
 from ...provider import BaseProvider
 from ..records import BillingOperation
 from .base import Command, decided_here
 
-__all__ = ["AssignSubscription", "CancelSubscription", "ChangeSubscription", "SubscriptionCommand"]
+__all__ = [
+    "AssignSubscription",
+    "CancelSubscription",
+    "ChangeSubscription",
+    "PauseSubscription",
+    "ResumeSubscription",
+    "SubscriptionCommand",
+]
 
 R = TypeVar("R")
+_TERMS = "plan and quantity"
+_COLLECTION = "collection"
 
 
 @attrs.frozen(kw_only=True)
@@ -31,6 +40,9 @@ class SubscriptionCommand(Command[R]):
     """What of the subscription it sets, where another command can set it back. Of two such commands in flight at once, the
     newer one is sent again if the older one took effect after it. None: what it does is final."""
 
+    overrides: ClassVar[frozenset[str | None]] = frozenset({None})
+    """What earlier commands of the same subscription must not set any more, once this was asked for: their ``sets``."""
+
     subscription_id: str = decided_here()
 
     @property
@@ -39,8 +51,10 @@ class SubscriptionCommand(Command[R]):
         return self.subscription_id
 
     def supersedes(self, other: Command[Any]) -> bool:
-        """Whatever was asked for of the same subscription before."""
-        return isinstance(other, SubscriptionCommand) and other.target == self.target
+        """What was asked for of the same subscription before, and would set back what this sets."""
+        if not isinstance(other, SubscriptionCommand) or other.target != self.target:
+            return False
+        return other.sets in self.overrides
 
     @abstractmethod
     def is_in_effect(self, subscription: Subscription) -> bool:
@@ -82,6 +96,7 @@ class CancelSubscription(SubscriptionCommand[Subscription]):
 
     kind: ClassVar[str] = "cancel_subscription"
     operation: ClassVar[str] = "cancel_subscription"
+    overrides: ClassVar[frozenset[str | None]] = frozenset({None, _TERMS, _COLLECTION})
 
     at_period_end: bool
     reason: str | None = attrs.field(default=None, repr=False)
@@ -122,7 +137,8 @@ class ChangeSubscription(SubscriptionCommand[SubscriptionChange]):
 
     kind: ClassVar[str] = "change_subscription"
     operation: ClassVar[str] = "change_subscription"
-    sets: ClassVar[str | None] = "plan and quantity"
+    sets: ClassVar[str | None] = _TERMS
+    overrides: ClassVar[frozenset[str | None]] = frozenset({None, _TERMS})
 
     plan_id: str | None = None
     quantity: int | None = None
@@ -152,6 +168,55 @@ class ChangeSubscription(SubscriptionCommand[SubscriptionChange]):
     def as_answer(self, subscription: Subscription) -> SubscriptionChange:
         """A change that waits for no one."""
         return SubscriptionChange(subscription)
+
+
+@attrs.frozen(kw_only=True)
+class PauseSubscription(SubscriptionCommand[Subscription]):
+    """Stop billing a subscription."""
+
+    kind: ClassVar[str] = "pause_subscription"
+    operation: ClassVar[str] = "pause_subscription"
+    sets: ClassVar[str | None] = _COLLECTION
+    overrides: ClassVar[frozenset[str | None]] = frozenset({_COLLECTION})
+
+    async def send(self, provider: BaseProvider, key: str) -> Subscription:
+        """Pause it."""
+        return await provider.pause_subscription(subscription_id=self.subscription_id, idempotency_key=key)
+
+    def is_in_effect(self, subscription: Subscription) -> bool:
+        """No money is asked for."""
+        return is_paused(subscription)
+
+    def as_answer(self, subscription: Subscription) -> Subscription:
+        """Itself."""
+        return subscription
+
+
+@attrs.frozen(kw_only=True)
+class ResumeSubscription(SubscriptionCommand[Subscription]):
+    """Bill a paused subscription again."""
+
+    kind: ClassVar[str] = "resume_subscription"
+    operation: ClassVar[str] = "resume_subscription"
+    sets: ClassVar[str | None] = _COLLECTION
+    overrides: ClassVar[frozenset[str | None]] = frozenset({_COLLECTION})
+
+    async def send(self, provider: BaseProvider, key: str) -> Subscription:
+        """Resume it."""
+        return await provider.resume_subscription(subscription_id=self.subscription_id, idempotency_key=key)
+
+    def is_in_effect(self, subscription: Subscription) -> bool:
+        """It is billed."""
+        return not is_paused(subscription)
+
+    def as_answer(self, subscription: Subscription) -> Subscription:
+        """Itself."""
+        return subscription
+
+
+def is_paused(subscription: Subscription) -> bool:
+    """Whether the provider asks for no money at present."""
+    return subscription.collection_paused or subscription.status is SubscriptionStatus.PAUSED
 
 
 @attrs.frozen(kw_only=True)

@@ -152,6 +152,7 @@ class Payments:
         capture: bool,
         description: str | None,
         metadata: FrozenMap[str, str] | None,
+        key: str | None,
     ) -> Payment:
         """Charge a saved payment method.
 
@@ -174,6 +175,8 @@ class Payments:
             description=description,
             metadata=metadata,
         )
+        if key is not None:
+            self._world.store.made_under[key] = payment.id
         if payment.status is PaymentStatus.REQUIRES_ACTION:
             message = "the payer has to authenticate this payment"
             raise ActionRequired(
@@ -223,7 +226,7 @@ class Payments:
         if payment.status in {PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_ACTION}:
             self._move(payment, status)
 
-    def refund(self, payment_id: str, amount: Money | None, reason: str | None) -> Refund:
+    def refund(self, payment_id: str, amount: Money | None, reason: str | None, key: str | None = None) -> Refund:
         """Give money back."""
         payment = self.get(payment_id)
         if payment.status not in _TAKEN:
@@ -250,6 +253,8 @@ class Payments:
             provider=self._world.name,
         )
         self._world.store.refunds[refund.id] = refund
+        if key is not None:
+            self._world.store.made_under[key] = refund.id
         word = EventType.REFUND_CREATED if pending else EventType.REFUND_SUCCEEDED
         self._world.tell(word, customer_id=payment.customer_id, payment=payment, refund=refund)
         return refund

@@ -375,7 +375,13 @@ class InMemoryProvider(Controls, BaseProvider):
 
         def effect() -> Payment:
             return self._payments.create(
-                amount, customer_id, payment_method_id, capture=capture, description=description, metadata=kept
+                amount,
+                customer_id,
+                payment_method_id,
+                capture=capture,
+                description=description,
+                metadata=kept,
+                key=idempotency_key,
             )
 
         asked = (amount, customer_id, payment_method_id, capture, description, kept)
@@ -391,8 +397,20 @@ class InMemoryProvider(Controls, BaseProvider):
     ) -> Refund:
         """Give money back; None: all that is left."""
         return self._calls.write(
-            idempotency_key, (payment_id, amount, reason), lambda: self._payments.refund(payment_id, amount, reason)
+            idempotency_key,
+            (payment_id, amount, reason),
+            lambda: self._payments.refund(payment_id, amount, reason, idempotency_key),
         )
+
+    async def find_payment(self, key: str, since: datetime, *, customer_id: str) -> Payment | None:
+        """The payment that was made under the key."""
+        store = self._world.store
+        return self._calls.read(lambda: store.payments.get(store.made_under.get(key, "")))
+
+    async def find_refund(self, key: str, since: datetime, *, payment_id: str) -> Refund | None:
+        """The refund that was made under the key."""
+        store = self._world.store
+        return self._calls.read(lambda: store.refunds.get(store.made_under.get(key, "")))
 
     async def get_payment_methods(self, customer_id: str) -> list[PaymentMethod]:
         """The customer's saved payment methods."""

@@ -145,3 +145,5 @@ class Store:
     """The same the other way round."""
     refunds: dict[str, Refund] = attrs.field(factory=dict[str, Refund])
     disputes: dict[str, Dispute] = attrs.field(factory=dict[str, Dispute])
+    made_under: dict[str, str] = attrs.field(factory=dict[str, str])
+    """Idempotency key -> the payment, or refund, that was made under it; kept longer than the answers are."""

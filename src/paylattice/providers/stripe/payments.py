@@ -1,12 +1,14 @@
 """The operations on payments that have to look before or after they write."""
 
 from collections.abc import Mapping
+from datetime import datetime
+from typing import cast
 
 import attrs
 
 from ...errors import Conflict, InvalidRequest
 from ...events import WebhookEvent
-from ...jsonlike import JsonObject, child, flag, integer, text
+from ...jsonlike import JsonObject, child, flag, integer, text, words
 from ...models import Payment, PaymentStatus, Refund
 from ...money import Money
 from .amounts import money_of, wire_amount, wire_currency
@@ -14,10 +16,15 @@ from .api import StripeAPI, path_of
 from .errors import unsuccessful_payment
 from .invoice_parts import has_invoice_payments
 from .requests import Params, refund_request
-from .wire import invoice_subscription_id, payment_from, refund_from
+from .wire import KEY_WORD, invoice_subscription_id, payment_from, refund_from
 
 __all__ = ["Payments"]
 
+_MOST_WORDS = 50
+"""As many as Stripe takes; a caller who uses all of them has the provider's own time only."""
+_HEAD_START = 60
+"""Seconds by which the clocks here and there may differ."""
+_LISTED = ["data.latest_charge"]
 _EXPANDED: Mapping[str, object] = {"expand": ["latest_charge"]}
 _MOST_DISPUTES = 10
 
@@ -90,7 +97,7 @@ class Payments:
             Declined: the bank said no, in an answer of its own or inside the payment's.
             ActionRequired: the payer has to act.
         """
-        answer = await self._api.post("/v1/payment_intents", {**params, **_EXPANDED}, key)
+        answer = await self._api.post("/v1/payment_intents", {**_tagged(params, key), **_EXPANDED}, key)
         failure = unsuccessful_payment(answer.data, answer.response, answer.asked)
         if failure is not None:
             raise failure
@@ -131,10 +138,33 @@ class Payments:
         Raises:
             InvalidRequest: it is of another currency.
         """
-        params = refund_request(payment_id, amount, reason)
+        params = _tagged(refund_request(payment_id, amount, reason), key)
         if amount is not None:
             _same_currency(await self._api.get(path_of("payment_intents", payment_id)), amount)
         return (await self._api.post("/v1/refunds", params, key)).into(refund_from)
+
+    async def made_under(self, key: str, since: datetime, customer_id: str) -> Payment | None:
+        """The customer's payment that was made under the key since a time."""
+        asked = {"customer": customer_id, "created": {"gte": int(since.timestamp()) - _HEAD_START}, "expand": _LISTED}
+        async for data in self._api.pages("/v1/payment_intents", asked):
+            if words(data, "metadata").get(KEY_WORD) == key:
+                return payment_from(data)
+        return None
+
+    async def refunded_under(self, key: str, payment_id: str) -> Refund | None:
+        """The payment's refund that was made under the key."""
+        async for data in self._api.pages("/v1/refunds", {"payment_intent": payment_id}):
+            if words(data, "metadata").get(KEY_WORD) == key:
+                return refund_from(data)
+        return None
+
+
+def _tagged(params: Params, key: str | None) -> Params:
+    """The parameters with the key in the metadata: Stripe forgets the key itself after a day, or after thirty."""
+    metadata = cast("Mapping[str, str]", params.get("metadata") or {})
+    if key is None or len(metadata) >= _MOST_WORDS:
+        return params
+    return {**params, "metadata": {**metadata, KEY_WORD: key}}
 
 
 def _same_currency(intent: JsonObject, amount: Money) -> None:

@@ -404,6 +404,14 @@ class StripeProvider(BaseProvider):
         """
         return await self._payments.refund(payment_id, amount, reason, idempotency_key)
 
+    async def find_payment(self, key: str, since: datetime, *, customer_id: str) -> Payment | None:
+        """The payment with the key in its metadata."""
+        return await self._payments.made_under(key, since, customer_id)
+
+    async def find_refund(self, key: str, since: datetime, *, payment_id: str) -> Refund | None:
+        """The refund with the key in its metadata."""
+        return await self._payments.refunded_under(key, payment_id)
+
     async def get_payment_methods(self, customer_id: str) -> list[PaymentMethod]:
         """The customer's saved payment methods, of all types."""
         found = await self._api.listed(path_of("customers", customer_id, "payment_methods"))

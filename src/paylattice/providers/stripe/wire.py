@@ -34,6 +34,7 @@ from .invoice_parts import billed_period, lines_of, payment_ids_of, reason_of
 from .standing import paid_through, payment_failed_at, subscription_status, trial_end
 
 __all__ = [
+    "KEY_WORD",
     "checkout_session_from",
     "customer_from",
     "invoice_from",
@@ -89,6 +90,9 @@ REFUND_STATUS: Mapping[str | None, RefundStatus] = {
     "succeeded": RefundStatus.SUCCEEDED,
 }
 """https://docs.stripe.com/api/refunds/object#refund_object-status"""
+
+KEY_WORD = "paylattice_key"
+"""The word of the metadata of payments and refunds that holds the idempotency key."""
 
 
 def customer_from(data: JsonObject) -> Customer:
@@ -312,7 +316,7 @@ def payment_from(data: JsonObject) -> Payment:
         amount_captured=optional_money_from(data, "amount_received"),
         payment_method_id=reference(data, "payment_method"),
         description=text(data, "description"),
-        metadata=words(data, "metadata"),
+        metadata={word: value for word, value in words(data, "metadata").items() if word != KEY_WORD},
         created_at=moment(data, "created"),
         raw_status=raw_status,
         invoice_id=reference(data, "invoice"),

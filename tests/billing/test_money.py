@@ -1,0 +1,233 @@
+"""Charges and refunds of an organisation: once for each key, however long ago, and never again in doubt."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import attrs
+import pytest
+
+from paylattice import Money, Payment, PaymentStatus, Refund, errors
+from paylattice.billing.records import BillingOperation
+from paylattice.errors import DeclineReason
+
+from .journal_support import ABANDONED, DONE, FAILED, NOBODY_WAITS, OPEN, forget_keys, journal, state_of
+from .support import World
+
+PRICE = Money(2500, "USD")
+AGES = [timedelta(hours=1), timedelta(hours=25), timedelta(days=46), timedelta(days=1096)]
+
+
+async def a_payer() -> World:
+    world = World()
+    await world.subscribe()
+    await world.deliver()
+    return world
+
+
+def taken(world: World) -> list[Payment]:
+    return [each for each in world.provider._world.store.payments.values() if each.amount == PRICE]
+
+
+def given_back(world: World) -> list[Refund]:
+    return list(world.provider._world.store.refunds.values())
+
+
+def pass_by(world: World, age: timedelta) -> None:
+    world.provider.advance(days=age.days, hours=age.seconds / 3600)
+    if age >= timedelta(hours=24):
+        world.provider._calls._answers.clear()
+
+
+def charge(world: World) -> Awaitable[Payment]:
+    return world.billing.charge("org", PRICE, description="setup", idempotency_key="order-7")
+
+
+def authorize(world: World) -> Awaitable[Payment]:
+    return world.billing.authorize("org", PRICE, idempotency_key="order-7")
+
+
+def losing(world: World, name: str, *, after_effect: bool) -> None:
+    """Lose the answer of the provider's next call of this name."""
+    method = getattr(world.provider, name)
+
+    async def loses(*args: Any, **kwargs: Any) -> Any:
+        setattr(world.provider, name, method)
+        world.provider.time_out_next_call(after_effect=after_effect)
+        return await method(*args, **kwargs)
+
+    setattr(world.provider, name, loses)
+
+
+@pytest.mark.parametrize("age", AGES, ids=str)
+@pytest.mark.parametrize("ask", [charge, authorize])
+def test_a_key_of_a_charge_works_for_as_long_as_its_row_is_kept(
+    ask: Callable[[World], Awaitable[Payment]], age: timedelta
+) -> None:
+    async def main() -> None:
+        world = await a_payer()
+        first = await ask(world)
+        pass_by(world, age)
+        again = await ask(world)
+        assert again.id == first.id
+        assert len(taken(world)) == 1
+        with pytest.raises(errors.IdempotencyMismatch):
+            await world.billing.charge("org", Money(1, "USD"), idempotency_key="order-7")
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("after_effect", [True, False])
+@pytest.mark.parametrize("age", AGES, ids=str)
+@pytest.mark.parametrize("way", ["retry", "recover_open"])
+def test_a_charge_whose_answer_was_lost_is_found_and_never_made_twice(
+    way: str, age: timedelta, after_effect: bool
+) -> None:
+    async def main() -> None:
+        world = await a_payer()
+        losing(world, "create_payment", after_effect=after_effect)
+        with pytest.raises(errors.OutcomeUnknown):
+            await charge(world)
+        pass_by(world, age)
+        forgotten = age >= timedelta(hours=24)
+        if way == "recover_open":
+            await world.billing.recover_open(older_than=NOBODY_WAITS)
+            assert await state_of(world, "order-7") is (ABANDONED if forgotten and not after_effect else DONE)
+        if forgotten and not after_effect:
+            with pytest.raises(errors.IdempotencyMismatch, match="twice"):
+                await charge(world)
+        else:
+            assert (await charge(world)).status is PaymentStatus.SUCCEEDED
+        assert len(taken(world)) == (0 if forgotten and not after_effect else 1)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("age", AGES, ids=str)
+def test_a_payment_that_waited_for_its_payer_is_not_made_again_after_they_have_paid(age: timedelta) -> None:
+    async def main() -> None:
+        world = await a_payer()
+        world.provider.decline_next_payment(DeclineReason.AUTHENTICATION_REQUIRED)
+        with pytest.raises(errors.ActionRequired) as caught:
+            await charge(world)
+        assert await state_of(world, "order-7") is DONE
+        with pytest.raises(errors.ActionRequired):
+            await charge(world)
+        world.provider.authenticate_payment(str(caught.value.payment_id), succeeded=True)
+        pass_by(world, age)
+        assert (await charge(world)).id == caught.value.payment_id
+        assert len(taken(world)) == 1
+
+    asyncio.run(main())
+
+
+def test_a_charge_that_was_declined_is_declined_again_and_another_key_charges() -> None:
+    async def main() -> None:
+        world = await a_payer()
+        world.provider.decline_next_payment()
+        losing(world, "create_payment", after_effect=True)
+        with pytest.raises(errors.OutcomeUnknown):
+            await charge(world)
+        forget_keys(world)
+        recovered = await world.billing.recover_open(older_than=NOBODY_WAITS)
+        assert [(each.key, each.state, each.error) for each in recovered.failed] == [("order-7", FAILED, "Declined")]
+        with pytest.raises(errors.Declined):
+            await charge(world)
+        await world.billing.charge("org", PRICE, idempotency_key="order-7b")
+        assert [each.status for each in taken(world)] == [PaymentStatus.FAILED, PaymentStatus.SUCCEEDED]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("age", AGES, ids=str)
+@pytest.mark.parametrize("amount", [None, Money(1000, "USD")])
+def test_a_key_of_a_refund_works_for_as_long_as_its_row_is_kept(amount: Money | None, age: timedelta) -> None:
+    async def main() -> None:
+        world = await a_payer()
+        payment = await charge(world)
+
+        async def refund() -> Refund:
+            return await world.billing.refund("org", payment_id=payment.id, amount=amount, idempotency_key="r-1")
+
+        losing(world, "refund_payment", after_effect=True)
+        with pytest.raises(errors.OutcomeUnknown):
+            await refund()
+        pass_by(world, age)
+        first = await refund()
+        pass_by(world, age)
+        assert (await refund()).id == first.id
+        assert [each.amount for each in given_back(world)] == [amount or PRICE]
+        with pytest.raises(errors.NotFound):
+            await world.billing.refund("org", payment_id="pay_999", idempotency_key="r-2")
+
+    asyncio.run(main())
+
+
+def test_another_organisations_payment_is_not_refunded() -> None:
+    async def main() -> None:
+        world = await a_payer()
+        payment = await charge(world)
+        await world.billing.ensure_customer("other", email="b@example.com")
+        for call in (
+            world.billing.refund("other", payment_id=payment.id, idempotency_key="r"),
+            world.billing.capture("other", payment.id, idempotency_key="c"),
+            world.billing.void("other", payment.id, idempotency_key="v"),
+        ):
+            with pytest.raises(errors.NotFound):
+                await call
+        assert given_back(world) == []
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("name", ["capture", "void"])
+def test_what_was_authorized_is_captured_or_given_up_once(name: str) -> None:
+    async def main() -> None:
+        world = await a_payer()
+        held = await authorize(world)
+        assert held.status is PaymentStatus.AUTHORIZED
+        operation = {"capture": "capture_payment", "void": "cancel_payment"}[name]
+
+        async def ask() -> Payment:
+            found: Payment = await getattr(world.billing, name)("org", held.id, idempotency_key="then")
+            return found
+
+        losing(world, operation, after_effect=True)
+        with pytest.raises(errors.OutcomeUnknown):
+            await ask()
+        assert await state_of(world, "then") is OPEN
+        forget_keys(world)
+        recovered = await world.billing.recover_open(older_than=NOBODY_WAITS)
+        assert [each.operation for each in recovered.done] == [name]
+        wanted = PaymentStatus.SUCCEEDED if name == "capture" else PaymentStatus.CANCELED
+        assert (await ask()).status is wanted
+
+    asyncio.run(main())
+
+
+def test_pausing_and_resuming_are_commands_of_the_log() -> None:
+    async def main() -> None:
+        world = await a_payer()
+        losing(world, "pause_subscription", after_effect=True)
+        with pytest.raises(errors.OutcomeUnknown):
+            await world.billing.pause("org", idempotency_key="p")
+        forget_keys(world)
+        assert [each.operation for each in (await world.billing.recover_open(older_than=NOBODY_WAITS)).done] == [
+            "pause_subscription"
+        ]
+        await world.billing.change_plan("org", quantity=2, idempotency_key="q")
+        await world.billing.resume("org", idempotency_key="r")
+        with pytest.raises(errors.Conflict, match="newer operation"):
+            row = await world.repository.get_operation("memory", "p")
+            assert row is not None
+            await world.repository.insert_operation(_again(row))
+            await world.billing.pause("org", idempotency_key="p-again")
+        states = {each.key: each.state for each in await journal(world)}
+        assert (states["p"], states["q"], states["r"]) == (DONE, DONE, DONE)
+
+    asyncio.run(main())
+
+
+def _again(row: BillingOperation) -> BillingOperation:
+    return attrs.evolve(row, key="p-again", state=OPEN)
