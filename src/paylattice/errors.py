@@ -29,9 +29,11 @@
 Messages are made for the person who reads them at night. They carry no secret, no e-mail address and no payload.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import Any, Self, TypeAlias
+
+from .declines import OFF_SESSION, ON_SESSION, Advice, DeclineReason
 
 __all__ = [
     "ActionRequired",
@@ -66,62 +68,6 @@ __all__ = [
 
 Replay: TypeAlias = Callable[[Any], Awaitable[object]]
 """Calls the failed operation again, on the provider it is given, under the same idempotency key."""
-
-
-class DeclineReason(StrEnum):
-    """Why a payment was declined, in words that are the same for every provider."""
-
-    INSUFFICIENT_FUNDS = "insufficient_funds"
-    AUTHENTICATION_REQUIRED = "authentication_required"
-    INCORRECT_DETAILS = "incorrect_details"
-    EXPIRED_CARD = "expired_card"
-    LOST_STOLEN_OR_FRAUD = "lost_stolen_or_fraud"
-    NOT_SUPPORTED = "not_supported"
-    DUPLICATE = "duplicate"
-    ISSUER_DECLINED = "issuer_declined"
-    TRY_AGAIN = "try_again"
-    TEST_CARD = "test_card"
-    UNKNOWN = "unknown"
-
-
-class Advice(StrEnum):
-    """What to do after a decline."""
-
-    USE_ANOTHER_METHOD = "use_another_method"
-    CORRECT_THE_DETAILS = "correct_the_details"
-    AUTHENTICATE = "authenticate"
-    TRY_AGAIN_LATER = "try_again_later"
-    BRING_THE_PAYER_BACK = "bring_the_payer_back"
-    DO_NOT_RETRY = "do_not_retry"
-
-
-_ON_SESSION: Mapping[DeclineReason, Advice] = {
-    DeclineReason.INSUFFICIENT_FUNDS: Advice.USE_ANOTHER_METHOD,
-    DeclineReason.AUTHENTICATION_REQUIRED: Advice.AUTHENTICATE,
-    DeclineReason.INCORRECT_DETAILS: Advice.CORRECT_THE_DETAILS,
-    DeclineReason.EXPIRED_CARD: Advice.CORRECT_THE_DETAILS,
-    DeclineReason.LOST_STOLEN_OR_FRAUD: Advice.USE_ANOTHER_METHOD,
-    DeclineReason.NOT_SUPPORTED: Advice.USE_ANOTHER_METHOD,
-    DeclineReason.DUPLICATE: Advice.DO_NOT_RETRY,
-    DeclineReason.ISSUER_DECLINED: Advice.USE_ANOTHER_METHOD,
-    DeclineReason.TRY_AGAIN: Advice.TRY_AGAIN_LATER,
-    DeclineReason.TEST_CARD: Advice.USE_ANOTHER_METHOD,
-    DeclineReason.UNKNOWN: Advice.USE_ANOTHER_METHOD,
-}
-
-_OFF_SESSION: Mapping[DeclineReason, Advice] = {
-    DeclineReason.INSUFFICIENT_FUNDS: Advice.TRY_AGAIN_LATER,
-    DeclineReason.AUTHENTICATION_REQUIRED: Advice.BRING_THE_PAYER_BACK,
-    DeclineReason.INCORRECT_DETAILS: Advice.BRING_THE_PAYER_BACK,
-    DeclineReason.EXPIRED_CARD: Advice.BRING_THE_PAYER_BACK,
-    DeclineReason.LOST_STOLEN_OR_FRAUD: Advice.DO_NOT_RETRY,
-    DeclineReason.NOT_SUPPORTED: Advice.BRING_THE_PAYER_BACK,
-    DeclineReason.DUPLICATE: Advice.DO_NOT_RETRY,
-    DeclineReason.ISSUER_DECLINED: Advice.TRY_AGAIN_LATER,
-    DeclineReason.TRY_AGAIN: Advice.TRY_AGAIN_LATER,
-    DeclineReason.TEST_CARD: Advice.DO_NOT_RETRY,
-    DeclineReason.UNKNOWN: Advice.TRY_AGAIN_LATER,
-}
 
 
 class Diagnosis(StrEnum):
@@ -278,8 +224,8 @@ class Declined(PaymentError):
         super().__init__(message, **context)
         self.reason = reason
         self.payment_id = payment_id
-        self.advice_on_session: Advice = _ON_SESSION[reason]
-        self.advice_off_session: Advice = advice_off_session or _OFF_SESSION[reason]
+        self.advice_on_session: Advice = ON_SESSION[reason]
+        self.advice_off_session: Advice = advice_off_session or OFF_SESSION[reason]
 
 
 class ActionRequired(PaymentError):

@@ -13,54 +13,38 @@ can be called alike, or the class is refused. Then, call by call:
 """
 
 import functools
-import inspect
-import re
-import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from contextvars import ContextVar
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, ParamSpec, Protocol, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 import attrs
 
 from .arguments import check_argument, web_address
+from .class_check import class_faults, is_marked, mark
 from .errors import (
     ActionRequired,
-    Diagnosis,
     InvalidProvider,
     InvalidRequest,
     InvalidResponse,
-    MalformedPayload,
     OutcomeUnknown,
     PaymentError,
     ResponseOutcomeUnknown,
-    UnsupportedOperation,
-    WebhookError,
 )
-from .events import WebhookEvent
-from .frames import clear_all, clear_methods, clearing_all
+from .frames import clear_methods, clearing_all
 from .frozen import FrozenMap
-from .idempotency import KeyLedger, new_key
-from .operations import OPERATIONS, Capability, Operation, UnsupportedReason
-from .parameters import Parameters, misfits
-from .storable import check_event
+from .guarded import Guarded, stray, unsupported_operation
+from .idempotency import new_key
+from .operations import OPERATIONS, Operation
+from .parameters import Parameters
+from .webhook_guard import guarded_parse, guarded_verify
 
-__all__ = [
-    "Guarded",
-    "check_mode",
-    "checked",
-    "current_operation",
-    "guard_class",
-    "provider_specific",
-    "unsupported_operation",
-]
+__all__ = ["checked", "current_operation", "guard_class", "provider_specific"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-_ODD = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
-
 _LEADS_OUT = frozenset(
     {
         "__init__",
@@ -74,40 +58,6 @@ _LEADS_OUT = frozenset(
 )
 """Methods of a provider that are no operations, and whose errors the application sees."""
 _ADDRESSES = ("url", "hosted_url", "pdf_url", "approval_url")
-_GUARD = "__paylattice_guard__"
-
-
-class Guarded(Protocol):
-    """What the guard needs of a provider; :class:`~paylattice.BaseProvider` has it."""
-
-    key_ledger: KeyLedger
-
-    @property
-    def capabilities(self) -> frozenset[Capability]:
-        """What it can do."""
-        ...
-
-    @property
-    def unsupported(self) -> Mapping[Capability, UnsupportedReason]:
-        """What it cannot do, and why."""
-        ...
-
-    @property
-    def livemode(self) -> bool | None:
-        """Whether real money moves."""
-        ...
-
-    def get_provider_name(self) -> str:
-        """Its name."""
-        ...
-
-    def is_same(self, asked: str, answered: str) -> bool:
-        """Whether an answer about the second id is one about the first."""
-        ...
-
-    def _is_account_of(self, other: "Guarded") -> bool:
-        """Whether both send with the same settings, so that one can finish what the other began."""
-        ...
 
 
 @attrs.frozen
@@ -139,15 +89,6 @@ def current_operation() -> str | None:
     return None if running is None else running.operation.name
 
 
-def unsupported_operation(provider: Guarded, operation: str, capability: Capability | None) -> UnsupportedOperation:
-    """The error for an operation that the provider lacks, in the provider's own words if it has some."""
-    name = provider.get_provider_name()
-    told = provider.unsupported.get(capability) if capability else None
-    if told is None:
-        told = UnsupportedReason(f"{name} does not offer {capability.replace('_', ' ') if capability else operation}.")
-    return UnsupportedOperation(reason=told.reason, alternative=told.alternative, provider=name, operation=operation)
-
-
 def guard_class(cls: type, base: type) -> None:
     """Put every operation that the class brings along under guard: its own, and those of its mixins.
 
@@ -159,56 +100,15 @@ def guard_class(cls: type, base: type) -> None:
         InvalidProvider: a method cannot be called as that of the base is, or has to be awaited where that one has not: who
             forgot to await ``verify_webhook_signature`` would take any forgery.
     """
-    wrong = [fault for name in _common(base) for fault in _faults(cls, base, name)]
+    wrong = class_faults(cls, base)
     if wrong:
         raise InvalidProvider("\n".join(wrong))
     clear_methods(cls, _LEADS_OUT)
     for name, operation in OPERATIONS.items():
         _put_under_guard(cls, base, name, functools.partial(_guarded, operation, like=getattr(base, name)))
     _put_under_guard(cls, base, "events_since", _guarded_stream)
-    _put_under_guard(cls, base, "parse_webhook", _guarded_parse)
-    _put_under_guard(cls, base, "verify_webhook_signature", _guarded_verify)
-
-
-@functools.cache
-def _common(base: type) -> tuple[str, ...]:
-    """The public methods of the base, in the order of its class and of the protocol."""
-    names = (name for each in base.__mro__ for name in vars(each))
-    return tuple(name for name in dict.fromkeys(names) if name[0] != "_" and inspect.isfunction(getattr(base, name)))
-
-
-def _faults(cls: type, base: type, name: str) -> list[str]:
-    """What keeps a method of the class from standing in for that of the base, in full sentences; empty: nothing."""
-    method, like = getattr(cls, name), getattr(base, name)
-    if method is like or getattr(method, _GUARD, _NOTHING) is method:
-        return []
-    wanted = f"{'' if _is_plain(like) else 'async '}def {name}{_in_short(like)}"
-    if not inspect.isfunction(method):
-        return [f"{cls.__name__}.{name} must be a method, not {type(method).__name__}: {wanted}"]
-    if inspect.isasyncgenfunction(method) is not inspect.isasyncgenfunction(like) and not _is_plain(method):
-        return [f"{cls.__name__}.{name} must not be {_kind(method)}: {wanted}"]
-    if _is_plain(like) and not _is_plain(method):
-        return [f"{cls.__name__}.{name} must be a plain function, without async: {wanted}"]
-    found = ", ".join(misfits(method, like))
-    if not found:
-        return []
-    cure = f"Write {wanted}; parameters of your own are keyword-only, with a default"
-    return [f"{cls.__name__}.{name}{_in_short(method)} cannot be called as the protocol says: {found}. {cure}"]
-
-
-def _is_plain(method: Callable[..., object]) -> bool:
-    return not inspect.iscoroutinefunction(method) and not inspect.isasyncgenfunction(method)
-
-
-def _kind(method: Callable[..., object]) -> str:
-    return "an async generator" if inspect.isasyncgenfunction(method) else "a coroutine function"
-
-
-def _in_short(method: Callable[..., object]) -> str:
-    """The parameters without their types, which would hide them."""
-    signature = inspect.signature(method)
-    bare = [each.replace(annotation=inspect.Parameter.empty) for each in signature.parameters.values()]
-    return str(signature.replace(parameters=bare, return_annotation=inspect.Signature.empty))
+    _put_under_guard(cls, base, "parse_webhook", guarded_parse)
+    _put_under_guard(cls, base, "verify_webhook_signature", guarded_verify)
 
 
 @contextmanager
@@ -263,10 +163,10 @@ def _put_under_guard(
     cls: type, base: type, name: str, guarded: Callable[[Callable[..., Any]], Callable[..., Any]]
 ) -> None:
     method = getattr(cls, name)
-    if method is getattr(base, name) or getattr(method, _GUARD, None) is method:
+    if method is getattr(base, name) or is_marked(method):
         return
     call = guarded(method)
-    setattr(call, _GUARD, call)
+    mark(call)
     setattr(cls, name, call)
 
 
@@ -360,23 +260,10 @@ async def _own_errors_only(
     except PaymentError:
         raise
     except Exception as exc:  # noqa: BLE001 - whatever it is, it must not carry a payload to the caller
-        broken = _stray(provider, exc)
+        broken = stray(provider, exc)
     if operation.writes:
         raise ResponseOutcomeUnknown(broken)
     raise InvalidResponse(broken)
-
-
-def _stray(provider: Guarded, exc: Exception) -> str:
-    """Where a stray exception came from; its text may hold a payload, its place does not."""
-    trace = exc.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f" at {trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}" if trace is not None else ""
-    if isinstance(exc, RuntimeError) and ("event loop" in str(exc) or "async library" in str(exc)):
-        cure = "it needs an event loop of its own; for paylattice.sync it must send, sleep and lock with self.transport alone"
-    else:
-        cure = "report it to the provider's authors"
-    return f"{type(provider).__name__} failed with {type(exc).__name__}{place}: {cure}"
 
 
 def _compare(provider: Guarded, operation: Operation, arguments: Mapping[str, object], result: object) -> None:
@@ -468,7 +355,7 @@ def _guarded_stream(
                     _complete(error, self, operation, arguments)
                     raise
                 except Exception as exc:  # noqa: BLE001 - whatever it is, it must not carry a payload to the caller
-                    broken = _stray(self, exc)
+                    broken = stray(self, exc)
                     break
                 finally:
                     _current.reset(token)
@@ -480,97 +367,4 @@ def _guarded_stream(
     return clearing_all(call)
 
 
-def check_mode(provider: Guarded, event: WebhookEvent) -> None:
-    """Refuse an event of the other mode: what was paid with a test card must not be delivered, nor a test shop act on money.
-
-    Raises:
-        WebhookError: it is one (``wrong_mode``). Where event or provider do not tell their mode, nothing is refused.
-    """
-    here = provider.livemode
-    if here is None or event.livemode is None or event.livemode is here:
-        return
-    message = _MODES[here]
-    raise WebhookError(
-        message, diagnosis=Diagnosis.WRONG_MODE, provider=provider.get_provider_name(), operation="parse_webhook"
-    )
-
-
-_MODES: Mapping[bool, str] = {
-    True: (
-        "this is a test event, and the key that is configured here is live: give test mode an endpoint, and a service, of its "
-        "own. It is not applied"
-    ),
-    False: (
-        "this is a live event, and the key that is configured here is a test key: set the live key and the live endpoint's "
-        "secret, or take the live endpoint to where these are. It is not applied"
-    ),
-}
 """By the mode of the key."""
-
-
-def _guarded_parse(method: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
-    @functools.wraps(method)
-    async def call(self: Guarded, *args: object, **kwargs: object) -> object:
-        outer = sys.exception()
-        try:
-            parsed = await method(self, *args, **kwargs)
-            return _event(self, parsed, args[0] if args else kwargs.get("payload"))
-        except PaymentError as error:
-            _refused(error, self, "parse_webhook", outer)
-            del self, args, kwargs, outer
-            raise
-        except Exception as exc:  # noqa: BLE001 - hostile bodies must not choose the exception
-            broken = _malformed(self, exc, "parse_webhook")
-        except BaseException as error:
-            clear_all(error, outer)
-            del self, args, kwargs, outer
-            raise
-        del self, args, kwargs, outer
-        raise broken
-
-    return call
-
-
-def _guarded_verify(method: Callable[..., object]) -> Callable[..., object]:
-    @functools.wraps(method)
-    def call(self: Guarded, *args: object, **kwargs: object) -> object:
-        outer = sys.exception()
-        try:
-            return method(self, *args, **kwargs)
-        except PaymentError as error:
-            _refused(error, self, "verify_webhook_signature", outer)
-            del self, args, kwargs, outer
-            raise
-        except Exception as exc:  # noqa: BLE001 - hostile bodies must not choose the exception
-            broken = _malformed(self, exc, "verify_webhook_signature")
-        del self, args, kwargs, outer
-        raise broken
-
-    return call
-
-
-def _event(provider: Guarded, parsed: object, payload: object) -> WebhookEvent:
-    if not isinstance(parsed, WebhookEvent):
-        broken = f"{type(provider).__name__} made no WebhookEvent of it: report it to the provider's authors"
-        raise MalformedPayload(broken)
-    check_mode(provider, parsed)
-    check_event(parsed, whole=_is_odd(payload))
-    return parsed
-
-
-def _is_odd(payload: object) -> bool:
-    """Whether a text in it may hold what no database takes: in JSON, only such an escape can say it."""
-    return not isinstance(payload, bytes) or _ODD.search(payload) is not None
-
-
-def _refused(error: PaymentError, provider: Guarded, operation: str, outer: BaseException | None) -> None:
-    """Say in the error whose it is, and empty the frames behind it."""
-    if error.provider is None:
-        error.provider = provider.get_provider_name()
-    if error.operation is None:
-        error.operation = operation
-    clear_all(error, outer)
-
-
-def _malformed(provider: Guarded, exc: Exception, operation: str) -> MalformedPayload:
-    return MalformedPayload(_stray(provider, exc), provider=provider.get_provider_name(), operation=operation)

@@ -17,7 +17,8 @@ from .errors import ConfigurationError, InvalidRequest, OutcomeUnknown, PaymentE
 from .event_lists import since_by_since
 from .frames import clear_methods, clearing_all
 from .frozen import FrozenMap
-from .guard import Guarded, guard_class, unsupported_operation
+from .guard import guard_class
+from .guarded import Guarded, unsupported_operation
 from .idempotency import KeyLedger
 from .invoice_facts import described_by
 from .operations import OPERATIONS, Capability, UnsupportedReason

@@ -23,8 +23,9 @@ from .billing.repository import BillingRepository, BlockingBillingRepository, Cl
 from .billing.service import BillingService as AsyncBillingService
 from .billing.webhooks import WebhookOutcome
 from .config import ProviderConfig
+from .declines import DeclineReason
 from .driving import run as run
-from .errors import DeclineReason, PaymentError
+from .errors import PaymentError
 from .events import EventType, WebhookEvent
 from .models.checkouts import CheckoutSession, OpenCheckout
 from .models.customers import Customer, PaymentMethod

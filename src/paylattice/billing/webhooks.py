@@ -24,11 +24,11 @@ import attrs
 
 from ..errors import ConfigurationError, Conflict, WebhookError
 from ..events import EventType, WebhookEvent
-from ..guard import check_mode
 from ..models import DisputeStatus, Subscription
 from ..provider import BaseProvider
 from ..serialization import converter
 from ..storable import check_event
+from ..webhook_guard import check_mode
 from .changes import SubscriptionStateChange, changes_between
 from .finding import Finder, Found, Reading
 from .handlers import EventContext, Handlers
