@@ -164,6 +164,32 @@ def test_a_key_of_a_refund_works_for_as_long_as_its_row_is_kept(amount: Money | 
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("by", ["invoice_id", "subscription_id"])
+def test_what_an_invoice_or_the_last_paid_period_cost_is_given_back_once(by: str) -> None:
+    async def main() -> None:
+        world = await a_payer()
+        world.provider.advance(days=32)
+        await world.deliver()
+        [newest, _] = await world.billing.invoices("org")
+        stored = await world.billing.subscription("org")
+        assert stored is not None
+        about = {by: newest.id if by == "invoice_id" else stored.external_subscription_id}
+        losing(world, "refund_payment", after_effect=True)
+        with pytest.raises(errors.OutcomeUnknown):
+            await world.billing.refund("org", **about, idempotency_key="r")
+        pass_by(world, timedelta(days=46))  # a newer period has been paid
+        back = await world.billing.refund("org", **about, idempotency_key="r")
+        assert (back.payment_id,) == newest.payment_ids
+        assert [each.amount for each in given_back(world)] == [newest.amount]
+        for wrong in ({}, {**about, "payment_id": back.payment_id}):
+            with pytest.raises(errors.InvalidRequest, match="one payment_id"):
+                await world.billing.refund("org", **wrong, idempotency_key="r2")  # type: ignore[arg-type]
+        with pytest.raises(errors.NotFound):
+            await world.billing.refund("org", **{by: "x_1"}, idempotency_key="r3")
+
+    asyncio.run(main())
+
+
 def test_another_organisations_payment_is_not_refunded() -> None:
     async def main() -> None:
         world = await a_payer()

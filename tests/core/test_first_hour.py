@@ -403,7 +403,7 @@ CHECKED_ELSEWHERE = {
     ),
     *("name", "payload", "plan_id", "prorate", "reason", "reconcile_every", "subscription_id"),
     *("success_url", "timestamp", "trial_days"),
-    *("amount", "description", "payment_id", "payment_method_id"),
+    *("amount", "description", "payment_id", "payment_method_id", "invoice_id"),
 }
 """By the guard, where they are written down and sent; by who reads them; or by the method itself."""
 

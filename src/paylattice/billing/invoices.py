@@ -31,13 +31,18 @@ class Invoices(Generic[Tx]):
         """The organisation's invoices, newest first."""
         found: list[Invoice] = []
         for customer in await self._customers.known(org_id):
-            provider = self._providers[customer.provider]
-            if Capability.CUSTOMERS in provider.capabilities and provider.preserves_customer:
-                found += await provider.get_invoices(customer.external_customer_id, limit)
-                continue
-            for stored in await self._customers.subscriptions_of(customer):
-                found += await self.of_subscription(customer, stored, limit)
+            found += await self.of_customer(customer, limit)
         return sorted(found, key=_created, reverse=True)[:limit]
+
+    async def of_customer(self, customer: BillingCustomer, limit: int) -> list[Invoice]:
+        """The invoices of the organisation at one provider, those of each subscription newest first."""
+        provider = self._providers[customer.provider]
+        if Capability.CUSTOMERS in provider.capabilities and provider.preserves_customer:
+            return await provider.get_invoices(customer.external_customer_id, limit)
+        found: list[Invoice] = []
+        for stored in await self._customers.subscriptions_of(customer):
+            found += await self.of_subscription(customer, stored, limit)
+        return found
 
     async def of_subscription(
         self, customer: BillingCustomer, stored: BillingSubscription, limit: int

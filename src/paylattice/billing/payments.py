@@ -6,11 +6,12 @@ from typing import Generic, TypeVar
 import attrs
 
 from ..errors import InvalidRequest, NotFound
-from ..models import Payment, Refund
+from ..models import Invoice, InvoiceStatus, Payment, Refund
 from ..operations import Capability
 from ..provider import BaseProvider
 from .commands import Capture, Charge, Command, RefundPayment, Void
 from .customers import Customers
+from .invoices import Invoices
 from .operation_log import OperationLog
 from .records import BillingCustomer
 from .repository import Tx
@@ -18,6 +19,8 @@ from .repository import Tx
 __all__ = ["Payments"]
 
 R = TypeVar("R")
+_MOST_INVOICES = 100
+"""How many invoices are looked through, the newest first."""
 
 
 class Payments(Generic[Tx]):
@@ -27,12 +30,20 @@ class Payments(Generic[Tx]):
         providers: by name.
         log: sends, and remembers keys for as long as its rows are kept.
         customers: who pays.
+        invoices: know which payments paid them.
     """
 
-    def __init__(self, providers: Mapping[str, BaseProvider], log: OperationLog[Tx], customers: Customers[Tx]) -> None:
+    def __init__(
+        self,
+        providers: Mapping[str, BaseProvider],
+        log: OperationLog[Tx],
+        customers: Customers[Tx],
+        invoices: Invoices[Tx],
+    ) -> None:
         self._providers = providers
         self._log = log
         self._customers = customers
+        self._invoices = invoices
 
     async def charge(self, org_id: str, wanted: Charge, key: str) -> Payment:
         """Charge, or authorize, what is wanted, which says no customer yet.
@@ -75,8 +86,48 @@ class Payments(Generic[Tx]):
         return await self._about_payment(org_id, wanted.payment_id, wanted, key)
 
     async def refund(self, org_id: str, wanted: RefundPayment, key: str) -> Refund:
-        """Give money back."""
-        return await self._about_payment(org_id, wanted.payment_id, wanted, key)
+        """Give money back for a payment, for an invoice, or for the last paid period of a subscription.
+
+        Raises:
+            NotFound: the organisation has no such payment, invoice or subscription, or nothing was paid for it.
+            InvalidRequest: not exactly one of the three was asked for; or several payments paid the invoice.
+        """
+        asked = (wanted.asked_payment_id, wanted.asked_invoice_id, wanted.asked_subscription_id)
+        if sum(each is not None for each in asked) != 1:
+            message = "a refund is of one payment_id, one invoice_id or one subscription_id"
+            raise InvalidRequest(message, param="payment_id", operation=wanted.kind)
+        begun = await self._log.begun(self._providers, key, org_id, wanted)
+        if begun is not None:
+            return await self._log.repeat(self._providers[begun.row.provider], begun)
+        if wanted.asked_payment_id is not None:
+            payment_id = wanted.asked_payment_id
+            provider = await self._where_paid(org_id, payment_id, wanted.kind)
+        else:
+            customer, invoice = await self._invoice(org_id, wanted)
+            provider = self._providers[customer.provider]
+            if len(invoice.payment_ids) != 1:
+                message = (
+                    f"the invoice has {len(invoice.payment_ids)} payments that are known: payment_id= has to choose one"
+                )
+                raise InvalidRequest(message, param="payment_id", operation=wanted.kind)
+            payment_id = invoice.payment_ids[0]
+        return await self._log.run(provider, attrs.evolve(wanted, payment_id=payment_id), org_id, key)
+
+    async def _invoice(self, org_id: str, wanted: RefundPayment) -> tuple[BillingCustomer, Invoice]:
+        """The invoice that was asked for, or that paid the last period of the subscription that was."""
+        for customer in await self._customers.known(org_id):
+            if wanted.asked_invoice_id is not None:
+                for invoice in await self._invoices.of_customer(customer, _MOST_INVOICES):
+                    if invoice.id == wanted.asked_invoice_id:
+                        return customer, invoice
+                continue
+            for stored in await self._customers.subscriptions_of(customer):
+                if stored.external_subscription_id == wanted.asked_subscription_id:
+                    for invoice in await self._invoices.of_subscription(customer, stored, _MOST_INVOICES):
+                        if invoice.status is InvoiceStatus.PAID and invoice.amount.amount > 0:
+                            return customer, invoice
+        message = "the organisation has no such invoice, or nothing was paid for this subscription"
+        raise NotFound(message, operation=wanted.kind)
 
     async def _about_payment(self, org_id: str, payment_id: str, wanted: Command[R], key: str) -> R:
         begun = await self._log.begun(self._providers, key, org_id, wanted)

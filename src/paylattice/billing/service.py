@@ -571,7 +571,9 @@ class BillingService(Generic[Tx]):
         self,
         org_id: str,
         *,
-        payment_id: str,
+        payment_id: str | None = None,
+        invoice_id: str | None = None,
+        subscription_id: str | None = None,
         amount: Money | None = None,
         reason: str | None = None,
         idempotency_key: str,
@@ -580,18 +582,26 @@ class BillingService(Generic[Tx]):
 
         Args:
             org_id: the application's id of who paid.
-            payment_id: the provider's id of the payment.
+            payment_id: the provider's id of the payment. One of this and the next two.
+            invoice_id: the provider's id of the invoice whose payment is given back.
+            subscription_id: the provider's id of the subscription whose last paid period is given back.
             amount: how much. None: all that is left.
             reason: for the provider's records.
             idempotency_key: the same for the same refund, however often it is tried; see :meth:`charge`.
 
         Raises:
-            NotFound: the organisation has no such payment.
-            InvalidRequest: it is more than is left.
+            NotFound: the organisation has no such payment, invoice or subscription.
+            InvalidRequest: it is more than is left; or several payments paid the invoice.
             IdempotencyMismatch: it was asked for so long ago that the provider has forgotten it, and cannot be found.
         """
         self._parts.handlers.refuse_inside()
-        wanted = RefundPayment(payment_id=payment_id, amount=amount, reason=reason)
+        wanted = RefundPayment(
+            asked_payment_id=payment_id,
+            asked_invoice_id=invoice_id,
+            asked_subscription_id=subscription_id,
+            amount=amount,
+            reason=reason,
+        )
         return await self._parts.payments.refund(org_id, wanted, idempotency_key)
 
     # --- webhooks ------------------------------------------------------------------------------------------------

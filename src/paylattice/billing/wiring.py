@@ -75,6 +75,7 @@ def wire(store: Store[Tx], providers: Mapping[str, BaseProvider], options: Optio
     log = OperationLog(store, clock)
     customers = Customers(store, providers, pipeline, log, handlers, clock, options.select)
     replaced = ReplacedCustomers(store, providers, pipeline, customers, clock, options.on_replaced)
+    invoices = Invoices(providers, customers)
     recovery = Recovery(store, pipeline, log, clock)
     catch_up = CatchUp(pipeline, clock)
     reconciliation = Reconciliation(store, pipeline, finder, replaced, options.primitives, clock)
@@ -86,8 +87,8 @@ def wire(store: Store[Tx], providers: Mapping[str, BaseProvider], options: Optio
         checkouts=Checkouts(store, providers, pipeline, log, customers, ownership, replaced),
         subscriptions=Subscriptions(store, providers, pipeline, log, customers, finder, replaced),
         usage=Usage(providers, log, customers),
-        invoices=Invoices(providers, customers),
-        payments=Payments(providers, log, customers),
+        invoices=invoices,
+        payments=Payments(providers, log, customers, invoices),
         recovery=recovery,
         catch_up=catch_up,
         reconciliation=reconciliation,

@@ -64,7 +64,8 @@ SAMPLES: list[Command[Any]] = [
     Capture(payment_id="pay_1"),
     Void(payment_id="pay_1"),
     RefundPayment(payment_id="pay_1", amount=Money(5, "USD"), reason="secret reason"),
-    RefundPayment(payment_id="pay_1"),
+    RefundPayment(payment_id="pay_1", asked_invoice_id="in_1"),
+    RefundPayment(asked_payment_id="pay_1"),
     RecordUsage(subscription_item_id="si_1", quantity=0),
     RecordUsage(subscription_item_id="si_1", quantity=7, timestamp=NOON + timedelta(microseconds=1)),
 ]

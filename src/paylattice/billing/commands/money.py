@@ -184,7 +184,10 @@ class RefundPayment(Command[Refund]):
     """Give money back. Its row's ``external_id`` is the refund's.
 
     Args:
-        payment_id: the provider's id of the payment.
+        payment_id: the provider's id of the payment: the one that was asked for, or that paid what was asked for.
+        asked_payment_id: the payment that the caller asked for.
+        asked_invoice_id: the invoice that the caller asked for.
+        asked_subscription_id: the subscription whose last paid period the caller asked for.
         amount: how much; None: all that is left.
         reason: for the provider's records.
     """
@@ -193,9 +196,16 @@ class RefundPayment(Command[Refund]):
     operation: ClassVar[str] = "refund_payment"
     sets_a_state: ClassVar[bool] = True
 
-    payment_id: str
+    payment_id: str = decided_here()
+    asked_payment_id: str | None = None
+    asked_invoice_id: str | None = None
+    asked_subscription_id: str | None = None
     amount: Money | None = None
     reason: str | None = attrs.field(default=None, repr=False)
+
+    def arguments(self) -> dict[str, object]:
+        """What ``refund_payment`` is called with."""
+        return {"payment_id": self.payment_id, "amount": self.amount, "reason": self.reason}
 
     async def send(self, provider: BaseProvider, key: str) -> Refund:
         """Give it back."""
