@@ -175,6 +175,8 @@ def test_a_handler_knows_the_plan_before(shop: Callable[[], Shop], plan: str) ->
         (context,) = [context for word, context in told if word == "subscription.plan_changed"]
         assert (context.previous.plan_id, context.subscription.plan_id) == ("basic", plan)
         assert (context.change.plan, context.change.quantity, context.change.status) == (True, False, False)
+        updated = [context for word, context in told if word == "subscription.updated"]
+        assert ("basic", plan) in [(each.previous.plan_id, each.subscription.plan_id) for each in updated]
 
     asyncio.run(run())
 

@@ -344,7 +344,7 @@ class EventPipeline(Generic[Tx]):
         async with self._store.transaction() as tx:
             version = subscription.version if self._finder.believes_payloads(provider) else None
             stored, upserted, owner = await self._write(customer, Reading(subscription, ticket, version), tx)
-            words = _change(stored, upserted).words
+            words = _words_of_a_reading(_change(stored, upserted))
             if words:
                 event = self._own_event(provider, owner, subscription, words[0], ticket)
                 await self._store.insert_event(BillingEvent.of(event, id=new_record_id(), customer=owner), tx=tx)
@@ -510,6 +510,12 @@ def _change(stored: BillingSubscription | None, upserted: Upserted | None) -> Su
     if stored is None or upserted is None or not upserted.written:
         return SubscriptionStateChange()
     return changes_between(upserted.previous, stored)
+
+
+def _words_of_a_reading(change: SubscriptionStateChange) -> tuple[EventType, ...]:
+    """The words for a state that was read without an event: the provider's own event will find nothing changed any more."""
+    changed = change.plan or change.quantity or change.period or change.cancellation
+    return (EventType.SUBSCRIPTION_UPDATED, *change.words) if changed else change.words
 
 
 def _words(event: WebhookEvent, stored: BillingSubscription | None, upserted: Upserted | None) -> tuple[str, ...]:

@@ -37,10 +37,10 @@ def dispute_from(data: JsonObject) -> Dispute:
     else:
         status = DISPUTE_STATUS.get(raw_status, DisputeStatus.UNKNOWN)
     reason = text(data, "reason")
-    first = next(iter(children(data, "disputed_transactions")), {})
+    disputed = children(data, "disputed_transactions")
     return Dispute(
         id=identity(data, "dispute_id", "dispute"),
-        payment_id=text(first, "seller_transaction_id") or None,
+        payment_id=(text(disputed[0], "seller_transaction_id") or None) if disputed else None,
         amount=optional_money_from(data, "dispute_amount"),
         reason=reason.lower() if reason else None,
         status=status,
