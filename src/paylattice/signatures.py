@@ -1,7 +1,7 @@
 """Webhook signatures over the raw bytes, and what is wrong when one does not match.
 
 The scheme here is ``t=<seconds>,v1=<hex>[,v1=<hex>...]``, where each ``v1`` is HMAC-SHA256 of ``<t>.<body>`` under a secret
-of the endpoint. Providers with another scheme use the parts: :func:`raw_body`, :func:`rewritten`, :func:`refusal`.
+of the endpoint. Providers with another scheme use the parts: :func:`raw_body`, :func:`rewritten`, :func:`delivery_error`.
 """
 
 import hmac
@@ -27,7 +27,7 @@ from .errors import (
 from .headers import header
 from .jsonlike import JsonObject, parse_event, parse_object
 
-__all__ = ["SigningKey", "TimestampedScheme", "raw_body", "refusal", "rewritten", "secret_from"]
+__all__ = ["SigningKey", "TimestampedScheme", "delivery_error", "raw_body", "rewritten", "secret_from"]
 
 _BLOCK = 64
 _INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
@@ -66,7 +66,9 @@ _CURES: Mapping[Diagnosis, str] = {
 """What to tell the person who reads the log. Nothing of the delivery is in it."""
 
 
-def refusal(error: type[WebhookError], diagnosis: Diagnosis, *, sender: str, header: str = "signature") -> WebhookError:
+def delivery_error(
+    error: type[WebhookError], diagnosis: Diagnosis, *, sender: str, header: str = "signature"
+) -> WebhookError:
     """The error that says what is wrong and how to mend it, in the same words for every provider."""
     return error(_cure(diagnosis, sender, header), diagnosis=diagnosis)
 
@@ -91,7 +93,7 @@ def raw_body(payload: object, sender: str) -> bytes:
         raise MalformedPayload(message, diagnosis=Diagnosis.BODY_NOT_AN_EVENT)
     body = bytes(cast("bytes | bytearray", payload))
     if not body:
-        raise refusal(MalformedPayload, Diagnosis.BODY_EMPTY, sender=sender)
+        raise delivery_error(MalformedPayload, Diagnosis.BODY_EMPTY, sender=sender)
     return body
 
 
@@ -201,37 +203,37 @@ class TimestampedScheme:
         if not _match(stamp, values, body, keys):
             if diagnoses is None or not diagnoses.permits(len(body)):
                 raise InvalidSignature(_CURES[Diagnosis.WRONG_SECRET], diagnosis=Diagnosis.WRONG_SECRET)
-            raise self._refusal(InvalidSignature, _diagnosis(stamp, values, body, keys, livemode=livemode))
+            raise self._error(InvalidSignature, _diagnosis(stamp, values, body, keys, livemode=livemode))
         age = clock() - int(stamp)
         if age > self.tolerance:
-            raise self._refusal(StaleSignature, Diagnosis.TIMESTAMP_TOO_OLD)
+            raise self._error(StaleSignature, Diagnosis.TIMESTAMP_TOO_OLD)
         if age < -self.tolerance:
-            raise self._refusal(StaleSignature, Diagnosis.CLOCK_SKEW)
+            raise self._error(StaleSignature, Diagnosis.CLOCK_SKEW)
         data = parse_event(body)
         if data is None or not self.is_event(data):
-            raise self._refusal(MalformedPayload, Diagnosis.BODY_NOT_AN_EVENT)
+            raise self._error(MalformedPayload, Diagnosis.BODY_NOT_AN_EVENT)
         return data
 
     def _signatures(self, value: str | None) -> tuple[str, Sequence[str]]:
         """The time in the header, and the signatures."""
         if value is None:
-            raise self._refusal(InvalidSignature, Diagnosis.HEADER_MISSING)
+            raise self._error(InvalidSignature, Diagnosis.HEADER_MISSING)
         plain = _AS_SENT.fullmatch(value)
         if plain is not None:
             stamp, signature = plain.groups()
             return stamp, (signature,)
         if len(value) > _LONGEST_HEADER:
-            raise self._refusal(InvalidSignature, Diagnosis.HEADER_MALFORMED)
+            raise self._error(InvalidSignature, Diagnosis.HEADER_MALFORMED)
         parts = [part.strip().partition("=") for part in value.split(",")]
         times = [found.strip() for name, _, found in parts if name.strip() == "t"]
         values = tuple(found.strip() for name, _, found in parts if name.strip() == "v1")
         values = tuple(found for found in values if _SIGNATURE.fullmatch(found))
         if not times or not _TIME.fullmatch(times[0]) or not values:
-            raise self._refusal(InvalidSignature, Diagnosis.HEADER_MALFORMED)
+            raise self._error(InvalidSignature, Diagnosis.HEADER_MALFORMED)
         return times[0], values[:_MOST_SIGNATURES]
 
-    def _refusal(self, error: type[WebhookError], diagnosis: Diagnosis) -> WebhookError:
-        return refusal(error, diagnosis, sender=self.sender, header=self.header)
+    def _error(self, error: type[WebhookError], diagnosis: Diagnosis) -> WebhookError:
+        return delivery_error(error, diagnosis, sender=self.sender, header=self.header)
 
 
 def _diagnosis(

@@ -13,7 +13,7 @@ from paylattice.config import ProviderConfig, Secret, env, url_from
 from paylattice.driving import run
 from paylattice.errors import DeclineReason, PaymentError
 from paylattice.jsonlike import JsonObject, identity, text
-from paylattice.providers.api import JSONAPI, Refusal, Request, Response, path_of
+from paylattice.providers.api import JSONAPI, ErrorResponse, Request, Response, path_of
 from paylattice.transport import BlockingTransport, Observer, ResponseReceived, RetryPolicy
 
 Answer = httpx.Response | Exception
@@ -280,9 +280,9 @@ def test_without_keys_a_write_is_never_repeated() -> None:
     assert "idempotency-key" not in desk.requests[0].headers
 
 
-def refusing(refusal: Refusal) -> type[Shop]:
+def refusing(refusal: ErrorResponse) -> type[Shop]:
     class Wordy(Shop):
-        def error_response(self, body: JsonObject, response: Response) -> Refusal:
+        def error_response(self, body: JsonObject, response: Response) -> ErrorResponse:
             return refusal
 
     return Wordy
@@ -292,21 +292,23 @@ def refusing(refusal: Refusal) -> type[Shop]:
     ("refusal", "holds"),
     [
         (
-            Refusal(kind=errors.Declined, reason=DeclineReason.EXPIRED_CARD, payment_id="pay_1"),
+            ErrorResponse(kind=errors.Declined, reason=DeclineReason.EXPIRED_CARD, payment_id="pay_1"),
             lambda error: (error.reason, error.payment_id) == (DeclineReason.EXPIRED_CARD, "pay_1"),
         ),
         (
-            Refusal(kind=errors.ActionRequired, url="https://shop.test/3ds", client_secret="s", payment_id="pay_1"),
+            ErrorResponse(
+                kind=errors.ActionRequired, url="https://shop.test/3ds", client_secret="s", payment_id="pay_1"
+            ),
             lambda error: (error.url, error.client_secret) == ("https://shop.test/3ds", "s"),
         ),
-        (Refusal(kind=errors.InvalidRequest, param="plan"), lambda error: error.param == "plan"),
-        (Refusal(kind=errors.InvalidRequest, param="ada@example.com"), lambda error: error.param is None),
-        (Refusal(kind=errors.Conflict), lambda error: not error.retryable),
-        (Refusal(kind=errors.Conflict, passing=True), lambda error: error.retryable),
-        (Refusal(kind=errors.IdempotencyMismatch), lambda error: "new key" in error.message),
+        (ErrorResponse(kind=errors.InvalidRequest, param="plan"), lambda error: error.param == "plan"),
+        (ErrorResponse(kind=errors.InvalidRequest, param="ada@example.com"), lambda error: error.param is None),
+        (ErrorResponse(kind=errors.Conflict), lambda error: not error.retryable),
+        (ErrorResponse(kind=errors.Conflict, transient=True), lambda error: error.retryable),
+        (ErrorResponse(kind=errors.IdempotencyMismatch), lambda error: "new key" in error.message),
     ],
 )
-def test_a_provider_s_own_words_become_an_error(refusal: Refusal, holds: Callable[[PaymentError], bool]) -> None:
+def test_a_provider_s_own_words_become_an_error(refusal: ErrorResponse, holds: Callable[[PaymentError], bool]) -> None:
     api, _ = shop(json(400, {}), kind=refusing(refusal))
     error = failure(api, WRITE)
     assert type(error) is refusal.kind

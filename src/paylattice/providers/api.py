@@ -24,13 +24,13 @@ from ..frozen import FrozenMap
 from ..guard import current_operation
 from ..jsonlike import JsonObject, parse_object, text
 from ..models import Model
-from ..transport.answers import Asked, Refusal, failure_from, is_success, object_from, unreadable
+from ..transport.answers import Asked, ErrorResponse, failure_from, is_success, object_from, unreadable
 from ..transport.messages import Request, Response
 
 if TYPE_CHECKING:
     from ..transport import Transport
 
-__all__ = ["JSONAPI", "Refusal", "Request", "Response", "path_of"]
+__all__ = ["JSONAPI", "ErrorResponse", "Request", "Response", "path_of"]
 
 T = TypeVar("T")
 C = TypeVar("C", bound=ProviderConfig)
@@ -110,16 +110,21 @@ class JSONAPI(Generic[C]):
         """Return the headers that carry the credentials. They go to the base URL only."""
         return _NONE
 
-    def error_response(self, body: JsonObject, response: Response) -> Refusal:
+    def error_response(self, body: JsonObject, response: Response) -> ErrorResponse | None:
         """Read an error body. The default reads the common ``{"error": {"code": ..., "message": ...}}``.
 
         Args:
             body: the object in the answer.
             response: the answer, for its status and headers.
+
+        Returns:
+            What it says; None: it is no error of the provider's. A 404 or 410 then says nothing about the object: it may come
+            from a gateway, or from a wrong base URL.
         """
         inner = body.get("error")
         about = cast("JsonObject", inner) if isinstance(inner, Mapping) else body
-        return Refusal(code=text(about, "code"), said=text(about, "message"), stored=self.is_replayed(response, None))
+        code, message = text(about, "code"), text(about, "message")
+        return ErrorResponse(code=code, message=message, replayed=self.is_replayed(response, None))
 
     def retry_hint(self, response: Response) -> bool | None:
         """Say whether the provider wants the request again; None leaves it to the transport's retry policy."""
@@ -165,8 +170,8 @@ class JSONAPI(Generic[C]):
         response = await self.transport.send(sent)
         if not is_success(response):
             body = parse_object(response.body)
-            refusal = None if body is None else self.error_response(body, response)
-            raise failure_from(response, self.asked(sent), refusal)
+            error = None if body is None else self.error_response(body, response)
+            raise failure_from(response, self.asked(sent), error)
         data = object_from(response)
         if data is None:
             raise unreadable("it is no JSON object", response, self.asked(sent))
@@ -192,7 +197,7 @@ class JSONAPI(Generic[C]):
     async def write_then_verify(self, write: Callable[[], Awaitable[T]], read: Callable[[], Awaitable[T | None]]) -> T:
         """Send a write that has no key, and read back whether it was done where its answer does not tell.
 
-        A refusal does not tell either: an earlier attempt whose answer got lost may have done it, or another process.
+        An error response does not tell either: an earlier attempt whose answer got lost may have done it, or another process.
 
         Args:
             write: sends it.

@@ -1,7 +1,7 @@
 """What an answer means: an object, or one of this library's errors. The same for every provider that speaks JSON over HTTP.
 
-A provider says what is its own (the words of its error body) with a :class:`Refusal`; what follows from it is decided here:
-above all, whether a write may have taken effect in spite of the refusal.
+A provider reads its own error body into an :class:`ErrorResponse`; what follows from it is decided here: above all, whether
+a write may have taken effect in spite of the error.
 """
 
 import re
@@ -34,7 +34,7 @@ from ..redaction import matching, redact
 from .messages import REQUEST_ID, Response
 from .retry import SERVER_ERROR, retry_after
 
-__all__ = ["WORD", "Asked", "Refusal", "failure_from", "is_success", "object_from", "unreadable"]
+__all__ = ["WORD", "Asked", "ErrorResponse", "failure_from", "is_success", "object_from", "unreadable"]
 
 _BY_STATUS: Mapping[int, type[PaymentError]] = {
     400: InvalidRequest,
@@ -59,7 +59,7 @@ _SAYS_NOTHING_OF_EARLIER_ATTEMPTS = (
     ProviderUnavailable,
     RateLimited,
 )
-"""Refusals of this attempt alone. The others come from the endpoint, which would have repeated an earlier result."""
+"""Errors of this attempt alone. The others come from the endpoint, which would have repeated an earlier result."""
 
 _LEADS: Mapping[type[PaymentError], str] = {
     ActionRequired: "the payer has to act: bring them back and complete the payment there",
@@ -80,7 +80,7 @@ _SILENT = (AuthenticationError,)
 """The provider's own text for these may repeat a part of the credentials."""
 
 _MAY_HAVE_HAPPENED = "it may have taken effect. Do not send it as new: provider.recover(error) finds out"
-_STORED_FAILURE = (
+_REPLAYED_FAILURE = (
     "{sender} stored this failure under the idempotency key and will only repeat it: read the object's state, "
     "and if nothing happened, send it again with a new key"
 )
@@ -120,34 +120,34 @@ class Asked:
 
 
 @attrs.frozen
-class Refusal:
+class ErrorResponse:
     """What a provider's error body says, in this library's words. What it does not say stays None.
 
     Args:
         kind: the error that it means; None: what the HTTP status means.
         code: the provider's own word for it.
-        said: the provider's own text; secrets, e-mail addresses and card numbers are taken out of it.
+        message: the provider's own text; secrets, e-mail addresses and card numbers are taken out of it.
         param: the parameter that is wrong, of an :class:`~paylattice.errors.InvalidRequest`.
         reason: of a :class:`~paylattice.errors.Declined`.
         advice: what to do while the payer is away, if the provider has an advice of its own.
         payment_id: the payment that exists all the same, or waits for the payer.
         url: where the payer has to go, of an :class:`~paylattice.errors.ActionRequired`.
         client_secret: what a browser component needs for it.
-        passing: whether a conflict goes away by itself; None: one of status 409 does.
-        stored: whether the provider stored this answer under the idempotency key, and will only repeat it.
+        transient: whether a conflict goes away by itself; None: one of status 409 does.
+        replayed: whether the provider keeps this answer under the idempotency key, and will only repeat it.
     """
 
     kind: type[PaymentError] | None = None
     code: str | None = None
-    said: str | None = attrs.field(default=None, repr=False)
+    message: str | None = attrs.field(default=None, repr=False)
     param: str | None = None
     reason: DeclineReason = DeclineReason.UNKNOWN
     advice: Advice | None = None
     payment_id: str | None = None
     url: str | None = attrs.field(default=None, repr=False)
     client_secret: str | None = attrs.field(default=None, repr=False)
-    passing: bool | None = None
-    stored: bool = False
+    transient: bool | None = None
+    replayed: bool = False
 
 
 class _Context(TypedDict, total=False):
@@ -168,39 +168,39 @@ def object_from(response: Response) -> JsonObject | None:
     return _NOTHING if response.status in _EMPTY else parse_object(response.body)
 
 
-def failure_from(response: Response, asked: Asked, refusal: Refusal | None = None) -> PaymentError:
+def failure_from(response: Response, asked: Asked, error: ErrorResponse | None = None) -> PaymentError:
     """The error for an answer that is no success.
 
     Args:
         response: the answer.
         asked: what it answers.
-        refusal: what the error body says; None: it says nothing that anybody here understands.
+        error: what the error body says; None: it holds no error of the provider's.
     """
-    kind = _kind(response, refusal)
-    refusal = refusal or Refusal()
-    context = _context(response, asked, refusal.code)
-    said = "" if issubclass(kind, _SILENT) else redact(refusal.said, asked.secrets)
+    kind = _kind(response, error)
+    error = error or ErrorResponse()
+    context = _context(response, asked, error.code)
+    said = "" if issubclass(kind, _SILENT) else redact(error.message, asked.secrets)
     lead = _LEADS.get(kind, "{sender} refuses the request").format(sender=asked.sender, credentials=asked.credentials)
     lead = f"{lead}. {asked.sender} says: {said}" if said else lead
     if asked.writes and response.status >= SERVER_ERROR:
-        consequence = _STORED_FAILURE.format(sender=asked.sender) if refusal.stored else _MAY_HAVE_HAPPENED
-        return UnavailableOutcomeUnknown(f"{lead}; {consequence}", retryable=not refusal.stored, **context)
+        consequence = _REPLAYED_FAILURE.format(sender=asked.sender) if error.replayed else _MAY_HAVE_HAPPENED
+        return UnavailableOutcomeUnknown(f"{lead}; {consequence}", retryable=not error.replayed, **context)
     if asked.writes and response.unsettled and issubclass(kind, _SAYS_NOTHING_OF_EARLIER_ATTEMPTS):
         return OutcomeUnknown(f"{lead}; an earlier attempt brought no answer: {_MAY_HAVE_HAPPENED}", **context)
     if kind is OutcomeUnknown:
         return kind(f"{lead}: {_MAY_HAVE_HAPPENED}", **context)
-    payment_id = matching(_ID, refusal.payment_id, asked.secrets)
+    payment_id = matching(_ID, error.payment_id, asked.secrets)
     if issubclass(kind, Declined):
-        return kind(lead, reason=refusal.reason, advice_off_session=refusal.advice, payment_id=payment_id, **context)
+        return kind(lead, reason=error.reason, advice_off_session=error.advice, payment_id=payment_id, **context)
     if issubclass(kind, ActionRequired):
-        return kind(lead, url=refusal.url, client_secret=refusal.client_secret, payment_id=payment_id, **context)
+        return kind(lead, url=error.url, client_secret=error.client_secret, payment_id=payment_id, **context)
     if issubclass(kind, InvalidRequest):
-        return kind(lead, param=matching(_PARAM, refusal.param, asked.secrets), **context)
+        return kind(lead, param=matching(_PARAM, error.param, asked.secrets), **context)
     if issubclass(kind, RateLimited):
         return kind(lead, retry_after=retry_after(response), **context)
     if issubclass(kind, Conflict):
-        passing = _BY_STATUS.get(response.status) is Conflict if refusal.passing is None else refusal.passing
-        return kind(lead, retryable=passing, **context)
+        transient = _BY_STATUS.get(response.status) is Conflict if error.transient is None else error.transient
+        return kind(lead, retryable=transient, **context)
     return kind(lead, **context)
 
 
@@ -214,17 +214,17 @@ def unreadable(why: str, response: Response, asked: Asked) -> PaymentError:
     return InvalidResponse(f"{asked.sender}'s answer cannot be read: {why}", **context)
 
 
-def _kind(response: Response, refusal: Refusal | None) -> type[PaymentError]:
+def _kind(response: Response, error: ErrorResponse | None) -> type[PaymentError]:
     status = response.status
     if status >= SERVER_ERROR:
         return ProviderUnavailable
     if status in _REDIRECTS:
         return InvalidResponse
-    if refusal is not None and refusal.kind is not None:
-        return refusal.kind
-    if status in _MISSING and refusal is None:
+    if error is not None and error.kind is not None:
+        return error.kind
+    if status in _MISSING and error is None:
         return InvalidResponse  # a proxy, or a wrong base URL: it says nothing about the object
-    return _BY_STATUS.get(status) or (InvalidRequest if refusal is not None else InvalidResponse)
+    return _BY_STATUS.get(status) or (InvalidRequest if error is not None else InvalidResponse)
 
 
 def _context(response: Response, asked: Asked, code: str | None) -> _Context:

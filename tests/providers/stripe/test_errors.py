@@ -29,7 +29,7 @@ from paylattice.errors import (
     ResponseOutcomeUnknown,
     UnavailableOutcomeUnknown,
 )
-from paylattice.providers.stripe.errors import DECLINE_REASONS, refusal_from, retry_hint
+from paylattice.providers.stripe.errors import DECLINE_REASONS, error_response_from, retry_hint
 from paylattice.transport import Response
 from paylattice.transport.answers import Asked, failure_from
 
@@ -308,7 +308,7 @@ def test_every_answer_has_an_error(
 ) -> None:
     response = Response(status, headers, json.dumps({"error": error}).encode(), unsettled=unsettled)
     asked = Asked("stripe", "Stripe", writes=writes, key="k")
-    failure = failure_from(response, asked, refusal_from({"error": error}, response))
+    failure = failure_from(response, asked, error_response_from({"error": error}, response))
     assert isinstance(failure, PaymentError)
     assert failure.outcome_unknown is isinstance(failure, OutcomeUnknown)
     assert writes or not failure.outcome_unknown

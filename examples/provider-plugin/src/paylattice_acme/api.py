@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from paylattice.errors import Conflict, IdempotencyMismatch, PaymentError
 from paylattice.jsonlike import JsonObject, child, text
-from paylattice.providers.api import JSONAPI, Refusal, Response
+from paylattice.providers.api import JSONAPI, ErrorResponse, Response
 
 from .config import AcmeConfig
 
@@ -28,8 +28,10 @@ class AcmeAPI(JSONAPI[AcmeConfig]):
         key = self.config.api_key
         return {"Authorization": f"Bearer {key.reveal()}"} if key else {}
 
-    def error_response(self, body: JsonObject, response: Response) -> Refusal:
+    def error_response(self, body: JsonObject, response: Response) -> ErrorResponse:
         """``{"error": {"code": ..., "text": ..., "field": ...}}``."""
         error = child(body, "error")
         code = text(error, "code")
-        return Refusal(kind=ERRORS.get(code or ""), code=code, said=text(error, "text"), param=text(error, "field"))
+        return ErrorResponse(
+            kind=ERRORS.get(code or ""), code=code, message=text(error, "text"), param=text(error, "field")
+        )

@@ -17,7 +17,7 @@ from ...errors import (
 from ...idempotency import sub_key
 from ...jsonlike import JsonObject, children, text
 from ...wiring import check_instance
-from ..api import JSONAPI, Refusal, Request, Response, path_of
+from ..api import JSONAPI, ErrorResponse, Request, Response, path_of
 from . import errors
 from .access import Account, Token, TokenCache, basic, token_from
 from .config import PayPalConfig
@@ -84,9 +84,9 @@ class PayPalAPI(JSONAPI[PayPalConfig]):
         """The server of the environment, or the one in its place."""
         return config.server
 
-    def error_response(self, body: JsonObject, response: Response) -> Refusal:
+    def error_response(self, body: JsonObject, response: Response) -> ErrorResponse | None:
         """What an error body says."""
-        return errors.refusal_from(body)
+        return errors.error_response_from(body)
 
     def retry_hint(self, response: Response) -> bool | None:
         """A request that is still being worked on is asked for again."""

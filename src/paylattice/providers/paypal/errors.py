@@ -1,4 +1,4 @@
-"""PayPal's refusals in the words that all providers share.
+"""Reads PayPal's error responses: what each issue means in this library's errors.
 
 ``details[].issue`` is the machine's word; ``name`` stands in where there is none. The lists are those of
 https://developer.paypal.com/api/rest/reference/orders/v2/errors/ and of the API descriptions.
@@ -25,10 +25,10 @@ from ...errors import (
 )
 from ...jsonlike import JsonObject, children, parse_object, text
 from ...transport import Response
-from ...transport.answers import Refusal
+from ...transport.answers import ErrorResponse
 from .wire import approval_url
 
-__all__ = ["ALREADY_DONE", "refusal_from", "retry_hint"]
+__all__ = ["ALREADY_DONE", "error_response_from", "retry_hint"]
 
 _R = DeclineReason
 _REFUSED = range(400, 500)
@@ -151,8 +151,11 @@ _ADVICE: Mapping[str, Advice] = {
 }
 
 
-def refusal_from(body: JsonObject) -> Refusal:
-    """What an error body says. OAuth's own shape (``error``, ``error_description``) is read, too."""
+def error_response_from(body: JsonObject) -> ErrorResponse | None:
+    """What an error body says; None if it holds no error of PayPal's.
+
+    OAuth's own shape (``error``, ``error_description``) is read, too.
+    """
     details = children(body, "details")
     first: JsonObject = next(
         (each for each in details if _is_known(text(each, "issue"))), details[0] if details else {}
@@ -160,20 +163,22 @@ def refusal_from(body: JsonObject) -> Refusal:
     name = text(body, "name") or text(body, "error")
     code = text(first, "issue") or name
     said = text(first, "description") or text(body, "message") or text(body, "error_description")
+    if code is None and said is None:
+        return None
     url = web_address(approval_url(body, "payer-action", "approve", "redirect"))
     word = (code or "").upper()
     kind = _kind(word, (name or "").upper())
     if word in DECLINES and url is not None:
         kind = ActionRequired  # the buyer may choose another way to pay, on the page that the link leads to
-    return Refusal(
+    return ErrorResponse(
         kind=kind,
         code=code,
-        said=said,
+        message=said,
         param=_param(first),
         reason=DECLINES.get(word, DeclineReason.UNKNOWN),
         advice=_ADVICE.get(word),
         url=url,
-        passing=False if kind is Conflict else None,
+        transient=False if kind is Conflict else None,
     )
 
 

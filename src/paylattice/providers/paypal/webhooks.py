@@ -7,7 +7,7 @@ from ...errors import Diagnosis, InvalidResponse, MalformedPayload
 from ...events import WebhookEvent
 from ...jsonlike import JsonObject, text
 from ...provider import Headers
-from ...signatures import raw_body, refusal
+from ...signatures import delivery_error, raw_body
 from ...transport.primitives import mutex
 from ..api import Request
 from .api import PayPalAPI, path_of
@@ -57,7 +57,7 @@ class Webhooks:
         try:
             return event_from(data, self._api.now(), Signed(transmission, body), livemode=self._api.config.livemode)
         except InvalidResponse:  # well signed, and still no event
-            refused = refusal(MalformedPayload, Diagnosis.BODY_NOT_AN_EVENT, sender=SENDER)
+            refused = delivery_error(MalformedPayload, Diagnosis.BODY_NOT_AN_EVENT, sender=SENDER)
         raise refused
 
     def verify(self, payload: bytes, signature: str | Headers, webhook_id: str) -> Mapping[str, object]:

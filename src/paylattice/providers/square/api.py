@@ -18,7 +18,7 @@ from ...idempotency import sub_key
 from ...jsonlike import JsonObject, child, children, text
 from ...transport.answers import Asked, failure_from
 from ...transport.primitives import mutex
-from ..api import JSONAPI, Refusal, Request, Response, path_of
+from ..api import JSONAPI, ErrorResponse, Request, Response, path_of
 from . import errors
 from .config import SquareConfig
 from .wire import Location, location_from
@@ -113,9 +113,9 @@ class SquareAPI(JSONAPI[SquareConfig]):
         """The token, and the version of the API."""
         return {"Authorization": f"Bearer {self.config.token()}", "Square-Version": self.config.api_version}
 
-    def error_response(self, body: JsonObject, response: Response) -> Refusal:
+    def error_response(self, body: JsonObject, response: Response) -> ErrorResponse | None:
         """What an error body says."""
-        return errors.refusal_from(body, response)
+        return errors.error_response_from(body, response)
 
     def retry_hint(self, response: Response) -> bool | None:
         """What Square says about sending the request again."""
@@ -133,7 +133,7 @@ class SquareAPI(JSONAPI[SquareConfig]):
     async def send(self, request: Request, into: Callable[[JsonObject], T]) -> T: ...
 
     async def send(self, request: Request, into: Callable[[JsonObject], T] | None = None) -> JsonObject | T:
-        """Send a request, and return what the answer holds. Errors count as a refusal inside a 200, too."""
+        """Send a request, and return what the answer holds. Errors inside a 200 count, too."""
 
         def checked(data: JsonObject) -> JsonObject | T:
             if errors.errors_in(data):
@@ -145,7 +145,7 @@ class SquareAPI(JSONAPI[SquareConfig]):
         except _RefusedInside as inside:
             body = inside.body
         response = Response(errors.status_of(body))
-        failure = failure_from(response, self.asked(request), errors.refusal_from(body, response))
+        failure = failure_from(response, self.asked(request), errors.error_response_from(body, response))
         failure.http_status = 200
         raise failure
 

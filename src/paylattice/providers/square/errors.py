@@ -1,4 +1,4 @@
-"""What Square's refusals mean: tables from code and category to this library's errors.
+"""Reads Square's error responses, by tables from code and category to this library's errors.
 
 An error body is ``{"errors": [{"category", "code", "detail", "field"}]}``; some come inside a 200. Codes are open words:
 not every one that the endpoints name is in the published list. Source:
@@ -15,7 +15,6 @@ from ...errors import (
     DeclineReason,
     IdempotencyMismatch,
     InvalidRequest,
-    InvalidResponse,
     NotFound,
     PaymentError,
     PermissionDenied,
@@ -23,14 +22,14 @@ from ...errors import (
     RateLimited,
 )
 from ...jsonlike import JsonObject, child, children, parse_object, text
-from ...transport.answers import Refusal
+from ...transport.answers import ErrorResponse
 from ...transport.messages import Response
 
 __all__ = [
     "INVALID_CURSOR",
     "decline_of",
+    "error_response_from",
     "errors_in",
-    "refusal_from",
     "retry_hint",
     "status_of",
 ]
@@ -147,22 +146,21 @@ def _kind(error: JsonObject, status: int) -> type[PaymentError] | None:
     return _BY_CATEGORY.get(category or "")
 
 
-def refusal_from(body: JsonObject, response: Response) -> Refusal:
-    """What an error body says."""
+def error_response_from(body: JsonObject, response: Response) -> ErrorResponse | None:
+    """What an error body says; None if it holds no error of Square's."""
     found = errors_in(body)
     if not found:
-        missing = response.status in {404, 410}  # of a gateway: it says nothing about the object
-        return Refusal(kind=InvalidResponse if missing else None)
+        return None
     error = found[0]
     code = text(error, "code")
-    return Refusal(
+    return ErrorResponse(
         kind=_kind(error, response.status),
         code=code,
-        said=text(error, "detail"),
+        message=text(error, "detail"),
         param=text(error, "field"),
         reason=DECLINE_REASONS.get(code or "", DeclineReason.UNKNOWN),
         payment_id=text(child(body, "payment"), "id"),
-        passing=code in _PASSING if code in _BY_CODE else None,
+        transient=code in _PASSING if code in _BY_CODE else None,
     )
 
 
@@ -186,16 +184,16 @@ def retry_hint(response: Response) -> bool | None:
     return True if codes & {"TEMPORARY_ERROR", "CONFLICT"} else None
 
 
-def decline_of(payment: JsonObject) -> Refusal | None:
+def decline_of(payment: JsonObject) -> ErrorResponse | None:
     """What is wrong with a payment that was answered and did not succeed; None if nothing is."""
     if text(payment, "status") not in {"FAILED", "CANCELED"}:
         return None
     found = errors_in(child(payment, "card_details"))
     code = text(found[0], "code") if found else None
-    return Refusal(
+    return ErrorResponse(
         kind=Declined,
         code=code,
-        said=text(found[0], "detail") if found else None,
+        message=text(found[0], "detail") if found else None,
         reason=DECLINE_REASONS.get(code or "", DeclineReason.UNKNOWN),
         payment_id=text(payment, "id"),
     )

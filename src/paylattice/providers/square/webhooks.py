@@ -20,7 +20,7 @@ from ...events import WebhookEvent
 from ...headers import header
 from ...jsonlike import JsonObject, parse_event, parse_object, text
 from ...provider import Headers
-from ...signatures import SigningKey, raw_body, refusal, rewritten, secret_from
+from ...signatures import SigningKey, delivery_error, raw_body, rewritten, secret_from
 from .config import SquareConfig
 from .events import event_from
 
@@ -88,23 +88,23 @@ def verified(
     signatures = _signatures(headers if isinstance(headers, str) else _header(headers, HEADER))
     if not _match(body, signatures, keys, url):
         if diagnoses is not None and diagnoses.permits(len(body)):
-            raise _refusal(body, signatures, keys, url, other_urls)
-        raise refusal(InvalidSignature, Diagnosis.WRONG_SECRET, sender=_SENDER, header=HEADER)
+            raise _error(body, signatures, keys, url, other_urls)
+        raise delivery_error(InvalidSignature, Diagnosis.WRONG_SECRET, sender=_SENDER, header=HEADER)
     data = parse_event(body)
     if data is None or not text(data, "event_id") or not text(data, "type"):
-        raise refusal(MalformedPayload, Diagnosis.BODY_NOT_AN_EVENT, sender=_SENDER, header=HEADER)
+        raise delivery_error(MalformedPayload, Diagnosis.BODY_NOT_AN_EVENT, sender=_SENDER, header=HEADER)
     return data
 
 
 def _signatures(value: str | None) -> Sequence[bytes]:
     if value is None:
-        raise refusal(InvalidSignature, Diagnosis.HEADER_MISSING, sender=_SENDER, header=HEADER)
+        raise delivery_error(InvalidSignature, Diagnosis.HEADER_MISSING, sender=_SENDER, header=HEADER)
     if _SIGNATURE.fullmatch(value):  # as Square sends it
         return (value.encode(),)
     parts = map(str.strip, value.split(",") if len(value) <= _LONGEST_HEADER else ())
     found = [part.encode() for part in parts if _SIGNATURE.fullmatch(part)][:_MOST_SIGNATURES]
     if not found:
-        raise refusal(InvalidSignature, Diagnosis.HEADER_MALFORMED, sender=_SENDER, header=HEADER)
+        raise delivery_error(InvalidSignature, Diagnosis.HEADER_MALFORMED, sender=_SENDER, header=HEADER)
     return found
 
 
@@ -119,7 +119,7 @@ def _match(body: bytes, signatures: Sequence[bytes], keys: Sequence[SigningKey],
     return found
 
 
-def _refusal(
+def _error(
     body: bytes, signatures: Sequence[bytes], keys: Sequence[SigningKey], url: str, other_urls: Sequence[str]
 ) -> Exception:
     """Why no signature matches, as far as the unverified body can tell. Nothing else is done with it."""
@@ -128,10 +128,10 @@ def _refusal(
             return InvalidSignature(_URL_MISMATCH.format(hint=hint), diagnosis=Diagnosis.URL_MISMATCH)
     data = parse_object(body)
     if data is None:
-        return refusal(InvalidSignature, Diagnosis.BODY_NOT_AN_EVENT, sender=_SENDER, header=HEADER)
+        return delivery_error(InvalidSignature, Diagnosis.BODY_NOT_AN_EVENT, sender=_SENDER, header=HEADER)
     if any(_match(original, signatures, keys, url) for original in rewritten(body, data)):
-        return refusal(InvalidSignature, Diagnosis.BODY_REENCODED, sender=_SENDER, header=HEADER)
-    return refusal(InvalidSignature, Diagnosis.WRONG_SECRET, sender=_SENDER, header=HEADER)
+        return delivery_error(InvalidSignature, Diagnosis.BODY_REENCODED, sender=_SENDER, header=HEADER)
+    return delivery_error(InvalidSignature, Diagnosis.WRONG_SECRET, sender=_SENDER, header=HEADER)
 
 
 def _similar(url: str, other_urls: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ from ...models import Model
 from ...transport.answers import Asked, failure_from, is_success, unreadable
 from ...transport.messages import Response
 from .config import StripeConfig
-from .errors import refusal_from
+from .errors import error_response_from
 
 if TYPE_CHECKING:
     from ...transport import Transport
@@ -193,7 +193,7 @@ def _object(response: Response, asked: Asked) -> JsonObject:
         if data is None:
             raise unreadable("its body is no JSON object", response, asked)
         return data
-    raise failure_from(response, asked, None if data is None else refusal_from(data, response))
+    raise failure_from(response, asked, None if data is None else error_response_from(data, response))
 
 
 def _elements(page: JsonObject) -> list[JsonObject]:

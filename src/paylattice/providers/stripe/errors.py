@@ -1,4 +1,4 @@
-"""What Stripe's refusals mean: tables from status, type and code to this library's errors.
+"""Reads Stripe's error responses, by tables from status, type and code to this library's errors.
 
 Sources: https://docs.stripe.com/error-low-level, https://docs.stripe.com/error-codes and
 https://docs.stripe.com/declines/codes.
@@ -23,10 +23,10 @@ from ...errors import (
 )
 from ...jsonlike import JsonObject, child, text
 from ...redaction import matching
-from ...transport.answers import WORD, Asked, Refusal, failure_from
+from ...transport.answers import WORD, Asked, ErrorResponse, failure_from
 from ...transport.messages import Response
 
-__all__ = ["RESOURCE_MISSING", "refusal_from", "retry_hint", "unsuccessful_payment"]
+__all__ = ["RESOURCE_MISSING", "error_response_from", "retry_hint", "unsuccessful_payment"]
 
 RESOURCE_MISSING = "resource_missing"
 
@@ -109,7 +109,7 @@ def retry_hint(response: Response) -> bool | None:
     return True if said is None and response.status == _CONFLICT else said
 
 
-def refusal_from(body: JsonObject, response: Response) -> Refusal | None:
+def error_response_from(body: JsonObject, response: Response) -> ErrorResponse | None:
     """What an error body says; None if it holds no error of Stripe's."""
     error = child(body, "error")
     if not error:
@@ -119,18 +119,18 @@ def refusal_from(body: JsonObject, response: Response) -> Refusal | None:
     if response.status in _MISSING:
         kind = NotFound if _is_missing(code, error) else InvalidRequest
     intent = child(error, "payment_intent")
-    return Refusal(
+    return ErrorResponse(
         kind=kind,
         code=code,
-        said=_said(error),
+        message=_said(error),
         param=text(error, "param"),
         reason=_reason(error),
         advice=ADVICE.get(text(error, "advice_code") or ""),
         payment_id=text(intent, "id"),
         url=text(child(intent, "next_action", "redirect_to_url"), "url"),
         client_secret=text(intent, "client_secret"),
-        passing=True if code in _PASSING else None,
-        stored=response.headers.get("idempotent-replayed") == "true",
+        transient=True if code in _PASSING else None,
+        replayed=response.headers.get("idempotent-replayed") == "true",
     )
 
 
@@ -146,8 +146,8 @@ def unsuccessful_payment(intent: JsonObject, response: Response, asked: Asked) -
     else:
         return None
     refused = Response(_DECLINED, response.headers)
-    refusal = refusal_from({"error": error}, refused)
-    failure = failure_from(refused, asked, attrs.evolve(refusal, kind=kind) if refusal else None)
+    found = error_response_from({"error": error}, refused)
+    failure = failure_from(refused, asked, attrs.evolve(found, kind=kind) if found else None)
     failure.http_status = response.status
     return failure
 

@@ -13,7 +13,7 @@ import attrs
 
 from ....errors import ConfigurationError, Diagnosis, MalformedPayload, PaymentError, VerificationUnavailable
 from ....jsonlike import JsonObject, text
-from ....signatures import refusal
+from ....signatures import delivery_error
 from ....transport.primitives import Lock, mutex
 from .transmission import ALGORITHM, SENDER, Transmission
 
@@ -93,7 +93,7 @@ def postback_request(transmission: Transmission, webhook_id: str, body: bytes) -
         MalformedPayload: it is not.
     """
     if not _is_one_object(body):
-        raise refusal(MalformedPayload, Diagnosis.BODY_NOT_AN_EVENT, sender=SENDER)
+        raise delivery_error(MalformedPayload, Diagnosis.BODY_NOT_AN_EVENT, sender=SENDER)
     about = {
         "auth_algo": ALGORITHM,
         "cert_url": transmission.cert_url,

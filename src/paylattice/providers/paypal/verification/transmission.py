@@ -16,7 +16,7 @@ import attrs
 
 from ....errors import Diagnosis, InvalidSignature
 from ....headers import header
-from ....signatures import refusal
+from ....signatures import delivery_error
 
 __all__ = ["ALGORITHM", "SENDER", "Signed", "Transmission", "transmission_from"]
 
@@ -104,7 +104,7 @@ def transmission_from(headers: object) -> Transmission:
     identity, time, signature, url, algorithm = values
     if not (identity and time and signature and url and algorithm):
         missing = _ORDER[next(place for place, value in enumerate(values) if not value)]
-        raise refusal(InvalidSignature, Diagnosis.HEADER_MISSING, sender=SENDER, header=_SHOWN[missing])
+        raise delivery_error(InvalidSignature, Diagnosis.HEADER_MISSING, sender=SENDER, header=_SHOWN[missing])
     if algorithm != ALGORITHM:
         raise malformed(_ALGORITHM)
     if not _IDENTITY.fullmatch(identity):
@@ -115,13 +115,13 @@ def transmission_from(headers: object) -> Transmission:
 
 
 def malformed(name: str) -> InvalidSignature:
-    """The refusal of a header that PayPal would not send like this."""
-    error = refusal(InvalidSignature, Diagnosis.HEADER_MALFORMED, sender=SENDER, header=_SHOWN[name])
+    """The error for a header that PayPal would not send like this."""
+    error = delivery_error(InvalidSignature, Diagnosis.HEADER_MALFORMED, sender=SENDER, header=_SHOWN[name])
     return cast("InvalidSignature", error)
 
 
 def malformed_url() -> InvalidSignature:
-    """The refusal of an address that no certificate of PayPal's is at."""
+    """The error for an address that no certificate of PayPal's is at."""
     return malformed(_URL)
 
 

@@ -41,7 +41,7 @@ from ....errors import (
 from ....guard import current_operation
 from ....jsonlike import JsonObject, parse_event, parse_object
 from ....provider import Headers
-from ....signatures import raw_body, refusal, rewritten
+from ....signatures import delivery_error, raw_body, rewritten
 from ....transport.messages import Request, Response
 from ....transport.observers import WebhookVerified, has_observers, tell_verified
 from ....transport.primitives import mutex
@@ -309,9 +309,9 @@ class WebhookVerifier:
         """Raise if it was sent at another time than now."""
         age = self._clock() - transmission.sent_at
         if age > self._settings.max_age:
-            raise refusal(StaleSignature, Diagnosis.TIMESTAMP_TOO_OLD, sender=SENDER)
+            raise delivery_error(StaleSignature, Diagnosis.TIMESTAMP_TOO_OLD, sender=SENDER)
         if age < -_AHEAD:
-            raise refusal(StaleSignature, Diagnosis.CLOCK_SKEW, sender=SENDER)
+            raise delivery_error(StaleSignature, Diagnosis.CLOCK_SKEW, sender=SENDER)
 
     def _is_recent(self, transmission: Transmission) -> bool:
         return -_AHEAD <= self._clock() - transmission.sent_at <= self._settings.max_age
@@ -340,7 +340,7 @@ class WebhookVerifier:
 def _object_in(body: bytes) -> JsonObject:
     data = parse_event(body)
     if data is None:
-        raise refusal(MalformedPayload, Diagnosis.BODY_NOT_AN_EVENT, sender=SENDER)
+        raise delivery_error(MalformedPayload, Diagnosis.BODY_NOT_AN_EVENT, sender=SENDER)
     return data
 
 
@@ -366,7 +366,7 @@ def _checked_by(
             if sha256(transmission.signed_text(webhook_id, body)).digest() == digest:
                 return webhook_id
         if diagnoses.permits(len(body)) and _was_rewritten(digest, transmission, ids, body):
-            raise refusal(InvalidSignature, Diagnosis.BODY_REENCODED, sender=SENDER)
+            raise delivery_error(InvalidSignature, Diagnosis.BODY_REENCODED, sender=SENDER)
     message = f"the delivery is not signed by PayPal for this webhook: {_CURE}"
     raise InvalidSignature(message, diagnosis=Diagnosis.WRONG_SECRET)
 
