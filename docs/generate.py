@@ -43,7 +43,7 @@ def errors_page() -> str:
     classes.sort(key=lambda cls: inspect.getsourcelines(cls)[1])
     tree = [line[4:] for line in (errors.__doc__ or "").splitlines() if line.startswith("    ")]
     rows = [
-        "| error | also a | worth another try | own fields | meaning |",
+        "| error | also a | retryable | own fields | meaning |",
         "|---|---|---|---|---|",
     ]
     base = set(vars(errors.PaymentError("")))
@@ -55,7 +55,7 @@ def errors_page() -> str:
         meaning = (cls.__doc__ or "").splitlines()[0].replace("``", "`")
         retry = "yes, the same call" if cls.retryable else ""
         rows.append(f"| `{cls.__name__}` | {parents} | {retry} | {fields} | {meaning} |")
-    advice = ["| reason | with the payer there | while the payer is away |", "|---|---|---|"]
+    advice = ["| reason | the payer is present | the payer is away |", "|---|---|---|"]
     for reason in errors.DeclineReason:
         declined = errors.Declined("", reason=reason)
         advice.append(f"| `{reason}` | {declined.advice_on_session} | {declined.advice_off_session} |")
@@ -64,8 +64,8 @@ def errors_page() -> str:
 
 <!-- made by docs/generate.py: change the code, then run it -->
 
-Nothing else leaves a provider. Every error carries `provider`, `operation`, `message`, the provider's own `code`, `http_status`
-and `request_id`, `retryable`, `outcome_unknown` and `idempotency_key`; none carries a secret, an e-mail address or a payload.
+A provider raises no other errors. Every error carries `provider`, `operation`, `message`, the provider's own `code`,
+`http_status` and `request_id`, `retryable`, `outcome_unknown` and `idempotency_key`. None contains a secret, an e-mail address or a payload.
 
 ```text
 {chr(10).join(tree).strip()}
@@ -75,8 +75,8 @@ and `request_id`, `retryable`, `outcome_unknown` and `idempotency_key`; none car
 
 ## Declines
 
-`Declined.reason` is the same vocabulary for every provider; the provider's own word is in `code`. A decline is a definite
-answer: another attempt needs a new idempotency key.
+`Declined.reason` has the same vocabulary for every provider; `code` has the provider's own. A decline is a definite
+answer: use a new idempotency key for another attempt.
 
 {chr(10).join(advice)}
 
@@ -95,7 +95,7 @@ answer: another attempt needs a new idempotency key.
 
 
 def own_fields(cls: type[errors.PaymentError]) -> list[str]:
-    """What a handler can read on an error of the class: its attributes and properties."""
+    """The attributes and properties that an error of the class adds."""
     required = {"reason": ""} if cls is errors.UnsupportedOperation else {}
     properties = [name for name, value in vars(cls).items() if isinstance(value, property)]
     return [name for name in vars(cls("", **required)) if not name.startswith("_")] + properties
@@ -112,7 +112,7 @@ def providers() -> dict[str, BaseProvider]:
 
 
 def _time(kept: timedelta | None) -> str:
-    """A length of time, as one says it."""
+    """A duration in words."""
     if kept is None:
         return "no limit"
     days, hours = divmod(round(kept / timedelta(hours=1)), 24)
@@ -137,7 +137,7 @@ def capabilities_page() -> str:
     for capability in Capability:
         marks = ["✓" if capability in each.capabilities else "✗" for each in columns.values()]
         rows.append(f"| `{capability.name}` | {', '.join(operations[capability])} | {' | '.join(marks)} |")
-    memory = ["| | what for | " + " | ".join(columns) + " |", f"|---|---|{'---|' * len(columns)}"]
+    memory = ["| | how long | " + " | ".join(columns) + " |", f"|---|---|{'---|' * len(columns)}"]
     lifetimes = " | ".join(_time(each.idempotency_lifetime) for each in columns.values())
     memory.append(f"| `idempotency_lifetime` | an idempotency key protects against a second effect | {lifetimes} |")
     kept = [_time(each.events_kept) for each in columns.values()]
@@ -155,9 +155,9 @@ def capabilities_page() -> str:
 
 <!-- made by docs/generate.py: change the code, then run it -->
 
-`create_customer` and webhooks are always there. What a provider does not declare raises
-{{exc}}`paylattice.errors.UnsupportedOperation` before anything is sent, with the words below.
-`BillingService(..., require={{Capability.PAUSE}})` and `provider.require(...)` find out at start-up.
+Every provider has `create_customer` and webhooks. An operation that a provider does not declare raises
+{{exc}}`paylattice.errors.UnsupportedOperation` before anything is sent, with the reason and the alternative below.
+Check at start-up with `BillingService(..., require={{Capability.PAUSE}})` or `provider.require(...)`.
 
 {chr(10).join(rows)}
 
@@ -165,28 +165,28 @@ def capabilities_page() -> str:
 
 {chr(10).join(memory)}
 
-After `idempotency_lifetime` the same call under the same key is a new one: a second charge, a second refund. `BillingService`
-knows when it sent what, and looks up what was done instead; see [](concepts.md). What is older than `events_kept` is reported
-by `catch_up` as a gap; `reconcile` covers it. (Stripe, PayPal and Square keep events an hour longer, by clocks of their own.)
+After `idempotency_lifetime`, the same call with the same key is a new one: a second charge, a second refund. `BillingService`
+knows when it sent each operation, and looks up the outcome instead; see [](concepts.md). `catch_up` reports a time before
+`events_kept` as a gap; `reconcile` covers it. (Stripe, PayPal and Square keep events an hour longer, by their own clocks.)
 
 {(chr(10) * 2).join(sections)}
 """
 
 
 def lifecycle_page() -> str:
-    """The life of a subscription."""
+    """The subscription lifecycle."""
     arrows = [f"    {row.start or '[*]'} --> {row.end}: {row.trigger}" for row in TABLE if row.start is not row.end]
     ends = sorted({f"    {row.end} --> [*]" for row in TABLE if row.end.is_terminal})
     rows = ["| from | what happens | to | event |", "|---|---|---|---|"]
     rows += [
         f"| {f'`{row.start}`' if row.start else ''} | {row.trigger} | `{row.end}` | `{row.event}` |" for row in TABLE
     ]
-    return f"""# The life of a subscription
+    return f"""# The subscription lifecycle
 
 <!-- made by docs/generate.py: change the code, then run it -->
 
-This is the table that the embedded provider runs on. The other providers go their own ways among the same statuses; their pages
-say which of their words means which.
+The embedded provider runs on this table. The other providers use the same statuses, with transitions of their own. Their pages
+map their statuses to these.
 
 ```mermaid
 stateDiagram-v2
@@ -215,7 +215,7 @@ def personal_data() -> str:
 Graph = Mapping[str, set[str]]
 FOUNDATION, PROTOCOL = "values and rules", "protocol"
 FOLDERS_OF_VALUES = {"models"}
-"""They are no parts of their own: what they need lies beside them."""
+"""They are not separate parts: what they need is in the folders beside them."""
 
 
 def module_files() -> dict[str, Path]:

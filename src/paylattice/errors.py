@@ -8,25 +8,25 @@
     ├── InvalidRequest              the request is wrong and will be wrong again (also a ValueError)
     ├── NotFound                    the object does not exist at the provider
     ├── Declined                    the payer's bank or the provider said no
-    ├── ActionRequired              the payer has to do something first
-    ├── Conflict                    somebody else is changing the same object, or its state forbids the operation
+    ├── ActionRequired              the payer has to act first
+    ├── Conflict                    the object's state forbids the operation, or another request is changing it
     ├── IdempotencyMismatch         the idempotency key was used before with other parameters
     ├── RateLimited                 too many requests; wait ``retry_after`` seconds
     ├── ProviderUnavailable         the provider answers with a server error
     ├── NetworkError                no answer at all
-    ├── InvalidResponse             the answer makes no sense, or is not the answer to what was asked
+    ├── InvalidResponse             the response cannot be read, or does not match the request
     ├── OutcomeUnknown              a write may or may not have happened; ``provider.recover(error)`` finds out
     │   ├── NetworkOutcomeUnknown       (also a NetworkError)
     │   ├── UnavailableOutcomeUnknown   (also a ProviderUnavailable)
     │   └── ResponseOutcomeUnknown      (also an InvalidResponse)
-    ├── UnsupportedOperation        the provider cannot do this; says why and what to do instead
-    └── WebhookError                a delivery was not accepted
-        ├── InvalidSignature            it was not signed with any of the configured secrets
+    ├── UnsupportedOperation        the provider cannot do this; the error says why, and what to do instead
+    └── WebhookError                a delivery was rejected
+        ├── InvalidSignature            none of the configured secrets signed it
         ├── StaleSignature              the signature is good but too old, or from the future
-        ├── MalformedPayload            signed, or not, the body is no event
-        └── VerificationUnavailable     it cannot be checked now: answer 503, the provider will deliver again
+        ├── MalformedPayload            the body is not an event
+        └── VerificationUnavailable     it cannot be verified now: answer 503, the provider delivers again
 
-Messages are made for the person who reads them at night. They carry no secret, no e-mail address and no payload.
+Messages help the engineer who reads them at night. They contain no secret, no e-mail address and no payload.
 """
 
 from collections.abc import Awaitable, Callable
@@ -67,11 +67,11 @@ __all__ = [
 ]
 
 Replay: TypeAlias = Callable[[Any], Awaitable[object]]
-"""Calls the failed operation again, on the provider it is given, under the same idempotency key."""
+"""Calls the failed operation again on the given provider, with the same idempotency key."""
 
 
 class Diagnosis(StrEnum):
-    """Why a webhook was refused, as far as that can be told. Safe to log: it never holds a byte of the delivery."""
+    """The likely reason why a webhook delivery was rejected. Safe to log: it never contains a byte of the delivery."""
 
     HEADER_MISSING = "header_missing"
     HEADER_MALFORMED = "header_malformed"
@@ -80,7 +80,7 @@ class Diagnosis(StrEnum):
     TEST_SECRET_FOR_LIVE_EVENT = "test_secret_for_live_event"  # noqa: S105 - a word, not a secret
     LIVE_SECRET_FOR_TEST_EVENT = "live_secret_for_test_event"  # noqa: S105 - a word, not a secret
     WRONG_MODE = "wrong_mode"
-    """A test event where the configured key moves real money, or a live event where it moves none."""
+    """A test event with a live key, or a live event with a test key."""
     BODY_REENCODED = "body_reencoded"
     BODY_EMPTY = "body_empty"
     BODY_NOT_AN_EVENT = "body_not_an_event"
@@ -95,7 +95,7 @@ class Diagnosis(StrEnum):
 
 
 class PaymentError(Exception):
-    """The base of every error here.
+    """The base class of all errors of this library.
 
     Args:
         message: what failed and what to do, in one or two sentences.
@@ -104,7 +104,7 @@ class PaymentError(Exception):
         code: the provider's own word for the failure.
         http_status: the status of the provider's answer, if there was one.
         request_id: the provider's id of the request: quote it to the provider's support.
-        retryable: whether the same call, under the same idempotency key, may succeed later. None: the class decides.
+        retryable: whether the same call, with the same idempotency key, may succeed later. None: the class decides.
         outcome_unknown: whether a write may have happened although it failed.
         idempotency_key: the key that the operation was sent with.
     """
@@ -156,7 +156,7 @@ class PaymentError(Exception):
         return f"{type(self).__name__}({str(self)!r})"
 
     def __reduce__(self) -> tuple[Callable[..., "PaymentError"], tuple[type[Self], str, dict[str, object]]]:
-        """Errors travel between processes (task queues), without what they know of the failed call."""
+        """Lets errors travel between processes (task queues), without the means to repeat the failed call."""
         state = {name: value for name, value in self.__dict__.items() if not name.startswith("_")}
         return _rebuild, (type(self), self.message, state)
 
@@ -169,11 +169,11 @@ def _rebuild(cls: type[PaymentError], message: str, state: dict[str, object]) ->
 
 
 class ConfigurationError(PaymentError):
-    """A setting is missing or wrong. Nothing was sent; fix the configuration and start again."""
+    """A setting is missing or wrong. Nothing was sent. Fix the configuration and start again."""
 
 
 class InvalidProvider(ConfigurationError, TypeError):
-    """What should be a provider cannot be called as the protocol says. Said when its class is made, or it is handed in."""
+    """A provider's class or object breaks the protocol. Raised when you define the class or pass the object."""
 
 
 class AuthenticationError(PaymentError):
@@ -203,12 +203,13 @@ class NotFound(PaymentError):
 
 
 class Declined(PaymentError):
-    """The payment was declined. Not retried by itself; the same idempotency key would get the same answer.
+    """The payment was declined. The library does not retry it: the same idempotency key gets the same answer.
 
     Args:
-        message: what happened; may be shown to an operator, not to the payer.
-        reason: the cause, in this library's words; the provider's own word is in ``code``.
-        payment_id: the payment that exists in spite of the decline, if the provider keeps one.
+        message: what happened. Show it to an operator, not to the payer.
+        reason: the cause, in this library's vocabulary; ``code`` has the provider's own.
+        payment_id: the declined payment, if the provider keeps one.
+        advice_off_session: what to do while the payer is away. None: it follows from the reason.
         **context: the fields of :class:`PaymentError`.
     """
 
@@ -234,8 +235,8 @@ class ActionRequired(PaymentError):
     Args:
         message: what is needed.
         url: where to send the payer, if the provider hosts the step.
-        client_secret: what a browser component needs to run the step; never logged, absent from ``repr`` and ``vars``.
-        payment_id: the payment that waits.
+        client_secret: the secret with which a browser component runs the step; never logged, absent from ``repr`` and ``vars``.
+        payment_id: the payment that waits for the payer.
         **context: the fields of :class:`PaymentError`.
     """
 
@@ -257,16 +258,16 @@ class ActionRequired(PaymentError):
 
     @property
     def client_secret(self) -> str | None:
-        """What a browser component needs to run the step; None once the error has travelled to another process."""
+        """The secret with which a browser component runs the step; None once the error has travelled to another process."""
         return getattr(self, "_client_secret", None)
 
 
 class Conflict(PaymentError):
-    """The object's present state forbids the operation, or somebody else is changing it."""
+    """The object's current state forbids the operation, or another request is changing it."""
 
 
 class IdempotencyMismatch(PaymentError):
-    """The idempotency key was used before with other parameters. Take a new key for a new operation."""
+    """The idempotency key was used before with other parameters. Use a new key for a new operation."""
 
 
 class RateLimited(PaymentError):
@@ -274,7 +275,7 @@ class RateLimited(PaymentError):
 
     Args:
         message: what happened.
-        retry_after: seconds to wait, if the provider said so.
+        retry_after: the seconds to wait, if the provider says so.
         **context: the fields of :class:`PaymentError`.
     """
 
@@ -292,19 +293,19 @@ class ProviderUnavailable(PaymentError):
 
 
 class NetworkError(PaymentError):
-    """There was no answer: no connection, a time-out, or a connection that broke."""
+    """There was no answer: no connection, a timeout, or a connection that broke."""
 
     retryable = True
 
 
 class InvalidResponse(PaymentError):
-    """The answer makes no sense, or is not the answer to what was asked."""
+    """The response cannot be read, or does not match the request."""
 
 
 class OutcomeUnknown(PaymentError):
-    """A write may or may not have happened: its answer never came, or could not be read.
+    """A write may or may not have happened: its answer never arrived, or could not be read.
 
-    Do not call the operation again as a new one. ``await provider.recover(error)`` repeats it under the same
+    Do not call the operation again with a new key. ``await provider.recover(error)`` repeats it with the same
     idempotency key (or looks the object up where the provider has no keys) and returns what exists.
     """
 
@@ -317,7 +318,7 @@ class OutcomeUnknown(PaymentError):
 
 
 class NetworkOutcomeUnknown(OutcomeUnknown, NetworkError):
-    """The request was, or may have been, sent; no answer came."""
+    """The request was, or may have been, sent; no answer arrived."""
 
 
 class UnavailableOutcomeUnknown(OutcomeUnknown, ProviderUnavailable):
@@ -325,15 +326,15 @@ class UnavailableOutcomeUnknown(OutcomeUnknown, ProviderUnavailable):
 
 
 class ResponseOutcomeUnknown(OutcomeUnknown, InvalidResponse):
-    """The provider took the write, but its answer cannot be read."""
+    """The provider accepted the write, but its answer cannot be read."""
 
 
 class UnsupportedOperation(PaymentError):
     """The provider cannot do this.
 
     Args:
-        message: made from the reason and the alternative when left empty.
-        reason: why the provider cannot.
+        message: what to say. Empty: made from the reason and the alternative.
+        reason: why the provider cannot do it.
         alternative: what to do instead.
         **context: the fields of :class:`PaymentError`.
     """
@@ -347,10 +348,10 @@ class UnsupportedOperation(PaymentError):
 
 
 class WebhookError(PaymentError):
-    """A webhook delivery was not accepted.
+    """A webhook delivery was rejected.
 
     Args:
-        message: what is wrong and how to mend it.
+        message: what is wrong and how to fix it.
         diagnosis: the likely cause; safe to log.
         **context: the fields of :class:`PaymentError`.
     """
@@ -358,17 +359,17 @@ class WebhookError(PaymentError):
     def __init__(self, message: str, *, diagnosis: Diagnosis = Diagnosis.UNKNOWN, **context: Any) -> None:
         if context:
             super().__init__(message, **context)
-        else:  # forged deliveries come by the thousand: what is not given stays as the class has it
+        else:  # an attacker sends forged deliveries by the thousand: the class attributes save the time
             self.message = message
         self.diagnosis = diagnosis
 
 
 class InvalidSignature(WebhookError):
-    """The delivery was not signed with any of the configured secrets. Answer 400."""
+    """None of the configured secrets signed the delivery. Answer 400."""
 
 
 class StaleSignature(WebhookError):
-    """The signature is good but its time is out of bounds: a replay, or a clock that is wrong. Answer 400."""
+    """The signature is good but its time is out of bounds: a replay, or a wrong clock. Answer 400."""
 
 
 class MalformedPayload(WebhookError):
@@ -376,6 +377,6 @@ class MalformedPayload(WebhookError):
 
 
 class VerificationUnavailable(WebhookError):
-    """The delivery cannot be checked at the moment. Answer 503: the provider will deliver it again."""
+    """The delivery cannot be verified right now. Answer 503: the provider delivers it again."""
 
     retryable = True

@@ -85,16 +85,16 @@ class PayPalProvider(BaseProvider):
     unsupported: Mapping[Capability, UnsupportedReason] = FrozenMap(
         {
             _C.CUSTOMERS: UnsupportedReason(
-                "PayPal has no customers: only subscriptions, orders and vaults, each with the payer in it.",
+                "PayPal has no customers: each subscription, order and vault names its payer.",
                 "Keep the customer in your own database, as BillingService does; create_customer makes an id for it.",
             ),
             _C.CANCEL_AT_PERIOD_END: UnsupportedReason(
                 "PayPal ends a subscription at once, and for good.",
-                "Cancel now: cancel_at of the answer is the day until which it is paid for, and access goes on until then. Or "
-                "suspend it, and cancel it when the period is over.",
+                "Cancel now: access continues until cancel_at, the day up to which it is paid. Or suspend it, and cancel it "
+                "when the period is over.",
             ),
             _C.METERED_USAGE: UnsupportedReason(
-                "PayPal's subscriptions meter no usage: they have quantities, which the payer has to agree to.",
+                "PayPal's subscriptions have no metering. They have quantities, and the payer has to agree to each change.",
                 "Charge a saved payment method at the end of each period with create_payment.",
             ),
         }

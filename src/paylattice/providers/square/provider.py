@@ -65,19 +65,19 @@ class SquareProvider(BaseProvider):
     unsupported: Mapping[Capability, UnsupportedReason] = FrozenMap(
         {
             Capability.CANCEL_NOW: UnsupportedReason(
-                "Square ends a subscription only with the period that is paid for.",
-                "cancel_subscription(..., at_period_end=True), and refund_payment for what is not used.",
+                "Square ends a subscription only at the end of the paid period.",
+                "Use cancel_subscription(..., at_period_end=True), and refund the unused part with refund_payment.",
             ),
             Capability.METERED_USAGE: UnsupportedReason(
-                "Square knows no usage, meters or quantities.",
-                "charge the card on file for each period with create_payment, or send an invoice with Square's own API.",
+                "Square has no usage, meters or quantities.",
+                "Charge the card on file for each period with create_payment, or send an invoice with Square's own API.",
             ),
         }
     )
     idempotency_lifetime: timedelta = timedelta(hours=1)
     events_kept: timedelta | None = EVENTS_KEPT
     sends: frozenset[EventType] | None = SENT
-    customer_id_is_proof: bool = False  # whoever pays a link becomes the profile of the phone number that they type
+    customer_id_is_proof: bool = False  # the buyer of a link becomes the profile of the phone number that they type
 
     def __init__(
         self,
