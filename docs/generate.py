@@ -65,7 +65,8 @@ def errors_page() -> str:
 <!-- made by docs/generate.py: change the code, then run it -->
 
 A provider raises no other errors. Every error carries `provider`, `operation`, `message`, the provider's own `code`,
-`http_status` and `request_id`, `retryable`, `outcome_unknown` and `idempotency_key`. None contains a secret, an e-mail address or a payload.
+`http_status` and `request_id`, `retryable`, `outcome_unknown` and `idempotency_key`. None contains a secret, an e-mail
+address or a payload.
 
 ```text
 {chr(10).join(tree).strip()}
