@@ -455,6 +455,7 @@ class BillingService(Generic[Tx]):
     start_checkout: Final = blocking(AsyncBillingService.start_checkout)
     confirm_return: Final = blocking(AsyncBillingService.confirm_return)
     assign_subscription: Final = blocking(AsyncBillingService.assign_subscription)
+    subscriptions: Final = blocking(AsyncBillingService.subscriptions)
     subscription: Final = blocking(AsyncBillingService.subscription)
     access: Final = blocking(AsyncBillingService.access)
     cancel: Final = blocking(AsyncBillingService.cancel)

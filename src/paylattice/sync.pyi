@@ -2,7 +2,7 @@
 
 # made by docs/sync_stub.py from the async classes: change those, then run docs/generate.py
 
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -701,35 +701,47 @@ class BillingService(Generic[Tx]):
     ) -> BillingSubscription:
         """Let an organisation have a subscription that billing did not start, as it is now: your explicit choice."""
 
-    def subscription(self, org_id: str) -> BillingSubscription | None:
-        """Return the organisation's primary subscription as stored: the current one if there is one, else the last."""
+    def subscriptions(self, org_id: str) -> list[BillingSubscription]:
+        """List all subscriptions of the organisation as stored, over all providers, ended ones too."""
 
-    def access(self, org_id: str, *, now: datetime | None = None, policy: AccessPolicy = ...) -> Access:
+    def subscription(self, org_id: str, subscription_id: str | None = None) -> BillingSubscription | None:
+        """Return one subscription of the organisation as stored: the one that :meth:`access` speaks of, or a certain one."""
+
+    def access(
+        self,
+        org_id: str,
+        *,
+        plans: Collection[str] | None = None,
+        now: datetime | None = None,
+        policy: AccessPolicy = ...,
+    ) -> Access:
         """Say whether the organisation may use the product, why, and until when. Reads the repository only."""
 
     def cancel(
         self,
         org_id: str,
         *,
+        subscription_id: str | None = None,
         at_period_end: bool = True,
         reason: str | None = None,
         idempotency_key: str | None = None,
     ) -> BillingSubscription:
-        """End the organisation's subscription: at the end of what is paid for, or now."""
+        """End a subscription: at the end of what is paid for, or now."""
 
     def change_plan(
         self,
         org_id: str,
         plan_id: str | None = None,
         *,
+        subscription_id: str | None = None,
         quantity: int | None = None,
         prorate: bool = True,
         idempotency_key: str | None = None,
     ) -> SubscriptionChange:
         """Change the plan, the quantity or both. ``approval_url`` in the answer: the payer has to consent there first."""
 
-    def sync_subscription(self, org_id: str) -> BillingSubscription | None:
-        """Read what the provider says now, for all of the organisation's subscriptions, and store it."""
+    def sync_subscription(self, org_id: str, subscription_id: str | None = None) -> BillingSubscription | None:
+        """Read what the provider says now, for all of the organisation's subscriptions or for one, and store it."""
 
     def invoices(self, org_id: str, limit: int = 10) -> list[Invoice]:
         """List the organisation's invoices over all its providers, newest first."""
@@ -740,16 +752,29 @@ class BillingService(Generic[Tx]):
         quantity: int,
         *,
         idempotency_key: str,
+        subscription_id: str | None = None,
         plan_id: str | None = None,
         timestamp: datetime | None = None,
     ) -> bool:
         """Report usage of what the organisation's subscriptions meter."""
 
-    def pause(self, org_id: str, *, idempotency_key: str | None = None) -> BillingSubscription:
-        """Stop billing the organisation's subscription until :meth:`resume`. Pausing twice is no error."""
+    def pause(
+        self,
+        org_id: str,
+        *,
+        subscription_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> BillingSubscription:
+        """Stop billing a subscription until :meth:`resume`. Pausing twice is no error."""
 
-    def resume(self, org_id: str, *, idempotency_key: str | None = None) -> BillingSubscription:
-        """Bill the organisation's paused subscription again. Resuming what is not paused is no error."""
+    def resume(
+        self,
+        org_id: str,
+        *,
+        subscription_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> BillingSubscription:
+        """Bill a paused subscription again. Resuming what is not paused is no error."""
 
     def charge(
         self,

@@ -179,9 +179,10 @@ def test_a_subscription_that_is_paid_for_grants_access_while_a_new_one_is_incomp
         session = await world.checkout()
         world.provider.complete_checkout(session.id, delayed=True)
         await world.deliver()
-        assert await world.status() == "incomplete"
         access = await world.billing.access("org")
         assert (access.allowed, access.reason) == (True, AccessReason.PAID_THROUGH)
+        assert [(each.allowed, each.reason) for each in access.others] == [(False, AccessReason.INCOMPLETE)]
+        assert await world.billing.subscription("org") == access.subscription
 
     asyncio.run(main())
 

@@ -261,8 +261,8 @@ def test_a_second_subscription_is_refused_while_one_is_alive_unless_it_is_meant(
         )
         world.provider.complete_checkout(second.id)
         await world.deliver()
-        await world.billing.cancel("org", at_period_end=False)
-        await world.billing.cancel("org", at_period_end=False)
+        for each in await world.billing.subscriptions("org"):
+            await world.billing.cancel("org", subscription_id=each.external_subscription_id, at_period_end=False)
         assert (await checkout(world)).status is CheckoutStatus.OPEN
 
     asyncio.run(main())

@@ -254,7 +254,7 @@ def test_usage_of_two_metered_subscriptions_needs_a_plan() -> None:
         await world.deliver()
         await world.subscribe(plan_id="storage", allow_second=True)
         await world.deliver()
-        with pytest.raises(errors.InvalidRequest, match="several metered items"):
+        with pytest.raises(errors.Conflict, match="2 metered subscriptions"):
             await world.billing.record_usage("org", 5, idempotency_key="job-1")
         assert await world.billing.record_usage("org", 5, idempotency_key="job-1", plan_id="storage")
 

@@ -4,7 +4,7 @@ The status says what is meant; the stored facts decide until when: the end of th
 failed, whether invoices are held back. A fact that is None is not known, and then the status and the period alone decide.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -12,10 +12,20 @@ import attrs
 
 from ..models import SubscriptionStatus
 from ..wiring import check_instance, refused
-from .primary import rank
 from .records import BillingSubscription
 
-__all__ = ["Access", "AccessPolicy", "AccessReason", "access_of", "best_access"]
+__all__ = [
+    "DEFAULT_POLICY",
+    "LONG_AGO",
+    "Access",
+    "AccessPolicy",
+    "AccessReason",
+    "access_of",
+    "access_over",
+    "answers",
+]
+
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 class AccessReason(StrEnum):
@@ -38,6 +48,8 @@ class AccessReason(StrEnum):
     RENEWAL_UNCONFIRMED = "renewal_unconfirmed"
     """The period has been over for a while and nothing was heard of a renewal; webhooks may be failing."""
     NO_SUBSCRIPTION = "no_subscription"
+    OTHER_PLAN = "other_plan"
+    """A subscription, and none to the plans that were asked about."""
     UNKNOWN = "unknown"
 
 
@@ -81,11 +93,18 @@ class Access:
         allowed: whether the product may be used now.
         reason: why.
         until: when that changes if nothing else happens, UTC; None: no such time is known.
+        subscription: the one that the answer is about: it grants access, or it says why there is none. None: there is none
+            that could.
+        others: what each of the organisation's other subscriptions says by itself, and why.
+        quantity: how many units are granted, over all subscriptions that grant access. A metered one counts as 1.
     """
 
     allowed: bool
     reason: AccessReason
     until: datetime | None = None
+    subscription: BillingSubscription | None = None
+    others: tuple["Access", ...] = ()
+    quantity: int = 0
 
     def __bool__(self) -> bool:
         return self.allowed
@@ -95,16 +114,59 @@ DEFAULT_POLICY = AccessPolicy()
 _LAST = datetime.max.replace(tzinfo=UTC)
 
 
-def best_access(stored: Sequence[BillingSubscription], now: datetime, policy: AccessPolicy = DEFAULT_POLICY) -> Access:
-    """Whether any of an organisation's subscriptions allows access at a time; of several that do, what the primary one says.
+def answers(
+    stored: Sequence[BillingSubscription], now: datetime, policy: AccessPolicy = DEFAULT_POLICY
+) -> list[Access]:
+    """What each of an organisation's subscriptions says at a time, the primary one first.
+
+    This is the one rule for which subscription counts: one that grants access before one that does not, then a current one
+    before one that has ended, then the newest.
+
+    Args:
+        stored: all that it has. Of two that are alike, the one that was inserted later comes first.
+        now: an aware datetime.
+        policy: what the application decides.
+    """
+    return sorted((access_of(each, now, policy) for each in reversed(stored)), key=_standing, reverse=True)
+
+
+def access_over(
+    stored: Sequence[BillingSubscription],
+    now: datetime,
+    policy: AccessPolicy = DEFAULT_POLICY,
+    plans: Collection[str] | None = None,
+) -> Access:
+    """Whether any of an organisation's subscriptions allows access at a time.
 
     Args:
         stored: all that it has.
         now: an aware datetime.
         policy: what the application decides.
+        plans: the provider's ids of the plans that count; None: all.
     """
-    answers = [access_of(each, now, policy) for each in sorted(stored, key=rank)]
-    return max(reversed(answers), key=bool, default=access_of(None, now, policy))
+    each_of = answers(stored, now, policy)
+    count = [each for each in each_of if _is_of(each, plans)]
+    rest = [
+        Access(allowed=False, reason=AccessReason.OTHER_PLAN, subscription=each.subscription)
+        for each in each_of
+        if not _is_of(each, plans)
+    ]
+    first = count[0] if count else access_of(None, now, policy)
+    quantity = sum(each.quantity for each in count)
+    return attrs.evolve(first, others=(*count[1:], *rest), quantity=quantity)
+
+
+def _is_of(answer: Access, plans: Collection[str] | None) -> bool:
+    return plans is None or (answer.subscription is not None and answer.subscription.plan_id in plans)
+
+
+def _standing(answer: Access) -> tuple[bool, int, datetime]:
+    subscription = answer.subscription
+    if subscription is None:
+        return answer.allowed, 0, LONG_AGO
+    status = subscription.status
+    place = 3 if status.grants_access else 2 if status.is_current else 1
+    return answer.allowed, place, subscription.created_at or LONG_AGO
 
 
 def access_of(subscription: BillingSubscription | None, now: datetime, policy: AccessPolicy = DEFAULT_POLICY) -> Access:
@@ -117,6 +179,12 @@ def access_of(subscription: BillingSubscription | None, now: datetime, policy: A
     """
     if subscription is None:
         return Access(False, AccessReason.NO_SUBSCRIPTION)
+    answer = _by_status(subscription, now, policy)
+    quantity = 1 if subscription.quantity is None else subscription.quantity
+    return attrs.evolve(answer, subscription=subscription, quantity=quantity if answer.allowed else 0)
+
+
+def _by_status(subscription: BillingSubscription, now: datetime, policy: AccessPolicy) -> Access:
     match subscription.status:
         case SubscriptionStatus.ACTIVE | SubscriptionStatus.TRIALING:
             if subscription.collection_paused and not policy.allow_paused:

@@ -13,7 +13,6 @@ from .commands import StartCheckout
 from .customers import Customers, provider_named
 from .operation_log import OperationLog
 from .ownership import Ownership
-from .primary import rank
 from .records import BillingCustomer, BillingSubscription
 from .replaced_customers import ReplacedCustomers
 from .repository import Tx
@@ -96,8 +95,7 @@ class Checkouts(Generic[Tx]):
 
     async def _current(self, org_id: str) -> BillingSubscription | None:
         """A current subscription; not one that is gone at the provider, together with its customer."""
-        stored = sorted(await self._customers.subscriptions(org_id), key=rank, reverse=True)
-        for each in stored:
+        for each in await self._customers.subscriptions(org_id):
             if each.status.is_current and not await self._replaced.is_gone(each):
                 return each
         return None

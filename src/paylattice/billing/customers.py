@@ -9,10 +9,10 @@ from ..idempotency import operation_key
 from ..models import Customer
 from ..provider import BaseProvider
 from ..wiring import said_as
+from .access import answers
 from .commands import CreateCustomer
 from .handlers import Handlers
 from .operation_log import Entry, OperationLog, is_consumed
-from .primary import primary, rank
 from .records import BillingCustomer, BillingSubscription, OperationState
 from .repository import Tx
 from .store import Store
@@ -65,26 +65,23 @@ class Customers(Generic[Tx]):
         known = [customer for customer in found if customer is not None]
         if len(known) < 2:  # noqa: PLR2004 - nothing to sort
             return known
-        ranked = [(await self.subscription_of(customer), customer) for customer in known]
-        return [customer for _, customer in sorted(ranked, key=lambda pair: rank(pair[0]), reverse=True)]
-
-    async def subscription_of(self, customer: BillingCustomer) -> BillingSubscription | None:
-        """The customer's primary subscription."""
-        return primary(await self.subscriptions_of(customer))
+        order = [each.customer_id for each in await self.subscriptions(org_id)]
+        return sorted(known, key=lambda each: order.index(each.id) if each.id in order else len(order))
 
     async def subscriptions_of(self, customer: BillingCustomer) -> list[BillingSubscription]:
         """All of the customer's subscriptions."""
         return await self._store.list_subscriptions(customer.id, tx=self._handlers.transaction())
 
     async def subscriptions(self, org_id: str) -> list[BillingSubscription]:
-        """All that the organisation has, at whichever provider."""
+        """All that the organisation has, at whichever provider, the primary one first."""
         check_org(org_id)
+        tx = self._handlers.transaction()
         found: list[BillingSubscription] = []
         for name in self._providers:
-            customer = await self._store.get_customer(org_id, name, tx=self._handlers.transaction())
+            customer = await self._store.get_customer(org_id, name, tx=tx)
             if customer is not None:
                 found += await self.subscriptions_of(customer)
-        return found
+        return [each.subscription for each in answers(found, self._clock()) if each.subscription is not None]
 
     async def ensure(
         self,

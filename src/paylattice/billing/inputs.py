@@ -4,7 +4,8 @@ What goes to the provider is checked by the guard's own rules, once, when it is 
 :func:`paylattice.guard.checked`. What comes from strangers (a body, an event) is checked where it is read.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from typing import cast
 
 from ..arguments import check_argument, check_timedelta, check_utc
 from ..checking import Check, flag, instance, observer, whole, word, wrong
@@ -24,10 +25,19 @@ def _limit(name: str, value: object) -> None:
     check_argument("", name, value)
 
 
+def _plans(name: str, value: object) -> None:
+    if isinstance(value, str | bytes) or not isinstance(value, Collection) or not value:
+        raise wrong(name, value, "a set of the provider's ids of plans, not empty")
+    for each in cast("Collection[object]", value):
+        word(name, each)
+
+
 CHECKS: Mapping[str, Check] = {
     "org_id": lambda _name, value: check_org(value),
     "provider_name": instance(str, "the name of a provider"),
     "session_id": word,
+    "subscription_id": word,
+    "plans": _plans,
     "idempotency_key": word,
     "after": word,
     "url": word,

@@ -7,8 +7,8 @@ from typing import Generic
 from ..models import Invoice
 from ..operations import Capability
 from ..provider import BaseProvider
+from .access import LONG_AGO
 from .customers import Customers
-from .primary import LONG_AGO
 from .records import BillingCustomer, BillingSubscription
 from .repository import Tx
 

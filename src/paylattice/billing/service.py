@@ -1,6 +1,6 @@
 """The billing service: every method hands on to the part that does the work; see :mod:`paylattice.billing.wiring`."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Generic, Self, TypeVar
@@ -14,7 +14,7 @@ from ..money import Money
 from ..operations import Capability
 from ..provider import BaseProvider, Headers, PaymentProvider
 from ..transport.primitives import AsyncPrimitives, Primitives
-from .access import DEFAULT_POLICY, Access, AccessPolicy, best_access
+from .access import DEFAULT_POLICY, Access, AccessPolicy, access_over
 from .commands import Authorize, Capture, Charge, RecordUsage, RefundPayment, StartCheckout, Void
 from .customers import provider_named
 from .deliveries import RejectedWebhook
@@ -299,45 +299,73 @@ class BillingService(Generic[Tx]):
 
     # --- the subscription ----------------------------------------------------------------------------------------
 
-    async def subscription(self, org_id: str) -> BillingSubscription | None:
-        """Return the organisation's primary subscription as stored: the current one if there is one, else the last.
+    async def subscriptions(self, org_id: str) -> list[BillingSubscription]:
+        """List all subscriptions of the organisation as stored, over all providers, ended ones too.
+
+        The primary one is first: one that grants access now before one that does not, then a current one before one that has
+        ended, then the newest.
+
+        Args:
+            org_id: the application's id of whose they are.
+        """
+        return await self._parts.customers.subscriptions(org_id)
+
+    async def subscription(self, org_id: str, subscription_id: str | None = None) -> BillingSubscription | None:
+        """Return one subscription of the organisation as stored: the one that :meth:`access` speaks of, or a certain one.
 
         Args:
             org_id: the application's id of whose it is.
+            subscription_id: the provider's id of the subscription. None: the primary one, the first of
+                :meth:`subscriptions`.
+
+        Returns:
+            The subscription; None if the organisation has none, or none of this id.
         """
-        return await self._parts.subscriptions.primary(org_id)
+        return await self._parts.subscriptions.one(org_id, subscription_id)
 
     async def access(
-        self, org_id: str, *, now: datetime | None = None, policy: AccessPolicy = DEFAULT_POLICY
+        self,
+        org_id: str,
+        *,
+        plans: Collection[str] | None = None,
+        now: datetime | None = None,
+        policy: AccessPolicy = DEFAULT_POLICY,
     ) -> Access:
         """Say whether the organisation may use the product, why, and until when. Reads the repository only.
 
         Any of its subscriptions may allow it: one that was canceled and is paid for still does while a new one begins.
+        ``subscription`` of the answer is the one that grants it; ``others`` says why the others do not, or that they do, too.
 
         Args:
             org_id: the application's id of who wants to use it.
+            plans: the provider's ids of the plans that grant this product, if you sell several. None: any plan does.
             now: an aware datetime; None: the service's clock.
             policy: what the application decides.
         """
         moment = self._clock() if now is None else now
         check_utc("now", moment)
-        return best_access(await self._parts.customers.subscriptions(org_id), moment, policy)
+        return access_over(await self._parts.customers.subscriptions(org_id), moment, policy, plans)
 
     async def cancel(
         self,
         org_id: str,
         *,
+        subscription_id: str | None = None,
         at_period_end: bool = True,
         reason: str | None = None,
         idempotency_key: str | None = None,
     ) -> BillingSubscription:
-        """End the organisation's subscription: at the end of what is paid for, or now.
+        """End a subscription: at the end of what is paid for, or now.
+
+        Without ``subscription_id``, it is the only one that has begun and has not ended; at the end of the period: the only
+        one that is not set to end already. Where several are left, none is ended.
 
         Where the provider ends subscriptions at once and for good, and what is paid for stays paid for (PayPal), the former is
         the latter: nothing more is charged, and access goes on until ``cancel_at``.
 
         Args:
             org_id: the application's id of whose subscription it is.
+            subscription_id: the provider's id of the subscription. None: the only one that can be meant.
             at_period_end: when the period that is paid for ends. False: now.
             reason: for the provider's records.
             idempotency_key: one of yours makes repeating this harmless. None: every call is a command of its own.
@@ -346,13 +374,18 @@ class BillingService(Generic[Tx]):
             The subscription as stored afterwards.
 
         Raises:
-            NotFound: it has none.
-            Conflict: something else was asked for of the subscription since, or at the same moment: this was not sent.
+            NotFound: the organisation has no subscription, or none of this id.
+            Conflict: it has several that can be meant; the message names them. Or something else was asked for of the
+                subscription since, or at the same moment. Nothing was sent.
             UnsupportedOperation: the provider cannot end it in this way.
         """
         self._parts.handlers.refuse_inside()
         return await self._parts.subscriptions.cancel(
-            org_id, at_period_end=at_period_end, reason=reason, key=idempotency_key
+            org_id,
+            subscription_id=subscription_id,
+            at_period_end=at_period_end,
+            reason=reason,
+            key=idempotency_key,
         )
 
     async def change_plan(
@@ -360,6 +393,7 @@ class BillingService(Generic[Tx]):
         org_id: str,
         plan_id: str | None = None,
         *,
+        subscription_id: str | None = None,
         quantity: int | None = None,
         prorate: bool = True,
         idempotency_key: str | None = None,
@@ -369,66 +403,88 @@ class BillingService(Generic[Tx]):
         Args:
             org_id: the application's id of whose subscription it is.
             plan_id: the provider's id of the new plan. None: the plan stays.
+            subscription_id: the provider's id of the subscription. None: the only one that has begun and has not ended.
             quantity: the new number of units. None: it stays.
             prorate: charge, or credit, the rest of the current period. False: the change is free until the next period.
             idempotency_key: one of yours makes repeating this harmless. None: every call is a command of its own.
 
         Raises:
-            NotFound: the organisation has no subscription.
-            Conflict: something else was asked for of the subscription since, or at the same moment: this was not sent.
+            NotFound: the organisation has no subscription, or none of this id.
+            Conflict: it has several that can be meant; the message names them. Or something else was asked for of the
+                subscription since, or at the same moment. Nothing was sent.
         """
         self._parts.handlers.refuse_inside()
         return await self._parts.subscriptions.change(
-            org_id, plan_id=plan_id, quantity=quantity, prorate=prorate, key=idempotency_key
+            org_id,
+            subscription_id=subscription_id,
+            plan_id=plan_id,
+            quantity=quantity,
+            prorate=prorate,
+            key=idempotency_key,
         )
 
-    async def pause(self, org_id: str, *, idempotency_key: str | None = None) -> BillingSubscription:
-        """Stop billing the organisation's subscription until :meth:`resume`. Pausing twice is no error.
+    async def pause(
+        self, org_id: str, *, subscription_id: str | None = None, idempotency_key: str | None = None
+    ) -> BillingSubscription:
+        """Stop billing a subscription until :meth:`resume`. Pausing twice is no error.
 
         Args:
             org_id: the application's id of whose subscription it is.
+            subscription_id: the provider's id of the subscription. None: the only one that has begun, has not ended and is
+                not paused yet.
             idempotency_key: one of yours makes repeating this harmless. None: every call is a command of its own.
 
         Returns:
             The subscription as stored afterwards.
 
         Raises:
-            NotFound: it has none.
-            Conflict: something else was asked for of the subscription since, or at the same moment: this was not sent.
+            NotFound: the organisation has no subscription, or none of this id.
+            Conflict: it has several that can be meant; the message names them. Or something else was asked for of the
+                subscription since, or at the same moment. Nothing was sent.
             UnsupportedOperation: the provider cannot pause.
         """
         self._parts.handlers.refuse_inside()
-        return await self._parts.subscriptions.pause(org_id, idempotency_key)
+        return await self._parts.subscriptions.pause(org_id, subscription_id, idempotency_key)
 
-    async def resume(self, org_id: str, *, idempotency_key: str | None = None) -> BillingSubscription:
-        """Bill the organisation's paused subscription again. Resuming what is not paused is no error.
+    async def resume(
+        self, org_id: str, *, subscription_id: str | None = None, idempotency_key: str | None = None
+    ) -> BillingSubscription:
+        """Bill a paused subscription again. Resuming what is not paused is no error.
 
         Args:
             org_id: the application's id of whose subscription it is.
+            subscription_id: the provider's id of the subscription. None: the only one that has begun, has not ended and is
+                paused.
             idempotency_key: one of yours makes repeating this harmless. None: every call is a command of its own.
 
         Returns:
             The subscription as stored afterwards.
 
         Raises:
-            NotFound: it has none.
-            Conflict: something else was asked for of the subscription since, or at the same moment: this was not sent.
+            NotFound: the organisation has no subscription, or none of this id.
+            Conflict: it has several that can be meant; the message names them. Or something else was asked for of the
+                subscription since, or at the same moment. Nothing was sent.
             UnsupportedOperation: the provider cannot pause.
         """
         self._parts.handlers.refuse_inside()
-        return await self._parts.subscriptions.resume(org_id, idempotency_key)
+        return await self._parts.subscriptions.resume(org_id, subscription_id, idempotency_key)
 
-    async def sync_subscription(self, org_id: str) -> BillingSubscription | None:
-        """Read what the provider says now, for all of the organisation's subscriptions, and store it.
+    async def sync_subscription(self, org_id: str, subscription_id: str | None = None) -> BillingSubscription | None:
+        """Read what the provider says now, for all of the organisation's subscriptions or for one, and store it.
 
         Args:
             org_id: the application's id of whose they are.
+            subscription_id: the provider's id of the subscription. None: all of them, at all providers, also those that are
+                not stored yet.
 
         Returns:
-            The primary subscription, as stored afterwards.
+            That subscription, or the primary one, as stored afterwards.
+
+        Raises:
+            NotFound: the organisation has none of this id.
         """
         self._parts.handlers.refuse_inside()
-        return await self._parts.subscriptions.sync(org_id)
+        return await self._parts.subscriptions.sync(org_id, subscription_id)
 
     # --- invoices, usage -----------------------------------------------------------------------------------------
 
@@ -447,6 +503,7 @@ class BillingService(Generic[Tx]):
         quantity: int,
         *,
         idempotency_key: str,
+        subscription_id: str | None = None,
         plan_id: str | None = None,
         timestamp: datetime | None = None,
     ) -> bool:
@@ -456,6 +513,7 @@ class BillingService(Generic[Tx]):
             org_id: the application's id of who used it.
             quantity: how many units.
             idempotency_key: the same for the same usage, however often it is reported: the id of the job that counted it.
+            subscription_id: the provider's id of the subscription, if several are metered.
             plan_id: which plan's, if several are metered.
             timestamp: when; aware. None: when the provider gets it, which is later where a crash comes between.
 
@@ -463,12 +521,15 @@ class BillingService(Generic[Tx]):
             Whether the provider accepted it.
 
         Raises:
-            NotFound: the organisation has no subscription.
-            InvalidRequest: its current subscriptions have no metered item, or several and ``plan_id`` does not choose one.
+            NotFound: the organisation has no subscription, or none of this id.
+            Conflict: several of its current subscriptions are metered; the message names them.
+            InvalidRequest: none of them has a metered item, or one has several and ``plan_id`` does not choose one.
         """
         self._parts.handlers.refuse_inside()
         wanted = RecordUsage(quantity=quantity, timestamp=timestamp)
-        return await self._parts.usage.record(org_id, wanted, idempotency_key, plan_id=plan_id)
+        return await self._parts.usage.record(
+            org_id, wanted, idempotency_key, plan_id=plan_id, subscription_id=subscription_id
+        )
 
     # --- money ---------------------------------------------------------------------------------------------------
 

@@ -4,16 +4,17 @@ A key that the caller chose is looked for at every provider first, and what it w
 that is repeated never falls on another subscription, or another provider, than it did the first time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 import attrs
 
-from ..errors import Conflict, InvalidRequest, NotFound
+from ..errors import Conflict, IdempotencyMismatch, InvalidRequest, NotFound
 from ..idempotency import new_key
 from ..models import Subscription, SubscriptionChange
 from ..operations import Capability
 from ..provider import BaseProvider
+from .choosing import is_not_ending, is_paused, no_subscription, the_one, with_id
 from .commands import (
     AssignSubscription,
     CancelSubscription,
@@ -24,17 +25,20 @@ from .commands import (
 )
 from .customers import Customers
 from .finding import Finder
-from .operation_log import OperationLog
-from .primary import primary
+from .operation_log import Entry, OperationLog
 from .records import BillingCustomer, BillingSubscription
 from .replaced_customers import ReplacedCustomers
 from .repository import Tx
 from .store import Store
 from .webhooks import EventPipeline
 
-__all__ = ["Subscriptions", "no_subscription"]
+__all__ = ["Subscriptions"]
 
 R = TypeVar("R")
+
+
+def _any(_each: BillingSubscription) -> bool:
+    return True
 
 
 class Subscriptions(Generic[Tx]):
@@ -68,69 +72,133 @@ class Subscriptions(Generic[Tx]):
         self._finder = finder
         self._replaced = replaced
 
-    async def primary(self, org_id: str) -> BillingSubscription | None:
-        """The organisation's primary subscription, as stored."""
-        return primary(await self._customers.subscriptions(org_id))
+    async def one(self, org_id: str, subscription_id: str | None = None) -> BillingSubscription | None:
+        """The subscription of this id, or the primary one, as stored."""
+        stored = await self._customers.subscriptions(org_id)
+        return next(iter(stored if subscription_id is None else with_id(stored, subscription_id)), None)
 
     # --- changing ------------------------------------------------------------------------------------------------
 
     async def cancel(
-        self, org_id: str, *, at_period_end: bool, reason: str | None, key: str | None
+        self, org_id: str, *, subscription_id: str | None, at_period_end: bool, reason: str | None, key: str | None
     ) -> BillingSubscription:
-        """End the organisation's subscription. Returns what is stored afterwards.
+        """End a subscription. Returns what is stored afterwards.
 
         Raises:
-            NotFound: the organisation has no subscription.
+            NotFound: the organisation has none, or none of this id.
+            Conflict: it has several that can be meant.
         """
-        waits = at_period_end and not await self._keeps_paid_period(org_id)
-        command = CancelSubscription(at_period_end=waits, reason=reason)
-        _, stored = await self._send(org_id, command, key)
-        return stored
 
-    async def _keeps_paid_period(self, org_id: str) -> bool:
-        """Whether canceling now comes to the same as canceling at the end of the period, which the provider cannot do."""
-        stored = await self.primary(org_id)
-        if stored is None:
-            return False
-        provider = self._providers[stored.provider]
-        return provider.access_until_period_end and Capability.CANCEL_AT_PERIOD_END not in provider.capabilities
+        def command_at(provider: BaseProvider) -> CancelSubscription:
+            return CancelSubscription(at_period_end=at_period_end and not _keeps_paid_period(provider), reason=reason)
+
+        prefer = is_not_ending if at_period_end else _any
+        _, stored = await self._send(org_id, command_at, key, subscription_id=subscription_id, prefer=prefer)
+        return stored
 
     async def change(
-        self, org_id: str, *, plan_id: str | None, quantity: int | None, prorate: bool, key: str | None
+        self,
+        org_id: str,
+        *,
+        subscription_id: str | None,
+        plan_id: str | None,
+        quantity: int | None,
+        prorate: bool,
+        key: str | None,
     ) -> SubscriptionChange:
-        """Change plan, quantity or both of the organisation's subscription.
+        """Change plan, quantity or both of a subscription.
 
         Raises:
-            NotFound: the organisation has no subscription.
+            NotFound: the organisation has none, or none of this id.
+            Conflict: it has several that can be meant.
         """
-        change, _ = await self._send(
-            org_id, ChangeSubscription(plan_id=plan_id, quantity=quantity, prorate=prorate), key
-        )
+        command = ChangeSubscription(plan_id=plan_id, quantity=quantity, prorate=prorate)
+        change, _ = await self._send(org_id, lambda _provider: command, key, subscription_id=subscription_id)
         return change
 
-    async def pause(self, org_id: str, key: str | None) -> BillingSubscription:
-        """Stop billing the organisation's subscription. Returns what is stored afterwards."""
-        _, stored = await self._send(org_id, PauseSubscription(), key)
+    async def pause(self, org_id: str, subscription_id: str | None, key: str | None) -> BillingSubscription:
+        """Stop billing a subscription. Returns what is stored afterwards."""
+        command = PauseSubscription()
+        _, stored = await self._send(
+            org_id, lambda _provider: command, key, subscription_id=subscription_id, prefer=_is_billed
+        )
         return stored
 
-    async def resume(self, org_id: str, key: str | None) -> BillingSubscription:
-        """Bill the organisation's subscription again. Returns what is stored afterwards."""
-        _, stored = await self._send(org_id, ResumeSubscription(), key)
+    async def resume(self, org_id: str, subscription_id: str | None, key: str | None) -> BillingSubscription:
+        """Bill a paused subscription again. Returns what is stored afterwards."""
+        command = ResumeSubscription()
+        _, stored = await self._send(
+            org_id, lambda _provider: command, key, subscription_id=subscription_id, prefer=is_paused
+        )
         return stored
 
     async def _send(
-        self, org_id: str, command: SubscriptionCommand[R], key: str | None
+        self,
+        org_id: str,
+        command_at: Callable[[BaseProvider], SubscriptionCommand[R]],
+        key: str | None,
+        *,
+        subscription_id: str | None,
+        prefer: Callable[[BillingSubscription], bool] = _any,
     ) -> tuple[R, BillingSubscription]:
-        """Send it for the subscription that it was begun for, else for the primary one. Returns what is stored, too."""
-        begun = None if key is None else await self._log.begun(self._providers, key, org_id, command)
+        """Send it for the subscription that it was begun for, else for the one that it means. Returns what is stored, too.
+
+        Args:
+            org_id: whose subscription it is.
+            command_at: what to send, at a provider.
+            key: the caller's idempotency key.
+            subscription_id: which one was named.
+            prefer: what it can mean; see :func:`~.choosing.the_one`.
+        """
+        begun = None if key is None else await self._begun(org_id, command_at, key, subscription_id)
         if begun is not None:
             customer, stored = await self._begun_for(begun.row.provider, begun.command)
             answer = await self._log.repeat(self._providers[customer.provider], begun)
-        else:
-            customer, stored = await self._current(org_id, command.operation)
-            aimed = attrs.evolve(command, subscription_id=stored.external_subscription_id)
-            answer = await self._log.run(self._providers[customer.provider], aimed, org_id, key or new_key())
+            return answer, await self.observe_again(customer, stored)
+        operation = command_at(next(iter(self._providers.values()))).operation
+        customer, stored = await self._meant(org_id, operation, subscription_id, prefer)
+        provider = self._providers[customer.provider]
+        aimed = attrs.evolve(command_at(provider), subscription_id=stored.external_subscription_id)
+        answer = await self._log.run(provider, aimed, org_id, key or new_key())
         return answer, await self.observe_again(customer, stored)
+
+    async def _begun(
+        self,
+        org_id: str,
+        command_at: Callable[[BaseProvider], SubscriptionCommand[R]],
+        key: str,
+        subscription_id: str | None,
+    ) -> Entry[SubscriptionCommand[R]] | None:
+        """What the caller's key was used for before.
+
+        Raises:
+            IdempotencyMismatch: something else, or another subscription.
+        """
+        for name, provider in self._providers.items():
+            begun = await self._log.begun([name], key, org_id, command_at(provider))
+            if begun is not None and subscription_id not in {None, begun.command.subscription_id}:
+                message = (
+                    "this idempotency key was used before for another subscription: a new operation needs a new key"
+                )
+                operation = begun.command.operation
+                raise IdempotencyMismatch(message, provider=name, operation=operation, idempotency_key=key)
+            if begun is not None:
+                return begun
+        return None
+
+    async def _meant(
+        self,
+        org_id: str,
+        operation: str,
+        subscription_id: str | None,
+        prefer: Callable[[BillingSubscription], bool] = _any,
+    ) -> tuple[BillingCustomer, BillingSubscription]:
+        stored = await self._customers.subscriptions(org_id)
+        meant = the_one(stored, operation, subscription_id, prefer=prefer)
+        customer = await self._store.get_customer_by_id(meant.customer_id)
+        if customer is None:
+            raise no_subscription(operation)
+        return customer, meant
 
     async def _begun_for(
         self, provider: str, command: SubscriptionCommand[Any]
@@ -140,13 +208,6 @@ class Subscriptions(Generic[Tx]):
         if stored is None or customer is None:
             raise no_subscription(command.operation)
         return customer, stored
-
-    async def _current(self, org_id: str, operation: str) -> tuple[BillingCustomer, BillingSubscription]:
-        for customer in await self._customers.known(org_id):
-            stored = await self._customers.subscription_of(customer)
-            if stored is not None:
-                return customer, stored
-        raise no_subscription(operation)
 
     async def observe_again(self, customer: BillingCustomer, stored: BillingSubscription) -> BillingSubscription:
         """Read after the change: an answer to a write has no place in the order of tickets."""
@@ -198,22 +259,42 @@ class Subscriptions(Generic[Tx]):
 
     # --- reading again -------------------------------------------------------------------------------------------
 
-    async def sync(self, org_id: str) -> BillingSubscription | None:
-        """Read what the provider says now, for all of the organisation's subscriptions, and store it."""
+    async def sync(self, org_id: str, subscription_id: str | None) -> BillingSubscription | None:
+        """Read what the provider says now, for one of the organisation's subscriptions, or for all, and store it.
+
+        Raises:
+            NotFound: it has none of this id.
+        """
+        if subscription_id is not None:
+            customer, stored = await self._meant(org_id, "sync_subscription", subscription_id)
+            return await self.observe_again(customer, stored)
         for customer in await self._customers.known(org_id):
-            provider = self._providers[customer.provider]
-            listed: set[str] = set()
-            if {Capability.CUSTOMERS, Capability.LIST_SUBSCRIPTIONS} <= provider.capabilities:
-                ticket = await self._store.next_ticket()
-                for each in reversed(await self._replaced.listed(customer)):
-                    listed.add(each.id)
-                    owner = (await self._finder.whose(customer, each)).customer
-                    if owner is not None and owner.id == customer.id:
-                        await self._pipeline.store(customer.provider, customer, each, ticket)
-            for stored in await self._store.list_subscriptions(customer.id):
-                if stored.external_subscription_id not in listed and Capability.SUBSCRIPTIONS in provider.capabilities:
-                    await self.observe_again(customer, stored)
-        return await self.primary(org_id)
+            await self.sync_customer(customer)
+        return await self.one(org_id)
+
+    async def sync_customer(self, customer: BillingCustomer) -> None:
+        """Read all that the provider says of a customer's subscriptions, and store it."""
+        provider = self._providers[customer.provider]
+        listed: set[str] = set()
+        if {Capability.CUSTOMERS, Capability.LIST_SUBSCRIPTIONS} <= provider.capabilities:
+            ticket = await self._store.next_ticket()
+            for each in reversed(await self._replaced.listed(customer)):
+                listed.add(each.id)
+                owner = (await self._finder.whose(customer, each)).customer
+                if owner is not None and owner.id == customer.id:
+                    await self._pipeline.store(customer.provider, customer, each, ticket)
+        for stored in await self._store.list_subscriptions(customer.id):
+            if stored.external_subscription_id not in listed and Capability.SUBSCRIPTIONS in provider.capabilities:
+                await self.observe_again(customer, stored)
+
+
+def _is_billed(subscription: BillingSubscription) -> bool:
+    return not is_paused(subscription)
+
+
+def _keeps_paid_period(provider: BaseProvider) -> bool:
+    """Whether canceling now comes to the same as canceling at the end of the period, which the provider cannot do."""
+    return provider.access_until_period_end and Capability.CANCEL_AT_PERIOD_END not in provider.capabilities
 
 
 def _as_it_is(subscription: Subscription) -> AssignSubscription:
@@ -223,9 +304,3 @@ def _as_it_is(subscription: Subscription) -> AssignSubscription:
         quantity=1 if subscription.quantity is None else subscription.quantity,
         plan_overridden=subscription.plan_overridden,
     )
-
-
-def no_subscription(operation: str) -> NotFound:
-    """The error for an organisation that has none."""
-    message = "the organisation has no subscription"
-    return NotFound(message, operation=operation)
