@@ -158,7 +158,7 @@ EVENTS: Mapping[EventType, SharedEvent] = {
 
 
 def told_at(word: str, sends: Iterable[EventType] | None) -> str:
-    """How a provider's users hear of the word: ``native``, ``derived``, ``never``, or ``unknown`` if it does not say."""
+    """How you get an event at a provider: "native", "derived", "never", or "unknown" if the provider does not say."""
     if word in _DERIVED:
         return "derived"
     if sends is None:

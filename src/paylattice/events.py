@@ -1,4 +1,4 @@
-"""What a webhook says, in words that are the same for every provider."""
+"""Webhook events, with names that all providers share."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -24,7 +24,7 @@ __all__ = ["EventType", "WebhookEvent"]
 
 
 class EventType(StrEnum):
-    """The events that are the same for every provider. All others are called ``<provider>:<its own name>``."""
+    """The names of events that all providers share. Other events are called ``<provider>:<its own name>``."""
 
     CUSTOMER_CREATED = "customer.created"
     CUSTOMER_UPDATED = "customer.updated"
@@ -108,22 +108,22 @@ class EventType(StrEnum):
 
     @classmethod
     def of_status(cls, status: SubscriptionStatus) -> "EventType | None":
-        """The event that says that a subscription has come to this status; None for ``UNKNOWN``."""
+        """Return the event of a subscription that has reached this status; None for ``UNKNOWN``."""
         return _OF_STATUS.get(status)
 
     @property
     def names_a_status(self) -> bool:
-        """Whether the word is ``subscription.<status>``, whose handlers run once for each change of status."""
+        """Whether the name is ``subscription.<status>``; its handlers run once for each change of status."""
         return self in _NAMES_A_STATUS
 
     @property
     def is_derived(self) -> bool:
-        """Whether billing tells the word by what changed in the stored subscription, at every provider alike."""
+        """Whether billing derives the event from a change of the stored subscription, at every provider."""
         return self in _DERIVED
 
     @classmethod
     def of_dispute(cls, status: DisputeStatus) -> "EventType":
-        """The event that says that a dispute has come to this status."""
+        """Return the event of a dispute that has reached this status."""
         return _OF_DISPUTE.get(status, cls.DISPUTE_UPDATED)
 
 
@@ -156,29 +156,36 @@ def _keys(value: Iterable[str]) -> tuple[str, ...]:
 
 
 def _named(value: str | None) -> str | None:
-    """The id; an empty one, as PayPal sends now and then, names nobody."""
+    """The id; None for an empty one, which PayPal sometimes sends."""
     return None if value == "" else value
 
 
 @attrs.frozen
 class WebhookEvent(Model):
-    """One verified delivery.
+    """An event of a verified delivery.
 
     Args:
         id: the provider's id of the event.
-        type: the word for it that all providers share, or ``<provider>:<its own name>``.
+        type: the name that all providers share, or ``<provider>:<its own name>``.
         provider: the provider's name.
         created_at: when it happened; UTC.
-        customer_id: the provider's id of the customer it is about, if it says so.
-        subscription_id: the provider's id of the subscription it is about, if it says so.
-        checkout_reference: the ``reference`` of the checkout session it comes from, if it says so.
-        subscription: what the delivery carries; so are the other objects. Payloads can be old: prefer a fresh read.
+        customer_id: the provider's id of the customer, if the event names one.
+        subscription_id: the provider's id of the subscription, if the event names one.
+        checkout_reference: the ``reference`` of the checkout session, if the event names one.
+        customer: the customer in the delivery, if it holds one. Payloads can be old: prefer a fresh read.
+        subscription: the subscription in the delivery.
+        invoice: the invoice in the delivery.
+        payment: the payment in the delivery.
+        refund: the refund in the delivery.
+        dispute: the dispute in the delivery.
+        payment_method: the payment method in the delivery.
+        checkout_session: the checkout session in the delivery.
         dedupe_key: the same for every delivery of the same event.
-        delivery_id: the signed id of this delivery, where the provider signs one: each delivery counts once.
-        known_as: further keys that the event may have been applied under: when it came from the provider's own list.
-        livemode: False for test events; None where the provider does not say.
+        delivery_id: the signed id of this delivery, if the provider signs one: each delivery counts once.
+        known_as: other keys under which the event may have been applied.
+        livemode: False for test events. None: the provider does not say.
         provider_type: the provider's own name of the event.
-        raw: the whole delivery, as it came.
+        raw: the whole delivery, unchanged.
     """
 
     id: str

@@ -1,6 +1,6 @@
-"""The protocol of a provider, and the base class that makes writing one small.
+"""The protocol of a provider, and the base class that makes writing one short.
 
-:class:`BaseProvider` implements every operation by raising :class:`~paylattice.errors.UnsupportedOperation`; a provider
+:class:`BaseProvider` implements every operation by raising :class:`~paylattice.errors.UnsupportedOperation`. A provider
 overrides what it can do, and declares it in ``capabilities``. The guard of :mod:`paylattice.guard` does the rest.
 """
 
@@ -46,18 +46,19 @@ CONTRACT_VERSION = 1
 """The version of the contract between this library and its providers."""
 
 Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
-"""HTTP headers as any framework hands them out: a mapping, or pairs."""
+"""HTTP headers as any framework provides them: a mapping, or pairs."""
 
 
 @runtime_checkable
 class PaymentProvider(Protocol):
-    """What every provider can be asked.
+    """The operations of a payment provider.
 
-    All operations are coroutines; :mod:`paylattice.sync` has the same without ``await``. Every one of them may raise
-    :class:`~paylattice.errors.PaymentError`. What changes something takes ``idempotency_key``: the same key, the same
-    effect, once, **for as long as the provider remembers the key**: ``provider.idempotency_lifetime``. A call that is repeated
-    after that is a new one: it charges, or refunds, a second time. None: one is made, and kept over the provider's own
-    retries.
+    All operations are coroutines; :mod:`paylattice.sync` has the same ones without ``await``. Each can raise
+    :class:`~paylattice.errors.PaymentError`.
+
+    Operations that write take ``idempotency_key``. The same key has one effect, **as long as the provider remembers the key**:
+    ``provider.idempotency_lifetime``. After that, the same call charges or refunds a second time. With None, the library makes
+    a key and keeps it for all retries of the call.
     """
 
     @property
@@ -67,7 +68,7 @@ class PaymentProvider(Protocol):
 
     @property
     def unsupported(self) -> Mapping[Capability, UnsupportedReason]:
-        """What it cannot do, why, and what to do instead."""
+        """What the provider cannot do, why, and what to do instead."""
         ...
 
     def get_provider_name(self) -> str:
@@ -82,11 +83,22 @@ class PaymentProvider(Protocol):
         *,
         idempotency_key: str | None = None,
     ) -> "Customer":
-        """Create a customer. Providers do not look for one with the same e-mail address: that is the caller's."""
+        """Create a customer. The provider does not look for one with the same e-mail address.
+
+        Args:
+            email: the customer's e-mail address.
+            name: the customer's name.
+            metadata: your own keys and values.
+            idempotency_key: calls with the same key create one customer. None: the library makes a key for this call.
+        """
         raise _unsupported(self, "create_customer")
 
     async def get_customer(self, customer_id: str) -> "Customer | None":
-        """The customer; None if there is none, or it was deleted."""
+        """Return the customer, or None if it does not exist or was deleted.
+
+        Args:
+            customer_id: the provider's id of the customer.
+        """
         raise _unsupported(self, "get_customer")
 
     async def update_customer(
@@ -98,15 +110,27 @@ class PaymentProvider(Protocol):
         metadata: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
     ) -> "Customer":
-        """Change what is given; metadata is merged key by key.
+        """Change the given fields of a customer. None leaves a field as it is.
+
+        Args:
+            customer_id: the provider's id of the customer.
+            email: the new e-mail address.
+            name: the new name.
+            metadata: keys to set; other keys stay.
+            idempotency_key: calls with the same key have one effect. None: the library makes a key for this call.
 
         Raises:
-            NotFound: there is no such customer.
+            NotFound: the customer does not exist.
         """
         raise _unsupported(self, "update_customer")
 
     async def delete_customer(self, customer_id: str, *, idempotency_key: str | None = None) -> None:
-        """Delete the customer, which ends its subscriptions at once. Deleting twice is no error."""
+        """Delete the customer, which ends its subscriptions at once. Deleting it twice is no error.
+
+        Args:
+            customer_id: the provider's id of the customer.
+            idempotency_key: calls with the same key have one effect. None: the library makes a key for this call.
+        """
         raise _unsupported(self, "delete_customer")
 
     async def create_checkout_session(
@@ -122,18 +146,18 @@ class PaymentProvider(Protocol):
         customer_email: str | None = None,
         idempotency_key: str | None = None,
     ) -> "CheckoutSession":
-        """A hosted page where the customer subscribes to a plan.
+        """Create a hosted page where the customer subscribes to a plan.
 
         Args:
             customer_id: the provider's id of the customer.
             plan_id: the provider's id of the plan (a Stripe price, a PayPal plan, a Square plan variation).
-            success_url: where the customer comes back to; the webhook may come later, or earlier.
-            cancel_url: where the customer goes who gives up.
-            metadata: kept on the session and on the subscription.
-            quantity: how many units; of no meaning for metered plans.
-            trial_days: instead of the plan's own trial.
-            customer_email: shown on the page, for providers without a customer object.
-            idempotency_key: see the class.
+            success_url: where the customer returns; the webhook may arrive before or after.
+            cancel_url: where a customer who gives up returns.
+            metadata: your own keys and values, stored on the session and on the subscription.
+            quantity: how many units; ignored for metered plans.
+            trial_days: days of trial, instead of the plan's own trial.
+            customer_email: shown on the page, for providers without customers.
+            idempotency_key: calls with the same key create one page. None: the library makes a key for this call.
         """
         raise _unsupported(self, "create_checkout_session")
 
@@ -149,19 +173,42 @@ class PaymentProvider(Protocol):
         capture: bool = True,
         idempotency_key: str | None = None,
     ) -> "CheckoutSession":
-        """A hosted page for a one-off payment. ``capture=False`` only authorizes: see :meth:`capture_payment`."""
+        """Create a hosted page for a one-off payment.
+
+        Args:
+            amount: what to charge.
+            success_url: where the customer returns; the webhook may arrive before or after.
+            cancel_url: where a customer who gives up returns.
+            customer_id: the provider's id of the customer, if you have one.
+            description: shown to the customer, where the provider does so.
+            metadata: your own keys and values, stored on the session and on the payment.
+            capture: False only authorizes: take the money with :meth:`capture_payment`.
+            idempotency_key: calls with the same key create one page. None: the library makes a key for this call.
+        """
         raise _unsupported(self, "create_payment_session")
 
     async def get_checkout_session(self, session_id: str) -> "CheckoutSession | None":
-        """The session of either kind; None if there is none."""
+        """Return the checkout session of either kind, or None if it does not exist.
+
+        Args:
+            session_id: the provider's id of the session.
+        """
         raise _unsupported(self, "get_checkout_session")
 
     async def get_subscription(self, subscription_id: str) -> "Subscription | None":
-        """The subscription as it is now; None if there is none."""
+        """Return the current state of the subscription, or None if it does not exist.
+
+        Args:
+            subscription_id: the provider's id of the subscription.
+        """
         raise _unsupported(self, "get_subscription")
 
     async def list_subscriptions(self, customer_id: str) -> "list[Subscription]":
-        """All subscriptions of the customer, ended ones too, newest first."""
+        """Return all subscriptions of the customer, newest first, ended ones included.
+
+        Args:
+            customer_id: the provider's id of the customer.
+        """
         raise _unsupported(self, "list_subscriptions")
 
     async def cancel_subscription(
@@ -172,12 +219,18 @@ class PaymentProvider(Protocol):
         reason: str | None = None,
         idempotency_key: str | None = None,
     ) -> "Subscription":
-        """End the subscription now, or at the end of the period that is paid for.
+        """End the subscription now, or at the end of the paid period.
 
-        Canceling what is canceled already answers the subscription as it is.
+        If it is already canceled, you get its current state.
+
+        Args:
+            subscription_id: the provider's id of the subscription.
+            at_period_end: True ends it with the paid period, False now.
+            reason: for the provider's records.
+            idempotency_key: calls with the same key have one effect. None: the library makes a key for this call.
 
         Raises:
-            NotFound: there is no such subscription.
+            NotFound: the subscription does not exist.
         """
         raise _unsupported(self, "cancel_subscription")
 
@@ -190,15 +243,33 @@ class PaymentProvider(Protocol):
         prorate: bool = True,
         idempotency_key: str | None = None,
     ) -> "SubscriptionChange":
-        """Change the plan, the quantity or both. ``approval_url`` in the answer: the payer has to consent there first."""
+        """Change the plan, the quantity or both. If the result has an ``approval_url``, the payer has to consent there first.
+
+        Args:
+            subscription_id: the provider's id of the subscription.
+            plan_id: the provider's id of the new plan. None: the plan stays.
+            quantity: the new number of units. None: the quantity stays.
+            prorate: charge or credit the rest of the period, if the provider can.
+            idempotency_key: calls with the same key have one effect. None: the library makes a key for this call.
+        """
         raise _unsupported(self, "change_subscription")
 
     async def pause_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> "Subscription":
-        """Stop billing until :meth:`resume_subscription`. Pausing twice is no error."""
+        """Stop billing until :meth:`resume_subscription`. Pausing twice is no error.
+
+        Args:
+            subscription_id: the provider's id of the subscription.
+            idempotency_key: calls with the same key have one effect. None: the library makes a key for this call.
+        """
         raise _unsupported(self, "pause_subscription")
 
     async def resume_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> "Subscription":
-        """Bill again. Resuming what is not paused is no error."""
+        """Resume billing. Resuming a subscription that is not paused is no error.
+
+        Args:
+            subscription_id: the provider's id of the subscription.
+            idempotency_key: calls with the same key have one effect. None: the library makes a key for this call.
+        """
         raise _unsupported(self, "resume_subscription")
 
     async def create_usage_record(
@@ -212,35 +283,57 @@ class PaymentProvider(Protocol):
         """Report usage of a metered item.
 
         Args:
-            subscription_item_id: the metered line of a subscription: one of ``Subscription.items``.
+            subscription_item_id: the metered item of a subscription: one of ``Subscription.items``.
             quantity: how many units; zero or more.
             timestamp: when; an aware datetime. None: now.
-            idempotency_key: see the class. Without one of yours, a report that you repeat counts twice; with one, too, once
-                the provider has forgotten it (``provider.idempotency_lifetime``). Billing's ``record_usage`` refuses then.
+            idempotency_key: reports with the same key count once, until the provider forgets it
+                (``provider.idempotency_lifetime``). None: a repeated report counts twice. Billing's ``record_usage`` refuses
+                late ones.
 
         Returns:
-            True: accepted. Providers may still refuse it later.
+            True: accepted. The provider may still reject it later.
         """
         raise _unsupported(self, "create_usage_record")
 
     async def get_invoices(
         self, customer_id: str, limit: int = 10, *, subscription_id: str | None = None
     ) -> "list[Invoice]":
-        """The customer's invoices, newest first, as many as ``limit`` over as many pages as that takes."""
+        """Return the customer's invoices, newest first.
+
+        Args:
+            customer_id: the provider's id of the customer.
+            limit: how many at most; read from as many pages as needed.
+            subscription_id: only those of this subscription. None: all.
+        """
         raise _unsupported(self, "get_invoices")
 
     async def get_payment(self, payment_id: str) -> "Payment | None":
-        """The payment; None if there is none."""
+        """Return the payment, or None if it does not exist.
+
+        Args:
+            payment_id: the provider's id of the payment.
+        """
         raise _unsupported(self, "get_payment")
 
     async def capture_payment(
         self, payment_id: str, amount: "Money | None" = None, *, idempotency_key: str | None = None
     ) -> "Payment":
-        """Take the money of an authorized payment; None: all of it. What is not taken is released."""
+        """Take the money of an authorized payment. The rest is released.
+
+        Args:
+            payment_id: the provider's id of the payment.
+            amount: how much. None: all of it.
+            idempotency_key: calls with the same key capture once. None: the library makes a key for this call.
+        """
         raise _unsupported(self, "capture_payment")
 
     async def cancel_payment(self, payment_id: str, *, idempotency_key: str | None = None) -> "Payment":
-        """Give up a payment that has not been captured. Canceling twice is no error."""
+        """Cancel a payment that has not been captured. Canceling twice is no error.
+
+        Args:
+            payment_id: the provider's id of the payment.
+            idempotency_key: calls with the same key have one effect. None: the library makes a key for this call.
+        """
         raise _unsupported(self, "cancel_payment")
 
     async def create_payment(
@@ -257,18 +350,17 @@ class PaymentProvider(Protocol):
         """Charge a saved payment method while the payer is away.
 
         Args:
-            amount: what to take.
-            customer_id: the provider's id of who pays.
-            payment_method_id: one of the customer's saved ones.
-            capture: False only authorizes: see :meth:`capture_payment`.
+            amount: what to charge.
+            customer_id: the provider's id of the customer who pays.
+            payment_method_id: the provider's id of one of the customer's saved payment methods.
+            capture: False only authorizes: take the money with :meth:`capture_payment`.
             description: shown to the payer, where the provider does so.
-            metadata: kept on the payment.
-            idempotency_key: protects against a second charge for as long as the provider remembers it, which is
-                ``provider.idempotency_lifetime``, and no longer. Before you repeat a charge that is older, look whether it
-                was made: keep the id of its answer, or look for it at the provider.
+            metadata: your own keys and values, stored on the payment.
+            idempotency_key: calls with the same key charge once, until the provider forgets the key
+                (``provider.idempotency_lifetime``). Before you repeat an older charge, check whether the provider made it.
 
         Raises:
-            Declined: the bank said no; ``payment_id`` names the payment that exists all the same.
+            Declined: the bank declined; ``payment_id`` names the declined payment.
             ActionRequired: the payer has to authenticate.
         """
         raise _unsupported(self, "create_payment")
@@ -281,46 +373,60 @@ class PaymentProvider(Protocol):
         *,
         idempotency_key: str | None = None,
     ) -> "Refund":
-        """Give money back; None: all that is left.
+        """Refund a payment, in whole or in part.
 
         Args:
             payment_id: the provider's id of the payment.
-            amount: how much; None: all that is left.
+            amount: how much. None: the rest.
             reason: for the provider's records.
-            idempotency_key: protects against a second refund for as long as the provider remembers it, which is
-                ``provider.idempotency_lifetime``, and no longer. Before you repeat a part of a refund that is older, look at
-                what the payment says was given back.
+            idempotency_key: calls with the same key refund once, until the provider forgets the key
+                (``provider.idempotency_lifetime``). Before you repeat an older refund, check how much is refunded already.
 
         Raises:
-            InvalidRequest: more than is left.
+            InvalidRequest: more than the rest.
         """
         raise _unsupported(self, "refund_payment")
 
     async def get_payment_methods(self, customer_id: str) -> "list[PaymentMethod]":
-        """The customer's saved payment methods."""
+        """Return the customer's saved payment methods.
+
+        Args:
+            customer_id: the provider's id of the customer.
+        """
         raise _unsupported(self, "get_payment_methods")
 
     async def remove_payment_method(self, payment_method_id: str, *, idempotency_key: str | None = None) -> None:
-        """Forget a saved payment method, for good. Removing twice is no error."""
+        """Remove a saved payment method for good. Removing it twice is no error.
+
+        Args:
+            payment_method_id: the provider's id of the payment method.
+            idempotency_key: calls with the same key have one effect. None: the library makes a key for this call.
+        """
         raise _unsupported(self, "remove_payment_method")
 
     async def get_plan(self, plan_id: str) -> "Plan | None":
-        """The plan; None if there is none."""
+        """Return the plan, or None if it does not exist.
+
+        Args:
+            plan_id: the provider's id of the plan.
+        """
         raise _unsupported(self, "get_plan")
 
     async def list_plans(self) -> "list[Plan]":
-        """All plans that can be subscribed to."""
+        """Return all plans that customers can subscribe to."""
         raise _unsupported(self, "list_plans")
 
     async def list_events(self, since: datetime, limit: int = 100) -> "list[WebhookEvent]":
-        """Events since a time, oldest first: to catch up on deliveries that were missed.
+        """Return events since a time, oldest first, to catch up on missed deliveries.
 
-        A time that is longer ago than the provider keeps its events is no error: those that it still has are listed.
+        Args:
+            since: an aware datetime. Earlier than the provider keeps its events is no error: you get those that are left.
+            limit: how many at most.
         """
         raise _unsupported(self, "list_events")
 
     def verify_webhook_signature(self, payload: bytes, signature: str | Headers, secret: str) -> Mapping[str, object]:
-        """Check a delivery against one secret, and nothing else. Low level: applications call :meth:`parse_webhook`.
+        """Verify a delivery against one secret. Low level: applications call :meth:`parse_webhook`.
 
         Args:
             payload: the raw body.
@@ -331,39 +437,39 @@ class PaymentProvider(Protocol):
             The parsed body.
 
         Raises:
-            WebhookError: it is forged, stale or no event.
+            WebhookError: the delivery is forged, too old, or not an event.
         """
         raise _unsupported(self, "verify_webhook_signature")
 
     async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> "WebhookEvent":
-        """Verify a delivery with the configured secrets and read it.
+        """Verify a delivery with the configured secrets, and return its event.
 
         Args:
-            payload: the raw body: bytes, before any framework parsed it.
+            payload: the raw body: bytes, before a framework parsed it.
             headers: the request's headers.
-            url: the public URL that it was delivered to, for providers that sign it.
+            url: the public URL of the endpoint, for providers that sign it.
 
         Raises:
-            WebhookError: it is forged, stale, malformed, or cannot be checked now.
+            WebhookError: the delivery is forged, too old, malformed, or cannot be verified now.
             ConfigurationError: no webhook secret is configured.
         """
         raise _unsupported(self, "parse_webhook")
 
     async def aclose(self) -> None:
-        """Close what is open. The provider cannot be used afterwards."""
+        """Close the provider's connections. You cannot use it afterwards."""
         ...
 
 
 class BaseProvider(PaymentProvider):
-    """Inherit this, override what the provider can do, declare it.
+    """The base class of providers: inherit it, override what the provider can do, and declare it.
 
     Args:
-        config: the provider's settings; None: from the environment.
-        transport: how to reach the provider; None: one of its own, which :meth:`aclose` closes.
-        clock: the time: seconds since 1970, or an aware datetime.
+        config: the provider's settings. None: from the environment.
+        transport: sends the requests. None: the provider makes its own, and :meth:`aclose` closes it.
+        clock: returns the time: seconds since 1970, or an aware datetime.
 
     Raises:
-        ConfigurationError: one of them is something else.
+        ConfigurationError: an argument is of the wrong kind.
     """
 
     name: ClassVar[str]
@@ -371,27 +477,27 @@ class BaseProvider(PaymentProvider):
     capabilities: frozenset[Capability] = frozenset()  # pyright: ignore[reportIncompatibleMethodOverride] - reads the same
     unsupported: Mapping[Capability, UnsupportedReason] = FrozenMap()  # pyright: ignore[reportIncompatibleMethodOverride] - reads the same
     contract_version: ClassVar[int] = 1
-    """The contract that the provider was written for. One that does not say was written for the first."""
+    """The version of the contract that the provider was written for."""
     idempotency_lifetime: timedelta = timedelta(hours=24)
-    """How long, at least, the provider remembers an idempotency key. After that the key protects against nothing, and the same
-    call is a new one. Billing looks up what was done, and sends nothing again by itself."""
+    """How long, at least, the provider remembers an idempotency key. After that, the same call with the same key is a new one.
+    Billing then looks up the outcome, and never sends it again."""
     events_kept: timedelta | None = None
-    """How long the provider lists an event for certain, by whatever clock; None where it is for ever. What is older is a
-    gap that catching up reports."""
+    """How long the provider lists an event for certain, by any clock; None: for ever. ``catch_up`` reports an earlier time as a
+    gap."""
     access_until_period_end: bool = False
-    """Whether a subscription that is canceled now says in ``cancel_at`` until when it is paid for."""
+    """Whether a subscription that you cancel now has in ``cancel_at`` the time up to which it is paid."""
     sends: "frozenset[EventType] | None" = None
-    """The shared events that the provider itself sends, beside those that billing derives from the stored state; None: it does
-    not say. ``billing.on(word, everywhere=True)`` goes by it."""
+    """The shared events that the provider itself sends, in addition to those that billing derives from the stored state. None
+    if it does not say. ``billing.on(name, everywhere=True)`` checks it."""
     preserves_customer: bool = True
-    """Whether what a checkout session brings belongs to the customer that it was made for. Where it does not, the provider may
-    book it on a profile of the buyer's own, and only the session tells what came of it."""
+    """Whether the result of a checkout session belongs to the customer that you created it for. If False, the provider may
+    book it on another profile of the buyer, and only the session leads to its result."""
     customer_id_is_proof: bool = True
-    """Whether the customer id in a subscription, and in its events, was written by a holder of the secret key. False where a
-    buyer may decide it, by the phone number that they type, say: billing then goes by the checkouts that it started."""
+    """Whether only a holder of the secret key can write the customer id in a subscription and its events. False if a buyer can
+    choose it, for example with a phone number: billing then relies on the checkouts that it started."""
     browser_makes_subscriptions: bool = False
-    """Whether a buyer's browser can make subscriptions, and change them, with nothing but what is public. Then a subscription's
-    customer id, plan, quantity and prices prove nothing, and billing stores only what it asked for itself."""
+    """Whether a buyer's browser can create or change subscriptions with public credentials. If True, a subscription's
+    customer id, plan, quantity and prices prove nothing, and billing stores only what it asked for."""
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
@@ -434,7 +540,7 @@ class BaseProvider(PaymentProvider):
 
     @property
     def transport(self) -> "Transport":
-        """How the provider is reached; made when it is first needed."""
+        """The transport that sends the requests; made when it is first needed."""
         if self._transport is None:
             if self._closed:
                 message = f"this {self.name} provider is closed: make a new one"
@@ -448,24 +554,24 @@ class BaseProvider(PaymentProvider):
 
     @property
     def livemode(self) -> bool | None:
-        """Whether real money moves here. None where the settings do not tell.
+        """Whether the credentials move real money. None if the settings do not show it.
 
-        Events of the other mode are refused, by ``parse_webhook`` and by billing.
+        ``parse_webhook`` and billing refuse events of the other mode.
         """
         return self._livemode
 
     def is_same(self, asked: str, answered: str) -> bool:
-        """Whether an answer about the second id is one to a question about the first.
+        """Return whether an answer about the second id answers a question about the first.
 
-        Asked by the guard where the two differ. The default says no; a provider that merges profiles, and has seen it do
-        so, says yes.
+        The guard calls this if the two differ. The default is False. A provider that merges profiles returns True for a merge
+        that it has seen.
         """
         return False
 
     def checkout_session_of(self, subscription_id: str) -> str | None:
-        """The id of the checkout session that brought a subscription, where it follows from the subscription's own id.
+        """Return the id of a subscription's checkout session, if it follows from the subscription's own id.
 
-        Asked by billing where the customer id in a subscription is no proof of whose it is.
+        Billing calls this if the customer id in a subscription does not prove its owner.
         """
         return None
 
@@ -474,11 +580,11 @@ class BaseProvider(PaymentProvider):
 
     @clearing_all
     def require(self, *capabilities: Capability) -> None:
-        """Fail now, at start-up, rather than later in front of a customer.
+        """Check at start-up that the provider has the given capabilities.
 
         Raises:
-            UnsupportedOperation: one of the capabilities is missing; says which, and why.
-            ConfigurationError: that is no capability.
+            UnsupportedOperation: one of the capabilities is missing; the error says which, and why.
+            ConfigurationError: an argument is not a capability.
         """
         for capability in capabilities:
             if not isinstance(capability, str) or capability not in set(Capability):  # pyright: ignore[reportUnnecessaryIsInstance] - not every caller checks types
@@ -490,16 +596,16 @@ class BaseProvider(PaymentProvider):
 
     @clearing_all
     async def recover(self, error: PaymentError) -> object:
-        """Find out what became of a write whose answer never came, and return what it made.
+        """Find out the outcome of a write whose answer was lost, and return its result.
 
-        The operation is repeated under its idempotency key, so that it takes effect once; where the provider has no
-        keys, the operation reads the state first. May itself end in :class:`~paylattice.errors.OutcomeUnknown`.
+        This repeats the operation with its idempotency key, so it takes effect once. Where the provider has no
+        keys, the operation reads the state first. This can raise :class:`~paylattice.errors.OutcomeUnknown` again.
 
         Args:
-            error: what the operation raised, on this provider, in this process.
+            error: the error that the operation raised, on this provider, in this process.
 
         Raises:
-            InvalidRequest: the error is not of that kind, or comes from another provider or process.
+            InvalidRequest: the error is of another kind, or from another provider or process.
         """
         origin = getattr(error, "provider", None)
         if not isinstance(error, OutcomeUnknown) or origin != self.get_provider_name():
@@ -516,48 +622,48 @@ class BaseProvider(PaymentProvider):
         return await replay(self)
 
     async def verify_with_provider(self, event: "WebhookEvent") -> "WebhookEvent":
-        """Read back from the provider what an event carries, where a verified delivery alone proves too little.
+        """Read an event's facts again from the provider, if a verified delivery alone does not prove them.
 
-        Billing asks for it before it applies an event (unless ``refetch=False``). The default trusts the delivery.
+        Billing calls this before it applies an event (unless ``refetch=False``). The default trusts the delivery.
 
         Raises:
-            VerificationUnavailable: what it carries cannot be found, or cannot be read now; it is delivered again.
+            VerificationUnavailable: the facts cannot be found, or cannot be read now; the provider delivers again.
         """
         return event
 
     async def follow_links(self, event: "WebhookEvent") -> "WebhookEvent":
-        """The event with the customer, the subscription and the checkout that its money leads to, where it does not say them.
+        """Return the event with the customer, the subscription and the checkout that its money leads to, where it lacks them.
 
-        Billing asks for it before it looks for the organisation of a refund, a dispute or a payment that names none, so that
-        the objects decide whose it is: refund, payment, order, invoice, subscription. A few reads at most; what cannot be
-        found is left as it is. The default follows nothing.
+        Billing calls this for a refund, a dispute or a payment that names no customer, so that the provider's objects decide
+        who owns it: refund, payment, order, invoice, subscription. It takes a few reads at most, and leaves out what it cannot
+        find. The default follows nothing.
 
         Args:
-            event: about money, and with no subscription of its own.
+            event: an event about money, without a subscription of its own.
         """
         return event
 
     def describe_invoice(self, invoice: "Invoice", subscription: "Subscription") -> "Invoice":
-        """The invoice with its reason, its period and its lines, where it does not say them and its subscription does.
+        """Return the invoice with its reason, its period and its lines, where it lacks them and its subscription has them.
 
-        Billing asks for it before handlers run, with the subscription that it has read anyway; nothing is sent. The default
-        goes by the subscription's current period and by when it began.
+        Billing calls this before handlers run, with a subscription that it has just read; this sends nothing. The default
+        uses the subscription's current period and start.
 
         Args:
-            invoice: of an event.
-            subscription: what it bills, as the provider answered it.
+            invoice: the invoice of an event.
+            subscription: the subscription that it bills, as the provider returned it.
         """
         return described_by(subscription, invoice)
 
     @clearing_all
     async def events_since(self, since: datetime) -> AsyncGenerator[list["WebhookEvent"]]:
-        """All events since a time, oldest first, some at a time: what catching up reads.
+        """Yield all events since a time, oldest first, in batches, for catching up.
 
-        The default asks :meth:`~PaymentProvider.list_events` again and again. A provider whose list begins with the newest
-        overrides it, so that a hundred thousand events take a thousand requests, and the memory of a few pages.
+        The default calls :meth:`~PaymentProvider.list_events` again and again. Override it if the provider lists the newest
+        event first: a hundred thousand events then take a thousand requests, and the memory of a few pages.
 
         Args:
-            since: aware.
+            since: an aware datetime.
         """
         async for events in since_by_since(self.list_events, since):
             yield events
@@ -571,47 +677,47 @@ class BaseProvider(PaymentProvider):
         name: str | None = None,
         metadata: "Mapping[str, str] | None" = None,
     ) -> "Customer | None":
-        """The customer that ``create_customer`` made with these arguments in a process that died before it could say so.
+        """Return the customer that ``create_customer`` made with these arguments, in a process that crashed afterwards.
 
-        It is asked for when the provider has forgotten the key. The default cannot tell, and says None; a provider that
-        overrides it must be sure: another customer with the same e-mail address is not the one.
+        Billing calls this when the provider has forgotten the key. The default cannot know, and returns None. If you
+        override it, be sure: another customer with the same e-mail address is not the one.
 
         Args:
             key: the idempotency key of the creation.
-            since: when the creation was begun; aware.
-            email: as given to ``create_customer``; so are the others.
-            name: see ``email``.
-            metadata: see ``email``.
+            since: when the creation began; aware.
+            email: the e-mail address that was passed to ``create_customer``.
+            name: the name that was passed to it.
+            metadata: the metadata that was passed to it.
         """
         return None
 
     async def find_payment(self, key: str, since: datetime, *, customer_id: str) -> "Payment | None":
-        """The payment that ``create_payment`` made under an idempotency key, also once the key is forgotten.
+        """Return the payment that ``create_payment`` made under an idempotency key, even if the provider has forgotten the key.
 
-        Billing asks for it before it gives up a charge whose answer was lost: it never charges again. The default cannot
-        tell, and says None; a provider that overrides it keeps the key with the payment, and must be sure.
+        Billing calls this before it gives up a charge whose answer was lost: it never charges again. The default cannot
+        know, and returns None. If you override it, store the key with the payment, and return no other payment.
 
         Args:
             key: the idempotency key of the charge.
-            since: when the charge was first sent, or was about to be; aware.
-            customer_id: the provider's id of who was charged.
+            since: when the charge was first sent, or about to be sent; aware.
+            customer_id: the provider's id of the charged customer.
         """
         return None
 
     async def find_refund(self, key: str, since: datetime, *, payment_id: str) -> "Refund | None":
-        """The refund that ``refund_payment`` made under an idempotency key, also once the key is forgotten.
+        """Return the refund that ``refund_payment`` made under an idempotency key, even if the provider has forgotten the key.
 
-        The default cannot tell, and says None; see :meth:`find_payment`.
+        The default cannot know, and returns None. If you override it, store the key with the refund, and return no other.
 
         Args:
             key: the idempotency key of the refund.
-            since: when the refund was first sent, or was about to be; aware.
-            payment_id: the provider's id of the payment that it is of.
+            since: when the refund was first sent, or about to be sent; aware.
+            payment_id: the provider's id of the refunded payment.
         """
         return None
 
     async def aclose(self) -> None:
-        """Close the transport, unless it was handed in: then it is its owner's."""
+        """Close the transport, unless you passed it in: then you close it."""
         self._closed = True
         if self._owns_transport and self._transport is not None:
             await self._transport.aclose()
@@ -634,26 +740,26 @@ def _unsupported(provider: PaymentProvider, operation: str) -> PaymentError:
 
 
 clear_methods(PaymentProvider, OPERATIONS.keys() | {"parse_webhook", "verify_webhook_signature"})
-"""What a provider does not offer is refused in these: who asked, and for whom, is no more to be seen than anywhere else."""
+"""These methods refuse what a provider does not offer. Their frames must not show the arguments either."""
 
 
 def config_of(provider: BaseProvider) -> ProviderConfig | None:
-    """The settings that the provider was made with; None: it has none."""
+    """Return the settings of a provider; None if it has none."""
     return provider._config  # pyright: ignore[reportPrivateUsage] - the base class's own
 
 
 def transport_of(provider: BaseProvider) -> "Transport | None":
-    """What the provider was given, or has made, to send with; None as long as it has neither."""
+    """Return the transport that a provider was given, or has made; None as long as it has neither."""
     return provider._transport  # pyright: ignore[reportPrivateUsage] - the base class's own
 
 
 def send_with(provider: BaseProvider, make: Callable[[], "Transport"]) -> None:
-    """Let a provider that was given no transport make its own with this, when it first needs one."""
+    """Make a provider without a transport use this function to make one, when it first needs it."""
     provider._new_transport = make  # pyright: ignore[reportPrivateUsage] - the base class's own
 
 
 def hand_over(provider: BaseProvider, transport: "Transport") -> None:
-    """Let a provider send with this, and close it."""
+    """Give a provider a transport to send with and to close."""
     provider._transport = transport  # pyright: ignore[reportPrivateUsage] - the base class's own
     provider._owns_transport = True  # pyright: ignore[reportPrivateUsage] - as above
 

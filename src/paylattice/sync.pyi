@@ -95,10 +95,10 @@ class Provider:
         *,
         idempotency_key: str | None = None,
     ) -> Customer:
-        """Create a customer. Providers do not look for one with the same e-mail address: that is the caller's."""
+        """Create a customer. The provider does not look for one with the same e-mail address."""
 
     def get_customer(self, customer_id: str) -> Customer | None:
-        """The customer; None if there is none, or it was deleted."""
+        """Return the customer, or None if it does not exist or was deleted."""
 
     def update_customer(
         self,
@@ -109,10 +109,10 @@ class Provider:
         metadata: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
     ) -> Customer:
-        """Change what is given; metadata is merged key by key."""
+        """Change the given fields of a customer. None leaves a field as it is."""
 
     def delete_customer(self, customer_id: str, *, idempotency_key: str | None = None) -> None:
-        """Delete the customer, which ends its subscriptions at once. Deleting twice is no error."""
+        """Delete the customer, which ends its subscriptions at once. Deleting it twice is no error."""
 
     def create_checkout_session(
         self,
@@ -127,7 +127,7 @@ class Provider:
         customer_email: str | None = None,
         idempotency_key: str | None = None,
     ) -> CheckoutSession:
-        """A hosted page where the customer subscribes to a plan."""
+        """Create a hosted page where the customer subscribes to a plan."""
 
     def create_payment_session(
         self,
@@ -141,16 +141,16 @@ class Provider:
         capture: bool = True,
         idempotency_key: str | None = None,
     ) -> CheckoutSession:
-        """A hosted page for a one-off payment. ``capture=False`` only authorizes: see :meth:`capture_payment`."""
+        """Create a hosted page for a one-off payment."""
 
     def get_checkout_session(self, session_id: str) -> CheckoutSession | None:
-        """The session of either kind; None if there is none."""
+        """Return the checkout session of either kind, or None if it does not exist."""
 
     def get_subscription(self, subscription_id: str) -> Subscription | None:
-        """The subscription as it is now; None if there is none."""
+        """Return the current state of the subscription, or None if it does not exist."""
 
     def list_subscriptions(self, customer_id: str) -> list[Subscription]:
-        """All subscriptions of the customer, ended ones too, newest first."""
+        """Return all subscriptions of the customer, newest first, ended ones included."""
 
     def cancel_subscription(
         self,
@@ -160,7 +160,7 @@ class Provider:
         reason: str | None = None,
         idempotency_key: str | None = None,
     ) -> Subscription:
-        """End the subscription now, or at the end of the period that is paid for."""
+        """End the subscription now, or at the end of the paid period."""
 
     def change_subscription(
         self,
@@ -171,13 +171,13 @@ class Provider:
         prorate: bool = True,
         idempotency_key: str | None = None,
     ) -> SubscriptionChange:
-        """Change the plan, the quantity or both. ``approval_url`` in the answer: the payer has to consent there first."""
+        """Change the plan, the quantity or both. If the result has an ``approval_url``, the payer has to consent there first."""
 
     def pause_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
         """Stop billing until :meth:`resume_subscription`. Pausing twice is no error."""
 
     def resume_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
-        """Bill again. Resuming what is not paused is no error."""
+        """Resume billing. Resuming a subscription that is not paused is no error."""
 
     def create_usage_record(
         self,
@@ -190,10 +190,10 @@ class Provider:
         """Report usage of a metered item."""
 
     def get_invoices(self, customer_id: str, limit: int = 10, *, subscription_id: str | None = None) -> list[Invoice]:
-        """The customer's invoices, newest first, as many as ``limit`` over as many pages as that takes."""
+        """Return the customer's invoices, newest first."""
 
     def get_payment(self, payment_id: str) -> Payment | None:
-        """The payment; None if there is none."""
+        """Return the payment, or None if it does not exist."""
 
     def capture_payment(
         self,
@@ -202,10 +202,10 @@ class Provider:
         *,
         idempotency_key: str | None = None,
     ) -> Payment:
-        """Take the money of an authorized payment; None: all of it. What is not taken is released."""
+        """Take the money of an authorized payment. The rest is released."""
 
     def cancel_payment(self, payment_id: str, *, idempotency_key: str | None = None) -> Payment:
-        """Give up a payment that has not been captured. Canceling twice is no error."""
+        """Cancel a payment that has not been captured. Canceling twice is no error."""
 
     def create_payment(
         self,
@@ -228,28 +228,28 @@ class Provider:
         *,
         idempotency_key: str | None = None,
     ) -> Refund:
-        """Give money back; None: all that is left."""
+        """Refund a payment, in whole or in part."""
 
     def get_payment_methods(self, customer_id: str) -> list[PaymentMethod]:
-        """The customer's saved payment methods."""
+        """Return the customer's saved payment methods."""
 
     def remove_payment_method(self, payment_method_id: str, *, idempotency_key: str | None = None) -> None:
-        """Forget a saved payment method, for good. Removing twice is no error."""
+        """Remove a saved payment method for good. Removing it twice is no error."""
 
     def get_plan(self, plan_id: str) -> Plan | None:
-        """The plan; None if there is none."""
+        """Return the plan, or None if it does not exist."""
 
     def list_plans(self) -> list[Plan]:
-        """All plans that can be subscribed to."""
+        """Return all plans that customers can subscribe to."""
 
     def list_events(self, since: datetime, limit: int = 100) -> list[WebhookEvent]:
-        """Events since a time, oldest first: to catch up on deliveries that were missed."""
+        """Return events since a time, oldest first, to catch up on missed deliveries."""
 
     def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
-        """Verify a delivery with the configured secrets and read it."""
+        """Verify a delivery with the configured secrets, and return its event."""
 
     def recover(self, error: PaymentError) -> object:
-        """Find out what became of a write whose answer never came, and return what it made."""
+        """Find out the outcome of a write whose answer was lost, and return its result."""
 
     def close(self) -> None:
         """Close what is open. The provider cannot be used afterwards."""

@@ -1,8 +1,8 @@
-"""The values that every provider speaks: customers, plans, subscriptions, invoices, checkouts, payments, disputes.
+"""The models that every provider returns: customers, plans, subscriptions, invoices, checkouts, payments, disputes.
 
-All of them are frozen, and made for reading: times are aware datetimes in UTC, amounts are :class:`~paylattice.Money`,
-collections are tuples and immutable mappings. A word of the provider that nobody here knows becomes ``UNKNOWN`` and stays
-readable in ``raw_status``; it never raises. ``raw`` is the provider's own object, for what only this provider has.
+All of them are frozen. Times are aware datetimes in UTC, amounts are :class:`~paylattice.Money`,
+collections are tuples and immutable mappings. A status that the library does not know becomes ``UNKNOWN`` and stays
+readable in ``raw_status``; it never raises. ``raw`` is the provider's own object, with everything that only this provider has.
 """
 
 from .base import NOTHING, Model

@@ -1,4 +1,4 @@
-"""What all models have in common."""
+"""The base class of all models."""
 
 from collections.abc import Iterable, Mapping
 
@@ -26,12 +26,12 @@ def id_tuple(value: Iterable[str]) -> tuple[str, ...]:
 
 @attrs.frozen
 class Model:
-    """What all models have.
+    """The fields that all models have.
 
     Args:
-        provider: the name of the provider that the object belongs to.
-        replayed: whether the provider says that this is the stored answer to an earlier request with the same key.
-        raw: the provider's own object, as it came; neither compared nor shown.
+        provider: the name of the provider that returned the object.
+        replayed: whether this is the provider's stored answer to an earlier request with the same idempotency key.
+        raw: the provider's own object, unchanged; neither compared nor shown.
     """
 
     provider: str = attrs.field(default="", kw_only=True, repr=False)

@@ -12,7 +12,7 @@ __all__ = ["CheckoutSession", "CheckoutStatus", "OpenCheckout"]
 
 
 class CheckoutStatus(StrEnum):
-    """Where a hosted checkout is. ``PENDING``: completed by the customer, the money is still under way."""
+    """The status of a hosted checkout. ``PENDING``: the customer has finished, and the money has not arrived yet."""
 
     OPEN = "open"
     PENDING = "pending"
@@ -23,19 +23,19 @@ class CheckoutStatus(StrEnum):
 
 @attrs.frozen
 class CheckoutSession(Model):
-    """A page of the provider where the customer pays or subscribes.
+    """A hosted page where the customer pays or subscribes.
 
     Args:
         id: the provider's id.
-        url: where to send the customer; None once it is no longer open.
-        customer_id: the customer that it was made for.
-        metadata: the application's own words.
+        url: where to send the customer. None: the page is not open any more.
+        customer_id: the customer that you created it for.
+        metadata: your own keys and values.
         status: see :class:`CheckoutStatus`.
-        subscription_id: the subscription that came of it.
-        payment_id: the payment that came of it.
-        expires_at: UTC; None where the provider does not say.
-        raw_status: the provider's own word for the status.
-        reference: what the provider's events call it by, where that is not its id.
+        subscription_id: the subscription that the customer got.
+        payment_id: the payment that the customer made.
+        expires_at: when the page closes; UTC. None: the provider does not say.
+        raw_status: the provider's own status.
+        reference: the id that the provider's events use for the session, if it is not its own id.
     """
 
     id: str
@@ -51,9 +51,9 @@ class CheckoutSession(Model):
 
 
 class OpenCheckout(CheckoutSession):
-    """A checkout session whose page is open, so that a redirect to its ``url`` needs no check. Otherwise it is the session.
+    """A checkout session with an open page, so you can redirect to its ``url`` without a check.
 
-    :meth:`paylattice.BillingService.start_checkout` answers it.
+    :meth:`paylattice.BillingService.start_checkout` returns it.
     """
 
     __slots__ = ()
@@ -61,7 +61,7 @@ class OpenCheckout(CheckoutSession):
 
     @classmethod
     def of(cls, session: CheckoutSession) -> "OpenCheckout | None":
-        """The session, if its page is open."""
+        """Return the session as an open one; None if its page is not open."""
         if session.url is None:
             return None
         return cls(**{each.name: getattr(session, each.name) for each in attrs.fields(CheckoutSession)})

@@ -1,4 +1,4 @@
-"""A customer, and what it pays with."""
+"""A customer and their payment methods."""
 
 from datetime import datetime
 
@@ -12,15 +12,15 @@ __all__ = ["Customer", "PaymentMethod"]
 
 @attrs.frozen
 class Customer(Model):
-    """Who pays. ``repr`` leaves out what is personal.
+    """A customer at a provider. ``repr`` leaves out personal data.
 
     Args:
         id: the provider's id.
-        email: where the provider writes to.
-        name: for people.
-        metadata: the application's own words.
+        email: the e-mail address.
+        name: the display name.
+        metadata: your own keys and values.
         created_at: UTC.
-        merged_from: the id that was asked for, where the provider has merged that profile into this one since.
+        merged_from: the id that you asked for, if the provider has merged that profile into this one.
     """
 
     id: str
@@ -33,7 +33,17 @@ class Customer(Model):
 
 @attrs.frozen
 class PaymentMethod(Model):
-    """A saved card, bank account or wallet. ``type`` is the provider's word, for example ``card``."""
+    """A saved card, bank account or wallet.
+
+    Args:
+        id: the provider's id.
+        type: the provider's own type, for example ``card``.
+        last4: the last four digits. None: it has none, or the provider does not say.
+        brand: the card's brand, as the provider writes it.
+        customer_id: the provider's id of the customer.
+        exp_month: the month in which the card expires, 1 to 12.
+        exp_year: the year in which the card expires, four digits.
+    """
 
     id: str
     type: str

@@ -12,22 +12,22 @@ __all__ = ["Dispute", "DisputeStatus"]
 
 
 class DisputeStatus(StrEnum):
-    """Where a dispute is. Only LOST takes money away for good: WON and CLOSED do not."""
+    """The status of a dispute. Only LOST takes money away for good: WON and CLOSED do not."""
 
     NEEDS_RESPONSE = "needs_response"
-    """The merchant is asked: for evidence, or for an answer to the payer."""
+    """You have to send evidence, or an answer to the payer."""
     UNDER_REVIEW = "under_review"
-    """The bank, or the provider, decides; or the payer is asked."""
+    """The bank or the provider decides, or waits for the payer."""
     WON = "won"
     LOST = "lost"
-    """It was decided against the merchant, or the merchant accepted it."""
+    """The bank or the provider decided against you, or you accepted the claim."""
     CLOSED = "closed"
-    """It is over, and no money moved: an inquiry that became no dispute, or a claim that was withdrawn."""
+    """It ended without moving money, because the payer withdrew the claim or an inquiry became no dispute."""
     UNKNOWN = "unknown"
 
     @property
     def is_over(self) -> bool:
-        """Whether it is decided, one way or the other."""
+        """Whether the dispute has ended."""
         return self in {DisputeStatus.WON, DisputeStatus.LOST, DisputeStatus.CLOSED}
 
 
@@ -37,15 +37,15 @@ class Dispute(Model):
 
     Args:
         id: the provider's id.
-        payment_id: the payment; None where the provider does not say. At PayPal this is what it calls the transaction: a
+        payment_id: the payment. None: the provider does not say. At PayPal this is the transaction: a
             capture or a sale.
-        amount: what is disputed, which can be less than the payment; None where the provider does not say.
-        reason: why, in the provider's own word, in lower case.
+        amount: the disputed amount, which can be less than the payment. None: the provider does not say.
+        reason: the provider's own reason, in lower case.
         status: see :class:`DisputeStatus`.
-        evidence_due_at: until when the merchant may answer; UTC; None: nothing is to be answered, or it does not say.
-        outcome: how it ended, in the provider's own word, in lower case; None: it has not.
+        evidence_due_at: the deadline for your evidence; UTC. None: no answer is needed, or the provider does not say.
+        outcome: how it ended, in the provider's own word, in lower case. None: it has not ended.
         created_at: UTC.
-        raw_status: the provider's own word for the status.
+        raw_status: the provider's own status.
     """
 
     id: str

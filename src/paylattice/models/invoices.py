@@ -1,4 +1,4 @@
-"""An invoice, its lines, and why it was written."""
+"""An invoice, its lines, and the reason for it."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -14,7 +14,7 @@ __all__ = ["Invoice", "InvoiceLine", "InvoiceReason", "InvoiceStatus"]
 
 
 class InvoiceStatus(StrEnum):
-    """Where an invoice is."""
+    """The status of an invoice."""
 
     DRAFT = "draft"
     OPEN = "open"
@@ -25,7 +25,7 @@ class InvoiceStatus(StrEnum):
 
     @property
     def payment_status(self) -> PaymentStatus:
-        """The same in the words of a payment."""
+        """The payment status that corresponds to this status."""
         return _INVOICE_AS_PAYMENT[self]
 
 
@@ -40,16 +40,16 @@ _INVOICE_AS_PAYMENT: Mapping[InvoiceStatus, PaymentStatus] = {
 
 
 class InvoiceReason(StrEnum):
-    """Why an invoice was written."""
+    """The reason for an invoice."""
 
     FIRST = "first"
-    """A subscription began: its first period, or its trial."""
+    """The first invoice of a subscription, for its first period or its trial."""
     RENEWAL = "renewal"
-    """A new period of a subscription began; also the first one after a trial."""
+    """An invoice for a new period of a subscription, also for the first one after a trial."""
     CHANGE = "change"
-    """A subscription was changed within a period: what the change costs."""
+    """The cost of a change within a period."""
     MANUAL = "manual"
-    """Nobody but the merchant asked for it: it belongs to no subscription, or is beside its periods."""
+    """An invoice that you created yourself, without a subscription or outside its periods."""
     UNKNOWN = "unknown"
 
 
@@ -58,13 +58,13 @@ class InvoiceLine(Model):
     """One line of an invoice.
 
     Args:
-        amount: what the line adds to the total; less than zero for what is credited.
+        amount: what the line adds to the total; negative for a credit.
         plan_id: the plan that it bills, if any.
-        quantity: of the plan, or of the usage; None where the provider does not say.
+        quantity: of the plan, or of the usage. None: the provider does not say.
         proration: whether it corrects a part of a period, after a change.
-        period_start: of what it bills; UTC; None where the provider does not say.
-        period_end: likewise.
-        description: for people.
+        period_start: the start of the period that it bills; UTC. None: the provider does not say.
+        period_end: the end of that period; UTC. None: the provider does not say.
+        description: the text of the line.
     """
 
     amount: Money
@@ -82,29 +82,29 @@ def _lines(value: Iterable[InvoiceLine]) -> tuple[InvoiceLine, ...]:
 
 @attrs.frozen
 class Invoice(Model):
-    """A demand for money.
+    """An invoice of a customer.
 
     Args:
         id: the provider's id.
         customer_id: the provider's id of the customer, if it has one.
         amount: the total.
         status: see :class:`InvoiceStatus`.
-        due_date: UTC; None for invoices that are charged automatically.
+        due_date: UTC. None: the provider charges it automatically.
         paid_at: UTC.
-        amount_due: what was to be paid when the invoice was made final.
-        amount_paid: what has been paid.
+        amount_due: the amount to pay when the invoice was finalized.
+        amount_paid: the amount paid so far.
         subscription_id: the subscription that it bills, if any.
-        number: the number printed on it.
+        number: the printed invoice number.
         hosted_url: the page where the customer sees and pays it.
-        pdf_url: the document.
+        pdf_url: the PDF document.
         created_at: UTC.
-        raw_status: the provider's own word for the status.
+        raw_status: the provider's own status.
         reason: see :class:`InvoiceReason`.
-        period_start: the beginning of the period that it bills; UTC; None: it bills none, or the provider does not say.
-        period_end: the end of that period; likewise.
-        payment_ids: the payments that paid it, or are to pay it: what :meth:`PaymentProvider.refund_payment` takes. Empty
-            where it needed none, or the provider does not say in this answer.
-        lines: what it bills, as far as the provider sends it along.
+        period_start: the start of the period that it bills; UTC. None: it bills none, or the provider does not say.
+        period_end: the end of that period; UTC. None: as for ``period_start``.
+        payment_ids: the payments that paid it, or will pay it: pass them to :meth:`PaymentProvider.refund_payment`. Empty
+            if it needed none, or the provider does not say in this answer.
+        lines: what it bills, if the provider sends them.
     """
 
     id: str
@@ -129,7 +129,7 @@ class Invoice(Model):
 
     @property
     def amount_cents(self) -> int:
-        """The total in the currency's smallest unit (yen for JPY, not cents)."""
+        """The total in the currency's minor unit (yen for JPY, not cents)."""
         return self.amount.amount
 
     @property

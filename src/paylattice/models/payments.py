@@ -1,4 +1,4 @@
-"""A payment, and the refunds of it."""
+"""A payment and its refunds."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -13,7 +13,7 @@ __all__ = ["Payment", "PaymentStatus", "Refund", "RefundStatus"]
 
 
 class PaymentStatus(StrEnum):
-    """Where a payment is."""
+    """The status of a payment."""
 
     PENDING = "pending"
     REQUIRES_ACTION = "requires_action"
@@ -25,12 +25,12 @@ class PaymentStatus(StrEnum):
     PARTIALLY_REFUNDED = "partially_refunded"
     REFUNDED = "refunded"
     CHARGED_BACK = "charged_back"
-    """The payer's bank, or the provider, took the money back: a dispute was lost, or a payment reversed."""
+    """The payer's bank, or the provider, took the money back after a lost dispute or a reversal."""
     UNKNOWN = "unknown"
 
 
 class RefundStatus(StrEnum):
-    """Where a refund is."""
+    """The status of a refund."""
 
     PENDING = "pending"
     SUCCEEDED = "succeeded"
@@ -41,23 +41,23 @@ class RefundStatus(StrEnum):
 
 @attrs.frozen
 class Payment(Model):
-    """A payment: a one-off one, or that of an invoice.
+    """A one-off payment, or the payment of an invoice.
 
     Args:
         id: the provider's id.
-        amount: what was asked for.
+        amount: the requested amount.
         status: see :class:`PaymentStatus`.
         customer_id: the provider's id of the customer, if any.
-        amount_captured: what has been taken; of a payment in several parts, by those that came. With ``UNKNOWN`` it can be
-            less than ``amount``: some parts came, and others never will.
-        refunded: what has been given back, or is on its way back; None: nothing, or the provider does not say how much.
-        payment_method_id: what it was charged to.
-        description: for people.
-        metadata: the application's own words.
+        amount_captured: the captured amount; for a payment in several parts, the sum of the paid ones. With ``UNKNOWN`` it can
+            be less than ``amount``: some parts were paid, and others never will be.
+        refunded: the refunded amount, pending refunds included. None: nothing, or the provider does not say how much.
+        payment_method_id: the charged payment method.
+        description: the description that the payer sees.
+        metadata: your own keys and values.
         created_at: UTC.
-        raw_status: the provider's own word for the status.
-        invoice_id: the invoice that it paid; None: none, or the provider does not say.
-        subscription_id: the subscription that it paid for; likewise.
+        raw_status: the provider's own status.
+        invoice_id: the invoice that it paid. None: none, or the provider does not say.
+        subscription_id: the subscription that it paid for. None: none, or the provider does not say.
     """
 
     id: str
@@ -77,19 +77,18 @@ class Payment(Model):
 
 @attrs.frozen
 class Refund(Model):
-    """Money given back. A refund can fail after it was accepted: watch ``refund.failed``.
+    """A refund of a payment. It can fail after the provider accepted it: watch ``refund.failed``.
 
     Args:
-        id: the provider's id; of several refunds together, that of the first of them.
-        amount: what is given back, by all of them together.
-        status: see :class:`RefundStatus`; SUCCEEDED once none is pending, UNKNOWN if some of several failed.
+        id: the provider's id; the first one, if the refund consists of several.
+        amount: the refunded amount; the sum, if the refund consists of several.
+        status: see :class:`RefundStatus`. Of several: SUCCEEDED once none is pending, UNKNOWN if some failed.
         payment_id: the payment.
-        reason: for people.
+        reason: the reason that you gave.
         created_at: UTC.
-        raw_status: the provider's own word for the status.
-        part_ids: the ids of all, where the provider needed several refunds for what was asked for: each has events of its
-            own. Empty where one was enough.
-        invoice_id: the invoice that the payment had paid; None: none, or the provider does not say.
+        raw_status: the provider's own status.
+        part_ids: all ids, if the provider needed several refunds; each has its own events. Empty if one was enough.
+        invoice_id: the invoice that the payment had paid. None: none, or the provider does not say.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""What can be subscribed to."""
+"""A plan that customers subscribe to."""
 
 import attrs
 
@@ -11,19 +11,19 @@ __all__ = ["Plan"]
 
 @attrs.frozen
 class Plan(Model):
-    """What can be subscribed to.
+    """A plan that customers subscribe to.
 
     Args:
-        id: what :meth:`PaymentProvider.create_checkout_session` takes as ``plan_id``.
-        name: for people.
-        amount: per interval and unit; None where there is no single amount (tiers, several currencies).
-        interval: ``day``, ``week``, ``month`` or ``year``; None where the plan is not recurring.
+        id: pass it to :meth:`PaymentProvider.create_checkout_session` as ``plan_id``.
+        name: the display name.
+        amount: the price per interval and unit. None: there is no single price (tiers, several currencies).
+        interval: ``day``, ``week``, ``month`` or ``year``. None: the plan does not recur.
         interval_count: how many intervals make one period.
-        trial_days: the plan's own trial, if it has one.
-        metered: whether usage is reported and billed afterwards.
-        active: whether it can be subscribed to now.
-        product_id: the product that the plan sells, where the provider knows products.
-        metadata: the application's own words.
+        trial_days: the days of the plan's own trial, if it has one.
+        metered: whether you report usage, which the provider bills afterwards.
+        active: whether customers can subscribe to it now.
+        product_id: the product that the plan sells, if the provider has products.
+        metadata: your own keys and values.
     """
 
     id: str

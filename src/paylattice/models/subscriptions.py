@@ -13,7 +13,7 @@ __all__ = ["ScheduledChange", "Subscription", "SubscriptionChange", "Subscriptio
 
 
 class SubscriptionStatus(StrEnum):
-    """Where a subscription is in its life."""
+    """The status of a subscription."""
 
     INCOMPLETE = "incomplete"
     TRIALING = "trialing"
@@ -27,9 +27,9 @@ class SubscriptionStatus(StrEnum):
 
     @property
     def grants_access(self) -> bool:
-        """Whether the status by itself entitles to the product, as active and trialing do.
+        """Whether the status alone grants access, as active and trialing do.
 
-        ``past_due`` does not by itself; how long it still does is policy: see :meth:`paylattice.BillingService.access`.
+        ``past_due`` alone does not. How long it still does is policy: see :meth:`paylattice.BillingService.access`.
         """
         return self in {SubscriptionStatus.ACTIVE, SubscriptionStatus.TRIALING}
 
@@ -40,7 +40,7 @@ class SubscriptionStatus(StrEnum):
 
     @property
     def is_terminal(self) -> bool:
-        """Whether a subscription with this status never comes back to life."""
+        """Whether a subscription with this status has ended for good."""
         return self in {SubscriptionStatus.CANCELED, SubscriptionStatus.EXPIRED}
 
 
@@ -57,7 +57,16 @@ _CURRENT = frozenset(
 
 @attrs.frozen
 class SubscriptionItem(Model):
-    """One line of a subscription. ``quantity`` is None for a metered plan."""
+    """One item of a subscription.
+
+    Args:
+        id: the provider's id.
+        plan_id: the plan of the item.
+        quantity: how many units. None: the plan is metered.
+        metered: whether you report usage for it.
+        current_period_start: UTC. None: the provider does not say.
+        current_period_end: UTC. None: the provider does not say.
+    """
 
     id: str
     plan_id: str | None = None
@@ -69,12 +78,12 @@ class SubscriptionItem(Model):
 
 @attrs.frozen
 class ScheduledChange:
-    """What the provider will do to a subscription later.
+    """A change that the provider will make later.
 
     Args:
         action: ``cancel``, ``pause``, ``resume`` or ``change_plan``; otherwise the provider's own word in lower case.
-        effective_at: when; UTC; None where the provider does not say.
-        plan_id: the plan that it changes to.
+        effective_at: when; UTC. None: the provider does not say.
+        plan_id: the new plan, if the plan changes.
     """
 
     action: str
@@ -94,34 +103,34 @@ def _change_tuple(value: Iterable[ScheduledChange]) -> tuple[ScheduledChange, ..
 class Subscription(Model):
     """A customer's subscription.
 
-    What decides about access besides the status is told as facts. None means that the provider does not say, or that
-    nothing of the kind has happened: each field says which.
+    Besides the status, these facts decide about access. None means that the provider does not say, or that it has not
+    happened: each field says which.
 
     Args:
         id: the provider's id.
         customer_id: the provider's id of the customer, if it has one.
         status: see :class:`SubscriptionStatus`.
-        current_period_start: UTC; None where the provider does not say.
-        current_period_end: UTC; None where the provider does not say.
-        plan_id: the main item's plan: of several, one with a quantity before a metered one, then the oldest.
-        metadata: the application's own words.
+        current_period_start: UTC. None: the provider does not say.
+        current_period_end: UTC. None: the provider does not say.
+        plan_id: the main item's plan. Of several items, that is one with a quantity before a metered one, then the oldest.
+        metadata: your own keys and values.
         quantity: the main item's quantity.
-        items: all lines.
-        cancel_at: when it ends, or until when it is paid for if it is already canceled; UTC.
-        canceled_at: when the cancellation was asked for; UTC.
-        trial_end: when the trial ends, or ended if the subscription began with it and it was free; UTC; None: there was
+        items: all items.
+        cancel_at: when it will end, or up to when it is paid if it is already canceled; UTC.
+        canceled_at: when the cancellation was requested; UTC.
+        trial_end: when the trial ends, or ended if the subscription began with a free one; UTC. None: there was
             none, or the provider does not say.
-        collection_paused: whether invoices are held back although the status says nothing of it.
+        collection_paused: whether the provider holds back invoices although the status does not show it.
         created_at: UTC.
-        version: the provider's own version of the object, where it counts versions.
-        raw_status: the provider's own word for the status.
-        scheduled_changes: what the provider will do to it later, where it tells.
-        payment_failed_at: when the payment that is owed failed first, as far as the provider tells; UTC; None: none is
-            owed, or the provider does not say when.
-        paid_through: until when it is covered by money that came, or by a free trial; UTC; None: the provider does not
-            say, or nothing was covered yet. A setup fee covers nothing.
-        ended_at: when it ended; UTC; None: it has not, or the provider does not say.
-        plan_overridden: whether it has prices, cycles, fees or taxes of its own, in place of the plan's.
+        version: the provider's own version of the object, if it counts versions.
+        raw_status: the provider's own status.
+        scheduled_changes: the changes that the provider will make later, if it says so.
+        payment_failed_at: when the overdue payment first failed; UTC. None: nothing is
+            overdue, or the provider does not say when.
+        paid_through: up to when a payment or a free trial covers it; UTC. None: the provider does not
+            say, or nothing was paid yet. A setup fee covers nothing.
+        ended_at: when it ended; UTC. None: it has not, or the provider does not say.
+        plan_overridden: whether it has its own prices, cycles, fees or taxes instead of the plan's.
     """
 
     id: str
@@ -148,17 +157,17 @@ class Subscription(Model):
 
     @property
     def cancel_scheduled(self) -> bool:
-        """Whether the subscription is alive and set to end."""
+        """Whether the subscription has not ended and is set to end."""
         return self.cancel_at is not None and not self.status.is_terminal
 
 
 @attrs.frozen
 class SubscriptionChange:
-    """The answer to a change of plan or quantity.
+    """The result of a change of plan or quantity.
 
     Args:
-        subscription: the subscription after the change, or as it still is while consent is missing.
-        approval_url: where the payer must consent; None if the change is done.
+        subscription: the subscription after the change, or unchanged while consent is missing.
+        approval_url: where the payer must consent. None: the change is done.
     """
 
     subscription: Subscription

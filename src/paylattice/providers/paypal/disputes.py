@@ -14,7 +14,7 @@ DISPUTE_STATUS: Mapping[str | None, DisputeStatus] = {
     "WAITING_FOR_SELLER_RESPONSE": DisputeStatus.NEEDS_RESPONSE,
     "UNDER_REVIEW": DisputeStatus.UNDER_REVIEW,
 }
-"""``status`` while nothing is decided. Of RESOLVED the outcome tells how."""
+"""The status while nothing is decided. For RESOLVED, the outcome decides."""
 
 DISPUTE_OUTCOME: Mapping[str | None, DisputeStatus] = {
     "RESOLVED_BUYER_FAVOUR": DisputeStatus.LOST,
@@ -25,11 +25,11 @@ DISPUTE_OUTCOME: Mapping[str | None, DisputeStatus] = {
     "DENIED": DisputeStatus.WON,
     "NONE": DisputeStatus.CLOSED,
 }
-"""``dispute_outcome.outcome_code``. With a payout PayPal paid the buyer itself, and the merchant keeps the money."""
+"""The outcome code in a dispute. With a payout, PayPal paid the buyer itself, and the merchant keeps the money."""
 
 
 def dispute_from(data: JsonObject) -> Dispute:
-    """A dispute. Of several disputed transactions the first is meant; PayPal makes one dispute for each."""
+    """A dispute. It takes the first of several disputed transactions; PayPal makes one dispute for each."""
     raw_status = text(data, "status")
     outcome = text(child(data, "dispute_outcome"), "outcome_code")
     if raw_status == "RESOLVED" or outcome is not None:
