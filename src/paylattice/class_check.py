@@ -22,7 +22,7 @@ def mark(call: Callable[..., object]) -> None:
 
 def is_marked(method: object) -> bool:
     """Whether the guard stands before it; not whether it wraps something that the guard stands before."""
-    return getattr(method, _MARK, None) is method
+    return method is not None and getattr(method, _MARK, None) is method
 
 
 def class_faults(cls: type, base: type) -> list[str]:

@@ -390,7 +390,13 @@ class InMemoryProvider(Provider):
     def settle_refund(self, refund_id: str, *, succeeded: bool = True) -> Refund:
         """Let the money of a pending refund arrive, or come back."""
 
-    def open_dispute(self, payment_id: str, *, amount: Money | None = None, reason: str = 'fraudulent') -> Dispute:
+    def open_dispute(
+        self,
+        payment_id: str,
+        *,
+        amount: Money | None = None,
+        dispute_reason: str = 'fraudulent',
+    ) -> Dispute:
         """Be the payer's bank that wants the money of a payment back; None: all of it."""
 
     def decide_dispute(self, dispute_id: str, *, won: bool) -> Dispute:

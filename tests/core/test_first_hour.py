@@ -455,7 +455,9 @@ def test_wrong_arguments_of_what_makes_things(make: Callable[..., Any], given: d
 CONTROLS = [
     name
     for name, method in inspect.getmembers(InMemoryProvider, inspect.isfunction)
-    if not name.startswith("_") and name not in OPERATIONS and not inspect.iscoroutinefunction(method)
+    if not name.startswith("_")
+    and name not in {*OPERATIONS, "describe_invoice"}  # which billing calls with what the provider has answered
+    and not inspect.iscoroutinefunction(method)
 ]
 
 

@@ -31,7 +31,14 @@ def parameters(function: object) -> list[tuple[str, object, object]]:
     return [(each.name, each.default, each.kind) for each in found if each.name != "self"]
 
 
-FOR_THE_CORE = {"aclose", "verify_with_provider", "find_created_customer"}
+FOR_THE_CORE = {
+    "aclose",
+    "verify_with_provider",
+    "find_created_customer",
+    "find_payment",
+    "find_refund",
+    "follow_links",
+}
 
 
 def coroutines(cls: type) -> set[str]:

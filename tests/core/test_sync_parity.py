@@ -54,11 +54,14 @@ def test_what_the_base_of_all_providers_adds_is_there_too() -> None:
         "checkout_session_of",
         "verify_with_provider",
         "customer_id_is_proof",
+        "describe_invoice",
         "events_since",
         "find_created_customer",
         "find_payment",
         "find_refund",
+        "follow_links",
         "is_same",
+        "sends",
     }
     assert missing == of_no_use_to_who_calls | for_the_core
 

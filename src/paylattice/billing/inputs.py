@@ -46,6 +46,7 @@ CHECKS: Mapping[str, Check] = {
     "metadata": instance(Mapping, "a mapping of str to str"),
     "headers": _headers,
     "allow_second": flag,
+    "everywhere": flag,
     "repair": flag,
     "now": check_utc,
     "since": check_utc,

@@ -29,13 +29,15 @@ _CHECKS: Mapping[str, Check] = {
             "payment_id",
             "invoice_id",
             "refund_id",
+            "dispute_id",
+            "dispute_reason",
             "event_id",
             "customer_id",
             "subscription_id",
         ],
         word,
     ),
-    **dict.fromkeys(["delayed", "succeeded", "after_effect", "metered"], flag),
+    **dict.fromkeys(["delayed", "succeeded", "after_effect", "metered", "won"], flag),
     **dict.fromkeys(["interval_count", "trial_days", "months", "times", "seed"], whole),
     **dict.fromkeys(["days", "hours"], number),
     "amount": instance(Money, "Money, such as Money(1900, 'USD') for 19.00 US dollars"),
@@ -248,10 +250,12 @@ class Controls:
         with self._calls.mutex:
             return self._payments.settle_refund(refund_id, succeeded=succeeded)
 
-    def open_dispute(self, payment_id: str, *, amount: Money | None = None, reason: str = "fraudulent") -> Dispute:
+    def open_dispute(
+        self, payment_id: str, *, amount: Money | None = None, dispute_reason: str = "fraudulent"
+    ) -> Dispute:
         """Be the payer's bank that wants the money of a payment back; None: all of it."""
         with self._calls.mutex:
-            return self._payments.dispute(payment_id, amount, reason)
+            return self._payments.dispute(payment_id, amount, dispute_reason)
 
     def decide_dispute(self, dispute_id: str, *, won: bool) -> Dispute:
         """Be the bank that decides. A lost dispute takes the money for good."""
