@@ -401,7 +401,7 @@ CHECKED_ELSEWHERE = {
         "event_type",
         "in_flight",
     ),
-    *("name", "payload", "plan_id", "prorate", "reason", "reconcile_every", "subscription_id"),
+    *("name", "payload", "plan_id", "prorate", "reason", "reconcile_every"),
     *("success_url", "timestamp", "trial_days"),
     *("amount", "description", "payment_id", "payment_method_id", "invoice_id"),
 }
