@@ -482,8 +482,8 @@ class BaseProvider(PaymentProvider):
     """How long, at least, the provider remembers an idempotency key. After that, the same call with the same key is a new one.
     Billing then looks up the outcome, and never sends it again."""
     events_kept: timedelta | None = None
-    """How long the provider lists an event for certain, by any clock; None if for ever. ``catch_up`` reports an earlier time as a
-    gap."""
+    """How long the provider lists an event for certain, by any clock; None if for ever. ``catch_up`` reports an earlier time
+    as a gap."""
     access_until_period_end: bool = False
     """Whether a subscription that you cancel now has in ``cancel_at`` the time up to which it is paid."""
     sends: "frozenset[EventType] | None" = None

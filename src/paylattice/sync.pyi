@@ -669,7 +669,7 @@ class BillingService(Generic[Tx]):
         metadata: Mapping[str, str] | None = None,
         provider_name: str | None = None,
     ) -> BillingCustomer:
-        """Return the organisation's customer; create it at the provider if there is none yet."""
+        """Return the organisation's customer. Create it at the provider if there is none yet."""
 
     def start_checkout(
         self,
@@ -696,7 +696,7 @@ class BillingService(Generic[Tx]):
         org_id: str | None = None,
         provider_name: str | None = None,
     ) -> BillingSubscription | None:
-        """Store what a finished checkout brought, when the customer's browser is back before the webhook."""
+        """Store the result of a finished checkout, when the customer's browser returns before the webhook arrives."""
 
     def assign_subscription(
         self,
@@ -705,13 +705,13 @@ class BillingService(Generic[Tx]):
         *,
         provider_name: str | None = None,
     ) -> BillingSubscription:
-        """Let an organisation have a subscription that billing did not start, as it is now: your explicit choice."""
+        """Give a subscription that billing did not start to an organisation, with its current terms."""
 
     def subscriptions(self, org_id: str) -> list[BillingSubscription]:
-        """List all subscriptions of the organisation as stored, over all providers, ended ones too."""
+        """List all stored subscriptions of the organisation, over all providers, ended ones included."""
 
     def subscription(self, org_id: str, subscription_id: str | None = None) -> BillingSubscription | None:
-        """Return one subscription of the organisation as stored: the one that :meth:`access` speaks of, or a certain one."""
+        """Return one stored subscription of the organisation: the primary one, or the one that you name."""
 
     def access(
         self,
@@ -721,7 +721,7 @@ class BillingService(Generic[Tx]):
         now: datetime | None = None,
         policy: AccessPolicy = ...,
     ) -> Access:
-        """Say whether the organisation may use the product, why, and until when. Reads the repository only."""
+        """Return whether the organisation may use the product, why, and until when. This reads the repository only."""
 
     def cancel(
         self,
@@ -732,7 +732,7 @@ class BillingService(Generic[Tx]):
         reason: str | None = None,
         idempotency_key: str | None = None,
     ) -> BillingSubscription:
-        """End a subscription: at the end of what is paid for, or now."""
+        """End a subscription at the end of the paid period, or now."""
 
     def change_plan(
         self,
@@ -744,10 +744,10 @@ class BillingService(Generic[Tx]):
         prorate: bool = True,
         idempotency_key: str | None = None,
     ) -> SubscriptionChange:
-        """Change the plan, the quantity or both. ``approval_url`` in the answer: the payer has to consent there first."""
+        """Change the plan, the quantity or both. If the result has an ``approval_url``, the payer has to consent there first."""
 
     def sync_subscription(self, org_id: str, subscription_id: str | None = None) -> BillingSubscription | None:
-        """Read what the provider says now, for all of the organisation's subscriptions or for one, and store it."""
+        """Read the current state of all of the organisation's subscriptions, or of one, from the provider, and store it."""
 
     def invoices(self, org_id: str, limit: int = 10) -> list[Invoice]:
         """List the organisation's invoices over all its providers, newest first."""
@@ -762,7 +762,7 @@ class BillingService(Generic[Tx]):
         plan_id: str | None = None,
         timestamp: datetime | None = None,
     ) -> bool:
-        """Report usage of what the organisation's subscriptions meter."""
+        """Report usage of the organisation's metered subscription."""
 
     def pause(
         self,
@@ -780,7 +780,7 @@ class BillingService(Generic[Tx]):
         subscription_id: str | None = None,
         idempotency_key: str | None = None,
     ) -> BillingSubscription:
-        """Bill a paused subscription again. Resuming what is not paused is no error."""
+        """Resume billing of a paused subscription. Resuming one that is not paused is no error."""
 
     def charge(
         self,
@@ -791,7 +791,7 @@ class BillingService(Generic[Tx]):
         description: str | None = None,
         idempotency_key: str,
     ) -> Payment:
-        """Charge a saved payment method of the organisation's, once for the key, however long ago it was first asked for."""
+        """Charge a saved payment method of the organisation. The same key charges once, however late you repeat the call."""
 
     def authorize(
         self,
@@ -802,13 +802,13 @@ class BillingService(Generic[Tx]):
         description: str | None = None,
         idempotency_key: str,
     ) -> Payment:
-        """Hold an amount on a saved payment method: :meth:`capture` takes it, :meth:`void` gives it up."""
+        """Reserve money on a saved payment method. :meth:`capture` takes it, :meth:`void` releases it."""
 
     def capture(self, org_id: str, payment_id: str, *, amount: Money | None = None, idempotency_key: str) -> Payment:
-        """Take the money of an authorized payment. What is not taken is released."""
+        """Take the money of an authorized payment. The rest is released."""
 
     def void(self, org_id: str, payment_id: str, *, idempotency_key: str) -> Payment:
-        """Give up an authorized payment: nothing is taken."""
+        """Release an authorized payment: no money is taken."""
 
     def refund(
         self,
@@ -821,10 +821,10 @@ class BillingService(Generic[Tx]):
         reason: str | None = None,
         idempotency_key: str,
     ) -> Refund:
-        """Give money back, once for the key, however long ago it was first asked for."""
+        """Refund a payment of the organisation. The same key refunds once, however late you repeat the call."""
 
     def respond(self, provider_name: str, body: bytes, headers: Headers, *, url: str | None = None) -> WebhookReply:
-        """Take a delivery: verify it, apply it exactly once, and say what to answer."""
+        """Verify a delivery, apply it exactly once, and say what to answer."""
 
     def handle_webhook(
         self,
@@ -834,7 +834,7 @@ class BillingService(Generic[Tx]):
         *,
         url: str | None = None,
     ) -> WebhookOutcome:
-        """Verify a delivery and apply it, exactly once; what goes wrong is raised. :meth:`respond` is simpler to use."""
+        """Verify a delivery and apply it exactly once, raising any error. :meth:`respond` is simpler to use."""
 
     def parse_webhook(
         self,
@@ -844,19 +844,19 @@ class BillingService(Generic[Tx]):
         *,
         url: str | None = None,
     ) -> WebhookEvent:
-        """Verify a delivery and read it: the first half of :meth:`handle_webhook`. :meth:`apply_event` is the second."""
+        """Verify a delivery and return its event: the first half of :meth:`handle_webhook`. :meth:`apply_event` is the second."""
 
     def apply_event(self, event: WebhookEvent) -> WebhookOutcome:
-        """Apply an event that was verified before, in a worker: the second half of :meth:`handle_webhook`."""
+        """Apply a verified event, for example in a worker: the second half of :meth:`handle_webhook`."""
 
     def apply_parked(self, provider_name: str) -> int:
-        """Try again what is parked. :meth:`maintain` does so, too."""
+        """Try parked events again. :meth:`maintain` does so, too."""
 
     def drop_parked(self, provider_name: str, *, before: datetime) -> DroppedEvents:
-        """Delete the events that were parked before a time and are no organisation's here: of another application, say."""
+        """Delete parked events that are older than a time and match no customer, for example of another application."""
 
     def catch_up(self, provider_name: str, since: datetime) -> CaughtUp:
-        """Apply the events of a provider that were missed: after an outage, say. Applied ones are not applied again."""
+        """Apply missed events of a provider, for example after an outage. Applied events are not applied again."""
 
     def reconcile(
         self,
@@ -880,10 +880,10 @@ class BillingService(Generic[Tx]):
         repair: bool = True,
         drop_waiting_after: timedelta | None = None,
     ) -> MaintenanceReport:
-        """Do all of the scheduled work once. Run it from one job, every five minutes."""
+        """Do all scheduled work once. Run it from one job, every five minutes."""
 
     def recover_open(self, *, older_than: timedelta = ...) -> Recovered:
-        """Find out what became of the operations that a crash, or an answer that never came, left open."""
+        """Find out the outcome of operations that a crash or a lost answer left open."""
 
     def close(self) -> None:
         """Close the providers, each of them, whatever the others raise. The repository is its owner's."""

@@ -1,4 +1,4 @@
-"""The billing service: every method hands on to the part that does the work; see :mod:`paylattice.billing.wiring`."""
+"""The billing service: each method calls the part that does the work; see :mod:`paylattice.billing.wiring`."""
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -43,32 +43,32 @@ H = TypeVar("H", bound=Callable[..., Awaitable[None] | None])
 @clearing_class
 @checking_class(CHECKS)
 class BillingService(Generic[Tx]):
-    """Billing for organisations, over one or several providers and a repository.
+    """Billing for your organisations, over one or several providers and a repository.
 
     Args:
-        provider: one, or several with different names; whatever satisfies :class:`paylattice.PaymentProvider`.
-        store: where the records are kept.
-        select: the name of the provider for a NEW customer, by organisation; known customers stay where they are.
+        provider: one provider, or several with different names; any object that satisfies :class:`paylattice.PaymentProvider`.
+        repository: stores the records.
+        select: returns the name of the provider for a NEW customer of an organisation. Existing customers stay where they are.
             Needed with several providers.
-        require: what every provider must be able to do; checked now rather than in front of a customer.
-        refetch: read a subscription again from the provider before a webhook changes it. False believes the payload:
-            one request less, and deliveries within one second may end in the wrong order. Nor is an event confirmed at a
-            provider whose signatures can be forged (PayPal): leave it True there.
-        clock: the time, as an aware datetime; None: the simulated time if all providers have one (the embedded provider has
-            ``now``), else the real time.
-        on_rejected: told of every delivery that was not accepted. What it raises is logged and otherwise ignored.
-        on_refused: told of every subscription that grants nothing, as no checkout of billing's has brought it, or as its
-            plan, quantity or prices are not what was asked for: at a provider where a buyer can make or change one without
-            your server (PayPal, Square). Once in each process; it is also logged.
-        on_replaced: told of every customer whom their provider does not know any more, and in whose place a new one was made:
-            see :meth:`start_checkout`. What it raises is logged and otherwise ignored.
-        primitives: how to do several things at a time; None: on the running event loop.
+        require: capabilities that every provider must have; checked now, not in front of a customer.
+        refetch: read a subscription again from the provider before a webhook changes it. False trusts the payload: one request
+            less, but deliveries within one second may end in the wrong order, and no event is verified with a provider whose
+            signatures do not cover the body. Leave it True for PayPal.
+        clock: returns the time as an aware datetime. None: the simulated time if all providers have one (``now`` of the
+            embedded provider), else the real time.
+        on_rejected: called for every rejected delivery. Its errors are logged and otherwise ignored.
+        on_refused: called for every subscription that grants nothing, at a provider where a buyer can create or change one
+            without your server (PayPal, Square): billing did not start its checkout, or its plan, quantity or prices are not
+            what billing asked for. Called once per process; also logged.
+        on_replaced: called for every customer that the provider does not know any more and that was replaced by a new one:
+            see :meth:`start_checkout`. Its errors are logged and otherwise ignored.
+        primitives: runs several things at a time. None: the running event loop.
 
     Raises:
-        ConfigurationError: no provider, two of one name, several and no ``select``; or an argument is of the wrong kind,
-            such as a blocking provider or repository, or a clock without a time zone.
-        InvalidProvider: an object does not satisfy the protocol; says what it lacks.
-        UnsupportedOperation: a provider lacks what is required.
+        ConfigurationError: there is no provider, two have one name, or several have no ``select``. Or an argument is of the
+            wrong kind, such as a blocking provider or repository, or a clock without a time zone.
+        InvalidProvider: an object does not satisfy the protocol; the error says what it lacks.
+        UnsupportedOperation: a provider lacks a required capability.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class BillingService(Generic[Tx]):
 
     @property
     def repository(self) -> BillingRepository[Tx]:
-        """Where the records are kept."""
+        """The repository that stores the records."""
         return self._store.repository
 
     def provider(self, name: str) -> BaseProvider:
@@ -128,27 +128,27 @@ class BillingService(Generic[Tx]):
             name: its name, such as ``"stripe"``.
 
         Raises:
-            ConfigurationError: there is none of this name.
+            ConfigurationError: the service has no provider of this name.
         """
         return provider_named(self._providers, name)
 
     def on(self, event_type: EventType | str, *, everywhere: bool = False) -> Callable[[H], H]:
         """Register a handler: ``@billing.on("subscription.past_due")``.
 
-        It gets the event and an :class:`EventContext`, and runs inside the transaction that applies the event: what it
-        writes with ``context.transaction`` is committed together with the event, exactly once. What it does elsewhere (an
-        e-mail) may happen more than once: write an outbox row, and send from there.
+        The handler gets the event and an :class:`EventContext`. It runs inside the transaction that applies the event: what
+        it writes with ``context.transaction`` commits together with the event, exactly once. Everything else it does (such as
+        sending an e-mail) may happen more than once: write an outbox row, and send from there.
 
-        Handlers of a word that tells a change of a subscription (``subscription.past_due``, ``subscription.plan_changed``) run
-        once for every such change, whatever word the provider used.
+        Handlers of an event that reports a change of a subscription (``subscription.past_due``,
+        ``subscription.plan_changed``) run once for every such change, whatever the provider's event is called.
 
         Args:
-            event_type: a word of :class:`EventType`, or ``<provider>:<its own name>``.
-            everywhere: refuse a word that not all providers of this service lead to, and say what to use instead.
+            event_type: a member of :class:`EventType`, or ``<provider>:<its own name>``.
+            everywhere: refuse an event that some provider of this service never leads to, and suggest what to use instead.
 
         Raises:
-            ConfigurationError: there is no such event; it is not sent everywhere; or what is registered is no function of
-                event and context.
+            ConfigurationError: there is no such event; some provider does not send it (with ``everywhere``); or the handler is
+                not a function of event and context.
         """
         sends = {name: provider.sends for name, provider in self._providers.items()}
         return self._parts.handlers.on(event_type, everywhere=everywhere, sends=sends)
@@ -164,22 +164,22 @@ class BillingService(Generic[Tx]):
         metadata: Mapping[str, str] | None = None,
         provider_name: str | None = None,
     ) -> BillingCustomer:
-        """Return the organisation's customer; create it at the provider if there is none yet.
+        """Return the organisation's customer. Create it at the provider if there is none yet.
 
-        There is one per organisation and provider, also when this runs twice at the same time, or again after a crash
-        between the provider's answer and the insert: the idempotency key is made of the organisation and the provider.
-        A creation that was begun and whose outcome is unknown is finished as it was begun: the record then says the e-mail
-        address and the name that the provider was told, not those of this call.
+        Each organisation has one customer per provider, even if you call this twice at the same time, or again after a crash
+        between the provider's answer and the insert: the idempotency key comes from the organisation and the provider. A
+        creation with an unknown outcome is finished with its original arguments. The record then has the e-mail address and
+        the name of that call, not of this one.
 
         Args:
-            org_id: the application's id of who pays.
-            email: for a new customer.
-            name: for a new customer.
-            metadata: for a new customer; ``org_id`` is added.
-            provider_name: a certain provider. None: where the organisation is, else what ``select`` says.
+            org_id: your id of the organisation.
+            email: the e-mail address of a new customer.
+            name: the name of a new customer.
+            metadata: your own keys and values for a new customer; ``org_id`` is added.
+            provider_name: the provider. None: the organisation's present provider, else the one from ``select``.
 
         Raises:
-            Conflict: the provider's customer is another organisation's.
+            Conflict: the provider's customer belongs to another organisation.
             PaymentError: the provider cannot create one now.
         """
         return await self._parts.customers.ensure(
@@ -206,27 +206,27 @@ class BillingService(Generic[Tx]):
     ) -> OpenCheckout:
         """Open a hosted page where the organisation subscribes.
 
-        Where the provider says for certain that it does not know the organisation's customer any more (deleted there, or left
-        over from another account, or from test mode), a new one is made, once, and the record has its id from then on;
-        ``on_replaced`` is told, and the log.
+        If the provider says for certain that it does not know the organisation's customer any more (deleted, or from
+        another account, or from test mode), this creates a new customer, once, and stores its id. It calls ``on_replaced`` and
+        logs the replacement.
 
         Args:
-            org_id: the application's id of who pays.
+            org_id: your id of the organisation.
             plan_id: the provider's id of the plan.
-            email: of a new customer; a provider that has no customers shows it on the page.
-            name: of a new customer.
-            success_url: where the customer comes back to: call :meth:`confirm_return` there.
-            cancel_url: where the customer goes who gives up.
+            email: the e-mail address of a new customer; a provider without customers shows it on the page.
+            name: the name of a new customer.
+            success_url: where the customer returns: call :meth:`confirm_return` there.
+            cancel_url: where a customer who gives up returns.
             quantity: how many units.
-            trial_days: instead of the plan's own trial.
-            metadata: kept on the session and the subscription; ``org_id`` is added.
-            provider_name: a certain provider. None: where the organisation is, else what ``select`` says.
-            allow_second: let an organisation that has a current subscription start another one.
-            idempotency_key: one of yours makes a double click open one page. None: every call opens a new one.
+            trial_days: days of trial, instead of the plan's own trial.
+            metadata: your own keys and values, stored on the session and the subscription; ``org_id`` is added.
+            provider_name: the provider. None: the organisation's present provider, else the one from ``select``.
+            allow_second: allow a second subscription to an organisation that has a current one.
+            idempotency_key: your own key, so that a double click opens one page. None: every call opens a new one.
 
         Raises:
-            Conflict: the organisation has a current subscription, at whichever provider: see :meth:`change_plan`. Or the page
-                that this key of yours opened is not open any more.
+            Conflict: the organisation has a current subscription, at any provider: see :meth:`change_plan`. Or the page
+                of this key is not open any more.
         """
         self._parts.handlers.refuse_inside()
         wanted = StartCheckout(
@@ -251,24 +251,24 @@ class BillingService(Generic[Tx]):
     async def confirm_return(
         self, session_id: str, *, org_id: str | None = None, provider_name: str | None = None
     ) -> BillingSubscription | None:
-        """Store what a finished checkout brought, when the customer's browser is back before the webhook.
+        """Store the result of a finished checkout, when the customer's browser returns before the webhook arrives.
 
-        The webhook leads to the same state; whichever comes first, the subscription is there once.
+        The webhook leads to the same state. Whichever comes first, the subscription is stored once.
 
         Args:
-            session_id: of the checkout session. It comes from the browser: pass ``org_id`` so that no customer can show
-                another organisation's.
-            org_id: whose session it must be.
-            provider_name: whose session it is. None: each provider is asked.
+            session_id: the id of the checkout session. It comes from the browser: pass ``org_id``, so no customer can use
+                another organisation's session.
+            org_id: the organisation that started the checkout.
+            provider_name: the provider of the session. None: billing asks each provider.
 
         Returns:
-            The subscription; None while the checkout is not finished, or its first payment is still under way (the
+            The subscription. None: the checkout is not finished, or its first payment has not arrived yet (the
             subscription is then stored as ``incomplete``).
 
         Raises:
-            NotFound: no provider knows the session, or it is another organisation's.
-            Conflict: the subscription is stored as another organisation's; or its plan, quantity or prices are not what was
-                asked for, at a provider where the buyer can have changed them: it grants nothing, and is reported.
+            NotFound: no provider knows the session, or it belongs to another organisation.
+            Conflict: the subscription is stored for another organisation. Or its plan, quantity or prices are not what billing
+                asked for, at a provider where the buyer can change them: it grants nothing, and is reported.
         """
         self._parts.handlers.refuse_inside()
         return await self._parts.checkouts.confirm_return(session_id, org_id=org_id, provider_name=provider_name)
@@ -276,23 +276,23 @@ class BillingService(Generic[Tx]):
     async def assign_subscription(
         self, org_id: str, subscription_id: str, *, provider_name: str | None = None
     ) -> BillingSubscription:
-        """Let an organisation have a subscription that billing did not start, as it is now: your explicit choice.
+        """Give a subscription that billing did not start to an organisation, with its current terms.
 
-        For one that was made by hand, by another program, or by a button in the browser: at providers where a subscription's
-        customer id proves nothing (PayPal, Square), it belongs to no organisation otherwise, waits, and is reported
-        (``on_refused``). Plan, quantity and prices are accepted with it, as they are; so is what a buyer has changed since, if
-        you call this again. Look at what it costs first. Events that came about it before are applied.
+        Use it for a subscription that was created by hand, by another program, or by a button in the browser. At providers
+        where a subscription's customer id proves nothing (PayPal, Square), it otherwise belongs to no organisation, waits,
+        and is reported (``on_refused``). This accepts its current plan, quantity and prices. Call it again to accept what a
+        buyer has changed since. Look at the price first. Events about it that arrived earlier are applied.
 
         Args:
-            org_id: whose it is to be; it has a customer at the provider: see :meth:`ensure_customer`.
+            org_id: your id of the organisation; it must have a customer at the provider: see :meth:`ensure_customer`.
             subscription_id: the provider's id of the subscription.
-            provider_name: whose subscription it is; None: the only provider that the organisation is at.
+            provider_name: the provider of the subscription. None: the organisation's only provider.
 
         Raises:
-            NotFound: the organisation has no customer there, or the provider no such subscription.
-            Conflict: it is another organisation's: stored as its, brought by its checkout, or, where that proves it, of its
-                customer.
-            InvalidRequest: the organisation is at several providers.
+            NotFound: the organisation has no customer there, or the provider has no such subscription.
+            Conflict: it belongs to another organisation: it is stored for it, came from its checkout, or, where that proves
+                ownership, names its customer.
+            InvalidRequest: the organisation has several providers.
         """
         self._parts.handlers.refuse_inside()
         return await self._parts.subscriptions.assign(org_id, subscription_id, provider_name)
@@ -300,26 +300,26 @@ class BillingService(Generic[Tx]):
     # --- the subscription ----------------------------------------------------------------------------------------
 
     async def subscriptions(self, org_id: str) -> list[BillingSubscription]:
-        """List all subscriptions of the organisation as stored, over all providers, ended ones too.
+        """List all stored subscriptions of the organisation, over all providers, ended ones included.
 
         The primary one is first: one that grants access now before one that does not, then a current one before one that has
         ended, then the newest.
 
         Args:
-            org_id: the application's id of whose they are.
+            org_id: your id of the organisation.
         """
         return await self._parts.customers.subscriptions(org_id)
 
     async def subscription(self, org_id: str, subscription_id: str | None = None) -> BillingSubscription | None:
-        """Return one subscription of the organisation as stored: the one that :meth:`access` speaks of, or a certain one.
+        """Return one stored subscription of the organisation: the primary one, or the one that you name.
 
         Args:
-            org_id: the application's id of whose it is.
+            org_id: your id of the organisation.
             subscription_id: the provider's id of the subscription. None: the primary one, the first of
                 :meth:`subscriptions`.
 
         Returns:
-            The subscription; None if the organisation has none, or none of this id.
+            The subscription; None if the organisation has none, or none with this id.
         """
         return await self._parts.subscriptions.one(org_id, subscription_id)
 
@@ -331,16 +331,16 @@ class BillingService(Generic[Tx]):
         now: datetime | None = None,
         policy: AccessPolicy = DEFAULT_POLICY,
     ) -> Access:
-        """Say whether the organisation may use the product, why, and until when. Reads the repository only.
+        """Return whether the organisation may use the product, why, and until when. This reads the repository only.
 
-        Any of its subscriptions may allow it: one that was canceled and is paid for still does while a new one begins.
-        ``subscription`` of the answer is the one that grants it; ``others`` says why the others do not, or that they do, too.
+        Any of its subscriptions can allow it: one that is canceled but paid still does while a new one begins.
+        ``subscription`` of the result is the one that grants access; ``others`` has the result for each of the others.
 
         Args:
-            org_id: the application's id of who wants to use it.
+            org_id: your id of the organisation.
             plans: the provider's ids of the plans that grant this product, if you sell several. None: any plan does.
-            now: an aware datetime; None: the service's clock.
-            policy: what the application decides.
+            now: an aware datetime. None: the service's clock.
+            policy: your rules for grace and pauses.
         """
         moment = self._clock() if now is None else now
         check_utc("now", moment)
@@ -355,28 +355,28 @@ class BillingService(Generic[Tx]):
         reason: str | None = None,
         idempotency_key: str | None = None,
     ) -> BillingSubscription:
-        """End a subscription: at the end of what is paid for, or now.
+        """End a subscription at the end of the paid period, or now.
 
-        Without ``subscription_id``, it is the only one that has begun and has not ended; at the end of the period: the only
-        one that is not set to end already. Where several are left, none is ended.
+        Without ``subscription_id``, this ends the only current subscription (for ``at_period_end``: the only one that is not
+        set to end already). If there are several, it ends none.
 
-        Where the provider ends subscriptions at once and for good, and what is paid for stays paid for (PayPal), the former is
-        the latter: nothing more is charged, and access goes on until ``cancel_at``.
+        PayPal ends subscriptions at once, but what is paid stays paid. There, both ways are the same: the customer is not
+        charged any more, and access continues until ``cancel_at``.
 
         Args:
-            org_id: the application's id of whose subscription it is.
-            subscription_id: the provider's id of the subscription. None: the only one that can be meant.
-            at_period_end: when the period that is paid for ends. False: now.
+            org_id: your id of the organisation.
+            subscription_id: the provider's id of the subscription. None: the only candidate.
+            at_period_end: True ends it with the paid period, False now.
             reason: for the provider's records.
-            idempotency_key: one of yours makes repeating this harmless. None: every call is a command of its own.
+            idempotency_key: your own key, so that you can repeat the call. None: every call is a command of its own.
 
         Returns:
             The subscription as stored afterwards.
 
         Raises:
-            NotFound: the organisation has no subscription, or none of this id.
-            Conflict: it has several that can be meant; the message names them. Or something else was asked for of the
-                subscription since, or at the same moment. Nothing was sent.
+            NotFound: the organisation has no subscription, or none with this id.
+            Conflict: there are several candidates; the message names them. Or a newer or simultaneous command of the same
+                subscription supersedes this one. Nothing was sent.
             UnsupportedOperation: the provider cannot end it in this way.
         """
         self._parts.handlers.refuse_inside()
@@ -398,20 +398,20 @@ class BillingService(Generic[Tx]):
         prorate: bool = True,
         idempotency_key: str | None = None,
     ) -> SubscriptionChange:
-        """Change the plan, the quantity or both. ``approval_url`` in the answer: the payer has to consent there first.
+        """Change the plan, the quantity or both. If the result has an ``approval_url``, the payer has to consent there first.
 
         Args:
-            org_id: the application's id of whose subscription it is.
+            org_id: your id of the organisation.
             plan_id: the provider's id of the new plan. None: the plan stays.
-            subscription_id: the provider's id of the subscription. None: the only one that has begun and has not ended.
-            quantity: the new number of units. None: it stays.
-            prorate: charge, or credit, the rest of the current period. False: the change is free until the next period.
-            idempotency_key: one of yours makes repeating this harmless. None: every call is a command of its own.
+            subscription_id: the provider's id of the subscription. None: the only current one.
+            quantity: the new number of units. None: the quantity stays.
+            prorate: charge or credit the rest of the current period. False: the change is free until the next period.
+            idempotency_key: your own key, so that you can repeat the call. None: every call is a command of its own.
 
         Raises:
-            NotFound: the organisation has no subscription, or none of this id.
-            Conflict: it has several that can be meant; the message names them. Or something else was asked for of the
-                subscription since, or at the same moment. Nothing was sent.
+            NotFound: the organisation has no subscription, or none with this id.
+            Conflict: there are several candidates; the message names them. Or a newer or simultaneous command of the same
+                subscription supersedes this one. Nothing was sent.
         """
         self._parts.handlers.refuse_inside()
         return await self._parts.subscriptions.change(
@@ -429,18 +429,17 @@ class BillingService(Generic[Tx]):
         """Stop billing a subscription until :meth:`resume`. Pausing twice is no error.
 
         Args:
-            org_id: the application's id of whose subscription it is.
-            subscription_id: the provider's id of the subscription. None: the only one that has begun, has not ended and is
-                not paused yet.
-            idempotency_key: one of yours makes repeating this harmless. None: every call is a command of its own.
+            org_id: your id of the organisation.
+            subscription_id: the provider's id of the subscription. None: the only current one that is not paused yet.
+            idempotency_key: your own key, so that you can repeat the call. None: every call is a command of its own.
 
         Returns:
             The subscription as stored afterwards.
 
         Raises:
-            NotFound: the organisation has no subscription, or none of this id.
-            Conflict: it has several that can be meant; the message names them. Or something else was asked for of the
-                subscription since, or at the same moment. Nothing was sent.
+            NotFound: the organisation has no subscription, or none with this id.
+            Conflict: there are several candidates; the message names them. Or a newer or simultaneous command of the same
+                subscription supersedes this one. Nothing was sent.
             UnsupportedOperation: the provider cannot pause.
         """
         self._parts.handlers.refuse_inside()
@@ -449,39 +448,38 @@ class BillingService(Generic[Tx]):
     async def resume(
         self, org_id: str, *, subscription_id: str | None = None, idempotency_key: str | None = None
     ) -> BillingSubscription:
-        """Bill a paused subscription again. Resuming what is not paused is no error.
+        """Resume billing of a paused subscription. Resuming one that is not paused is no error.
 
         Args:
-            org_id: the application's id of whose subscription it is.
-            subscription_id: the provider's id of the subscription. None: the only one that has begun, has not ended and is
-                paused.
-            idempotency_key: one of yours makes repeating this harmless. None: every call is a command of its own.
+            org_id: your id of the organisation.
+            subscription_id: the provider's id of the subscription. None: the only current one that is paused.
+            idempotency_key: your own key, so that you can repeat the call. None: every call is a command of its own.
 
         Returns:
             The subscription as stored afterwards.
 
         Raises:
-            NotFound: the organisation has no subscription, or none of this id.
-            Conflict: it has several that can be meant; the message names them. Or something else was asked for of the
-                subscription since, or at the same moment. Nothing was sent.
+            NotFound: the organisation has no subscription, or none with this id.
+            Conflict: there are several candidates; the message names them. Or a newer or simultaneous command of the same
+                subscription supersedes this one. Nothing was sent.
             UnsupportedOperation: the provider cannot pause.
         """
         self._parts.handlers.refuse_inside()
         return await self._parts.subscriptions.resume(org_id, subscription_id, idempotency_key)
 
     async def sync_subscription(self, org_id: str, subscription_id: str | None = None) -> BillingSubscription | None:
-        """Read what the provider says now, for all of the organisation's subscriptions or for one, and store it.
+        """Read the current state of all of the organisation's subscriptions, or of one, from the provider, and store it.
 
         Args:
-            org_id: the application's id of whose they are.
-            subscription_id: the provider's id of the subscription. None: all of them, at all providers, also those that are
-                not stored yet.
+            org_id: your id of the organisation.
+            subscription_id: the provider's id of the subscription. None: all of them, at all providers, including those that
+                are not stored yet.
 
         Returns:
             That subscription, or the primary one, as stored afterwards.
 
         Raises:
-            NotFound: the organisation has none of this id.
+            NotFound: the organisation has none with this id.
         """
         self._parts.handlers.refuse_inside()
         return await self._parts.subscriptions.sync(org_id, subscription_id)
@@ -492,7 +490,7 @@ class BillingService(Generic[Tx]):
         """List the organisation's invoices over all its providers, newest first.
 
         Args:
-            org_id: the application's id of who was billed.
+            org_id: your id of the organisation.
             limit: how many at most.
         """
         return await self._parts.invoices.of(org_id, limit)
@@ -507,21 +505,22 @@ class BillingService(Generic[Tx]):
         plan_id: str | None = None,
         timestamp: datetime | None = None,
     ) -> bool:
-        """Report usage of what the organisation's subscriptions meter.
+        """Report usage of the organisation's metered subscription.
 
         Args:
-            org_id: the application's id of who used it.
+            org_id: your id of the organisation.
             quantity: how many units.
-            idempotency_key: the same for the same usage, however often it is reported: the id of the job that counted it.
+            idempotency_key: the same for the same usage, however often you report it: for example the id of the job that
+                counted it.
             subscription_id: the provider's id of the subscription, if several are metered.
-            plan_id: which plan's, if several are metered.
-            timestamp: when; aware. None: when the provider gets it, which is later where a crash comes between.
+            plan_id: the plan, if the subscription has several metered items.
+            timestamp: when; aware. None: when the provider receives the report, which is later after a crash.
 
         Returns:
             Whether the provider accepted it.
 
         Raises:
-            NotFound: the organisation has no subscription, or none of this id.
+            NotFound: the organisation has no subscription, or none with this id.
             Conflict: several of its current subscriptions are metered; the message names them.
             InvalidRequest: none of them has a metered item, or one has several and ``plan_id`` does not choose one.
         """
@@ -542,22 +541,22 @@ class BillingService(Generic[Tx]):
         description: str | None = None,
         idempotency_key: str,
     ) -> Payment:
-        """Charge a saved payment method of the organisation's, once for the key, however long ago it was first asked for.
+        """Charge a saved payment method of the organisation. The same key charges once, however late you repeat the call.
 
-        The key works for as long as its row is kept. Once the provider has forgotten it, the payment is looked up; what cannot
-        be found is never sent again.
+        The key works as long as your database keeps its row. After the provider has forgotten the key, billing looks up the
+        payment. A charge that it cannot find is never sent again.
 
         Args:
-            org_id: the application's id of who pays.
-            amount: what to take.
-            payment_method_id: the provider's id of what is charged. None: the only saved one.
+            org_id: your id of the organisation.
+            amount: what to charge.
+            payment_method_id: the provider's id of the payment method. None: the only saved one.
             description: shown to the payer, where the provider does so.
-            idempotency_key: the same for the same charge, however often it is tried: your order's id.
+            idempotency_key: the same for the same charge, however often you try: for example your order's id.
 
         Raises:
-            Declined: the bank said no. Another attempt needs another key.
-            ActionRequired: the payer has to authenticate. The same key says later how it ended.
-            IdempotencyMismatch: it was asked for so long ago that the provider has forgotten it, and cannot be found.
+            Declined: the bank declined. Another attempt needs another key.
+            ActionRequired: the payer has to authenticate. Call again later with the same key for the result.
+            IdempotencyMismatch: the provider has forgotten the key, and billing cannot find the payment.
             InvalidRequest: the organisation has no saved payment method, or several.
             NotFound: the organisation has no customer.
         """
@@ -576,17 +575,17 @@ class BillingService(Generic[Tx]):
         description: str | None = None,
         idempotency_key: str,
     ) -> Payment:
-        """Hold an amount on a saved payment method: :meth:`capture` takes it, :meth:`void` gives it up.
+        """Reserve money on a saved payment method. :meth:`capture` takes it, :meth:`void` releases it.
 
         Args:
-            org_id: the application's id of who pays.
-            amount: what to hold.
-            payment_method_id: the provider's id of what it is held on. None: the only saved one.
+            org_id: your id of the organisation.
+            amount: what to reserve.
+            payment_method_id: the provider's id of the payment method. None: the only saved one.
             description: shown to the payer, where the provider does so.
-            idempotency_key: the same for the same authorization, however often it is tried; see :meth:`charge`.
+            idempotency_key: the same for the same authorization, however often you try.
 
         Raises:
-            PaymentError: as :meth:`charge`.
+            PaymentError: the errors of :meth:`charge`, for the same reasons.
         """
         self._parts.handlers.refuse_inside()
         wanted = Authorize(
@@ -597,13 +596,13 @@ class BillingService(Generic[Tx]):
     async def capture(
         self, org_id: str, payment_id: str, *, amount: Money | None = None, idempotency_key: str
     ) -> Payment:
-        """Take the money of an authorized payment. What is not taken is released.
+        """Take the money of an authorized payment. The rest is released.
 
         Args:
-            org_id: the application's id of who pays.
+            org_id: your id of the organisation.
             payment_id: the provider's id of the payment.
             amount: how much. None: all of it.
-            idempotency_key: the same for the same capture, however often it is tried; see :meth:`charge`.
+            idempotency_key: the same for the same capture, however often you try.
 
         Raises:
             NotFound: the organisation has no such payment.
@@ -614,12 +613,12 @@ class BillingService(Generic[Tx]):
         )
 
     async def void(self, org_id: str, payment_id: str, *, idempotency_key: str) -> Payment:
-        """Give up an authorized payment: nothing is taken.
+        """Release an authorized payment: no money is taken.
 
         Args:
-            org_id: the application's id of who would have paid.
+            org_id: your id of the organisation.
             payment_id: the provider's id of the payment.
-            idempotency_key: the same for the same payment, however often it is tried; see :meth:`charge`.
+            idempotency_key: the same for the same payment, however often you try.
 
         Raises:
             NotFound: the organisation has no such payment.
@@ -639,21 +638,23 @@ class BillingService(Generic[Tx]):
         reason: str | None = None,
         idempotency_key: str,
     ) -> Refund:
-        """Give money back, once for the key, however long ago it was first asked for.
+        """Refund a payment of the organisation. The same key refunds once, however late you repeat the call.
+
+        Pass one of ``payment_id``, ``invoice_id`` and ``subscription_id``.
 
         Args:
-            org_id: the application's id of who paid.
-            payment_id: the provider's id of the payment. One of this and the next two.
-            invoice_id: the provider's id of the invoice whose payment is given back.
-            subscription_id: the provider's id of the subscription whose last paid period is given back.
-            amount: how much. None: all that is left.
+            org_id: your id of the organisation.
+            payment_id: the provider's id of the payment.
+            invoice_id: the provider's id of the invoice whose payment you refund.
+            subscription_id: the provider's id of the subscription whose last paid period you refund.
+            amount: how much. None: the rest.
             reason: for the provider's records.
-            idempotency_key: the same for the same refund, however often it is tried; see :meth:`charge`.
+            idempotency_key: the same for the same refund, however often you try.
 
         Raises:
             NotFound: the organisation has no such payment, invoice or subscription.
-            InvalidRequest: it is more than is left; or several payments paid the invoice.
-            IdempotencyMismatch: it was asked for so long ago that the provider has forgotten it, and cannot be found.
+            InvalidRequest: more than the rest; or several payments paid the invoice.
+            IdempotencyMismatch: the provider has forgotten the key, and billing cannot find the refund.
         """
         self._parts.handlers.refuse_inside()
         wanted = RefundPayment(
@@ -670,21 +671,21 @@ class BillingService(Generic[Tx]):
     async def respond(
         self, provider_name: str, body: bytes, headers: Headers, *, url: str | None = None
     ) -> WebhookReply:
-        """Take a delivery: verify it, apply it exactly once, and say what to answer.
+        """Verify a delivery, apply it exactly once, and say what to answer.
 
-        It raises nothing for what the delivery holds, nor for what applying it meets (a handler, the database, the
-        provider). What it catches leaves one record in the log ``paylattice``: a WARNING for a delivery that is not
-        accepted, with the cure; an ERROR for whatever else, with its class and the lines that it came through. Cancellation
-        is not caught.
+        This does not raise because of the delivery's content, or because of an error while applying it (in a handler, the
+        database, the provider). The log ``paylattice`` gets one record instead: a WARNING with the cure for a rejected
+        delivery, an ERROR for anything else, with the error's class and the lines that it came through. Cancellation passes
+        through.
 
         Args:
-            provider_name: whose delivery it is: each provider has an endpoint of its own.
-            body: the raw body: bytes, before any framework parsed it.
+            provider_name: the provider of the delivery: each provider has its own endpoint.
+            body: the raw body: bytes, before a framework parsed it.
             headers: the request's headers.
-            url: the public URL that it was delivered to, for providers that sign it.
+            url: the public URL of the endpoint, for providers that sign it.
 
         Returns:
-            The reply; ``status`` is what to answer.
+            The reply; answer with its ``status``.
 
         Raises:
             InvalidRequest: ``body`` is an object that a framework made of the body. No delivery can cause that.
@@ -696,59 +697,59 @@ class BillingService(Generic[Tx]):
     async def handle_webhook(
         self, provider_name: str, payload: bytes, headers: Headers, *, url: str | None = None
     ) -> WebhookOutcome:
-        """Verify a delivery and apply it, exactly once; what goes wrong is raised. :meth:`respond` is simpler to use.
+        """Verify a delivery and apply it exactly once, raising any error. :meth:`respond` is simpler to use.
 
         Args:
-            provider_name: whose delivery it is: each has an endpoint of its own.
-            payload: the raw body: bytes, before any framework parsed it.
+            provider_name: the provider of the delivery: each provider has its own endpoint.
+            payload: the raw body: bytes, before a framework parsed it.
             headers: the request's headers.
-            url: the public URL that it was delivered to, for providers that sign it.
+            url: the public URL of the endpoint, for providers that sign it.
 
         Returns:
-            What became of it; answer 200 to all of them.
+            The outcome; answer 200 to all of them.
 
         Raises:
             VerificationUnavailable: answer 503.
-            WebhookError: answer 400; also to a delivery for a provider that this service does not have.
-            Exception: whatever else comes (a setting that verifying needs, the database, the provider, a handler): answer
-                500; nothing was changed, and the provider delivers again.
+            WebhookError: answer 400; also for a provider that this service does not have.
+            Exception: any other error (a missing setting, the database, the provider, a handler): answer
+                500. Nothing was changed, and the provider delivers again.
         """
         return await self.apply_event(await self.parse_webhook(provider_name, payload, headers, url=url))
 
     async def parse_webhook(
         self, provider_name: str, payload: bytes, headers: Headers, *, url: str | None = None
     ) -> WebhookEvent:
-        """Verify a delivery and read it: the first half of :meth:`handle_webhook`. :meth:`apply_event` is the second.
+        """Verify a delivery and return its event: the first half of :meth:`handle_webhook`. :meth:`apply_event` is the second.
 
         Args:
-            provider_name: whose delivery it is: each has an endpoint of its own.
-            payload: the raw body: bytes, before any framework parsed it.
+            provider_name: the provider of the delivery: each provider has its own endpoint.
+            payload: the raw body: bytes, before a framework parsed it.
             headers: the request's headers.
-            url: the public URL that it was delivered to, for providers that sign it.
+            url: the public URL of the endpoint, for providers that sign it.
 
         Raises:
-            WebhookError: it is forged, stale, malformed, or cannot be checked now.
+            WebhookError: the delivery is forged, too old, malformed, or cannot be verified now.
             ConfigurationError: no webhook secret is configured.
         """
         return await self._parts.deliveries.parse(provider_name, payload, headers, url)
 
     async def apply_event(self, event: WebhookEvent) -> WebhookOutcome:
-        """Apply an event that was verified before, in a worker: the second half of :meth:`handle_webhook`.
+        """Apply a verified event, for example in a worker: the second half of :meth:`handle_webhook`.
 
         Args:
-            event: what :meth:`parse_webhook` returned, here or in another process.
+            event: the event that :meth:`parse_webhook` returned, in this process or in another.
 
         Raises:
-            MalformedPayload: it is no event, or says what no database could keep; trying again is of no use.
-            WebhookError: it is of the other mode (live, test) than the provider here; or cannot be confirmed now.
+            MalformedPayload: it is not an event, or holds what no database can store; trying again does not help.
+            WebhookError: its mode (live, test) is not the provider's; or it cannot be verified now.
         """
         return await self._parts.deliveries.apply(event)
 
     async def apply_parked(self, provider_name: str) -> int:
-        """Try again what is parked. :meth:`maintain` does so, too.
+        """Try parked events again. :meth:`maintain` does so, too.
 
         Args:
-            provider_name: whose events.
+            provider_name: the provider of the events.
 
         Returns:
             How many events were applied.
@@ -757,14 +758,14 @@ class BillingService(Generic[Tx]):
         return await self._parts.pipeline.apply_parked(provider_name)
 
     async def drop_parked(self, provider_name: str, *, before: datetime) -> DroppedEvents:
-        """Delete the events that were parked before a time and are no organisation's here: of another application, say.
+        """Delete parked events that are older than a time and match no customer, for example of another application.
 
-        Each is tried once more first. What belongs to an organisation by now is applied; what does and fails is kept, and
-        reported with its error, whatever its age.
+        This tries each event once more first. It applies an event that matches an organisation now. If applying it fails, it
+        keeps the event, whatever its age, and reports the error.
 
         Args:
-            provider_name: whose events.
-            before: aware.
+            provider_name: the provider of the events.
+            before: aware; delete events that were parked before this time.
         """
         self._parts.handlers.refuse_inside()
         provider_named(self._providers, provider_name)
@@ -774,13 +775,13 @@ class BillingService(Generic[Tx]):
     # --- what webhooks did not bring -----------------------------------------------------------------------------
 
     async def catch_up(self, provider_name: str, since: datetime) -> CaughtUp:
-        """Apply the events of a provider that were missed: after an outage, say. Applied ones are not applied again.
+        """Apply missed events of a provider, for example after an outage. Applied events are not applied again.
 
-        It may be stopped at any time; go on with ``since=`` the ``until`` of what it returned, or with the same time.
+        You can stop this at any time. Continue with ``since=`` the ``until`` of the result, or with the same time.
 
         Args:
-            provider_name: whose events.
-            since: aware; how far a provider remembers is its own: see its page.
+            provider_name: the provider whose events you missed.
+            since: aware; the provider's page says how far back its events go.
 
         Raises:
             UnsupportedOperation: the provider lists no events.
@@ -802,12 +803,12 @@ class BillingService(Generic[Tx]):
         """Compare every stored subscription with the provider's, customer by customer, in bounded memory.
 
         Args:
-            provider_name: whose.
+            provider_name: the provider to compare with.
             repair: store the provider's state where it differs, as a webhook would: handlers of a new status run.
-            after: where to go on: ``after`` of what ``on_progress`` was told last.
-            in_flight: how many customers are compared at a time, 1 to 100.
-            on_difference: told of every difference.
-            on_progress: told after every hundred customers. What either raises ends the comparison.
+            after: where to continue: ``after`` of the last report that ``on_progress`` got.
+            in_flight: how many customers to compare at a time, 1 to 100.
+            on_difference: called for every difference.
+            on_progress: called after every hundred customers. An error in either callback ends the comparison.
         """
         self._parts.handlers.refuse_inside()
         return await self._parts.reconciliation.reconcile(
@@ -820,18 +821,18 @@ class BillingService(Generic[Tx]):
         )
 
     async def recover_open(self, *, older_than: timedelta = timedelta(minutes=5)) -> Recovered:
-        """Find out what became of the operations that a crash, or an answer that never came, left open.
+        """Find out the outcome of operations that a crash or a lost answer left open.
 
-        They are sent again under their own keys, or looked up where the provider has forgotten the key. What somebody has
-        asked for otherwise since is not sent again, nor is usage whose key is forgotten: these are ABANDONED, and reported.
-        Run it from a scheduled job, every few minutes: what is finished late takes effect late.
+        This sends them again with their own keys, or looks them up if the provider has forgotten the key. It does not send
+        superseded operations again, nor usage with a forgotten key: these are ABANDONED, and reported. Run it from a
+        scheduled job, every few minutes: a late recovery takes effect late.
 
         Args:
-            older_than: leave younger ones alone: they may be under way. (So are those of the next few minutes, which a clock
-                that is ahead has written down.)
+            older_than: leave younger operations alone: they may be in progress. (Also those of the next few minutes, which a
+                fast clock has recorded.)
 
         Raises:
-            InvalidRequest: ``older_than`` is no timedelta.
+            InvalidRequest: ``older_than`` is not a timedelta.
         """
         self._parts.handlers.refuse_inside()
         check_timedelta("older_than", older_than)
@@ -847,25 +848,25 @@ class BillingService(Generic[Tx]):
         repair: bool = True,
         drop_waiting_after: timedelta | None = None,
     ) -> MaintenanceReport:
-        """Do all of the scheduled work once. Run it from one job, every five minutes.
+        """Do all scheduled work once. Run it from one job, every five minutes.
 
-        For every provider: :meth:`recover_open`, :meth:`catch_up`, :meth:`apply_parked`, and :meth:`reconcile` in slices.
-        Each part gets its share of the time, at least one page is done of each, and the next run goes on where this one had
-        to stop: bookmarks are kept in the repository. It may be stopped at any time, and run in several processes at once.
-        An error in one part is reported, and keeps no other part from running.
+        For every provider, this runs :meth:`recover_open`, :meth:`catch_up`, :meth:`apply_parked`, and :meth:`reconcile` in
+        slices. Each part gets its share of the time and does at least one page. The next run continues where this one
+        stopped: the repository keeps its bookmarks. You can stop it at any time, and run it in several processes at once. An
+        error in one part is reported, and stops no other part.
 
         Args:
-            budget: nothing more is begun after this time. What is under way is finished: one request and its retries, or
+            budget: start nothing more after this time. Work in progress is finished: one request and its retries, or
                 the comparison of some customers.
-            since: read the events of all providers from here, instead of from where the last run got to; aware. The first
-                run reads those of three days.
-            older_than: leave younger open operations alone: they may be under way.
-            reconcile_every: how often a comparison of all customers begins.
+            since: read the events of all providers from here, not from where the last run stopped; aware. The first
+                run reads the events of three days.
+            older_than: leave younger open operations alone: they may be in progress.
+            reconcile_every: how often a comparison of all customers starts.
             repair: store the provider's state where it differs, as a webhook would.
-            drop_waiting_after: forget events that have waited for longer and are nobody's here. None: never.
+            drop_waiting_after: delete events that have waited for longer and match no customer. None: never.
 
         Returns:
-            What was done; ``needs_a_person`` says what no further run mends.
+            The report; ``needs_a_person`` lists what no further run can fix.
 
         Raises:
             InvalidRequest: an argument is wrong.
@@ -879,7 +880,7 @@ class BillingService(Generic[Tx]):
     # --- closing -------------------------------------------------------------------------------------------------
 
     async def aclose(self) -> None:
-        """Close the providers, each of them, whatever the others raise. The repository is its owner's."""
+        """Close all providers, even if closing one of them fails. You close the repository yourself."""
         first: Exception | None = None
         for provider in self._providers.values():
             try:
