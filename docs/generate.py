@@ -25,8 +25,11 @@ from paylattice.operations import OPERATIONS
 from paylattice.providers.memory import InMemoryProvider
 from paylattice.providers.memory.lifecycle import TABLE
 from paylattice.providers.paypal import PayPalConfig, PayPalProvider
+from paylattice.providers.paypal import declines as paypal_declines
 from paylattice.providers.square import SquareConfig, SquareProvider
+from paylattice.providers.square import declines as square_declines
 from paylattice.providers.stripe import StripeConfig, StripeProvider
+from paylattice.providers.stripe import declines as stripe_declines
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parent / "src" / "paylattice"
@@ -59,6 +62,15 @@ def errors_page() -> str:
     for reason in errors.DeclineReason:
         declined = errors.Declined("", reason=reason)
         advice.append(f"| `{reason}` | {declined.advice_on_session} | {declined.advice_off_session} |")
+    words = ["| reason | Stripe | PayPal | Square |", "|---|---|---|---|"]
+    tables = (
+        stripe_declines.DECLINE_REASONS,
+        {**paypal_declines.ISSUES, **paypal_declines.RESPONSE_CODES},
+        square_declines.DECLINE_REASONS,
+    )
+    for reason in errors.DeclineReason:
+        cells = [", ".join(word for word, meant in table.items() if meant is reason) for table in tables]
+        words.append(f"| `{reason}` | {' | '.join(cells)} |")
     reference = [f".. autoexception:: paylattice.errors.{cls.__name__}\n   :no-members:" for cls in classes]
     return f"""# Errors
 
@@ -80,6 +92,18 @@ address or a payload.
 answer: use a new idempotency key for another attempt.
 
 {chr(10).join(advice)}
+
+Card schemes fine merchants who send a hopeless payment again. So a word that nobody here knows advises nothing but to ask the
+customer, and the card network's own advice, where the provider passes it on, goes before this table: `03` and `21` are
+`do_not_retry`, `02` and `24` to `30` are `try_again_later`, `01` is `bring_the_payer_back`. A few words are worse than their
+reason, for example Stripe's `do_not_try_again` and `call_issuer`: they never advise another attempt.
+
+### Each provider's words
+
+{chr(10).join(words)}
+
+Stripe's are its `decline_code` and `code`, PayPal's its issues and the `response_code` of a card's processor, Square's its
+codes.
 
 ## Reference
 

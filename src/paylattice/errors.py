@@ -225,8 +225,10 @@ class Declined(PaymentError):
         super().__init__(message, **context)
         self.reason = reason
         self.payment_id = payment_id
-        self.advice_on_session: Advice = ON_SESSION[reason]
         self.advice_off_session: Advice = advice_off_session or OFF_SESSION[reason]
+        self.advice_on_session: Advice = ON_SESSION[reason]
+        if self.advice_on_session is Advice.TRY_AGAIN_LATER is not self.advice_off_session:
+            self.advice_on_session = Advice.USE_ANOTHER_METHOD
 
 
 class ActionRequired(PaymentError):

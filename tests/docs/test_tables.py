@@ -12,6 +12,7 @@ import pytest
 from paylattice.config import ProviderConfig
 from paylattice.errors import ActionRequired, Declined, PaymentError
 from paylattice.providers.paypal import PayPalConfig, standing
+from paylattice.providers.paypal import declines as paypal_declines
 from paylattice.providers.paypal import errors as paypal_errors
 from paylattice.providers.paypal import events as paypal_events
 from paylattice.providers.square import SquareConfig, states
@@ -89,13 +90,13 @@ def test_an_event_is_called_on_its_page_what_it_is_called_in_the_code(
 # --- errors ----------------------------------------------------------------------------------------------------------
 
 PAYPAL_ERRORS: dict[str, type[PaymentError]] = {
-    **dict.fromkeys(paypal_errors.DECLINES, Declined),
+    **dict.fromkeys(paypal_declines.ISSUES, Declined),
     **dict.fromkeys(paypal_errors.FOR_THE_PAYER, ActionRequired),
     **paypal_errors.KINDS,
 }
 ERRORS = [
     ("paypal.md", "| PayPal |", PAYPAL_ERRORS),
-    ("square.md", "| Square |", {**square_errors._BY_CODE, **square_errors._BY_CATEGORY}),
+    ("square.md", "| Square |", {**square_errors.KINDS, **square_errors.CATEGORIES}),
 ]
 
 

@@ -25,7 +25,8 @@ from paylattice.errors import (
     ProviderUnavailable,
     RateLimited,
 )
-from paylattice.providers.paypal.errors import ALREADY_DONE, DECLINES, FOR_THE_PAYER, KINDS, error_response_from
+from paylattice.providers.paypal.declines import ISSUES
+from paylattice.providers.paypal.errors import ALREADY_DONE, FOR_THE_PAYER, KINDS, error_response_from
 
 from .contract import SPECS, official
 from .samples import PAGE, link, order
@@ -80,13 +81,13 @@ def test_every_answer_has_its_error(world: World, answer: httpx.Response, error:
     assert found.operation == "create_payment_session"
 
 
-@pytest.mark.parametrize("issue", sorted(DECLINES))
+@pytest.mark.parametrize("issue", sorted(ISSUES))
 def test_a_payer_s_refusal_is_declined_and_with_a_link_the_payer_s_to_mend(world: World, issue: str) -> None:
     world.on("POST", CHECKOUT, unprocessable(issue), unprocessable(issue, links=[link("payer-action", PAGE)]))
     declined = start(world)
     assert isinstance(declined, Declined)
     assert declined.code == issue
-    assert declined.reason is DECLINES[issue] is not DeclineReason.UNKNOWN
+    assert declined.reason is ISSUES[issue] is not DeclineReason.UNKNOWN
     mendable = start(world)
     assert isinstance(mendable, ActionRequired)
     assert mendable.url == PAGE
@@ -114,7 +115,7 @@ def test_issues_and_names_lead_to_the_same_error(word: str) -> None:
 
 
 def test_the_tables_do_not_contradict_one_another() -> None:
-    tables = [set(DECLINES), set(FOR_THE_PAYER), set(ALREADY_DONE), set(KINDS)]
+    tables = [set(ISSUES), set(FOR_THE_PAYER), set(ALREADY_DONE), set(KINDS)]
     assert sum(map(len, tables)) == len(set().union(*tables))
 
 

@@ -473,7 +473,7 @@ def test_more_than_was_taken_is_not_given_back(world: World, amount: Money) -> N
     [
         ("CAPTURE_FULLY_REFUNDED", Conflict),
         ("REFUND_AMOUNT_EXCEEDED", InvalidRequest),
-        ("REFUND_TIME_LIMIT_EXCEEDED", InvalidRequest),
+        ("REFUND_TIME_LIMIT_EXCEEDED", Conflict),
         ("REFUND_FAILED_INSUFFICIENT_FUNDS", Declined),
         ("PENDING_CAPTURE", Conflict),
     ],

@@ -20,7 +20,7 @@ from paylattice.errors import (
     RateLimited,
     UnavailableOutcomeUnknown,
 )
-from paylattice.providers.square.errors import DECLINE_REASONS
+from paylattice.providers.square.declines import DECLINE_REASONS
 
 from .samples import customer
 from .scenarios import SCENARIOS

@@ -29,7 +29,8 @@ from paylattice.errors import (
     ResponseOutcomeUnknown,
     UnavailableOutcomeUnknown,
 )
-from paylattice.providers.stripe.errors import DECLINE_REASONS, error_response_from, retry_hint
+from paylattice.providers.stripe.declines import DECLINE_REASONS
+from paylattice.providers.stripe.errors import error_response_from, retry_hint
 from paylattice.transport import Response
 from paylattice.transport.answers import Asked, failure_from
 

@@ -221,8 +221,8 @@ def test_a_declined_card_tells_reason_advice_and_payment(world: World) -> None:
         ({"code": "expired_card"}, DeclineReason.EXPIRED_CARD, Advice.BRING_THE_PAYER_BACK),
         ({"code": "incorrect_cvc"}, DeclineReason.INCORRECT_DETAILS, Advice.BRING_THE_PAYER_BACK),
         ({"code": "processing_error"}, DeclineReason.TRY_AGAIN, Advice.TRY_AGAIN_LATER),
-        ({"decline_code": "a_word_of_2031"}, DeclineReason.UNKNOWN, Advice.TRY_AGAIN_LATER),
-        ({"decline_code": 7, "advice_code": []}, DeclineReason.UNKNOWN, Advice.TRY_AGAIN_LATER),
+        ({"decline_code": "a_word_of_2031"}, DeclineReason.UNKNOWN, Advice.BRING_THE_PAYER_BACK),
+        ({"decline_code": 7, "advice_code": []}, DeclineReason.UNKNOWN, Advice.BRING_THE_PAYER_BACK),
     ],
 )
 def test_declines_are_told_apart(world: World, error: dict[str, Any], reason: DeclineReason, advice: Advice) -> None:
@@ -322,9 +322,9 @@ def test_a_reason_in_other_words_is_kept_in_the_metadata(world: World) -> None:
     }
 
 
-def test_more_than_is_left_is_an_invalid_request(world: World) -> None:
+def test_a_payment_that_is_refunded_already_is_a_conflict(world: World) -> None:
     world.on("POST", "/v1/refunds", refusal(400, "charge_already_refunded"))
-    with pytest.raises(InvalidRequest) as caught:
+    with pytest.raises(Conflict) as caught:
         world.run(world.provider.refund_payment("pi_1"))
     assert caught.value.code == "charge_already_refunded"
 

@@ -9,11 +9,9 @@ from collections.abc import Mapping
 from ...arguments import web_address
 from ...errors import (
     ActionRequired,
-    Advice,
     AuthenticationError,
     Conflict,
     Declined,
-    DeclineReason,
     IdempotencyMismatch,
     InvalidRequest,
     NotFound,
@@ -26,43 +24,12 @@ from ...errors import (
 from ...jsonlike import JsonObject, children, parse_object, text
 from ...transport import Response
 from ...transport.answers import ErrorResponse
+from .declines import ISSUE_ADVICE, ISSUES, decline_in
 from .wire import approval_url
 
 __all__ = ["ALREADY_DONE", "error_response_from", "retry_hint"]
 
-_R = DeclineReason
 _REFUSED = range(400, 500)
-
-DECLINES: Mapping[str, DeclineReason] = {
-    "INSTRUMENT_DECLINED": _R.ISSUER_DECLINED,
-    "TRANSACTION_REFUSED": _R.ISSUER_DECLINED,
-    "PAYER_CANNOT_PAY": _R.NOT_SUPPORTED,
-    "PAYER_ACCOUNT_RESTRICTED": _R.NOT_SUPPORTED,
-    "PAYER_ACCOUNT_LOCKED_OR_CLOSED": _R.NOT_SUPPORTED,
-    "PAYEE_BLOCKED_TRANSACTION": _R.LOST_STOLEN_OR_FRAUD,
-    "TRANSACTION_BLOCKED_BY_PAYEE": _R.LOST_STOLEN_OR_FRAUD,
-    "COMPLIANCE_VIOLATION": _R.LOST_STOLEN_OR_FRAUD,
-    "TRANSACTION_LIMIT_EXCEEDED": _R.INSUFFICIENT_FUNDS,
-    "MAX_NUMBER_OF_PAYMENT_ATTEMPTS_EXCEEDED": _R.TRY_AGAIN,
-    "CARD_EXPIRED": _R.EXPIRED_CARD,
-    "CARD_TYPE_NOT_SUPPORTED": _R.NOT_SUPPORTED,
-    "CARD_BRAND_NOT_SUPPORTED": _R.NOT_SUPPORTED,
-    "PAYER_COUNTRY_NOT_SUPPORTED": _R.NOT_SUPPORTED,
-    "REDIRECT_PAYER_FOR_ALTERNATE_FUNDING": _R.INSUFFICIENT_FUNDS,
-    "CANNOT_BE_PAID_WITH_THIS_INSTRUMENT": _R.NOT_SUPPORTED,
-    "REFUND_FAILED_INSUFFICIENT_FUNDS": _R.INSUFFICIENT_FUNDS,
-    "SUBSCRIBER_ACCOUNT_LOCKED": _R.NOT_SUPPORTED,
-    "SUBSCRIBER_ACCOUNT_CLOSED": _R.NOT_SUPPORTED,
-    "SUBSCRIBER_ACCOUNT_RESTRICTED": _R.NOT_SUPPORTED,
-    "USER_ACCOUNT_CLOSED": _R.NOT_SUPPORTED,
-    "ALIAS_DECLINED_BY_PROCESSOR": _R.ISSUER_DECLINED,
-    "PAYMENT_SOURCE_DECLINED_BY_PROCESSOR": _R.ISSUER_DECLINED,
-    "DECLINED_DUE_TO_RELATED_TXN": _R.ISSUER_DECLINED,
-    "AUTHORIZATION_DENIED": _R.ISSUER_DECLINED,
-    "REFERENCED_CARD_EXPIRED": _R.EXPIRED_CARD,
-    "PAYMENT_SOURCE_CANNOT_BE_USED": _R.NOT_SUPPORTED,
-}
-"""The payer's side, or PayPal's risk check, said no."""
 
 FOR_THE_PAYER: frozenset[str] = frozenset(
     {
@@ -103,6 +70,19 @@ ALREADY_DONE: frozenset[str] = frozenset(
         "TRANSACTION_DISPUTED",
         "REFUND_NOT_PERMITTED_DUE_TO_CHARGEBACK",
         "ZERO_OUTSTANDING_BALANCE",
+        "REFUND_TIME_LIMIT_EXCEEDED",
+        "MAX_NUMBER_OF_REFUNDS_EXCEEDED",
+        "REFUND_NOT_ALLOWED",
+        "PARTIAL_REFUND_NOT_ALLOWED",
+        "MAX_AUTHORIZATION_COUNT_EXCEEDED",
+        "ORDER_CANNOT_BE_CONFIRMED",
+        "ORDER_CANNOT_BE_SAVED",
+        "PREVIOUS_TRANSACTION_REFERENCE_HAS_CHARGEBACK",
+        "PREVIOUS_TRANSACTION_REFERENCE_VOIDED",
+        "PLAN_STATUS_INACTIVE",
+        "PLAN_STATUS_INVALID",
+        "PRICING_SCHEME_UPDATE_NOT_ALLOWED",
+        "BILLING_CYCLE_EXECUTION_COMPLETED",
     }
 )
 """The object is in a state in which this cannot be done, perhaps because it is done already: reading it tells."""
@@ -124,6 +104,17 @@ KINDS: Mapping[str, type[PaymentError]] = {
     "NOT_ENABLED_TO_VAULT_PAYMENT_SOURCE": PermissionDenied,
     "AUTH_CAPTURE_NOT_ENABLED": PermissionDenied,
     "CARD_SUBSCRIPTIONS_NOT_ENABLED": PermissionDenied,
+    "INVALID_ACCOUNT_STATUS": PermissionDenied,
+    "TRANSACTION_RECEIVING_LIMIT_EXCEEDED": PermissionDenied,
+    "REFUND_IS_RESTRICTED": PermissionDenied,
+    "PLATFORM_FEE_NOT_ENABLED": PermissionDenied,
+    "NOT_ENABLED_FOR_APPLE_PAY": PermissionDenied,
+    "NOT_ENABLED_FOR_GOOGLE_PAY": PermissionDenied,
+    "NOT_ELIGIBLE_FOR_TOKEN_PROCESSING": PermissionDenied,
+    "NOT_ELIGIBLE_FOR_PNREF_PROCESSING": PermissionDenied,
+    "NOT_ELIGIBLE_FOR_PAYPAL_TRANSACTION_ID_PROCESSING": PermissionDenied,
+    "PERMISSION_DENIED_FOR_DONATION_ITEMS": PermissionDenied,
+    "SETUP_ERROR_FOR_BANK": PermissionDenied,
     "RESOURCE_NOT_FOUND": NotFound,
     "INVALID_RESOURCE_ID": NotFound,
     "INVALID_RESOURCE_ID_EXCEPTION": NotFound,
@@ -144,11 +135,6 @@ KINDS: Mapping[str, type[PaymentError]] = {
 
 _UNDER_WAY = frozenset(issue for issue, kind in KINDS.items() if kind is OutcomeUnknown)
 """The same request, or another for the same object, is being worked on: what comes of it is not known yet."""
-_ADVICE: Mapping[str, Advice] = {
-    "INSTRUMENT_DECLINED": Advice.BRING_THE_PAYER_BACK,
-    "REDIRECT_PAYER_FOR_ALTERNATE_FUNDING": Advice.BRING_THE_PAYER_BACK,
-    "CARD_EXPIRED": Advice.BRING_THE_PAYER_BACK,
-}
 
 
 def error_response_from(body: JsonObject) -> ErrorResponse | None:
@@ -168,15 +154,16 @@ def error_response_from(body: JsonObject) -> ErrorResponse | None:
     url = web_address(approval_url(body, "payer-action", "approve", "redirect"))
     word = (code or "").upper()
     kind = _kind(word, (name or "").upper())
-    if word in DECLINES and url is not None:
+    decline = decline_in((body,))
+    if word in ISSUES and url is not None:
         kind = ActionRequired  # the buyer may choose another way to pay, on the page that the link leads to
     return ErrorResponse(
         kind=kind,
         code=code,
         message=said,
         param=_param(first),
-        reason=DECLINES.get(word, DeclineReason.UNKNOWN),
-        advice=_ADVICE.get(word),
+        reason=ISSUES.get(word) or decline.reason,
+        advice=ISSUE_ADVICE.get(word) or decline.advice,
         url=url,
         transient=False if kind is Conflict else None,
     )
@@ -190,11 +177,11 @@ def retry_hint(response: Response) -> bool | None:
 
 
 def _is_known(issue: str | None) -> bool:
-    return issue in DECLINES or issue in FOR_THE_PAYER or issue in ALREADY_DONE or issue in KINDS
+    return issue in ISSUES or issue in FOR_THE_PAYER or issue in ALREADY_DONE or issue in KINDS
 
 
 def _kind(word: str, name: str) -> type[PaymentError] | None:
-    if word in DECLINES:
+    if word in ISSUES:
         return Declined
     if word in FOR_THE_PAYER:
         return ActionRequired

@@ -19,6 +19,7 @@ from ...money import Money
 from . import order_parts, orders, requests
 from .amounts import optional_money_from
 from .api import PayPalAPI, path_of
+from .declines import decline_in
 from .order_parts import TAKEN
 from .payment_lookup import ORDERS, Kind, PaymentLookup
 from .vault import Vault
@@ -161,8 +162,7 @@ class Payments:
 
         answer = await self._api.write_then_verify(write, read)
         if text(answer, "status") in {"DECLINED", "FAILED"}:
-            message = "the payment was declined when it was captured"
-            raise Declined(message, code=text(answer, "status"))
+            raise _declined("the payment was declined when it was captured", (answer,), text(answer, "status"))
         return {} if text(answer, "status") in _CAPTURED_WORDS else answer
 
     async def cancel(self, payment_id: str, key: str) -> Payment:
@@ -255,9 +255,25 @@ def _outcome_of(order: JsonObject) -> Payment:
         message = "the payer has to act: bring them back and complete the payment there"
         raise ActionRequired(message, url=_page(order), payment_id=payment.id)
     if payment.status is PaymentStatus.FAILED:
-        message = "the payment was declined"
-        raise Declined(message, payment_id=payment.id, code=payment.raw_status)
+        parts = order_parts.parts_of(order)
+        raise _declined(
+            "the payment was declined", (*parts.authorizations, *parts.captures), payment.raw_status, payment.id
+        )
     return payment
+
+
+def _declined(
+    message: str, payments: tuple[JsonObject, ...], status: str | None, payment_id: str | None = None
+) -> Declined:
+    """The error for captures or authorizations that were declined, with the processor's code for it, if there is one."""
+    decline = decline_in(payments)
+    return Declined(
+        message,
+        reason=decline.reason,
+        advice_off_session=decline.advice,
+        code=decline.code or status,
+        payment_id=payment_id,
+    )
 
 
 def _page(order: JsonObject) -> str | None:
@@ -266,7 +282,7 @@ def _page(order: JsonObject) -> str | None:
 
 
 def _for_the_payer(error: PaymentError, order: JsonObject) -> PaymentError:
-    """The refusal, with the payment it is about, and with the page where the buyer can choose another way to pay."""
+    """The error, with the payment it is about, and with the page where the buyer can choose another way to pay."""
     order_id = text(order, "id")
     if isinstance(error, Declined | ActionRequired):
         error.payment_id = error.payment_id or order_id

@@ -12,7 +12,6 @@ from ...errors import (
     AuthenticationError,
     Conflict,
     Declined,
-    DeclineReason,
     IdempotencyMismatch,
     InvalidRequest,
     NotFound,
@@ -24,6 +23,7 @@ from ...errors import (
 from ...jsonlike import JsonObject, child, children, parse_object, text
 from ...transport.answers import ErrorResponse
 from ...transport.messages import Response
+from .declines import advice_of, reason_of
 
 __all__ = [
     "INVALID_CURSOR",
@@ -36,11 +36,12 @@ __all__ = [
 
 INVALID_CURSOR = "INVALID_CURSOR"
 
-_BY_CODE: Mapping[str, type[PaymentError]] = {
+KINDS: Mapping[str, type[PaymentError]] = {
     code: kind
     for kind, codes in {
         AuthenticationError: (
-            "UNAUTHORIZED ACCESS_TOKEN_EXPIRED ACCESS_TOKEN_REVOKED CLIENT_DISABLED APPLICATION_DISABLED V1_ACCESS_TOKEN"
+            "UNAUTHORIZED ACCESS_TOKEN_EXPIRED ACCESS_TOKEN_REVOKED CLIENT_DISABLED APPLICATION_DISABLED V1_ACCESS_TOKEN "
+            "V1_APPLICATION"
         ),
         PermissionDenied: (
             "FORBIDDEN INSUFFICIENT_SCOPES INSUFFICIENT_PERMISSIONS INSUFFICIENT_PERMISSIONS_FOR_REFUND "
@@ -52,23 +53,25 @@ _BY_CODE: Mapping[str, type[PaymentError]] = {
             "VERSION_MISMATCH CONFLICT REFUND_ALREADY_PENDING PAYMENT_NOT_REFUNDABLE "
             "PAYMENT_NOT_REFUNDABLE_DUE_TO_DISPUTE REFUND_ERROR_PAYMENT_NEEDS_COMPLETION REFUND_DECLINED "
             "DELAYED_TRANSACTION_EXPIRED DELAYED_TRANSACTION_CANCELED DELAYED_TRANSACTION_CAPTURED "
-            "DELAYED_TRANSACTION_FAILED CHECKOUT_EXPIRED"
+            "DELAYED_TRANSACTION_FAILED CHECKOUT_EXPIRED RESERVATION_DECLINED ORDER_UNPAID_NOT_RETURNABLE"
         ),
-        RateLimited: "RATE_LIMITED",
-        ActionRequired: "CARD_DECLINED_VERIFICATION_REQUIRED",
+        RateLimited: "RATE_LIMITED PLAID_ERROR_RATE_LIMIT",
+        ActionRequired: "CARD_DECLINED_VERIFICATION_REQUIRED PLAID_ERROR_ITEM_LOGIN_REQUIRED",
         ProviderUnavailable: (
             "TEMPORARY_ERROR INTERNAL_SERVER_ERROR BAD_GATEWAY SERVICE_UNAVAILABLE GATEWAY_TIMEOUT REQUEST_TIMEOUT"
         ),
         InvalidRequest: (
             "CARD_TOKEN_USED CARD_TOKEN_EXPIRED SOURCE_USED SOURCE_EXPIRED REFUND_AMOUNT_INVALID CURRENCY_MISMATCH "
-            "CUSTOMER_NOT_FOUND INVALID_LOCATION LOCATION_MISMATCH AMOUNT_TOO_HIGH AMOUNT_TOO_LOW"
+            "CUSTOMER_NOT_FOUND INVALID_LOCATION LOCATION_MISMATCH AMOUNT_TOO_HIGH AMOUNT_TOO_LOW "
+            "PLAID_ERROR_INSUFFICIENT_CREDENTIALS PLAID_ERROR_INVALID_ACCESS_TOKEN PLAID_ERROR_INVALID_ACCOUNT_ID "
+            "PLAID_ERROR_ITEM_NOT_FOUND PLAID_ERROR_ITEM_NOT_SUPPORTED PLAID_ERROR_NO_ACCOUNTS"
         ),
     }.items()
     for code in codes.split()
 }
 """Codes that say more than their category does."""
 
-_BY_CATEGORY: Mapping[str, type[PaymentError]] = {
+CATEGORIES: Mapping[str, type[PaymentError]] = {
     "API_ERROR": ProviderUnavailable,
     "AUTHENTICATION_ERROR": AuthenticationError,
     "INVALID_REQUEST_ERROR": InvalidRequest,
@@ -83,36 +86,8 @@ _BY_CATEGORY: Mapping[str, type[PaymentError]] = {
 _BY_STATUS = frozenset({401, 403, 404, 408, 409, 410, 429})
 """HTTP statuses that say more than the category: a 404 comes as an INVALID_REQUEST_ERROR, too."""
 
-_PASSING = frozenset({"CONFLICT"})
+_TRANSIENT = frozenset({"CONFLICT"})
 """Conflicts that go away by themselves."""
-
-DECLINE_REASONS: Mapping[str, DeclineReason] = {
-    code: reason
-    for reason, codes in {
-        DeclineReason.INSUFFICIENT_FUNDS: (
-            "INSUFFICIENT_FUNDS TRANSACTION_LIMIT PAYMENT_LIMIT_EXCEEDED GIFT_CARD_AVAILABLE_AMOUNT"
-        ),
-        DeclineReason.AUTHENTICATION_REQUIRED: "CARD_DECLINED_VERIFICATION_REQUIRED",
-        DeclineReason.INCORRECT_DETAILS: (
-            "CVV_FAILURE VERIFY_CVV_FAILURE ADDRESS_VERIFICATION_FAILURE VERIFY_AVS_FAILURE INVALID_POSTAL_CODE "
-            "EXPIRATION_FAILURE BAD_EXPIRATION INVALID_EXPIRATION INVALID_EXPIRATION_YEAR INVALID_EXPIRATION_DATE "
-            "PAN_FAILURE INVALID_CARD INVALID_CARD_DATA INVALID_ACCOUNT INVALID_PIN MISSING_PIN "
-            "ALLOWABLE_PIN_TRIES_EXCEEDED"
-        ),
-        DeclineReason.EXPIRED_CARD: "CARD_EXPIRED",
-        DeclineReason.NOT_SUPPORTED: (
-            "CARD_NOT_SUPPORTED UNSUPPORTED_CARD_BRAND UNSUPPORTED_ENTRY_METHOD UNSUPPORTED_INSTRUMENT_TYPE "
-            "CARDHOLDER_INSUFFICIENT_PERMISSIONS ACCOUNT_UNUSABLE CHIP_INSERTION_REQUIRED CARD_PRESENCE_REQUIRED "
-            "UNSUPPORTED_SOURCE_TYPE"
-        ),
-        DeclineReason.ISSUER_DECLINED: (
-            "GENERIC_DECLINE CARD_DECLINED CARD_DECLINED_CALL_ISSUER VOICE_FAILURE READER_DECLINED BUYER_REFUSED_PAYMENT"
-        ),
-        DeclineReason.TRY_AGAIN: "TEMPORARY_ERROR",
-    }.items()
-    for code in codes.split()
-}
-"""Codes of the category PAYMENT_METHOD_ERROR."""
 
 _COMPANIONS = frozenset({"GIFT_CARD_AVAILABLE_AMOUNT"})
 """Codes that only come beside the one that says what happened."""
@@ -138,12 +113,12 @@ def errors_in(body: JsonObject) -> tuple[JsonObject, ...]:
 
 def _kind(error: JsonObject, status: int) -> type[PaymentError] | None:
     category = text(error, "category")
-    by_code = _BY_CODE.get(text(error, "code") or "")
+    by_code = KINDS.get(text(error, "code") or "")
     if by_code is not None:
         return by_code
     if status in _BY_STATUS and category != "PAYMENT_METHOD_ERROR":
         return None
-    return _BY_CATEGORY.get(category or "")
+    return CATEGORIES.get(category or "")
 
 
 def error_response_from(body: JsonObject, response: Response) -> ErrorResponse | None:
@@ -158,9 +133,10 @@ def error_response_from(body: JsonObject, response: Response) -> ErrorResponse |
         code=code,
         message=text(error, "detail"),
         param=text(error, "field"),
-        reason=DECLINE_REASONS.get(code or "", DeclineReason.UNKNOWN),
+        reason=reason_of(code),
+        advice=advice_of(code),
         payment_id=text(child(body, "payment"), "id"),
-        transient=code in _PASSING if code in _BY_CODE else None,
+        transient=code in _TRANSIENT if code in KINDS else None,
     )
 
 
@@ -194,6 +170,7 @@ def decline_of(payment: JsonObject) -> ErrorResponse | None:
         kind=Declined,
         code=code,
         message=text(found[0], "detail") if found else None,
-        reason=DECLINE_REASONS.get(code or "", DeclineReason.UNKNOWN),
+        reason=reason_of(code),
+        advice=advice_of(code),
         payment_id=text(payment, "id"),
     )

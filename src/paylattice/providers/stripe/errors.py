@@ -1,7 +1,6 @@
 """Reads Stripe's error responses, by tables from status, type and code to this library's errors.
 
-Sources: https://docs.stripe.com/error-low-level, https://docs.stripe.com/error-codes and
-https://docs.stripe.com/declines/codes.
+Sources: https://docs.stripe.com/error-low-level and https://docs.stripe.com/error-codes. Declines are in :mod:`.declines`.
 """
 
 from collections.abc import Mapping
@@ -10,7 +9,6 @@ import attrs
 
 from ...errors import (
     ActionRequired,
-    Advice,
     AuthenticationError,
     Conflict,
     Declined,
@@ -19,83 +17,58 @@ from ...errors import (
     InvalidRequest,
     NotFound,
     PaymentError,
+    PermissionDenied,
     RateLimited,
 )
 from ...jsonlike import JsonObject, child, text
 from ...redaction import matching
 from ...transport.answers import WORD, Asked, ErrorResponse, failure_from
 from ...transport.messages import Response
+from .declines import ERROR_CODES, advice_of, reason_of
 
 __all__ = ["RESOURCE_MISSING", "error_response_from", "retry_hint", "unsuccessful_payment"]
 
 RESOURCE_MISSING = "resource_missing"
 
-_BY_CODE: Mapping[str, type[PaymentError]] = {
-    "lock_timeout": Conflict,
-    "idempotency_key_in_use": Conflict,
-    "rate_limit": RateLimited,
-    "authentication_required": ActionRequired,
-    "payment_intent_action_required": ActionRequired,
-    "invoice_payment_intent_requires_action": ActionRequired,
-    "subscription_payment_intent_requires_action": ActionRequired,
-    "payment_intent_unexpected_state": Conflict,
-    "setup_intent_unexpected_state": Conflict,
-    "payment_method_unexpected_state": Conflict,
-    "charge_already_captured": Conflict,
-    "charge_expired_for_capture": Conflict,
-    "invoice_not_editable": Conflict,
-    "api_key_expired": AuthenticationError,
-    "platform_api_key_expired": AuthenticationError,
+KINDS: Mapping[str, type[PaymentError]] = {
+    code: kind
+    for kind, codes in {
+        ActionRequired: (
+            "authentication_required payment_intent_action_required invoice_payment_intent_requires_action "
+            "subscription_payment_intent_requires_action"
+        ),
+        AuthenticationError: "api_key_expired platform_api_key_expired secret_key_required",
+        PermissionDenied: (
+            "account_invalid capability_not_active payment_method_unactivated payouts_not_allowed transfers_not_allowed "
+            "testmode_charges_only not_allowed_on_standard_account application_fees_not_allowed platform_account_required "
+            "stripe_tax_inactive storer_capability_missing storer_capability_not_active"
+        ),
+        Conflict: (
+            "lock_timeout idempotency_key_in_use payment_intent_unexpected_state setup_intent_unexpected_state "
+            "payment_method_unexpected_state intent_invalid_state status_transition_invalid charge_already_captured "
+            "charge_expired_for_capture capture_charge_authorization_expired capture_unauthorized_payment "
+            "charge_already_refunded charge_disputed charge_not_refundable refund_disputed_payment balance_insufficient "
+            "invoice_not_editable invoice_on_behalf_of_not_editable resource_already_exists bank_account_exists "
+            "token_in_use customer_max_payment_methods customer_max_subscriptions out_of_inventory "
+            "return_intent_already_processed payment_method_bank_account_already_verified"
+        ),
+        RateLimited: "rate_limit payment_intent_rate_limit_exceeded",
+    }.items()
+    for code in codes.split()
 }
 """Error codes that say more than the status does."""
 
-_PASSING = frozenset({"lock_timeout", "idempotency_key_in_use"})
+_OF_THE_METHOD = frozenset(
+    {DeclineReason.ACCOUNT_CLOSED, DeclineReason.AUTHORIZATION_REVOKED, DeclineReason.EXPIRED_CARD}
+)
+"""What is wrong with the payment method and not with the request, although it comes with status 400, too."""
+
+_TRANSIENT = frozenset({"lock_timeout", "idempotency_key_in_use"})
 """Conflicts that go away by themselves, as every 409 does."""
 
 _BY_TYPE: Mapping[str, type[PaymentError]] = {"idempotency_error": IdempotencyMismatch}
 
-DECLINE_REASONS: Mapping[str, DeclineReason] = {
-    code: reason
-    for reason, codes in {
-        DeclineReason.INSUFFICIENT_FUNDS: "insufficient_funds withdrawal_count_limit_exceeded card_velocity_exceeded",
-        DeclineReason.AUTHENTICATION_REQUIRED: (
-            "authentication_required authentication_not_handled offline_pin_required online_or_offline_pin_required"
-        ),
-        DeclineReason.INCORRECT_DETAILS: (
-            "incorrect_number invalid_number incorrect_cvc invalid_cvc incorrect_zip incorrect_address incorrect_pin "
-            "invalid_pin pin_try_exceeded invalid_expiry_month invalid_expiry_year invalid_amount"
-        ),
-        DeclineReason.EXPIRED_CARD: "expired_card",
-        DeclineReason.LOST_STOLEN_OR_FRAUD: (
-            "lost_card stolen_card pickup_card restricted_card fraudulent merchant_blacklist security_violation"
-        ),
-        DeclineReason.NOT_SUPPORTED: (
-            "card_not_supported currency_not_supported transaction_not_allowed service_not_allowed not_permitted "
-            "invalid_account new_account_information_available"
-        ),
-        DeclineReason.DUPLICATE: "duplicate_transaction",
-        DeclineReason.ISSUER_DECLINED: (
-            "generic_decline do_not_honor do_not_try_again call_issuer no_action_taken revocation_of_authorization "
-            "revocation_of_all_authorizations stop_payment_order"
-        ),
-        DeclineReason.TRY_AGAIN: (
-            "try_again_later reenter_transaction issuer_not_available processing_error approve_with_id"
-        ),
-        DeclineReason.TEST_CARD: "testmode_decline",
-    }.items()
-    for code in codes.split()
-}
-"""``decline_code`` (or, without one, ``code``) to reason."""
-
-ADVICE: Mapping[str, Advice] = {
-    "confirm_card_data": Advice.BRING_THE_PAYER_BACK,
-    "do_not_try_again": Advice.DO_NOT_RETRY,
-    "try_again_later": Advice.TRY_AGAIN_LATER,
-}
-"""``advice_code`` to what to do while the payer is away; it wins over the reason's own advice."""
-
-
-_CLIENT_ERROR = 400
+_CLIENT_ERROR = _BAD_REQUEST = 400
 _MISSING = frozenset({404, 410})
 _CONFLICT = 409
 _DECLINED = 402
@@ -115,7 +88,9 @@ def error_response_from(body: JsonObject, response: Response) -> ErrorResponse |
     if not error:
         return None
     code = text(error, "code")
-    kind = _BY_CODE.get(code or "") or _BY_TYPE.get(text(error, "type") or "")
+    kind = KINDS.get(code or "") or _BY_TYPE.get(text(error, "type") or "")
+    if kind is None and response.status == _BAD_REQUEST and ERROR_CODES.get(code or "") in _OF_THE_METHOD:
+        kind = Declined
     if response.status in _MISSING:
         kind = NotFound if _is_missing(code, error) else InvalidRequest
     intent = child(error, "payment_intent")
@@ -124,12 +99,12 @@ def error_response_from(body: JsonObject, response: Response) -> ErrorResponse |
         code=code,
         message=_said(error),
         param=text(error, "param"),
-        reason=_reason(error),
-        advice=ADVICE.get(text(error, "advice_code") or ""),
+        reason=reason_of(error),
+        advice=advice_of(error),
         payment_id=text(intent, "id"),
         url=text(child(intent, "next_action", "redirect_to_url"), "url"),
         client_secret=text(intent, "client_secret"),
-        transient=True if code in _PASSING else None,
+        transient=True if code in _TRANSIENT else None,
         replayed=response.headers.get("idempotent-replayed") == "true",
     )
 
@@ -163,8 +138,3 @@ def _said(error: JsonObject) -> str | None:
     """Stripe's text, and the bank's word for a decline."""
     word = matching(WORD, text(error, "decline_code"))
     return f"{text(error, 'message') or ''} [{word}]".strip() if word else text(error, "message")
-
-
-def _reason(error: JsonObject) -> DeclineReason:
-    words = (text(error, "decline_code"), text(error, "code"))
-    return next((DECLINE_REASONS[word] for word in words if word and word in DECLINE_REASONS), DeclineReason.UNKNOWN)
