@@ -93,9 +93,8 @@ answer: use a new idempotency key for another attempt.
 
 {chr(10).join(advice)}
 
-Card schemes fine merchants who send a hopeless payment again. So a word that nobody here knows advises nothing but to ask the
-customer, and the card network's own advice, where the provider passes it on, goes before this table: `03` and `21` are
-`do_not_retry`, `02` and `24` to `30` are `try_again_later`, `01` is `bring_the_payer_back`. A few words are worse than their
+Card schemes fine merchants who send a hopeless payment again. So a word that nobody here knows advises you to ask the customer,
+and the card network's own advice, where the provider passes it on, goes before this table. A few words are worse than their
 reason, for example Stripe's `do_not_try_again` and `call_issuer`: they never advise another attempt.
 
 ### Each provider's words

@@ -74,7 +74,7 @@ RESPONSE_CODES: Mapping[str, DeclineReason] = by_word(
         DeclineReason.UNKNOWN: "9600 PPAR PPDV PPH1 PPLS PPSD",
     }
 )
-"""``processor_response.response_code``. 0000, 1000 and 7600 are approvals."""
+"""A card processor's ``response_code``. 0000, 1000 and 7600 are approvals."""
 
 _RESPONSE_ADVICE: Mapping[str, Advice] = {
     "PPRN": Advice.DO_NOT_RETRY,  # another attempt is not permitted
