@@ -1,7 +1,7 @@
-"""Who may use the product now, and until when. A pure function of the stored subscription, the time and a policy.
+"""Who may use the product, and until when: a pure function of the stored subscriptions, the time and a policy.
 
-The status says what is meant; the stored facts decide until when: the end of the trial, what is paid for, when a payment
-failed, whether invoices are held back. A fact that is None is not known, and then the status and the period alone decide.
+The status says whether there is access; the stored facts say until when: the end of the trial, the paid time, a failed
+payment, paused collection. A fact that is None is not known. Then the status and the period alone decide.
 """
 
 from collections.abc import Collection, Sequence
@@ -29,27 +29,27 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 class AccessReason(StrEnum):
-    """Why access is, or is not, allowed."""
+    """Why access is allowed or denied."""
 
     ACTIVE = "active"
     TRIAL = "trial"
     ENDING = "ending"
-    """Active, and set to end at the end of the period."""
+    """Active, and set to end with the period."""
     PAID_THROUGH = "paid_through"
-    """Canceled, but paid for until a later day."""
+    """Canceled, but paid up to a later day."""
     GRACE = "grace"
-    """A payment failed not long ago."""
+    """A payment failed recently."""
     PAST_DUE = "past_due"
     UNPAID = "unpaid"
     PAUSED = "paused"
-    """Paused, or active with its invoices held back. It is allowed for the time that is paid for, or if the policy says so."""
+    """Paused, or active with its invoices held back. Access is allowed for the paid time, or if the policy allows it."""
     CANCELED = "canceled"
     INCOMPLETE = "incomplete"
     RENEWAL_UNCONFIRMED = "renewal_unconfirmed"
-    """The period has been over for a while and nothing was heard of a renewal; webhooks may be failing."""
+    """The period has been over for a while without news of a renewal. Webhooks may be failing."""
     NO_SUBSCRIPTION = "no_subscription"
     OTHER_PLAN = "other_plan"
-    """A subscription, and none to the plans that were asked about."""
+    """There are subscriptions, but none to the given plans."""
     UNKNOWN = "unknown"
 
 
@@ -64,18 +64,18 @@ def _choice(_owner: object, field: "attrs.Attribute[bool]", value: object) -> No
 
 @attrs.frozen
 class AccessPolicy:
-    """What the application decides.
+    """Your rules for access.
 
     Args:
-        past_due_grace: how long access goes on after a payment failed, for who has paid before.
-        renewal_slack: how long after the end of a period an active subscription is believed without news of a renewal.
-        allow_paused: whether a paused subscription still grants access when what is paid for is used up.
-        allow_unpaid: whether a subscription whose retries are used up still does.
-        unpaid_trial_grace: what ``past_due_grace`` is for who has never paid: after a free trial, or while its setup fee is
-            owed.
+        past_due_grace: how long access continues after a failed payment, for a customer who has paid before.
+        renewal_slack: how long access continues after the end of a period without news of a renewal.
+        allow_paused: whether a paused subscription still grants access after the paid time.
+        allow_unpaid: whether a subscription still grants access after the provider has stopped retrying.
+        unpaid_trial_grace: the grace for a customer who has never paid: after a free trial, or while the setup fee is
+            overdue.
 
     Raises:
-        ConfigurationError: one is of another type, or a length of time below 0.
+        ConfigurationError: an argument is of another type, or a negative duration.
     """
 
     past_due_grace: timedelta = attrs.field(default=timedelta(days=7), validator=_length)
@@ -87,16 +87,16 @@ class AccessPolicy:
 
 @attrs.frozen
 class Access:
-    """The answer.
+    """Whether the product may be used, why, and until when.
 
     Args:
         allowed: whether the product may be used now.
         reason: why.
-        until: when that changes if nothing else happens, UTC; None: no such time is known.
-        subscription: the one that the answer is about: it grants access, or it says why there is none. None: there is none
-            that could.
-        others: what each of the organisation's other subscriptions says by itself, and why.
-        quantity: how many units are granted, over all subscriptions that grant access. A metered one counts as 1.
+        until: when that changes if nothing else happens, UTC. None: no such time is known.
+        subscription: the subscription that decides: it grants access, or it explains why there is none. None: the organisation
+            has none that could.
+        others: the result for each of the organisation's other subscriptions.
+        quantity: how many units all subscriptions that grant access have together. A metered one counts as 1.
     """
 
     allowed: bool
@@ -117,15 +117,15 @@ _LAST = datetime.max.replace(tzinfo=UTC)
 def answers(
     stored: Sequence[BillingSubscription], now: datetime, policy: AccessPolicy = DEFAULT_POLICY
 ) -> list[Access]:
-    """What each of an organisation's subscriptions says at a time, the primary one first.
+    """Return the access of each of an organisation's subscriptions at a time, the primary one first.
 
-    This is the one rule for which subscription counts: one that grants access before one that does not, then a current one
+    This is the rule for the primary subscription: one that grants access before one that does not, then a current one
     before one that has ended, then the newest.
 
     Args:
-        stored: all that it has. Of two that are alike, the one that was inserted later comes first.
+        stored: all subscriptions of the organisation. Of two equal ones, the one inserted later comes first.
         now: an aware datetime.
-        policy: what the application decides.
+        policy: your rules.
     """
     return sorted((access_of(each, now, policy) for each in reversed(stored)), key=_standing, reverse=True)
 
@@ -136,13 +136,13 @@ def access_over(
     policy: AccessPolicy = DEFAULT_POLICY,
     plans: Collection[str] | None = None,
 ) -> Access:
-    """Whether any of an organisation's subscriptions allows access at a time.
+    """Return whether any of an organisation's subscriptions grants access at a time.
 
     Args:
-        stored: all that it has.
+        stored: all subscriptions of the organisation.
         now: an aware datetime.
-        policy: what the application decides.
-        plans: the provider's ids of the plans that count; None: all.
+        policy: your rules.
+        plans: the provider's ids of the plans that count. None: all.
     """
     each_of = answers(stored, now, policy)
     count = [each for each in each_of if _is_of(each, plans)]
@@ -170,12 +170,12 @@ def _standing(answer: Access) -> tuple[bool, int, datetime]:
 
 
 def access_of(subscription: BillingSubscription | None, now: datetime, policy: AccessPolicy = DEFAULT_POLICY) -> Access:
-    """Whether the subscription allows access at a time.
+    """Return whether a subscription grants access at a time.
 
     Args:
         subscription: as stored; None: there is none.
         now: an aware datetime.
-        policy: what the application decides.
+        policy: your rules.
     """
     if subscription is None:
         return Access(False, AccessReason.NO_SUBSCRIPTION)
@@ -215,17 +215,17 @@ def _running(subscription: BillingSubscription, now: datetime, policy: AccessPol
         return Access(False, AccessReason.CANCELED)
     trial = subscription.status is SubscriptionStatus.TRIALING
     over = subscription.trial_end if trial and subscription.trial_end is not None else subscription.current_period_end
-    believed = _after(over, policy.renewal_slack)
-    if believed is not None and now >= believed:
+    trusted = _after(over, policy.renewal_slack)
+    if trusted is not None and now >= trusted:
         return Access(False, AccessReason.RENEWAL_UNCONFIRMED)
-    until = _earliest(believed, ends)
+    until = _earliest(trusted, ends)
     if ends is not None:
         return Access(True, AccessReason.ENDING, until)
     return Access(True, AccessReason.TRIAL if trial else AccessReason.ACTIVE, until)
 
 
 def _in_grace(subscription: BillingSubscription, now: datetime, policy: AccessPolicy) -> Access:
-    """Grace runs from the failed payment, also for who has paid for more: the rest is owed all the same."""
+    """Grace runs from the failed payment, even if the customer has paid for a longer time: the debt remains."""
     grace = policy.past_due_grace if _has_ever_paid(subscription) else policy.unpaid_trial_grace
     since = _unpaid_since(subscription)
     until = _earliest(_after(since, grace), subscription.cancel_at) if since is not None else None
@@ -235,7 +235,7 @@ def _in_grace(subscription: BillingSubscription, now: datetime, policy: AccessPo
 
 
 def _held(allowed: bool, reason: AccessReason, subscription: BillingSubscription, now: datetime) -> Access:
-    """What the policy alone decides, as long as the subscription has not come to its end."""
+    """The policy alone decides, as long as the subscription has not ended."""
     ends = subscription.cancel_at
     if not allowed:
         return Access(False, reason)
@@ -243,40 +243,40 @@ def _held(allowed: bool, reason: AccessReason, subscription: BillingSubscription
 
 
 def _while_paid_for(reason: AccessReason, subscription: BillingSubscription, now: datetime) -> Access:
-    """What is paid for, or a free trial, is used up first."""
-    paid = [moment for moment in (subscription.paid_through, subscription.trial_end) if moment is not None]
+    """Access continues through the paid time, or the free trial."""
+    paid = [each for each in (subscription.paid_through, subscription.trial_end) if each is not None]
     until = _earliest(max(paid), subscription.cancel_at) if paid else None
     return Access(True, reason, until) if until is not None and now < until else Access(False, reason)
 
 
 def _has_ever_paid(subscription: BillingSubscription) -> bool:
-    """Whether money has come since the trial. Where it is not known what is paid for, a period after the first says so."""
+    """Whether money has arrived since the trial. If the paid time is not known, a period after the first one proves it."""
     trial = subscription.trial_end
     paid = subscription.paid_through or subscription.current_period_start
     return trial is None or paid is None or paid > trial
 
 
 def _unpaid_since(subscription: BillingSubscription) -> datetime | None:
-    """When the payment failed: by the provider, or else when that was first seen here.
+    """When the payment failed: the provider's time, else when billing first saw it.
 
-    Who is seen late, and is known to have paid until an earlier day, gets no more grace than who is seen at once.
+    If billing sees the failure late, but knows that the customer paid up to an earlier day, the grace starts on that day.
     """
     if subscription.payment_failed_at is not None:
         return subscription.payment_failed_at
     if subscription.status_since is not None:
         return _earliest(subscription.status_since, subscription.paid_through)
-    # A record from before these were kept: the period began with it, or ended before it was read.
+    # A record from before these fields existed: the period began with it, or ended before it was read.
     end, read = subscription.current_period_end, subscription.updated_at
     over = end is not None and read is not None and end <= read
     return end if over else subscription.current_period_start or read or end
 
 
-def _earliest(*moments: datetime | None) -> datetime | None:
-    return min((moment for moment in moments if moment is not None), default=None)
+def _earliest(*times: datetime | None) -> datetime | None:
+    return min((each for each in times if each is not None), default=None)
 
 
-def _after(moment: datetime | None, span: timedelta) -> datetime | None:
-    """The moment so much later; the end of the calendar if that is beyond it."""
-    if moment is None:
+def _after(start: datetime | None, span: timedelta) -> datetime | None:
+    """The time plus the span, at most the end of the calendar."""
+    if start is None:
         return None
-    return moment + span if span <= _LAST - moment else _LAST
+    return start + span if span <= _LAST - start else _LAST

@@ -1,4 +1,4 @@
-"""Deliveries as they come in: verified, applied, answered; and reported where they are not accepted."""
+"""Incoming deliveries: verify, apply, answer, and report the rejected ones."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -20,10 +20,10 @@ _log = logging.getLogger("paylattice")
 
 @attrs.frozen
 class RejectedWebhook:
-    """A delivery that was not accepted, for metrics and alerts. Headers and body are withheld.
+    """A rejected delivery, for metrics and alerts, without headers and body.
 
     Args:
-        provider: for which it came; empty where the service has none of that name, which anybody can make up.
+        provider: the provider of the delivery; empty if the service has none of that name (an attacker can make one up).
         error: the class of the error.
         diagnosis: the likely cause.
     """
@@ -34,12 +34,12 @@ class RejectedWebhook:
 
 
 class Deliveries(Generic[Tx]):
-    """Takes them.
+    """Verifies, applies and answers deliveries.
 
     Args:
         providers: by name.
         pipeline: applies events.
-        on_rejected: told of every delivery that was not accepted. What it raises is logged and otherwise ignored.
+        on_rejected: called for every rejected delivery. Its errors are logged and otherwise ignored.
     """
 
     def __init__(
@@ -53,10 +53,10 @@ class Deliveries(Generic[Tx]):
         self._on_rejected = on_rejected
 
     async def respond(self, provider_name: str, body: bytes, headers: Headers, url: str | None) -> WebhookReply:
-        """Verify and apply a delivery. Returns what to answer; raises nothing for what the delivery holds.
+        """Verify and apply a delivery, and return the answer. Does not raise because of the delivery's content.
 
         Raises:
-            InvalidRequest: the body was parsed before it was handed over.
+            InvalidRequest: the body was parsed before.
         """
         check_body(body)
         event: WebhookEvent | None = None
@@ -71,7 +71,7 @@ class Deliveries(Generic[Tx]):
         return WebhookReply(OK, outcome)
 
     async def parse(self, provider_name: str, payload: bytes, headers: Headers, url: str | None) -> WebhookEvent:
-        """Verify a delivery and read it."""
+        """Verify a delivery and return its event."""
         try:
             return await self._verified(provider_name, payload, headers, url)
         except WebhookError as error:
@@ -82,7 +82,7 @@ class Deliveries(Generic[Tx]):
             raise
 
     async def apply(self, event: WebhookEvent) -> WebhookOutcome:
-        """Apply an event that was verified before."""
+        """Apply a verified event."""
         try:
             return await self._pipeline.apply(event)
         except WebhookError as error:

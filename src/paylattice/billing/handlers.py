@@ -1,4 +1,4 @@
-"""The application's own code for events, and what it is given."""
+"""Your handlers of events, and the context that they get."""
 
 import difflib
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
@@ -24,16 +24,16 @@ _NOTHING_CHANGED = SubscriptionStateChange()
 
 @attrs.frozen
 class EventContext(Generic[Tx]):
-    """What a handler gets beside the event.
+    """The context that a handler gets with the event.
 
     Args:
-        customer: whom the event is about; None if it is about nobody.
-        subscription: as stored after the event.
-        transaction: what the repository's transaction yields: what is written with it commits together with the event.
-        previous: the whole record of the subscription before the event; None if it was not stored.
-        change: what of it the event changed.
-        claimed_customer: where ``customer`` is None, whose customer id the event carries, at a provider where anybody can
-            write one (PayPal's ``custom_id``). It proves nothing: check the payment's id against your own order first.
+        customer: the customer that the event is about; None if it is about none.
+        subscription: the subscription as stored after the event.
+        transaction: the object that the repository's transaction yields: what you write with it commits with the event.
+        previous: the subscription as stored before the event; None if it was not stored.
+        change: what the event changed in the subscription.
+        claimed_customer: if ``customer`` is None: the customer whose id the event carries, at a provider where a buyer can
+            write it (PayPal's ``custom_id``). It proves nothing: check the payment's id against your own order first.
     """
 
     customer: BillingCustomer | None
@@ -55,7 +55,7 @@ H = TypeVar("H", bound=Callable[..., Awaitable[None] | None])
 
 @attrs.define(eq=False)
 class _Running:
-    """The time in which handlers run. What they start, and what outlives them, inherits it."""
+    """The time in which handlers run. Tasks that a handler starts inherit it, even if they outlive the handler."""
 
     handlers: object
     transaction: object
@@ -67,7 +67,7 @@ _running: ContextVar[_Running | None] = ContextVar("paylattice_running", default
 
 
 class Handlers(Generic[Tx]):
-    """The handlers, by the word of the event."""
+    """The handlers, by event name."""
 
     def __init__(self) -> None:
         self._by_word: dict[str, list[Handler[Tx]]] = {}
@@ -82,13 +82,13 @@ class Handlers(Generic[Tx]):
         """Register the decorated function for an event.
 
         Args:
-            event_type: a word of :class:`~paylattice.EventType`, or ``<provider>:<its own name>``.
-            everywhere: refuse a word that not all providers lead to.
-            sends: what each provider sends itself, by its name.
+            event_type: a member of :class:`~paylattice.EventType`, or ``<provider>:<its own name>``.
+            everywhere: refuse an event that not all providers lead to.
+            sends: the events that each provider sends itself, by its name.
 
         Raises:
-            ConfigurationError: no event has this name; or not all providers lead to it, and ``everywhere``; or, when it
-                decorates, that is no function of two arguments, or one that yields.
+            ConfigurationError: no event has this name; or not all providers lead to it, and ``everywhere``; or the decorated
+                object is not a function of two arguments, or is a generator.
         """
         word = str(event_type)
         if ":" not in word and word not in set(EventType):
@@ -108,11 +108,11 @@ class Handlers(Generic[Tx]):
         return register
 
     def listens_to(self, word: str) -> bool:
-        """Whether anything is registered for the word."""
+        """Return whether a handler is registered for the event name."""
         return word in self._by_word
 
     async def run(self, words: tuple[str, ...], event: WebhookEvent, context: EventContext[Tx]) -> None:
-        """Run what is registered for the words, in the order of registration. The first exception ends it."""
+        """Run the handlers of the event names, in the order of registration. The first exception ends the run."""
         handlers = [handler for word in words for handler in self._by_word.get(word, ())]
         with self._run(context.transaction):
             for handler in handlers:
@@ -121,10 +121,10 @@ class Handlers(Generic[Tx]):
                     await result
 
     def refuse_inside(self) -> None:
-        """Refuse to a running handler what needs a transaction of its own, before anything is sent.
+        """Refuse a call from a running handler that would need its own transaction, before anything is sent.
 
         Raises:
-            ConfigurationError: one of these handlers is running here.
+            ConfigurationError: a handler is running here.
         """
         if self._here() is not None:
             message = (
@@ -134,9 +134,9 @@ class Handlers(Generic[Tx]):
             raise ConfigurationError(message)
 
     def transaction(self) -> Tx | None:
-        """The transaction in which one of these handlers is running here; None if none is.
+        """Return the transaction of the handler that is running here; None if none is.
 
-        What a handler reads, it reads with it: it sees the event's own changes, and needs no second connection, for which
+        A handler reads with it: it sees the event's own changes and needs no second connection, for which
         all deliveries might wait at the same time.
         """
         here = self._here()
@@ -160,7 +160,7 @@ class Handlers(Generic[Tx]):
 
 
 def _check_everywhere(word: str, sends: Mapping[str, Iterable[EventType] | None]) -> None:
-    """Refuse a word that a provider of the service never leads to, and say what to use in its place."""
+    """Refuse an event that a provider of the service never leads to, and suggest what to use instead."""
     if ":" in word:
         message = f"{word[:60]!r} is one provider's own event: no other provider sends it"
         raise ConfigurationError(message)
@@ -175,7 +175,7 @@ def _check_everywhere(word: str, sends: Mapping[str, Iterable[EventType] | None]
 
 
 def _check(handler: object, word: str) -> None:
-    """Refuse, while the application starts, what would fail for every event, or be taken for done without having run."""
+    """Refuse at start-up a handler that would fail for every event, or seem to succeed without running."""
     if not callable(handler):
         message = f"the handler of {word!r} must be a function; this is {type(handler).__name__}"
         raise ConfigurationError(message)

@@ -1,8 +1,8 @@
-"""Customers whom the provider does not know any more: deleted in its dashboard, or left over from another account or mode.
+"""Customers that the provider does not know any more: deleted in its dashboard, or from another account or mode.
 
-A stored id is believed until the provider says for certain that there is no such customer: first the operation that used it,
-then, asked again, :meth:`~paylattice.PaymentProvider.get_customer`. A lacking permission, or a network that fails, proves
-nothing.
+Billing trusts a stored id until the provider says for certain that it has no such customer: first the operation that used
+it, then, as a second check, :meth:`~paylattice.PaymentProvider.get_customer`. A missing permission, or a network failure,
+proves nothing.
 """
 
 import logging
@@ -32,12 +32,12 @@ _NAMES = frozenset({"customer", "customer_id"})
 
 @attrs.frozen
 class ReplacedCustomer:
-    """A customer whom the provider does not know any more, and the one that billing has made in their place. For alerts.
+    """A customer that the provider does not know any more, and the new one that billing created. For alerts.
 
     Args:
-        org_id: whose.
-        provider: where.
-        before: the provider's id of the one that is gone.
+        org_id: your id of the organisation.
+        provider: the provider's name.
+        before: the provider's id of the missing customer.
         after: the provider's id of the new one.
     """
 
@@ -48,15 +48,15 @@ class ReplacedCustomer:
 
 
 class ReplacedCustomers(Generic[Tx]):
-    """Finds out, and replaces them.
+    """Detects and replaces missing customers.
 
     Args:
-        store: where the records are.
+        store: the records.
         providers: by name.
-        pipeline: stores what became of their subscriptions.
-        customers: makes the new one.
-        clock: the time, aware.
-        on_replaced: told of every replacement. What it raises is logged and otherwise ignored.
+        pipeline: stores the state of their subscriptions.
+        customers: creates the new one.
+        clock: returns the time, aware.
+        on_replaced: called for every replacement. Its errors are logged and otherwise ignored.
     """
 
     def __init__(
@@ -78,21 +78,21 @@ class ReplacedCustomers(Generic[Tx]):
     async def in_place_of(
         self, org_id: str, provider: str, used_id: str, error: PaymentError, *, email: str
     ) -> BillingCustomer | None:
-        """The organisation's customer in the place of one whom the provider does not know any more.
+        """Return the organisation's new customer, if the provider does not know the one that was used.
 
         Args:
-            org_id: whose.
-            provider: where.
+            org_id: your id of the organisation.
+            provider: the provider's name.
             used_id: the provider's id of the customer that was used.
-            error: what the provider answered.
-            email: of the new one, if the record has none.
+            error: the provider's error.
+            email: for the new customer, if the record has none.
 
         Returns:
-            The customer, made now if they were not made before; None: that is not what the error is about, or not for certain.
+            The customer, created now if necessary. None: the error is about something else, or is not certain.
 
         Raises:
-            Conflict: the provider's new customer is another organisation's.
-            PaymentError: none can be created now.
+            Conflict: the provider's new customer belongs to another organisation.
+            PaymentError: the provider cannot create one now.
         """
         stored = await self._store.get_customer(org_id, provider)
         if stored is None or not await self._is_unknown(provider, used_id, error):
@@ -107,7 +107,7 @@ class ReplacedCustomers(Generic[Tx]):
         return replaced
 
     async def listed(self, customer: BillingCustomer) -> list[Subscription]:
-        """What the provider lists for a customer; nothing for one whom it does not know any more."""
+        """Return the subscriptions that the provider lists for a customer; none if it does not know the customer any more."""
         try:
             return await self._providers[customer.provider].list_subscriptions(customer.external_customer_id)
         except (InvalidRequest, NotFound) as error:
@@ -116,9 +116,9 @@ class ReplacedCustomers(Generic[Tx]):
         return []
 
     async def is_gone(self, stored: BillingSubscription) -> bool:
-        """Whether a subscription has ended at the provider together with its customer, or neither was ever there.
+        """Return whether a subscription has ended at the provider together with its customer, or neither ever existed.
 
-        For certain: what cannot be read is not gone.
+        Only if it is certain: if it cannot be read, the answer is False.
         """
         there = self._providers[stored.provider]
         customer = await self._store.get_customer_by_id(stored.customer_id)

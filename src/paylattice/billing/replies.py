@@ -1,7 +1,7 @@
-"""What to answer to a delivery, and what the log says of one that was not applied.
+"""The HTTP status for a delivery, and the log record of one that was not applied.
 
-A provider delivers again what is not answered with 2xx. So the status only has to say whether the delivery was taken, and
-whom to look for if it was not: its sender (400), this application (500), or nobody, as waiting mends it (503).
+A provider delivers again unless the status is 2xx. So the status only says whether the delivery was accepted, and
+who has to act if it was not: its sender (400), this application (500), or no one, because waiting helps (503).
 """
 
 import logging
@@ -32,14 +32,15 @@ _log = logging.getLogger("paylattice")
 
 @attrs.frozen
 class WebhookReply:
-    """What to answer to a delivery. Hand ``status`` to your framework; the provider reads no body.
+    """The answer to a delivery. Return ``status`` with your framework; the provider reads no body.
 
     Args:
-        status: 200: it was taken, a duplicate too. 400: it is no delivery of this provider for you. 503: it cannot be
-            verified or applied now, and waiting helps. 500: something here has to be mended. All but 200 come again.
-        outcome: what became of it; None unless ``status`` is 200.
-        diagnosis: why it was not accepted; None where verifying it did not fail.
-        error: the class of what ``respond()`` caught; None if ``status`` is 200. The rest is in the log.
+        status: 200: accepted, duplicates included. 400: not a delivery of this provider for you. 503: it cannot be
+            verified or applied now, and waiting helps. 500: fix something in your application. The provider delivers again
+            unless it is 200.
+        outcome: what happened to it; None unless ``status`` is 200.
+        diagnosis: why it was rejected; None if verification did not fail.
+        error: the class of the error that ``respond()`` caught; None if ``status`` is 200. The log has the rest.
     """
 
     status: int
@@ -49,11 +50,11 @@ class WebhookReply:
 
 
 def reply_to(error: Exception, *, verified: bool) -> WebhookReply:
-    """What to answer where a delivery ended in an error.
+    """Return the answer to a delivery that ended in an error.
 
     Args:
-        error: what was raised.
-        verified: whether the delivery had been verified before.
+        error: the error.
+        verified: whether the delivery was verified before the error.
     """
     diagnosis: Diagnosis | None = None
     if isinstance(error, WebhookError):
@@ -68,10 +69,10 @@ def reply_to(error: Exception, *, verified: bool) -> WebhookReply:
 
 
 def check_body(body: object) -> None:
-    """Refuse what no delivery can cause: a body that the application has parsed before it handed it over.
+    """Refuse a body that the application parsed before it passed it on. No delivery can cause this.
 
     Raises:
-        InvalidRequest: it is neither bytes nor a text.
+        InvalidRequest: the body is neither bytes nor text.
     """
     if not isinstance(body, bytes | bytearray | memoryview | str):
         message = f"the body must be the raw bytes, before a framework parses them, not {type(body).__name__}"
@@ -79,11 +80,11 @@ def check_body(body: object) -> None:
 
 
 def log_refused(provider: str, error: PaymentError, diagnosis: Diagnosis) -> None:
-    """Note a delivery that was not accepted: one record, with the cause and the cure.
+    """Log a rejected delivery: one record, with cause and cure.
 
     Args:
-        provider: for which it came; empty: for none that is here.
-        error: says how to mend it.
+        provider: the provider of the delivery; empty if the service does not have it.
+        error: says how to fix it.
         diagnosis: the likely cause.
     """
     level = logging.WARNING if isinstance(error, WebhookError) else logging.ERROR
@@ -92,15 +93,15 @@ def log_refused(provider: str, error: PaymentError, diagnosis: Diagnosis) -> Non
 
 
 def log_failed(provider: str, error: Exception, status: int) -> None:
-    """Note a delivery that could not be applied: one record.
+    """Log a delivery that could not be applied: one record.
 
-    It has the class of the error and the lines that it came through. It has the error's own words only where they are this
-    library's: those of a database or a handler may hold what they were given.
+    It has the class of the error and the lines that it came through. It has the message only of this
+    library's errors: the message of a database's or a handler's error may hold personal data.
 
     Args:
-        provider: for which it came.
-        error: what was raised.
-        status: what is answered.
+        provider: the provider of the delivery.
+        error: the error.
+        status: the status that is answered.
     """
     words = f": {error}" if isinstance(error, PaymentError) else ""
     stack = "" if status == UNAVAILABLE else "\n" + "".join(StackSummary.extract(walk_tb(error.__traceback__)).format())

@@ -1,1 +1,1 @@
-"""The scheduled work: what webhooks did not bring, what a crash left open, what waits, and what differs."""
+"""The scheduled work: missed events, operations left open by a crash, waiting events, and differences."""

@@ -1,4 +1,4 @@
-"""How far the scheduled work has come, kept where every process finds it: as lines of the journal that are sent to nobody."""
+"""Bookmarks: how far the scheduled work has come, as rows of the operation log that are never sent."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,12 +13,12 @@ from ..store import Store
 __all__ = ["MAINTAIN", "Bookmark", "Bookmarks"]
 
 MAINTAIN: Final = "maintain"
-"""The ``operation`` of these lines."""
+"""The ``operation`` of these rows."""
 
-_NOBODY: Final = "-"
+_NO_ORGANISATION: Final = "-"
 _AT: Final = "at "
 _AFTER: Final = "after "
-# With a space in it, neither can be taken for a provider's id, by which other lines are looked for.
+# The space keeps them apart from a provider's ids, by which other rows are found.
 
 
 @attrs.frozen
@@ -26,8 +26,8 @@ class Bookmark:
     """How far one part of the work has come at one provider.
 
     Args:
-        at: a time, UTC; what it means is the part's.
-        after: the last thing that was worked on; None: the work was finished, or never begun.
+        at: a time, UTC; each part defines its meaning.
+        after: the last item that was worked on. None: the work is finished, or has not started.
     """
 
     at: datetime | None = None
@@ -35,14 +35,14 @@ class Bookmark:
 
 
 class Bookmarks(Generic[Tx]):
-    """Keeps a bookmark for each part of the work and provider.
+    """Stores a bookmark for each part of the work and each provider.
 
-    It is a hint where to go on: the work is safe to repeat from anywhere, so that of two processes the later one may write
-    over the earlier one's, and a bookmark that is lost costs time only.
+    It is a hint where to continue. The work is safe to repeat from anywhere, so of two processes the later one may overwrite
+    the bookmark of the earlier one, and a lost bookmark only costs time.
 
     Args:
-        store: where the journal is.
-        clock: the time, aware.
+        store: the operation log.
+        clock: returns the time, aware.
     """
 
     def __init__(self, store: Store[Tx], clock: Callable[[], datetime]) -> None:
@@ -50,21 +50,21 @@ class Bookmarks(Generic[Tx]):
         self._clock = clock
 
     async def read(self, provider: str, part: str) -> Bookmark:
-        """The bookmark; an empty one if there is none."""
-        line = await self._store.get_operation(provider, _key(part))
-        if line is None:
+        """Return the bookmark; an empty one if there is none."""
+        row = await self._store.get_operation(provider, _key(part))
+        if row is None:
             return Bookmark()
-        at = _without(_AT, line.external_id)
-        return Bookmark(datetime.fromisoformat(at) if at is not None else None, _without(_AFTER, line.reference))
+        at = _without(_AT, row.external_id)
+        return Bookmark(datetime.fromisoformat(at) if at is not None else None, _without(_AFTER, row.reference))
 
     async def write(self, provider: str, part: str, mark: Bookmark) -> None:
-        """Put the bookmark there."""
+        """Store the bookmark."""
         now = self._clock()
-        line = BillingOperation(
+        row = BillingOperation(
             provider=provider,
             key=_key(part),
             operation=MAINTAIN,
-            org_id=_NOBODY,
+            org_id=_NO_ORGANISATION,
             arguments={},
             created_at=now,
             state=OperationState.DONE,
@@ -73,8 +73,8 @@ class Bookmarks(Generic[Tx]):
             closed_at=now,
             ticket=await self._store.next_ticket(),
         )
-        if not await self._store.insert_operation(line):
-            await self._store.update_operation(line)
+        if not await self._store.insert_operation(row):
+            await self._store.update_operation(row)
 
 
 def _key(part: str) -> str:

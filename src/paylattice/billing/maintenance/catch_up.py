@@ -1,4 +1,4 @@
-"""Catching up: the events of a provider that were not delivered."""
+"""Catching up: applies the events of a provider that were not delivered."""
 
 import logging
 from collections.abc import Callable
@@ -23,11 +23,11 @@ _NEWS = frozenset({WebhookOutcome.PROCESSED, WebhookOutcome.STALE, WebhookOutcom
 
 
 class Gap(NamedTuple):
-    """A time whose events the provider does not list any more: :meth:`~paylattice.BillingService.reconcile` covers them.
+    """A time for which the provider lists no events any more. :meth:`~paylattice.BillingService.reconcile` covers it.
 
     Args:
-        since: UTC, as all times.
-        until: what came from then on is listed.
+        since: its start, UTC.
+        until: its end, UTC: the provider lists later events.
     """
 
     since: datetime
@@ -42,18 +42,17 @@ class Gap(NamedTuple):
 
 @attrs.frozen
 class CaughtUp:
-    """What catching up brought.
+    """The result of catching up.
 
     Args:
         read: how many events the provider listed.
-        applied: how many of them had been missed. One that is parked, as nobody here is known whom it is about, counts
-            each time that it is read.
-        until: go on from here, UTC: when the last of them happened, or the first that failed. Where nothing has happened for a
-            long time, a time that the provider still lists.
-        failed: the provider's ids of those whose handlers failed; their errors are in the log.
-        gap: what could not be read, as it is too long ago for the provider; None: nothing. In words: ``str(gap)``.
-        stopped: the class of the error that the provider ended the list with, before its end; None: it was read to its end.
-            Going on from ``until`` reads the rest. (If nothing at all was read, the error is raised.)
+        applied: how many of them had been missed. An event of an unknown customer is parked, and counts each time it is read.
+        until: continue from here, UTC: the time of the last event, or of the first one that failed. If nothing has happened for
+            a long time, a time that the provider still lists.
+        failed: the provider's ids of events whose handlers failed; the log has their errors.
+        gap: the time that is too long ago for the provider's list; None: none. In words: ``str(gap)``.
+        stopped: the class of the error with which the provider's list ended early; None: it was read to its end.
+            Continue from ``until`` to read the rest. (If nothing at all could be read, the error is raised.)
     """
 
     read: int
@@ -66,7 +65,7 @@ class CaughtUp:
 
 @attrs.define
 class _Count:
-    """What catching up has come to."""
+    """The running totals."""
 
     until: datetime
     read: int = 0
@@ -75,18 +74,18 @@ class _Count:
     first_failed: datetime | None = None
 
     def note_failed(self, event: WebhookEvent, *, waits: bool) -> None:
-        """Note an event that was not applied; whether the next time begins with it."""
+        """Count an event that was not applied, and whether the next run starts with it."""
         self.failed.append(event.id)
         if waits:
             self.first_failed = min(self.first_failed or event.created_at, event.created_at)
 
 
 class CatchUp(Generic[Tx]):
-    """Applies missed events, page by page. It can be stopped at any time, and goes on where it was.
+    """Applies missed events, page by page. You can stop it at any time and continue.
 
     Args:
         pipeline: applies events.
-        clock: the time, aware.
+        clock: returns the time, aware.
     """
 
     def __init__(self, pipeline: EventPipeline[Tx], clock: Callable[[], datetime]) -> None:
@@ -96,12 +95,12 @@ class CatchUp(Generic[Tx]):
     async def catch_up(
         self, provider: BaseProvider, since: datetime, *, enough: Callable[[datetime], bool] | None = None
     ) -> CaughtUp:
-        """Apply the provider's events since a time that were missed.
+        """Apply the provider's missed events since a time.
 
         Args:
-            provider: whose events.
+            provider: the provider whose events were missed.
             since: aware.
-            enough: asked after every page, with the time that was reached: whether to leave the rest for the next time.
+            enough: called after every page, with the time reached; True leaves the rest for the next run.
         """
         provider.require(Capability.LIST_EVENTS)
         start, gap = self._reach(provider, since.astimezone(UTC))
@@ -127,7 +126,7 @@ class CatchUp(Generic[Tx]):
         return CaughtUp(count.read, count.applied, until, tuple(count.failed), gap, stopped)
 
     def _reach(self, provider: BaseProvider, since: datetime) -> tuple[datetime, Gap | None]:
-        """From when on events can be read, and what is missing before that."""
+        """From when on events can be read, and the gap before."""
         kept = provider.events_kept
         earliest = since if kept is None else self._clock().astimezone(UTC) - kept
         if since >= earliest:
@@ -137,9 +136,9 @@ class CatchUp(Generic[Tx]):
         return earliest, gap
 
     def _not_too_long_ago(self, provider: BaseProvider, until: datetime) -> datetime:
-        """Nothing came since then: another time lets nobody who goes on from it report a gap in which nothing was missed.
+        """A time to continue from after a long silence, so that the next run reports no gap in which nothing was missed.
 
-        By half of what the provider keeps, so that a clock that is days ahead skips nothing.
+        It is half of what the provider keeps, so a clock that is days ahead skips nothing.
         """
         kept = provider.events_kept
         return until if kept is None else max(until, self._clock().astimezone(UTC) - kept / 2)
@@ -151,8 +150,8 @@ class CatchUp(Generic[Tx]):
             count.applied += await self._pipeline.apply(event) in _NEWS
         except WebhookError as refused:
             _log.warning("an event of %s is refused: %s", event.provider, refused.diagnosis)
-            # of the other mode it stays: nothing waits for it
+            # an event of the other mode stays refused: do not wait for it
             count.note_failed(event, waits=refused.diagnosis is not Diagnosis.WRONG_MODE)
-        except Exception as exc:  # noqa: BLE001 - whatever a handler stumbled over, the others must not wait for it
+        except Exception as exc:  # noqa: BLE001 - one failing handler must not hold up the other events
             _log.warning("an event of %s could not be applied: %s", event.provider, type(exc).__name__)
             count.note_failed(event, waits=True)

@@ -1,11 +1,11 @@
-"""All of the scheduled work in one call: in bounded time, a piece after the other, safe in several processes at once.
+"""All scheduled work in one call: in bounded time, page by page, safe in several processes at once.
 
-Every part works page by page, and asks after each page whether its share of the time is spent. A part that is cut off keeps
-a bookmark, from which the next run goes on, in this process or another. At least one page is done in every run: however
-little time there is, the work comes to its end.
+Every part works page by page, and checks after each page whether its share of the time is spent. A part that is cut off
+stores a bookmark, from which the next run continues, in this process or another. Every run does at least one page of each
+part: however short the time, the work gets done.
 
-Nothing here excludes a second process, as nothing has to: what a part does is done once by the keys that the provider, or the
-database, holds unique. Two that run at the same time share the pages as well as they can, and otherwise look at some twice.
+Nothing here locks out a second process, because nothing has to: the keys that the provider or the database holds
+unique make each effect happen once. Two processes share the pages as well as they can, and otherwise look at some twice.
 """
 
 import logging
@@ -36,9 +36,9 @@ __all__ = ["Maintainer", "Plan"]
 _log = logging.getLogger("paylattice")
 
 FIRST_LOOK = timedelta(days=3)
-"""How far back the first run reads events: as long as providers go on delivering what was not taken."""
+"""How far back the first run reads events: about as long as providers retry a failed delivery."""
 OVERLAP = timedelta(hours=1)
-"""How much of what was read before is read again: a provider may list an event later than one that happened after it."""
+"""How much is read again: a provider may list an event later than one that happened after it."""
 SLICE = 20
 """How many customers are compared between two looks at the clock."""
 IN_FLIGHT = 10
@@ -50,12 +50,12 @@ class Plan:
     """What one run is to do.
 
     Args:
-        budget: how long it may take; what is begun is finished.
-        since: read the events of all providers from here; None: from where the last run got to.
-        older_than: leave younger open operations alone: they may be under way.
+        budget: how long it may take; work in progress is finished.
+        since: read the events of all providers from here. None: from where the last run stopped.
+        older_than: leave younger open operations alone: they may be in progress.
         reconcile_every: how often all customers are compared.
-        repair: whether the provider's state is stored where it differs.
-        drop_waiting_after: forget events that have waited for longer and are nobody's; None: never.
+        repair: whether to store the provider's state where it differs.
+        drop_waiting_after: delete events that have waited for longer and match no customer. None: never.
     """
 
     budget: timedelta
@@ -66,10 +66,10 @@ class Plan:
     drop_waiting_after: timedelta | None
 
     def check(self) -> None:
-        """Refuse what makes no sense, before anything is done.
+        """Refuse wrong arguments before anything is done.
 
         Raises:
-            InvalidRequest: a time is no length of time, or is negative; or ``since`` is not aware.
+            InvalidRequest: a duration is not a timedelta, or is negative; or ``since`` is not aware.
         """
         times: dict[str, timedelta] = {
             "budget": self.budget,
@@ -94,7 +94,7 @@ class _Share:
         self._end = end
         self._now = now
         self.was_cut = False
-        """Whether something was left for the next run."""
+        """Whether work is left for the next run."""
 
     def is_spent(self) -> bool:
         self.was_cut = self._now() >= self._end
@@ -111,7 +111,7 @@ class _Job(NamedTuple):
 
 @attrs.define
 class _Tally:
-    """What a run has come to."""
+    """The running totals of a run."""
 
     outcomes: Outcomes = attrs.field(factory=Outcomes)
     applied: int = 0
@@ -142,14 +142,14 @@ class Maintainer(Generic[Tx]):
     """Does the scheduled work.
 
     Args:
-        store: where the records are.
+        store: the records.
         providers: by name.
         pipeline: tries waiting events again.
-        recovery: finishes what was left open.
+        recovery: finishes open operations.
         catch_up: applies missed events.
         reconciliation: compares customers.
-        clock: the time, aware.
-        monotonic: seconds that only the budget is counted in.
+        clock: returns the time, aware.
+        monotonic: returns seconds, for the budget only.
     """
 
     def __init__(
@@ -174,7 +174,7 @@ class Maintainer(Generic[Tx]):
         self._bookmarks = Bookmarks(store, clock)
 
     async def run(self, plan: Plan) -> MaintenanceReport:
-        """Do everything once. What one part meets keeps none of the others from running."""
+        """Do everything once. An error in one part stops no other part."""
         end = self._monotonic() + plan.budget.total_seconds()
         tally = _Tally()
         jobs = [
@@ -199,7 +199,7 @@ class Maintainer(Generic[Tx]):
         return tally.report(self._clock())
 
     def _parts(self) -> "Mapping[Part, Callable[[BaseProvider, _Share, Plan, _Tally], Awaitable[None]]]":
-        """In the order in which they help each other: who is known decides what is applied, and both what differs."""
+        """In the order in which they help each other: known customers let events apply, and both reduce differences."""
         return {
             Part.RECOVER: self._recover,
             Part.APPLY_WAITING: self._apply_waiting,
@@ -304,7 +304,7 @@ class Maintainer(Generic[Tx]):
 
 
 def _can(provider: BaseProvider, part: Part) -> bool:
-    """Whether there is anything that this part could do at the provider."""
+    """Whether the provider supports this part."""
     if part is Part.CATCH_UP:
         return Capability.LIST_EVENTS in provider.capabilities
     if part is Part.RECONCILE:
@@ -313,7 +313,7 @@ def _can(provider: BaseProvider, part: Part) -> bool:
 
 
 def _waiting(provider: str, mark: Bookmark) -> ParkedEvent | None:
-    """Where the bookmark is among the waiting events. The event itself may be gone: only its place is asked for."""
+    """The bookmark's place among the waiting events. The event itself may be gone."""
     if mark.at is None or mark.after is None:
         return None
     return ParkedEvent(provider, mark.after, None, None, payload={}, parked_at=mark.at)

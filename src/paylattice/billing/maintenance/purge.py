@@ -1,4 +1,4 @@
-"""Purging: forgetting events that have waited for long and are nobody's here."""
+"""Purging: deletes events that have waited for long and match no customer."""
 
 from datetime import datetime
 from typing import Generic
@@ -17,12 +17,12 @@ PAGE = 100
 
 @attrs.frozen
 class FailedEvent:
-    """A parked event that was not applied, and is kept.
+    """A parked event that could not be applied, and is kept.
 
     Args:
-        provider: whose.
-        event_id: the provider's id of it.
-        error: the class of the error: of its handlers, or of reading it.
+        provider: the provider's name.
+        event_id: the provider's id of the event.
+        error: the class of the error: of a handler, or of reading it.
     """
 
     provider: str
@@ -32,13 +32,13 @@ class FailedEvent:
 
 @attrs.frozen
 class DroppedEvents:
-    """What became of the events that were parked before a time.
+    """The result of dropping old parked events.
 
     Args:
-        dropped: how many were forgotten: nobody here is known whom they are about.
-        applied: how many were applied, as somebody is known by now.
-        failed: those that are somebody's and whose handlers fail, and those that cannot be read any more, or of which it
-            cannot be told now whose they are. They are kept: look at these.
+        dropped: how many were deleted, because they match no customer.
+        applied: how many were applied, because they match a customer now.
+        failed: events that match a customer and whose handlers fail, and events that cannot be read or matched
+            now. They are kept: look at these.
     """
 
     dropped: int = 0
@@ -47,10 +47,10 @@ class DroppedEvents:
 
 
 class Purge(Generic[Tx]):
-    """Drops waiting events by their age, but for those that are somebody's.
+    """Deletes waiting events by their age, except those that match a customer.
 
     Args:
-        store: where the records are.
+        store: the records.
         pipeline: tries each once more first.
     """
 
@@ -59,7 +59,7 @@ class Purge(Generic[Tx]):
         self._pipeline = pipeline
 
     async def drop_parked(self, provider: str, before: datetime) -> DroppedEvents:
-        """Forget the events that were parked before a time, and are nobody's here."""
+        """Delete the events that were parked before a time and match no customer."""
         dropped = applied = 0
         failed: list[FailedEvent] = []
         last: ParkedEvent | None = None
@@ -78,6 +78,6 @@ class Purge(Generic[Tx]):
 
 
 def event_id_of(parked: ParkedEvent) -> str:
-    """The provider's id of a parked event."""
+    """Return the provider's id of a parked event."""
     named = parked.payload.get("id")
     return named if isinstance(named, str) else parked.external_event_id

@@ -1,4 +1,4 @@
-"""Reconciling: what is stored, compared with what the provider has."""
+"""Reconciling: compares the stored subscriptions with the provider's."""
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -34,7 +34,7 @@ _COMPARED = (
 
 
 class Lacks(StrEnum):
-    """Which side does not have a subscription at all."""
+    """The side that does not have a subscription at all."""
 
     HERE = "here"
     THERE = "there"
@@ -42,15 +42,15 @@ class Lacks(StrEnum):
 
 @attrs.frozen
 class Difference:
-    """A subscription that is stored otherwise than the provider has it.
+    """A subscription that is stored differently from the provider's.
 
     Args:
-        org_id: whose.
+        org_id: your id of the organisation.
         subscription_id: the provider's id.
-        fields: what differs: by field, the stored value and the provider's. Empty if one side lacks it.
-        lacks: the side that does not have it; None: both have it.
+        fields: the differences by field: the stored value and the provider's. Empty if one side lacks the subscription.
+        lacks: the side that does not have it. None: both have it.
         repaired: whether the provider's state was stored.
-        refused: why it is not: nobody asked for the subscription, or for what it has become, and it grants nothing.
+        refused: why it was not: billing did not start the subscription, or did not ask for its terms, and it grants nothing.
     """
 
     org_id: str
@@ -68,9 +68,9 @@ class Reconciled:
     Args:
         customers: how many customers were compared.
         different: how many subscriptions differ.
-        repaired: how many of these were stored anew.
+        repaired: how many of these were repaired.
         failed: how many customers could not be compared now.
-        after: the record id of the last customer of the last whole page: pass it to go on from there; None: from the start.
+        after: the record id of the last customer of the last whole page: pass it to continue from there. None: from the start.
     """
 
     customers: int = 0
@@ -81,15 +81,15 @@ class Reconciled:
 
 
 class Reconciliation(Generic[Tx]):
-    """Compares customer by customer. It can be stopped at any time, and goes on where it was.
+    """Compares customer by customer. You can stop it at any time and continue.
 
     Args:
-        store: where the records are.
+        store: the records.
         pipeline: stores what is read.
-        finder: finds out whose a subscription is.
-        replaced: knows which customers are gone at their provider.
-        primitives: how to run several comparisons at a time.
-        clock: the time, aware.
+        finder: finds the owner of a subscription.
+        replaced: knows which customers are missing at their provider.
+        primitives: runs several comparisons at a time.
+        clock: returns the time, aware.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class Reconciliation(Generic[Tx]):
         on_difference: Callable[[Difference], None] | None,
         on_progress: Callable[[Reconciled], None] | None,
     ) -> Reconciled:
-        """Compare what is stored with what the provider has, customer by customer."""
+        """Compare the stored subscriptions with the provider's, customer by customer."""
         if type(in_flight) is not int or not 1 <= in_flight <= PAGE:
             message = f"in_flight must be an int between 1 and {PAGE}"
             raise InvalidRequest(message, param="in_flight")
@@ -140,17 +140,17 @@ class Reconciliation(Generic[Tx]):
     async def page(
         self, provider: BaseProvider, so_far: Reconciled, *, size: int, repair: bool, in_flight: int
     ) -> tuple[Reconciled, list[Difference]]:
-        """Compare some customers more.
+        """Compare the next customers.
 
         Args:
-            provider: whose.
+            provider: the provider to compare with.
             so_far: how far the comparison has come.
             size: how many customers.
             repair: whether to store the provider's state where it differs.
-            in_flight: how many customers are compared at a time.
+            in_flight: how many customers to compare at a time.
 
         Returns:
-            How far it has come then, the very ``so_far`` if there are no more customers; and what differs among these.
+            How far it has come now, the same ``so_far`` if there are no more customers; and the differences of these customers.
         """
         name = provider.get_provider_name()
         page = await self._store.list_customers(name, so_far.after, size)
@@ -174,7 +174,7 @@ class Reconciliation(Generic[Tx]):
 
     @staticmethod
     def can_compare(provider: BaseProvider) -> bool:
-        """Whether the provider's subscriptions can be read."""
+        """Return whether the provider's subscriptions can be read."""
         return provider.capabilities >= _LISTS_BY_CUSTOMER or Capability.SUBSCRIPTIONS in provider.capabilities
 
     def _comparison(
@@ -183,7 +183,7 @@ class Reconciliation(Generic[Tx]):
         async def compare() -> list[Difference] | None:
             try:
                 return await self._compare(provider, customer, repair=repair)
-            except Exception as exc:  # noqa: BLE001 - the provider, or a handler: the others must not wait for it
+            except Exception as exc:  # noqa: BLE001 - one customer must not hold up the others
                 name = customer.provider
                 _log.warning("a customer of %s could not be compared: %s", name, type(exc).__name__)
                 return None
@@ -206,7 +206,7 @@ class Reconciliation(Generic[Tx]):
                     continue
                 owner = whose.customer
             if owner is None:
-                continue  # its checkout is still under way
+                continue  # its checkout is still in progress
             difference = _difference(owner, stored.get(name), there.get(name), self._clock())
             if difference is not None:
                 difference = await self._checked(difference, owner, there.get(name), ticket, repair=repair)
@@ -223,7 +223,7 @@ class Reconciliation(Generic[Tx]):
         *,
         repair: bool,
     ) -> Difference | None:
-        """The difference, repaired if it is to be; None if a webhook has stored the change meanwhile."""
+        """The difference, repaired if requested; None if a webhook has stored the change meanwhile."""
         if there is None:
             return difference
         found = await self._store.get_subscription(customer.provider, there.id)
@@ -238,14 +238,14 @@ class Reconciliation(Generic[Tx]):
         return attrs.evolve(difference, repaired=_difference(customer, after, there, self._clock()) is None)
 
     def _refused(self, customer: BillingCustomer, there: Subscription, reason: RefusalReason) -> Difference:
-        """A subscription that carries the customer's id, and is nobody's here."""
+        """A subscription that carries the customer's id, but belongs to no organisation."""
         self._finder.ownership.tell(RefusedSubscription(customer.provider, there.id, reason, customer.org_id))
         return Difference(customer.org_id, there.id, lacks=Lacks.HERE, refused=reason)
 
     async def _there(
         self, provider: BaseProvider, customer: BillingCustomer, stored: Mapping[str, BillingSubscription]
     ) -> dict[str, Subscription]:
-        """What the provider has: of the customer, of what is stored as the customer's, and of what waits with its id."""
+        """The provider's subscriptions: of the customer, of the stored ids, and of waiting events with the customer's id."""
         found: dict[str, Subscription] = {}
         waiting: list[str] = []
         if provider.capabilities >= _LISTS_BY_CUSTOMER:
@@ -279,7 +279,7 @@ def _difference(
 
 
 def _as_stored(here: BillingSubscription, there: Subscription, now: datetime) -> BillingSubscription:
-    """What the provider says as it would be stored: what it does not say stays as it is."""
+    """The provider's state as it would be stored: what the provider does not say stays as it is."""
     read = BillingSubscription.of(
         there,
         id=here.id,

@@ -1,4 +1,4 @@
-"""Recovering: the outcome of commands that a crash, or a lost answer, left open."""
+"""Recovering: finds out the outcome of commands that a crash or a lost answer left open."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -25,16 +25,16 @@ PAGE = 100
 
 @attrs.frozen
 class Recovered:
-    """The outcome of the operations that were open.
+    """The outcomes of the operations that were open.
 
     Args:
-        done: what the provider has done, before or now.
-        failed: what it refuses; nothing was changed.
-        abandoned: what cannot be seen to have been done, and must not be sent again: the provider has forgotten its key, or
-            something newer was asked for since. Look at these.
-        open: what cannot be found out now.
-        unreadable: rows that this version of paylattice cannot read: a newer version has written them, and finishes them.
-            They stay open.
+        done: the provider has done these, before or now.
+        failed: the provider refused these; nothing was changed.
+        abandoned: these cannot be found at the provider and must not be sent again: the provider has forgotten the key, or
+            a newer command supersedes it. Look at these.
+        open: the outcome cannot be found out now.
+        unreadable: a newer version of paylattice has written these rows, and this version cannot read them. They stay open
+            until that version finishes them.
     """
 
     done: tuple[BillingOperation, ...] = ()
@@ -46,7 +46,7 @@ class Recovered:
 
 @attrs.define
 class Outcomes:
-    """Collects what becomes of one open operation after another."""
+    """Collects the outcomes of open operations."""
 
     by_state: dict[OperationState, list[BillingOperation]] = attrs.field(
         factory=lambda: {state: [] for state in OperationState}
@@ -54,14 +54,14 @@ class Outcomes:
     unreadable: list[BillingOperation] = attrs.field(factory=list[BillingOperation])
 
     def note(self, row: BillingOperation | None, before: BillingOperation) -> None:
-        """Note how an operation ended; None: it cannot be read."""
+        """Record how an operation ended; None: it cannot be read."""
         if row is None:
             self.unreadable.append(before)
         else:
             self.by_state[row.state].append(row)
 
     def recovered(self) -> Recovered:
-        """All together."""
+        """Return all outcomes together."""
         return Recovered(
             done=tuple(self.by_state[OperationState.DONE]),
             failed=tuple(self.by_state[OperationState.FAILED]),
@@ -72,13 +72,13 @@ class Outcomes:
 
 
 class Recovery(Generic[Tx]):
-    """Finishes what was left open. It can be stopped at any time: what is finished is closed.
+    """Finishes open operations. You can stop it at any time: each finished operation is closed.
 
     Args:
-        store: where the records are.
-        pipeline: stores what a command has changed.
+        store: the records.
+        pipeline: stores the effect of a command.
         log: knows what was sent.
-        clock: the time, aware.
+        clock: returns the time, aware.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Recovery(Generic[Tx]):
         self._clock = clock
 
     async def recover_all(self, providers: Iterable[BaseProvider], *, older_than: timedelta) -> Recovered:
-        """Find out the outcome of the operations that were left open."""
+        """Find out the outcome of all open operations."""
         outcomes = Outcomes()
         for provider in providers:
             last: BillingOperation | None = None
@@ -110,10 +110,10 @@ class Recovery(Generic[Tx]):
         return outcomes.recovered()
 
     async def finish(self, provider: BaseProvider, row: BillingOperation) -> BillingOperation | None:
-        """Find out the outcome of one operation that was left open; it stays open where that cannot be told now.
+        """Find out the outcome of one open operation. It stays open if the outcome cannot be found out now.
 
         Returns:
-            Its row as it is then; None: it cannot be read.
+            The row afterwards. None: it cannot be read.
         """
         try:
             entry = entry_of(row)

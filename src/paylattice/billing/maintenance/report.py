@@ -1,4 +1,4 @@
-"""What a run of the scheduled work reports, and what of it needs a person."""
+"""The report of a run of the scheduled work, and what in it needs a person."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
@@ -15,20 +15,20 @@ from .recover import Recovered
 __all__ = ["FailedPart", "MaintenanceReport", "Part"]
 
 LONG_OPEN = timedelta(hours=1)
-"""From this age on, an operation whose outcome cannot be told is a person's."""
+"""From this age on, an operation with an unknown outcome needs a person."""
 
 
 class Part(StrEnum):
     """The parts of the scheduled work."""
 
     RECOVER = "recover"
-    """Finish operations that a crash, or an answer that never came, left open, as ``recover_open`` does."""
+    """Finish operations that a crash or a lost answer left open, as ``recover_open`` does."""
     CATCH_UP = "catch_up"
     """Apply events that were not delivered, as ``catch_up`` does."""
     APPLY_WAITING = "apply_waiting"
-    """Try events again that wait, as ``apply_parked`` and ``drop_parked`` do."""
+    """Retry or delete waiting events, as ``apply_parked`` and ``drop_parked`` do."""
     RECONCILE = "reconcile"
-    """Compare what is stored with the provider, as ``reconcile`` does."""
+    """Compare the database with the provider, as ``reconcile`` does."""
 
 
 @attrs.frozen
@@ -36,8 +36,8 @@ class FailedPart:
     """A part of the work that ended in an error; the others ran.
 
     Args:
-        part: which.
-        provider: at which provider.
+        part: the part.
+        provider: the provider's name.
         error: the class of the error.
         transient: whether the next run may succeed: the provider was down, too busy, or out of reach.
     """
@@ -50,20 +50,20 @@ class FailedPart:
 
 @attrs.frozen
 class MaintenanceReport:
-    """What one run of :meth:`~paylattice.BillingService.maintain` has done.
+    """The result of one run of :meth:`~paylattice.BillingService.maintain`.
 
     Args:
         at: when it ended, UTC.
-        recovered: what became of the operations that were open.
+        recovered: the outcomes of the operations that were open.
         applied: how many waiting events were applied.
-        dropped: how many waiting events were forgotten.
+        dropped: how many waiting events were deleted.
         failed_events: waiting events that were tried and stay, with their errors.
-        caught_up: by provider, what catching up brought. A provider that lists no events is not in it.
-        reconciled: by provider, how many customers were compared in this run. A provider is not in it where nothing was
-            due, or its subscriptions cannot be read.
-        differences: by provider, what was found and is not repaired.
+        caught_up: the result of catching up, by provider; without providers that list no events.
+        reconciled: how far the comparison came in this run, by provider; without providers where nothing was
+            due, or whose subscriptions cannot be read.
+        differences: the differences that are not repaired, by provider.
         failed_parts: the parts that ended in an error.
-        unfinished: the parts that ran out of time, by provider. The next run goes on with them.
+        unfinished: the parts that ran out of time, by provider. The next run continues them.
     """
 
     at: datetime
@@ -83,7 +83,10 @@ class MaintenanceReport:
 
     @property
     def needs_a_person(self) -> tuple[str, ...]:
-        """What no further run mends, one sentence each. Organisations and ids are in it; no name, address or secret is."""
+        """The problems that no further run can fix, one sentence each.
+
+        They contain organisations and ids, but no name, address or secret.
+        """
         return (
             *self._operations(),
             *self._events(),
