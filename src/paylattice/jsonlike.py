@@ -20,14 +20,14 @@ __all__ = [
     "flag",
     "identity",
     "integer",
-    "moment",
     "parse_event",
     "parse_object",
     "reference",
     "rfc3339",
+    "string_map",
     "text",
+    "timestamp",
     "whole",
-    "words",
 ]
 
 JsonObject: TypeAlias = Mapping[str, object]
@@ -102,7 +102,7 @@ def flag(data: JsonObject, key: str) -> bool:
     return data.get(key) is True
 
 
-def moment(data: JsonObject, key: str) -> datetime | None:
+def timestamp(data: JsonObject, key: str) -> datetime | None:
     """Seconds since 1970, as UTC; None for everything that is no such time."""
     seconds = integer(data, key)
     if seconds is None or not 0 <= seconds <= _LAST_SECOND:
@@ -141,7 +141,7 @@ def children(data: JsonObject, key: str) -> tuple[JsonObject, ...]:
     return tuple(element for element in found if element is not None)
 
 
-def words(data: JsonObject, key: str) -> FrozenMap[str, str]:
+def string_map(data: JsonObject, key: str) -> FrozenMap[str, str]:
     """A mapping of text to text, as metadata is; other values are left out."""
     return FrozenMap({name: value for name, value in child(data, key).items() if isinstance(value, str)})
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from paylattice.errors import InvalidResponse
 from paylattice.event_lists import MOST, in_windows
-from paylattice.jsonlike import JsonObject, moment
+from paylattice.jsonlike import JsonObject, timestamp
 
 START = 1_790_000_000
 MONTH = 30 * 86_400
@@ -43,7 +43,7 @@ class NewestFirst:
 
 
 def made_at(data: JsonObject) -> datetime | None:
-    return moment(data, "created")
+    return timestamp(data, "created")
 
 
 SHAPES: dict[str, list[int]] = {

@@ -13,13 +13,13 @@ from paylattice.jsonlike import (
     flag,
     identity,
     integer,
-    moment,
     parse_object,
     reference,
     rfc3339,
+    string_map,
     text,
+    timestamp,
     whole,
-    words,
 )
 
 
@@ -54,21 +54,21 @@ def test_objects_inside_objects_are_reached_in_one_step() -> None:
 
 
 def test_words_are_text_only() -> None:
-    assert words({"m": {"a": "x", "b": 1, "c": None}}, "m") == {"a": "x"}
-    assert words({"m": ["a"]}, "m") == {}
-    assert words({}, "m") == {}
+    assert string_map({"m": {"a": "x", "b": 1, "c": None}}, "m") == {"a": "x"}
+    assert string_map({"m": ["a"]}, "m") == {}
+    assert string_map({}, "m") == {}
 
 
 @pytest.mark.parametrize("value", [0, 1_789_000_000, 253_402_300_799])
 def test_seconds_become_utc(value: int) -> None:
-    found = moment({"t": value}, "t")
+    found = timestamp({"t": value}, "t")
     assert found is not None
     assert (found.timestamp(), found.tzinfo) == (value, UTC)
 
 
 @pytest.mark.parametrize("value", [-1, 253_402_300_800, 10**40, 1.5, True, "1789000000", None, [], {}])
 def test_absurd_times_are_none(value: object) -> None:
-    assert moment({"t": value}, "t") is None
+    assert timestamp({"t": value}, "t") is None
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from paylattice import CheckoutSession, CheckoutStatus, Customer, Subscription, SubscriptionItem, SubscriptionStatus
-from paylattice.jsonlike import JsonObject, identity, integer, rfc3339, text, words
+from paylattice.jsonlike import JsonObject, identity, integer, rfc3339, string_map, text
 
 CHECKOUT_STATUS: Mapping[str | None, CheckoutStatus] = {
     "open": CheckoutStatus.OPEN,
@@ -25,7 +25,7 @@ def customer_from(data: JsonObject) -> Customer:
         id=identity(data, "ref", "customer"),
         email=text(data, "mail"),
         name=text(data, "label"),
-        metadata=words(data, "tags"),
+        metadata=string_map(data, "tags"),
         created_at=rfc3339(data, "created_at"),
         provider="acme",
         raw=data,
@@ -45,7 +45,7 @@ def checkout_from(data: JsonObject) -> CheckoutSession:
         id=identity(data, "ref", "checkout"),
         url=text(data, "page") if status is CheckoutStatus.OPEN else None,
         customer_id=text(data, "customer"),
-        metadata=words(data, "tags"),
+        metadata=string_map(data, "tags"),
         status=status,
         subscription_id=text(data, "subscription"),
         expires_at=rfc3339(data, "expires_at"),
@@ -70,7 +70,7 @@ def subscription_from(data: JsonObject) -> Subscription:
         current_period_start=start,
         current_period_end=end,
         plan_id=plan,
-        metadata=words(data, "tags"),
+        metadata=string_map(data, "tags"),
         quantity=units,
         items=(item,),
         canceled_at=rfc3339(data, "ended_at"),

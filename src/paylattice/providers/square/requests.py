@@ -9,7 +9,7 @@ import attrs
 
 from ...errors import InvalidRequest
 from ...frozen import FrozenMap
-from ...jsonlike import JsonObject, parse_object, text, words
+from ...jsonlike import JsonObject, parse_object, string_map, text
 from ...models import NOTHING
 from ...money import Money
 from .amounts import money_body
@@ -133,7 +133,7 @@ def started_from(link: JsonObject) -> Started:
     about = parse_object(text(link, "description") or "")
     if about is None:
         return Started()
-    return Started(text(about, "customer_id"), text(about, "plan_id"), words(about, "metadata"))
+    return Started(text(about, "customer_id"), text(about, "plan_id"), string_map(about, "metadata"))
 
 
 def _buyer(email: str | None, phone: str | None) -> dict[str, object] | None:

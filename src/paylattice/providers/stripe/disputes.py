@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ...jsonlike import JsonObject, child, identity, moment, reference, text
+from ...jsonlike import JsonObject, child, identity, reference, text, timestamp
 from ...models import Dispute, DisputeStatus
 from .amounts import optional_money_from
 
@@ -33,9 +33,9 @@ def dispute_from(data: JsonObject) -> Dispute:
         amount=optional_money_from(data, "amount"),
         reason=text(data, "reason"),
         status=status,
-        evidence_due_at=moment(child(data, "evidence_details"), "due_by") if not status.is_over else None,
+        evidence_due_at=timestamp(child(data, "evidence_details"), "due_by") if not status.is_over else None,
         outcome=raw_status if status.is_over else None,
-        created_at=moment(data, "created"),
+        created_at=timestamp(data, "created"),
         raw_status=raw_status,
         provider="stripe",
         raw=data,

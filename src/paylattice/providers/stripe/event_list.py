@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from ...errors import InvalidResponse
 from ...event_lists import in_windows
 from ...events import WebhookEvent
-from ...jsonlike import JsonObject, moment
+from ...jsonlike import JsonObject, timestamp
 from .api import StripeAPI
 from .events import event_from
 
@@ -43,7 +43,7 @@ class EventList:
 
 
 def _made_at(data: JsonObject) -> datetime | None:
-    return moment(data, "created")
+    return timestamp(data, "created")
 
 
 def _read(data: JsonObject, since: datetime) -> WebhookEvent | None:

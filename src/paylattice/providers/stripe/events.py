@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from ...errors import InvalidResponse
 from ...events import EventType, WebhookEvent
-from ...jsonlike import JsonObject, child, identity, moment, reference, rfc3339, text
+from ...jsonlike import JsonObject, child, identity, reference, rfc3339, text, timestamp
 from ...models import DisputeStatus, Model, RefundStatus
 from ...redaction import redact
 from . import wire
@@ -133,7 +133,7 @@ def event_from(data: JsonObject, otherwise: _Otherwise | None = None) -> Webhook
 
     Args:
         data: the body of a delivery, or an event of Stripe's list.
-        otherwise: when it happened, if it does not say so: a delivery was signed a moment ago.
+        otherwise: when it happened, if it does not say so: a delivery was signed just now.
 
     Raises:
         InvalidResponse: it has no id, no type, or no time.
@@ -155,7 +155,7 @@ def _snapshot(data: JsonObject, otherwise: _Otherwise | None) -> WebhookEvent:
     return WebhookEvent(
         id=event_id,
         type=word,
-        created_at=_known(moment(data, "created"), otherwise),
+        created_at=_known(timestamp(data, "created"), otherwise),
         dedupe_key=_key_of(event_id, word, subject),
         customer_id=_own_id(subject, "customer") or reference(subject, "customer") or reference(before, "customer"),
         subscription_id=_own_id(subject, "subscription") or wire.invoice_subscription_id(subject),

@@ -9,7 +9,7 @@ before. What it bills stands in its lines.
 from collections.abc import Mapping
 from datetime import datetime
 
-from ...jsonlike import JsonObject, child, children, flag, integer, moment, reference, text
+from ...jsonlike import JsonObject, child, children, flag, integer, reference, text, timestamp
 from ...models import InvoiceLine, InvoiceReason
 from .amounts import optional_money_from
 
@@ -84,7 +84,7 @@ def _is_of_subscription(line: JsonObject) -> bool:
 
 def _period(line: JsonObject) -> tuple[datetime | None, datetime | None]:
     period = child(line, "period")
-    return moment(period, "start"), moment(period, "end")
+    return timestamp(period, "start"), timestamp(period, "end")
 
 
 def billed_period(invoice: JsonObject) -> tuple[datetime | None, datetime | None]:

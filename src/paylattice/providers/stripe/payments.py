@@ -8,7 +8,7 @@ import attrs
 
 from ...errors import Conflict, InvalidRequest
 from ...events import WebhookEvent
-from ...jsonlike import JsonObject, child, flag, integer, text, words
+from ...jsonlike import JsonObject, child, flag, integer, string_map, text
 from ...models import Payment, PaymentStatus, Refund
 from ...money import Money
 from .amounts import money_of, wire_amount, wire_currency
@@ -147,14 +147,14 @@ class Payments:
         """The customer's payment that was made under the key since a time."""
         asked = {"customer": customer_id, "created": {"gte": int(since.timestamp()) - _HEAD_START}, "expand": _LISTED}
         async for data in self._api.pages("/v1/payment_intents", asked):
-            if words(data, "metadata").get(KEY_WORD) == key:
+            if string_map(data, "metadata").get(KEY_WORD) == key:
                 return payment_from(data)
         return None
 
     async def refunded_under(self, key: str, payment_id: str) -> Refund | None:
         """The payment's refund that was made under the key."""
         async for data in self._api.pages("/v1/refunds", {"payment_intent": payment_id}):
-            if words(data, "metadata").get(KEY_WORD) == key:
+            if string_map(data, "metadata").get(KEY_WORD) == key:
                 return refund_from(data)
         return None
 

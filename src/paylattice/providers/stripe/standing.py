@@ -8,7 +8,7 @@ expanded; where it is not, as in events, what only it could tell is None.
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from ...jsonlike import JsonObject, child, moment, text
+from ...jsonlike import JsonObject, child, text, timestamp
 from ...models import SubscriptionStatus
 
 __all__ = ["SUBSCRIPTION_STATUS", "paid_through", "payment_failed_at", "subscription_status", "trial_end"]
@@ -47,9 +47,9 @@ def subscription_status(data: JsonObject) -> SubscriptionStatus:
 
 def trial_end(data: JsonObject) -> datetime | None:
     """When the trial ends, or ended; None if it is over and was given to a subscription that had run before."""
-    begins, made = moment(data, "trial_start"), moment(data, "start_date") or moment(data, "created")
+    begins, made = timestamp(data, "trial_start"), timestamp(data, "start_date") or timestamp(data, "created")
     given = begins is not None and made is not None and begins - made > _LATER
-    return None if given and text(data, "status") != "trialing" else moment(data, "trial_end")
+    return None if given and text(data, "status") != "trialing" else timestamp(data, "trial_end")
 
 
 def payment_failed_at(data: JsonObject) -> datetime | None:
@@ -58,10 +58,10 @@ def payment_failed_at(data: JsonObject) -> datetime | None:
     if SUBSCRIPTION_STATUS.get(text(data, "status")) not in _OWING or text(invoice, "status") not in _ASKED:
         return None
     if text(invoice, "collection_method") == _SENT:
-        return moment(invoice, "due_date")
+        return timestamp(invoice, "due_date")
     if invoice.get("attempted") is False:
         return None
-    return moment(child(invoice, "status_transitions"), "finalized_at") or moment(invoice, "created")
+    return timestamp(child(invoice, "status_transitions"), "finalized_at") or timestamp(invoice, "created")
 
 
 def paid_through(data: JsonObject, start: datetime | None, end: datetime | None) -> datetime | None:
@@ -74,15 +74,15 @@ def paid_through(data: JsonObject, start: datetime | None, end: datetime | None)
     """
     status = subscription_status(data)
     if status is SubscriptionStatus.TRIALING:
-        return moment(data, "trial_end") or end
+        return timestamp(data, "trial_end") or end
     if status not in {SubscriptionStatus.ACTIVE, SubscriptionStatus.PAUSED} or end is None:
         return None
     invoice = child(data, "latest_invoice")
     if invoice:
-        made = moment(invoice, "created")
+        made = timestamp(invoice, "created")
         current = start is None or (made is not None and made >= start - _EARLY)
         return end if text(invoice, "status") == "paid" and current else None
-    ended = moment(data, "trial_end")
+    ended = timestamp(data, "trial_end")
     unproven = ended is not None and start is not None and ended >= start
     # Nobody can tell here whether the first payment after the trial has come, nor what a pause holds back.
     held = status is SubscriptionStatus.PAUSED or bool(child(data, "pause_collection"))

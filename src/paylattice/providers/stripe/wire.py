@@ -12,7 +12,7 @@ import attrs
 
 from ...arguments import check_argument
 from ...errors import InvalidRequest, InvalidResponse
-from ...jsonlike import JsonObject, child, children, flag, identity, integer, moment, reference, text, words
+from ...jsonlike import JsonObject, child, children, flag, identity, integer, reference, string_map, text, timestamp
 from ...models import (
     CheckoutSession,
     CheckoutStatus,
@@ -101,8 +101,8 @@ def customer_from(data: JsonObject) -> Customer:
         id=identity(data, "id", "customer"),
         email=text(data, "email"),
         name=text(data, "name"),
-        metadata=words(data, "metadata"),
-        created_at=moment(data, "created"),
+        metadata=string_map(data, "metadata"),
+        created_at=timestamp(data, "created"),
         provider="stripe",
         raw=data,
     )
@@ -140,7 +140,7 @@ def plan_from(data: JsonObject) -> Plan:
         metered=is_metered(data),
         active=data.get("active") is not False and product.get("active") is not False,
         product_id=reference(data, "product"),
-        metadata=words(data, "metadata"),
+        metadata=string_map(data, "metadata"),
         provider="stripe",
         raw=data,
     )
@@ -170,18 +170,18 @@ def subscription_from(data: JsonObject) -> Subscription:
         current_period_start=start,
         current_period_end=end,
         plan_id=(main.plan_id if main else None) or reference(data, "plan"),
-        metadata=words(data, "metadata"),
+        metadata=string_map(data, "metadata"),
         quantity=main.quantity if main else integer(data, "quantity"),
         items=items,
         cancel_at=_cancel_at(data, status, end),
-        canceled_at=moment(data, "canceled_at"),
+        canceled_at=timestamp(data, "canceled_at"),
         trial_end=trial_end(data),
         collection_paused=bool(child(data, "pause_collection")),
-        created_at=moment(data, "created"),
+        created_at=timestamp(data, "created"),
         raw_status=raw_status,
         payment_failed_at=payment_failed_at(data),
         paid_through=paid_through(data, start, end),
-        ended_at=moment(data, "ended_at"),
+        ended_at=timestamp(data, "ended_at"),
         provider="stripe",
         raw=data,
     )
@@ -208,8 +208,8 @@ def _item_from(item: JsonObject) -> SubscriptionItem:
         plan_id=reference(item, "price") or reference(item, "plan"),
         quantity=None if metered else integer(item, "quantity"),
         metered=metered,
-        current_period_start=moment(item, "current_period_start"),
-        current_period_end=moment(item, "current_period_end"),
+        current_period_start=timestamp(item, "current_period_start"),
+        current_period_end=timestamp(item, "current_period_end"),
         provider="stripe",
         raw=item,
     )
@@ -220,15 +220,15 @@ def _period(data: JsonObject, items: tuple[SubscriptionItem, ...]) -> tuple[date
     starts = [item.current_period_start for item in items if item.current_period_start]
     ends = [item.current_period_end for item in items if item.current_period_end]
     return (
-        moment(data, "current_period_start") or max(starts, default=None),
-        moment(data, "current_period_end") or min(ends, default=None),
+        timestamp(data, "current_period_start") or max(starts, default=None),
+        timestamp(data, "current_period_end") or min(ends, default=None),
     )
 
 
 def _cancel_at(data: JsonObject, status: SubscriptionStatus, period_end: datetime | None) -> datetime | None:
     if status.is_terminal:
-        return moment(data, "ended_at") or moment(data, "canceled_at")
-    return moment(data, "cancel_at") or (period_end if flag(data, "cancel_at_period_end") else None)
+        return timestamp(data, "ended_at") or timestamp(data, "canceled_at")
+    return timestamp(data, "cancel_at") or (period_end if flag(data, "cancel_at_period_end") else None)
 
 
 def invoice_from(data: JsonObject) -> Invoice:
@@ -240,15 +240,15 @@ def invoice_from(data: JsonObject) -> Invoice:
         customer_id=reference(data, "customer"),
         amount=money_from(data, "total", "invoice"),
         status=INVOICE_STATUS.get(raw_status, InvoiceStatus.UNKNOWN),
-        due_date=moment(data, "due_date"),
-        paid_at=moment(child(data, "status_transitions"), "paid_at"),
+        due_date=timestamp(data, "due_date"),
+        paid_at=timestamp(child(data, "status_transitions"), "paid_at"),
         amount_due=optional_money_from(data, "amount_due"),
         amount_paid=optional_money_from(data, "amount_paid"),
         subscription_id=invoice_subscription_id(data),
         number=text(data, "number"),
         hosted_url=text(data, "hosted_invoice_url"),
         pdf_url=text(data, "invoice_pdf"),
-        created_at=moment(data, "created"),
+        created_at=timestamp(data, "created"),
         raw_status=raw_status,
         reason=reason_of(data),
         period_start=start,
@@ -273,11 +273,11 @@ def checkout_session_from(data: JsonObject) -> CheckoutSession:
         id=identity(data, "id", "checkout session"),
         url=text(data, "url"),
         customer_id=reference(data, "customer"),
-        metadata=words(data, "metadata"),
+        metadata=string_map(data, "metadata"),
         status=gone_through or OPEN_CHECKOUT_STATUS.get(raw_status, CheckoutStatus.UNKNOWN),
         subscription_id=reference(data, "subscription"),
         payment_id=reference(data, "payment_intent"),
-        expires_at=moment(data, "expires_at"),
+        expires_at=timestamp(data, "expires_at"),
         raw_status=raw_status,
         provider="stripe",
         raw=data,
@@ -316,8 +316,8 @@ def payment_from(data: JsonObject) -> Payment:
         amount_captured=optional_money_from(data, "amount_received"),
         payment_method_id=reference(data, "payment_method"),
         description=text(data, "description"),
-        metadata={word: value for word, value in words(data, "metadata").items() if word != KEY_WORD},
-        created_at=moment(data, "created"),
+        metadata={word: value for word, value in string_map(data, "metadata").items() if word != KEY_WORD},
+        created_at=timestamp(data, "created"),
         raw_status=raw_status,
         invoice_id=reference(data, "invoice"),
         subscription_id=invoice_subscription_id(child(data, "invoice")),
@@ -360,7 +360,7 @@ def refund_from(data: JsonObject) -> Refund:
         status=REFUND_STATUS.get(raw_status, RefundStatus.UNKNOWN),
         payment_id=reference(data, "payment_intent"),
         reason=text(data, "reason") or text(child(data, "metadata"), "reason"),
-        created_at=moment(data, "created"),
+        created_at=timestamp(data, "created"),
         raw_status=raw_status,
         provider="stripe",
         raw=data,
