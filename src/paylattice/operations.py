@@ -26,6 +26,7 @@ class Capability(StrEnum):
 
     CUSTOMERS = "customers"
     CHECKOUT = "checkout"
+    EXPIRE_CHECKOUT = "expire_checkout"
     PAYMENTS = "payments"
     DIRECT_PAYMENTS = "direct_payments"
     REFUNDS = "refunds"
@@ -97,6 +98,7 @@ _ROWS = (
         "create_payment_session", _C.PAYMENTS, CheckoutSession, writes=True, echoes={"customer_id": "customer_id"}
     ),
     Operation("get_checkout_session", _C.CHECKOUT, CheckoutSession, optional=True, echoes={"session_id": "id"}),
+    Operation("expire_checkout_session", _C.EXPIRE_CHECKOUT, CheckoutSession, writes=True, echoes={"session_id": "id"}),
     Operation("get_subscription", _C.SUBSCRIPTIONS, Subscription, optional=True, echoes={"subscription_id": "id"}),
     Operation(
         "list_subscriptions", _C.LIST_SUBSCRIPTIONS, Subscription, many=True, echoes={"customer_id": "customer_id"}

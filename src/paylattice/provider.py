@@ -195,6 +195,23 @@ class PaymentProvider(Protocol):
         """
         raise _unsupported(self, "get_checkout_session")
 
+    async def expire_checkout_session(
+        self, session_id: str, *, idempotency_key: str | None = None
+    ) -> "CheckoutSession":
+        """Close an open page of either kind, so that nobody can pay there any more. Closing it twice is no error.
+
+        Look at the ``status`` of the result: a customer who paid at the same moment may have been faster. Then it is
+        ``COMPLETE`` or ``PENDING``, and nothing was closed.
+
+        Args:
+            session_id: the provider's id of the session.
+            idempotency_key: calls with the same key have one effect. None: the library makes a key for this call.
+
+        Raises:
+            NotFound: the session does not exist. Providers that delete closed pages return an ``EXPIRED`` session instead.
+        """
+        raise _unsupported(self, "expire_checkout_session")
+
     async def get_subscription(self, subscription_id: str) -> "Subscription | None":
         """Return the current state of the subscription, or None if it does not exist.
 

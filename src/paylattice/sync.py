@@ -178,6 +178,7 @@ class Provider:
     create_checkout_session: Final = blocking(PaymentProvider.create_checkout_session)
     create_payment_session: Final = blocking(PaymentProvider.create_payment_session)
     get_checkout_session: Final = blocking(PaymentProvider.get_checkout_session)
+    expire_checkout_session: Final = blocking(PaymentProvider.expire_checkout_session)
     get_subscription: Final = blocking(PaymentProvider.get_subscription)
     list_subscriptions: Final = blocking(PaymentProvider.list_subscriptions)
     cancel_subscription: Final = blocking(PaymentProvider.cancel_subscription)

@@ -146,6 +146,9 @@ class Provider:
     def get_checkout_session(self, session_id: str) -> CheckoutSession | None:
         """Return the checkout session of either kind, or None if it does not exist."""
 
+    def expire_checkout_session(self, session_id: str, *, idempotency_key: str | None = None) -> CheckoutSession:
+        """Close an open page of either kind, so that nobody can pay there any more. Closing it twice is no error."""
+
     def get_subscription(self, subscription_id: str) -> Subscription | None:
         """Return the current state of the subscription, or None if it does not exist."""
 

@@ -39,6 +39,7 @@ WRITES: Mapping[str, tuple[Arrange, Mapping[str, Any]]] = {
     "delete_customer": (lambda shop: {"customer_id": shop.customer().id}, {"customer_id": "cus_other"}),
     "create_checkout_session": (_changed_places, {"quantity": 2}),
     "create_payment_session": (lambda _: {"amount": usd(500), **PLACES}, {"capture": False}),
+    "expire_checkout_session": (lambda shop: {"session_id": shop.checkout().id}, {"session_id": "cs_other"}),
     "cancel_subscription": (lambda shop: {"subscription_id": shop.subscribe().id}, {"at_period_end": True}),
     "change_subscription": (
         lambda shop: {"subscription_id": shop.subscribe().id, "plan_id": "team"},

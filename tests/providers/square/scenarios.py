@@ -162,6 +162,16 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "get_checkout_session of a link": Scenario(lambda w: w.provider.get_checkout_session("LINK1")),
     "get_checkout_session of an invoice": Scenario(lambda w: w.provider.get_checkout_session("subscription:SUB1")),
+    "expire_checkout_session": Scenario(
+        lambda w: w.provider.expire_checkout_session("LINK1"),
+        _and(
+            _answer("GET", "/v2/orders/ORDER1", {"order": order()}),
+            _answer(
+                "DELETE", "/v2/online-checkout/payment-links/LINK1", {"id": "LINK1", "cancelled_order_id": "ORDER1"}
+            ),
+        ),
+        writes=1,
+    ),
     "get_subscription": Scenario(lambda w: w.provider.get_subscription("SUB1")),
     "list_subscriptions": Scenario(lambda w: w.provider.list_subscriptions("CUST1")),
     "cancel_subscription": Scenario(

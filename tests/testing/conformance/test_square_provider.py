@@ -31,6 +31,7 @@ class SquareHooks(ProviderConformance):
             "capture_payment",
             "change_subscription",
             "delete_customer",
+            "expire_checkout_session",
             "pause_subscription",
             "remove_payment_method",
             "resume_subscription",

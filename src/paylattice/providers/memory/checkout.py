@@ -138,7 +138,14 @@ class Checkouts:
 
     def abandon(self, session_id: str) -> CheckoutSession:
         """The customer never comes back."""
-        session, _ = self._open_session(session_id)
+        self._open_session(session_id)
+        return self.expire(session_id)
+
+    def expire(self, session_id: str) -> CheckoutSession:
+        """Close an open page; what is not open is answered as it is."""
+        session = self.get(session_id)
+        if session.status is not CheckoutStatus.OPEN:
+            return session
         expired = attrs.evolve(session, status=CheckoutStatus.EXPIRED, raw_status="expired", url=None)
         return self._world.keep_session(expired, EventType.CHECKOUT_EXPIRED)
 
@@ -171,5 +178,4 @@ class Checkouts:
         self._world.keep_session(closed, EventType.CHECKOUT_PENDING if waits else EventType.CHECKOUT_COMPLETED)
 
     def _expires(self, session_id: str) -> None:
-        if self.get(session_id).status is CheckoutStatus.OPEN:
-            self.abandon(session_id)
+        self.expire(session_id)

@@ -239,6 +239,10 @@ class InMemoryProvider(Controls, BaseProvider):
         """The session; None if there is none."""
         return self._calls.read(lambda: self._world.store.sessions.get(session_id))
 
+    async def expire_checkout_session(self, session_id: str, *, idempotency_key: str | None = None) -> CheckoutSession:
+        """Close the page; what is not open is answered as it is."""
+        return self._calls.write(idempotency_key, session_id, lambda: self._checkouts.expire(session_id))
+
     # --- subscriptions -------------------------------------------------------------------------------------------
 
     async def get_subscription(self, subscription_id: str) -> Subscription | None:

@@ -81,12 +81,22 @@ class PayPalProvider(BaseProvider):
     idempotency_lifetime: timedelta = timedelta(hours=6)  # of an order; others are remembered for days
     events_kept: timedelta | None = EVENTS_KEPT
     sends: frozenset[EventType] | None = SENT
-    capabilities: frozenset[Capability] = frozenset(_C) - {_C.CUSTOMERS, _C.CANCEL_AT_PERIOD_END, _C.METERED_USAGE}
+    capabilities: frozenset[Capability] = frozenset(_C) - {
+        _C.CUSTOMERS,
+        _C.EXPIRE_CHECKOUT,
+        _C.CANCEL_AT_PERIOD_END,
+        _C.METERED_USAGE,
+    }
     unsupported: Mapping[Capability, UnsupportedReason] = FrozenMap(
         {
             _C.CUSTOMERS: UnsupportedReason(
                 "PayPal has no customers: each subscription, order and vault names its payer.",
                 "Keep the customer in your own database, as BillingService does; create_customer makes an id for it.",
+            ),
+            _C.EXPIRE_CHECKOUT: UnsupportedReason(
+                "PayPal takes no page back: it closes a page that nobody approves by itself.",
+                "If the payer approves a page that you do not want any more, cancel its subscription with "
+                "cancel_subscription, and give the payment back with refund_payment.",
             ),
             _C.CANCEL_AT_PERIOD_END: UnsupportedReason(
                 "PayPal ends a subscription at once, and for good.",

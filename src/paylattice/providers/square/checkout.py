@@ -83,6 +83,10 @@ class Checkout:
             return await self._invoices.find(session_id.removeprefix(PREFIX))
         return await self._links.find(session_id)
 
+    async def expire(self, session_id: str) -> CheckoutSession:
+        """Delete the link of an open session; what is not open is answered as it is."""
+        return await self._links.expire(session_id)
+
     async def _customer(self, customer_id: str) -> Customer:
         customer = await self._customers.find(customer_id)
         if customer is None:

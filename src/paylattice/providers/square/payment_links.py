@@ -8,6 +8,8 @@ that profile's subscriptions to the plan, made since the link was; and who start
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
+import attrs
+
 from ...errors import InvalidRequest, InvalidResponse
 from ...frozen import FrozenMap
 from ...jsonlike import JsonObject, child, identity, text
@@ -15,7 +17,7 @@ from ...models import CheckoutSession, CheckoutStatus, Customer, Payment, Paymen
 from ...money import Money
 from . import catalog, requests, wire
 from .amounts import optional_money_from
-from .api import SquareAPI, path_of
+from .api import SquareAPI, path_of, write
 from .payments import Payments
 from .requests import Started, started_from
 from .states import invoice_ids
@@ -140,6 +142,30 @@ class PaymentLinks:
         """Read the session; None if there is no such link."""
         link = await self._api.find(f"{_LINKS}{path_of(link_id)}", _link)
         return None if link is None else await self._session(link)
+
+    async def expire(self, link_id: str) -> CheckoutSession:
+        """Delete the link of an open session; what is not open is answered as it is.
+
+        Square cancels the order of a link that was not paid. Where it does not, the buyer was faster: the order tells.
+        """
+        path = f"{_LINKS}{path_of(link_id)}"
+        link = await self._api.find(path, _link)
+        if link is None:
+            return CheckoutSession(id=link_id, status=CheckoutStatus.EXPIRED, provider="square")
+        session = await self._session(link)
+        if session.status is not CheckoutStatus.OPEN:
+            return session
+
+        async def delete() -> bool:
+            await self._api.send(write("DELETE", path))
+            return True
+
+        async def look() -> bool | None:
+            return True if await self._api.find(path, _link) is None else None
+
+        await self._api.write_then_verify(delete, look)
+        after = await self._session(link)
+        return attrs.evolve(after, status=CheckoutStatus.EXPIRED, url=None) if after.url is not None else after
 
     async def _session(self, link: JsonObject) -> CheckoutSession:
         started = started_from(link)

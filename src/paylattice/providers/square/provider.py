@@ -44,6 +44,12 @@ if TYPE_CHECKING:
 
 __all__ = ["SquareProvider"]
 
+_PAGE_OF_AN_INVOICE = UnsupportedReason(
+    "The page is the first invoice of a subscription that exists already: Square has nothing that closes it alone.",
+    "End the subscription with cancel_subscription(..., at_period_end=True), or sell by payment links "
+    '(SquareConfig(checkout="link")).',
+)
+
 _log = logging.getLogger("paylattice")
 
 
@@ -99,6 +105,11 @@ class SquareProvider(BaseProvider):
         self._invoices = Invoices(api, self._customers, self._subscriptions)
         self._checkout = Checkout(api, self._customers, self._plans, self._payments, self._subscriptions)
         self.preserves_customer: bool = settings.checkout == "invoice"
+        if settings.checkout == "invoice":
+            self.capabilities: frozenset[Capability] = type(self).capabilities - {Capability.EXPIRE_CHECKOUT}
+            self.unsupported: Mapping[Capability, UnsupportedReason] = FrozenMap(
+                {**type(self).unsupported, Capability.EXPIRE_CHECKOUT: _PAGE_OF_AN_INVOICE}
+            )
 
     def is_same(self, asked: str, answered: str) -> bool:
         """Whether Square was seen to have merged the one profile into the other."""
@@ -261,6 +272,10 @@ class SquareProvider(BaseProvider):
         payment. ``raw`` holds what was read: ``payment_link``, ``order``, ``payment``, ``subscription``, ``invoice``.
         """
         return await self._checkout.find(session_id)
+
+    async def expire_checkout_session(self, session_id: str, *, idempotency_key: str | None = None) -> CheckoutSession:
+        """Delete the payment link. Square then knows it no more: a link that does not exist is answered as ``EXPIRED``."""
+        return await self._checkout.expire(session_id)
 
     # Subscriptions
 

@@ -18,6 +18,7 @@ from ...idempotency import new_key
 from ...jsonlike import flag, reference
 from ...models import (
     CheckoutSession,
+    CheckoutStatus,
     Customer,
     Invoice,
     Payment,
@@ -245,6 +246,20 @@ class StripeProvider(BaseProvider):
         """The session of either kind; None if there is none."""
         found = await self._api.find(path_of("checkout/sessions", session_id))
         return None if found is None else wire.checkout_session_from(found)
+
+    async def expire_checkout_session(self, session_id: str, *, idempotency_key: str | None = None) -> CheckoutSession:
+        """Expire the session. Stripe refuses to expire what is not open: you get it as it is."""
+        path = path_of("checkout/sessions", session_id)
+        try:
+            answer = await self._api.post(f"{path}/expire", {}, idempotency_key)
+        except InvalidRequest as error:
+            failure = error
+        else:
+            return answer.into(wire.checkout_session_from)
+        found = await self.get_checkout_session(session_id)
+        if found is None or found.status is CheckoutStatus.OPEN:
+            raise failure
+        return found
 
     @provider_specific(returns=str, writes=True)
     async def create_billing_portal_session(

@@ -75,6 +75,19 @@ def test_a_customer_that_was_made_and_lost_is_found(market: Market) -> None:
     assert market.run(call) == made
 
 
+def test_a_page_that_is_not_wanted_any_more_is_closed(market: Market) -> None:
+    customer = market.run(market.provider.create_customer("ada@example.com", "Ada Lovelace"))
+    session = market.run(market.provider.create_checkout_session(customer.id, "PRO", OK, NO))
+    closed = market.run(market.provider.expire_checkout_session(session.id))
+    assert (closed.id, closed.status, closed.url) == (session.id, CheckoutStatus.EXPIRED, None)
+    assert market.run(market.provider.expire_checkout_session(session.id)).status is CheckoutStatus.EXPIRED
+    with pytest.raises((ValueError, LookupError)):
+        market.server.complete_checkout(session.id)
+    paid, subscription = bought(market)
+    late = market.run(market.provider.expire_checkout_session(paid))
+    assert (late.status, late.subscription_id) == (CheckoutStatus.COMPLETE, subscription)
+
+
 def test_a_merged_customer_is_followed(market: Market) -> None:
     first, second = (market.run(market.provider.create_customer("ada@example.com", "Ada")) for _ in range(2))
     card = market.server.add_payment_method(first.id)

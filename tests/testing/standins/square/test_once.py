@@ -15,6 +15,7 @@ from .support import NO, OK, Market
 
 KEY = "one-key"
 CUSTOMER, LONELY, CARD, SPARE = "CUSSTANDIN000001", "CUSSTANDIN000002", "ccof:STANDIN000001", "ccof:STANDIN000002"
+PAGE = "LINKSTANDIN000001"
 SUB, PAUSED = "sub-STANDIN000001", "sub-STANDIN000002"
 PAID, HELD = "PAYSTANDIN000003", "PAYSTANDIN000004"
 USD = Money(500, "USD")
@@ -26,6 +27,7 @@ WRITES: dict[str, Call] = {
     "delete_customer": lambda p: p.delete_customer(LONELY, idempotency_key=KEY),
     "create_checkout_session": lambda p: p.create_checkout_session(CUSTOMER, "PRO", OK, NO, idempotency_key=KEY),
     "create_payment_session": lambda p: p.create_payment_session(USD, OK, NO, idempotency_key=KEY),
+    "expire_checkout_session": lambda p: p.expire_checkout_session(PAGE, idempotency_key=KEY),
     "cancel_subscription": lambda p: p.cancel_subscription(SUB, at_period_end=True, idempotency_key=KEY),
     "change_subscription": lambda p: p.change_subscription(SUB, plan_id="TEAM", idempotency_key=KEY),
     "pause_subscription": lambda p: p.pause_subscription(SUB, idempotency_key=KEY),
@@ -56,6 +58,7 @@ def market_in(mode: str, **settings: Any) -> Market:
     market.ok("POST", f"/v2/subscriptions/{PAUSED}/pause", {})
     market.payment(1900)
     market.payment(500, autocomplete=False)
+    market.run(market.provider.create_checkout_session(customer, "PRO", OK, NO))
     if settings:
         market.provider = market.another(**settings)
     market.server.forget_requests()

@@ -22,6 +22,18 @@ from .support import NO, NOW, OK, Shop
 USD = Money(1900, "USD")
 
 
+def test_a_page_that_is_not_wanted_any_more_is_closed(shop: Shop) -> None:
+    shop.server.add_plan("price_pro", Money(1900, "USD"))
+    session = shop.run(shop.provider.create_checkout_session(shop.customer(), "price_pro", OK, NO))
+    closed = shop.run(shop.provider.expire_checkout_session(session.id))
+    assert (closed.id, closed.status, closed.url) == (session.id, CheckoutStatus.EXPIRED, None)
+    assert shop.run(shop.provider.expire_checkout_session(session.id)).status is CheckoutStatus.EXPIRED
+    with pytest.raises(ValueError, match="not open"):
+        shop.server.complete_checkout(session.id)
+    with pytest.raises(NotFound):
+        shop.run(shop.provider.expire_checkout_session("cs_test_other"))
+
+
 def paid(shop: Shop, *, amount: Money = USD, capture: bool = True) -> str:
     customer = shop.customer()
     (method,) = shop.run(shop.provider.get_payment_methods(customer))

@@ -21,6 +21,7 @@ CUSTOMER, METHOD, INTENT, HELD, SUB = (
     "pi_standin000002",
     "sub_standin000001",
 )
+PAGE = "cs_test_standin000001"
 USD = Money(500, "USD")
 Call = Callable[[StripeProvider], Coroutine[Any, Any, Any]]
 
@@ -30,6 +31,7 @@ WRITES: dict[str, Call] = {
     "delete_customer": lambda p: p.delete_customer(CUSTOMER, idempotency_key=KEY),
     "create_checkout_session": lambda p: p.create_checkout_session(CUSTOMER, "price_pro", OK, NO, idempotency_key=KEY),
     "create_payment_session": lambda p: p.create_payment_session(USD, OK, NO, idempotency_key=KEY),
+    "expire_checkout_session": lambda p: p.expire_checkout_session(PAGE, idempotency_key=KEY),
     "cancel_subscription": lambda p: p.cancel_subscription(SUB, idempotency_key=KEY),
     "cancel_subscription at its period's end": lambda p: p.cancel_subscription(
         SUB, at_period_end=True, idempotency_key=KEY
@@ -61,6 +63,7 @@ def shop_in(mode: str) -> Shop:
     paused = shop.server.add_subscription(customer, "price_pro")
     shop.raw("POST", f"/v1/subscriptions/{paused}/pause")
     shop.server.add_subscription(customer, "calls")
+    shop.run(shop.provider.create_checkout_session(customer, "price_pro", OK, NO))
     shop.server.forget_requests()
     return shop
 

@@ -38,6 +38,7 @@ _TAKES: Mapping[str, str] = {
     "create_checkout_session": "customer_id plan_id success_url cancel_url",
     "create_payment_session": "amount success_url cancel_url",
     "get_checkout_session": "session_id",
+    "expire_checkout_session": "session_id",
     "get_subscription": "subscription_id",
     "list_subscriptions": "customer_id",
     "cancel_subscription": "subscription_id",

@@ -100,7 +100,7 @@ class ProviderFixtures(ProviderChecks):
         """Whether a payment page can be read again."""
         return _C.CHECKOUT in harness.provider.capabilities
 
-    async def real(self, harness: ProviderHarness, call: Call) -> Call:  # noqa: PLR0912 - a table of operations
+    async def real(self, harness: ProviderHarness, call: Call) -> Call:  # noqa: PLR0912, PLR0915 - a table of operations
         """The call, with arguments that exist at the provider and can take effect now."""
         provider = harness.provider
         arguments: dict[str, object]
@@ -114,6 +114,8 @@ class ProviderFixtures(ProviderChecks):
             case "create_checkout_session":
                 customer = await self.new_customer(harness)
                 arguments = {"customer_id": customer.id, "plan_id": await self.some_plan(harness), **_PLACES}
+            case "expire_checkout_session":
+                arguments = {"session_id": (await self.open_checkout(harness)).id}
             case "create_payment_session":
                 arguments = {"amount": self.money(), **_PLACES}
             case "cancel_subscription":

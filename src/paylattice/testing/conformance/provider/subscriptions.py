@@ -58,6 +58,39 @@ class SubscriptionChecks(ProviderFixtures):
 
         harness.run(life())
 
+    def test_an_expired_checkout_is_closed(self, harness: ProviderHarness) -> None:
+        """It has no page any more, and expiring it again answers the same."""
+        self.only_if_simulated(harness, _C.CHECKOUT, _C.EXPIRE_CHECKOUT)
+
+        async def life() -> None:
+            session = await self.open_checkout(harness)
+            for _ in range(2):
+                expired = await harness.provider.expire_checkout_session(session.id)
+                expect_model(expired, _name(harness))
+                expect(expired.status is CheckoutStatus.EXPIRED, f"an expired checkout is {expired.status}")
+                expect(expired.url is None, "an expired checkout still has a url")
+            found = await harness.provider.get_checkout_session(session.id)
+            expect(found is None or found.url is None, "an expired checkout still reads as one with a page")
+
+        harness.run(life())
+
+    def test_a_completed_checkout_cannot_be_expired(self, harness: ProviderHarness) -> None:
+        """What the customer has paid for stays, and the answer says so."""
+        self.only_if_simulated(harness, _C.CHECKOUT, _C.EXPIRE_CHECKOUT, _C.SUBSCRIPTIONS)
+
+        async def life() -> None:
+            session = await self.open_checkout(harness)
+            await settled(self.complete_checkout(harness.provider, session))
+            late = await harness.provider.expire_checkout_session(session.id)
+            expect(
+                late.status in {CheckoutStatus.COMPLETE, CheckoutStatus.PENDING},
+                f"a checkout that was completed is {late.status} after it was expired",
+            )
+            found = await harness.provider.get_subscription(str(late.subscription_id))
+            expect(found is not None and found.status.grants_access, "expiring a paid checkout ended its subscription")
+
+        harness.run(life())
+
     def test_a_completed_checkout_is_a_subscription(self, harness: ProviderHarness) -> None:
         """The session names it; it has the plan and the customer, and grants access."""
         self.only_if_simulated(harness, _C.CHECKOUT, _C.SUBSCRIPTIONS)
