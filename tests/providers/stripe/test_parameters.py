@@ -203,7 +203,7 @@ ANSWERS: dict[str, Any] = {
     "/v1/customers": customer(),
     "/v1/customers/cus_1": customer(),
     "/v1/checkout/sessions": session(),
-    "/v1/checkout/sessions/cs_1/expire": session(status="expired", url=None),
+    "/v1/checkout/sessions/cs_1/expire": session(id="cs_1", status="expired", url=None),
     "/v1/billing_portal/sessions": {"id": "bps_1", "url": "https://billing.stripe.com/x"},
     SUB: subscription(),
     f"{SUB}/pause": subscription(),
