@@ -178,7 +178,7 @@ _IN_ONE_OPERATION: Mapping[tuple[str, str], Callable[[str, object], None]] = {
 
 
 def check_argument(operation: str, name: str, value: object) -> None:
-    """Check one argument by its name; names that end in ``_id`` are ids, names nobody knows pass.
+    """Check one argument by its name; names that end in ``_id`` are ids, unknown names pass.
 
     Raises:
         InvalidRequest: the value breaks the rule of its name.

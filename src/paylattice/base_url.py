@@ -14,7 +14,7 @@ _NAME = re.compile(
     r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.?"
 )
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
-"""A host whose last part is one is an IPv4 address to whoever resolves it, however odd the notation."""
+"""A host with such a last part resolves as an IPv4 address, however odd the notation."""
 _LOOPBACK = re.compile(r"127\.[0-9.]+|::1")
 
 

@@ -62,7 +62,7 @@ def number(name: str, value: object) -> None:
 
 
 def observer(name: str, value: object) -> None:
-    """A function that is told of something, and that nobody awaits."""
+    """A callback that is not awaited."""
     if not callable(value) or isinstance(value, type) or is_async(value):
         raise wrong(name, value, "a plain function of one argument")
 

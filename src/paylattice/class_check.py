@@ -1,6 +1,6 @@
 """Compares the class of a provider with the protocol, when the class is made.
 
-Whoever calls a provider knows the protocol and nothing of the class behind it: a method that cannot be called alike is a
+Callers of a provider know the protocol, not the class behind it: a method that cannot be called alike is a
 fault of the class, and not of a call in a month.
 """
 

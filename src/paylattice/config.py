@@ -204,7 +204,7 @@ def _checked(init: Callable[..., None]) -> Callable[..., None]:
 def _about_the_setting(
     cls: type[ProviderConfig], init: Callable[..., None], given: Mapping[str, object], error: ConfigurationError
 ) -> ConfigurationError:
-    """The error, with the name of the setting that is refused by itself; if none is, they do not go together."""
+    """The error, with the name of the wrong setting; if each alone is right, they do not go together."""
     variables = {setting.field: setting.variable for setting in cls.settings()}
     for name, value in given.items():
         try:

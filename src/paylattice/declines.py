@@ -1,6 +1,6 @@
 """Why payments are declined, and what to do then.
 
-Card schemes fine merchants who send a hopeless payment again: where nobody can tell, the advice is not to.
+Card schemes fine merchants who send a hopeless payment again: in doubt, the advice is not to.
 """
 
 from collections.abc import Mapping

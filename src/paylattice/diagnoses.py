@@ -1,4 +1,4 @@
-"""How much is spent on finding out why a delivery was refused: anybody can send one, as often as they like."""
+"""Limits the work of explaining rejected deliveries, because anyone can send them, as often as they like."""
 
 import time
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """Which providers there are: those registered by hand, and those that installed packages announce. Imports none of them.
 
-It knows names and packages only, so that whoever misses a setting can say which providers there are; how a provider is
+It knows names and packages only, so an error about a missing setting can list the providers; how a provider is
 loaded and made is :mod:`paylattice.registry`'s.
 """
 

@@ -46,7 +46,7 @@ async def since_by_since(
         if last > until:
             until, limit = last, PAGE
         elif full:
-            limit *= 2  # more events within one moment than a page holds
+            limit *= 2  # more events within one second than a page holds
         seen = {event.dedupe_key for event in events if event.created_at >= until}
 
 

@@ -106,7 +106,7 @@ def clear_all(error: BaseException, outer: BaseException | None) -> None:
 
     Args:
         error: is being handled.
-        outer: what was being handled when the call began: it is somebody else's, and stays.
+        outer: what was being handled when the call began: it belongs to the caller, and stays.
     """
     if (
         error.__context__ is outer and error.__cause__ is None

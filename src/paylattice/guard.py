@@ -202,7 +202,7 @@ def _guarded(
 
 
 def _kept(arguments: dict[str, object]) -> dict[str, object]:
-    """The arguments, mappings as copies: nobody changes them while, or before, the operation is repeated."""
+    """The arguments, mappings as copies, so they cannot change before the operation is repeated."""
     for name, value in arguments.items():
         if isinstance(value, Mapping):
             arguments[name] = FrozenMap(cast("Mapping[object, object]", value))

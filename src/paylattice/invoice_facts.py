@@ -13,7 +13,7 @@ _NEAR = timedelta(days=1)
 
 
 def described_by(subscription: Subscription, invoice: Invoice) -> Invoice:
-    """The invoice with reason, period and line, as far as the subscription tells and the invoice does not.
+    """The invoice with reason, period and line, where the subscription has them and the invoice does not.
 
     Only the current period is known: of an older invoice, only whether it was the first.
 

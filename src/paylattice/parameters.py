@@ -1,6 +1,6 @@
 """The parameters of an operation: bind a call to them, and compare an override's with the protocol's.
 
-Whoever calls an operation knows the protocol, and nothing of the class behind it. An override that names, orders or
+Callers of an operation know the protocol, not the class behind it. An override that names, orders or
 defaults a parameter otherwise would be called wrongly at one provider only, and an argument under another name would
 pass unchecked. So it is refused when its class is made.
 """

@@ -1,6 +1,6 @@
 """Takes secrets and personal data out of text that others wrote, before it gets into an error or a log line.
 
-Ids stay readable (``cus_...``, ``pi_...``, ``price_...``, ``cs_test_...``): they are what somebody at night looks for.
+Ids stay readable (``cus_...``, ``pi_...``, ``price_...``, ``cs_test_...``): an engineer needs them at night.
 """
 
 import re
@@ -45,7 +45,7 @@ def redact(text: object, secrets: Collection[str] = ()) -> str:
     """The text without e-mail addresses, keys and card numbers, without control characters, and at most 300 characters long.
 
     Args:
-        text: what somebody else wrote; what is no text leaves nothing.
+        text: text from outside; anything else leaves nothing.
         secrets: what must not be in it either, whatever it looks like.
     """
     if not isinstance(text, str):

@@ -186,7 +186,7 @@ def create_provider(
         clock: the time, seconds since 1970 or an aware datetime; None: this machine's.
 
     Raises:
-        ConfigurationError: nobody knows the name, the provider cannot be imported, or a setting is missing.
+        ConfigurationError: the name is unknown, the provider cannot be imported, or a setting is missing.
         InvalidProvider: what the name stands for does not satisfy the protocol.
     """
     if name is not None and not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance] - as above

@@ -1,4 +1,4 @@
-"""What a setting takes, by the annotation of its field: a wrong type is told before anything is made of it."""
+"""Checks the types of settings by their annotations, before anything uses them."""
 
 import functools
 from collections.abc import Callable, Iterable, Mapping
@@ -56,7 +56,7 @@ _PLAIN: Mapping[object, tuple[tuple[type, ...], str]] = {
 
 @functools.cache
 def kinds_of(cls: type) -> Mapping[str, Kind | None]:
-    """By the argument of ``__init__``; None where the annotation says what nobody here knows."""
+    """By the argument of ``__init__``; None for an unknown annotation."""
     return {
         str(field.alias): _kind(field) for field in attrs.fields(cast("type[attrs.AttrsInstance]", cls)) if field.init
     }

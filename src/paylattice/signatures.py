@@ -108,7 +108,7 @@ def secret_from(value: Secret | str, variable: str) -> Secret:
     """The secret.
 
     Raises:
-        ConfigurationError: it is empty, or no text: with it, anybody could sign.
+        ConfigurationError: it is empty, or not text: anyone could sign with it.
     """
     secret = Secret.of(value)
     if secret is None:
@@ -239,7 +239,7 @@ class TimestampedScheme:
 def _diagnosis(
     stamp: str, values: Sequence[str], body: bytes, keys: Sequence[SigningKey], *, livemode: bool | None
 ) -> Diagnosis:
-    """Why no signature matches, as far as the unverified body can tell. Nothing else is done with it."""
+    """Why no signature matches, judged by the unverified body, which is used for nothing else."""
     data = parse_object(body)
     if data is None:
         return Diagnosis.BODY_NOT_AN_EVENT

@@ -370,7 +370,7 @@ class InMemoryProvider(Provider):
         """Be the customer who pays the open invoices of a subscription, oldest first."""
 
     def approve_change(self, subscription_id: str) -> Subscription:
-        """Be the customer who agrees to a changed subscription: nobody is asked here."""
+        """Play the customer who agrees to a changed subscription: the memory provider asks for no consent."""
 
     def add_payment_method(self, customer_id: str) -> str:
         """Be the customer who saves a card."""

@@ -27,7 +27,7 @@ _TELLING = 100_000
 def said_as(value: object) -> str:
     """What a value is, in a message. Never the value itself: it may be a secret in the wrong place.
 
-    A coroutine is closed, as nobody will await it any more.
+    A coroutine is closed, because it will never be awaited.
     """
     if isinstance(value, type):
         return f"the class {value.__name__}"
@@ -133,7 +133,7 @@ def _asked(argument: str, clock: object, rule: str, cure: str) -> object:
     except TypeError as error:
         message = f"{argument} must be {rule}: {error}"
         raise ConfigurationError(message) from error
-    except Exception:  # noqa: BLE001 - it is somebody else's, and may wait for what is made later
+    except Exception:  # noqa: BLE001 - your clock may need objects that are made later
         return None
     if now is None:
         raise refused(argument, now, rule, cure)
@@ -155,6 +155,6 @@ def check_methods(argument: str, value: object, methods: Iterable[str], rule: st
 
 
 def is_async(function: object) -> bool:
-    """Whether what it returns has to be awaited, as far as that can be seen without calling it."""
+    """Whether its result has to be awaited, if that shows without calling it."""
     call = getattr(function, "__call__", None)  # noqa: B004 - an object whose __call__ is a coroutine function, too
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)

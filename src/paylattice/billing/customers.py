@@ -159,7 +159,7 @@ class Customers(Generic[Tx]):
         The key is made of the organisation and the provider, so that the creation that was begun is the one that is
         finished. A key that the provider has answered with a refusal is consumed: the next attempt, with an e-mail address
         that is accepted, say, has the next key. The key of the next customer, after one that was deleted at the provider
-        (``gone``), is made of that one's id, too: whoever finds that they are gone makes the same one.
+        (``gone``), includes that id, too: every process that finds the customer missing creates the same one.
         """
         name = provider.get_provider_name()
         attempt, mismatches = 1, 0

@@ -106,5 +106,5 @@ class Deliveries(Generic[Tx]):
             return
         try:
             self._on_rejected(RejectedWebhook(provider, type(error).__name__, diagnosis))
-        except Exception:  # noqa: BLE001 - it is the application's code, and only watches
+        except Exception:  # noqa: BLE001 - an observer must not fail the call
             _log.exception("the observer of rejected webhooks failed")

@@ -1,6 +1,6 @@
 """What the methods of a BillingService take: checked by the names of the arguments, before anything is read or sent.
 
-What goes to the provider is checked by the guard's own rules, once, when it is written down: see
+The guard's own rules check what goes to the provider, once, when it is recorded: see
 :func:`paylattice.guard.checked`. What comes from strangers (a body, an event) is checked where it is read.
 """
 
@@ -21,7 +21,7 @@ def _headers(name: str, value: object) -> None:
 
 
 def _limit(name: str, value: object) -> None:
-    """As a provider's: there may be nobody to send it to."""
+    """As a provider's: the organisation may have no provider yet."""
     check_argument("", name, value)
 
 
@@ -56,4 +56,4 @@ CHECKS: Mapping[str, Check] = {
     "on_difference": observer,
     "on_progress": observer,
 }
-"""The rule of every argument that nobody else checks, by its name."""
+"""The rule of every argument that is checked nowhere else, by its name."""

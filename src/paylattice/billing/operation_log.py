@@ -1,7 +1,7 @@
 """The operation log: what is sent to a provider is recorded first, so that a crash leaves nothing in doubt for ever.
 
-A command is stored as OPEN before its request leaves. A definite answer closes its row; an unknown outcome, or a process
-that dies, leaves it OPEN. Whoever finishes it later sends the same request under the same key, which has one effect, however
+A command is stored as OPEN before its request leaves. A definite answer closes its row; an unknown outcome, or a
+crash, leaves it OPEN. Recovery later sends the same request with the same key, which has one effect, however
 often it is sent, as long as the provider remembers the key; after that the effect is looked up instead.
 
 What is DONE is not sent again. What was superseded is not sent again either: a change of plan that was left open must not undo
@@ -111,7 +111,7 @@ class OperationLog(Generic[Tx]):
         Args:
             provider: who does it.
             command: what.
-            org_id: for whom.
+            org_id: your id of the organisation.
             key: the idempotency key.
             reference: kept in its row, see :class:`BillingOperation`.
 
@@ -161,7 +161,7 @@ class OperationLog(Generic[Tx]):
         Args:
             providers: the names of those to look at.
             key: the idempotency key.
-            org_id: for whom.
+            org_id: your id of the organisation.
             command: what the caller asks for now; what billing decides may be missing in it.
 
         Raises:
@@ -179,7 +179,7 @@ class OperationLog(Generic[Tx]):
         Args:
             provider: whose object it is about.
             command: what was decided.
-            org_id: for whom.
+            org_id: your id of the organisation.
             external_id: the provider's id of the object.
         """
         now = self._clock()
@@ -229,7 +229,7 @@ class OperationLog(Generic[Tx]):
         return await self._send(provider, Entry(row, command), first=failed, contested=True)
 
     async def finish(self, provider: BaseProvider, entry: Entry[Command[Any]]) -> BillingOperation:
-        """Find out what became of a command that was left open, and close its row.
+        """Find out the outcome of an open command, and close its row.
 
         It is ABANDONED where doing it now could be wrong: it was superseded; its organisation does not need it any more; or
         the provider has forgotten the key, and it cannot be seen that it was done.
@@ -316,9 +316,9 @@ class OperationLog(Generic[Tx]):
         """Send it under its key.
 
         Args:
-            provider: to whom.
+            provider: the provider that gets it.
             entry: what.
-            first: whether it was never sent before, as far as this process knows.
+            first: whether this process has not sent it before.
             contested: whether something older may take effect after it.
         """
         row, command = entry.row, entry.command

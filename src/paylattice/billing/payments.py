@@ -137,7 +137,7 @@ class Payments(Generic[Tx]):
         return await self._log.run(provider, wanted, org_id, key)
 
     async def _where_paid(self, org_id: str, payment_id: str, operation: str) -> BaseProvider:
-        """The provider of a payment that is the organisation's, as far as the payment says whose it is.
+        """The provider of a payment of the organisation. A payment without an owner counts as the organisation's.
 
         Raises:
             NotFound: no provider of the organisation's has it, or it is another customer's.

@@ -177,5 +177,5 @@ class ReplacedCustomers(Generic[Tx]):
             return
         try:
             self._on_replaced(replaced)
-        except Exception:  # noqa: BLE001 - it is the application's code, and only watches
+        except Exception:  # noqa: BLE001 - an observer must not fail the call
             _log.exception("the observer of replaced customers failed")

@@ -217,7 +217,7 @@ class Subscriptions(Generic[Tx]):
     # --- assigning -----------------------------------------------------------------------------------------------
 
     async def assign(self, org_id: str, subscription_id: str, provider_name: str | None) -> BillingSubscription:
-        """Let the organisation have a subscription as it is now, whoever made it.
+        """Give a subscription to the organisation with its current terms, whatever created it.
 
         Raises:
             NotFound: the organisation has no customer there, or the provider has no such subscription.

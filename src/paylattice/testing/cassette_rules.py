@@ -21,7 +21,7 @@ class Rules:
         response_headers: the same.
         key_headers: those that carry an idempotency key.
         key_fields: fields whose value is an idempotency key, or is made of one.
-        secret_fields: fields whose value is a secret, or tells who somebody is, wherever they stand.
+        secret_fields: fields whose value is a secret, or identifies a person, wherever it stands.
     """
 
     url: str

@@ -116,7 +116,7 @@ def _response_hook(rules: Rules) -> Callable[[_Response], _Response]:
 
 
 def _without_waiting(request: object, response: _Response) -> tuple[object, _Response]:
-    """What was recorded, but where a client would wait before it tries again, it is told not to."""
+    """What was recorded, but without the waits between attempts."""
     code = cast("dict[str, int]", response["status"])["code"]
     if code in _RETRIED or code >= _SERVER_ERROR:
         headers = cast("dict[str, list[str]]", response["headers"])
@@ -211,7 +211,7 @@ class Leak:
 def leaks_in(path: Path | str) -> tuple[Leak, ...]:
     """What looks like a secret, a token, an e-mail address or a card number in a cassette, or in a folder of them.
 
-    Addresses at example.com and in reserved top-level domains are nobody's, and pass. A body that is no text cannot be
+    Addresses at example.com and in reserved top-level domains belong to no one, and pass. A body that is no text cannot be
     looked into: it counts as a leak.
 
     Args:

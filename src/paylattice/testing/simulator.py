@@ -80,7 +80,7 @@ class Simulator(Protocol):
         ...
 
     def abandon_checkout(self, session_id: str) -> object:
-        """Be the customer who never comes back to a checkout page: nobody can complete it from now on."""
+        """Play the customer who never returns to a checkout page: it cannot be completed from now on."""
         ...
 
     def decline_next_payment(self, *, times: int = 1) -> None:

@@ -84,7 +84,7 @@ class AiohttpTransport(AsyncHTTPTransport["aiohttp.ClientSession"]):
             return body.response(answer.status, answer.raw_headers)
 
     def _no_answer(self, failure: Exception) -> NoAnswer:
-        broken = failure.__cause__  # a body that cannot be decoded is told as a payload that broke off
+        broken = failure.__cause__  # an undecodable body is reported as a broken payload
         if isinstance(broken, Exception) and type(broken).__name__ == "ContentEncodingError":
             failure = broken
         return no_answer(failure, ("aiohttp",), _MEANINGS, _UNSENDABLE)

@@ -133,7 +133,7 @@ class ErrorResponse:
         payment_id: the payment that exists all the same, or waits for the payer.
         url: where the payer has to go, of an :class:`~paylattice.errors.ActionRequired`.
         client_secret: what a browser component needs for it.
-        transient: whether a conflict goes away by itself; None: one of status 409 does.
+        transient: whether waiting resolves a conflict; None: it does for status 409.
         replayed: whether the provider keeps this answer under the idempotency key, and will only repeat it.
     """
 

@@ -65,7 +65,7 @@ class AsyncHTTPTransport(HTTPTransport, Generic[C]):
         self._given = given
 
     def _client(self) -> C:
-        import asyncio  # noqa: PLC0415 - whoever gets here has it loaded
+        import asyncio  # noqa: PLC0415 - already loaded here
 
         self._check_open(self._given)
         if self._given is not None:
@@ -85,7 +85,7 @@ class AsyncHTTPTransport(HTTPTransport, Generic[C]):
         """Send, and read the answer. Raises whatever the library does."""
 
     async def _exchange(self, request: Request, timeouts: Timeouts, deadline: float) -> Response:
-        import asyncio  # noqa: PLC0415 - whoever gets here has it loaded
+        import asyncio  # noqa: PLC0415 - already loaded here
 
         client = self._client()
         body = Body(self._clock, deadline)
@@ -100,7 +100,7 @@ class AsyncHTTPTransport(HTTPTransport, Generic[C]):
 
     async def aclose(self) -> None:
         """Close the running loop's connections, unless another transport uses them. What is yours stays open."""
-        import asyncio  # noqa: PLC0415 - whoever gets here has it loaded
+        import asyncio  # noqa: PLC0415 - already loaded here
 
         self._closed = True
         for client in POOLS.leave(self, asyncio.get_running_loop()):

@@ -63,7 +63,7 @@ class HTTPTransport(ABC):
         primitives: how to wait and exclude.
         timeouts: see :class:`Timeouts`.
         retry: see :class:`RetryPolicy`.
-        observers: told of every attempt.
+        observers: called for every attempt.
         clock: monotonic seconds.
         uniform: for the jitter.
         sleep: instead of the primitives' own; tests and replays pass one that does not wait.

@@ -38,7 +38,7 @@ class NoAnswer(Exception):
 
 
 class Body:
-    """What comes of an answer, in pieces: no more than fits, and no longer than the deadline allows."""
+    """The body of an answer, in pieces: up to the size limit and the deadline."""
 
     def __init__(self, clock: Callable[[], float], deadline: float) -> None:
         self._clock = clock

@@ -45,7 +45,7 @@ class AsyncTransport(AsyncHTTPTransport["httpx.AsyncClient"]):
         transport: an httpx transport for the clients made here, for example ``httpx.MockTransport``.
         timeouts: see :class:`~paylattice.Timeouts`.
         retry: see :class:`~paylattice.RetryPolicy`.
-        observers: told of every attempt.
+        observers: called for every attempt.
         sleep: instead of ``asyncio.sleep``.
         clock: monotonic seconds, instead of ``time.monotonic``.
         uniform: instead of ``random.uniform``.
@@ -78,7 +78,7 @@ class AsyncTransport(AsyncHTTPTransport["httpx.AsyncClient"]):
         self._transport = cast("httpx.AsyncBaseTransport | None", transport)
 
     def _shared_with(self) -> Hashable:
-        return self._library, self._transport and id(self._transport)  # the client keeps it alive, so the id is its own
+        return self._library, self._transport and id(self._transport)  # the client holds it, so the id stays unique
 
     def _new_client(self) -> "httpx.AsyncClient":
         http = library(self._library, self._transport)
@@ -114,7 +114,7 @@ class BlockingTransport(BlockingHTTPTransport["httpx.Client"]):
         transport: an httpx transport for the client made here, for example ``httpx.MockTransport``.
         timeouts: see :class:`~paylattice.Timeouts`.
         retry: see :class:`~paylattice.RetryPolicy`.
-        observers: told of every attempt.
+        observers: called for every attempt.
         sleep: instead of ``time.sleep``.
         clock: monotonic seconds, instead of ``time.monotonic``.
         uniform: instead of ``random.uniform``.
@@ -147,7 +147,7 @@ class BlockingTransport(BlockingHTTPTransport["httpx.Client"]):
         self._transport = cast("httpx.BaseTransport | None", transport)
 
     def _shared_with(self) -> Hashable:
-        return self._library, self._transport and id(self._transport)  # the client keeps it alive, so the id is its own
+        return self._library, self._transport and id(self._transport)  # the client holds it, so the id stays unique
 
     def _new_client(self) -> "httpx.Client":
         http = library(self._library, self._transport)
@@ -207,7 +207,7 @@ def _tls(http: HTTPLibrary, transport: object) -> "ssl.SSLContext | bool":
 
 
 def _no_cookies() -> "CookieJar":
-    """A jar that takes in none: whoever sends next is another tenant."""
+    """A jar that takes no cookies: the next request may be another tenant's."""
     from http.cookiejar import CookieJar, DefaultCookiePolicy  # noqa: PLC0415 - only who sends pays for it
 
     return CookieJar(DefaultCookiePolicy(allowed_domains=()))

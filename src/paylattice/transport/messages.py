@@ -76,7 +76,7 @@ class Request:
 
     @property
     def credentials(self) -> tuple[str, ...]:
-        """What its ``Authorization`` header holds, which is not to be repeated, whoever answers it."""
+        """The value of its ``Authorization`` header, which no error may repeat."""
         values = [value for name, value in self.headers.items() if name.lower() == "authorization"]
         return tuple(part for value in values if (part := value.rpartition(" ")[2]))
 

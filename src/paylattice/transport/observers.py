@@ -99,7 +99,7 @@ class WebhookObserver(Protocol):
 
 
 def has_observers(transport: object) -> bool:
-    """Whether anybody watches the transport."""
+    """Whether the transport has observers."""
     return bool(getattr(transport, "observers", ()))
 
 
@@ -112,14 +112,14 @@ def tell_verified(transport: object, event: WebhookVerified) -> None:
             continue
         try:
             hook(event)
-        except Exception:  # noqa: BLE001 - it is somebody else's code, and only watches
+        except Exception:  # noqa: BLE001 - an observer must not fail the call
             _log.exception("an observer failed: %s", type(observer).__name__)
 
 
 def tell(observers: Iterable[Observer], hook: Callable[[Observer], None]) -> None:
-    """Call the hook of every observer; one that raises, or has no such hook, is logged and harms nobody."""
+    """Call the hook of every observer; one that raises is logged, one without the hook is skipped."""
     for observer in observers:
         try:
             hook(observer)
-        except Exception:  # noqa: BLE001 - it is somebody else's code, and only watches
+        except Exception:  # noqa: BLE001 - an observer must not fail the call
             _log.exception("an observer failed: %s", type(observer).__name__)

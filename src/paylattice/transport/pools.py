@@ -69,7 +69,7 @@ class Pools:
             return cast("C", pool.client)
 
     def leave(self, user: object, place: object) -> list[Any]:
-        """Let a transport go. Returns the clients of the place that nobody uses any more: they are the caller's to close.
+        """Let a transport go. Returns the clients that are not used any more, for the caller to close.
 
         Those of other event loops can only be closed there; they are dropped.
         """

@@ -48,7 +48,7 @@ class AsyncPrimitives:
 
     async def sleep(self, seconds: float) -> None:
         """Wait without holding up the event loop."""
-        import asyncio  # noqa: PLC0415 - whoever gets here has it loaded
+        import asyncio  # noqa: PLC0415 - already loaded here
 
         await asyncio.sleep(seconds)
 
@@ -58,7 +58,7 @@ class AsyncPrimitives:
 
     async def gather(self, calls: Sequence[Callable[[], Awaitable[T]]], *, limit: int) -> list[T]:
         """Run the calls as tasks; the first failure cancels the others, and is raised when they have ended."""
-        import asyncio  # noqa: PLC0415 - whoever gets here has it loaded
+        import asyncio  # noqa: PLC0415 - already loaded here
 
         slots = asyncio.Semaphore(max(limit, 1))
         failed = False
@@ -97,7 +97,7 @@ class PerLoop(Generic[T]):
 
     def get(self, make: Callable[[], T]) -> T:
         """The running loop's value, made if it has none."""
-        import asyncio  # noqa: PLC0415 - whoever gets here has it loaded
+        import asyncio  # noqa: PLC0415 - already loaded here
 
         loop = asyncio.get_running_loop()
         with self._mutex:
@@ -109,7 +109,7 @@ class PerLoop(Generic[T]):
 
     def pop(self) -> T | None:
         """The running loop's value, which is forgotten; None if it has none."""
-        import asyncio  # noqa: PLC0415 - whoever gets here has it loaded
+        import asyncio  # noqa: PLC0415 - already loaded here
 
         with self._mutex:
             return self._values.pop(asyncio.get_running_loop(), None)
@@ -120,7 +120,7 @@ class _LoopLock(Lock):
         self._locks: PerLoop[asyncio.Lock] = PerLoop()
 
     def _mine(self) -> "asyncio.Lock":
-        import asyncio  # noqa: PLC0415 - whoever gets here has it loaded
+        import asyncio  # noqa: PLC0415 - already loaded here
 
         return self._locks.get(asyncio.Lock)
 

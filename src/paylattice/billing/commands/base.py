@@ -86,7 +86,7 @@ class Command(ABC, Generic[R]):
         return {field.name: getattr(self, field.name) for field in attrs.fields(type(self))}
 
     def asks_the_same(self, other: object) -> bool:
-        """Whether a caller who asked for the other one asked for this: what billing decided by itself does not count."""
+        """Whether the other command is the same request: fields that billing decides do not count."""
         if type(other) is not type(self):
             return False
         return all(
@@ -141,7 +141,7 @@ class Command(ABC, Generic[R]):
         """Send it.
 
         Args:
-            provider: to whom.
+            provider: the provider that gets it.
             key: the idempotency key.
 
         Raises:

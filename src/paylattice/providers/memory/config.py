@@ -34,7 +34,7 @@ class MemoryConfig(ProviderConfig):
 
     Args:
         webhook_secret: what deliveries are signed with; several for rotation, the first one signs.
-        allow_production: it charges nobody, so it refuses to start where the environment says production. True: it may.
+        allow_production: True lets it start although the environment says production. It charges no one.
     """
 
     provider: ClassVar[str] = "memory"

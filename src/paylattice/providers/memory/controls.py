@@ -197,7 +197,7 @@ class Controls:
             return record.model()
 
     def approve_change(self, subscription_id: str) -> Subscription:
-        """Be the customer who agrees to a changed subscription: nobody is asked here.
+        """Play the customer who agrees to a changed subscription: the memory provider asks for no consent.
 
         Raises:
             Conflict: always.
@@ -230,7 +230,7 @@ class Controls:
 
         Args:
             reason: why.
-            customer_id: whose payments; None: anybody's.
+            customer_id: the customer whose payments fail; None: any customer.
             times: how many.
         """
         with self._calls.mutex:

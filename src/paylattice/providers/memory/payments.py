@@ -221,7 +221,7 @@ class Payments:
         return self._move(payment, PaymentStatus.CANCELED)
 
     def give_up(self, payment_id: str, status: PaymentStatus) -> None:
-        """End a payment that nobody waits for any longer, if it is still under way or waits for the payer."""
+        """Cancel a payment that is no longer needed, if it is pending or waits for the payer."""
         payment = self.get(payment_id)
         if payment.status in {PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_ACTION}:
             self._move(payment, status)

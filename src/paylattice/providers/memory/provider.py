@@ -186,7 +186,7 @@ class InMemoryProvider(Controls, BaseProvider):
         name: str | None = None,
         metadata: Mapping[str, str] | None = None,
     ) -> Customer | None:
-        """The newest customer with the same ``org_id`` in its metadata that was created since; without one, nobody."""
+        """The newest customer with the same ``org_id`` in its metadata that was created since; None without an ``org_id``."""
         org_id = (metadata or {}).get("org_id")
 
         def find() -> Customer | None:

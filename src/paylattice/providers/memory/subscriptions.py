@@ -148,7 +148,7 @@ class Subscriptions:
     # --- changing ------------------------------------------------------------------------------------------------
 
     def cancel(self, record: SubscriptionRecord, *, at_period_end: bool) -> None:
-        """End it now, or when what is paid for is used up. What has ended already stays as it is.
+        """End it now, or with the paid period. A subscription that has ended stays as it is.
 
         At the period's end a last invoice asks for usage and changes that have not been billed; now, they are dropped.
         """

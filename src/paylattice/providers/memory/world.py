@@ -138,7 +138,7 @@ class World:
         return found
 
     def fail_next(self, customer_id: str | None, reason: DeclineReason, times: int) -> None:
-        """Set the next payments to fail: the customer's, or anybody's."""
+        """Make the next payments fail: the customer's, or any customer's."""
         waiting = self._failures.setdefault(customer_id, deque())
         waiting.extend((next(self._numbers), reason) for _ in range(times))
 

@@ -170,7 +170,7 @@ class PayPalAPI(JSONAPI[PayPalConfig]):
         Args:
             path: where it is.
             params: the query.
-            named: its id, which somebody handed in. PayPal refuses, with a 400, what cannot be one: so there is none.
+            named: its id, from the caller. PayPal refuses an impossible id with a 400: the object does not exist.
             form: what such ids look like, as a regular expression: that of one is refused for another reason.
         """
         try:

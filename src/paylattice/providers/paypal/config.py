@@ -93,7 +93,7 @@ class PayPalConfig(ProviderConfig):
         trust_store: the authorities that a signing certificate may come from: a file of PEM blocks, or their text; missing
             intermediate certificates may be in it, too. None: those of certifi, and those known to have issued PayPal's.
         max_age: seconds after which a delivery is too old. PayPal delivers again for days.
-        simulator: take deliveries of PayPal's webhook simulator. For tests alone: anybody can have it sign anything.
+        simulator: take deliveries of PayPal's webhook simulator. For tests only: anyone can have it sign anything.
 
     Raises:
         ConfigurationError: a value cannot be one.

@@ -83,7 +83,7 @@ _RESPONSE_ADVICE: Mapping[str, Advice] = {
 """Codes that are worse than their reason: refer to the bank, a try that would be refused again."""
 
 AVS_CODES = frozenset("CN1")
-"""``avs_code``: neither the address nor the postal code matches. What matches in part declines nothing by itself."""
+"""``avs_code``: neither the address nor the postal code matches. A partial match alone declines nothing."""
 
 CVV_CODES = frozenset("N1")
 """``cvv_code``: the security code does not match."""

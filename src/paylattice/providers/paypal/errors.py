@@ -134,7 +134,7 @@ KINDS: Mapping[str, type[PaymentError]] = {
 """Issues and names that say more than the HTTP status."""
 
 _UNDER_WAY = frozenset(issue for issue, kind in KINDS.items() if kind is OutcomeUnknown)
-"""The same request, or another for the same object, is being worked on: what comes of it is not known yet."""
+"""The same request, or another for the same object, is in progress: its outcome is not known yet."""
 
 
 def error_response_from(body: JsonObject) -> ErrorResponse | None:

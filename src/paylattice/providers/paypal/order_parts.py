@@ -82,7 +82,7 @@ _RESERVING = (PaymentStatus.AUTHORIZED, PaymentStatus.PENDING, PaymentStatus.SUC
 _DECIDING = (frozenset({PaymentStatus.PENDING}), TAKEN)
 """Of several captures of a unit, those that decide."""
 _CAME_BACK = frozenset({"FAILED", "CANCELLED"})
-"""The words of refunds whose money stayed. What is under way, or has a word that nobody knows, counts as given back."""
+"""The statuses of refunds that moved no money. What is pending, or has an unknown status, counts as refunded."""
 _CAPTURE = re.compile(r"/v2/payments/captures/([A-Za-z0-9]{1,50})/?\Z")
 _AUTHORIZATION = re.compile(r"/v2/payments/authorizations/([A-Za-z0-9]{1,50})/?\Z")
 

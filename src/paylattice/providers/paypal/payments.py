@@ -94,7 +94,7 @@ class Payments:
 
         async def read() -> JsonObject:
             found = await self._lookup.order(order_id)
-            orders.payment_from_order(found)  # cannot be read: the write was done all the same
+            orders.payment_from_order(found)  # cannot be read, but the write was done
             return found
 
         return await self._api.read_after_write(read)
@@ -234,7 +234,7 @@ def _only_live(order: JsonObject) -> JsonObject:
     """The authorization that reserves the money of an order: after a renewal, the new one.
 
     Raises:
-        Conflict: there are several, and nobody said which is meant.
+        Conflict: there are several, and the call does not say which.
     """
     live = order_parts.live_of(order_parts.parts_of(order).authorizations)
     if len(live) != 1:

@@ -473,7 +473,7 @@ class PayPalProvider(BaseProvider):
         Events about subscriptions stay as they are: call ``get_subscription``, as BillingService does. In the place of all
         others comes PayPal's own copy of the event.
 
-        PayPal signs only a checksum of the body, for which whoever has seen one delivery can make another body.
+        PayPal signs only a checksum of the body, for which an attacker who has seen one delivery can make another body.
 
         Raises:
             VerificationUnavailable: PayPal has no such object, or one in another state, or cannot be asked now.

@@ -1,10 +1,10 @@
 """Reads back from PayPal what a delivery said, and compares the two.
 
-PayPal signs only a checksum of the body, for which whoever has seen one delivery can make another body.
+PayPal signs only a checksum of the body, for which an attacker who has seen one delivery can make another body.
 
 A delivery may come late, and twice: the object that it tells of has moved on by then. So an event is borne out by the state
 that it names and by every state that can follow; refused is only what cannot have happened. A refusal is for a while: PayPal
-delivers again, and what is read may lag behind what is told.
+delivers again, and a read may lag behind an event.
 """
 
 from collections.abc import Mapping
@@ -57,8 +57,8 @@ INVOICES: Mapping[str, frozenset[InvoiceStatus]] = {
 }
 
 _BACK = frozenset({"BUYER_COMPLAINT", "CHARGEBACK", "REFUNDED", "GUARANTEE", "REFUND"})
-"""Why a payment that was completed is pending: https://developer.paypal.com/docs/api/payments/v2/#definition-capture_status_details,
-and ``reason_code`` of sales."""
+"""Why a payment that was completed is pending:
+https://developer.paypal.com/docs/api/payments/v2/#definition-capture_status_details, and ``reason_code`` of sales."""
 
 
 class ReadBack:

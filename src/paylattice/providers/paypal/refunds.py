@@ -4,9 +4,9 @@ PayPal refunds captures, not payments: the refund of a payment with several take
 from the caller's: the oldest capture is refunded under the caller's key itself, every other one under a key made of it and the
 capture's id. So the same key, sent again after a crash in the middle, does what is missing and repeats the rest.
 
-Without an amount nothing is counted here: PayPal is told no amount, and gives back "captured amount - previous refunds" of each
-capture (https://developer.paypal.com/docs/api/payments/v2/#captures_refund), whoever else refunds at the same time. With an
-amount, what a key has given back already is found in the order: each refund carries a mark made of it at the end of its
+Without an amount nothing is counted here: PayPal gets no amount, and refunds "captured amount - previous refunds" of each
+capture (https://developer.paypal.com/docs/api/payments/v2/#captures_refund), whatever else is refunded at the same time. With
+an amount, what a key has given back already is found in the order: each refund carries a mark made of it at the end of its
 invoice id.
 """
 

@@ -56,7 +56,7 @@ def subscription_request(
     email: str | None,
     now: datetime,
 ) -> dict[str, object]:
-    """A subscription that waits for the payer's consent, and starts by itself when that is given.
+    """A subscription that waits for the payer's consent, and starts as soon as the payer agrees.
 
     PayPal has trials in plans only. ``trial_days`` puts off the start instead, and with it the first payment, to the end of the
     day so many days from now: whole days, so that a repeated request is the same.

@@ -5,7 +5,7 @@ PayPal says none of this in so many words. What it says, and what that is worth:
 - ``cycle_executions``: a trial's cycle counts as completed when it begins, but only some time after the activation. A regular
   one counts when it is charged, and perhaps also when PayPal gave up charging it: so it proves no payment.
 - ``next_billing_time``: right after the activation it is the day of the activation, and is corrected without an event
-  (https://github.com/paypal/paypal-checkout-components/issues/1336). It is believed where it is a boundary of the plan's
+  (https://github.com/paypal/paypal-checkout-components/issues/1336). It is trusted where it is a boundary of the plan's
   cycles, or where nothing better is known.
 - ``last_payment``: proves that money came. It may have been a setup fee, which pays for no period.
 - ``start_time`` and the plan's cycles: when each period begins and ends. The start may be some hours before the activation.
@@ -35,7 +35,7 @@ SUBSCRIPTION_STATUS: Mapping[str | None, SubscriptionStatus] = {
     "EXPIRED": SubscriptionStatus.EXPIRED,
 }
 """https://developer.paypal.com/docs/api/subscriptions/v1/#subscriptions_get. ACTIVE and SUSPENDED are told apart further by
-what the subscription owes: PayPal suspends both whom the merchant pauses and who does not pay."""
+what the subscription owes: PayPal suspends both for a pause and for non-payment."""
 
 _OWING = frozenset({_S.PAST_DUE, _S.UNPAID, _S.INCOMPLETE})
 _RETRIED = timedelta(days=15)
@@ -57,7 +57,7 @@ class Standing:
     """What a subscription's fields mean together.
 
     Args:
-        data: the subscription, with its plan and last failed payment as far as they were asked for.
+        data: the subscription, with its plan and last failed payment, if the request asked for them.
         now: aware.
     """
 
@@ -131,7 +131,7 @@ class Standing:
 
     @cached_property
     def _began_free(self) -> bool:
-        """Whether it began with something that nobody has to pay for. Without its plan, a trial counts as free."""
+        """Whether it began with a free phase. Without its plan, a trial counts as free."""
         if self._is_deferred:
             return True
         if self._start is None or not self._cycles:

@@ -93,8 +93,8 @@ def subscription_from(data: JsonObject, now: datetime) -> Subscription:
     """A subscription.
 
     Args:
-        data: with ``plan`` and ``last_failed_payment`` in it, as far as they were asked for.
-        now: aware; a subscription that is to start later, or is in its trial, is told by it.
+        data: with ``plan`` and ``last_failed_payment``, if the request asked for them.
+        now: aware; shows whether a subscription starts later, or is in its trial.
     """
     standing = Standing(data, now)
     status = standing.status
@@ -237,7 +237,7 @@ def _day(data: JsonObject, key: str) -> datetime | None:
 
 
 def payment_method_from(data: JsonObject) -> PaymentMethod:
-    """A token of the vault. Kinds that nobody knows yet keep PayPal's word."""
+    """A token of the vault. Unknown kinds keep PayPal's word."""
     kind = vaulted_kind(data) or "unknown"
     details = child(data, "payment_source", kind)
     expiry = _EXPIRY.fullmatch(text(details, "expiry") or "")

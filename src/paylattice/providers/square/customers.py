@@ -54,7 +54,7 @@ class Customers:
         body = requests.customer_request(email, name, metadata, reference_key=self._reference_key, update=True)
         try:
             return await self._update(customer_id, body)
-        except Conflict:  # somebody else was faster: the version is another one now
+        except Conflict:  # another request was faster: the version has changed
             return await self._update(customer_id, body)
 
     async def _update(self, customer_id: str, body: Mapping[str, object]) -> Customer:

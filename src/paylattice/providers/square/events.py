@@ -50,7 +50,7 @@ EVENT_TYPES: Mapping[str, EventType] = {
     "dispute.created": EventType.DISPUTE_OPENED,
     "dispute.state.updated": EventType.DISPUTE_UPDATED,
 }
-"""What the type says by itself. ``dispute.state.changed`` is not here: it comes beside ``dispute.state.updated``."""
+"""Types that need no status. ``dispute.state.changed`` is not here: it comes in addition to ``dispute.state.updated``."""
 
 BY_STATUS: Mapping[tuple[str, str | None], EventType] = {
     ("subscription.updated", "PAUSED"): EventType.SUBSCRIPTION_PAUSED,
@@ -160,7 +160,7 @@ def _type_of(square_type: str, subject: JsonObject) -> EventType | None:
         square_type
     )
     if found is EventType.PAYMENT_SUCCEEDED and _is_refunded(subject):
-        return None  # that it was refunded is told by the refund
+        return None  # the refund's own event reports the refund
     if found is EventType.INVOICE_UPDATED and _could_not_be_charged(subject):
         return EventType.INVOICE_PAYMENT_FAILED
     return found

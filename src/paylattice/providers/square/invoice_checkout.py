@@ -1,7 +1,7 @@
 """Checkout by invoice: a subscription made without a card, whose first invoice has the page where it is paid.
 
-The session is the subscription, and everything stays with the customer. Square drops nothing when nobody pays: the subscription
-goes on being invoiced until it is canceled.
+The session is the subscription, and everything stays with the customer. Square drops nothing if the customer does not pay:
+the subscription goes on being invoiced until it is canceled.
 """
 
 from collections.abc import Mapping

@@ -102,7 +102,7 @@ def customer_request(
 
 @attrs.frozen
 class Started:
-    """Who started a checkout, and for what: kept in the link's ``description``, which Square shows to nobody.
+    """Who started a checkout, and for what: stored in the link's ``description``, which Square shows to no one.
 
     A link cannot name a customer: the buyer becomes whatever profile Square finds for their phone number. So this is how it
     is known afterwards for whom the link was made.
@@ -129,7 +129,7 @@ class Started:
 
 
 def started_from(link: JsonObject) -> Started:
-    """Who started the checkout of a link; nobody knows for a link that was made elsewhere."""
+    """Who started the checkout of a link; empty for a link that billing did not create."""
     about = parse_object(text(link, "description") or "")
     if about is None:
         return Started()

@@ -17,7 +17,7 @@ _PAID = frozenset({"PAID", "REFUNDED", "PARTIALLY_REFUNDED"})
 _OWED = frozenset({"UNPAID", "PARTIALLY_PAID", "FAILED"})
 _UNDER_WAY = frozenset({"PAYMENT_PENDING", "SCHEDULED"})
 _COUNTING = _PAID | _OWED | _UNDER_WAY
-"""The others (drafts, canceled ones, words nobody knows) say nothing about the subscription."""
+"""The others (drafts, canceled ones, unknown statuses) say nothing about the subscription."""
 
 
 def counting(invoices: Sequence[JsonObject]) -> list[JsonObject]:

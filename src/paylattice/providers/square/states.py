@@ -1,6 +1,6 @@
 """What a subscription is: from itself, its plan's phases, and its newest invoices.
 
-Non-payment never changes Square's status: a subscription whose invoices nobody pays stays ACTIVE and goes on being invoiced.
+Non-payment never changes Square's status: a subscription with unpaid invoices stays ACTIVE, and Square keeps invoicing it.
 So an ACTIVE one is looked at together with its invoices. https://developer.squareup.com/docs/subscriptions-api/overview.
 """
 
@@ -49,7 +49,7 @@ class Known:
     Args:
         now: the time, aware.
         variation: the plan variation; None: not known.
-        invoices: the newest, newest first; None: nobody has looked.
+        invoices: the newest, newest first; None: not read.
         timezone: the location's.
     """
 
@@ -213,7 +213,7 @@ def _ends_on(data: JsonObject, known: Known, dates: _Dates) -> date | None:
 
 
 def scheduled(data: JsonObject, known: Known, ends_on: date | None = None) -> tuple[ScheduledChange, ...]:
-    """What Square will do to the subscription, as far as the answer tells."""
+    """The scheduled changes that the answer contains."""
     zone = _zone(data, known)
     changes: list[ScheduledChange] = []
     for action in children(data, "actions"):

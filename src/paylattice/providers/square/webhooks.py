@@ -122,7 +122,7 @@ def _match(body: bytes, signatures: Sequence[bytes], keys: Sequence[SigningKey],
 def _error(
     body: bytes, signatures: Sequence[bytes], keys: Sequence[SigningKey], url: str, other_urls: Sequence[str]
 ) -> Exception:
-    """Why no signature matches, as far as the unverified body can tell. Nothing else is done with it."""
+    """Why no signature matches, judged by the unverified body, which is used for nothing else."""
     for hint, other in _similar(url, other_urls):
         if _match(body, signatures, keys, other):
             return InvalidSignature(_URL_MISMATCH.format(hint=hint), diagnosis=Diagnosis.URL_MISMATCH)

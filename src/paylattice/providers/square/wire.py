@@ -96,7 +96,7 @@ CARD_BRANDS: Mapping[str, str] = {
 
 @attrs.frozen
 class Location:
-    """Where is sold, as far as it matters here.
+    """The location that sells.
 
     Args:
         id: Square's id.
@@ -227,7 +227,7 @@ def payment_from(data: JsonObject, *, reference_key: str, refunds: Iterable[Refu
 
 
 _CAME_BACK = frozenset({RefundStatus.FAILED, RefundStatus.CANCELED})
-"""Refunds whose money stayed. What is under way, or has a word that nobody knows, counts as given back."""
+"""Refunds that moved no money. What is pending, or has an unknown status, counts as refunded."""
 
 
 def refund_from(data: JsonObject) -> Refund:

@@ -16,7 +16,7 @@ _OVERRIDES: Mapping[str, int] = {"ISK": 2, "UGX": 2, "MGA": 0}
 """Where Stripe counts otherwise than ISO 4217."""
 
 _UNLISTED = frozenset({"CLF", "IQD", "LYD", "UYI", "UYW"})
-"""Neither zero- nor three-decimal at Stripe, and not two-decimal by ISO: nobody can say what a number of them means."""
+"""Neither zero- nor three-decimal at Stripe, and not two-decimal by ISO: the meaning of a number is unclear."""
 
 _THREE_DECIMALS = 3
 

@@ -1,7 +1,7 @@
 """Stripe's events in the words that all providers share.
 
 Two kinds are read: snapshot events (``object: event``), which carry an object, and thin ones (``v2.core.event``), which
-only name it. The table is https://docs.stripe.com/api/events/types, without the low-level twins of other events
+only name it. The table is https://docs.stripe.com/api/events/types, without the low-level duplicates of other events
 (``charge.succeeded`` beside ``payment_intent.succeeded``, ``invoice.payment_succeeded`` beside ``invoice.paid``,
 ``charge.refunded`` beside ``refund.created``): those keep Stripe's name, so that nothing is counted twice.
 """
@@ -142,7 +142,7 @@ def event_from(data: JsonObject, otherwise: _Otherwise | None = None) -> Webhook
 
 
 def is_thin(data: JsonObject) -> bool:
-    """Whether an event only names its object. One that has lost its own kind is told by what only thin events have."""
+    """Whether an event only names its object. One without its own kind is recognised by a field of thin events."""
     kind = text(data, "object")
     return kind == THIN or (kind != SNAPSHOT and "related_object" in data)
 
@@ -179,7 +179,7 @@ def _snapshot_type(stripe_type: str, subject: JsonObject, before: JsonObject) ->
 
 
 def _key_of(event_id: str, word: EventType | str, subject: JsonObject) -> str:
-    """What the event is known by. That money was given back is told by several events, and counts once."""
+    """The key of the event. Several events report one refund, and count once."""
     refund_id = text(subject, "id")
     return f"{word}:{refund_id}" if word in _REFUND_ENDS.values() and refund_id else event_id
 

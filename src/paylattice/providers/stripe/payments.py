@@ -42,7 +42,7 @@ class Payments:
         self._has_invoice_payments = has_invoice_payments(api_version)
 
     async def find(self, payment_id: str) -> Payment | None:
-        """The payment with its charge, the invoice that it pays, and what became of a dispute; None if there is none."""
+        """The payment with its charge, the invoice that it pays, and the outcome of a dispute; None if it does not exist."""
         found = await self._api.find(path_of("payment_intents", payment_id), _EXPANDED)
         if found is None:
             return None

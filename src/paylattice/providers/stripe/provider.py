@@ -165,7 +165,7 @@ class StripeProvider(BaseProvider):
         name: str | None = None,
         metadata: Mapping[str, str] | None = None,
     ) -> Customer | None:
-        """The customer with all of the metadata, made since then; without metadata nobody can be sure which one it is."""
+        """The customer with all of the metadata, created since then; None without metadata, because it could be another one."""
         if not metadata:
             return None
         asked = {"email": email, "created": {"gte": int(since.timestamp()) - _HEAD_START}}

@@ -9,7 +9,7 @@ Importing this module imports the SDK. Two of its habits are global, and handled
   dropped; those of the application's own use of the SDK are not. (``STRIPE_LOG=debug`` prints them all the same.)
 
 The answer does not pass through the SDK: it would be parsed into exceptions that hold the payload and the headers. The
-SDK is told of an empty success, and the transport's answer comes out beside it.
+SDK sees an empty success, and the transport's answer comes out separately.
 """
 
 import logging

@@ -84,6 +84,6 @@ def paid_through(data: JsonObject, start: datetime | None, end: datetime | None)
         return end if text(invoice, "status") == "paid" and current else None
     ended = timestamp(data, "trial_end")
     unproven = ended is not None and start is not None and ended >= start
-    # Nobody can tell here whether the first payment after the trial has come, nor what a pause holds back.
+    # Not known here: whether the first payment after the trial has arrived, and what a pause holds back.
     held = status is SubscriptionStatus.PAUSED or bool(child(data, "pause_collection"))
     return None if held or unproven else end

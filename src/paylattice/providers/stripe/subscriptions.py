@@ -87,7 +87,7 @@ class Subscriptions:
         same = wanted[0] == present[0] and (metered or wanted[1] == present[1])
         answer = await self._api.post(path_of("subscriptions", subscription_id), request, key)
         if same and not answer.replayed:
-            # Sent all the same: if it is the repetition of a change that was made, Stripe says so and gives its answer.
+            # Sent anyway: if it is the repetition of a change that was made, Stripe says so and gives its answer.
             message = "the subscription has this plan and quantity already; nothing was changed"
             raise InvalidRequest(message, param="quantity" if plan_id is None else "plan_id")
         self._lookups.forget_item(item_id)

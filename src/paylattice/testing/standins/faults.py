@@ -32,7 +32,7 @@ class Fault:
         status: of the answer that comes instead.
         headers: of that answer.
         body: of that answer; None: what the provider sends with this status.
-        after_effect: whether the request takes effect all the same.
+        after_effect: whether the request takes effect anyway.
         delay: how many seconds the answer takes.
     """
 
@@ -97,7 +97,7 @@ class Faults:
             headers: for example ``{"Retry-After": "7"}``.
             path: only a request whose path starts like this.
             times: how many requests.
-            after_effect: whether the request takes effect all the same.
+            after_effect: whether the request takes effect anyway.
         """
         said = dict(headers or {})
         raw: bytes | None
@@ -113,8 +113,8 @@ class Faults:
     def delay_next_answer(self, seconds: float, *, path: str = "/", times: int = 1) -> None:
         """Let the next answer come late. Its request takes effect.
 
-        Through :meth:`~paylattice.testing.StandIn.transport` nobody waits: a client that is less patient gets a read timeout at
-        once, another one its answer at once. A loopback server really waits.
+        Through :meth:`~paylattice.testing.StandIn.transport` there is no real wait: a client that is less patient gets a read
+        timeout at once, another one its answer at once. A loopback server really waits.
 
         Args:
             seconds: how late.

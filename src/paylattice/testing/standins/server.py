@@ -26,7 +26,7 @@ K = TypeVar("K")
 
 
 class StandIn(Dispatcher[R, K], Generic[W, R, K]):
-    """A provider's server as far as its documentation tells: it keeps state, and can be told to fail.
+    """A provider's server, after its documentation: it keeps state, and can simulate failures.
 
     A subclass knows one provider: its endpoints, its objects, its refusals, its way of billing. What is the same for all
     providers is here. One object serves any number of clients and threads, one request at a time. It does what
@@ -218,7 +218,7 @@ class StandIn(Dispatcher[R, K], Generic[W, R, K]):
         """Be the customer who agrees to another plan or quantity, where the provider asks.
 
         Raises:
-            ValueError: nobody is asked.
+            ValueError: nothing waits for the payer.
         """
         raise ValueError(self._has_no("consent to a changed subscription"))
 

@@ -43,7 +43,7 @@ class CertificateSource:
 
     Args:
         url: the address.
-        host_name: whom the certificate must be made out to.
+        host_name: the name that the certificate must be issued to.
         environment: ``live`` or ``sandbox``.
     """
 

@@ -1,9 +1,9 @@
 """Signing certificates: fetched when they are needed, and kept for a day.
 
-Whoever can reach the webhook's URL can make this ask PayPal for certificates. So the same one is asked for once at a time, and
-not again for a minute after a failure; and there are only so many requests in a minute, whatever is named, counted apart for
-known certificates and for unknown ones. A known one that does not fit a signature is not asked for again: PayPal gives every
-new certificate an address of its own, and says of each that it may be kept for a day.
+Anyone who can reach the webhook's URL can make this ask PayPal for certificates. So the same one is asked for once at a time,
+and not again for a minute after a failure; and there are only so many requests in a minute, whatever is named, counted apart
+for known certificates and for unknown ones. A known one that does not fit a signature is not asked for again: PayPal gives
+every new certificate an address of its own, and says of each that it may be kept for a day.
 """
 
 from collections import OrderedDict
@@ -131,7 +131,7 @@ class CertificateStore:
         return signer
 
     def _permit(self, url: str) -> None:
-        """Raise if PayPal was asked a moment ago: for this one in vain, or too often. Known ones have a count of their own."""
+        """Raise if PayPal was asked recently: for this one in vain, or too often. Known ones are counted separately."""
         with self._mutex:
             failure = self._failures.get(url)
             if failure is not None and abs(self._clock() - failure.at) < _AFTER_FAILURE:

@@ -17,8 +17,8 @@ leads to no root that is trusted here           not known: PayPal can be asked
 cannot be read                                  not to be had, as if not sent
 ==============================================  ==============================
 
-A chain that does not end in a trusted root may lack a certificate, or may be somebody else's: from here both look alike, which
-is why that one is not called forged.
+A chain that does not end in a trusted root may lack a certificate, or may belong to someone else: from here both look alike,
+which is why that one is not called forged.
 """
 
 import os
@@ -109,7 +109,7 @@ class SigningCertificate:
 
 @attrs.frozen(eq=False)
 class TrustStore:
-    """Whom to believe.
+    """The trusted authorities.
 
     Args:
         store: the roots: the certificates that are their own issuers.
@@ -173,16 +173,16 @@ def signing_certificate_from(pem: bytes) -> SigningCertificate:
 
 
 def check_identity(certificate: SigningCertificate, host_name: str, when: float) -> None:
-    """Raise if it is not the kind of certificate that PayPal signs with, whoever issued it.
+    """Raise if it is not the kind of certificate that PayPal signs with, whatever its issuer.
 
     Args:
         certificate: which.
-        host_name: whom it must be made out to. The name itself must be there: a wildcard that covers it belongs to PayPal's web
-            servers.
+        host_name: the name that it must be issued to. The name itself must be there: a wildcard that covers it belongs to
+            PayPal's web servers.
         when: when it must be valid, in seconds since 1970.
 
     Raises:
-        InvalidSignature: it is somebody else's, or expired.
+        InvalidSignature: it is not PayPal's, or has expired.
     """
     if host_name not in certificate.names:
         message = f"the certificate is not made out to {host_name}: it is not what PayPal signs webhooks with"
@@ -203,8 +203,8 @@ def path_of(
 
     Args:
         certificate: which.
-        trust: whom to believe.
-        host_name: whom it must be made out to.
+        trust: the trusted authorities.
+        host_name: the name that it must be issued to.
         when: when all of them must be valid, in seconds since 1970.
         more: certificates that may lie on the way.
     """
@@ -312,7 +312,7 @@ def _readable(pem: bytes) -> "list[Certificate]":
     found: list[Certificate] = []
     with _patience():
         for block in _BLOCK.findall(pem):
-            with suppress(Exception):  # one bad certificate in a bundle of a hundred harms nobody
+            with suppress(Exception):  # one bad certificate does not spoil the bundle
                 found.append(load(block))
     return found
 
@@ -334,7 +334,7 @@ def _parser() -> "Callable[[bytes], Certificate]":
 
 @contextmanager
 def _patience() -> Generator[None, None, None]:
-    """Inside, nobody is warned of old roots in somebody else's bundle."""
+    """Silences warnings about old roots in a bundle from outside."""
     from cryptography.utils import CryptographyDeprecationWarning  # noqa: PLC0415 - an extra
 
     with warnings.catch_warnings():

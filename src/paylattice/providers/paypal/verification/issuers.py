@@ -2,7 +2,7 @@
 
 A certificate names an address where its issuer's can be had. It is asked for only after the certificate's own signature over a
 delivery has fitted; only at the hosts of authorities that are known to issue PayPal's; without credentials or redirects; over
-plain HTTP, too, as authorities do it: what comes is believed only as far as it leads to a trusted root.
+plain HTTP, too, as authorities do it: the result is trusted only if it leads to a trusted root.
 """
 
 import re
@@ -55,7 +55,7 @@ class Chains:
     """Finds out which signing certificates lead to a trusted root, and remembers it with them.
 
     Args:
-        trust_store: whom to believe; None: certifi's roots and the known ones.
+        trust_store: the trusted authorities; None: certifi's roots and the known ones.
         fetch: sends a GET to an address, without credentials and without following redirects; None: nothing is fetched.
         lock: makes a lock.
         clock: seconds since 1970.
@@ -77,7 +77,7 @@ class Chains:
         self._issuers: OrderedDict[str, _Issuer] = OrderedDict()
 
     def load(self) -> TrustStore:
-        """Whom to believe.
+        """The trusted authorities.
 
         Raises:
             ConfigurationError: the trust store cannot be read, or the package cryptography is missing.
@@ -87,7 +87,7 @@ class Chains:
         return self._trust
 
     def check(self, signer: Signer, when: float) -> None:
-        """Raise unless the certificate was PayPal's at that time, as far as that can be told from what is here.
+        """Raise unless the certificate was PayPal's at that time, judged by the certificates at hand.
 
         Raises:
             InvalidSignature: it was not.
@@ -125,7 +125,7 @@ class Chains:
         return None
 
     def _was_in_vain(self, signer: Signer) -> bool:
-        """Whether its chain was looked for a moment ago, without success."""
+        """Whether a recent search for its chain failed."""
         since = signer.unknown_since
         return since is not None and abs(self._clock() - since) < _AFTER_FAILURE
 

@@ -1,25 +1,25 @@
 """Whether a delivery is PayPal's, for one of our webhooks, and recent.
 
-The signature proves who sent it and when, and which webhook it is for. The body is under a CRC-32 only, which is no MAC:
-whoever has seen one delivery can make another body for it. So a transmission counts once, and what its body says is read again
-from PayPal before value is given for it.
+The signature proves who sent it and when, and which webhook it is for. The body is under a CRC-32 only, which is no MAC: an
+attacker who has seen one delivery can make another body for it. So a transmission counts once, and what its body says is read
+again from PayPal before value is given for it.
 
 In this order, so that a forgery costs little, and what is missing here is not taken for a forgery:
 
 ============================================  ========================================================================
-what is wrong                                 what comes of it
+what is wrong                                 result
 ============================================  ========================================================================
 a header, or the certificate's address        refused (``InvalidSignature``); nothing is fetched
 the certificate cannot be had                 PayPal is asked, a few times in a minute
-the signature does not fit the certificate    refused at once; nothing more is fetched, nobody is asked
+the signature does not fit the certificate    refused at once; nothing more is fetched or asked
 it was sent too long ago                      refused (``StaleSignature``)
-the certificate is somebody else's, expired   refused
+the certificate is not PayPal's, or expired   refused
 its chain leads to no root that is trusted    its issuer is fetched; if that does not help, PayPal is asked
 PayPal says that it is not its own            refused
 PayPal cannot be asked                        ``VerificationUnavailable``: PayPal will deliver again
 ============================================  ========================================================================
 
-``verify="offline"`` asks nobody: where PayPal would be asked, it is ``VerificationUnavailable`` at once. ``verify="postback"``
+``verify="offline"`` asks no one: where PayPal would be asked, it is ``VerificationUnavailable`` at once. ``verify="postback"``
 needs no certificate: PayPal is asked about every delivery whose headers could be its own.
 """
 
@@ -61,14 +61,14 @@ __all__ = ["SIMULATOR", "Transmission", "WebhookVerifier", "transmission_from"]
 _log = logging.getLogger("paylattice")
 
 SIMULATOR = "WEBHOOK_ID"
-"""The webhook id, literally, of what PayPal's simulator sends, to anybody, with any content."""
+"""The literal webhook id of PayPal's simulator, which sends any content to anyone."""
 _AHEAD = 300.0
 """Seconds that PayPal's clock may be ahead of this machine's."""
 _LATE = 4 * 86_400.0
 """Seconds after sending from which on the certificate must be valid still. Before, it is enough that it was when the delivery
 was sent: PayPal may replace a certificate while it tries to deliver."""
 _UNCHECKED = 10
-"""How often in a minute PayPal is asked about deliveries whose signature nobody has looked at."""
+"""How often in a minute PayPal is asked about deliveries with an unchecked signature."""
 _WEBHOOK_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 """PayPal says letters and digits, at most 50. What matters is that no bar is in it."""
 _CURE = (
@@ -87,7 +87,7 @@ class WebhookVerifier:
     """Checks deliveries.
 
     Args:
-        settings: the webhook ids, the environment, whom to believe.
+        settings: the webhook ids, the environment, the trusted authorities.
         transport: how to fetch certificates.
         clock: seconds since 1970.
         diagnoses: whether to find out why a signature does not match.
@@ -95,7 +95,7 @@ class WebhookVerifier:
             answer; None: PayPal cannot be asked.
 
     Raises:
-        ConfigurationError: the settings would believe the simulator while real money moves.
+        ConfigurationError: the settings would trust the simulator while real money moves.
     """
 
     def __init__(
@@ -267,7 +267,7 @@ class WebhookVerifier:
     def _tell(self, way: str, reason: str | None = None) -> None:
         if has_observers(self._transport):
             tell_verified(self._transport, WebhookVerified(self._settings.provider, way, reason))
-        if way not in self._told:  # most often it is; who comes at the same time is told apart below
+        if way not in self._told:  # usually it is; concurrent calls are handled below
             with self._mutex:
                 first = way not in self._told
                 self._told.add(way)

@@ -39,7 +39,7 @@ class WebhookCheck:
 
     Args:
         works: whether it is proven that deliveries can be verified.
-        ways: how, as far as that is proven: ``certificate``, ``postback``.
+        ways: how, if that is proven: ``certificate``, ``postback``.
         findings: in sentences, without secrets.
     """
 

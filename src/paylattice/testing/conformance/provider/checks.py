@@ -165,7 +165,7 @@ class ProviderChecks(ProviderHooks):
     async def unanswered(self, harness: ProviderHarness, call: Call, key: str) -> OutcomeUnknown | Found:
         """What comes of a write that took effect, and whose answers got lost, those to its retries too.
 
-        Its error; or what it found out by itself, by reading.
+        Its error; or what it found out by reading.
         """
         if harness.wire is None:
             self.lose_next_answer(harness.provider)

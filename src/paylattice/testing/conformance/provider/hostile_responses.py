@@ -1,7 +1,7 @@
-"""Checks of a provider: answers that are well formed, and hold what nobody should believe.
+"""Checks of a provider: answers that are well formed, but must not be trusted.
 
 What simulates the provider answers truly; on the way, one value is replaced wherever it stands: an id by one that leads
-elsewhere, an address by a script, a status by a word that nobody knows yet.
+elsewhere, an address by a script, a status by an unknown one.
 """
 
 import json

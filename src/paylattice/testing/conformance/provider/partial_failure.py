@@ -80,7 +80,7 @@ class PartialFailureChecks(ProviderFixtures):
     def test_a_write_that_is_not_answered_is_unknown_also_after_a_read(
         self, harness: ProviderHarness, call: Call
     ) -> None:
-        """It has not happened, but nobody can know: ``recover`` does it, once."""
+        """It has not happened, but the caller cannot know: ``recover`` does it, once."""
         self.only_if_simulated(harness, call.capability)
         self.only_if_sent(call)
         wire = self.wire(harness)

@@ -118,7 +118,7 @@ class SubscriptionChecks(ProviderFixtures):
         harness.run(life())
 
     def test_a_checkout_for_several_is_a_subscription_for_several(self, harness: ProviderHarness) -> None:
-        """Or it is an InvalidRequest: nobody gets five seats for the price of one, or pays five times for one."""
+        """Or it is an InvalidRequest: the customer must not get five seats for the price of one, or pay five times for one."""
         self.only_if_simulated(harness, _C.CHECKOUT, _C.SUBSCRIPTIONS)
 
         async def life() -> None:

@@ -95,7 +95,7 @@ def _unlike(value: object) -> object:
 
 
 class WebhookChecks(ProviderChecks):
-    """A delivery is believed when its signature is good, and never otherwise."""
+    """A delivery is trusted if its signature is good, and only then."""
 
     async def parsed(self, harness: ProviderHarness, payload: object, headers: object) -> WebhookEvent:
         """What the provider makes of a delivery."""
@@ -104,10 +104,10 @@ class WebhookChecks(ProviderChecks):
         )
 
     def refusal(self, harness: ProviderHarness, payload: object, headers: object) -> WebhookError:
-        """The error of a delivery that must not be believed.
+        """The error of a delivery that must not be trusted.
 
         Raises:
-            AssertionError: it is believed, or something else escapes.
+            AssertionError: it is trusted, or something else escapes.
         """
         __tracebackhide__ = True
         try:
@@ -299,7 +299,7 @@ class WebhookChecks(ProviderChecks):
                     self.refusal(elsewhere, payload, headers)
 
     def test_a_refusal_repeats_nothing_of_the_delivery(self, harness: ProviderHarness) -> None:
-        """Errors are logged; what anybody can send must not get into the log."""
+        """Errors are logged; what an attacker can send must not get into the log."""
         _, headers = self.signed_delivery(harness.provider)
         body = b'{"id": "evt_conformance", "email": "conformance@example.com", "note": "INJECTED"}'
         errors: Iterable[PaymentError] = (

@@ -42,7 +42,7 @@ _MOST_UNITS = {"DAY": 365, "WEEK": 52, "MONTH": 12, "YEAR": 1}
 _MOST_TRIALS = 2
 _STATUSES = frozenset({"CREATED", "INACTIVE", "ACTIVE"})
 _LIST_SHOWS = ("id", "product_id", "name", "status", "description", "create_time", "links")
-"""What a list of plans has of each, when nobody asks for more: no prices."""
+"""The fields of a plan in a list, by default: no prices."""
 
 
 def _cycle(cycle: Mapping[str, Any], number: int) -> JSON:

@@ -256,7 +256,7 @@ def approve(world: World, order: JSON) -> None:
     """Be the payer who agrees on the page.
 
     Raises:
-        ValueError: nobody is asked, or the page has lapsed.
+        ValueError: nothing waits for the payer, or the page has lapsed.
     """
     if order["status"] not in {"CREATED", "PAYER_ACTION_REQUIRED"}:
         message = f"the order is {order['status']}: nobody is asked to agree to it"
@@ -336,7 +336,7 @@ def _step(world: World, request: Request, intent: str) -> JSON:
 
 
 def _order(world: World, request: Request) -> JSON:
-    """The order; PayPal forgets one that nobody has paid in time."""
+    """The order; PayPal forgets one that is not paid in time."""
     order = world.need("order", request.ids[0])
     if order["status"] != "COMPLETED" and world.now >= order["_lapses"]:
         raise missing()

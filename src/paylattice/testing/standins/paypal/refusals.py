@@ -97,7 +97,7 @@ def unprocessable(issue: str, said: str, field: str | None = None, links: Sequen
 
 
 def conflict(issue: str, said: str) -> Refusal:
-    """Somebody else is at it."""
+    """Another request is changing it."""
     return Refusal(409, issue, said)
 
 

@@ -91,7 +91,7 @@ def page(
         name: of the field that holds them.
         request: says which page.
         path: of the list.
-        usual: the size of a page that nobody asked for.
+        usual: the size of a page without a requested size.
         most: the largest size.
     """
     size = number_of(request.query, "page_size", usual, most)

@@ -190,7 +190,7 @@ class PayPalStandIn(PayPalMoney):
             It, as it is then.
 
         Raises:
-            ValueError: nobody is asked, or the payer has left.
+            ValueError: nothing waits for the payer, or the payer has left.
         """
         with self._lock:
             kind, asked = self._page(session_id)
@@ -203,7 +203,7 @@ class PayPalStandIn(PayPalMoney):
             return dict(sendable(asked))
 
     def abandon_checkout(self, session_id: str) -> Mapping[str, object]:
-        """Be the payer who never comes back. PayPal tells nobody, and keeps the page for a while."""
+        """Play the payer who never returns. PayPal sends no event, and keeps the page for a while."""
         with self._lock:
             _, asked = self._page(session_id)
             asked["_abandoned"] = True
@@ -224,7 +224,7 @@ class PayPalStandIn(PayPalMoney):
         """Be the payer who agrees to another plan or quantity.
 
         Raises:
-            ValueError: nobody is asked.
+            ValueError: nothing waits for the payer.
         """
         with self._lock:
             subscription = self._world.need("subscription", subscription_id)

@@ -30,7 +30,7 @@ class Authority:
         key: the signing key.
         certificate: the signing certificate alone, as PEM: PayPal sends no other along.
         name: the last part of the address that it is at.
-        root: whom to trust, as PEM.
+        root: the trusted authority, as PEM.
     """
 
     key: "RSAPrivateKey" = attrs.field(repr=False)

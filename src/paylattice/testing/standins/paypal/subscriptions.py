@@ -190,7 +190,7 @@ def agree_to_revision(world: World, subscription: JSON) -> None:
     """Be the payer who agrees to another plan or quantity; it counts from the next period on.
 
     Raises:
-        ValueError: nobody asked for that.
+        ValueError: no change waits for consent.
     """
     change = subscription.pop("_revision", None)
     if change is None:

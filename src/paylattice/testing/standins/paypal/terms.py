@@ -77,7 +77,7 @@ def total_cycles_from(sent: int, where: str, *, trial: bool) -> int:
 
 
 def preferences_from(sent: Mapping[str, Any], where: str) -> JSON:
-    """What happens when payments fail, and what the start costs, as far as it was sent.
+    """What happens when payments fail, and what the start costs, if it was sent.
 
     Raises:
         Refusal: a value cannot be one.

@@ -105,7 +105,7 @@ def agree_to_save(world: World, setup: JSON) -> None:
     """Be the payer who agrees that a payment method is saved.
 
     Raises:
-        ValueError: nobody is asked.
+        ValueError: nothing waits for the payer.
     """
     if setup["status"] != "PAYER_ACTION_REQUIRED":
         message = f"the setup token is {setup['status']}: nobody is asked to agree to it"

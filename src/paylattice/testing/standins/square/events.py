@@ -20,7 +20,7 @@ _MOST = 100
 
 
 def delivery_of(event: JSON, key: str, url: str, *, sandbox: bool, retry: int = 0, reason: str = "") -> Delivery:
-    """An event as Square posts it: signed over the address and the raw bytes, and in the old way beside it.
+    """An event as Square posts it: signed over the address and the raw bytes, and also in the old way.
 
     Args:
         event: what.

@@ -1,7 +1,7 @@
 """What the body of a request may hold: tables of fields, and how Square refuses what does not fit.
 
-Every field that the API description has is named, so that a field which Square would not know is told from one that this
-stand-in does not simulate.
+Every field that the API description has is named, so that a field which Square would not know is distinguished from one that
+this stand-in does not simulate.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """Payment links: https://developer.squareup.com/reference/square/checkout-api.
 
-A link sells once, to whoever opens it. Who that is, Square finds out by the phone number that the buyer types: a link cannot
-name a customer, and nothing that comes of it names the link, but for the id of its order.
+A link sells once, to the buyer who opens it. Square identifies the buyer by the phone number that the buyer types: a link
+cannot name a customer, and nothing that comes of it names the link, but for the id of its order.
 """
 
 from typing import Any, cast

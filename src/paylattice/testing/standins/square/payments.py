@@ -55,7 +55,7 @@ def pay(
         order: what is paid.
         money: how much.
         card: with which.
-        customer_id: of whom.
+        customer_id: the customer.
         verdict: what the bank says; None: yes.
         capture: whether the money is taken at once.
         on_file: whether the card is one on file.
@@ -125,7 +125,7 @@ def _delay_of(text: str) -> timedelta:
 
 
 def touch(world: World, payment: JSON, **changes: Any) -> JSON:
-    """Change a payment: it gets another version token, and is told of."""
+    """Change a payment: it gets another version token, and an event."""
     world.change(payment, version_token=world.new_id("token"), **changes)
     world.tell("payment.updated", payment)
     return payment
@@ -169,7 +169,7 @@ def expire(world: World, payment: JSON) -> None:
 
 
 def tell_fee(world: World, payment: JSON) -> None:
-    """Square knows its fee a moment later, and tells of the payment once more."""
+    """Square knows its fee slightly later, and sends another event of the payment."""
     total = payment["total_money"]
     fee = {"amount": round(total["amount"] * 0.029) + 30, "currency": total["currency"]}
     effective = stamp(world.now + timedelta(hours=2))

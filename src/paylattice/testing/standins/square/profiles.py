@@ -32,7 +32,7 @@ PROFILE: Fields = {
 
 
 def identified(about: Mapping[str, Any]) -> None:
-    """Refuse a profile that says nothing about anybody.
+    """Refuse an empty profile.
 
     Raises:
         Refusal: it does not.
@@ -51,7 +51,7 @@ def new_customer(world: World, sent: Mapping[str, Any], *, source: str = "THIRD_
     """A new profile.
 
     Raises:
-        Refusal: it says nothing about anybody.
+        Refusal: it is empty.
     """
     about = said(sent)
     identified(about)

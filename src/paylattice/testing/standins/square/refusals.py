@@ -54,12 +54,12 @@ def missing(what: str = "Resource") -> Refusal:
 
 
 def conflict(code: str = "VERSION_MISMATCH", field: str | None = "version", *, status: int = 409) -> Refusal:
-    """Somebody else has changed the object since. Square has two words and two statuses for it, by endpoint."""
+    """The object has changed since. Square has two codes and two statuses for it, by endpoint."""
     return Refusal(status, "INVALID_REQUEST_ERROR", code, "The object has changed since: read it again.", field)
 
 
 def declined(code: str, payment: dict[str, Any] | None = None) -> Refusal:
-    """The bank says no. The payment that failed stands beside the error."""
+    """The bank declines. The error response also holds the failed payment."""
     more = {"payment": payment} if payment else None
     return Refusal(400, "PAYMENT_METHOD_ERROR", code, f"Authorization error: '{code}'", more=more)
 
@@ -70,7 +70,7 @@ def refused_refund(code: str, detail: str, field: str | None = None) -> Refusal:
 
 
 def unauthorized(detail: str) -> Refusal:
-    """Nobody knows the token."""
+    """The token is unknown."""
     return Refusal(401, "AUTHENTICATION_ERROR", "UNAUTHORIZED", detail)
 
 

@@ -13,7 +13,7 @@ __all__ = ["SquareSeller"]
 
 
 class SquareSeller(SquareRequests):
-    """A Square account with somebody who runs it."""
+    """A Square account and its seller."""
 
     def add_location(
         self, location_id: str, *, currency: str = "USD", timezone: str = "America/New_York", active: bool = True

@@ -156,9 +156,9 @@ class SquareStandIn(SquareSeller):
         Args:
             session_id: of the link, the invoice or the subscription. What follows is for links only.
             phone: what the buyer types; None: what the link filled in, or else always the same number.
-            as_new_customer: True: the buyer is nobody whom Square knows; False: somebody whom it does; None: as it is.
+            as_new_customer: True: the buyer is new to Square; False: Square knows the buyer; None: as configured.
             capture: whether the payment is taken at once; otherwise it is only authorized.
-            traceable: whether the order of the subscription's first invoice names the payment. Nobody knows whether Square
+            traceable: whether the order of the subscription's first invoice names the payment. It is not known whether Square
                 does that; without it, only the time tells which subscription came of which link.
             declines: the code of every later payment with the buyer's card.
             gift_card: how much a gift card pays first, as a payment of its own; the card pays the rest.
@@ -187,7 +187,7 @@ class SquareStandIn(SquareSeller):
             return None if payment is None else dict(sendable(payment))
 
     def abandon_checkout(self, session_id: str) -> Mapping[str, object]:
-        """Be the buyer who never comes back. Square tells nobody, and keeps the page."""
+        """Play the buyer who never returns. Square sends no event, and keeps the page."""
         with self._lock:
             page = self._page(session_id)
             kind = "invoice" if self._world.get("invoice", session_id) is not None else "subscription"
@@ -249,7 +249,7 @@ class SquareStandIn(SquareSeller):
 
         Args:
             code: Square's word: https://developer.squareup.com/docs/payments-api/error-codes.
-            customer_id: the id of the profile that pays; None: anybody.
+            customer_id: the id of the profile that pays; None: any.
             times: how often.
         """
         with self._lock:

@@ -1,7 +1,7 @@
 """Subscriptions: https://developer.squareup.com/reference/square/subscriptions-api.
 
 No endpoint but the one that creates takes a key, and none changes anything at once: what is asked for is scheduled, and the
-answer shows the subscription as it was, with the action beside it.
+answer shows the unchanged subscription, and the action.
 """
 
 import re
@@ -62,7 +62,7 @@ def _create(world: World, request: Request) -> JSON:
     if start is not None and start < here:
         raise bad("INVALID_DATE", "The subscription cannot start in the past.", "start_date")
     made = new_subscription(world, location, profile["id"], variation, start=start, about=about)
-    answer = sendable(shown(made))  # the first invoice is made a moment later
+    answer = sendable(shown(made))  # Square creates the first invoice slightly later
     begin(world, made)
     return {"subscription": answer}
 
@@ -211,7 +211,7 @@ def _pause(world: World, request: Request) -> JSON:
 
 
 def _back(world: World, subscription: JSON, request: Request, paused_on: date) -> date | None:
-    """When a pause ends by itself."""
+    """When a pause ends automatically."""
     body = request.body
     cycles, until = body.get("pause_cycle_duration"), body.get("resume_effective_date")
     if cycles is not None and (until or body.get("resume_change_timing")):

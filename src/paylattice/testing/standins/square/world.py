@@ -58,12 +58,12 @@ def moment_from(text: str, field: str) -> datetime:
 
 @attrs.define
 class Variants:
-    """What Square does one way or the other, and nobody can tell from its documentation.
+    """Behaviour that Square's documentation leaves open.
 
     Args:
         empty_pages: whether lists begin and end with an empty page.
         links_subscribe: whether a subscription comes of a paid link; in Square's sandbox none does.
-        tells_failed_charges: whether ``invoice.scheduled_charge_failed`` is told of subscriptions.
+        tells_failed_charges: whether Square sends ``invoice.scheduled_charge_failed`` for subscriptions.
         charged_through_next: whether ``charged_through_date`` is the next billing date, not the last paid day.
         pending_refunds_count: whether a pending refund is in ``refunded_money`` already.
         search_lag: how long a new profile is not found by a search.

@@ -56,7 +56,7 @@ class Bank:
         return "pending" if delayed else "succeeded"
 
     def expect(self, said: str, *, customer: str | None, times: int) -> None:
-        """Say this to the next payments of the customer, or of anybody."""
+        """Answer the next payments of the customer, or of any customer, with this."""
         self._waiting.append(_Verdict(customer, said, times))
 
     def verdict(self, customer: str | None, method_says: str | None) -> str | None:

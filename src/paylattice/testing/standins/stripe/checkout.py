@@ -166,7 +166,7 @@ def settle(world: World, session: JSON, *, succeeded: bool = True) -> JSON:
 
 
 def expire(world: World, session: JSON) -> JSON:
-    """Nobody came."""
+    """The customer never came."""
     return world.change(session, "checkout.session.expired", status="expired", url=None)
 
 

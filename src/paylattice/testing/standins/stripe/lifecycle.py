@@ -1,4 +1,4 @@
-"""What happens to a subscription, whoever causes it: it starts, is billed, changes, pauses, ends."""
+"""What happens to a subscription, whatever the cause: it starts, is billed, changes, pauses, ends."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

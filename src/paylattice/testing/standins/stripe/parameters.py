@@ -6,7 +6,7 @@ required, ``?`` that an empty value is allowed and clears what was set.
 
     amount:int! currency! items[][price] metadata[*]? mode:payment|subscription!
 
-The lists hold what this stand-in simulates. What Stripe knows beside it is refused like an unknown parameter: nobody must
+The lists hold what this stand-in simulates. Other parameters of Stripe are refused like unknown ones: no test must
 think that it was tested.
 """
 

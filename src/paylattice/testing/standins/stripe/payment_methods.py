@@ -42,7 +42,7 @@ def usable_method(world: World, identifier: str, customer: str | None, param: st
     """The payment method, if the customer may pay with it.
 
     Raises:
-        Refusal: there is none, or it belongs to somebody else.
+        Refusal: there is none, or it belongs to another customer.
     """
     if identifier in TEST_METHODS:
         known = TEST_METHODS[identifier]

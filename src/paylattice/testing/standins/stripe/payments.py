@@ -1,4 +1,4 @@
-"""Charging: PaymentIntents and the charges behind them, whoever asks for them (an endpoint, an invoice, a page)."""
+"""Charging: PaymentIntents and the charges behind them, whatever the cause (an endpoint, an invoice, a page)."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,7 @@ def new_intent(
     description: str | None = None,
     metadata: Mapping[str, str] | None = None,
 ) -> JSON:
-    """A PaymentIntent that nobody has confirmed."""
+    """An unconfirmed PaymentIntent."""
     identifier = world.new_id("pi")
     data: JSON = {
         "object": "payment_intent",

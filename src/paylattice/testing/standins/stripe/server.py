@@ -68,7 +68,7 @@ class StripeStandIn(StripeRequests):
 
         Args:
             currency: in which.
-            customer: from whom; None: from everybody.
+            customer: the paying customer; None: all customers.
         """
         with self._lock:
             charges = self._world.all("charge", currency=currency.lower(), status="succeeded", captured=True)
@@ -155,7 +155,7 @@ class StripeStandIn(StripeRequests):
             return method
 
     def add_subscription(self, customer: str, price: str, *, quantity: int = 1, billing_mode: str = "flexible") -> str:
-        """Be somebody who subscribed without this library: the Dashboard, or an import.
+        """Add a subscription that was not made with this library: in the Dashboard, or by an import.
 
         Args:
             customer: the customer's id; needs a default payment method to be active.
@@ -214,7 +214,7 @@ class StripeStandIn(StripeRequests):
 
         Args:
             code: the decline code: https://docs.stripe.com/declines/codes.
-            customer_id: whose payment; None: anybody's.
+            customer_id: the customer whose payment fails; None: any customer.
             times: how often.
         """
         with self._lock:

@@ -23,11 +23,11 @@ _log = logging.getLogger("paylattice")
 
 @attrs.frozen
 class KnownCertificate:
-    """A file beside this one.
+    """A file next to this one.
 
     Args:
         file: its name; PEM.
-        name: the common name of whom it is made out to.
+        name: the common name that it is issued to.
         issuer: the common name of who signed it; the same: it is a root.
         sha256: the SHA-256 fingerprint of the certificate (of its DER form), as authorities publish it.
         not_before: from when on it is valid; UTC.
@@ -75,7 +75,7 @@ def known_certificates(folder: Traversable | None = None) -> bytes:
     """All of them that are here, as PEM. Who packs an application may have left them out: then PayPal is asked instead.
 
     Args:
-        folder: where the files are; None: beside this one.
+        folder: where the files are; None: next to this one.
     """
     place = files(__name__) if folder is None else folder
     return b"\n".join(content for known in KNOWN if (content := _content(place, known)))
