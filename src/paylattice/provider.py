@@ -721,7 +721,9 @@ class BaseProvider(PaymentProvider):
         """
         return None
 
-    async def find_refund(self, key: str, since: datetime, *, payment_id: str) -> "Refund | None":
+    async def find_refund(
+        self, key: str, since: datetime, *, payment_id: str, amount: "Money | None" = None
+    ) -> "Refund | None":
         """Return the refund that ``refund_payment`` made under an idempotency key, even if the provider has forgotten the key.
 
         The default cannot know, and returns None. If you override it, store the key with the refund, and return no other.
@@ -730,6 +732,8 @@ class BaseProvider(PaymentProvider):
             key: the idempotency key of the refund.
             since: when the refund was first sent, or about to be sent; aware.
             payment_id: the provider's id of the refunded payment.
+            amount: the amount that was passed to ``refund_payment``. A provider that sends several requests for one refund
+                needs it to know whether all of it was given back.
         """
         return None
 

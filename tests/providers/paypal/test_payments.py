@@ -18,6 +18,7 @@ from paylattice.errors import (
     PermissionDenied,
     UnsupportedOperation,
 )
+from paylattice.idempotency import sub_key
 from paylattice.providers.paypal.orders import (
     order_session_from,
     payment_from_authorization,
@@ -417,15 +418,16 @@ def test_a_pending_sale_can_neither_be_canceled_nor_captured(world: World) -> No
 
 def test_a_refund_of_an_order_goes_to_the_capture_that_took_the_money(world: World) -> None:
     world.always("GET", f"{ORDERS}/{ORDER}", order(captures=[capture(), capture(id="DECLINED1", status="DECLINED")]))
-    found = world.run(world.provider.refund_payment(ORDER, Money(1900, "USD"), "Sorry"))
+    found = world.run(world.provider.refund_payment(ORDER, Money(1900, "USD"), "Sorry", idempotency_key="k1"))
     assert (found.payment_id, found.amount, found.status) == (ORDER, USD19, RefundStatus.SUCCEEDED)
     assert world.server.only("POST").path == f"{CAPTURES}/{CAPTURE}/refund"
-    assert world.server.only("POST").body == {"amount": usd(), "note_to_payer": "Sorry"}
+    mark = sub_key("k1", CAPTURE)
+    assert world.server.only("POST").body == {"amount": usd(), "note_to_payer": "Sorry", "invoice_id": mark}
 
 
 def test_a_full_refund_says_nothing_of_an_amount(world: World) -> None:
-    assert world.run(world.provider.refund_payment(CAPTURE)).amount == USD19
-    assert world.server.only("POST").body == {}
+    assert world.run(world.provider.refund_payment(CAPTURE, idempotency_key="k1")).amount == USD19
+    assert world.server.only("POST").body == {"invoice_id": sub_key("k1", CAPTURE)}
 
 
 def test_a_sale_is_refunded_in_the_older_shape(world: World) -> None:

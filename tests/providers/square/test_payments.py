@@ -18,6 +18,7 @@ from paylattice.errors import (
     OutcomeUnknown,
 )
 from paylattice.providers.square.amounts import money_body, optional_money_from, total_of
+from paylattice.providers.square.requests import mark_of
 from paylattice.providers.square.wire import payment_from, payment_of, payments_of, refund_from
 
 from .samples import payment, refund, usd
@@ -40,7 +41,7 @@ def test_a_card_on_file_is_charged(world: World) -> None:
         "autocomplete": True,
         "customer_id": "CUST1",
         "location_id": LOCATION,
-        "note": "Boots",
+        "note": f"Boots {mark_of('k1')}",
         "reference_id": "org-1",
     }
     assert (made.id, made.amount, made.status) == ("PAY1", PRICE, PaymentStatus.SUCCEEDED)
@@ -261,7 +262,7 @@ def test_a_part_is_refunded_with_a_reason(world: World) -> None:
         "idempotency_key": "k1",
         "payment_id": "PAY1",
         "amount_money": usd(400),
-        "reason": "Too small",
+        "reason": f"Too small {mark_of('k1')}",
     }
 
 

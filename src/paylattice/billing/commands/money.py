@@ -219,7 +219,7 @@ class RefundPayment(Command[Refund]):
 
     async def find_effect(self, provider: BaseProvider, row: BillingOperation) -> Refund | None:
         """The refund, by the key that the provider keeps with it; one that is DONE is known by its row, too."""
-        found = await provider.find_refund(row.key, row.created_at, payment_id=self.payment_id)
+        found = await provider.find_refund(row.key, row.created_at, payment_id=self.payment_id, amount=self.amount)
         if found is None and row.external_id is not None and self.amount is not None:
             return Refund(row.external_id, self.amount, RefundStatus.UNKNOWN, self.payment_id, provider=row.provider)
         return found

@@ -411,7 +411,9 @@ class InMemoryProvider(Controls, BaseProvider):
         store = self._world.store
         return self._calls.read(lambda: store.payments.get(store.made_under.get(key, "")))
 
-    async def find_refund(self, key: str, since: datetime, *, payment_id: str) -> Refund | None:
+    async def find_refund(
+        self, key: str, since: datetime, *, payment_id: str, amount: Money | None = None
+    ) -> Refund | None:
         """The refund that was made under the key."""
         store = self._world.store
         return self._calls.read(lambda: store.refunds.get(store.made_under.get(key, "")))

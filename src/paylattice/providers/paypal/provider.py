@@ -42,6 +42,7 @@ from .read_back import ReadBack
 from .refunds import Refunds
 from .sale_invoices import described
 from .subscriptions import Subscriptions
+from .transactions import Transactions
 from .vault import Vault
 from .verification.chains import require_cryptography
 from .verification.webhook_check import WebhookCheck
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 __all__ = ["PayPalProvider"]
 
 _C = Capability
+_CLOCKS_DIFFER = timedelta(minutes=10)
 
 
 class PayPalProvider(BaseProvider):
@@ -132,6 +134,7 @@ class PayPalProvider(BaseProvider):
         self._vault = Vault(api)
         self._payments = Payments(api, lookup, self._vault)
         self._refunds = Refunds(api, lookup)
+        self._transactions = Transactions(api, lookup)
         self._plans = Plans(api)
         self._events = EventList(api)
         self._webhooks = Webhooks(api, lambda: self.diagnoses)
@@ -392,6 +395,21 @@ class PayPalProvider(BaseProvider):
     ) -> Refund:
         """Give money back, of a payment or of a subscription's sale; None: all that is left."""
         return await self._refunds.create(payment_id, amount, reason, idempotency_key or new_key())
+
+    async def find_payment(self, key: str, since: datetime, *, customer_id: str) -> Payment | None:
+        """Return the customer's payment whose invoice id is the key, of those made while the key was good.
+
+        PayPal's transaction search is asked, which your application must be allowed to use, and which knows a transaction
+        after up to three hours and for three years. Without it, nothing is found.
+        """
+        until = since + self.idempotency_lifetime + _CLOCKS_DIFFER
+        return await self._transactions.payment_under(key, since - _CLOCKS_DIFFER, until, customer_id)
+
+    async def find_refund(
+        self, key: str, since: datetime, *, payment_id: str, amount: Money | None = None
+    ) -> Refund | None:
+        """Return the refund whose invoice id ends with the key's mark. Those of a subscription's sale cannot be found."""
+        return await self._refunds.made_under(key, payment_id, amount)
 
     async def get_payment_methods(self, customer_id: str) -> list[PaymentMethod]:
         """What is saved in the vault for a customer of the vault (PayPal's own id, not that of ``create_customer``)."""

@@ -5,9 +5,10 @@ from the caller's: the oldest capture is refunded under the caller's key itself,
 capture's id. So the same key, sent again after a crash in the middle, does what is missing and repeats the rest.
 
 Without an amount nothing is counted here: PayPal gets no amount, and refunds "captured amount - previous refunds" of each
-capture (https://developer.paypal.com/docs/api/payments/v2/#captures_refund), whatever else is refunded at the same time. With
-an amount, what a key has given back already is found in the order: each refund carries a mark made of it at the end of its
-invoice id.
+capture (https://developer.paypal.com/docs/api/payments/v2/#captures_refund), whatever else is refunded at the same time.
+
+What a key has given back already is found in the order, also once PayPal has forgotten the key: each refund carries a mark made
+of it at the end of its invoice id.
 """
 
 from collections.abc import Sequence
@@ -58,6 +59,25 @@ class Refunds:
         captures = await self._captures_of(found)
         return await _CapturesRefund(self._api, payment_id, captures, reason, key).of(amount)
 
+    async def made_under(self, key: str, payment_id: str, amount: Money | None) -> Refund | None:
+        """The refund that was made under the key, if all of it was; None, too, if that cannot be known.
+
+        It is looked for in the order, where the refunds of captures are. Those of a subscription's sale are in no list.
+        """
+        found = await self._lookup.look(payment_id)
+        order_id = (
+            None if found is None else payment_id if found.kind is Kind.ORDER else order_parts.order_of(found.data)
+        )
+        if found is None or found.kind is Kind.SALE or order_id is None:
+            return None
+        order = found.data if found.kind is Kind.ORDER else await self._lookup.order(order_id)
+        captures = order_parts.captured_of(order)
+        if found.kind is Kind.CAPTURE:
+            captures = tuple(each for each in captures if each.id == payment_id)
+        elif found.kind is Kind.AUTHORIZATION:
+            captures = order_parts.captured_under(order, payment_id)
+        return _CapturesRefund(self._api, payment_id, captures, None, key).made(amount)
+
     async def _captures_of(self, found: Found) -> Sequence[Captured]:
         """The captures that took the money. An authorization does not name them, but mostly names its order."""
         if found.kind is Kind.CAPTURE:
@@ -105,6 +125,18 @@ class _CapturesRefund:
             return await self._refund(self.captures[0], amount)
         return await (self._all_that_is_left() if amount is None else self._spread(amount))
 
+    def made(self, amount: Money | None) -> Refund | None:
+        """What this very refund has given back before; None: nothing, or not all that was asked for."""
+        done = [(capture, made) for capture in self.captures if (made := self._made_of(capture)) is not None]
+        if not done:
+            return None
+        refund = orders.joined([made for _, made in done])
+        if amount is not None:
+            return refund if refund.amount == amount else None
+        made_of = {capture.id for capture, _ in done}
+        rest = [capture for capture in self.captures if capture.id not in made_of]
+        return refund if all(capture.left is not None and capture.left.amount <= 0 for capture in rest) else None
+
     async def _all_that_is_left(self) -> Refund:
         parts: list[Refund] = []
         nothing: PaymentError | None = None
@@ -128,7 +160,7 @@ class _CapturesRefund:
         try:
             for capture, share in self._shares(rest, waiting) if rest.amount > 0 else ():
                 if rest.amount > 0:
-                    made = done[capture.id] = await self._refund(capture, min(share, rest), marked=True)
+                    made = done[capture.id] = await self._refund(capture, min(share, rest))
                     rest -= made.amount  # PayPal's word: a repetition is answered with what was given back at first
         except PaymentError as error:
             raise self._halfway(error, list(done.values())) from None
@@ -164,10 +196,9 @@ class _CapturesRefund:
     def _mark_of(self, capture: Captured) -> str:
         return sub_key(self.key, capture.id)
 
-    async def _refund(self, capture: Captured, amount: Money | None, *, marked: bool = False) -> Refund:
-        body = requests.refund_request(amount, self.reason)
-        if marked:
-            body["invoice_id"] = requests.marked_invoice(text(capture.data, "invoice_id"), self._mark_of(capture))
+    async def _refund(self, capture: Captured, amount: Money | None) -> Refund:
+        invoice_id = requests.marked_invoice(text(capture.data, "invoice_id"), self._mark_of(capture))
+        body = {**requests.refund_request(amount, self.reason), "invoice_id": invoice_id}
         return await self.api.create(
             f"{Kind.CAPTURE.path(capture.id)}/refund",
             body,

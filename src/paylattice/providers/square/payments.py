@@ -5,22 +5,26 @@ not known, and its version token keeps two writers apart.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from ...errors import Conflict, InvalidRequest, NotFound
 from ...idempotency import sub_key
-from ...jsonlike import JsonObject, text
+from ...jsonlike import JsonObject, children, text
 from ...models import Payment, PaymentStatus, Refund, RefundStatus
 from ...money import Money
 from ...transport.answers import failure_from
 from ...transport.messages import Request, Response
 from . import requests, wire
-from .api import SquareAPI, part, path_of, wire_key, write
+from .api import SquareAPI, get_page, part, path_of, wire_key, write
 from .errors import decline_of
+from .times import stamp
 
 __all__ = ["Payments"]
 
 _TAKEN = frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED})
 _DECLINED = 402
+_MOST_PAGES = 50
+"""Of a hundred payments each, among which one is looked for."""
 
 
 class _Declined(Exception):
@@ -91,6 +95,7 @@ class Payments:
             description=description,
             metadata=metadata,
             reference_key=self._reference_key,
+            key=key,
         )
 
         def made(data: JsonObject) -> Payment:
@@ -192,7 +197,7 @@ class Payments:
     async def refund(self, payment_id: str, amount: Money | None, reason: str | None, key: str | None) -> Refund:
         """Give money back; None: all that is left, which has to be read: Square wants an amount."""
         wanted = await self._left(payment_id) if amount is None else amount
-        body = requests.refund_request(payment_id, wanted, reason)
+        body = requests.refund_request(payment_id, wanted, reason, key)
         return await self._api.create("/v2/refunds", body, key, part("refund", wire.refund_from))
 
     async def _left(self, payment_id: str) -> Money:
@@ -215,6 +220,34 @@ class Payments:
             raise Conflict(message, provider=self._api.name)
         return max(reversed(given), key=_made_at).amount  # of several in one instant, the one that Square names last
 
+    async def made_under(self, key: str, since: datetime, until: datetime, customer_id: str) -> Payment | None:
+        """The customer's payment of that time that was made under the key; None, too, if there are too many to look at."""
+        location = await self._api.location()
+        params = {
+            "begin_time": stamp(since),
+            "end_time": stamp(until),
+            "location_id": location.id,
+            "limit": "100",
+            "sort_order": "ASC",
+        }
+        mark = requests.mark_of(key)
+        cursor: str | None = None
+        for _ in range(_MOST_PAGES):
+            page = await self._api.page(get_page("/v2/payments", params, cursor), "payments")
+            for data in children(page, "payments"):
+                if _ends_with(data, "note", mark) and text(data, "customer_id") == customer_id:
+                    return self._model(data)
+            cursor = text(page, "cursor")
+            if not cursor:
+                break
+        return None
+
+    async def refunded_under(self, key: str, payment_id: str) -> Refund | None:
+        """The payment's refund that was made under the key."""
+        payment, mark = await self.read(payment_id), requests.mark_of(key)
+        refunds = [] if payment is None else await self._refunds_of(payment)
+        return next((each for each in refunds if _ends_with(each.raw, "reason", mark)), None)
+
     async def _existing(self, payment_id: str) -> Payment:
         payment = await self.find(payment_id)
         if payment is None:
@@ -224,3 +257,7 @@ class Payments:
 
     def _model(self, data: JsonObject) -> Payment:
         return wire.payment_from(data, reference_key=self._reference_key)
+
+
+def _ends_with(data: JsonObject, name: str, mark: str) -> bool:
+    return (text(data, name) or "").endswith(mark)

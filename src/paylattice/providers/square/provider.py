@@ -51,6 +51,7 @@ _PAGE_OF_AN_INVOICE = UnsupportedReason(
 )
 
 _log = logging.getLogger("paylattice")
+_CLOCKS_DIFFER = timedelta(minutes=10)
 
 
 class SquareProvider(BaseProvider):
@@ -401,6 +402,20 @@ class SquareProvider(BaseProvider):
     ) -> Refund:
         """Give money back; None: all that is left. It nearly always begins as pending: watch ``refund.succeeded``."""
         return await self._payments.refund(payment_id, amount, reason, idempotency_key)
+
+    async def find_payment(self, key: str, since: datetime, *, customer_id: str) -> Payment | None:
+        """Return the payment whose note ends with the key's mark, of those that the location took while the key was good.
+
+        At most 5,000 payments are read.
+        """
+        until = since + self.idempotency_lifetime + _CLOCKS_DIFFER
+        return await self._payments.made_under(key, since - _CLOCKS_DIFFER, until, customer_id)
+
+    async def find_refund(
+        self, key: str, since: datetime, *, payment_id: str, amount: Money | None = None
+    ) -> Refund | None:
+        """Return the payment's refund whose reason ends with the key's mark."""
+        return await self._payments.refunded_under(key, payment_id)
 
     async def get_payment_methods(self, customer_id: str) -> list[PaymentMethod]:
         """The customer's cards on file that can be charged."""

@@ -9,6 +9,7 @@ import attrs
 
 from ...errors import InvalidRequest
 from ...frozen import FrozenMap
+from ...idempotency import sub_key
 from ...jsonlike import JsonObject, parse_object, string_map, text
 from ...models import NOTHING
 from ...money import Money
@@ -23,6 +24,7 @@ __all__ = [
     "events_request",
     "invoices_request",
     "link_request",
+    "mark_of",
     "order_link_request",
     "payment_request",
     "reference_of",
@@ -55,6 +57,20 @@ def _at_most(value: str | None, longest: int, param: str) -> str | None:
         message = f"Square takes {param} with at most {longest} characters"
         raise InvalidRequest(message, param=param)
     return value
+
+
+def mark_of(key: str) -> str:
+    """What stands at the end of a note: Square forgets the key itself, and keeps no metadata with a payment."""
+    return f"(ref. {sub_key(key, 'note')})"
+
+
+def _marked(text: str | None, key: str | None, longest: int, param: str) -> str | None:
+    """The text with the mark of the key after it; without the mark, if there is no room for it."""
+    whole = _at_most(text, longest, param)
+    if key is None:
+        return whole
+    marked = f"{whole} {mark_of(key)}" if whole else mark_of(key)
+    return marked if len(marked) <= longest else whole
 
 
 def _given(body: Mapping[str, object]) -> dict[str, object]:
@@ -250,8 +266,9 @@ def payment_request(
     description: str | None,
     metadata: Mapping[str, str] | None,
     reference_key: str,
+    key: str | None,
 ) -> dict[str, object]:
-    """What charges a card on file."""
+    """What charges a card on file. Its note is the description, with a mark made of the key after it."""
     reference = reference_of(metadata, reference_key, longest=_LONGEST_PAYMENT_REFERENCE, what="payment")
     return _given(
         {
@@ -260,7 +277,7 @@ def payment_request(
             "autocomplete": capture,
             "customer_id": customer_id,
             "location_id": location_id,
-            "note": _at_most(description, _LONGEST_NOTE, "description"),
+            "note": _marked(description, key, _LONGEST_NOTE, "description"),
             "reference_id": reference or None,
         }
     )
@@ -271,13 +288,13 @@ def capture_request(amount: Money, version_token: str | None) -> dict[str, objec
     return {"payment": _given({"amount_money": money_body(amount), "version_token": version_token})}
 
 
-def refund_request(payment_id: str, amount: Money, reason: str | None) -> dict[str, object]:
-    """What refunds a payment."""
+def refund_request(payment_id: str, amount: Money, reason: str | None, key: str | None) -> dict[str, object]:
+    """What refunds a payment. Its reason has a mark made of the key after it."""
     return _given(
         {
             "payment_id": payment_id,
             "amount_money": money_body(amount),
-            "reason": _at_most(reason, _LONGEST_REASON, "reason"),
+            "reason": _marked(reason, key, _LONGEST_REASON, "reason"),
         }
     )
 

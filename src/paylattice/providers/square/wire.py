@@ -4,6 +4,7 @@ Unknown words become ``UNKNOWN``; only identity and money are demanded. What a s
 see :mod:`.states`; a plan is an object of the catalogue: see :mod:`.catalog`.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta, tzinfo
 
@@ -217,13 +218,21 @@ def payment_from(data: JsonObject, *, reference_key: str, refunds: Iterable[Refu
         amount_captured=captured,
         refunded=refunded,
         payment_method_id=text(child(data, "card_details", "card"), "id"),
-        description=text(data, "note"),
+        description=_without_mark(text(data, "note")),
         metadata=_referred(data, reference_key),
         created_at=moment_of(data, "created_at"),
         raw_status=raw_status,
         provider="square",
         raw=data,
     )
+
+
+_MARK = re.compile(r" ?\(ref\. [0-9a-f-]{36}\)\Z")
+
+
+def _without_mark(said: str | None) -> str | None:
+    """A note, or a reason, as the caller gave it: see :func:`.requests.mark_of`."""
+    return None if said is None else _MARK.sub("", said) or None
 
 
 _CAME_BACK = frozenset({RefundStatus.FAILED, RefundStatus.CANCELED})
@@ -238,7 +247,7 @@ def refund_from(data: JsonObject) -> Refund:
         amount=money_from(data, "amount_money", "refund"),
         status=REFUND_STATUS.get(raw_status, RefundStatus.UNKNOWN),
         payment_id=text(data, "payment_id"),
-        reason=text(data, "reason"),
+        reason=_without_mark(text(data, "reason")),
         created_at=moment_of(data, "created_at"),
         raw_status=raw_status,
         provider="square",

@@ -423,7 +423,9 @@ class StripeProvider(BaseProvider):
         """The payment with the key in its metadata."""
         return await self._payments.made_under(key, since, customer_id)
 
-    async def find_refund(self, key: str, since: datetime, *, payment_id: str) -> Refund | None:
+    async def find_refund(
+        self, key: str, since: datetime, *, payment_id: str, amount: Money | None = None
+    ) -> Refund | None:
         """The refund with the key in its metadata."""
         return await self._payments.refunded_under(key, payment_id)
 

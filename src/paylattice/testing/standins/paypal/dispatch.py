@@ -28,6 +28,7 @@ from .routes import Request, Route
 from .sales import SALE_ROUTES
 from .signing import authority
 from .subscriptions import SUBSCRIPTION_ROUTES
+from .transactions import TRANSACTION_ROUTES
 from .vault import VAULT_ROUTES
 from .world import JSON, World
 
@@ -40,6 +41,7 @@ ROUTES: tuple[Route, ...] = (
     *PAYMENT_ROUTES,
     *SALE_ROUTES,
     *VAULT_ROUTES,
+    *TRANSACTION_ROUTES,
     *INVOICE_ROUTES,
     *NOTIFICATION_ROUTES,
 )
