@@ -54,4 +54,4 @@ async def welcome(session_id: str, billing: Billing) -> dict[str, str | None]:
 @app.post("/webhooks/{provider}")
 async def webhook(provider: str, request: Request, billing: Billing) -> Response:
     reply = await billing.respond(provider, await request.body(), request.headers)  # raw bytes, never the parsed JSON
-    return Response(reply.outcome, reply.status)  # a duplicate is a 200, too; what is not 200 is delivered again
+    return Response(reply.outcome, reply.status)  # 200 for a duplicate, too; else it comes again

@@ -19,9 +19,9 @@ async def main() -> None:
         )
         print("send the customer to", session.url)
 
-        provider.complete_checkout(session.id)  # what the customer would do
+        provider.complete_checkout(session.id)  # play the customer
         provider.advance(days=15)  # time travel: the trial ends, a renewal is billed
-        for hook in provider.deliveries():  # signed like a real provider's
+        for hook in provider.deliveries():  # signed as a real provider signs
             reply = await billing.respond("memory", hook.payload, hook.headers)
             print(hook.type, reply.status, reply.outcome)
 

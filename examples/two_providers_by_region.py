@@ -12,7 +12,7 @@ from paylattice.providers.memory import InMemoryProvider
 REGION = {"org_eu": "eu", "org_us": "us"}
 
 
-def by_region(org_id: str) -> str:  # asked only for a NEW customer; known ones stay where they are
+def by_region(org_id: str) -> str:  # called only for a NEW customer; existing ones stay where they are
     return REGION[org_id]
 
 

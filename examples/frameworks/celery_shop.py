@@ -31,7 +31,7 @@ import embedded
 from sqlite_repository import SQLiteRepository
 
 ADDRESS = os.environ.get("SHOP_URL", "http://127.0.0.1:8000")
-ORG = "org_1"  # who is logged in; your application knows
+ORG = "org_1"  # the logged-in organisation, from your session
 
 queue = Celery("shop", broker=os.environ.get("CELERY_BROKER_URL", "redis://127.0.0.1:6379/0"))
 queue.conf.update(
@@ -47,7 +47,7 @@ embedded.stock(provider.wrapped)
 repository = SQLiteRepository(os.environ.get("SHOP_DATABASE", "shop.db"))
 repository.create_tables()
 repository.close()  # Celery forks its workers from here, and no connection may cross a fork
-# the embedded provider lives in one process: the worker's has never heard of the web process's subscriptions
+# the embedded provider lives in one process: the worker's does not know the web process's subscriptions
 billing = BillingService(provider, repository, refetch=provider.get_provider_name() != "memory")
 app = Flask(__name__)
 
@@ -56,11 +56,9 @@ app = Flask(__name__)
 def apply(self: "Task[Any, Any]", message: str) -> str:
     try:
         return str(billing.apply_event(event_from_json(message)))
-    except MalformedPayload:  # no event, and never will be: let it fail, and look at it
+    except MalformedPayload:  # not an event, and never will be: let it fail, and look at it
         raise
-    except (
-        Exception
-    ) as exc:  # the provider, the database, a handler: the provider got its 200, so it is tried again here
+    except Exception as exc:  # the provider, the database, a handler: the provider got its 200, so the worker retries
         raise self.retry(exc=exc, countdown=min(2**self.request.retries, 600)) from exc
 
 
@@ -68,7 +66,7 @@ def apply(self: "Task[Any, Any]", message: str) -> str:
 def record_usage(self: "Task[Any, Any]", org_id: str, quantity: int) -> None:
     try:  # the task's id is the idempotency key: a retry counts once
         billing.record_usage(org_id, quantity, idempotency_key=str(self.request.id))
-    except InvalidRequest:  # it will not get better: see to it
+    except InvalidRequest:  # retrying does not help: look at it
         raise
     except Exception as exc:
         wait = exc.retry_after if isinstance(exc, RateLimited) else None

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "repositories")]
 
 ADDRESS = os.environ.get("SHOP_URL", "http://127.0.0.1:8000")
-ORG = "org_1"  # who is logged in; your application knows
+ORG = "org_1"  # the logged-in organisation, from your session
 
 if not settings.configured:
     settings.configure(

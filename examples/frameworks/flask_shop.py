@@ -16,7 +16,7 @@ import embedded
 from sqlite_repository import SQLiteRepository
 
 ADDRESS = os.environ.get("SHOP_URL", "http://127.0.0.1:8000")
-ORG = "org_1"  # who is logged in; your application knows
+ORG = "org_1"  # the logged-in organisation, from your session
 
 app = Flask(__name__)
 provider = create_provider(os.environ.get("PAYMENT_PROVIDER", "memory"))

@@ -19,7 +19,7 @@ def main() -> int:
     repository = SQLiteRepository(os.environ.get("SHOP_DATABASE", "shop.db"))
     repository.create_tables()
     with BillingService(create_provider(os.environ.get("PAYMENT_PROVIDER", "memory")), repository) as billing:
-        # register here what your web process registers with @billing.on: events that were missed are applied here
+        # register the same handlers as in your web process: missed events are applied here
         report = billing.maintain(drop_waiting_after=timedelta(days=90))
     for sentence in report.needs_a_person:
         print(sentence)

@@ -1,7 +1,7 @@
-"""Settings: from the environment or by hand, one object per tenant, no global state.
+"""Settings: from the environment or from code, one object per tenant, no global state.
 
-A provider's settings are a frozen attrs class that inherits :class:`ProviderConfig`; each field that may come from the
-environment carries ``metadata=env("ACME_API_KEY", "...")``.
+A provider's settings are a frozen attrs class that inherits :class:`ProviderConfig`. Each field that can come from the
+environment has ``metadata=env("ACME_API_KEY", "...")``.
 """
 
 import difflib
@@ -27,12 +27,12 @@ _UNSEEN = type(cast("object", attrs.field()))
 
 @attrs.frozen
 class Setting:
-    """One setting that can come from the environment.
+    """A setting that can come from the environment.
 
     Args:
         variable: the environment variable.
-        purpose: what it is for, as the end of "needs X to ...".
-        required: whether the provider cannot do anything without it.
+        purpose: what it is for: the end of "needs X to ...".
+        required: whether the provider cannot work without it.
         field: the name of the field.
         webhooks: whether deliveries cannot be verified without it.
     """
@@ -45,12 +45,12 @@ class Setting:
 
 
 def env(variable: str, purpose: str, *, required: bool = False, webhooks: bool = False) -> dict[str, object]:
-    """Field metadata that says which environment variable holds the value, and what it is for.
+    """Return field metadata: the environment variable of the setting, and its purpose.
 
     Args:
-        variable: see :class:`Setting`; so are the others.
-        purpose: the end of "needs X to ...".
-        required: whether nothing works without it.
+        variable: the environment variable.
+        purpose: what it is for: the end of "needs X to ...".
+        required: whether the provider cannot work without it.
         webhooks: whether deliveries cannot be verified without it.
     """
     return {_ENV: Setting(variable, purpose, required, webhooks=webhooks)}
@@ -58,7 +58,7 @@ def env(variable: str, purpose: str, *, required: bool = False, webhooks: bool =
 
 @attrs.frozen(kw_only=True)
 class ProviderConfig:
-    """The base of every provider's settings."""
+    """The base class of every provider's settings."""
 
     provider: ClassVar[str]
 
@@ -71,10 +71,10 @@ class ProviderConfig:
 
     @classmethod
     def settings(cls) -> tuple[Setting, ...]:
-        """The settings that can come from the environment, in order.
+        """Return the settings that can come from the environment, in order.
 
         Raises:
-            ConfigurationError: the class has fields that attrs does not know of.
+            ConfigurationError: the class has fields that attrs does not know.
         """
         if any(isinstance(value, _UNSEEN) for value in vars(cls).values()):
             message = f"the fields of {cls.__name__} are not seen: put @attrs.frozen(kw_only=True) above the class"
@@ -88,10 +88,10 @@ class ProviderConfig:
     @classmethod
     @clearing_all
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
-        """The settings that the environment holds.
+        """Read the settings from the environment.
 
         Args:
-            environ: instead of ``os.environ``.
+            environ: read from this mapping instead of ``os.environ``.
 
         Raises:
             ConfigurationError: a required setting is missing or empty, or a value is wrong.
@@ -116,24 +116,24 @@ class ProviderConfig:
 
     @classmethod
     def strangers(cls, environ: Mapping[str, str]) -> list[str]:
-        """The names of variables that look as if they were meant for this provider, and are none of its settings."""
+        """Return the names of variables that look meant for this provider, but are none of its settings."""
         known = {setting.variable for setting in cls.settings()}
         prefixes = tuple({f"{variable.partition('_')[0]}_" for variable in known})
         return sorted(name for name in environ if name.startswith(prefixes) and name not in known)
 
     @property
     def livemode(self) -> bool | None:
-        """Whether the credentials move real money. None where they do not tell."""
+        """Whether the credentials move real money. None if they do not show it."""
         return None
 
     def secrets(self) -> tuple[str, ...]:
-        """The texts of all secrets in it, for those who have to keep them out of messages. Never show them."""
+        """Return the texts of all secrets, to keep them out of messages. Never show them."""
         values: list[object] = [getattr(self, field.name) for field in attrs.fields(type(self))]
         parts = [cast("tuple[object, ...]", each) if isinstance(each, tuple) else (each,) for each in values]
         return tuple(each.reveal() for part in parts for each in part if isinstance(each, Secret))
 
     def is_set(self, field: str) -> bool:
-        """Whether the field has a value."""
+        """Return whether the field has a value."""
         return bool(getattr(self, field))
 
     @clearing_all
@@ -141,7 +141,7 @@ class ProviderConfig:
         """Raise unless each of the fields has a value.
 
         Raises:
-            ConfigurationError: one has none; names the variable, the provider and the cure.
+            ConfigurationError: a field has none; the error names the variable, the provider and the cure.
         """
         by_field = {setting.field: setting for setting in self.settings()}
         for field in fields:

@@ -7,16 +7,16 @@ __all__ = ["Diagnoses"]
 
 
 class Diagnoses:
-    """Permits a full diagnosis now and then; a refusal costs no more than the check of the signature otherwise.
+    """Permits a full diagnosis of a rejected delivery now and then.
 
-    What is wrong with the headers is always told. What takes more (whether the body was written again, or is signed for
-    another address) is found out for the first refused delivery, and then for one in a while, so that a mistake of the
-    application's own is explained and a flood of forgeries is not paid for.
+    Otherwise a rejection costs no more than the signature check. A problem with the headers is always reported. More expensive
+    reasons (the body was encoded again, or signed for another address) are looked for at the first rejected delivery, and then
+    at most once in a while. So you learn about your own mistakes, and a flood of forgeries costs little.
 
     Args:
-        every: seconds from one to the next; 0: all of them.
-        largest: bytes of the largest body that is looked into.
-        clock: monotonic seconds.
+        every: seconds from one diagnosis to the next. 0: diagnose all.
+        largest: the largest body to diagnose, in bytes.
+        clock: returns monotonic seconds.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class Diagnoses:
         self._last: float | None = None
 
     def permits(self, size: int) -> bool:
-        """Whether a body of this size may be looked into now; it then counts as done."""
+        """Return whether a body of this size may be diagnosed now; it then counts as done."""
         if size > self._largest:
             return False
         now = self._clock()

@@ -1,7 +1,7 @@
-"""Idempotency keys: how they are made, and how a key that is used for two different operations is noticed.
+"""Idempotency keys: how to make them, and how to notice a key that is used for two operations.
 
-The life of a key: the same key as long as the outcome is unknown; a new one after a definite answer, because providers
-replay a stored decline or validation error for the old key.
+Keep the same key as long as the outcome is unknown. Take a new one after a definite answer, because providers
+repeat a stored decline or validation error for the old key.
 """
 
 import hashlib
@@ -20,24 +20,24 @@ MAX_KEY_LENGTH = 255
 
 
 def new_key() -> str:
-    """A random key, for one operation."""
+    """Return a random key, for one operation."""
     return str(uuid.uuid4())
 
 
 def operation_key(kind: str, *parts: str | int, fingerprint: str | int | None = None, attempt: int = 1) -> str:
-    """A key that is the same whenever the operation is the same: after a crash, in another process, on another day.
+    """Return a key that is the same whenever the operation is the same: after a crash, in another process, on another day.
 
-    It is 36 characters of ``0-9a-f-``, which every provider accepts, and says nothing about its parts.
+    It has 36 characters of ``0-9a-f-``, which every provider accepts, and reveals nothing about its parts.
 
     Args:
-        kind: what is done, for example ``"charge"``.
-        *parts: what it is done for: an order number, an organisation.
-        fingerprint: the parameters, if a change of them makes it another operation.
-        attempt: counts up after each definite answer (a decline, say): the old key would only repeat that answer.
+        kind: the operation, for example ``"charge"``.
+        *parts: what identifies it: an order number, an organisation.
+        fingerprint: the parameters, if changed parameters make it another operation.
+        attempt: increase it after each definite answer (such as a decline): the old key only repeats that answer.
 
     Raises:
-        InvalidRequest: the kind or a part is empty, or neither text nor a whole number (a ``None`` that slipped in would
-            make one key for everybody), or the attempt is less than 1.
+        InvalidRequest: the kind or a part is empty, or neither text nor an integer (a ``None`` by mistake would
+            make one key for all), or the attempt is less than 1.
     """
     said = (kind, *parts, attempt) if fingerprint is None else (kind, *parts, attempt, fingerprint)
     fits = isinstance(kind, str) and isinstance(attempt, int) and all(isinstance(word, str | int) for word in said)  # pyright: ignore[reportUnnecessaryIsInstance] - not every caller checks types
@@ -49,7 +49,7 @@ def operation_key(kind: str, *parts: str | int, fingerprint: str | int | None = 
 
 
 def sub_key(key: str, step: str) -> str:
-    """The key of one step of an operation that takes several requests."""
+    """Return the key of one step of an operation that takes several requests."""
     return _digest("paylattice.step", key, step)
 
 
@@ -75,9 +75,9 @@ def _canonical(value: object) -> object:
 
 
 class KeyLedger:
-    """Remembers what the last keys were used for, to refuse one key for two operations before anything is sent.
+    """Remembers the use of the last keys, to refuse one key for two operations before anything is sent.
 
-    It keeps digests only. It is a net under a mistake of the caller, not the guarantee: that is the provider's.
+    It stores digests only. It catches mistakes of the caller; the guarantee is the provider's.
 
     Args:
         size: how many keys to remember.
@@ -89,7 +89,7 @@ class KeyLedger:
         self._mutex = threading.Lock()
 
     def note(self, key: str, operation: str, arguments: object) -> None:
-        """Note the use of a key.
+        """Record the use of a key.
 
         Args:
             key: the key.
@@ -97,7 +97,7 @@ class KeyLedger:
             arguments: its parameters; the order of a mapping's entries makes no difference.
 
         Raises:
-            IdempotencyMismatch: it was used before for another operation or with other parameters.
+            IdempotencyMismatch: the key was used before for another operation or with other parameters.
         """
         digest = _sha256(f"{operation}:{_canonical(arguments)!r}")
         with self._mutex:

@@ -1,4 +1,4 @@
-"""Money: a whole number of a currency's smallest units, and never a float.
+"""Money: an integer number of a currency's minor units, and never a float.
 
 The exponents are those of ISO 4217 (a test compares the table with the published list). Providers disagree with ISO for
 some currencies; each provider has its own table for its wire format.
@@ -39,13 +39,13 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
 def currency_exponent(currency: str) -> int:
-    """The number of decimal places of a currency.
+    """Return the number of decimal places of a currency.
 
     Args:
         currency: an ISO 4217 code, in either case.
 
     Raises:
-        InvalidRequest: the code is not one of ISO 4217's.
+        InvalidRequest: the code is not in ISO 4217.
     """
     return EXPONENTS[_currency(currency)]
 
@@ -74,15 +74,15 @@ def _whole(value: object) -> int:
 
 @attrs.frozen(order=False)
 class Money:
-    """An amount of one currency.
+    """An amount in one currency.
 
     Args:
-        amount: a whole number of the currency's smallest unit by ISO 4217: ``Money(1999, "USD")`` is 19.99 US dollars,
-            ``Money(1999, "JPY")`` is 1999 yen. May be negative (a credit).
-        currency: the ISO 4217 code, in either case; kept in upper case.
+        amount: an integer number of the currency's minor units by ISO 4217: ``Money(1999, "USD")`` is 19.99 US dollars,
+            ``Money(1999, "JPY")`` is 1999 yen. Can be negative (a credit).
+        currency: the ISO 4217 code, in either case; stored in upper case.
 
     Raises:
-        InvalidRequest: the amount is not a whole number, or the currency is not one of ISO 4217's.
+        InvalidRequest: the amount is not an integer, or the currency is not in ISO 4217.
     """
 
     amount: int = attrs.field(converter=_whole)
@@ -90,12 +90,12 @@ class Money:
 
     @classmethod
     def from_decimal(cls, value: str | int | Decimal, currency: str) -> Self:
-        """Money from a decimal number of the currency's main unit: ``from_decimal("19.99", "USD")``.
+        """Return money from a decimal number of the currency's main unit: ``from_decimal("19.99", "USD")``.
 
         Nothing is rounded: ``"19.999"`` US dollars is an error, and so is every float.
 
         Raises:
-            InvalidRequest: the value is a float, no number, not finite, or finer than the currency's smallest unit.
+            InvalidRequest: the value is a float, not a number, not finite, or finer than the currency's minor unit.
         """
         fits = isinstance(value, str | int | Decimal)  # pyright: ignore[reportUnnecessaryIsInstance] - not every caller checks types
         if not fits or isinstance(value, bool):
@@ -123,7 +123,7 @@ class Money:
         return cls(int(smallest), currency)
 
     def to_decimal(self) -> Decimal:
-        """The amount in the currency's main unit, exactly."""
+        """Return the amount in the currency's main unit, exactly."""
         return Decimal((self.amount < 0, tuple(map(int, str(abs(self.amount)))), -EXPONENTS[self.currency]))
 
     def _same(self, other: object) -> int:

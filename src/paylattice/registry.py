@@ -1,7 +1,7 @@
-"""Finds providers by name: those registered by hand, and those that installed packages announce.
+"""Finds providers by name: those that you register, and those of installed packages.
 
 A package announces a provider with one line under ``[project.entry-points."paylattice.providers"]``. Discovery reads
-these lines; it imports nothing but the provider that is asked for.
+these lines; it imports only the provider that you ask for.
 """
 
 import difflib
@@ -52,13 +52,13 @@ Clock: TypeAlias = Callable[[], float | datetime]
 
 @attrs.frozen
 class ProviderEntry:
-    """A provider that can be asked for.
+    """An available provider.
 
     Args:
-        name: what to ask for.
+        name: the name to ask for.
         origin: the package that announced it, with its version.
         entry_points: the lines that announce it; more than one is a conflict.
-        registered: the class that was registered by hand; it wins over installed packages.
+        registered: the class that you registered; it wins over installed packages.
     """
 
     name: str
@@ -103,12 +103,12 @@ def _fitting(name: str, loaded: Any) -> ProviderClass:
 
 
 def discover(*, refresh: bool = False) -> dict[str, ProviderEntry]:
-    """All providers that can be asked for, by name. Imports none of them.
+    """Return all available providers, by name, without importing them.
 
-    What packages announce is read once, and again when ``sys.path`` or one of its folders has changed.
+    The entry points are read once, and again when ``sys.path`` or one of its folders has changed.
 
     Args:
-        refresh: read it now, for packages that came in another way.
+        refresh: read them now, for packages that were installed in another way.
     """
     by_hand = PaymentProviderFactory.registered()
     return {
@@ -175,19 +175,19 @@ def create_provider(
     transport: "Transport | Callable[[], Transport] | None" = None,
     clock: Clock | None = None,
 ) -> BaseProvider:
-    """A provider, ready for use.
+    """Create a provider, ready for use.
 
     Args:
-        name: None reads ``PAYMENT_PROVIDER`` from the environment; without that, ``stripe``.
-        config: the provider's settings; None: from the environment.
-        transport: how to reach the provider, and yours to close. A class, such as
+        name: the provider's name. None: ``PAYMENT_PROVIDER`` from the environment, else ``stripe``.
+        config: the provider's settings. None: from the environment.
+        transport: sends the requests; you close it. Or a class, such as
             :class:`~paylattice.transport.aiohttp.AiohttpTransport`, or a function that makes one: the provider makes its own,
             and closes it. None: one that sends with httpx.
-        clock: the time, seconds since 1970 or an aware datetime; None: this machine's.
+        clock: returns the time: seconds since 1970, or an aware datetime. None: this machine's clock.
 
     Raises:
         ConfigurationError: the name is unknown, the provider cannot be imported, or a setting is missing.
-        InvalidProvider: what the name stands for does not satisfy the protocol.
+        InvalidProvider: the provider does not satisfy the protocol.
     """
     if name is not None and not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance] - as above
         raise refused("create_provider(name)", name, "the name of a provider, or None", _instead_of_a_name(name))
@@ -258,20 +258,20 @@ _create_provider = create_provider
 
 
 class PaymentProviderFactory:
-    """The same under one roof: create, register, list."""
+    """Creates, registers and lists providers."""
 
     create_provider = staticmethod(_create_provider)
 
     @classmethod
     def register_provider(cls, name: str, provider: ProviderClass) -> None:
-        """Make a provider known in this process, without a package that announces it.
+        """Register a provider in this process, without a package that announces it.
 
         Args:
-            name: what :meth:`create_provider` takes; an installed provider of that name is hidden.
+            name: the name for :meth:`create_provider`; it hides an installed provider of that name.
             provider: the class.
 
         Raises:
-            ConfigurationError: the name is empty, or the class is no class or was written for another contract.
+            ConfigurationError: the name is empty, or the class is not a class, or was written for another contract.
         """
         if not isinstance(name, str) or not name.strip():  # pyright: ignore[reportUnnecessaryIsInstance] - as above
             message = "a provider needs a name"
@@ -280,16 +280,16 @@ class PaymentProviderFactory:
 
     @classmethod
     def unregister_provider(cls, name: str) -> None:
-        """Take back :meth:`register_provider`."""
+        """Undo :meth:`register_provider`."""
         if isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance] - what is no name, nobody registered
             REGISTERED.pop(name, None)
 
     @classmethod
     def registered(cls) -> dict[str, ProviderClass]:
-        """What was registered by hand."""
+        """Return the registered classes, by name."""
         return {name: cast("ProviderClass", provider) for name, provider in REGISTERED.items()}
 
     @classmethod
     def get_available_providers(cls) -> list[str]:
-        """The names that :meth:`create_provider` takes."""
+        """Return the names that :meth:`create_provider` accepts."""
         return list(discover())

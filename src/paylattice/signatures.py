@@ -1,4 +1,4 @@
-"""Webhook signatures over the raw bytes, and what is wrong when one does not match.
+"""Webhook signatures over the raw bytes, and the reason when one does not match.
 
 The scheme here is ``t=<seconds>,v1=<hex>[,v1=<hex>...]``, where each ``v1`` is HMAC-SHA256 of ``<t>.<body>`` under a secret
 of the endpoint. Providers with another scheme use the parts: :func:`raw_body`, :func:`rewritten`, :func:`delivery_error`.
@@ -69,7 +69,7 @@ _CURES: Mapping[Diagnosis, str] = {
 def delivery_error(
     error: type[WebhookError], diagnosis: Diagnosis, *, sender: str, header: str = "signature"
 ) -> WebhookError:
-    """The error that says what is wrong and how to mend it, in the same words for every provider."""
+    """Return the error that says what is wrong and how to fix it, with the same text for every provider."""
     return error(_cure(diagnosis, sender, header), diagnosis=diagnosis)
 
 
@@ -79,10 +79,10 @@ def _cure(diagnosis: Diagnosis, sender: str, header: str) -> str:
 
 
 def raw_body(payload: object, sender: str) -> bytes:
-    """The raw body as bytes; a text counts as UTF-8.
+    """Return the raw body as bytes; text is encoded as UTF-8.
 
     Raises:
-        MalformedPayload: it is empty, or no bytes.
+        MalformedPayload: it is empty, or not bytes.
     """
     if type(payload) is bytes and payload:  # nearly always
         return payload
@@ -105,7 +105,7 @@ def _encoded(text: str) -> bytes:
 
 
 def secret_from(value: Secret | str, variable: str) -> Secret:
-    """The secret.
+    """Return the secret.
 
     Raises:
         ConfigurationError: it is empty, or not text: anyone could sign with it.
@@ -118,10 +118,10 @@ def secret_from(value: Secret | str, variable: str) -> Secret:
 
 
 class SigningKey:
-    """A secret, made ready for HMAC-SHA256 (RFC 2104) once, and not again for each delivery: both of its pads are hashed.
+    """A secret, prepared for HMAC-SHA256 (RFC 2104): both pads are hashed once, not again for each delivery.
 
     Args:
-        secret: of the endpoint. Its text is not kept.
+        secret: the endpoint's secret. Its text is not stored.
     """
 
     __slots__ = ("_inner", "_outer")
@@ -135,7 +135,7 @@ class SigningKey:
         self._outer = sha256(key.translate(_OUTER_PAD))
 
     def mac(self, prefix: bytes, body: bytes) -> bytes:
-        """The HMAC of prefix and body, which is not copied for it."""
+        """Return the HMAC of prefix and body, without copying the body."""
         inner, outer = self._inner.copy(), self._outer.copy()
         inner.update(prefix)
         inner.update(body)
@@ -159,9 +159,9 @@ class TimestampedScheme:
     """A provider's signatures of the scheme above.
 
     Args:
-        sender: the provider, as a person calls it.
+        sender: the provider's display name.
         header: the name of the signature header.
-        is_event: whether a signed JSON object is an event of the provider.
+        is_event: returns whether a signed JSON object is an event of the provider.
         tolerance: seconds that a signature may be old, or ahead.
     """
 
@@ -171,7 +171,7 @@ class TimestampedScheme:
     tolerance: int = 300
 
     def signed(self, payload: bytes, secret: Secret, now: float) -> str:
-        """The header's value for a body that is sent now."""
+        """Return the header's value for a body that is sent now."""
         stamp = str(int(now))
         return f"t={stamp},v1={hmac.digest(secret.reveal().encode(), f'{stamp}.'.encode() + payload, sha256).hex()}"
 
@@ -185,18 +185,18 @@ class TimestampedScheme:
         diagnoses: Diagnoses | None = None,
         livemode: bool | None = None,
     ) -> JsonObject:
-        """The body of a delivery that was signed with one of the keys, just now.
+        """Return the body of a delivery that one of the keys signed recently.
 
         Args:
             payload: the raw body.
-            headers: the request's headers, or the value of the signature's.
+            headers: the request's headers, or the value of the signature header.
             keys: at least one.
-            clock: seconds since 1970.
+            clock: returns seconds since 1970.
             diagnoses: whether to find out why a signature does not match: the provider's ``diagnoses``. None: never.
-            livemode: the mode of the configured key, to tell why a signature does not match.
+            livemode: the mode of the configured key, to explain why a signature does not match.
 
         Raises:
-            WebhookError: it is forged, stale or no event.
+            WebhookError: the delivery is forged, too old, or not an event.
         """
         body = raw_body(payload, self.sender)  # first: no header fits what a framework has parsed
         stamp, values = self._signatures(headers if isinstance(headers, str) else header(headers, self.header))
@@ -251,7 +251,7 @@ def _diagnosis(
 
 
 def rewritten(body: bytes, data: JsonObject) -> Iterator[bytes]:
-    """What the body may have been before it was written again: other line ends, other white space, other escapes."""
+    """Return what the body may have been before it was encoded again: other line ends, white space or escapes."""
     lines = body.replace(b"\r\n", b"\n")
     for ending in (lines, lines.replace(b"\n", b"\r\n")):
         stripped = ending.rstrip(b"\r\n")

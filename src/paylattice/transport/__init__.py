@@ -1,4 +1,4 @@
-"""How requests reach a provider: one retry policy, one set of time-outs, one way to watch, for all of them.
+"""How requests reach a provider: one retry policy, one set of timeouts and one kind of observer for all providers.
 
 httpx, or httpx2, is imported only here, and only when the first request is sent.
 """

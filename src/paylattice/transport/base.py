@@ -1,4 +1,4 @@
-"""Sending: attempts, waiting, the deadline, and telling the observers. The two transports add only the exchange itself."""
+"""Sending: attempts, waits, the deadline, and the observers. The async and the blocking transport only add the exchange."""
 
 import logging
 import random
@@ -36,19 +36,19 @@ class Timeouts:
     total: float = attrs.field(default=60.0, validator=seconds)
 
     def within(self, remaining: float) -> "Timeouts":
-        """The same, but none longer than what is left."""
+        """Return the same timeouts, but none longer than the remaining time."""
         least = max(remaining, 0.001)
         return Timeouts(min(self.connect, least), min(self.read, least), least)
 
 
 class Transport(Primitives, Protocol):
-    """The seam between providers and the network."""
+    """The interface between providers and the network."""
 
     async def send(self, request: Request) -> Response:
-        """Send, again where that is right, and return the last answer, whatever its status.
+        """Send a request, repeat it where that does no harm, and return the last answer, whatever its status.
 
         Raises:
-            NetworkError: no answer came; also an ``OutcomeUnknown`` if a write may have taken effect.
+            NetworkError: no answer arrived; also an ``OutcomeUnknown`` if a write may have taken effect.
         """
         ...
 
@@ -57,16 +57,16 @@ class Transport(Primitives, Protocol):
 
 
 class HTTPTransport(ABC):
-    """What both transports share.
+    """The common part of both transports.
 
     Args:
-        primitives: how to wait and exclude.
-        timeouts: see :class:`Timeouts`.
-        retry: see :class:`RetryPolicy`.
+        primitives: waits and locks.
+        timeouts: the time limits, in seconds.
+        retry: how often and when to repeat a request.
         observers: called for every attempt.
-        clock: monotonic seconds.
-        uniform: for the jitter.
-        sleep: instead of the primitives' own; tests and replays pass one that does not wait.
+        clock: returns monotonic seconds.
+        uniform: a random number between two others, for the jitter.
+        sleep: waits, instead of the primitives' own; tests and replays pass one that does not wait.
     """
 
     def __init__(
@@ -101,12 +101,12 @@ class HTTPTransport(ABC):
 
     @property
     def sends_through(self) -> object | None:
-        """The HTTP library's own transport that was handed in, such as ``httpx.MockTransport``; None: the network."""
+        """The HTTP library's own transport that you passed in, such as ``httpx.MockTransport``; None: the network."""
         return cast("object | None", getattr(self, "_transport", None))
 
     @property
     def observers(self) -> Sequence[Observer]:
-        """Who watches."""
+        """The observers of the transport."""
         return self._observers
 
     async def sleep(self, seconds: float) -> None:
@@ -118,7 +118,7 @@ class HTTPTransport(ABC):
         return self._primitives.lock()
 
     async def gather(self, calls: Sequence[Callable[[], Awaitable[T]]], *, limit: int) -> list[T]:
-        """The results of all calls, in their order; at most ``limit`` run at a time."""
+        """Return the results of all calls, in their order; at most ``limit`` run at a time."""
         return await self._primitives.gather(calls, limit=limit)
 
     def _shared_with(self) -> Hashable:
@@ -168,10 +168,10 @@ class HTTPTransport(ABC):
         """One attempt. Raises nothing but :class:`NoAnswer`, or a PaymentError that ends the operation."""
 
     async def send(self, request: Request) -> Response:
-        """Send, again where that is right, and return the last answer, whatever its status.
+        """Send a request, repeat it where that does no harm, and return the last answer, whatever its status.
 
         Raises:
-            NetworkError: no answer came; also an ``OutcomeUnknown`` if a write may have taken effect.
+            NetworkError: no answer arrived; also an ``OutcomeUnknown`` if a write may have taken effect.
         """
         deadline = self._clock() + self._timeouts.total
         unsettled = False

@@ -36,19 +36,19 @@ _MEANINGS = (
 
 
 class AsyncTransport(AsyncHTTPTransport["httpx.AsyncClient"]):
-    """Sends with ``httpx.AsyncClient``. One object serves several event loops, one after the other or at once.
+    """Sends with ``httpx.AsyncClient``. One object can serve several event loops, one after the other or at once.
 
     Transports on one event loop share their connections, and nothing else.
 
     Args:
-        client: yours; used on whatever loop runs, and left open by :meth:`aclose`.
+        client: your own client; used on any running loop, and left open by :meth:`aclose`.
         transport: an httpx transport for the clients made here, for example ``httpx.MockTransport``.
-        timeouts: see :class:`~paylattice.Timeouts`.
-        retry: see :class:`~paylattice.RetryPolicy`.
+        timeouts: the time limits: see :class:`~paylattice.Timeouts`.
+        retry: how often and when to repeat a request: see :class:`~paylattice.RetryPolicy`.
         observers: called for every attempt.
-        sleep: instead of ``asyncio.sleep``.
-        clock: monotonic seconds, instead of ``time.monotonic``.
-        uniform: instead of ``random.uniform``.
+        sleep: waits, instead of ``asyncio.sleep``.
+        clock: returns monotonic seconds, instead of ``time.monotonic``.
+        uniform: a random number between two others, instead of ``random.uniform``.
     """
 
     _library: ClassVar[str | None] = None
@@ -105,19 +105,19 @@ class AsyncTransport(AsyncHTTPTransport["httpx.AsyncClient"]):
 
 
 class BlockingTransport(BlockingHTTPTransport["httpx.Client"]):
-    """Sends with ``httpx.Client``, in the calling thread. One object serves many threads.
+    """Sends with ``httpx.Client``, in the calling thread. One object can serve many threads.
 
     Transports of one process share their connections, and nothing else.
 
     Args:
-        client: yours; left open by :meth:`aclose`.
+        client: your own client; left open by :meth:`aclose`.
         transport: an httpx transport for the client made here, for example ``httpx.MockTransport``.
-        timeouts: see :class:`~paylattice.Timeouts`.
-        retry: see :class:`~paylattice.RetryPolicy`.
+        timeouts: the time limits: see :class:`~paylattice.Timeouts`.
+        retry: how often and when to repeat a request: see :class:`~paylattice.RetryPolicy`.
         observers: called for every attempt.
-        sleep: instead of ``time.sleep``.
-        clock: monotonic seconds, instead of ``time.monotonic``.
-        uniform: instead of ``random.uniform``.
+        sleep: waits, instead of ``time.sleep``.
+        clock: returns monotonic seconds, instead of ``time.monotonic``.
+        uniform: a random number between two others, instead of ``random.uniform``.
     """
 
     _library: ClassVar[str | None] = None

@@ -1,4 +1,4 @@
-"""Hooks for metrics and tracing. What they receive holds no header, no query, no body and no personal data."""
+"""Hooks for metrics and tracing. They receive no header, no query, no body and no personal data."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -23,7 +23,7 @@ _log = logging.getLogger("paylattice")
 
 @attrs.frozen
 class RequestSent:
-    """An attempt begins. ``attempt`` counts from 1."""
+    """An attempt starts. ``attempt`` counts from 1."""
 
     provider: str
     operation: str | None
@@ -35,7 +35,7 @@ class RequestSent:
 
 @attrs.frozen
 class ResponseReceived:
-    """An attempt is over. ``status`` is None if no answer came; ``error`` then names the class of the failure."""
+    """An attempt has ended. ``status`` is None if no answer arrived; ``error`` then names the class of the failure."""
 
     provider: str
     operation: str | None
@@ -64,12 +64,12 @@ class RetryScheduled:
 
 @attrs.frozen
 class WebhookVerified:
-    """A delivery was found to be the provider's own.
+    """A delivery was verified.
 
     Args:
-        provider: whose.
-        way: ``offline``, by its signature alone; or ``postback``: the provider was asked.
-        reason: why the provider was asked, where its signature was to decide; one of the words of
+        provider: the provider's name.
+        way: ``offline``: by its signature alone; or ``postback``: the provider was asked.
+        reason: why the provider was asked, if its signature was to decide; a member of
             :class:`~paylattice.errors.Diagnosis`.
     """
 
@@ -79,23 +79,23 @@ class WebhookVerified:
 
 
 class Observer(Protocol):
-    """Watches requests. It must be quick; an exception that it raises is logged and otherwise ignored."""
+    """Watches requests. It must be quick. Its exceptions are logged and otherwise ignored."""
 
     def on_request(self, event: RequestSent) -> None:
-        """An attempt begins."""
+        """Called when an attempt starts."""
 
     def on_response(self, event: ResponseReceived) -> None:
-        """An attempt is over."""
+        """Called when an attempt has ended."""
 
     def on_retry(self, event: RetryScheduled) -> None:
-        """Another attempt follows."""
+        """Called when another attempt follows."""
 
 
 class WebhookObserver(Protocol):
-    """Watches deliveries, where there is more than one way to verify them. An observer of requests may be one, too."""
+    """Watches deliveries of providers that can verify them in more than one way. An observer of requests can be one, too."""
 
     def on_webhook_verified(self, event: WebhookVerified) -> None:
-        """A delivery was verified."""
+        """Called when a delivery was verified."""
 
 
 def has_observers(transport: object) -> bool:

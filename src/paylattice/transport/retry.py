@@ -1,4 +1,4 @@
-"""Whether a request is sent again, and when. The one place that decides it."""
+"""Decides whether a request is sent again, and when."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -34,9 +34,9 @@ def _attempts(_owner: object, _field: "attrs.Attribute[int]", value: object) -> 
 class RetryPolicy:
     """Exponential backoff with full jitter: attempt n waits between 0 and ``min(cap, base * 2**(n-1))`` seconds.
 
-    Only a request that may be repeated is (a read, or a write with an idempotency key that its endpoint honours), and
-    only after a failure that passes: no connection, a time-out, 408, 425, 429 or 5xx, or what the provider hints at.
-    A ``Retry-After`` is waited for, to the second.
+    A request is repeated only if that does no harm (a read, or a write with an idempotency key that its endpoint honours), and
+    only after a failure that passes: no connection, a timeout, 408, 425, 429 or 5xx, or a hint from the provider.
+    The wait is exactly as long as ``Retry-After`` says.
 
     Args:
         attempts: how many in all.
@@ -49,7 +49,7 @@ class RetryPolicy:
     cap: float = attrs.field(default=8.0, validator=seconds)
 
     def after_answer(self, request: Request, response: Response, attempt: int) -> bool:
-        """Whether to send the request again after this answer."""
+        """Return whether to send the request again after this answer."""
         if attempt >= self.attempts or not request.repeatable:
             return False
         hint = request.hint(response) if request.hint else None
@@ -58,16 +58,16 @@ class RetryPolicy:
         return response.status in _TRANSIENT or response.status >= SERVER_ERROR
 
     def after_silence(self, request: Request, attempt: int, *, sent: bool) -> bool:
-        """Whether to send the request again when no answer came. One that never left may always be sent again."""
+        """Return whether to send the request again without an answer. A request that was never sent can always be repeated."""
         return attempt < self.attempts and (request.repeatable or not sent)
 
     def wait(self, attempt: int, uniform: Callable[[float, float], float]) -> float:
-        """Seconds to wait before the attempt after this one."""
+        """Return the seconds to wait before the next attempt."""
         return uniform(0.0, min(self.cap, self.base * 2.0 ** min(attempt - 1, 60)))
 
 
 def retry_after(response: Response, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> float | None:
-    """The seconds that the answer's ``Retry-After`` asks for, at most a year; None if it has none that can be read."""
+    """Return the seconds of the answer's ``Retry-After``, at most a year; None if it has none that can be read."""
     value = response.headers.get("retry-after", "").strip()
     if not value:
         return None
