@@ -139,7 +139,7 @@ def test_observers_see_operations_and_keys_but_no_personal_data() -> None:
         "POST", "/v1/customers", httpx.Response(200, json=customer(), headers={"Request-Id": "req_7"})
     )
     transport = AsyncTransport(transport=httpx.MockTransport(world.server), observers=[Watcher()])
-    provider = StripeProvider(world.provider._settings, transport=transport)
+    provider = StripeProvider(world.provider._config, transport=transport)
     asyncio.run(provider.create_customer("ada@example.com", idempotency_key="k"))
     assert seen[0] == RequestSent("stripe", "create_customer", "POST", "/v1/customers", 1, "k")
     assert isinstance(seen[1], ResponseReceived)

@@ -51,6 +51,19 @@ class Payments:
             payment = attrs.evolve(payment, status=PaymentStatus.CHARGED_BACK)
         return payment if payment.customer_id is None else await self.linked(payment)
 
+    async def followed(self, event: WebhookEvent) -> WebhookEvent:
+        """The event with the payment that it is about, and the subscription that this payment leads to."""
+        payment = event.payment or await self.of_event(event)
+        if payment is None:
+            return event
+        payment = await self.linked(payment)
+        return attrs.evolve(
+            event,
+            customer_id=event.customer_id or payment.customer_id,
+            subscription_id=event.subscription_id or payment.subscription_id,
+            payment=payment,
+        )
+
     async def of_event(self, event: WebhookEvent) -> Payment | None:
         """The payment that a refund or a dispute is of; None if there is none, or it is a charge of the old kind."""
         about = event.refund or event.dispute

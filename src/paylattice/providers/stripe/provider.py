@@ -7,15 +7,11 @@ from datetime import datetime, timedelta
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, ClassVar
 
-import attrs
-
 from ...config import ProviderConfig
-from ...errors import Conflict, InvalidRequest, InvalidResponse, NotFound, OutcomeUnknown, PaymentError
 from ...event_lists import first_of
 from ...events import EventType, WebhookEvent
 from ...guard import provider_specific
 from ...idempotency import new_key
-from ...jsonlike import flag, reference
 from ...models import (
     CheckoutSession,
     CheckoutStatus,
@@ -30,26 +26,25 @@ from ...models import (
 )
 from ...money import Money
 from ...provider import BaseProvider, Capability, Headers
-from ...signatures import SigningKey, secret_from
-from . import requests, wire
-from .api import StripeAPI, missing_sdk, path_of
+from . import requests
+from .api import StripeAPI, missing_sdk
+from .checkout import Checkout
 from .config import StripeConfig
+from .customers import Customers
 from .event_list import EVENTS_KEPT, EventList
 from .events import SENT
-from .invoice_parts import has_invoice_payments
+from .invoices import Invoices
 from .lookups import Lookups
 from .payments import Payments
+from .plans import Plans
 from .subscriptions import Subscriptions
 from .usage import Usage
-from .webhooks import SIGNATURE, delivered
+from .webhooks import Webhooks
 
 if TYPE_CHECKING:
     from ...transport import Transport
 
 __all__ = ["StripeProvider"]
-
-_HEAD_START = 60
-"""Seconds that Stripe's clock may be behind this machine's."""
 
 
 class StripeProvider(BaseProvider):
@@ -82,27 +77,21 @@ class StripeProvider(BaseProvider):
         settings.require("secret_key")
         if sys.modules.get("stripe") is None and find_spec("stripe") is None:
             raise missing_sdk()
-        self._settings = settings
-        self._signing_keys = [SigningKey(secret) for secret in settings.webhook_secret]
-        self._api = StripeAPI(settings, lambda: self.transport)
-        self._lookups = Lookups(self._api, self._clock)
-        self._subscriptions = Subscriptions(self._api, self._lookups)
-        self._usage = Usage(self._api, self._lookups, self._clock)
-        self._payments = Payments(self._api, settings.api_version)
-        self._events = EventList(self._api)
+        api = StripeAPI(settings, lambda: self.transport)
+        lookups = Lookups(api, self._clock)
+        self._customers = Customers(api)
+        self._checkout = Checkout(api, lookups)
+        self._subscriptions = Subscriptions(api, lookups)
+        self._usage = Usage(api, lookups, self._clock)
+        self._invoices = Invoices(api, settings.api_version)
+        self._payments = Payments(api, settings.api_version)
+        self._plans = Plans(api)
+        self._events = EventList(api)
+        self._webhooks = Webhooks(settings, self._clock, lambda: self.diagnoses)
 
     async def follow_links(self, event: WebhookEvent) -> WebhookEvent:
         """Follow a refund or a dispute to its payment, and a payment to its invoice, which names the subscription."""
-        payment = event.payment or await self._payments.of_event(event)
-        if payment is None:
-            return event
-        payment = await self._payments.linked(payment)
-        return attrs.evolve(
-            event,
-            customer_id=event.customer_id or payment.customer_id,
-            subscription_id=event.subscription_id or payment.subscription_id,
-            payment=payment,
-        )
+        return await self._payments.followed(event)
 
     # Customers
 
@@ -115,13 +104,11 @@ class StripeProvider(BaseProvider):
         idempotency_key: str | None = None,
     ) -> Customer:
         """Create a customer. Stripe does not mind a second one with the same e-mail address."""
-        params = requests.customer_request(email, name, metadata)
-        return (await self._api.post("/v1/customers", params, idempotency_key)).into(wire.customer_from)
+        return await self._customers.create(email, name, metadata, idempotency_key)
 
     async def get_customer(self, customer_id: str) -> Customer | None:
         """The customer; None if there is none, or it was deleted."""
-        found = await self._api.find(path_of("customers", customer_id))
-        return None if found is None else wire.customer_from(found)
+        return await self._customers.find(customer_id)
 
     async def update_customer(
         self,
@@ -133,28 +120,11 @@ class StripeProvider(BaseProvider):
         idempotency_key: str | None = None,
     ) -> Customer:
         """Change what is given; metadata is merged key by key, and an empty value takes its key away."""
-        params = requests.customer_request(email, name, metadata)
-        answer = await self._api.post(path_of("customers", customer_id), params, idempotency_key)
-        return answer.into(wire.customer_from)
+        return await self._customers.update(customer_id, email, name, metadata, idempotency_key)
 
     async def delete_customer(self, customer_id: str, *, idempotency_key: str | None = None) -> None:
         """Delete the customer, which ends its subscriptions at once. Stripe keeps its invoices and payments."""
-        path = path_of("customers", customer_id)
-        try:
-            await self._api.delete(path)
-        except (OutcomeUnknown, NotFound) as error:
-            failure = error
-        else:
-            return
-        if not await self._is_deleted(path):
-            raise failure
-
-    async def _is_deleted(self, path: str) -> bool:
-        """Whether the object is known to be deleted; False also if that cannot be read."""
-        try:
-            return flag(await self._api.get(path), "deleted")
-        except PaymentError:
-            return False
+        await self._customers.delete(customer_id)
 
     async def find_created_customer(
         self,
@@ -166,14 +136,7 @@ class StripeProvider(BaseProvider):
         metadata: Mapping[str, str] | None = None,
     ) -> Customer | None:
         """The customer with all of the metadata, created since then; None without metadata, because it could be another one."""
-        if not metadata:
-            return None
-        asked = {"email": email, "created": {"gte": int(since.timestamp()) - _HEAD_START}}
-        async for data in self._api.pages("/v1/customers", asked):
-            customer = wire.customer_from(data)
-            if all(customer.metadata.get(word) == value for word, value in metadata.items()):
-                return customer
-        return None
+        return await self._customers.created(since, email, metadata)
 
     # Checkout
 
@@ -203,19 +166,16 @@ class StripeProvider(BaseProvider):
             customer_email: not used: Stripe takes the customer's.
             idempotency_key: see the class.
         """
-        requests.metadata_of(metadata)
-        params = requests.checkout_request(
+        return await self._checkout.subscribe(
             customer_id,
             plan_id,
-            await self._lookups.price(plan_id),
             success_url,
             cancel_url,
             metadata=metadata,
             quantity=quantity,
             trial_days=trial_days,
+            key=idempotency_key,
         )
-        answer = await self._api.post("/v1/checkout/sessions", params, idempotency_key)
-        return answer.into(wire.checkout_session_from)
 
     async def create_payment_session(
         self,
@@ -230,7 +190,7 @@ class StripeProvider(BaseProvider):
         idempotency_key: str | None = None,
     ) -> CheckoutSession:
         """A Checkout page for a one-off payment, with the payment methods that the Dashboard allows."""
-        params = requests.payment_session_request(
+        return await self._checkout.pay(
             amount,
             success_url,
             cancel_url,
@@ -238,14 +198,12 @@ class StripeProvider(BaseProvider):
             description=description,
             metadata=metadata,
             capture=capture,
+            key=idempotency_key,
         )
-        answer = await self._api.post("/v1/checkout/sessions", params, idempotency_key)
-        return answer.into(wire.checkout_session_from)
 
     async def get_checkout_session(self, session_id: str) -> CheckoutSession | None:
         """The session of either kind; None if there is none."""
-        found = await self._api.find(path_of("checkout/sessions", session_id))
-        return None if found is None else wire.checkout_session_from(found)
+        return await self._checkout.find(session_id)
 
     async def expire_checkout_session(self, session_id: str, *, idempotency_key: str | None = None) -> CheckoutSession:
         """Expire the session. Stripe refuses to expire what is not open: you get it as it is."""
@@ -278,13 +236,7 @@ class StripeProvider(BaseProvider):
             NotFound: Stripe has no such customer.
             InvalidRequest: the Dashboard holds no configuration of the page.
         """
-        params = {"customer": customer_id, "return_url": return_url}
-        answer = await self._api.post("/v1/billing_portal/sessions", params, idempotency_key)
-        try:
-            return wire.portal_url_from(answer.data)
-        except InvalidResponse as error:
-            why = error.message
-        raise answer.incomplete(why)
+        return await self._checkout.portal(customer_id, return_url, idempotency_key)
 
     # Subscriptions
 
@@ -350,18 +302,14 @@ class StripeProvider(BaseProvider):
         Returns:
             True: accepted. Stripe checks some of it later: errors come as ``v1.billing.meter.error_report_triggered``.
         """
-        key = idempotency_key or new_key()
-        await self._usage.report(subscription_item_id, quantity, timestamp, key)
+        await self._usage.report(subscription_item_id, quantity, timestamp, idempotency_key or new_key())
         return True
 
     async def get_invoices(
         self, customer_id: str, limit: int = 10, *, subscription_id: str | None = None
     ) -> list[Invoice]:
         """The customer's invoices, newest first, with the payments that paid them."""
-        params: dict[str, object] = {"customer": customer_id, "subscription": subscription_id}
-        if has_invoice_payments(self._settings.api_version):
-            params["expand"] = ["data.payments"]
-        return [wire.invoice_from(data) for data in await self._api.listed("/v1/invoices", params, limit=limit)]
+        return await self._invoices.of_customer(customer_id, limit, subscription_id)
 
     # Payments
 
@@ -431,33 +379,21 @@ class StripeProvider(BaseProvider):
 
     async def get_payment_methods(self, customer_id: str) -> list[PaymentMethod]:
         """The customer's saved payment methods, of all types."""
-        found = await self._api.listed(path_of("customers", customer_id, "payment_methods"))
-        return [wire.payment_method_from(data) for data in found]
+        return await self._customers.payment_methods(customer_id)
 
     async def remove_payment_method(self, payment_method_id: str, *, idempotency_key: str | None = None) -> None:
         """Detach a payment method from its customer, for good. Removing twice is no error."""
-        path = path_of("payment_methods", payment_method_id)
-        try:
-            await self._api.post(f"{path}/detach", {}, idempotency_key)
-        except (Conflict, InvalidRequest) as error:
-            failure = error
-        else:
-            return
-        if reference(await self._api.get(path), "customer") is not None:
-            raise failure
+        await self._customers.detach(payment_method_id, idempotency_key)
 
     # Plans and events
 
     async def get_plan(self, plan_id: str) -> Plan | None:
         """The price, ``price_...``; None if there is none."""
-        found = await self._api.find(path_of("prices", plan_id), {"expand": ["product"]})
-        return None if found is None else wire.plan_from(found)
+        return await self._plans.find(plan_id)
 
     async def list_plans(self) -> list[Plan]:
         """All active recurring prices of active products."""
-        params = {"active": True, "type": "recurring", "expand": ["data.product"]}
-        plans = [wire.plan_from(data) for data in await self._api.listed("/v1/prices", params)]
-        return [plan for plan in plans if plan.active]
+        return await self._plans.all()
 
     async def list_events(self, since: datetime, limit: int = 100) -> list[WebhookEvent]:
         """Events since a time, oldest first. Stripe keeps them for 30 days, and lists the newest first."""
@@ -472,19 +408,8 @@ class StripeProvider(BaseProvider):
 
     def verify_webhook_signature(self, payload: bytes, signature: str | Headers, secret: str) -> Mapping[str, object]:
         """Check a delivery against one secret, and nothing else."""
-        return SIGNATURE.verified(
-            payload,
-            signature,
-            (SigningKey(secret_from(secret, "STRIPE_WEBHOOK_SECRET")),),
-            clock=self._clock,
-            diagnoses=self.diagnoses,
-        )
+        return self._webhooks.verify(payload, signature, secret)
 
     async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
         """Verify a delivery with the configured secrets and read it. Both kinds are read: snapshot and thin events."""
-        if not self._signing_keys:
-            self._settings.require("webhook_secret")
-        data = SIGNATURE.verified(
-            payload, headers, self._signing_keys, clock=self._clock, diagnoses=self.diagnoses, livemode=self.livemode
-        )
-        return delivered(data, self._clock())
+        return self._webhooks.parse(payload, headers, livemode=self.livemode)

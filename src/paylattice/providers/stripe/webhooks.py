@@ -3,15 +3,19 @@
 The scheme of ``Stripe-Signature``: https://docs.stripe.com/webhooks#verify-manually.
 """
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
+from ...diagnoses import Diagnoses
 from ...errors import Diagnosis, InvalidResponse, MalformedPayload
 from ...events import WebhookEvent
 from ...jsonlike import JsonObject, text
-from ...signatures import TimestampedScheme
+from ...provider import Headers
+from ...signatures import SigningKey, TimestampedScheme, secret_from
+from .config import StripeConfig
 from .events import SNAPSHOT, THIN, event_from
 
-__all__ = ["SIGNATURE", "delivered"]
+__all__ = ["SIGNATURE", "Webhooks", "delivered"]
 
 
 def _is_event(data: JsonObject) -> bool:
@@ -38,3 +42,33 @@ def delivered(data: JsonObject, now: float) -> WebhookEvent:
     except InvalidResponse as error:
         why = error.message
     raise MalformedPayload(why, diagnosis=Diagnosis.BODY_NOT_AN_EVENT)
+
+
+class Webhooks:
+    """Reads deliveries.
+
+    Args:
+        config: the settings.
+        clock: seconds since 1970.
+        diagnoses: returns what decides whether to find out why a signature does not match.
+    """
+
+    def __init__(self, config: StripeConfig, clock: Callable[[], float], diagnoses: Callable[[], Diagnoses]) -> None:
+        self._config = config
+        self._keys = [SigningKey(secret) for secret in config.webhook_secret]
+        self._clock = clock
+        self._diagnoses = diagnoses
+
+    def verify(self, payload: bytes, signature: str | Headers, secret: str) -> Mapping[str, object]:
+        """Check a delivery against one secret."""
+        key = SigningKey(secret_from(secret, "STRIPE_WEBHOOK_SECRET"))
+        return SIGNATURE.verified(payload, signature, (key,), clock=self._clock, diagnoses=self._diagnoses())
+
+    def parse(self, payload: bytes, headers: Headers, *, livemode: bool | None) -> WebhookEvent:
+        """Verify a delivery with the configured secrets, and read it."""
+        if not self._keys:
+            self._config.require("webhook_secret")
+        data = SIGNATURE.verified(
+            payload, headers, self._keys, clock=self._clock, diagnoses=self._diagnoses(), livemode=livemode
+        )
+        return delivered(data, self._clock())

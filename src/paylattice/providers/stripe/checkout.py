@@ -1,0 +1,97 @@
+"""Pages at Stripe: Checkout for subscriptions and payments, and the customer's own billing portal."""
+
+from collections.abc import Mapping
+
+from ...errors import InvalidResponse
+from ...models import CheckoutSession
+from ...money import Money
+from .api import StripeAPI, path_of
+from .lookups import Lookups
+from .requests import checkout_request, metadata_of, payment_session_request
+from .wire import checkout_session_from, portal_url_from
+
+__all__ = ["Checkout"]
+
+_SESSIONS = "/v1/checkout/sessions"
+
+
+class Checkout:
+    """Checkout at Stripe.
+
+    Args:
+        api: where the sessions are.
+        lookups: for the prices that are sold.
+    """
+
+    def __init__(self, api: StripeAPI, lookups: Lookups) -> None:
+        self._api = api
+        self._lookups = lookups
+
+    async def subscribe(
+        self,
+        customer_id: str,
+        plan_id: str,
+        success_url: str,
+        cancel_url: str,
+        *,
+        metadata: Mapping[str, str] | None,
+        quantity: int,
+        trial_days: int | None,
+        key: str | None,
+    ) -> CheckoutSession:
+        """A page for a subscription."""
+        metadata_of(metadata)
+        params = checkout_request(
+            customer_id,
+            plan_id,
+            await self._lookups.price(plan_id),
+            success_url,
+            cancel_url,
+            metadata=metadata,
+            quantity=quantity,
+            trial_days=trial_days,
+        )
+        return (await self._api.post(_SESSIONS, params, key)).into(checkout_session_from)
+
+    async def pay(
+        self,
+        amount: Money,
+        success_url: str,
+        cancel_url: str,
+        *,
+        customer_id: str | None,
+        description: str | None,
+        metadata: Mapping[str, str] | None,
+        capture: bool,
+        key: str | None,
+    ) -> CheckoutSession:
+        """A page for a one-off payment."""
+        params = payment_session_request(
+            amount,
+            success_url,
+            cancel_url,
+            customer_id=customer_id,
+            description=description,
+            metadata=metadata,
+            capture=capture,
+        )
+        return (await self._api.post(_SESSIONS, params, key)).into(checkout_session_from)
+
+    async def find(self, session_id: str) -> CheckoutSession | None:
+        """The session of either kind; None if there is none."""
+        found = await self._api.find(path_of("checkout/sessions", session_id))
+        return None if found is None else checkout_session_from(found)
+
+    async def portal(self, customer_id: str, return_url: str, key: str | None) -> str:
+        """The URL of the customer's billing portal.
+
+        Raises:
+            ResponseOutcomeUnknown: a session was made, and its answer holds no URL.
+        """
+        params = {"customer": customer_id, "return_url": return_url}
+        answer = await self._api.post("/v1/billing_portal/sessions", params, key)
+        try:
+            return portal_url_from(answer.data)
+        except InvalidResponse as error:
+            why = error.message
+        raise answer.incomplete(why)

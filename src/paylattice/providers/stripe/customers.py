@@ -1,0 +1,93 @@
+"""Customers at Stripe, and their saved payment methods."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from ...errors import Conflict, InvalidRequest, NotFound, OutcomeUnknown, PaymentError
+from ...jsonlike import flag, reference
+from ...models import Customer, PaymentMethod
+from .api import StripeAPI, path_of
+from .requests import customer_request
+from .wire import customer_from, payment_method_from
+
+__all__ = ["Customers"]
+
+_HEAD_START = 60
+"""Seconds that Stripe's clock may be behind this machine's."""
+
+
+class Customers:
+    """Customers at Stripe.
+
+    Args:
+        api: where they are.
+    """
+
+    def __init__(self, api: StripeAPI) -> None:
+        self._api = api
+
+    async def create(
+        self, email: str, name: str | None, metadata: Mapping[str, str] | None, key: str | None
+    ) -> Customer:
+        """Create a customer."""
+        answer = await self._api.post("/v1/customers", customer_request(email, name, metadata), key)
+        return answer.into(customer_from)
+
+    async def find(self, customer_id: str) -> Customer | None:
+        """The customer; None if there is none, or it was deleted."""
+        found = await self._api.find(path_of("customers", customer_id))
+        return None if found is None else customer_from(found)
+
+    async def update(
+        self, customer_id: str, email: str | None, name: str | None, metadata: Mapping[str, str] | None, key: str | None
+    ) -> Customer:
+        """Change what is given."""
+        params = customer_request(email, name, metadata)
+        return (await self._api.post(path_of("customers", customer_id), params, key)).into(customer_from)
+
+    async def delete(self, customer_id: str) -> None:
+        """Delete the customer. Stripe has no idempotency key for this, so the state is read where the outcome is unknown."""
+        path = path_of("customers", customer_id)
+        try:
+            await self._api.delete(path)
+        except (OutcomeUnknown, NotFound) as error:
+            failure = error
+        else:
+            return
+        if not await self._is_deleted(path):
+            raise failure
+
+    async def _is_deleted(self, path: str) -> bool:
+        """Whether the object is known to be deleted; False also if that cannot be read."""
+        try:
+            return flag(await self._api.get(path), "deleted")
+        except PaymentError:
+            return False
+
+    async def created(self, since: datetime, email: str, metadata: Mapping[str, str] | None) -> Customer | None:
+        """The customer with all of the metadata, made since then; without metadata none can be told from another."""
+        if not metadata:
+            return None
+        asked = {"email": email, "created": {"gte": int(since.timestamp()) - _HEAD_START}}
+        async for data in self._api.pages("/v1/customers", asked):
+            customer = customer_from(data)
+            if all(customer.metadata.get(word) == value for word, value in metadata.items()):
+                return customer
+        return None
+
+    async def payment_methods(self, customer_id: str) -> list[PaymentMethod]:
+        """The customer's saved payment methods, of all types."""
+        found = await self._api.listed(path_of("customers", customer_id, "payment_methods"))
+        return [payment_method_from(data) for data in found]
+
+    async def detach(self, payment_method_id: str, key: str | None) -> None:
+        """Detach a payment method from its customer. What is detached already is no error."""
+        path = path_of("payment_methods", payment_method_id)
+        try:
+            await self._api.post(f"{path}/detach", {}, key)
+        except (Conflict, InvalidRequest) as error:
+            failure = error
+        else:
+            return
+        if reference(await self._api.get(path), "customer") is not None:
+            raise failure
