@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from ...errors import InvalidResponse
-from ...models import CheckoutSession
+from ...errors import InvalidRequest, InvalidResponse
+from ...models import CheckoutSession, CheckoutStatus
 from ...money import Money
 from .api import StripeAPI, path_of
 from .lookups import Lookups
@@ -81,6 +81,19 @@ class Checkout:
         """The session of either kind; None if there is none."""
         found = await self._api.find(path_of("checkout/sessions", session_id))
         return None if found is None else checkout_session_from(found)
+
+    async def expire(self, session_id: str, key: str | None) -> CheckoutSession:
+        """Expire the session. What is not open any more is answered as it is."""
+        try:
+            answer = await self._api.post(f"{path_of('checkout/sessions', session_id)}/expire", {}, key)
+        except InvalidRequest as error:
+            failure = error
+        else:
+            return answer.into(checkout_session_from)
+        found = await self.find(session_id)
+        if found is None or found.status is CheckoutStatus.OPEN:
+            raise failure
+        return found
 
     async def portal(self, customer_id: str, return_url: str, key: str | None) -> str:
         """The URL of the customer's billing portal.

@@ -15,7 +15,7 @@ from .amounts import money_of, wire_amount, wire_currency
 from .api import StripeAPI, path_of
 from .errors import unsuccessful_payment
 from .invoice_parts import has_invoice_payments
-from .requests import Params, refund_request
+from .requests import Params, payment_request, refund_request
 from .wire import KEY_WORD, invoice_subscription_id, payment_from, refund_from
 
 __all__ = ["Payments"]
@@ -103,13 +103,31 @@ class Payments:
         found = await self._api.listed("/v1/disputes", {"payment_intent": payment_id}, limit=_MOST_DISPUTES)
         return any(text(each, "status") == "lost" for each in found)
 
-    async def create(self, params: Params, key: str | None) -> Payment:
+    async def create(
+        self,
+        amount: Money,
+        *,
+        customer_id: str,
+        payment_method_id: str,
+        capture: bool,
+        description: str | None,
+        metadata: Mapping[str, str] | None,
+        key: str | None,
+    ) -> Payment:
         """Charge.
 
         Raises:
             Declined: the bank said no, in an answer of its own or inside the payment's.
             ActionRequired: the payer has to act.
         """
+        params = payment_request(
+            amount,
+            customer_id=customer_id,
+            payment_method_id=payment_method_id,
+            capture=capture,
+            description=description,
+            metadata=metadata,
+        )
         answer = await self._api.post("/v1/payment_intents", {**_tagged(params, key), **_EXPANDED}, key)
         failure = unsuccessful_payment(answer.data, answer.response, answer.asked)
         if failure is not None:

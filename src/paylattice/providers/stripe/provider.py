@@ -14,7 +14,6 @@ from ...guard import provider_specific
 from ...idempotency import new_key
 from ...models import (
     CheckoutSession,
-    CheckoutStatus,
     Customer,
     Invoice,
     Payment,
@@ -26,7 +25,6 @@ from ...models import (
 )
 from ...money import Money
 from ...provider import BaseProvider, Capability, Headers
-from . import requests
 from .api import StripeAPI, missing_sdk
 from .checkout import Checkout
 from .config import StripeConfig
@@ -207,17 +205,7 @@ class StripeProvider(BaseProvider):
 
     async def expire_checkout_session(self, session_id: str, *, idempotency_key: str | None = None) -> CheckoutSession:
         """Expire the session. Stripe refuses to expire what is not open: you get it as it is."""
-        path = path_of("checkout/sessions", session_id)
-        try:
-            answer = await self._api.post(f"{path}/expire", {}, idempotency_key)
-        except InvalidRequest as error:
-            failure = error
-        else:
-            return answer.into(wire.checkout_session_from)
-        found = await self.get_checkout_session(session_id)
-        if found is None or found.status is CheckoutStatus.OPEN:
-            raise failure
-        return found
+        return await self._checkout.expire(session_id, idempotency_key)
 
     @provider_specific(returns=str, writes=True)
     async def create_billing_portal_session(
@@ -278,8 +266,7 @@ class StripeProvider(BaseProvider):
     async def pause_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
         """Stop billing.
 
-        In flexible billing mode the subscription is paused (status ``paused``); in classic mode its invoices are voided
-        while the status stays as it is (``collection_paused``).
+        In flexible billing mode the status is ``paused``. In classic mode invoices are voided (``collection_paused``).
         """
         return await self._subscriptions.pause(subscription_id, idempotency_key)
 
@@ -339,15 +326,15 @@ class StripeProvider(BaseProvider):
         idempotency_key: str | None = None,
     ) -> Payment:
         """Charge a saved payment method while the payer is away."""
-        params = requests.payment_request(
+        return await self._payments.create(
             amount,
             customer_id=customer_id,
             payment_method_id=payment_method_id,
             capture=capture,
             description=description,
             metadata=metadata,
+            key=idempotency_key,
         )
-        return await self._payments.create(params, idempotency_key)
 
     async def refund_payment(
         self,
