@@ -5,6 +5,7 @@ from enum import Enum
 import attrs
 
 from ...errors import NotFound
+from ...events import WebhookEvent
 from ...jsonlike import JsonObject, text
 from ...models import Payment, PaymentStatus
 from . import order_parts, orders
@@ -98,6 +99,21 @@ class PaymentLookup:
         """Read the payment of a transaction, of a subscription first; None if there is none."""
         sale = await self._api.get(Kind.SALE.path(transaction_id), named=transaction_id)
         return await self.find(transaction_id) if sale is None else orders.payment_from_sale(sale)
+
+    async def followed(self, event: WebhookEvent) -> WebhookEvent:
+        """The event with the payment that its refund or dispute is of."""
+        about = event.refund or event.dispute
+        if about is None or about.payment_id is None:
+            return event
+        payment = await self.paid_by(about.payment_id)
+        if payment is None:
+            return event
+        return attrs.evolve(
+            event,
+            customer_id=event.customer_id or payment.customer_id,
+            subscription_id=event.subscription_id or payment.subscription_id,
+            payment=payment,
+        )
 
     async def required(self, payment_id: str) -> Found:
         """Look for the id in each place.

@@ -5,13 +5,10 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
-import attrs
-
 from ...config import ProviderConfig
 from ...errors import UnsupportedOperation
 from ...event_lists import first_of
 from ...events import EventType, WebhookEvent
-from ...frozen import FrozenMap
 from ...guard import provider_specific
 from ...idempotency import new_key
 from ...models import (
@@ -29,6 +26,7 @@ from ...money import Money
 from ...provider import BaseProvider, Capability, Headers, UnsupportedReason
 from .access import TokenCache
 from .api import PayPalAPI
+from .capabilities import CAPABILITIES, UNSUPPORTED
 from .checkout import Checkout
 from .config import PayPalConfig
 from .customers import customer_for
@@ -83,34 +81,8 @@ class PayPalProvider(BaseProvider):
     idempotency_lifetime: timedelta = timedelta(hours=6)  # of an order; others are remembered for days
     events_kept: timedelta | None = EVENTS_KEPT
     sends: frozenset[EventType] | None = SENT
-    capabilities: frozenset[Capability] = frozenset(_C) - {
-        _C.CUSTOMERS,
-        _C.EXPIRE_CHECKOUT,
-        _C.CANCEL_AT_PERIOD_END,
-        _C.METERED_USAGE,
-    }
-    unsupported: Mapping[Capability, UnsupportedReason] = FrozenMap(
-        {
-            _C.CUSTOMERS: UnsupportedReason(
-                "PayPal has no customers: each subscription, order and vault names its payer.",
-                "Keep the customer in your own database, as BillingService does; create_customer makes an id for it.",
-            ),
-            _C.EXPIRE_CHECKOUT: UnsupportedReason(
-                "PayPal takes no page back: it closes a page that nobody approves by itself.",
-                "If the payer approves a page that you do not want any more, cancel its subscription with "
-                "cancel_subscription, and give the payment back with refund_payment.",
-            ),
-            _C.CANCEL_AT_PERIOD_END: UnsupportedReason(
-                "PayPal ends a subscription at once, and for good.",
-                "Cancel now: access continues until cancel_at, the day up to which it is paid. Or suspend it, and cancel it "
-                "when the period is over.",
-            ),
-            _C.METERED_USAGE: UnsupportedReason(
-                "PayPal's subscriptions have no metering. They have quantities, and the payer has to agree to each change.",
-                "Charge a saved payment method at the end of each period with create_payment.",
-            ),
-        }
-    )
+    capabilities: frozenset[Capability] = CAPABILITIES
+    unsupported: Mapping[Capability, UnsupportedReason] = UNSUPPORTED
 
     def __init__(
         self,
@@ -150,18 +122,7 @@ class PayPalProvider(BaseProvider):
 
     async def follow_links(self, event: WebhookEvent) -> WebhookEvent:
         """Follow a refund or a dispute to its payment; that of a subscription names the subscription."""
-        about = event.refund or event.dispute
-        if about is None or about.payment_id is None:
-            return event
-        payment = await self._lookup.paid_by(about.payment_id)
-        if payment is None:
-            return event
-        return attrs.evolve(
-            event,
-            customer_id=event.customer_id or payment.customer_id,
-            subscription_id=event.subscription_id or payment.subscription_id,
-            payment=payment,
-        )
+        return await self._lookup.followed(event)
 
     # Customers
 

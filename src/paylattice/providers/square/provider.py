@@ -6,8 +6,6 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
-import attrs
-
 from ...config import ProviderConfig
 from ...event_lists import first_of
 from ...events import EventType, WebhookEvent
@@ -26,14 +24,15 @@ from ...models import (
 )
 from ...money import Money
 from ...provider import BaseProvider, Capability, Headers, UnsupportedReason
-from . import wire
 from .api import SquareAPI
+from .capabilities import CAPABILITIES, UNSUPPORTED
 from .checkout import PREFIX, Checkout
 from .config import SquareConfig
 from .customers import Customers
 from .event_list import EVENTS_KEPT, EventList
 from .events import SENT
 from .invoices import Invoices, described
+from .links import followed
 from .payments import Payments
 from .plans import Plans
 from .subscriptions import Subscriptions
@@ -68,19 +67,8 @@ class SquareProvider(BaseProvider):
 
     name = "square"
     config_class: ClassVar[type[ProviderConfig] | None] = SquareConfig
-    capabilities: frozenset[Capability] = frozenset(Capability) - {Capability.CANCEL_NOW, Capability.METERED_USAGE}
-    unsupported: Mapping[Capability, UnsupportedReason] = FrozenMap(
-        {
-            Capability.CANCEL_NOW: UnsupportedReason(
-                "Square ends a subscription only at the end of the paid period.",
-                "Use cancel_subscription(..., at_period_end=True), and refund the unused part with refund_payment.",
-            ),
-            Capability.METERED_USAGE: UnsupportedReason(
-                "Square has no usage, meters or quantities.",
-                "Charge the card on file for each period with create_payment, or send an invoice with Square's own API.",
-            ),
-        }
-    )
+    capabilities: frozenset[Capability] = CAPABILITIES
+    unsupported: Mapping[Capability, UnsupportedReason] = UNSUPPORTED
     idempotency_lifetime: timedelta = timedelta(hours=1)
     events_kept: timedelta | None = EVENTS_KEPT
     sends: frozenset[EventType] | None = SENT
@@ -122,23 +110,7 @@ class SquareProvider(BaseProvider):
 
     async def follow_links(self, event: WebhookEvent) -> WebhookEvent:
         """Follow a refund or a dispute to its payment, and that by its order to its checkout or to its invoice."""
-        about = event.refund or event.dispute
-        payment = event.payment
-        if payment is None and about is not None and about.payment_id is not None:
-            payment = await self._payments.read(about.payment_id)
-        if payment is None:
-            return event
-        order_id = wire.order_of(payment.raw)
-        invoice = await self._invoices.of_order(order_id, payment.customer_id)
-        if invoice is not None:
-            payment = attrs.evolve(payment, invoice_id=invoice.id, subscription_id=invoice.subscription_id)
-        return attrs.evolve(
-            event,
-            customer_id=event.customer_id or payment.customer_id,
-            subscription_id=event.subscription_id or payment.subscription_id,
-            checkout_reference=order_id or event.checkout_reference,
-            payment=payment,
-        )
+        return await followed(event, self._payments, self._invoices)
 
     def describe_invoice(self, invoice: Invoice, subscription: Subscription) -> Invoice:
         """The invoice with its reason and period: the subscription lists its invoices, and tells its current period."""

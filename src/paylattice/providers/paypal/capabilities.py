@@ -1,0 +1,37 @@
+"""What PayPal can do and, for the rest, why not and what to do instead."""
+
+from collections.abc import Mapping
+
+from ...frozen import FrozenMap
+from ...operations import Capability, UnsupportedReason
+
+__all__ = ["CAPABILITIES", "UNSUPPORTED"]
+
+CAPABILITIES: frozenset[Capability] = frozenset(Capability) - {
+    Capability.CUSTOMERS,
+    Capability.EXPIRE_CHECKOUT,
+    Capability.CANCEL_AT_PERIOD_END,
+    Capability.METERED_USAGE,
+}
+UNSUPPORTED: Mapping[Capability, UnsupportedReason] = FrozenMap(
+    {
+        Capability.CUSTOMERS: UnsupportedReason(
+            "PayPal has no customers: each subscription, order and vault names its payer.",
+            "Keep the customer in your own database, as BillingService does; create_customer makes an id for it.",
+        ),
+        Capability.EXPIRE_CHECKOUT: UnsupportedReason(
+            "PayPal takes no page back: it closes a page that nobody approves by itself.",
+            "If the payer approves a page that you do not want any more, cancel its subscription with "
+            "cancel_subscription, and give the payment back with refund_payment.",
+        ),
+        Capability.CANCEL_AT_PERIOD_END: UnsupportedReason(
+            "PayPal ends a subscription at once, and for good.",
+            "Cancel now: access continues until cancel_at, the day up to which it is paid. Or suspend it, and cancel it "
+            "when the period is over.",
+        ),
+        Capability.METERED_USAGE: UnsupportedReason(
+            "PayPal's subscriptions have no metering. They have quantities, and the payer has to agree to each change.",
+            "Charge a saved payment method at the end of each period with create_payment.",
+        ),
+    }
+)

@@ -1,0 +1,22 @@
+"""What Square can do and, for the rest, why not and what to do instead."""
+
+from collections.abc import Mapping
+
+from ...frozen import FrozenMap
+from ...operations import Capability, UnsupportedReason
+
+__all__ = ["CAPABILITIES", "UNSUPPORTED"]
+
+CAPABILITIES: frozenset[Capability] = frozenset(Capability) - {Capability.CANCEL_NOW, Capability.METERED_USAGE}
+UNSUPPORTED: Mapping[Capability, UnsupportedReason] = FrozenMap(
+    {
+        Capability.CANCEL_NOW: UnsupportedReason(
+            "Square ends a subscription only at the end of the paid period.",
+            "Use cancel_subscription(..., at_period_end=True), and refund the unused part with refund_payment.",
+        ),
+        Capability.METERED_USAGE: UnsupportedReason(
+            "Square has no usage, meters or quantities.",
+            "Charge the card on file for each period with create_payment, or send an invoice with Square's own API.",
+        ),
+    }
+)
