@@ -167,6 +167,7 @@ _CHECKS: Mapping[str, Callable[[str, object], None]] = {
     "since": check_utc,
     "idempotency_key": _key,
     "at_period_end": _flag,
+    "final_invoice": _flag,
     "prorate": _flag,
     "capture": _flag,
 }

@@ -234,6 +234,7 @@ class PaymentProvider(Protocol):
         *,
         at_period_end: bool = False,
         reason: str | None = None,
+        final_invoice: bool = False,
         idempotency_key: str | None = None,
     ) -> "Subscription":
         """End the subscription now, or at the end of the paid period.
@@ -245,6 +246,15 @@ class PaymentProvider(Protocol):
             at_period_end: True ends it with the paid period, False now.
             reason: for the provider's records.
             idempotency_key: calls with the same key have one effect. None: the library makes a key for this call.
+
+        Args:
+            subscription_id: the provider's id.
+            at_period_end: whether it goes on for as long as is paid for.
+            reason: for the provider's records.
+            final_invoice: whether a last invoice asks for usage that has not been billed, where it ends now. False: the
+                usage is given away. At the period's end it is billed in any case. Nothing is credited for what is left of the
+                period. A provider that bills no usage has nothing to ask for.
+            idempotency_key: makes repeating this harmless.
 
         Raises:
             NotFound: the subscription does not exist.

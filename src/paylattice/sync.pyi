@@ -161,6 +161,7 @@ class Provider:
         *,
         at_period_end: bool = False,
         reason: str | None = None,
+        final_invoice: bool = False,
         idempotency_key: str | None = None,
     ) -> Subscription:
         """End the subscription now, or at the end of the paid period."""
@@ -733,6 +734,7 @@ class BillingService(Generic[Tx]):
         subscription_id: str | None = None,
         at_period_end: bool = True,
         reason: str | None = None,
+        final_invoice: bool = False,
         idempotency_key: str | None = None,
     ) -> BillingSubscription:
         """End a subscription at the end of the paid period, or now."""

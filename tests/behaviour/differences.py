@@ -41,6 +41,12 @@ DIFFERENCES: Mapping[str, Mapping[str, Difference]] = {
             False, "docs: invoice_now is false by default; https://docs.stripe.com/api/subscriptions/cancel"
         ),
     },
+    "usage of a subscription that ends at once with a final invoice is billed": {
+        "memory": Difference(True, "ours: as at Stripe"),
+        "stripe": Difference(
+            True, "docs: invoice_now bills usage that is not billed; https://docs.stripe.com/api/subscriptions/cancel"
+        ),
+    },
     "usage of a subscription that ends with its period is billed": {
         "memory": Difference(True, "ours: the last invoice asks for it"),
         "stripe": Difference(True, "docs: in a last invoice; https://docs.stripe.com/billing/subscriptions/cancel"),

@@ -170,6 +170,28 @@ async def test_usage_of_a_subscription_that_ends_at_once(place: Place) -> None:
 
 
 @story
+async def test_usage_of_a_subscription_that_ends_at_once_with_a_final_invoice(place: Place) -> None:
+    billed = place.does("usage of a subscription that ends at once with a final invoice is billed")
+    place.simulator.add_plan("calls", Money(2, "USD"), metered=True)
+    await place.subscribed("calls")
+    await place.billing.record_usage("org", 100, idempotency_key="job-1")
+    await place.billing.cancel("org", at_period_end=False, final_invoice=True)
+    place.simulator.advance(months=2)
+    await place.deliver()
+    assert (await place.paid() == [200]) is billed
+
+
+@story
+async def test_a_final_invoice_asks_for_nothing_where_all_is_paid(place: Place) -> None:
+    ends_at_once = place.does("a subscription ends at once")
+    await place.subscribed()
+    await place.billing.cancel("org", at_period_end=not ends_at_once, final_invoice=True)
+    place.simulator.advance(months=2)
+    await place.deliver()
+    assert await place.paid() == [PRICE.amount]
+
+
+@story
 async def test_usage_of_a_subscription_that_ends_with_its_period(place: Place) -> None:
     billed = place.does("usage of a subscription that ends with its period is billed")
     place.simulator.add_plan("calls", Money(2, "USD"), metered=True)

@@ -290,6 +290,7 @@ class Acme(BaseProvider):
         *,
         at_period_end: bool = False,
         reason: str | None = None,
+        final_invoice: bool = False,
         idempotency_key: str | None = None,
     ) -> Subscription:
         return await self.answer(subscription_id=subscription_id, at_period_end=at_period_end, key=idempotency_key)

@@ -15,7 +15,7 @@ from ..operations import Capability
 from ..provider import BaseProvider, Headers, PaymentProvider
 from ..transport.primitives import AsyncPrimitives, Primitives
 from .access import DEFAULT_POLICY, Access, AccessPolicy, access_over
-from .commands import Authorize, Capture, Charge, RecordUsage, RefundPayment, StartCheckout, Void
+from .commands import Authorize, CancelSubscription, Capture, Charge, RecordUsage, RefundPayment, StartCheckout, Void
 from .customers import provider_named
 from .deliveries import RejectedWebhook
 from .inputs import CHECKS
@@ -353,6 +353,7 @@ class BillingService(Generic[Tx]):
         subscription_id: str | None = None,
         at_period_end: bool = True,
         reason: str | None = None,
+        final_invoice: bool = False,
         idempotency_key: str | None = None,
     ) -> BillingSubscription:
         """End a subscription at the end of the paid period, or now.
@@ -368,6 +369,8 @@ class BillingService(Generic[Tx]):
             subscription_id: the provider's id of the subscription. None: the only candidate.
             at_period_end: True ends it with the paid period, False now.
             reason: for the provider's records.
+            final_invoice: True bills usage that is not billed yet, if the subscription ends now. False gives it away. At
+                the end of the period, it is billed in any case.
             idempotency_key: your own key, so that you can repeat the call. None: every call is a command of its own.
 
         Returns:
@@ -380,12 +383,9 @@ class BillingService(Generic[Tx]):
             UnsupportedOperation: the provider cannot end it in this way.
         """
         self._parts.handlers.refuse_inside()
+        wanted = CancelSubscription(at_period_end=at_period_end, reason=reason, final_invoice=final_invoice)
         return await self._parts.subscriptions.cancel(
-            org_id,
-            subscription_id=subscription_id,
-            at_period_end=at_period_end,
-            reason=reason,
-            key=idempotency_key,
+            org_id, wanted, subscription_id=subscription_id, key=idempotency_key
         )
 
     async def change_plan(

@@ -80,7 +80,7 @@ class Subscriptions(Generic[Tx]):
     # --- changing ------------------------------------------------------------------------------------------------
 
     async def cancel(
-        self, org_id: str, *, subscription_id: str | None, at_period_end: bool, reason: str | None, key: str | None
+        self, org_id: str, wanted: CancelSubscription, *, subscription_id: str | None, key: str | None
     ) -> BillingSubscription:
         """End a subscription. Returns what is stored afterwards.
 
@@ -90,9 +90,10 @@ class Subscriptions(Generic[Tx]):
         """
 
         def command_at(provider: BaseProvider) -> CancelSubscription:
-            return CancelSubscription(at_period_end=at_period_end and not _keeps_paid_period(provider), reason=reason)
+            waits = wanted.at_period_end and not _keeps_paid_period(provider)
+            return attrs.evolve(wanted, at_period_end=waits)
 
-        prefer = is_not_ending if at_period_end else _any
+        prefer = is_not_ending if wanted.at_period_end else _any
         _, stored = await self._send(org_id, command_at, key, subscription_id=subscription_id, prefer=prefer)
         return stored
 

@@ -214,6 +214,7 @@ class CancelsLater(InMemoryProvider):
         *,
         at_period_end: bool = False,
         reason: str | None = None,
+        final_invoice: bool = False,
         idempotency_key: str | None = None,
     ) -> Subscription:
         return await super().cancel_subscription(subscription_id, at_period_end=True)
@@ -227,6 +228,7 @@ class CancelsAtOnce(InMemoryProvider):
         *,
         at_period_end: bool = False,
         reason: str | None = None,
+        final_invoice: bool = False,
         idempotency_key: str | None = None,
     ) -> Subscription:
         return await super().cancel_subscription(subscription_id, at_period_end=False)
@@ -247,6 +249,7 @@ class CancelsOnlyOnce(InMemoryProvider):
         *,
         at_period_end: bool = False,
         reason: str | None = None,
+        final_invoice: bool = False,
         idempotency_key: str | None = None,
     ) -> Subscription:
         found = await self.get_subscription(subscription_id)

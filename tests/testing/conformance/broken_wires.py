@@ -366,6 +366,7 @@ class _LooksFirst(AcmeProvider):
         *,
         at_period_end: bool = False,
         reason: str | None = None,
+        final_invoice: bool = False,
         idempotency_key: str | None = None,
     ) -> Subscription:
         found = await self.get_subscription(subscription_id)

@@ -150,6 +150,7 @@ class AcmeProvider(BaseProvider):
         *,
         at_period_end: bool = False,
         reason: str | None = None,
+        final_invoice: bool = False,
         idempotency_key: str | None = None,
     ) -> Subscription:
         """End the subscription now. Only that way is declared; the other is refused before this is called."""

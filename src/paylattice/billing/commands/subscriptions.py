@@ -92,6 +92,7 @@ class CancelSubscription(SubscriptionCommand[Subscription]):
     Args:
         at_period_end: when what is paid for is over, instead of now.
         reason: for the provider's records.
+        final_invoice: whether usage that is not billed yet is billed, where it ends now.
     """
 
     kind: ClassVar[str] = "cancel_subscription"
@@ -100,6 +101,7 @@ class CancelSubscription(SubscriptionCommand[Subscription]):
 
     at_period_end: bool
     reason: str | None = attrs.field(default=None, repr=False)
+    final_invoice: bool = False
 
     async def send(self, provider: BaseProvider, key: str) -> Subscription:
         """End it."""
@@ -107,6 +109,7 @@ class CancelSubscription(SubscriptionCommand[Subscription]):
             subscription_id=self.subscription_id,
             at_period_end=self.at_period_end,
             reason=self.reason,
+            final_invoice=self.final_invoice,
             idempotency_key=key,
         )
 

@@ -266,16 +266,20 @@ class InMemoryProvider(Controls, BaseProvider):
         *,
         at_period_end: bool = False,
         reason: str | None = None,
+        final_invoice: bool = False,
         idempotency_key: str | None = None,
     ) -> Subscription:
-        """End the subscription now, or at the end of the period that is paid for."""
+        """End the subscription now, or at the end of the period that is paid for.
+
+        Usage that is not billed yet is billed at the end of the period; now, with ``final_invoice``.
+        """
 
         def effect() -> Subscription:
             record = self._subscriptions.get(subscription_id)
-            self._subscriptions.cancel(record, at_period_end=at_period_end)
+            self._subscriptions.cancel(record, at_period_end=at_period_end, final_invoice=final_invoice)
             return record.model()
 
-        return self._calls.write(idempotency_key, (subscription_id, at_period_end, reason), effect)
+        return self._calls.write(idempotency_key, (subscription_id, at_period_end, reason, final_invoice), effect)
 
     async def change_subscription(
         self,

@@ -147,10 +147,11 @@ class Subscriptions:
 
     # --- changing ------------------------------------------------------------------------------------------------
 
-    def cancel(self, record: SubscriptionRecord, *, at_period_end: bool) -> None:
+    def cancel(self, record: SubscriptionRecord, *, at_period_end: bool, final_invoice: bool = False) -> None:
         """End it now, or with the paid period. A subscription that has ended stays as it is.
 
-        At the period's end a last invoice asks for usage and changes that have not been billed; now, they are dropped.
+        At the period's end a last invoice asks for usage and changes that have not been billed; now, with ``final_invoice``,
+        and otherwise they are dropped.
         """
         if record.status.is_terminal:
             return
@@ -160,6 +161,8 @@ class Subscriptions:
                 record.canceled_at = self._world.now
                 self._changed(record, EventType.SUBSCRIPTION_UPDATED)
             return
+        if final_invoice and record.status is not SubscriptionStatus.INCOMPLETE:
+            self._bill_the_rest(record)
         record.canceled_at = record.canceled_at or self._world.now
         self._end(record, Trigger.CANCELED)
 

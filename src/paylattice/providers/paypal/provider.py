@@ -225,9 +225,13 @@ class PayPalProvider(BaseProvider):
         *,
         at_period_end: bool = False,
         reason: str | None = None,
+        final_invoice: bool = False,
         idempotency_key: str | None = None,
     ) -> Subscription:
-        """End it now, for good. ``cancel_at`` of the answer is the day until which it is paid for. Twice is no error."""
+        """End it now, for good. ``cancel_at`` of the answer is the day until which it is paid for. Twice is no error.
+
+        PayPal bills every period in advance, and no usage: ``final_invoice`` makes no difference.
+        """
         return await self._subscriptions.cancel(subscription_id, reason)
 
     async def change_subscription(

@@ -266,9 +266,13 @@ class SquareProvider(BaseProvider):
         *,
         at_period_end: bool = False,
         reason: str | None = None,
+        final_invoice: bool = False,
         idempotency_key: str | None = None,
     ) -> Subscription:
-        """End the subscription when the paid period does. It stays active until then, with ``cancel_at``."""
+        """End the subscription when the paid period does. It stays active until then, with ``cancel_at``.
+
+        Square bills every period in advance, and no usage: ``final_invoice`` makes no difference.
+        """
         return await self._subscriptions.cancel(subscription_id)
 
     @provider_specific(returns=Subscription, writes=True)

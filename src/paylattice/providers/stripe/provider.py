@@ -242,12 +242,17 @@ class StripeProvider(BaseProvider):
         *,
         at_period_end: bool = False,
         reason: str | None = None,
+        final_invoice: bool = False,
         idempotency_key: str | None = None,
     ) -> Subscription:
-        """End the subscription now, or when the paid period does. Nothing is refunded, and nothing more is billed."""
+        """End the subscription now, or when the paid period does. Nothing is refunded or credited.
+
+        Usage that is not billed yet is billed when the period ends. Now, it is billed with ``final_invoice`` (Stripe's
+        ``invoice_now``), as are prorations that wait; without it, both are dropped.
+        """
         if at_period_end:
             return await self._subscriptions.cancel_at_period_end(subscription_id, reason, idempotency_key)
-        return await self._subscriptions.cancel_now(subscription_id, reason)
+        return await self._subscriptions.cancel_now(subscription_id, reason, final_invoice=final_invoice)
 
     async def change_subscription(
         self,

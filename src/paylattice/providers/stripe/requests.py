@@ -170,9 +170,10 @@ def refund_request(payment_id: str, amount: Money | None, reason: str | None) ->
     )
 
 
-def cancellation(reason: str | None) -> Params:
-    """Why a subscription is canceled."""
-    return {"cancellation_details": {"comment": reason}} if reason else {}
+def cancellation(reason: str | None, *, final_invoice: bool = False) -> Params:
+    """Why a subscription is canceled, and whether what is not billed yet is billed. Never prorated: that would be a refund."""
+    why: Params = {"cancellation_details": {"comment": reason}} if reason else {}
+    return {**why, "invoice_now": True, "prorate": False} if final_invoice else why
 
 
 def change_request(item_id: str, *, plan_id: str | None, quantity: int | None, metered: bool, prorate: bool) -> Params:

@@ -47,14 +47,15 @@ class Subscriptions:
             return subscription_from(await self._whole(found))
         return await self._update(subscription_id, {"cancel_at_period_end": True, **cancellation(reason)}, key)
 
-    async def cancel_now(self, subscription_id: str, reason: str | None) -> Subscription:
+    async def cancel_now(self, subscription_id: str, reason: str | None, *, final_invoice: bool) -> Subscription:
         """End it. Stripe has no idempotency key for this, so the state is read before, and after an unknown outcome."""
         found = await self._read(subscription_id)
         if _has_ended(found):
             return subscription_from(await self._whole(found))
         failure: PaymentError
         try:
-            answer = await self._api.delete(path_of("subscriptions", subscription_id), cancellation(reason))
+            params = cancellation(reason, final_invoice=final_invoice)
+            answer = await self._api.delete(path_of("subscriptions", subscription_id), params)
             return await self._answered(answer)
         except (OutcomeUnknown, NotFound) as error:
             failure = error

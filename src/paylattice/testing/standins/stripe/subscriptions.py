@@ -16,6 +16,7 @@ from .lifecycle import (
     not_recurring,
     period_of,
     renewal_lines,
+    usage_lines,
     start,
 )
 from .metadata import merged
@@ -211,8 +212,10 @@ def _cancel(world: World, params: Params, subscription_id: str) -> JSON:
     _note_reason(subscription, params)
     if params.get("prorate"):
         _give_back(world, subscription)
-    if params.get("invoice_now"):
-        bill(world, subscription, [], "subscription_update")
+    if params.get("invoice_now") and subscription["status"] not in {"incomplete", "trialing"}:
+        used_until_now = (period_of(world, subscription)[0], world.now + 1)
+        usage = [line for line in usage_lines(world, subscription, used_until_now) if line.quantity]
+        bill(world, subscription, usage, "subscription_update")
     end(world, subscription)
     return subscription
 
