@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from . import errors, sync, testing
     from ._version import __version__
     from .billing.access import Access, AccessPolicy, AccessReason
+    from .billing.closing import EndedSubscriptions, NotEnded
     from .billing.handlers import EventContext
     from .billing.maintenance.catch_up import CaughtUp, Gap
     from .billing.maintenance.purge import DroppedEvents, FailedEvent
@@ -81,6 +82,7 @@ __all__ = [
     "Dispute",
     "DisputeStatus",
     "DroppedEvents",
+    "EndedSubscriptions",
     "EventContext",
     "EventType",
     "FailedEvent",
@@ -93,6 +95,7 @@ __all__ = [
     "InvoiceStatus",
     "MaintenanceReport",
     "Money",
+    "NotEnded",
     "OpenCheckout",
     "OperationState",
     "ParkedEvent",
@@ -135,6 +138,7 @@ _SUBMODULES = frozenset({"errors", "sync", "testing"})
 _HOMES = {
     "_version": "__version__",
     "billing.access": "Access AccessPolicy AccessReason",
+    "billing.closing": "EndedSubscriptions NotEnded",
     "billing.handlers": "EventContext",
     "billing.memory": "InMemoryRepository",
     "billing.maintenance.catch_up": "CaughtUp Gap",

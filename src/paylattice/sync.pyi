@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Generic, Literal, Self, TypeVar, overload
 from .billing.access import Access, AccessPolicy
+from .billing.closing import EndedSubscriptions
 from .billing.deliveries import RejectedWebhook
 from .billing.maintenance.catch_up import CaughtUp
 from .billing.maintenance.purge import DroppedEvents
@@ -20,7 +21,7 @@ from .billing.records import BillingCustomer, BillingEvent, BillingOperation, Bi
 from .billing.replaced_customers import ReplacedCustomer
 from .billing.replies import WebhookReply
 from .billing.repository import BillingRepository, BlockingBillingRepository, Claim, Tx, Upserted
-from .billing.service import BillingService as AsyncBillingService
+from .billing.service import BillingService as AsyncBillingService, once
 from .billing.webhooks import WebhookOutcome
 from .config import ProviderConfig
 from .declines import DeclineReason
@@ -685,7 +686,7 @@ class BillingService(Generic[Tx]):
         success_url: str,
         cancel_url: str,
         quantity: int = 1,
-        trial_days: int | None = None,
+        trial_days: int | Literal[once] | None = None,
         metadata: Mapping[str, str] | None = None,
         provider_name: str | None = None,
         allow_second: bool = False,
@@ -738,6 +739,30 @@ class BillingService(Generic[Tx]):
         idempotency_key: str | None = None,
     ) -> BillingSubscription:
         """End a subscription at the end of the paid period, or now."""
+
+    def cancel_all(
+        self,
+        org_id: str,
+        *,
+        at_period_end: bool = True,
+        reason: str | None = None,
+        final_invoice: bool = False,
+        idempotency_key: str | None = None,
+    ) -> EndedSubscriptions:
+        """End all subscriptions of the organisation, at all providers, also those that are not stored yet."""
+
+    def close_organisation(
+        self,
+        org_id: str,
+        *,
+        reason: str | None = None,
+        final_invoice: bool = True,
+        idempotency_key: str | None = None,
+    ) -> EndedSubscriptions:
+        """End all that the organisation pays for now; at the end of its period where the provider ends nothing sooner."""
+
+    def had_trial(self, org_id: str, plan_id: str | None = None) -> bool:
+        """Say whether the organisation has, or has had, a free trial, also at another provider and after canceling."""
 
     def change_plan(
         self,

@@ -17,6 +17,7 @@ from .records import BillingCustomer, BillingSubscription
 from .replaced_customers import ReplacedCustomers
 from .repository import Tx
 from .store import Store
+from .subscriptions import Subscriptions
 from .webhooks import EventPipeline
 
 __all__ = ["Checkouts"]
@@ -33,6 +34,7 @@ class Checkouts(Generic[Tx]):
         customers: whose checkouts they are.
         ownership: knows where a checkout has to say whose a subscription is.
         replaced: knows which customers are gone at their provider.
+        subscriptions: knows who has had a trial.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Checkouts(Generic[Tx]):
         customers: Customers[Tx],
         ownership: Ownership[Tx],
         replaced: ReplacedCustomers[Tx],
+        subscriptions: Subscriptions[Tx],
     ) -> None:
         self._store = store
         self._providers = providers
@@ -52,6 +55,7 @@ class Checkouts(Generic[Tx]):
         self._customers = customers
         self._ownership = ownership
         self._replaced = replaced
+        self._subscriptions = subscriptions
 
     # --- opening -------------------------------------------------------------------------------------------------
 
@@ -83,6 +87,8 @@ class Checkouts(Generic[Tx]):
             customer = await self._customers.ensure(
                 org_id, email=email, name=name, metadata=None, provider_name=provider_name
             )
+            if wanted.trial_once and await self._subscriptions.had_trial(org_id, None):
+                wanted = attrs.evolve(wanted, trial_days=0)
             session = await self._opened(customer, wanted, key or new_key())
         opened = OpenCheckout.of(session)
         if opened is None:

@@ -22,6 +22,7 @@ from ..errors import (
     Conflict,
     Declined,
     IdempotencyMismatch,
+    InvalidRequest,
     InvalidResponse,
     NetworkError,
     OutcomeUnknown,
@@ -104,7 +105,14 @@ class OperationLog(Generic[Tx]):
         self._superseded = Superseded(store)
 
     async def run(
-        self, provider: BaseProvider, command: Command[R], org_id: str, key: str, *, reference: str | None = None
+        self,
+        provider: BaseProvider,
+        command: Command[R],
+        org_id: str,
+        key: str,
+        *,
+        reference: str | None = None,
+        look_first: bool = False,
     ) -> R:
         """Do it, once, however often this is called with the same key.
 
@@ -114,6 +122,7 @@ class OperationLog(Generic[Tx]):
             org_id: your id of the organisation.
             key: the idempotency key.
             reference: kept in its row, see :class:`BillingOperation`.
+            look_first: whether it seems to be in effect already. If the provider says so, too, nothing is sent.
 
         Returns:
             What the provider's operation returns.
@@ -125,10 +134,17 @@ class OperationLog(Generic[Tx]):
             PaymentError: what the operation raises.
         """
         with checked(provider, command.operation, {**command.arguments(), "idempotency_key": key}):
-            return await self._run(provider, command, org_id, key, reference)
+            return await self._run(provider, command, org_id, key, reference, look_first=look_first)
 
     async def _run(
-        self, provider: BaseProvider, command: Command[R], org_id: str, key: str, reference: str | None
+        self,
+        provider: BaseProvider,
+        command: Command[R],
+        org_id: str,
+        key: str,
+        reference: str | None,
+        *,
+        look_first: bool,
     ) -> R:
         row = BillingOperation(
             provider=provider.get_provider_name(),
@@ -146,12 +162,27 @@ class OperationLog(Generic[Tx]):
             if superseded:
                 await self._close(row, OperationState.ABANDONED)
                 raise _superseded(row, command)
-            return await self._send(provider, Entry(row, command), first=True, contested=contested)
+            entry = Entry(row, command)
+            found = await self._in_effect(provider, entry) if look_first and not contested else None
+            if found is not None:
+                return found
+            return await self._send(provider, entry, first=True, contested=contested)
         known = await self._store.get_operation(row.provider, key)
         if known is None:
             message = "the operation log holds another command under this key, and does not show it"
             raise Conflict(message, provider=row.provider, operation=command.operation)
         return await self.repeat(provider, _same(known, command, org_id))
+
+    async def _in_effect(self, provider: BaseProvider, entry: Entry[Command[R]]) -> R | None:
+        """The answer of what is in effect already, although it was never sent."""
+        try:
+            found = await entry.command.find_effect(provider, entry.row)
+        except PaymentError as error:
+            await self._close(entry.row, OperationState.FAILED, error=type(error).__name__)
+            raise
+        if found is not None:
+            await self._done(entry, found)
+        return found
 
     async def begun(
         self, providers: Iterable[str], key: str, org_id: str, command: AnyCommand
@@ -350,7 +381,8 @@ class OperationLog(Generic[Tx]):
             return None
         if not _refuses(error, command, first=first):
             return None
-        found = None if first or not command.sets_a_state else await command.find_effect(provider, row)
+        may_be_there = command.sets_a_state and (not first or isinstance(error, InvalidRequest))
+        found = await command.find_effect(provider, row) if may_be_there else None
         if found is not None:
             await self._done(entry, found)
         else:

@@ -169,6 +169,7 @@ class BillingSubscription:
             status_since=stored.status_since if same and stored.status_since is not None else self.status_since,
             payment_failed_at=failed_at,
             paid_through=stored.paid_through if self.paid_through is None else self.paid_through,
+            trial_end=_earliest(stored.trial_end, self.updated_at) if self.trial_end is None else self.trial_end,
         )
 
     @classmethod

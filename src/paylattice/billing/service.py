@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, Literal, Self, TypeVar
 
 from ..arguments import check_timedelta, check_utc
 from ..checking import checking_class
@@ -15,6 +15,7 @@ from ..operations import Capability
 from ..provider import BaseProvider, Headers, PaymentProvider
 from ..transport.primitives import AsyncPrimitives, Primitives
 from .access import DEFAULT_POLICY, Access, AccessPolicy, access_over
+from .closing import EndedSubscriptions
 from .commands import Authorize, CancelSubscription, Capture, Charge, RecordUsage, RefundPayment, StartCheckout, Void
 from .customers import provider_named
 from .deliveries import RejectedWebhook
@@ -198,7 +199,7 @@ class BillingService(Generic[Tx]):
         success_url: str,
         cancel_url: str,
         quantity: int = 1,
-        trial_days: int | None = None,
+        trial_days: int | Literal["once"] | None = None,
         metadata: Mapping[str, str] | None = None,
         provider_name: str | None = None,
         allow_second: bool = False,
@@ -218,7 +219,8 @@ class BillingService(Generic[Tx]):
             success_url: where the customer returns: call :meth:`confirm_return` there.
             cancel_url: where a customer who gives up returns.
             quantity: how many units.
-            trial_days: days of trial, instead of the plan's own trial.
+            trial_days: days of trial, instead of the plan's own trial. ``"once"``: the plan's own trial, or none if the
+                organisation has had a trial before, of any plan, at any provider. See :meth:`had_trial`.
             metadata: your own keys and values, stored on the session and the subscription; ``org_id`` is added.
             provider_name: the provider. None: the organisation's present provider, else the one from ``select``.
             allow_second: allow a second subscription to an organisation that has a current one.
@@ -235,7 +237,8 @@ class BillingService(Generic[Tx]):
             cancel_url=cancel_url,
             metadata={**(metadata or {}), "org_id": org_id},
             quantity=quantity,
-            trial_days=trial_days,
+            trial_days=None if trial_days == "once" else trial_days,
+            trial_once=trial_days == "once",
             customer_email=email,
         )
         return await self._parts.checkouts.start(
@@ -387,6 +390,67 @@ class BillingService(Generic[Tx]):
         return await self._parts.subscriptions.cancel(
             org_id, wanted, subscription_id=subscription_id, key=idempotency_key
         )
+
+    async def cancel_all(
+        self,
+        org_id: str,
+        *,
+        at_period_end: bool = True,
+        reason: str | None = None,
+        final_invoice: bool = False,
+        idempotency_key: str | None = None,
+    ) -> EndedSubscriptions:
+        """End all subscriptions of the organisation, at all providers, also those that are not stored yet.
+
+        It may be repeated: what has ended, or is set to end, is left as it is. One that cannot be ended keeps no other from it.
+
+        Args:
+            org_id: your id of the organisation.
+            at_period_end: see :meth:`cancel`; so are the others.
+            reason: for the provider's records.
+            final_invoice: whether a last invoice asks for usage that has not been billed, where one ends now.
+            idempotency_key: one of yours; each subscription gets one that is made of it.
+
+        Returns:
+            What was ended, and what could not be, with the reason.
+        """
+        self._parts.handlers.refuse_inside()
+        wanted = CancelSubscription(at_period_end=at_period_end, reason=reason, final_invoice=final_invoice)
+        return await self._parts.closing.cancel_all(org_id, wanted, idempotency_key)
+
+    async def close_organisation(
+        self,
+        org_id: str,
+        *,
+        reason: str | None = None,
+        final_invoice: bool = True,
+        idempotency_key: str | None = None,
+    ) -> EndedSubscriptions:
+        """End all that the organisation pays for now; at the end of its period where the provider ends nothing sooner.
+
+        It may be repeated, and it is to be, until ``is_complete``. The organisation's records stay.
+
+        Args:
+            org_id: your id of the organisation.
+            reason: for the provider's records.
+            final_invoice: whether a last invoice asks for usage that has not been billed.
+            idempotency_key: one of yours; each subscription gets one that is made of it.
+
+        Returns:
+            What was ended, and what could not be, with the reason.
+        """
+        self._parts.handlers.refuse_inside()
+        wanted = CancelSubscription(at_period_end=False, reason=reason, final_invoice=final_invoice)
+        return await self._parts.closing.cancel_all(org_id, wanted, idempotency_key, at_the_latest=True)
+
+    async def had_trial(self, org_id: str, plan_id: str | None = None) -> bool:
+        """Say whether the organisation has, or has had, a free trial, also at another provider and after canceling.
+
+        Args:
+            org_id: your id of the organisation.
+            plan_id: the provider's id of a plan: only subscriptions that are to it, or ended with it, count. None: any plan.
+        """
+        return await self._parts.subscriptions.had_trial(org_id, plan_id)
 
     async def change_plan(
         self,

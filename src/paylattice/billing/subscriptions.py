@@ -14,7 +14,7 @@ from ..idempotency import new_key
 from ..models import Subscription, SubscriptionChange
 from ..operations import Capability
 from ..provider import BaseProvider
-from .choosing import is_not_ending, is_paused, no_subscription, the_one, with_id
+from .choosing import has_begun, is_not_ending, is_paused, no_subscription, the_one, with_id
 from .commands import (
     AssignSubscription,
     CancelSubscription,
@@ -97,6 +97,30 @@ class Subscriptions(Generic[Tx]):
         _, stored = await self._send(org_id, command_at, key, subscription_id=subscription_id, prefer=prefer)
         return stored
 
+    async def end(
+        self, stored: BillingSubscription, wanted: CancelSubscription, key: str | None
+    ) -> BillingSubscription:
+        """End a certain subscription. Returns what is stored afterwards.
+
+        Raises:
+            NotFound: its customer is not on record any more.
+            PaymentError: it cannot be ended now, or not in this way.
+        """
+        customer = await self._store.get_customer_by_id(stored.customer_id)
+        if customer is None:
+            raise no_subscription(wanted.operation)
+        waits = wanted.at_period_end and not _keeps_paid_period(self._providers[customer.provider])
+        command = attrs.evolve(wanted, at_period_end=waits)
+        _, after = await self._send_to(customer, stored, command, key)
+        return after
+
+    async def had_trial(self, org_id: str, plan_id: str | None) -> bool:
+        """Whether any subscription of the organisation, or any to this plan, began with a trial."""
+        return any(
+            each.trial_end is not None and has_begun(each) and plan_id in {None, each.plan_id}
+            for each in await self._customers.subscriptions(org_id)
+        )
+
     async def change(
         self,
         org_id: str,
@@ -158,9 +182,20 @@ class Subscriptions(Generic[Tx]):
             return answer, await self.observe_again(customer, stored)
         operation = command_at(next(iter(self._providers.values()))).operation
         customer, stored = await self._meant(org_id, operation, subscription_id, prefer)
-        provider = self._providers[customer.provider]
-        aimed = attrs.evolve(command_at(provider), subscription_id=stored.external_subscription_id)
-        answer = await self._log.run(provider, aimed, org_id, key or new_key())
+        return await self._send_to(customer, stored, command_at(self._providers[customer.provider]), key)
+
+    async def _send_to(
+        self, customer: BillingCustomer, stored: BillingSubscription, command: SubscriptionCommand[R], key: str | None
+    ) -> tuple[R, BillingSubscription]:
+        """Send it for a certain subscription, unless it is in effect already. Returns what is stored afterwards, too."""
+        aimed = attrs.evolve(command, subscription_id=stored.external_subscription_id)
+        answer = await self._log.run(
+            self._providers[customer.provider],
+            aimed,
+            customer.org_id,
+            key or new_key(),
+            look_first=aimed.seems_in_effect(stored),
+        )
         return answer, await self.observe_again(customer, stored)
 
     async def _begun(

@@ -9,6 +9,7 @@ import attrs
 from ..provider import BaseProvider
 from ..transport.primitives import Primitives
 from .checkouts import Checkouts
+from .closing import Closing
 from .customers import Customers
 from .deliveries import Deliveries, RejectedWebhook
 from .finding import Finder
@@ -55,6 +56,7 @@ class Parts(Generic[Tx]):
     customers: Customers[Tx]
     checkouts: Checkouts[Tx]
     subscriptions: Subscriptions[Tx]
+    closing: Closing[Tx]
     usage: Usage[Tx]
     invoices: Invoices[Tx]
     payments: Payments[Tx]
@@ -79,13 +81,15 @@ def wire(store: Store[Tx], providers: Mapping[str, BaseProvider], options: Optio
     recovery = Recovery(store, pipeline, log, clock)
     catch_up = CatchUp(pipeline, clock)
     reconciliation = Reconciliation(store, pipeline, finder, replaced, options.primitives, clock)
+    subscriptions = Subscriptions(store, providers, pipeline, log, customers, finder, replaced)
     return Parts(
         handlers=handlers,
         pipeline=pipeline,
         deliveries=Deliveries(providers, pipeline, options.on_rejected),
         customers=customers,
-        checkouts=Checkouts(store, providers, pipeline, log, customers, ownership, replaced),
-        subscriptions=Subscriptions(store, providers, pipeline, log, customers, finder, replaced),
+        checkouts=Checkouts(store, providers, pipeline, log, customers, ownership, replaced, subscriptions),
+        closing=Closing(providers, customers, subscriptions),
+        subscriptions=subscriptions,
         usage=Usage(providers, log, customers),
         invoices=invoices,
         payments=Payments(providers, log, customers, invoices),

@@ -26,6 +26,7 @@ class StartCheckout(Command[CheckoutSession]):
         metadata: with ``org_id`` in it.
         quantity: how many units.
         trial_days: instead of the plan's own trial.
+        trial_once: whether ``trial_days`` was decided here: the plan's own trial, or none after an earlier one.
         customer_email: shown on the page, where the provider has no customers.
     """
 
@@ -41,7 +42,18 @@ class StartCheckout(Command[CheckoutSession]):
     metadata: FrozenMap[str, str] = attrs.field(default=NOTHING, converter=string_map, repr=False)
     quantity: int = 1
     trial_days: int | None = None
+    trial_once: bool = False
     customer_email: str | None = attrs.field(default=None, repr=False)
+
+    def arguments(self) -> dict[str, object]:
+        """What the operation is called with, but for the key."""
+        return {name: value for name, value in super().arguments().items() if name != "trial_once"}
+
+    def asks_the_same(self, other: object) -> bool:
+        """Whether a caller who asked for the other one asked for this: a trial that was decided here does not count."""
+        if isinstance(other, StartCheckout) and other.trial_once and self.trial_once:
+            other = attrs.evolve(other, trial_days=self.trial_days)
+        return super().asks_the_same(other)
 
     async def send(self, provider: BaseProvider, key: str) -> CheckoutSession:
         """Open the page."""

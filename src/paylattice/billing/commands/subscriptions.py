@@ -9,7 +9,7 @@ from ...errors import ConfigurationError
 from ...models import Subscription, SubscriptionChange, SubscriptionStatus
 from ...operations import Capability
 from ...provider import BaseProvider
-from ..records import BillingOperation
+from ..records import BillingOperation, BillingSubscription
 from .base import Command, decided_here
 
 __all__ = [
@@ -59,6 +59,19 @@ class SubscriptionCommand(Command[R]):
     @abstractmethod
     def is_in_effect(self, subscription: Subscription) -> bool:
         """Whether the subscription has what was asked for, or will have it once what is scheduled has come to pass."""
+
+    def seems_in_effect(self, stored: BillingSubscription) -> bool:
+        """Whether what is stored has what was asked for. The provider may know better."""
+        return self.is_in_effect(
+            Subscription(
+                stored.external_subscription_id,
+                status=stored.status,
+                plan_id=stored.plan_id,
+                quantity=stored.quantity,
+                cancel_at=stored.cancel_at,
+                collection_paused=stored.collection_paused,
+            )
+        )
 
     @abstractmethod
     def as_answer(self, subscription: Subscription) -> R:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from ...errors import InvalidResponse
+from ...errors import InvalidRequest, InvalidResponse
 from ...jsonlike import JsonObject, children
 from ...models import CheckoutSession, CheckoutStatus
 from ...money import Money
@@ -12,6 +12,7 @@ from . import orders, requests, wire
 from .amounts import v2_amount
 from .api import PayPalAPI, path_of
 from .payment_lookup import ORDERS
+from .plans import Plans
 from .subscriptions import Subscriptions
 
 __all__ = ["Checkout"]
@@ -28,6 +29,7 @@ class Checkout:
     def __init__(self, api: PayPalAPI, subscriptions: Subscriptions) -> None:
         self._api = api
         self._subscriptions = subscriptions
+        self._plans = Plans(api)
 
     async def subscribe(
         self,
@@ -43,6 +45,8 @@ class Checkout:
         key: str,
     ) -> CheckoutSession:
         """Create a subscription that waits for the payer's consent."""
+        if trial_days == 0:
+            await self._refuse_trial_of(plan_id)
         body = requests.subscription_request(
             customer_id=customer_id,
             plan_id=plan_id,
@@ -55,6 +59,20 @@ class Checkout:
         )
         session = await self._subscriptions.start(body, key)
         return attrs.evolve(session, metadata=metadata, customer_id=session.customer_id or customer_id)
+
+    async def _refuse_trial_of(self, plan_id: str) -> None:
+        """A trial cycle of a plan cannot be left out of a subscription.
+
+        Raises:
+            InvalidRequest: the plan has one.
+        """
+        plan = await self._plans.find(plan_id)
+        if plan is not None and plan.trial_days:
+            message = (
+                f"PayPal's trial is a cycle of the plan (this one has {plan.trial_days} days), which trial_days=0 cannot "
+                "take away: sell a plan without a trial"
+            )
+            raise InvalidRequest(message, param="trial_days")
 
     async def pay(
         self,

@@ -161,7 +161,7 @@ class PayPalProvider(BaseProvider):
             cancel_url: where the payer goes who gives up.
             metadata: PayPal cannot keep it: it is on the returned session only.
             quantity: needs a plan with ``quantity_supported``.
-            trial_days: puts off the start: see :func:`~.requests.subscription_request`.
+            trial_days: puts off the start: see :func:`~.requests.subscription_request`. 0: the plan must have no trial.
             customer_email: shown on the page. The payer may use any account.
             idempotency_key: see the class.
         """

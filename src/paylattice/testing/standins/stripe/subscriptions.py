@@ -16,8 +16,8 @@ from .lifecycle import (
     not_recurring,
     period_of,
     renewal_lines,
-    usage_lines,
     start,
+    usage_lines,
 )
 from .metadata import merged
 from .pages import page

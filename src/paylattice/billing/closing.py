@@ -1,0 +1,136 @@
+"""Ending everything that an organisation pays for, at all providers, and saying what could not be ended.
+
+Each subscription is ended by a command of its own. So a crash in the middle leaves none in doubt, and repeating it ends the
+rest. Pages that are still open are not closed: a payment on one begins a new subscription.
+"""
+
+from collections.abc import Mapping
+from typing import Generic
+
+import attrs
+
+from ..errors import PaymentError
+from ..idempotency import sub_key
+from ..operations import Capability
+from ..provider import BaseProvider
+from .choosing import is_not_ending
+from .commands import CancelSubscription
+from .customers import Customers
+from .records import BillingSubscription
+from .repository import Tx
+from .subscriptions import Subscriptions
+
+__all__ = ["Closing", "EndedSubscriptions", "NotEnded"]
+
+
+@attrs.frozen
+class NotEnded:
+    """What could not be ended, or could not be looked for.
+
+    Args:
+        provider: where.
+        subscription_id: the provider's id of the subscription. None: the provider could not be asked which there are.
+        error: the class of the error.
+        message: what it says, and what to do.
+        transient: whether repeating it may succeed: the provider was down, too busy, or out of reach.
+    """
+
+    provider: str
+    subscription_id: str | None
+    error: str
+    message: str
+    transient: bool
+
+    @classmethod
+    def of(cls, provider: str, subscription_id: str | None, error: PaymentError) -> "NotEnded":
+        """What an error kept from ending."""
+        return cls(provider, subscription_id, type(error).__name__, error.message, error.retryable)
+
+
+@attrs.frozen
+class EndedSubscriptions:
+    """What became of an organisation's subscriptions.
+
+    Args:
+        ended: those that were ended now.
+        ending: those that are set to end, from now or from before: ``cancel_at`` says when.
+        not_ended: what could not be ended. Repeat it where ``transient``; look at the others yourself.
+    """
+
+    ended: tuple[BillingSubscription, ...] = ()
+    ending: tuple[BillingSubscription, ...] = ()
+    not_ended: tuple[NotEnded, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is left that goes on."""
+        return not self.not_ended
+
+
+class Closing(Generic[Tx]):
+    """Ends all subscriptions of an organisation.
+
+    Args:
+        providers: by name.
+        customers: whose subscriptions there are.
+        subscriptions: ends them, one by one.
+    """
+
+    def __init__(
+        self, providers: Mapping[str, BaseProvider], customers: Customers[Tx], subscriptions: Subscriptions[Tx]
+    ) -> None:
+        self._providers = providers
+        self._customers = customers
+        self._subscriptions = subscriptions
+
+    async def cancel_all(
+        self, org_id: str, wanted: CancelSubscription, key: str | None, *, at_the_latest: bool = False
+    ) -> EndedSubscriptions:
+        """End all subscriptions, also those that only the provider knows.
+
+        Args:
+            org_id: whose.
+            wanted: how; it names no subscription.
+            key: the caller's idempotency key; each subscription gets one that is made of it.
+            at_the_latest: whether one that cannot be ended at once is set to end with its period.
+        """
+        ended: list[BillingSubscription] = []
+        ending: list[BillingSubscription] = []
+        failed = await self._read_all(org_id)
+        for each in await self._customers.subscriptions(org_id):
+            if each.status.is_terminal:
+                continue
+            if wanted.at_period_end and not is_not_ending(each):
+                ending.append(each)
+                continue
+            try:
+                after = await self._end(each, wanted, key, at_the_latest=at_the_latest)
+            except PaymentError as error:
+                failed.append(NotEnded.of(each.provider, each.external_subscription_id, error))
+                continue
+            if after.status.is_terminal:
+                ended.append(after)
+            else:
+                ending.append(after)
+        return EndedSubscriptions(tuple(ended), tuple(ending), tuple(failed))
+
+    async def _read_all(self, org_id: str) -> list[NotEnded]:
+        """Store what the providers know, so that nothing is left out. Returns who could not be asked."""
+        failed: list[NotEnded] = []
+        for customer in await self._customers.known(org_id):
+            try:
+                await self._subscriptions.sync_customer(customer)
+            except PaymentError as error:
+                failed.append(NotEnded.of(customer.provider, None, error))
+        return failed
+
+    async def _end(
+        self, stored: BillingSubscription, wanted: CancelSubscription, key: str | None, *, at_the_latest: bool
+    ) -> BillingSubscription:
+        own = None if key is None else sub_key(key, f"{stored.provider} {stored.external_subscription_id}")
+        provider = self._providers[stored.provider]
+        if at_the_latest and not wanted.at_period_end and Capability.CANCEL_NOW not in provider.capabilities:
+            if not is_not_ending(stored):
+                return stored
+            wanted = attrs.evolve(wanted, at_period_end=True)
+        return await self._subscriptions.end(stored, wanted, own)

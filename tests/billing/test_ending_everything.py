@@ -1,0 +1,111 @@
+"""Ending all of an organisation's subscriptions: what cannot be ended is said, and repeating it ends the rest."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from paylattice import BillingOperation, OperationState, Subscription, errors
+from paylattice.providers.memory import InMemoryProvider
+
+from .support import NOW, World
+
+
+class Stumbles(InMemoryProvider):
+    """It does not end one of its subscriptions while ``fault`` is set; it raises it before, or after, having done so."""
+
+    fault: BaseException | None = None
+    spared: str | None = None
+
+    async def cancel_subscription(self, subscription_id: str, **kwargs: Any) -> Subscription:
+        if self.fault is not None and subscription_id == self.spared:
+            raise self.fault
+        return await super().cancel_subscription(subscription_id, **kwargs)
+
+
+async def three(world: World) -> list[str]:
+    """An organisation that pays for three."""
+    made: list[str] = []
+    for plan_id in ("pro", "team", "calls"):
+        made.append((await world.subscribe(plan_id=plan_id, allow_second=True)).id)
+        await world.deliver()
+    return made
+
+
+def test_one_that_cannot_be_ended_keeps_no_other_from_it_and_is_named() -> None:
+    async def main() -> None:
+        provider = Stumbles(now=NOW)
+        world = World(provider=provider)
+        made = await three(world)
+        provider.fault, provider.spared = errors.ProviderUnavailable("down"), made[1]
+        report = await world.billing.cancel_all("org", at_period_end=False, idempotency_key="leave")
+        assert {each.external_subscription_id for each in report.ended} == {made[0], made[2]}
+        [left] = report.not_ended
+        assert (left.provider, left.subscription_id, left.transient) == ("memory", made[1], True)
+        assert left.error == "ProviderUnavailable"
+        assert not report.is_complete
+        provider.fault = None
+        again = await world.billing.cancel_all("org", at_period_end=False, idempotency_key="leave")
+        assert [each.external_subscription_id for each in again.ended] == [made[1]]
+        assert again.is_complete
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("way", ["again", "recover_open"])
+def test_a_crash_in_the_middle_leaves_nothing_that_goes_on(way: str) -> None:
+    class Died(BaseException):
+        pass
+
+    async def main() -> None:
+        provider = Stumbles(now=NOW)
+        world = World(provider=provider)
+        made = await three(world)
+        provider.fault, provider.spared = Died(), made[1]
+        with pytest.raises(Died):
+            await world.billing.cancel_all("org", at_period_end=False)
+        provider.fault = None
+        open_rows = await _open_rows(world)
+        assert [row.external_id for row in open_rows] == [made[1]]
+        if way == "recover_open":
+            provider.advance(hours=1)
+            await world.billing.recover_open()
+        report = await world.billing.cancel_all("org", at_period_end=False)
+        assert report.is_complete
+        assert all(each.status.is_terminal for each in await world.billing.subscriptions("org"))
+
+    asyncio.run(main())
+
+
+async def _open_rows(world: World) -> list[BillingOperation]:
+    rows = [
+        await world.repository.operations("memory", external_id=each.external_subscription_id, limit=10)
+        for each in await world.billing.subscriptions("org")
+    ]
+    return [row for found in rows for row in found if row.state is OperationState.OPEN]
+
+
+def test_what_only_the_provider_knows_is_ended_too() -> None:
+    async def main() -> None:
+        world = World()
+        known = await world.subscribe()
+        await world.deliver()
+        page = await world.checkout(plan_id="team", allow_second=True)
+        unknown = world.provider.complete_checkout(page.id).subscription_id  # its webhook is not delivered
+        report = await world.billing.close_organisation("org")
+        assert {each.external_subscription_id for each in report.ended} == {known.id, unknown}
+
+    asyncio.run(main())
+
+
+def test_who_leaves_is_asked_for_what_was_used() -> None:
+    async def main() -> None:
+        world = World()
+        await world.subscribe(plan_id="calls")
+        await world.deliver()
+        await world.billing.record_usage("org", 500, idempotency_key="job-1")
+        await world.billing.close_organisation("org")
+        paid = [each.amount_paid for each in await world.billing.invoices("org") if each.amount_paid]
+        assert sum(each.amount for each in paid) == 1000
+
+    asyncio.run(main())
