@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Generic, Literal, Self, TypeVar, overload
 from .billing.access import Access, AccessPolicy
 from .billing.closing import EndedSubscriptions
+from .billing.commands.checkout import Once
 from .billing.deliveries import RejectedWebhook
 from .billing.maintenance.catch_up import CaughtUp
 from .billing.maintenance.purge import DroppedEvents
@@ -21,7 +22,7 @@ from .billing.records import BillingCustomer, BillingEvent, BillingOperation, Bi
 from .billing.replaced_customers import ReplacedCustomer
 from .billing.replies import WebhookReply
 from .billing.repository import BillingRepository, BlockingBillingRepository, Claim, Tx, Upserted
-from .billing.service import BillingService as AsyncBillingService, once
+from .billing.service import BillingService as AsyncBillingService
 from .billing.webhooks import WebhookOutcome
 from .config import ProviderConfig
 from .declines import DeclineReason
@@ -686,7 +687,7 @@ class BillingService(Generic[Tx]):
         success_url: str,
         cancel_url: str,
         quantity: int = 1,
-        trial_days: int | Literal[once] | None = None,
+        trial_days: int | Once | None = None,
         metadata: Mapping[str, str] | None = None,
         provider_name: str | None = None,
         allow_second: bool = False,

@@ -190,7 +190,7 @@ class Meanwhile(InMemoryProvider):
         (FAILED, errors.NetworkOutcomeUnknown("lost"), OPEN),
         (DONE, errors.NetworkOutcomeUnknown("lost"), DONE),
         (DONE, errors.RateLimited("slowly"), DONE),
-        (DONE, errors.InvalidRequest("no"), DONE),
+        (DONE, errors.NotFound("no"), DONE),
         (OPEN, errors.RateLimited("slowly"), FAILED),
     ],
     ids=["doubt beside a refusal", "doubt beside success", "slowness beside success", "no beside success", "alone"],

@@ -26,9 +26,12 @@ def _limit(name: str, value: object) -> None:
 
 
 def _plans(name: str, value: object) -> None:
-    if isinstance(value, str | bytes) or not isinstance(value, Collection) or not value:
-        raise wrong(name, value, "a set of the provider's ids of plans, not empty")
-    for each in cast("Collection[object]", value):
+    plans = (
+        () if isinstance(value, str | bytes) or not isinstance(value, Collection) else cast("Collection[object]", value)
+    )
+    if not plans:
+        raise wrong(name, cast("object", value), "a set of the provider's ids of plans, not empty")
+    for each in plans:
         word(name, each)
 
 
@@ -46,6 +49,7 @@ CHECKS: Mapping[str, Check] = {
     "metadata": instance(Mapping, "a mapping of str to str"),
     "headers": _headers,
     "allow_second": flag,
+    "final_invoice": flag,
     "everywhere": flag,
     "repair": flag,
     "now": check_utc,

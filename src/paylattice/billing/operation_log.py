@@ -163,9 +163,10 @@ class OperationLog(Generic[Tx]):
                 await self._close(row, OperationState.ABANDONED)
                 raise _superseded(row, command)
             entry = Entry(row, command)
-            found = await self._in_effect(provider, entry) if look_first and not contested else None
-            if found is not None:
-                return found
+            if look_first and not contested:
+                found = await self._in_effect(provider, entry)
+                if found is not None:
+                    return found
             return await self._send(provider, entry, first=True, contested=contested)
         known = await self._store.get_operation(row.provider, key)
         if known is None:

@@ -41,6 +41,11 @@ def _earliest(*moments: datetime | None) -> datetime | None:
     return min((moment for moment in moments if moment is not None), default=None)
 
 
+def _ended_by(trial_end: datetime | None, now: datetime | None) -> datetime | None:
+    """The end of a trial that the provider says nothing of any more: it was, and is over."""
+    return None if trial_end is None else _earliest(trial_end, now)
+
+
 def _is_later(one: datetime | None, other: datetime | None) -> bool:
     return one is not None and other is not None and one > other
 
@@ -169,7 +174,7 @@ class BillingSubscription:
             status_since=stored.status_since if same and stored.status_since is not None else self.status_since,
             payment_failed_at=failed_at,
             paid_through=stored.paid_through if self.paid_through is None else self.paid_through,
-            trial_end=_earliest(stored.trial_end, self.updated_at) if self.trial_end is None else self.trial_end,
+            trial_end=_ended_by(stored.trial_end, self.updated_at) if self.trial_end is None else self.trial_end,
         )
 
     @classmethod

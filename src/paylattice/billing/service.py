@@ -3,10 +3,10 @@
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Generic, Literal, Self, TypeVar
+from typing import Generic, Self, TypeVar
 
 from ..arguments import check_timedelta, check_utc
-from ..checking import checking_class
+from ..checking import checking_class, word
 from ..events import EventType, WebhookEvent
 from ..frames import clearing_class
 from ..models import Invoice, OpenCheckout, Payment, Refund, SubscriptionChange
@@ -17,6 +17,7 @@ from ..transport.primitives import AsyncPrimitives, Primitives
 from .access import DEFAULT_POLICY, Access, AccessPolicy, access_over
 from .closing import EndedSubscriptions
 from .commands import Authorize, CancelSubscription, Capture, Charge, RecordUsage, RefundPayment, StartCheckout, Void
+from .commands.checkout import Once
 from .customers import provider_named
 from .deliveries import RejectedWebhook
 from .inputs import CHECKS
@@ -199,7 +200,7 @@ class BillingService(Generic[Tx]):
         success_url: str,
         cancel_url: str,
         quantity: int = 1,
-        trial_days: int | Literal["once"] | None = None,
+        trial_days: int | Once | None = None,
         metadata: Mapping[str, str] | None = None,
         provider_name: str | None = None,
         allow_second: bool = False,
@@ -450,6 +451,8 @@ class BillingService(Generic[Tx]):
             org_id: your id of the organisation.
             plan_id: the provider's id of a plan: only subscriptions that are to it, or ended with it, count. None: any plan.
         """
+        if plan_id is not None:
+            word("plan_id", plan_id)
         return await self._parts.subscriptions.had_trial(org_id, plan_id)
 
     async def change_plan(

@@ -117,7 +117,7 @@ class Subscriptions(Generic[Tx]):
     async def had_trial(self, org_id: str, plan_id: str | None) -> bool:
         """Whether any subscription of the organisation, or any to this plan, began with a trial."""
         return any(
-            each.trial_end is not None and has_begun(each) and plan_id in {None, each.plan_id}
+            each.trial_end is not None and has_begun(each) and (plan_id is None or each.plan_id == plan_id)
             for each in await self._customers.subscriptions(org_id)
         )
 

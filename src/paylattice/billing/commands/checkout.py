@@ -1,6 +1,6 @@
 """Opening a page where an organisation subscribes."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import attrs
 
@@ -11,7 +11,10 @@ from ..records import BillingOperation
 from ..store import Store
 from .base import Command, Made, decided_here, string_map
 
-__all__ = ["StartCheckout"]
+__all__ = ["Once", "StartCheckout"]
+
+Once: TypeAlias = Literal["once"]
+"""The plan's own trial, for who has had none before."""
 
 
 @attrs.frozen(kw_only=True)
