@@ -26,12 +26,10 @@ def _limit(name: str, value: object) -> None:
 
 
 def _plans(name: str, value: object) -> None:
-    plans = (
-        () if isinstance(value, str | bytes) or not isinstance(value, Collection) else cast("Collection[object]", value)
-    )
-    if not plans:
-        raise wrong(name, cast("object", value), "a set of the provider's ids of plans, not empty")
-    for each in plans:
+    plans: object = value
+    if isinstance(plans, str | bytes) or not isinstance(plans, Collection) or not plans:
+        raise wrong(name, value, "a set of the provider's ids of plans, not empty")
+    for each in cast("Collection[object]", plans):
         word(name, each)
 
 
