@@ -25,6 +25,7 @@ from server import running, subscription
 from tenants import tenants
 
 from paylattice import BillingCustomer, BillingService, InMemoryRepository, create_provider, sync
+from paylattice.billing.store import Store
 from paylattice.providers.stripe import StripeConfig, StripeProvider
 
 stripe.enable_telemetry = False  # it would write into the home directory, and not change the figures
@@ -185,7 +186,7 @@ def billing() -> list[Row]:
     )
 
     async def both() -> Figure:
-        await repository.insert_customer(known)
+        await Store(repository).insert_customer(known)
         left = iter(deliveries * 2)
 
         async def parse(calls: int) -> None:

@@ -23,10 +23,12 @@ from measure import Figure, alternate_async
 from server import subscription
 from sqlalchemy import insert, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy_repository import SQLAlchemyRepository, events, key, metadata, subscriptions, values
+from sqlalchemy_repository import ROWS, SQLAlchemyRepository, equal, metadata
 from tests.postgres import NoServerError, running_server
 
 from paylattice import BillingCustomer, BillingEvent, BillingService, BillingSubscription
+from paylattice.billing.records import table_of
+from paylattice.billing.store import Store
 from paylattice.providers.stripe import StripeConfig, StripeProvider
 
 __all__ = ["NoServerError", "measured", "ratios"]
@@ -36,8 +38,9 @@ SUBSCRIPTIONS = 200
 """So many, in turns: deliveries at the same time seldom wait for one row."""
 PRODUCTION = {"fsync": "on", "full_page_writes": "on", "shared_buffers": "128MB"}
 
-INSERT = insert(events)
-UPDATE = update(subscriptions).where(*key(subscriptions, "provider", "external_subscription_id"))
+EVENTS, SUBSCRIPTION_ROWS = ROWS[BillingEvent], ROWS[BillingSubscription]
+INSERT = insert(EVENTS)
+UPDATE = update(SUBSCRIPTION_ROWS).where(*equal(SUBSCRIPTION_ROWS, ("provider", "external_subscription_id")))
 SHORT_INSERT = text(
     "insert into billing_events (id, provider, external_event_id, event_type, metadata, processed_at, created_at) "
     "values (:id, 'bare', :id, 'subscription.updated', '{}', now(), now())"
@@ -96,8 +99,16 @@ def rows(number: int) -> tuple[dict[str, object], dict[str, object]]:
         version=number,
         status_since=now,
     )
-    written = {name: value for name, value in values(state).items() if name not in {"id", "customer_id"}}
-    return values(event), {**written, "key_provider": "stripe", "key_external_subscription_id": name}
+    written = {
+        name: value
+        for name, value in table_of(BillingSubscription).row(state).items()
+        if name not in {"id", "customer_id"}
+    }
+    return table_of(BillingEvent).row(event), {
+        **written,
+        "key_provider": "stripe",
+        "key_external_subscription_id": name,
+    }
 
 
 async def _prepare(engine: AsyncEngine, service: BillingService) -> None:
@@ -106,7 +117,7 @@ async def _prepare(engine: AsyncEngine, service: BillingService) -> None:
     now = datetime.now(UTC)
     for number in range(SUBSCRIPTIONS):
         ids = {"id": f"record-{number}", "org_id": f"org-{number}", "external_customer_id": f"cus_{number}"}
-        await service.repository.insert_customer(
+        await Store(service.repository).insert_customer(
             BillingCustomer(provider="stripe", created_at=now, updated_at=now, **ids)
         )
         await service.handle_webhook("stripe", *delivery(number))

@@ -17,7 +17,7 @@ from paylattice import (
     BillingOperation,
     BillingSubscription,
     Capability,
-    ParkedEvent,
+    UnmatchedEvent,
     errors,
 )
 from paylattice.event_table import EVENTS, told_at
@@ -33,7 +33,7 @@ from paylattice.providers.stripe import declines as stripe_declines
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parent / "src" / "paylattice"
-RECORDS = (BillingCustomer, BillingSubscription, BillingEvent, ParkedEvent, BillingOperation)
+RECORDS = (BillingCustomer, BillingSubscription, BillingEvent, UnmatchedEvent, BillingOperation)
 
 
 def errors_page() -> str:

@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 
+from paylattice.billing.store import Store
 from paylattice.sync import BillingService, create_provider
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "repositories")]
@@ -20,7 +21,7 @@ def main() -> None:
     name = provider.get_provider_name()
     with BillingService(provider, repository) as billing:
         last = None
-        while page := repository.list_customers(name, last):
+        while page := Store(repository).list_customers(name, last):
             for customer in page:
                 access = billing.access(customer.org_id)
                 print(f"{customer.org_id:<12} {access.reason:<24} {access.until or ''}")

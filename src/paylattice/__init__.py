@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         BillingOperation,
         BillingSubscription,
         OperationState,
-        ParkedEvent,
+        UnmatchedEvent,
     )
     from .billing.replaced_customers import ReplacedCustomer
     from .billing.replies import WebhookReply
@@ -98,7 +98,6 @@ __all__ = [
     "NotEnded",
     "OpenCheckout",
     "OperationState",
-    "ParkedEvent",
     "Payment",
     "PaymentMethod",
     "PaymentProvider",
@@ -119,6 +118,7 @@ __all__ = [
     "SubscriptionItem",
     "SubscriptionStatus",
     "Timeouts",
+    "UnmatchedEvent",
     "UnsupportedReason",
     "WebhookEvent",
     "WebhookOutcome",
@@ -148,7 +148,7 @@ _HOMES = {
     "billing.maintenance.report": "FailedPart MaintenanceReport",
     "billing.ownership": "RefusalReason RefusedSubscription",
     "billing.replaced_customers": "ReplacedCustomer",
-    "billing.records": "BillingCustomer BillingEvent BillingOperation BillingSubscription OperationState ParkedEvent",
+    "billing.records": "BillingCustomer BillingEvent BillingOperation BillingSubscription OperationState UnmatchedEvent",
     "billing.replies": "WebhookReply",
     "billing.repository": "BillingRepository",
     "billing.service": "BillingService",

@@ -25,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     webhook.add_argument("body", help="a file with the raw body, byte for byte")
     webhook.add_argument("header", nargs="+", help="a header, as 'Name: value'")
     webhook.add_argument("--url", help="the public URL that it was delivered to, for providers that sign it")
+    tables = commands.add_parser("schema", help="the SQL of the tables that billing's records are kept in")
+    tables.add_argument("dialect", choices=("postgresql", "mysql", "sqlite"), help="mysql is MariaDB's, too")
     given = parser.parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a console that cannot show a tick shows a ?
@@ -49,6 +51,11 @@ def _run(given: argparse.Namespace) -> int:
             from .cli.check import check  # noqa: PLC0415 - as above
 
             return check(given.name, given.cert_url)
+        case "schema":
+            from .billing.schema import schema  # noqa: PLC0415 - as above
+
+            print(schema(given.dialect), end="")
+            return 0
         case _:
             from .cli.webhook import webhook  # noqa: PLC0415 - as above
 

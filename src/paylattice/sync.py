@@ -18,7 +18,7 @@ from .billing.memory import InMemoryTransaction
 from .billing.ownership import RefusedSubscription
 from .billing.parts import check_repository, check_world, provider_of
 from .billing.replaced_customers import ReplacedCustomer
-from .billing.repository import BillingRepository, BlockingBillingRepository, BlockingClaimsEvents, Tx, can_claim
+from .billing.repository import BillingRepository, BlockingBillingRepository, Tx
 from .billing.service import BillingService as AsyncBillingService
 from .billing.service import RejectedWebhook
 from .config import ProviderConfig
@@ -293,75 +293,27 @@ class InMemoryRepository:
     @twin(AsyncInMemoryRepository.next_ticket)
     def next_ticket(self) -> None: ...
 
-    @twin(AsyncInMemoryRepository.insert_customer)
-    def insert_customer(self) -> None: ...
+    @twin(AsyncInMemoryRepository.insert)
+    def insert(self) -> None: ...
 
-    @twin(AsyncInMemoryRepository.update_customer)
-    def update_customer(self) -> None: ...
+    @twin(AsyncInMemoryRepository.get)
+    def get(self) -> None: ...
 
-    @twin(AsyncInMemoryRepository.get_customer)
-    def get_customer(self) -> None: ...
+    @twin(AsyncInMemoryRepository.find)
+    def find(self) -> None: ...
 
-    @twin(AsyncInMemoryRepository.get_customer_by_id)
-    def get_customer_by_id(self) -> None: ...
+    @twin(AsyncInMemoryRepository.update)
+    def update(self) -> None: ...
 
-    @twin(AsyncInMemoryRepository.get_customer_by_external_id)
-    def get_customer_by_external_id(self) -> None: ...
-
-    @twin(AsyncInMemoryRepository.list_customers)
-    def list_customers(self) -> None: ...
-
-    @twin(AsyncInMemoryRepository.upsert_subscription)
-    def upsert_subscription(self) -> None: ...
-
-    @twin(AsyncInMemoryRepository.get_subscription)
-    def get_subscription(self) -> None: ...
-
-    @twin(AsyncInMemoryRepository.list_subscriptions)
-    def list_subscriptions(self) -> None: ...
-
-    @twin(AsyncInMemoryRepository.insert_event)
-    def insert_event(self) -> None: ...
-
-    @twin(AsyncInMemoryRepository.get_event)
-    def get_event(self) -> None: ...
-
-    @twin(AsyncInMemoryRepository.mark_event_processed)
-    def mark_event_processed(self) -> None: ...
-
-    @twin(AsyncInMemoryRepository.claim_event)
-    def claim_event(self) -> None: ...
-
-    @twin(AsyncInMemoryRepository.park_event)
-    def park_event(self) -> None: ...
-
-    @twin(AsyncInMemoryRepository.parked_events)
-    def parked_events(self) -> None: ...
-
-    @twin(AsyncInMemoryRepository.update_parked_event)
-    def update_parked_event(self) -> None: ...
-
-    @twin(AsyncInMemoryRepository.delete_parked_event)
-    def delete_parked_event(self) -> None: ...
-
-    @twin(AsyncInMemoryRepository.insert_operation)
-    def insert_operation(self) -> None: ...
-
-    @twin(AsyncInMemoryRepository.get_operation)
-    def get_operation(self) -> None: ...
-
-    @twin(AsyncInMemoryRepository.update_operation)
-    def update_operation(self) -> None: ...
-
-    @twin(AsyncInMemoryRepository.operations)
-    def operations(self) -> None: ...
+    @twin(AsyncInMemoryRepository.delete)
+    def delete(self) -> None: ...
 
 
 async def _entered(step: Awaitable[R]) -> R:
     return await step
 
 
-class _Adapted(Generic[Tx]):
+class _Awaitable(Generic[Tx]):
     """A blocking repository with ``async`` in front of every method; none of them suspends."""
 
     def __init__(self, wrapped: BlockingBillingRepository[Tx]) -> None:
@@ -373,34 +325,16 @@ class _Adapted(Generic[Tx]):
             yield tx
 
     next_ticket = awaitable(BlockingBillingRepository.next_ticket)
-    insert_customer = awaitable(BlockingBillingRepository.insert_customer)
-    update_customer = awaitable(BlockingBillingRepository.update_customer)
-    get_customer = awaitable(BlockingBillingRepository.get_customer)
-    get_customer_by_id = awaitable(BlockingBillingRepository.get_customer_by_id)
-    get_customer_by_external_id = awaitable(BlockingBillingRepository.get_customer_by_external_id)
-    list_customers = awaitable(BlockingBillingRepository.list_customers)
-    upsert_subscription = awaitable(BlockingBillingRepository.upsert_subscription)
-    get_subscription = awaitable(BlockingBillingRepository.get_subscription)
-    list_subscriptions = awaitable(BlockingBillingRepository.list_subscriptions)
-    insert_event = awaitable(BlockingBillingRepository.insert_event)
-    get_event = awaitable(BlockingBillingRepository.get_event)
-    mark_event_processed = awaitable(BlockingBillingRepository.mark_event_processed)
-    park_event = awaitable(BlockingBillingRepository.park_event)
-    parked_events = awaitable(BlockingBillingRepository.parked_events)
-    update_parked_event = awaitable(BlockingBillingRepository.update_parked_event)
-    delete_parked_event = awaitable(BlockingBillingRepository.delete_parked_event)
-    insert_operation = awaitable(BlockingBillingRepository.insert_operation)
-    get_operation = awaitable(BlockingBillingRepository.get_operation)
-    update_operation = awaitable(BlockingBillingRepository.update_operation)
-    operations = awaitable(BlockingBillingRepository.operations)
+    insert = awaitable(BlockingBillingRepository.insert)
+    get = awaitable(BlockingBillingRepository.get)
+    find = awaitable(BlockingBillingRepository.find)
+    update = awaitable(BlockingBillingRepository.update)
+    delete = awaitable(BlockingBillingRepository.delete)
 
 
-class _AdaptedWithClaims(_Adapted[Tx]):
-    claim_event = awaitable(BlockingClaimsEvents.claim_event)
-
-
-def _adapted(repository: BlockingBillingRepository[Tx]) -> BillingRepository[Tx]:
-    return _AdaptedWithClaims(repository) if can_claim(repository) else _Adapted(repository)
+def adapted(repository: BlockingBillingRepository[Tx]) -> BillingRepository[Tx]:
+    """Put ``async`` in front of the methods of a blocking repository."""
+    return _Awaitable(repository)
 
 
 @clearing_class
@@ -423,11 +357,10 @@ class BillingService(Generic[Tx]):
         check_repository(repository, awaited=False)
         given: list[Provider | PaymentProvider] = listed(provider)
         self._given = [each if isinstance(each, Provider) else _without_await(each) for each in given]
-        adapted: BillingRepository[Tx] = _adapted(repository)
         self._repository = repository
         self.wrapped: AsyncBillingService[Tx] = AsyncBillingService(
             [each.wrapped for each in self._given],
-            adapted,
+            adapted(repository),
             select=select,
             require=require,
             refetch=refetch,

@@ -16,13 +16,15 @@ from .billing.maintenance.purge import DroppedEvents
 from .billing.maintenance.reconcile import Difference, Reconciled
 from .billing.maintenance.recover import Recovered
 from .billing.maintenance.report import MaintenanceReport
-from .billing.memory import InMemoryRepository as AsyncInMemoryRepository, InMemoryTransaction
+from .billing.memory import InMemoryRepository as AsyncInMemoryRepository, InMemoryTransaction, R
 from .billing.ownership import RefusedSubscription
-from .billing.records import BillingCustomer, BillingEvent, BillingOperation, BillingSubscription, OperationState, ParkedEvent
+from .billing.records.customers import BillingCustomer
+from .billing.records.subscriptions import BillingSubscription
 from .billing.replaced_customers import ReplacedCustomer
 from .billing.replies import WebhookReply
-from .billing.repository import BillingRepository, BlockingBillingRepository, Claim, Tx, Upserted
+from .billing.repository import BillingRepository, BlockingBillingRepository, Tx
 from .billing.service import BillingService as AsyncBillingService
+from .billing.tables import Index, Record
 from .billing.webhooks import WebhookOutcome
 from .config import ProviderConfig
 from .declines import DeclineReason
@@ -486,156 +488,39 @@ class InMemoryRepository:
     def next_ticket(self) -> int:
         """A number greater than every number given out before."""
 
-    def insert_customer(self, customer: BillingCustomer, *, tx: InMemoryTransaction | None = None) -> bool:
-        """Insert; False if the org has a customer at the provider already, or the external id is taken."""
+    def insert(self, record: Record, *, tx: InMemoryTransaction | None = None) -> bool:
+        """Insert a row; False if one of the table's keys is taken."""
 
-    def update_customer(self, customer: BillingCustomer, *, tx: InMemoryTransaction | None = None) -> bool:
-        """Write external id, e-mail, name, metadata and ``updated_at``; False if the external id is another's."""
-
-    def get_customer(
+    def get(
         self,
-        org_id: str,
-        provider: str,
+        kind: type[R],
+        key: Mapping[str, object],
         *,
+        lock: bool = False,
         tx: InMemoryTransaction | None = None,
-    ) -> BillingCustomer | None:
-        """The org's customer at the provider."""
+    ) -> R | None:
+        """Get the row with this key."""
 
-    def get_customer_by_id(self, customer_id: str, *, tx: InMemoryTransaction | None = None) -> BillingCustomer | None:
-        """The customer with this record id."""
-
-    def get_customer_by_external_id(
+    def find(
         self,
-        provider: str,
-        external_customer_id: str,
+        kind: type[R],
+        index: Index,
+        values: Mapping[str, object],
         *,
-        tx: InMemoryTransaction | None = None,
-    ) -> BillingCustomer | None:
-        """The customer with the provider's id."""
-
-    def list_customers(
-        self,
-        provider: str,
-        after: str | None = None,
-        limit: int = 100,
-        *,
-        tx: InMemoryTransaction | None = None,
-    ) -> list[BillingCustomer]:
-        """A page of the provider's customers, in the order of their insertion."""
-
-    def upsert_subscription(
-        self,
-        subscription: BillingSubscription,
-        *,
-        tx: InMemoryTransaction | None = None,
-    ) -> Upserted:
-        """Insert, or overwrite if the new state supersedes the stored one."""
-
-    def get_subscription(
-        self,
-        provider: str,
-        external_subscription_id: str,
-        *,
-        tx: InMemoryTransaction | None = None,
-    ) -> BillingSubscription | None:
-        """The subscription with the provider's id."""
-
-    def list_subscriptions(
-        self,
-        customer_id: str,
-        *,
-        tx: InMemoryTransaction | None = None,
-    ) -> list[BillingSubscription]:
-        """All subscriptions of the customer with this record id, in the order of their insertion."""
-
-    def insert_event(self, event: BillingEvent, *, tx: InMemoryTransaction | None = None) -> bool:
-        """Insert; False if ``(provider, external_event_id)`` is there already, or ``(provider, delivery_id)``."""
-
-    def get_event(
-        self,
-        provider: str,
-        external_event_id: str,
-        *,
-        tx: InMemoryTransaction | None = None,
-    ) -> BillingEvent | None:
-        """The event with this ``external_event_id``; if there is none, the one with this ``delivery_id``."""
-
-    def mark_event_processed(
-        self,
-        provider: str,
-        external_event_id: str,
-        processed_at: datetime,
-        *,
-        tx: InMemoryTransaction | None = None,
-    ) -> None:
-        """Stamp the event."""
-
-    def claim_event(
-        self,
-        event: BillingEvent,
-        state: BillingSubscription,
-        external_customer_id: str,
-        *,
-        tx: InMemoryTransaction,
-    ) -> Claim | None:
-        """Find the customer, insert the event, and write the state that it brought."""
-
-    def park_event(self, event: ParkedEvent, *, tx: InMemoryTransaction | None = None) -> bool:
-        """Keep an event for later; False if it is kept already."""
-
-    def parked_events(
-        self,
-        provider: str,
-        *,
-        external_customer_id: str | None = None,
-        external_subscription_id: str | None = None,
-        after: ParkedEvent | None = None,
+        after: R | None = None,
         limit: int = 100,
         tx: InMemoryTransaction | None = None,
-    ) -> list[ParkedEvent]:
-        """A page of events kept for later, oldest first."""
+    ) -> list[R]:
+        """Find a page of rows by one of the table's indexes."""
 
-    def update_parked_event(self, event: ParkedEvent, *, tx: InMemoryTransaction | None = None) -> None:
-        """Write ``error`` of an event that is kept for later."""
+    def update(self, record: Record, *, tx: InMemoryTransaction | None = None) -> bool:
+        """Write the updatable columns of the row with the record's primary key; False if it is not there, or a key is taken."""
 
-    def delete_parked_event(
-        self,
-        provider: str,
-        external_event_id: str,
-        *,
-        tx: InMemoryTransaction | None = None,
-    ) -> None:
-        """Forget an event that was kept for later."""
+    def delete(self, record: Record, *, tx: InMemoryTransaction | None = None) -> bool:
+        """Delete the row with the record's primary key; False if there is none."""
 
-    def insert_operation(self, operation: BillingOperation, *, tx: InMemoryTransaction | None = None) -> bool:
-        """Insert; False if ``(provider, key)`` is there already."""
-
-    def get_operation(
-        self,
-        provider: str,
-        key: str,
-        *,
-        tx: InMemoryTransaction | None = None,
-    ) -> BillingOperation | None:
-        """The operation with this key."""
-
-    def update_operation(self, operation: BillingOperation, *, tx: InMemoryTransaction | None = None) -> None:
-        """Write what came of it; what is DONE stays DONE."""
-
-    def operations(
-        self,
-        provider: str,
-        *,
-        state: OperationState | None = None,
-        external_id: str | None = None,
-        reference: str | None = None,
-        after: BillingOperation | None = None,
-        limit: int = 100,
-        tx: InMemoryTransaction | None = None,
-    ) -> list[BillingOperation]:
-        """A page of the journal, in the order in which the operations were asked for."""
-
-def _adapted(repository: BlockingBillingRepository[Tx]) -> BillingRepository[Tx]: ...
+def adapted(repository: BlockingBillingRepository[Tx]) -> BillingRepository[Tx]:
+    """Put ``async`` in front of the methods of a blocking repository."""
 
 class BillingService(Generic[Tx]):
     """Billing without ``await``. See :class:`paylattice.BillingService` for the arguments."""

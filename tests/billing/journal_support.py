@@ -15,6 +15,7 @@ from paylattice import (
 )
 from paylattice.billing.memory import InMemoryTransaction
 from paylattice.billing.records import BillingOperation, OperationState
+from paylattice.billing.store import Store
 from paylattice.providers.memory import InMemoryProvider
 
 from .support import NOW, World
@@ -146,7 +147,7 @@ async def until_the_end_of(world: World, call: Callable[[], Awaitable[object]]) 
 
 
 async def journal(world: World, provider: str = "memory") -> list[BillingOperation]:
-    return await world.repository.operations(provider, limit=1000)
+    return await Store(world.repository).list_operations(provider, limit=1000)
 
 
 async def states(world: World, operation: str | None = None) -> list[OperationState]:
@@ -154,7 +155,7 @@ async def states(world: World, operation: str | None = None) -> list[OperationSt
 
 
 async def state_of(world: World, key: str) -> OperationState:
-    known = await world.repository.get_operation("memory", key)
+    known = await Store(world.repository).get_operation("memory", key)
     assert known is not None
     return known.state
 
@@ -169,7 +170,7 @@ async def state_of_click(world: World) -> OperationState:
 async def in_order(world: World, order: Order, expected: int, what: str) -> None:
     assert order.effects(world) == expected, what
     assert OPEN not in await states(world), what
-    records = await world.repository.list_customers("memory")
+    records = await Store(world.repository).list_customers("memory")
     assert len(records) == world.customers_made() <= 1, what
     if order.plan is not None:
         stored = await world.billing.subscription("org")
@@ -219,10 +220,7 @@ async def lost_long_ago(name: str, *, after_effect: bool) -> World:
 
 
 def forget_the_organisation(world: World, customer: BillingCustomer) -> None:
-    repository = world.repository
-    del repository._customers[(customer.id,)]
-    del repository._customer_keys["org", customer.org_id, customer.provider]
-    del repository._customer_keys["external", customer.provider, customer.external_customer_id]
+    world.repository._committed.of(BillingCustomer).discard((customer.id,))
 
 
 def plan_of(world: World) -> str:

@@ -3,13 +3,13 @@
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 import attrs
 
 from paylattice import (
     BaseProvider,
     BillingCustomer,
-    BillingEvent,
     BillingService,
     BillingSubscription,
     Capability,
@@ -19,20 +19,21 @@ from paylattice import (
     EventType,
     InMemoryRepository,
     Money,
-    ParkedEvent,
     Subscription,
     SubscriptionStatus,
+    UnmatchedEvent,
     WebhookEvent,
     WebhookOutcome,
 )
 from paylattice.billing.memory import InMemoryTransaction
-from paylattice.billing.records import BillingOperation
-from paylattice.billing.repository import Upserted
+from paylattice.billing.records import BillingOperation, Record, table_of
 from paylattice.billing.service import RejectedWebhook
+from paylattice.billing.tables import Index
 from paylattice.providers.memory import Delivery, InMemoryProvider
 
 from .scheduler import Pause
 
+R = TypeVar("R", bound=Record)
 Context = EventContext[InMemoryTransaction]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PAGES = {"success_url": "https://app.test/ok", "cancel_url": "https://app.test/no"}
@@ -137,162 +138,134 @@ class Fake(BaseProvider):
         return attrs.evolve(subscription, **changes)  # type: ignore[arg-type]  # fields of the subscription
 
 
-class Concurrent(InMemoryRepository):
+class Noting(InMemoryRepository):
+    """Keeps notes of handlers with the transaction they were made in: those of one that fails are lost."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.notes: list[str] = []
+        self.pending: dict[InMemoryTransaction, list[str]] = {}
+
+    def note(self, tx: InMemoryTransaction, what: str) -> None:
+        self.pending.setdefault(tx, []).append(what)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[InMemoryTransaction]:
+        async with super().transaction() as tx:
+            try:
+                yield tx
+            except BaseException:
+                self.pending.pop(tx, None)
+                raise
+        self.notes += self.pending.pop(tx, [])
+
+
+Lock = tuple[type[Record], tuple[str, ...], tuple[object, ...]]
+
+
+class Concurrent(Noting):
     """The embedded repository without its one lock: transactions run at the same time, as with READ COMMITTED.
 
-    A row that another transaction has written is waited for, by whoever wants to write it. A task pauses before every
-    statement that stands alone and before every transaction; with ``fine``, also between the statements of one.
+    A key that another transaction has written or locked is waited for, by whoever wants to write or lock it. A task pauses
+    before every statement that stands alone and before every transaction; with ``fine``, also between the statements of one.
     """
+
+    pauses_before: frozenset[type[Record]] = frozenset({BillingCustomer, BillingSubscription})
+    """The records that are looked for by a statement of its own after a pause."""
 
     def __init__(self, *, fine: bool = False) -> None:
         super().__init__()
         self.fine = fine
-        self.open: list[InMemoryTransaction] = []
-        self._tables["notes"] = {}
-
-    def notes(self) -> list[str]:
-        return [key[0] for key in self._tables["notes"]]
+        self.locks: dict[InMemoryTransaction, set[Lock]] = {}
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[InMemoryTransaction]:
-        tx = InMemoryTransaction(ticket=next(self._tickets))
+        tx = InMemoryTransaction()
         await Pause()
-        self.open.append(tx)
+        self.locks[tx] = set()
         try:
             yield tx
             if self.fine:
                 await Pause()
             self._commit(tx)
+            self.notes += self.pending.pop(tx, [])
         finally:
             tx.over = True
-            self.open.remove(tx)
+            del self.locks[tx]
 
-    async def _row(self, tx: InMemoryTransaction, table: str, *keys: tuple[str, ...]) -> None:
+    async def _hold(self, tx: InMemoryTransaction, *records: Record) -> None:
+        """Wait until no other transaction holds a key of the records."""
+        wanted: set[Lock] = set()
+        for record in records:
+            keys = table_of(type(record)).keys
+            wanted |= {(type(record), names, tuple(getattr(record, name) for name in names)) for names in keys}
+        wanted = {lock for lock in wanted if None not in lock[2]}
+        if wanted <= self.locks[tx]:
+            return
         if self.fine:
             await Pause()
 
         def free() -> bool:
-            return not any((table, key) in other.writes for other in self.open if other is not tx for key in keys)
+            return not any(wanted & held for other, held in self.locks.items() if other is not tx)
 
         while not free():
             await Pause(free)
+        self.locks[tx] |= wanted
 
     async def next_ticket(self) -> int:
         if self.fine:
             await Pause()
         return await super().next_ticket()
 
-    async def insert_customer(self, customer: BillingCustomer, *, tx: InMemoryTransaction | None = None) -> bool:
+    async def insert(self, record: Record, *, tx: InMemoryTransaction | None = None) -> bool:
         async with self._in(tx) as own:
-            by_org = ("org", customer.org_id, customer.provider)
-            await self._row(
-                own, "customer_keys", by_org, ("external", customer.provider, customer.external_customer_id)
-            )
-            return await super().insert_customer(customer, tx=own)
+            await self._hold(own, record)
+            return await super().insert(record, tx=own)
 
-    async def get_customer(
-        self, org_id: str, provider: str, *, tx: InMemoryTransaction | None = None
-    ) -> BillingCustomer | None:
-        if tx is None:
-            await Pause()
-        return await super().get_customer(org_id, provider, tx=tx)
-
-    async def get_customer_by_external_id(
-        self, provider: str, external_customer_id: str, *, tx: InMemoryTransaction | None = None
-    ) -> BillingCustomer | None:
-        if tx is None:
-            await Pause()
-        return await super().get_customer_by_external_id(provider, external_customer_id, tx=tx)
-
-    async def get_subscription(
-        self, provider: str, external_subscription_id: str, *, tx: InMemoryTransaction | None = None
-    ) -> BillingSubscription | None:
-        if tx is None:
-            await Pause()
-        return await super().get_subscription(provider, external_subscription_id, tx=tx)
-
-    async def upsert_subscription(
-        self, subscription: BillingSubscription, *, tx: InMemoryTransaction | None = None
-    ) -> Upserted:
-        async with self._in(tx) as own:
-            await self._row(own, "subscriptions", (subscription.provider, subscription.external_subscription_id))
-            return await super().upsert_subscription(subscription, tx=own)
-
-    async def insert_event(self, event: BillingEvent, *, tx: InMemoryTransaction | None = None) -> bool:
-        async with self._in(tx) as own:
-            await self._row(own, "events", (event.provider, event.external_event_id))
-            return await super().insert_event(event, tx=own)
-
-    async def park_event(self, event: ParkedEvent, *, tx: InMemoryTransaction | None = None) -> bool:
-        async with self._in(tx) as own:
-            await self._row(own, "parked", (event.provider, event.external_event_id))
-            return await super().park_event(event, tx=own)
-
-    async def delete_parked_event(
-        self, provider: str, external_event_id: str, *, tx: InMemoryTransaction | None = None
-    ) -> None:
-        async with self._in(tx) as own:
-            await self._row(own, "parked", (provider, external_event_id))
-            await super().delete_parked_event(provider, external_event_id, tx=own)
-
-    async def insert_operation(self, operation: BillingOperation, *, tx: InMemoryTransaction | None = None) -> bool:
-        async with self._in(tx) as own:
-            await self._row(own, "operations", (operation.provider, operation.key))
-            return await super().insert_operation(operation, tx=own)
-
-    async def update_operation(self, operation: BillingOperation, *, tx: InMemoryTransaction | None = None) -> None:
-        async with self._in(tx) as own:
-            await self._row(own, "operations", (operation.provider, operation.key))
-            await super().update_operation(operation, tx=own)
-
-    async def get_operation(
-        self, provider: str, key: str, *, tx: InMemoryTransaction | None = None
-    ) -> BillingOperation | None:
-        if self.fine:
-            await Pause()
-        return await super().get_operation(provider, key, tx=tx)
-
-    async def update_customer(self, customer: BillingCustomer, *, tx: InMemoryTransaction | None = None) -> bool:
-        async with self._in(tx) as own:
-            await self._row(own, "customers", (customer.id,))
-            await self._row(own, "customer_keys", ("external", customer.provider, customer.external_customer_id))
-            return await super().update_customer(customer, tx=own)
-
-    async def parked_events(
+    async def get(
         self,
-        provider: str,
+        kind: type[R],
+        key: Mapping[str, object],
         *,
-        external_customer_id: str | None = None,
-        external_subscription_id: str | None = None,
-        after: ParkedEvent | None = None,
-        limit: int = 100,
+        lock: bool = False,
         tx: InMemoryTransaction | None = None,
-    ) -> list[ParkedEvent]:
-        await Pause()
-        return await super().parked_events(
-            provider,
-            external_customer_id=external_customer_id,
-            external_subscription_id=external_subscription_id,
-            after=after,
-            limit=limit,
-            tx=tx,
-        )
+    ) -> R | None:
+        looked_for = kind in self.pauses_before and "id" not in key
+        if tx is None and (looked_for or (kind is BillingOperation and self.fine)):
+            await Pause()
+        found = await super().get(kind, key, tx=tx)
+        if lock and tx is not None:
+            if found is None:
+                if self.fine:
+                    await Pause()
+                return await super().get(kind, key, tx=tx)
+            await self._hold(tx, found)
+            found = await super().get(kind, key, tx=tx)
+        return found
+
+    async def find(self, kind: type[R], index: Index, values: Mapping[str, object], **options: Any) -> list[R]:
+        if kind is UnmatchedEvent:
+            await Pause()
+        return await super().find(kind, index, values, **options)
+
+    async def update(self, record: Record, *, tx: InMemoryTransaction | None = None) -> bool:
+        async with self._in(tx) as own:
+            stored = await super().get(type(record), table_of(type(record)).key_of(record), tx=own)
+            await self._hold(own, *(each for each in (stored, record) if each is not None))
+            return await super().update(record, tx=own)
+
+    async def delete(self, record: Record, *, tx: InMemoryTransaction | None = None) -> bool:
+        async with self._in(tx) as own:
+            await self._hold(own, record)
+            return await super().delete(record, tx=own)
 
 
 class Coarse(Concurrent):
-    """Pauses only before transactions, and before it looks for parked events: few enough orders to try all of them."""
+    """Pauses only before transactions, and before it looks for waiting events: few enough orders to try all of them."""
 
-    async def get_customer(
-        self, org_id: str, provider: str, *, tx: InMemoryTransaction | None = None
-    ) -> BillingCustomer | None:
-        return await InMemoryRepository.get_customer(self, org_id, provider, tx=tx)
+    pauses_before = frozenset()
 
-    async def get_customer_by_external_id(
-        self, provider: str, external_customer_id: str, *, tx: InMemoryTransaction | None = None
-    ) -> BillingCustomer | None:
-        return await InMemoryRepository.get_customer_by_external_id(self, provider, external_customer_id, tx=tx)
 
-    async def get_subscription(
-        self, provider: str, external_subscription_id: str, *, tx: InMemoryTransaction | None = None
-    ) -> BillingSubscription | None:
-        return await InMemoryRepository.get_subscription(self, provider, external_subscription_id, tx=tx)
+def all_of(repository: InMemoryRepository, kind: type[R]) -> list[R]:
+    """Every committed record of a kind."""
+    return [record for record in repository._committed.of(kind).rows.values() if isinstance(record, kind)]

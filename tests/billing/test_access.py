@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from paylattice import AccessPolicy, AccessReason, BillingSubscription, SubscriptionStatus, errors
 from paylattice.billing.access import access_of
+from paylattice.billing.store import Store
 
 from .support import NOW, World
 
@@ -170,12 +171,12 @@ def test_a_subscription_that_is_paid_for_grants_access_while_a_new_one_is_incomp
         world = World()
         paid = await world.subscribe()
         await world.deliver()
-        stored = await world.repository.get_subscription("memory", paid.id)
+        stored = await Store(world.repository).get_subscription("memory", paid.id)
         assert stored is not None
         through = attrs.evolve(
             stored, status=SubscriptionStatus.CANCELED, cancel_at=world.provider.now + 20 * DAY, ticket=10**6
         )
-        await world.repository.upsert_subscription(through)
+        await Store(world.repository).upsert_subscription(through)
         session = await world.checkout()
         world.provider.complete_checkout(session.id, delayed=True)
         await world.deliver()

@@ -27,6 +27,7 @@ from paylattice import (
     WebhookEvent,
     errors,
 )
+from paylattice.billing.store import Store
 from paylattice.testing.standins.messages import Delivery
 from paylattice.transport import AsyncTransport, RetryPolicy
 from tests.testing.standins.paypal.support import URLS, PayPalShop
@@ -148,7 +149,7 @@ def test_one_that_carries_an_organisation_s_custom_id_grants_it_nothing_and_is_r
         with caplog.at_level(logging.WARNING, "paylattice"):
             await shop.try_every_way(made, "victim")
         assert not await shop.allowed("victim")
-        assert await shop.repository.get_subscription("paypal", made) is None
+        assert await Store(shop.repository).get_subscription("paypal", made) is None
         assert shop.told == []
         assert shop.refused == [RefusedSubscription("paypal", made, RefusalReason.NO_CHECKOUT, "victim")]
         assert [each.getMessage() for each in caplog.records if "grants nothing" in each.getMessage()] == [
@@ -170,7 +171,7 @@ def test_one_that_an_organisation_makes_for_itself_at_its_own_price_grants_nothi
         await shop.deliver()
         await shop.try_every_way(made, "org")
         customer = await shop.billing.ensure_customer("org", email="pay@example.com")
-        stored = await shop.repository.list_subscriptions(customer.id)
+        stored = await Store(shop.repository).list_subscriptions(customer.id)
         assert [each.external_subscription_id for each in stored] == [session.id]
 
     drive(main)
@@ -317,9 +318,9 @@ def test_it_does_not_matter_that_the_journal_has_forgotten_the_checkout_of_what_
         session = await shop.sell("org")
         shop.server.complete_checkout(session.id)
         await shop.deliver()
-        for operation in await shop.repository.operations("paypal"):
+        for operation in await Store(shop.repository).list_operations("paypal"):
             forgotten = attrs.evolve(operation, external_id="forgotten")
-            await shop.repository.update_operation(forgotten)
+            await Store(shop.repository).update_operation(forgotten)
         shop.server.renew(session.id)
         assert "parked" not in await shop.deliver()
         assert await shop.billing.confirm_return(session.id, org_id="org") is not None
@@ -346,7 +347,7 @@ def test_a_checkout_is_its_organisation_s_in_every_order_of_deliveries_each_comi
             await shop.handle(hooks[number])
         assert await shop.allowed("org")
         assert sorted(shop.told) == [("payment.succeeded", "org", None), ("subscription.active", "org", None)], order
-        assert await shop.repository.parked_events("paypal") == []
+        assert await Store(shop.repository).list_unmatched("paypal") == []
         assert shop.refused == []
 
     async def in_every_order() -> None:
@@ -396,7 +397,7 @@ def test_events_that_come_before_the_journal_knows_the_session_wait_for_it(agree
         wire.agrees = agrees
         session = await shop.sell("org")
         assert set(wire.outcomes) == {"parked"}
-        assert await shop.repository.parked_events("paypal") == []
+        assert await Store(shop.repository).list_unmatched("paypal") == []
         stored = await shop.billing.subscription("org")
         assert stored is not None
         assert stored.external_subscription_id == session.id
@@ -420,7 +421,7 @@ def test_events_of_a_checkout_whose_answer_was_lost_wait_until_it_is_recovered()
         done = await shop.billing.recover_open()
         assert [each.operation for each in done.done] == ["start_checkout"]
         assert await shop.allowed("org")
-        assert await shop.repository.parked_events("paypal") == []
+        assert await Store(shop.repository).list_unmatched("paypal") == []
         assert shop.refused == []
 
     drive(main)
@@ -455,7 +456,7 @@ def test_one_that_was_made_elsewhere_can_be_given_to_an_organisation_as_it_is(mo
         assert (stored.external_subscription_id, stored.plan_id) == (made, more.get("plan_id", "P-PRO"))
         assert await shop.allowed("org")
         assert sorted(shop.told) == [("payment.succeeded", "org", None), ("subscription.active", "org", None)]
-        assert await shop.repository.parked_events("paypal") == []
+        assert await Store(shop.repository).list_unmatched("paypal") == []
         shop.server.renew(made)
         assert "parked" not in await shop.deliver()
         assert (await shop.billing.reconcile("paypal")).different == 0
@@ -471,7 +472,7 @@ def test_what_a_browser_changes_after_it_was_given_is_refused_until_it_is_given_
         assert "parked" in await shop.deliver()
         stored = await shop.billing.assign_subscription("org", made, provider_name="paypal")
         assert stored.status is SubscriptionStatus.ACTIVE
-        assert await shop.repository.parked_events("paypal") == []
+        assert await Store(shop.repository).list_unmatched("paypal") == []
 
     drive(main)
 
@@ -523,7 +524,7 @@ def test_an_order_that_carries_an_organisation_s_custom_id_is_told_as_a_claim() 
         captured = shop.paypal.captured("0.01", custom_id=await shop.custom_id("victim"))
         assert set(await shop.deliver()) == {"processed"}
         assert shop.told == [("payment.succeeded", None, "victim")]
-        assert await shop.repository.parked_events("paypal") == []
+        assert await Store(shop.repository).list_unmatched("paypal") == []
         await shop.provider.refund_payment(captured)
         await shop.deliver()
         assert shop.told[1:] == [("refund.succeeded", None, "victim")]

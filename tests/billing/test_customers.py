@@ -8,6 +8,8 @@ import pytest
 
 from paylattice import BillingCustomer, BillingService, Customer, InMemoryRepository, errors, sync
 from paylattice.billing.memory import InMemoryTransaction
+from paylattice.billing.records import Record
+from paylattice.billing.store import Store
 from paylattice.providers.memory import InMemoryProvider
 
 from .support import World
@@ -22,11 +24,11 @@ class DiesBeforeTheInsert(InMemoryRepository):
 
     died = False
 
-    async def insert_customer(self, customer: BillingCustomer, *, tx: InMemoryTransaction | None = None) -> bool:
-        if not self.died:
+    async def insert(self, record: Record, *, tx: InMemoryTransaction | None = None) -> bool:
+        if isinstance(record, BillingCustomer) and not self.died:
             self.died = True
             raise Died
-        return await super().insert_customer(customer, tx=tx)
+        return await super().insert(record, tx=tx)
 
 
 def test_a_crash_between_the_provider_s_answer_and_the_insert_makes_no_second_customer() -> None:
@@ -87,7 +89,7 @@ def test_calls_at_once_with_different_details_agree_on_one_customer() -> None:
         calls = [world.billing.ensure_customer("org", email=f"{number % 3}@example.com") for number in range(12)]
         found = await asyncio.gather(*calls)
         assert len({customer.id for customer in found}) == 1
-        assert len(await world.repository.list_customers("memory")) == 1
+        assert len(await Store(world.repository).list_customers("memory")) == 1
 
     asyncio.run(main())
 
@@ -106,7 +108,7 @@ class InsertsBehindOurBack(InMemoryProvider):
         idempotency_key: str | None = None,
     ) -> Customer:
         other = BillingCustomer(id="1", org_id="org", provider="memory", external_customer_id="cus_other")
-        await self.repository.insert_customer(other)
+        await Store(self.repository).insert_customer(other)
         message = "the key was used before"
         raise errors.IdempotencyMismatch(message)
 

@@ -23,6 +23,7 @@ from paylattice import (
     WebhookEvent,
     errors,
 )
+from paylattice.billing.store import Store
 from paylattice.providers.square import SquareProvider
 from paylattice.testing import SquareStandIn, StripeStandIn
 from paylattice.transport import AsyncTransport
@@ -65,7 +66,7 @@ class Desk:
         ]
 
     async def subscriptions(self, org_id: str) -> list[str]:
-        stored = await self.repository.list_subscriptions((await self.customer(org_id)).id)
+        stored = await Store(self.repository).list_subscriptions((await self.customer(org_id)).id)
         return [each.external_subscription_id for each in stored]
 
 
@@ -281,7 +282,7 @@ def test_square_the_page_of_a_first_invoice_is_its_organisation_s(back_first: bo
             await desk.billing.handle_webhook("square", hook.payload, hook.headers)
         assert await desk.subscriptions("org") == [session.subscription_id]
         assert await desk.billing.access("org")
-        assert await desk.repository.parked_events("square") == []
+        assert await Store(desk.repository).list_unmatched("square") == []
         assert desk.refused == []
         assert (await desk.billing.reconcile("square")).different == 0
 
@@ -330,7 +331,7 @@ def test_square_events_that_come_before_the_journal_knows_the_session_wait_for_i
         session = await desk.sell("org")
         assert "parked" in wire.outcomes
         assert await desk.subscriptions("org") == [session.subscription_id]
-        assert await desk.repository.parked_events("square") == []
+        assert await Store(desk.repository).list_unmatched("square") == []
         assert desk.refused == [], "nobody is alarmed"
 
     drive(main)

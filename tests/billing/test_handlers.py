@@ -8,8 +8,18 @@ from unittest.mock import Mock
 
 import pytest
 
-from paylattice import BillingService, InMemoryRepository, WebhookEvent, WebhookOutcome, errors, sync
+from paylattice import (
+    BillingCustomer,
+    BillingEvent,
+    BillingService,
+    InMemoryRepository,
+    WebhookEvent,
+    WebhookOutcome,
+    errors,
+    sync,
+)
 from paylattice.billing.memory import InMemoryTransaction
+from paylattice.billing.store import Store
 from paylattice.providers.memory import InMemoryProvider
 
 from .support import NOW, PAGES, Context, Fake, World, an_event
@@ -27,6 +37,9 @@ WRITES: dict[str, Operation] = {
     "confirm_return": lambda world: world.billing.confirm_return("cs_1"),
     "apply_parked": lambda world: world.billing.apply_parked("memory"),
 }
+
+
+GHOST = BillingCustomer("ghost", "ghost", "memory", "ghost")
 
 
 class SeparateConnections(InMemoryRepository):
@@ -60,7 +73,7 @@ def test_a_handler_that_calls_an_operation_that_writes_is_refused_before_anythin
             await asyncio.wait_for(world.handle(paid), 5)
         assert await world.provider.get_subscription(subscription.id) == before
         assert world.customers_made() == 1
-        assert await world.repository.get_event("memory", paid.event_id) is None
+        assert await Store(world.repository).get_event("memory", paid.event_id) is None
         assert await world.billing.sync_subscription("org") is not None, "the repository is still locked"
 
     asyncio.run(main())
@@ -116,10 +129,9 @@ def test_writing_with_a_transaction_that_is_over_is_an_error_and_not_a_loss() ->
 
         await world.deliver()
         with pytest.raises(errors.ConfigurationError, match="is over"):
-            await world.repository.delete_parked_event("memory", "x", tx=kept[0])
-        kept[0].writes["customers", ("x",)] = None
+            await world.repository.insert(GHOST, tx=kept[0])
         with pytest.raises(errors.ConfigurationError, match="is over"):
-            await world.repository.get_customer_by_id("x", tx=kept[0])
+            await Store(world.repository).get_customer_by_id("x", tx=kept[0])
 
     asyncio.run(main())
 
@@ -132,7 +144,7 @@ def test_a_handler_that_is_cancelled_leaves_no_trace_and_no_lock() -> None:
 
         @world.billing.on("subscription.active")
         async def sleeps(event: WebhookEvent, context: Context) -> None:
-            context.transaction.writes["customers", ("ghost",)] = None
+            await world.repository.insert(GHOST, tx=context.transaction)
             if slow:
                 await asyncio.sleep(3600)
 
@@ -140,7 +152,7 @@ def test_a_handler_that_is_cancelled_leaves_no_trace_and_no_lock() -> None:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(world.handle(created), 0.01)
         assert await world.status() is None
-        assert ("ghost",) not in world.repository._customers
+        assert await world.repository.get(BillingCustomer, {"id": "ghost"}) is None
         slow.clear()
         assert await asyncio.wait_for(world.handle(created), 5) == "processed"
 
@@ -164,7 +176,7 @@ def test_whatever_a_plain_handler_raises_undoes_the_delivery(failure: type[BaseE
     with pytest.raises(expected):
         asyncio.run(world.handle(created))
     assert asyncio.run(world.status()) is None
-    assert asyncio.run(world.repository.get_event("memory", created.event_id)) is None
+    assert asyncio.run(Store(world.repository).get_event("memory", created.event_id)) is None
     broken.clear()
     assert asyncio.run(world.handle(created)) == "processed"
 
@@ -268,7 +280,7 @@ def test_a_blocking_handler_that_raises_leaves_no_trace() -> None:
 
     @billing.on("subscription.active")
     def fails(event: WebhookEvent, context: Context) -> None:
-        context.transaction.writes["customers", ("ghost",)] = None
+        billing.repository.insert(GHOST, tx=context.transaction)
         if broken:
             message = "not now"
             raise RuntimeError(message)
@@ -277,8 +289,9 @@ def test_a_blocking_handler_that_raises_leaves_no_trace() -> None:
     created = world.delivery("subscription.created")
     with pytest.raises(RuntimeError):
         billing.handle_webhook("memory", created.payload, created.headers)
-    assert billing.repository.get_event("memory", created.event_id) is None
-    assert billing.repository.get_customer_by_id("ghost") is None
+    applied = {"provider": "memory", "external_event_id": created.event_id}
+    assert billing.repository.get(BillingEvent, applied) is None
+    assert billing.repository.get(BillingCustomer, {"id": "ghost"}) is None
     broken.clear()
     assert billing.handle_webhook("memory", created.payload, created.headers) == "processed"
 
@@ -306,7 +319,7 @@ def test_another_service_s_handlers_are_no_concern_of_this_one() -> None:
             await other.billing.ensure_customer("org", email="ada@example.com")
 
         await one.deliver()
-        assert await other.repository.get_customer("org", "memory") is not None
+        assert await Store(other.repository).get_customer("org", "memory") is not None
 
     asyncio.run(main())
 

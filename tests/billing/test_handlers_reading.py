@@ -36,7 +36,7 @@ class OneConnection:
             yield tx
 
     def __getattr__(self, name: str) -> Callable[..., Awaitable[object]]:
-        if name.startswith("__") or name == "claim_event":
+        if name.startswith("__"):
             raise AttributeError(name)
         method = getattr(self._inside, name)
         if not asyncio.iscoroutinefunction(method):

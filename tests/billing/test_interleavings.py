@@ -6,19 +6,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paylattice import EventContext, SubscriptionStatus, WebhookEvent, WebhookOutcome
+from paylattice import BillingEvent, BillingSubscription, EventContext, SubscriptionStatus, WebhookEvent, WebhookOutcome
 from paylattice.billing.finding import Finder, Reading
 from paylattice.billing.handlers import Handlers
+from paylattice.billing.memory import InMemoryTransaction
+from paylattice.billing.records import Record
 from paylattice.billing.store import Store
 from paylattice.billing.webhooks import EventPipeline
 
-from .interleaving import CUSTOMER, NOW, OneSubscription, ReadCommitted, Transaction
+from .interleaving import CUSTOMER, NOW, OneSubscription, ReadCommitted
 from .scheduler import Pause, Task, in_every_order, run
+from .support import all_of
 
 LIFE = (SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE, SubscriptionStatus.CANCELED)
 
 
-class ReadThenTicket(Finder[Transaction]):
+class ReadThenTicket(Finder[InMemoryTransaction]):
     """Wrong on purpose: the ticket is taken after the read."""
 
     async def read(self, event: WebhookEvent) -> Reading | None:
@@ -28,7 +31,7 @@ class ReadThenTicket(Finder[Transaction]):
         return Reading(subscription, ticket) if subscription else None
 
 
-class PayloadAsItComes(Finder[Transaction]):
+class PayloadAsItComes(Finder[InMemoryTransaction]):
     """Wrong on purpose: the payload is believed, in the order of arrival."""
 
     async def read(self, event: WebhookEvent) -> Reading | None:
@@ -41,7 +44,7 @@ class History:
 
     def __init__(
         self,
-        finder: type[Finder[Transaction]] = Finder,
+        finder: type[Finder[InMemoryTransaction]] = Finder,
         *,
         changes: int,
         duplicates: int = 0,
@@ -54,7 +57,7 @@ class History:
         self.changes_seen: list[tuple[SubscriptionStatus | None, SubscriptionStatus]] = []
         self.outcomes: list[WebhookOutcome] = []
         self.events: list[WebhookEvent] = []
-        handlers: Handlers[Transaction] = Handlers()
+        handlers: Handlers[InMemoryTransaction] = Handlers()
         handlers.on("subscription.updated")(self.on_event)
         for status in LIFE:
             handlers.on(f"subscription.{status}")(self.on_change)
@@ -67,12 +70,12 @@ class History:
         self.tasks += [self.deliver(number % changes) for number in range(duplicates)]
         self.tasks += [self.reread() for _ in range(rereads)]
 
-    async def on_event(self, event: WebhookEvent, context: EventContext[Transaction]) -> None:
-        context.transaction.notes.append(event.id)
+    async def on_event(self, event: WebhookEvent, context: EventContext[InMemoryTransaction]) -> None:
+        self.repository.note(context.transaction, event.id)
 
-    async def on_change(self, event: WebhookEvent, context: EventContext[Transaction]) -> None:
+    async def on_change(self, event: WebhookEvent, context: EventContext[InMemoryTransaction]) -> None:
         assert context.subscription is not None
-        context.transaction.notes.append(f"{context.previous_status} -> {context.subscription.status}")
+        self.repository.note(context.transaction, f"{context.previous_status} -> {context.subscription.status}")
 
     async def change(self, times: int) -> None:
         for number in range(times):
@@ -92,7 +95,7 @@ class History:
         return run(self.tasks, schedule)
 
     def check(self) -> None:
-        stored = self.repository.subscriptions["sub"]
+        [stored] = all_of(self.repository, BillingSubscription)
         assert stored.status == self.provider.status, "the stored state is stale"
         applied = [note for note in self.repository.notes if note.startswith("evt_")]
         assert sorted(applied) == sorted(event.id for event in self.events), "an event was not applied exactly once"
@@ -133,18 +136,22 @@ def test_longer_histories_with_interleaved_transactions_end_in_the_true_state(
 
 
 @pytest.mark.parametrize("wrong", [ReadThenTicket, PayloadAsItComes])
-def test_the_checker_catches_a_pipeline_that_loses_the_order(wrong: type[Finder[Transaction]]) -> None:
+def test_the_checker_catches_a_pipeline_that_loses_the_order(wrong: type[Finder[InMemoryTransaction]]) -> None:
     with pytest.raises(AssertionError, match="stale"):
         in_every_order(lambda: History(wrong, changes=2), History.check)
 
 
 def test_the_checker_catches_a_repository_without_the_unique_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def insert_event(self: ReadCommitted, event: object, *, tx: Transaction | None = None) -> bool:
+    whole = ReadCommitted.insert
+
+    async def insert(self: ReadCommitted, record: Record, *, tx: InMemoryTransaction | None = None) -> bool:
+        if not isinstance(record, BillingEvent):
+            return await whole(self, record, tx=tx)
         await Pause()
         assert tx is not None
-        tx.events[event.external_event_id] = event  # type: ignore[attr-defined,assignment]  # the broken double
+        tx.put(BillingEvent, (record.id,), record)
         return True
 
-    monkeypatch.setattr(ReadCommitted, "insert_event", insert_event)
+    monkeypatch.setattr(ReadCommitted, "insert", insert)
     with pytest.raises(AssertionError, match="exactly once"):
         in_every_order(lambda: History(changes=1, duplicates=1), History.check)

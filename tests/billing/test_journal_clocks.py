@@ -32,7 +32,7 @@ from paylattice.providers.memory import InMemoryProvider
 
 from .journal_support import ABANDONED, DONE, NOBODY_WAITS, OPEN, forget_keys, journal, plan_of, record_of
 from .scheduler import Pause, Task, in_every_order, run
-from .support import NOW, PAGES, Concurrent, World, an_event
+from .support import NOW, PAGES, Concurrent, R, World, all_of, an_event
 from .test_parking import Listening
 
 APART = [timedelta(0), timedelta(hours=1), timedelta(hours=-1), timedelta(days=1), timedelta(days=-1)]
@@ -237,12 +237,12 @@ class Rivals:
 
     async def recover(self) -> None:
         lost, self.provider.loses = self.provider.loses, lambda _: None
-        for each in await self.repository.operations("shop", state=OperationState.OPEN):
+        for each in await Store(self.repository).list_operations("shop", state=OperationState.OPEN):
             await self.log.finish(self.provider, entry_of(each))
         self.provider.loses = lost
 
     def lines(self) -> list[BillingOperation]:
-        return sorted(self.repository._operations.values(), key=lambda each: each.ticket)
+        return sorted(all_of(self.repository, BillingOperation), key=lambda each: each.ticket)
 
     def check(self) -> None:
         run([self.recover()], [])
@@ -350,9 +350,9 @@ class ManyCheckouts(InMemoryRepository):
 
     reads = 0
 
-    async def operations(self, provider: str, **wanted: Any) -> list[BillingOperation]:
-        self.reads += 1
-        return await super().operations(provider, **wanted)
+    async def find(self, kind: type[R], *args: Any, **options: Any) -> list[R]:
+        self.reads += kind is BillingOperation
+        return await super().find(kind, *args, **options)
 
 
 @pytest.mark.parametrize("apart", [timedelta(0), timedelta(hours=2), timedelta(hours=-2), timedelta(hours=20)], ids=str)
@@ -368,7 +368,7 @@ def test_a_checkout_is_found_by_its_time_in_a_long_journal_also_if_the_clock_tha
         customer = await billing.ensure_customer("org", email="a@example.com")
         for number in range(6000):
             made_at = NOW + timedelta(minutes=15 * number)
-            await repository.insert_operation(
+            await Store(repository).insert_operation(
                 attrs.evolve(LINE, key=f"k{number}", created_at=made_at, external_id=f"cs_{number}", ticket=number + 1)
             )
         for _ in range(7000):
@@ -382,7 +382,7 @@ def test_a_checkout_is_found_by_its_time_in_a_long_journal_also_if_the_clock_tha
         ours = attrs.evolve(
             LINE, arguments={"version": 1, "plan_id": "pro"}, created_at=when + apart, external_id=session.id
         )
-        await repository.insert_operation(attrs.evolve(ours, ticket=await repository.next_ticket()))
+        await Store(repository).insert_operation(attrs.evolve(ours, ticket=await repository.next_ticket()))
         repository.reads = 0
         origin = await Origins(Store(repository), {"memory": provider}).by_asking(
             "memory", subscription.id, subscription, when
@@ -400,8 +400,8 @@ def test_an_event_that_was_parked_by_a_clock_that_is_behind_has_waited_no_longer
         happened: datetime = NOW - timedelta(minutes=1)
         event = an_event(1, created_at=happened)
         await here.billing.apply_event(event)
-        [parked] = await here.repository.parked_events("fake")
-        early = attrs.evolve(parked, parked_at=NOW - timedelta(days=1))
+        [parked] = await Store(here.repository).list_unmatched("fake")
+        early = attrs.evolve(parked, waiting_since=NOW - timedelta(days=1))
         assert here.billing._parts.pipeline._waited(event, early) == timedelta(minutes=1)
         late = attrs.evolve(event, created_at=NOW - timedelta(days=9))
         assert here.billing._parts.pipeline._waited(late, early) == timedelta(days=1)

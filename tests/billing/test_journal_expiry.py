@@ -9,6 +9,7 @@ import pytest
 from paylattice import (
     errors,
 )
+from paylattice.billing.store import Store
 from paylattice.providers.memory import InMemoryProvider
 
 from .journal_support import (
@@ -34,7 +35,11 @@ def test_a_customer_whose_key_is_forgotten_is_looked_up_and_made_once(way: str, 
             recovered = await world.billing.recover_open()
             became = recovered.done if after_effect else recovered.abandoned
             assert [each.operation for each in became] == ["create_customer"]
-            assert world.customers_made() == len(await world.repository.list_customers("memory")) == int(after_effect)
+            assert (
+                world.customers_made()
+                == len(await Store(world.repository).list_customers("memory"))
+                == int(after_effect)
+            )
         customer = await world.billing.ensure_customer("org", email="new@secret.example")
         assert world.customers_made() == 1
         assert await world.provider.get_customer(customer.external_customer_id) is not None

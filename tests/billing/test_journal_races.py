@@ -19,6 +19,7 @@ from paylattice import (
 )
 from paylattice.billing.memory import InMemoryTransaction
 from paylattice.billing.records import BillingOperation, OperationState
+from paylattice.billing.store import Store
 from paylattice.providers.memory import InMemoryProvider
 
 from .journal_support import (
@@ -32,7 +33,7 @@ from .journal_support import (
     journal,
 )
 from .scheduler import Pause, Task, in_every_order, run
-from .support import NOW, Coarse, Concurrent, Fake, World
+from .support import NOW, Coarse, Concurrent, Fake, World, all_of
 from .test_crashes import Fate, Killed
 
 
@@ -115,12 +116,12 @@ class Crowd:
     def check(self) -> None:
         run([self.recover()], [])  # a worker that found the customer of another leaves its own attempt to this job
         assert len(self.provider.customers_by_key) == 1, "two customers were made"
-        [record] = self.repository._customers.values()
+        [record] = all_of(self.repository, BillingCustomer)
         [made] = self.provider.customers_by_key.values()
         assert (record.external_customer_id, record.email) == (made.id, made.email)
         assert all(each == record for each in self.found)
-        assert {each.state for each in self.repository._operations.values()} <= {DONE, FAILED}
-        assert sum(each.state is DONE for each in self.repository._operations.values()) == 1
+        assert {each.state for each in all_of(self.repository, BillingOperation)} <= {DONE, FAILED}
+        assert sum(each.state is DONE for each in all_of(self.repository, BillingOperation)) == 1
 
 
 def test_two_workers_at_once_make_one_customer_in_every_order() -> None:
@@ -178,9 +179,9 @@ class Meanwhile(InMemoryProvider):
         done = await super().cancel_subscription(*args, **kwargs)
         if self.other_closes is None:
             return done
-        known = await self.repository.get_operation("memory", kwargs["idempotency_key"])
+        known = await Store(self.repository).get_operation("memory", kwargs["idempotency_key"])
         assert known is not None
-        await self.repository.update_operation(attrs.evolve(known, state=self.other_closes, error="RateLimited"))
+        await Store(self.repository).update_operation(attrs.evolve(known, state=self.other_closes, error="RateLimited"))
         raise self.fault
 
 
@@ -207,7 +208,7 @@ def test_what_two_workers_find_out_under_one_key_is_never_less_than_one_of_them_
         world.provider.other_closes, world.provider.fault = closed_by_the_other, fault
         with pytest.raises(type(fault)):
             await world.billing.cancel("org", idempotency_key="click")
-        known = await world.repository.get_operation("memory", "click")
+        known = await Store(world.repository).get_operation("memory", "click")
         assert known is not None
         assert known.state is stays
 
@@ -247,6 +248,6 @@ def test_both_halves_of_a_finished_creation_are_committed_together() -> None:
                 await world.billing.ensure_customer(org, email="a@example.com")
             world.repository.fate = Fate(0)
             done = any(each.org_id == org and each.state is DONE for each in await journal(world))
-            assert done is (await world.repository.get_customer(org, "memory") is not None)
+            assert done is (await Store(world.repository).get_customer(org, "memory") is not None)
 
     asyncio.run(main())

@@ -11,6 +11,7 @@ from paylattice import (
     errors,
 )
 from paylattice.billing.records import BillingOperation
+from paylattice.billing.store import Store
 from paylattice.providers.memory import InMemoryProvider
 
 from .journal_support import (
@@ -220,7 +221,7 @@ def test_a_row_that_cannot_be_read_stays_open_and_keeps_no_other_waiting(
             arguments=arguments,
             created_at=NOW - timedelta(hours=1),
         )
-        assert await world.repository.insert_operation(strange)
+        assert await Store(world.repository).insert_operation(strange)
         world.provider.time_out_next_call()
         with pytest.raises(errors.OutcomeUnknown):
             await world.billing.ensure_customer("org", email=EMAIL)

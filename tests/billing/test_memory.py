@@ -13,61 +13,22 @@ from paylattice import (
     BillingService,
     BillingSubscription,
     InMemoryRepository,
-    ParkedEvent,
-    SubscriptionStatus,
+    UnmatchedEvent,
     errors,
     sync,
 )
+from paylattice.billing.records import TABLES, BillingOperation
+from paylattice.billing.store import Store
 
-from .support import NOW, Fake, an_event
+from .support import NOW, Fake, all_of, an_event
 
 
 def a_customer(number: int, provider: str = "p") -> BillingCustomer:
     return BillingCustomer(id=str(number), org_id=f"o{number}", provider=provider, external_customer_id=f"c{number}")
 
 
-def a_parked(number: int) -> ParkedEvent:
-    return ParkedEvent("p", f"e{number}", "c", "s", {}, NOW + timedelta(seconds=number))
-
-
-def a_state(ticket: int, status: SubscriptionStatus = SubscriptionStatus.ACTIVE) -> BillingSubscription:
-    return BillingSubscription(
-        id=f"id{ticket}", customer_id="1", external_subscription_id="s", provider="p", ticket=ticket, status=status
-    )
-
-
-def test_a_transaction_sees_its_own_writes_in_every_table_and_nobody_else_does() -> None:
-    async def main() -> None:
-        repository = InMemoryRepository()
-        await repository.insert_customer(a_customer(1))
-        await repository.park_event(a_parked(1))
-        async with repository.transaction() as tx:
-            assert await repository.insert_customer(a_customer(2), tx=tx)
-            assert await repository.insert_customer(a_customer(3, "q"), tx=tx)
-            await repository.update_customer(BillingCustomer("1", "o1", "p", "c1", name="Ada"), tx=tx)
-            await repository.park_event(a_parked(2), tx=tx)
-            await repository.delete_parked_event("p", "e1", tx=tx)
-            await repository.upsert_subscription(a_state(1), tx=tx)
-            await repository.insert_event(BillingEvent("1", None, None, "x", "p", "e"), tx=tx)
-
-            own = await repository.list_customers("p", tx=tx)
-            assert [(each.id, each.name) for each in own] == [("1", "Ada"), ("2", None)]
-            assert [each.id for each in await repository.list_customers("p", "1", tx=tx)] == ["2"]
-            assert await repository.list_customers("p", "2", tx=tx) == []
-            assert [each.external_event_id for each in await repository.parked_events("p", tx=tx)] == ["e2"]
-            assert len(await repository.list_subscriptions("1", tx=tx)) == 1
-            assert await repository.get_event("p", "e", tx=tx) is not None
-            assert await repository.get_customer_by_external_id("p", "c2", tx=tx) is not None
-
-            assert [each.name for each in await repository.list_customers("p")] == [None]
-            assert [each.external_event_id for each in await repository.parked_events("p")] == ["e1"]
-            assert await repository.list_subscriptions("1") == []
-            assert await repository.get_event("p", "e") is None
-            assert await repository.get_customer_by_external_id("p", "c2") is None
-        assert [each.id for each in await repository.list_customers("p")] == ["1", "2"]
-        assert [each.external_event_id for each in await repository.parked_events("p")] == ["e2"]
-
-    asyncio.run(main())
+def a_parked(number: int) -> UnmatchedEvent:
+    return UnmatchedEvent("p", f"e{number}", "c", "s", {}, NOW + timedelta(seconds=number))
 
 
 @pytest.mark.parametrize("failure", [RuntimeError, asyncio.CancelledError, KeyboardInterrupt])
@@ -76,52 +37,17 @@ def test_a_transaction_that_ends_badly_leaves_nothing_and_lets_the_next_one_in(f
 
     async def fails() -> None:
         async with repository.transaction() as tx:
-            await repository.insert_customer(a_customer(1), tx=tx)
-            await repository.delete_parked_event("p", "e1", tx=tx)
+            await Store(repository).insert_customer(a_customer(1), tx=tx)
+            await repository.delete(a_parked(1), tx=tx)
             raise failure
 
     async def main() -> None:
-        await repository.park_event(a_parked(1))
+        await Store(repository).insert_unmatched(a_parked(1))
         with pytest.raises(failure):
             await fails()
-        assert await repository.list_customers("p") == []
-        assert len(await repository.parked_events("p")) == 1
-        assert await repository.insert_customer(a_customer(1))
-
-    asyncio.run(main())
-
-
-def test_the_state_that_was_overwritten_or_stayed_is_told_exactly() -> None:
-    async def main() -> None:
-        repository = InMemoryRepository()
-        first = await repository.upsert_subscription(a_state(5))
-        assert (first.written, first.previous) == (True, None)
-        second = await repository.upsert_subscription(a_state(9, SubscriptionStatus.PAST_DUE))
-        assert (second.written, second.previous) == (True, a_state(5))
-        stale = await repository.upsert_subscription(a_state(7, SubscriptionStatus.CANCELED))
-        stored = await repository.get_subscription("p", "s")
-        assert (stale.written, stale.previous) == (False, stored)
-        assert stored is not None
-        assert (stored.id, stored.status, stored.ticket) == ("id5", "past_due", 9)
-        assert not (await repository.upsert_subscription(a_state(9))).written
-
-    asyncio.run(main())
-
-
-def test_customers_are_read_in_pages_while_others_arrive() -> None:
-    async def main() -> None:
-        repository = InMemoryRepository()
-        for number in range(5):
-            await repository.insert_customer(a_customer(number))
-        found: list[str] = []
-        after: str | None = None
-        while page := await repository.list_customers("p", after, limit=2):
-            found += [each.id for each in page]
-            after = page[-1].id
-            if len(found) < 6:
-                await repository.insert_customer(a_customer(100 + len(found)))
-        assert found == ["0", "1", "2", "3", "4", "102", "104"]
-        assert await repository.list_customers("elsewhere") == []
+        assert await Store(repository).list_customers("p") == []
+        assert len(await Store(repository).list_unmatched("p")) == 1
+        assert await Store(repository).insert_customer(a_customer(1))
 
     asyncio.run(main())
 
@@ -131,9 +57,9 @@ def test_a_block_may_end_in_another_context_than_it_began_in() -> None:
     repository = sync.InMemoryRepository()
     block = repository.transaction()
     tx = contextvars.copy_context().run(block.__enter__)
-    repository.insert_customer(a_customer(1), tx=tx)
+    repository.insert(a_customer(1), tx=tx)
     contextvars.copy_context().run(block.__exit__, None, None, None)
-    assert repository.get_customer("o1", "p") is not None
+    assert repository.get(BillingCustomer, {"id": "1"}) is not None
     with repository.transaction():
         pass
 
@@ -173,16 +99,13 @@ def test_a_bounded_repository_takes_no_more_memory_after_many_webhooks() -> None
         after, _ = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert after - before < 100_000
-        sizes = {name: len(table) for name, table in repository._tables.items()}
+        sizes = {table.record: len(all_of(repository, table.record)) for table in TABLES}
         assert sizes == {
-            "customers": 1,
-            "customer_keys": 2,
-            "event_keys": 0,
-            "subscriptions": 1,
-            "subscriptions_of": 1,
-            "events": 100,
-            "parked": 0,
-            "operations": 1,
+            BillingCustomer: 1,
+            BillingSubscription: 1,
+            BillingEvent: 100,
+            UnmatchedEvent: 0,
+            BillingOperation: 1,
         }
 
     asyncio.run(main())

@@ -12,12 +12,13 @@ from paylattice import (
     BillingService,
     EventType,
     InMemoryRepository,
-    ParkedEvent,
+    UnmatchedEvent,
     WebhookEvent,
     converter,
     errors,
 )
 from paylattice.billing.service import RejectedWebhook
+from paylattice.billing.store import Store
 from paylattice.errors import Diagnosis
 from paylattice.providers.memory import InMemoryProvider
 from paylattice.providers.paypal import PayPalConfig, PayPalProvider
@@ -64,8 +65,8 @@ def test_an_event_of_the_other_mode_that_came_through_a_queue_is_refused(provide
         assert caught.value.diagnosis is Diagnosis.WRONG_MODE
         assert rejected == [RejectedWebhook(provider.name, "WebhookError", Diagnosis.WRONG_MODE)]
         assert ran == []
-        assert await repository.get_event(provider.name, event.dedupe_key) is None
-        assert await repository.parked_events(provider.name) == []
+        assert await Store(repository).get_event(provider.name, event.dedupe_key) is None
+        assert await Store(repository).list_unmatched(provider.name) == []
 
     asyncio.run(main())
 
@@ -98,7 +99,7 @@ def test_an_event_of_the_other_mode_in_the_provider_s_list_is_reported_and_nothi
         assert done.failed == ("live",)
         assert done.applied == len(events) - 1
         assert done.until == events[-1].created_at
-        assert await world.repository.get_event("memory", "live") is None
+        assert await Store(world.repository).get_event("memory", "live") is None
 
     asyncio.run(main())
 
@@ -109,7 +110,7 @@ def test_a_parked_event_of_the_other_mode_is_not_applied_when_its_customer_appea
     async def main() -> None:
         world = World()
         session = await world.checkout()
-        customer = await world.repository.get_customer("org", "memory")
+        customer = await Store(world.repository).get_customer("org", "memory")
         assert customer is not None
         world.provider.complete_checkout(session.id)
         told: list[str] = []
@@ -126,11 +127,11 @@ def test_a_parked_event_of_the_other_mode_is_not_applied_when_its_customer_appea
             subscription_id=None,
         )
         payload: dict[str, object] = converter().unstructure(event)
-        await world.repository.park_event(
-            ParkedEvent("memory", event.dedupe_key, customer.external_customer_id, None, payload, NOW)
+        await Store(world.repository).insert_unmatched(
+            UnmatchedEvent("memory", event.dedupe_key, customer.external_customer_id, None, payload, NOW)
         )
         assert await world.billing.apply_parked("memory") == 0
         assert told == []
-        assert len(await world.repository.parked_events("memory")) == 1
+        assert len(await Store(world.repository).list_unmatched("memory")) == 1
 
     asyncio.run(main())

@@ -10,6 +10,7 @@ import pytest
 
 from paylattice import Money, Payment, PaymentStatus, Refund, errors
 from paylattice.billing.records import BillingOperation
+from paylattice.billing.store import Store
 from paylattice.errors import DeclineReason
 
 from .journal_support import ABANDONED, DONE, FAILED, NOBODY_WAITS, OPEN, forget_keys, journal, state_of
@@ -245,9 +246,9 @@ def test_pausing_and_resuming_are_commands_of_the_log() -> None:
         await world.billing.change_plan("org", quantity=2, idempotency_key="q")
         await world.billing.resume("org", idempotency_key="r")
         with pytest.raises(errors.Conflict, match="newer operation"):
-            row = await world.repository.get_operation("memory", "p")
+            row = await Store(world.repository).get_operation("memory", "p")
             assert row is not None
-            await world.repository.insert_operation(_again(row))
+            await Store(world.repository).insert_operation(_again(row))
             await world.billing.pause("org", idempotency_key="p-again")
         states = {each.key: each.state for each in await journal(world)}
         assert (states["p"], states["q"], states["r"]) == (DONE, DONE, DONE)

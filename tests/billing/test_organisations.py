@@ -26,6 +26,7 @@ from paylattice import (
     errors,
     sync,
 )
+from paylattice.billing.store import Store
 from paylattice.frozen import FrozenMap
 from paylattice.providers.memory import InMemoryProvider
 
@@ -214,9 +215,9 @@ def test_return_page_and_webhook_give_one_subscription_and_one_change_of_status(
         assert stored is not None
         assert stored.status == "active"
         assert len(seen) == 1
-        customer = await world.repository.get_customer("org", "memory")
+        customer = await Store(world.repository).get_customer("org", "memory")
         assert customer is not None
-        assert len(await world.repository.list_subscriptions(customer.id)) == 1
+        assert len(await Store(world.repository).list_subscriptions(customer.id)) == 1
 
     asyncio.run(main())
 

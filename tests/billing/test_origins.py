@@ -20,12 +20,12 @@ from paylattice import (
     WebhookEvent,
     errors,
 )
-from paylattice.billing.memory import InMemoryRepository
 from paylattice.billing.ownership import Ownership, RefusalReason, RefusedSubscription
+from paylattice.billing.store import Store
 
 from .forgetful import Forgetful
 from .scheduler import Task, in_every_order, run
-from .support import PAGES, Coarse, Concurrent, Context
+from .support import PAGES, Coarse, Concurrent, Context, Noting
 
 Token = tuple[str, int]
 
@@ -33,10 +33,9 @@ Token = tuple[str, int]
 class Shop:
     """Organisations that start checkouts, and the notes of the handlers that ran for them."""
 
-    def __init__(self, *, repository: InMemoryRepository | None = None, pauses: bool = False) -> None:
+    def __init__(self, *, repository: Noting | None = None, pauses: bool = False) -> None:
         self.provider = Forgetful(pauses=pauses)
-        self.repository = repository or InMemoryRepository()
-        self.repository._tables["notes"] = {}
+        self.repository = repository or Noting()
         self.refused: list[RefusedSubscription] = []
         self.billing = BillingService(
             self.provider, self.repository, clock=lambda: self.provider.now, on_refused=self.refused.append
@@ -59,11 +58,10 @@ class Shop:
         if context.customer is not None and context.subscription is not None:
             assert context.subscription.customer_id == context.customer.id, "the handler was told of two organisations"
         owner = context.customer.org_id if context.customer else None
-        place = len(self.repository._tables["notes"]) + len(context.transaction.writes)
-        context.transaction.writes["notes", (f"{place}: {what} of {owner}",)] = 1
+        self.repository.note(context.transaction, f"{what} of {owner}")
 
     def notes(self) -> list[str]:
-        return sorted(row.partition(": ")[2] for (row,) in self.repository._tables["notes"])
+        return sorted(self.repository.notes)
 
     # --- what happens --------------------------------------------------------------------------------------------
 
@@ -96,23 +94,23 @@ class Shop:
     async def check(self, *delivered: Token, what: object = None) -> None:
         expected: set[str] = set()
         for number, session in self.sessions.items():
-            [stored] = await self.repository.list_subscriptions(
-                (await self.repository.get_customer(f"org {number}", "forgetful")).id  # type: ignore[union-attr]  # it started a checkout
+            [stored] = await Store(self.repository).list_subscriptions(
+                (await Store(self.repository).get_customer(f"org {number}", "forgetful")).id  # type: ignore[union-attr]  # it started a checkout
             )
             assert stored.external_subscription_id == f"sub_{session.id}", what
             expected.add(f"sub_{session.id} active of org {number}")
         expected |= {f"{self.events[token].id} of org {token[1]}" for token in delivered}
         assert self.notes() == sorted(expected), what
-        assert await self.repository.parked_events("forgetful") == [], what
+        assert await Store(self.repository).list_unmatched("forgetful") == [], what
         for token in delivered:
-            event = await self.repository.get_event("forgetful", self.events[token].dedupe_key)
+            event = await Store(self.repository).get_event("forgetful", self.events[token].dedupe_key)
             assert event is not None, what
             assert (event.org_id, event.processed_at is not None) == (f"org {token[1]}", True), what
 
     async def check_profiles(self) -> None:
         """Each profile is the record of one organisation that paid with it; the others keep what they had."""
         for profile in set(self.profiles.values()):
-            owner = await self.repository.get_customer_by_external_id("forgetful", profile)
+            owner = await Store(self.repository).get_customer_by_external_id("forgetful", profile)
             assert owner is not None
             assert self.profiles[int(owner.org_id.removeprefix("org "))] == profile
 
@@ -340,7 +338,7 @@ def test_a_payment_event_that_never_comes_does_not_give_the_subscription_to_the_
         for _ in range(2):
             await shop.happen(("created", 2))
             await shop.happen(("sync", 1))
-        assert [each.org_id for each in await shop.repository.list_customers("forgetful")] == ["org 1", "org 2"]
+        assert [each.org_id for each in await Store(shop.repository).list_customers("forgetful")] == ["org 1", "org 2"]
         assert await shop.billing.subscription("org 2") is None
         shop.provider.elapse(minutes=61)
         assert await shop.billing.apply_parked("forgetful") == 1
@@ -393,14 +391,14 @@ def test_a_subscription_that_no_checkout_brought_is_nobody_s_until_the_applicati
         assert [(each.subscription_id, each.refused, each.repaired) for each in differences] == [
             ("by_hand", RefusalReason.NO_CHECKOUT, False)
         ]
-        assert await shop.repository.get_subscription("forgetful", "by_hand") is None
+        assert await Store(shop.repository).get_subscription("forgetful", "by_hand") is None
 
         stored = await shop.billing.assign_subscription("org 1", "by_hand")
-        owner = await shop.repository.get_customer("org 1", "forgetful")
+        owner = await Store(shop.repository).get_customer("org 1", "forgetful")
         assert owner is not None
         assert (stored.external_subscription_id, stored.customer_id) == ("by_hand", owner.id)
         assert "hand of org 1" in shop.notes(), "what waited for it is applied"
-        assert await shop.repository.parked_events("forgetful") == []
+        assert await Store(shop.repository).list_unmatched("forgetful") == []
 
     drive(main)
 
@@ -424,7 +422,7 @@ def test_a_subscription_that_is_nobody_s_waits_and_is_dropped_when_the_applicati
         assert await shop.billing.apply_parked("forgetful") == 0
         assert shop.provider.sessions_read == read, "sessions are not asked for ever"
         assert (await shop.billing.drop_parked("forgetful", before=shop.provider.now)).dropped == 1
-        assert await shop.repository.parked_events("forgetful") == []
+        assert await Store(shop.repository).list_unmatched("forgetful") == []
 
     drive(main)
 
@@ -455,7 +453,7 @@ def test_how_many_sessions_are_asked_is_bounded() -> None:
 def test_the_record_follows_to_the_profile_and_keeps_what_was_changed_meanwhile() -> None:
     async def main(shop: Shop) -> None:
         await shop.start(1, "Y")
-        before = await shop.repository.get_customer("org 1", "forgetful")
+        before = await Store(shop.repository).get_customer("org 1", "forgetful")
         assert before is not None
         seen: list[str] = []
 
@@ -468,16 +466,16 @@ def test_the_record_follows_to_the_profile_and_keeps_what_was_changed_meanwhile(
         read = shop.provider.get_subscription
 
         async def while_it_is_read(subscription_id: str) -> object:
-            await shop.repository.update_customer(attrs.evolve(before, email="new@example.com"))
+            await Store(shop.repository).update_customer(attrs.evolve(before, email="new@example.com"))
             return await read(subscription_id)
 
         shop.provider.get_subscription = while_it_is_read  # type: ignore[method-assign,assignment]  # somebody else is at work
         await shop.happen(("paid", 1))
-        after = await shop.repository.get_customer_by_external_id("forgetful", "Y")
+        after = await Store(shop.repository).get_customer_by_external_id("forgetful", "Y")
         assert after is not None
         assert (after.id, after.org_id, after.email) == (before.id, "org 1", "new@example.com")
         assert seen == ["Y"]
-        assert await shop.repository.get_customer_by_external_id("forgetful", "X1") is None
+        assert await Store(shop.repository).get_customer_by_external_id("forgetful", "X1") is None
 
     drive(main)
 
@@ -492,7 +490,7 @@ def test_what_was_parked_for_the_profile_alone_is_applied_when_the_record_follow
         assert await shop.billing.apply_event(card) == "parked"
         await shop.happen(("return", 1))
         assert "card of org 1" in shop.notes()
-        assert await shop.repository.parked_events("forgetful") == []
+        assert await Store(shop.repository).list_unmatched("forgetful") == []
 
     drive(main)
 
@@ -514,8 +512,8 @@ def test_a_merged_profile_is_followed_unless_it_is_another_organisation_s() -> N
                 customer=attrs.evolve(shop.provider.customers["X1"], id=new, merged_from=old),
             )
             assert await shop.billing.apply_event(merged) == "processed"
-        first = await shop.repository.get_customer("org 1", "forgetful")
-        second = await shop.repository.get_customer("org 2", "forgetful")
+        first = await Store(shop.repository).get_customer("org 1", "forgetful")
+        second = await Store(shop.repository).get_customer("org 2", "forgetful")
         assert first is not None
         assert second is not None
         assert (first.external_customer_id, second.external_customer_id) == ("Z", "Y2")
@@ -532,7 +530,7 @@ def test_nobody_is_shown_another_organisation_s_checkout() -> None:
         shop.make(1)
         with pytest.raises(errors.NotFound):
             await shop.billing.confirm_return(shop.sessions[1].id, org_id="org 2")
-        assert await shop.repository.get_subscription("forgetful", "sub_link_1") is None
+        assert await Store(shop.repository).get_subscription("forgetful", "sub_link_1") is None
 
     drive(main)
 
@@ -542,7 +540,7 @@ def test_a_subscription_that_is_stored_as_another_organisation_s_is_not_handed_o
         await shop.start(1, "Y")
         await shop.start(2, "Z")
         shop.make(1)
-        other = await shop.repository.get_customer("org 2", "forgetful")
+        other = await Store(shop.repository).get_customer("org 2", "forgetful")
         assert other is not None
         await shop.billing._parts.pipeline.observe("forgetful", other, "sub_link_1")
         with pytest.raises(errors.Conflict, match="another organisation's"):
@@ -559,7 +557,7 @@ def test_a_reading_on_behalf_of_another_organisation_tells_the_handlers_of_the_o
             await shop.start(number, f"Y{number}")
             shop.make(number)
             await shop.happen(("paid", number))
-        other = await shop.repository.get_customer("org 2", "forgetful")
+        other = await Store(shop.repository).get_customer("org 2", "forgetful")
         assert other is not None
         told: list[str | None] = []
 
@@ -585,12 +583,9 @@ def test_events_of_an_organisation_that_was_deleted_are_kept_and_go_to_nobody_el
         await shop.start(1, "Y")
         shop.make(1)
         await shop.happen(("paid", 1))
-        gone = await shop.repository.get_customer("org 1", "forgetful")
+        gone = await Store(shop.repository).get_customer("org 1", "forgetful")
         assert gone is not None
-        repository = shop.repository
-        del repository._customers[(gone.id,)]
-        del repository._customer_keys["org", "org 1", "forgetful"]
-        del repository._customer_keys["external", "forgetful", "Y"]
+        await shop.repository.delete(gone)
         shop.provider.elapse(days=1)
         await shop.start(2, "Y")
         shop.make(2)

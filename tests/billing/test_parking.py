@@ -12,11 +12,13 @@ from paylattice import (
     EventType,
     InMemoryRepository,
     SubscriptionStatus,
+    UnmatchedEvent,
     WebhookEvent,
     WebhookOutcome,
 )
+from paylattice.billing.store import Store
 
-from .support import NOW, Context, Fake, World, an_event
+from .support import NOW, Context, Fake, World, all_of, an_event
 
 CUSTOMER = BillingCustomer(id="c", org_id="org", provider="fake", external_customer_id="cus")
 
@@ -40,7 +42,7 @@ class Listening:
         self.handled.append(event.id)
 
     async def parked(self) -> int:
-        return len(await self.repository.parked_events("fake", limit=1000))
+        return len(await Store(self.repository).list_unmatched("fake", limit=1000))
 
 
 def test_an_event_that_names_only_a_subscription_is_applied_when_the_customer_appears() -> None:
@@ -66,24 +68,24 @@ def test_what_waited_for_a_subscription_is_applied_when_somebody_reads_it(way: s
 
         session = await world.checkout()
         subscription_id = world.provider.complete_checkout(session.id).subscription_id
-        here = await world.repository.get_customer("org", "memory")
+        here = await Store(world.repository).get_customer("org", "memory")
         assert here is not None
         event = an_event(type=EventType.INVOICE_PAID, provider="memory", subscription_id=subscription_id)
-        await world.repository.park_event(parked_for_a_subscription(world, event))
+        await Store(world.repository).insert_unmatched(parked_for_a_subscription(world, event))
         if way == "confirm":
             await world.billing.confirm_return(session.id)
         else:
             await world.billing.sync_subscription("org")
         assert handled == ["evt_1"]
-        assert await world.repository.parked_events("memory") == []
+        assert await Store(world.repository).list_unmatched("memory") == []
 
     asyncio.run(main())
 
 
 def parked_for_a_subscription(world: World, event: WebhookEvent):  # type: ignore[no-untyped-def]  # noqa: ANN201
-    from paylattice import ParkedEvent, converter
+    from paylattice import UnmatchedEvent, converter
 
-    return ParkedEvent(
+    return UnmatchedEvent(
         "memory", event.dedupe_key, None, event.subscription_id, converter().unstructure(event), world.provider.now
     )
 
@@ -95,7 +97,7 @@ def test_events_that_wait_for_one_another_are_counted_once_each() -> None:
             event = an_event(number, customer_id=None, type=EventType.INVOICE_PAID)
             assert await here.billing.apply_event(event) == "parked"
         assert await here.billing.apply_event(an_event(3)) == "parked"
-        await here.repository.insert_customer(CUSTOMER)
+        await Store(here.repository).insert_customer(CUSTOMER)
         assert await here.billing.apply_parked("fake") == 3
         assert sorted(here.handled) == ["evt_1", "evt_2", "evt_3"]
         assert await here.billing.apply_parked("fake") == 0
@@ -109,7 +111,9 @@ def test_a_parked_event_that_is_delivered_again_after_its_customer_came_is_appli
         assert await here.billing.apply_event(an_event()) == "parked"
         assert await here.billing.apply_event(an_event()) == "parked"
         assert await here.parked() == 1
-        await here.repository.insert_customer(CUSTOMER)  # and the process died before it looked for parked events
+        await Store(here.repository).insert_customer(
+            CUSTOMER
+        )  # and the process died before it looked for parked events
         assert await here.billing.apply_event(an_event()) == "processed"
         assert await here.billing.apply_parked("fake") == 0
         assert here.handled == ["evt_1"]
@@ -139,8 +143,9 @@ def test_a_parked_event_that_can_no_longer_be_read_keeps_no_other_waiting() -> N
         here = Listening()
         await here.billing.apply_event(an_event(1))
         await here.billing.apply_event(an_event(2))
-        here.repository._parked["fake", "evt_1"].payload["created_at"] = "once upon a time"  # type: ignore[index]  # broken
-        await here.repository.insert_customer(CUSTOMER)
+        first, _ = all_of(here.repository, UnmatchedEvent)
+        first.payload["created_at"] = "once upon a time"  # type: ignore[index]  # broken
+        await Store(here.repository).insert_customer(CUSTOMER)
         assert await here.billing.apply_parked("fake") == 1
         assert await here.parked() == 1
 
@@ -163,12 +168,12 @@ def test_pages_of_parked_events_move_on_past_those_that_stay() -> None:
 def test_an_event_that_names_an_unknown_customer_and_a_stored_subscription_belongs_to_the_subscription() -> None:
     async def main() -> None:
         here = Listening()
-        await here.repository.insert_customer(CUSTOMER)
-        await here.repository.upsert_subscription(
+        await Store(here.repository).insert_customer(CUSTOMER)
+        await Store(here.repository).upsert_subscription(
             BillingSubscription(id="1", customer_id="c", external_subscription_id="sub", provider="fake")
         )
         assert await here.billing.apply_event(an_event(customer_id="somebody_new")) == "processed"
-        stored = await here.repository.get_event("fake", "evt_1")
+        stored = await Store(here.repository).get_event("fake", "evt_1")
         assert stored is not None
         assert stored.org_id == "org"
 
@@ -184,7 +189,7 @@ class TellsOnly(Fake):
 def test_where_nothing_can_be_read_again_the_payload_is_believed() -> None:
     async def main() -> None:
         here = Listening(TellsOnly())
-        await here.repository.insert_customer(CUSTOMER)
+        await Store(here.repository).insert_customer(CUSTOMER)
         payload = here.provider.payload(status=SubscriptionStatus.PAST_DUE)
         assert await here.billing.apply_event(an_event(subscription=payload)) == "processed"
         stored = await here.billing.subscription("org")
@@ -244,7 +249,7 @@ def test_without_refetch_an_old_payload_wins_over_a_reading_that_has_no_version(
 def test_a_shared_word_that_is_a_plain_string_is_still_the_shared_word() -> None:
     async def main() -> None:
         here = Listening()
-        await here.repository.insert_customer(CUSTOMER)
+        await Store(here.repository).insert_customer(CUSTOMER)
         assert await here.billing.apply_event(an_event(1, type="subscription.updated")) == "processed"
         assert await here.billing.apply_event(an_event(2, type="subscription.active")) == "processed"
         assert here.handled == ["evt_1"]

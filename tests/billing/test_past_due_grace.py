@@ -8,6 +8,7 @@ import pytest
 
 from paylattice import AccessPolicy, AccessReason, BillingSubscription, Subscription, SubscriptionStatus
 from paylattice.billing.access import access_of
+from paylattice.billing.store import Store
 
 from .support import NOW, World
 
@@ -67,7 +68,7 @@ def test_the_grace_does_not_begin_again_with_the_next_period(periods: int) -> No
         for number in range(1, periods + 1):
             moment = failed_at + number * 30 * DAY
             stored = renewed(stored, moment, stored.ticket + 1)
-            await world.repository.upsert_subscription(stored)
+            await Store(world.repository).upsert_subscription(stored)
             kept = await world.billing.subscription("org")
             assert kept == stored
             assert kept.status_since == failed_at

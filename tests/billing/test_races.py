@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paylattice import BillingCustomer, BillingService, SubscriptionStatus, WebhookEvent, WebhookOutcome
+from paylattice import (
+    BillingCustomer,
+    BillingService,
+    BillingSubscription,
+    SubscriptionStatus,
+    UnmatchedEvent,
+    WebhookEvent,
+    WebhookOutcome,
+)
 from paylattice.billing.finding import Finder, Found
 from paylattice.billing.handlers import Handlers
 from paylattice.billing.memory import InMemoryTransaction
@@ -14,7 +22,7 @@ from paylattice.billing.store import Store
 from paylattice.billing.webhooks import EventPipeline
 
 from .scheduler import Task, in_every_order, run
-from .support import NOW, Concurrent, Context, Fake, an_event
+from .support import NOW, Concurrent, Context, Fake, all_of, an_event
 
 CUSTOMER = BillingCustomer(id="c", org_id="org", provider="fake", external_customer_id="cus")
 
@@ -33,11 +41,10 @@ class Race:
         self.tasks: list[Task] = []
 
     def note_event(self, event: WebhookEvent, context: Context) -> None:
-        context.transaction.writes["notes", (f"{event.id} of {context.customer and context.customer.org_id}",)] = 1
+        self.repository.note(context.transaction, f"{event.id} of {context.customer and context.customer.org_id}")
 
     def note_change(self, event: WebhookEvent, context: Context) -> None:
-        place = sum(table == "notes" for table, _ in context.transaction.writes) + len(self.repository.notes())
-        context.transaction.writes["notes", (f"{context.previous_status} -> active, {place}",)] = 1
+        self.repository.note(context.transaction, f"{context.previous_status} -> active")
 
     async def deliver(self, event: WebhookEvent) -> None:
         self.outcomes.append(await self.billing.apply_event(event))
@@ -49,7 +56,7 @@ class Race:
         await self.billing._parts.pipeline.observe("fake", CUSTOMER, "sub")
 
     def knows_the_customer(self) -> "Race":
-        self.repository._commit(InMemoryTransaction({("customers", ("c",)): CUSTOMER, **_keys()}))
+        self.repository._committed.of(BillingCustomer).add(CUSTOMER)
         return self
 
     def against(self, *tasks: Task) -> "Race":
@@ -57,23 +64,16 @@ class Race:
         return self
 
     def check(self, *event_ids: str) -> None:
-        assert not self.repository._parked, "an event stays parked although all it waits for is there"
-        notes = self.repository.notes()
+        assert not all_of(self.repository, UnmatchedEvent), "an event stays parked although all it waits for is there"
+        notes = self.repository.notes
         assert sorted(note for note in notes if note.startswith("evt")) == [f"{each} of org" for each in event_ids]
         assert [note for note in notes if "->" in note] == [next(note for note in notes if note.startswith("None -> "))]
-        stored = self.repository._subscriptions["fake", "sub"]
+        [stored] = all_of(self.repository, BillingSubscription)
         assert (stored.status, stored.customer_id) == (SubscriptionStatus.ACTIVE, self._customer().id)
 
     def _customer(self) -> BillingCustomer:
-        [customer] = self.repository._customers.values()
+        [customer] = all_of(self.repository, BillingCustomer)
         return customer
-
-
-def _keys() -> dict[tuple[str, tuple[str, ...]], object]:
-    return {
-        ("customer_keys", ("org", "org", "fake")): ("c",),
-        ("customer_keys", ("external", "fake", "cus")): ("c",),
-    }
 
 
 def event_and_customer(event: WebhookEvent, *, fine: bool = False) -> Race:

@@ -9,6 +9,7 @@ import pytest
 
 from paylattice import BillingCustomer, BillingService, Customer, ReplacedCustomer, errors
 from paylattice.billing.records import BillingSubscription
+from paylattice.billing.store import Store
 from paylattice.models import SubscriptionStatus
 from paylattice.providers.memory import InMemoryProvider
 
@@ -40,10 +41,10 @@ class Left(World):
         )
 
     async def begin(self, customer: BillingCustomer = GONE) -> None:
-        await self.repository.insert_customer(customer)
+        await Store(self.repository).insert_customer(customer)
 
     async def record(self) -> BillingCustomer:
-        found = await self.repository.get_customer("org", "memory")
+        found = await Store(self.repository).get_customer("org", "memory")
         assert found is not None
         return found
 
@@ -73,7 +74,7 @@ def test_an_organisation_whose_customer_was_deleted_can_check_out_again(webhook:
         assert new.external_customer_id != old.external_customer_id
         assert world.customers_made() == 1
         assert world.told == [ReplacedCustomer("org", "memory", old.external_customer_id, new.external_customer_id)]
-        states = sorted(each.status for each in await world.repository.list_subscriptions(old.id))
+        states = sorted(each.status for each in await Store(world.repository).list_subscriptions(old.id))
         assert states == ["active", "canceled"], "the old subscription stays the organisation's"
 
     asyncio.run(main())
@@ -109,7 +110,7 @@ def test_a_subscription_that_is_left_over_with_its_customer_locks_nobody_out_and
             provider="memory",
             status=SubscriptionStatus.ACTIVE,
         )
-        await world.repository.upsert_subscription(left_over)
+        await Store(world.repository).upsert_subscription(left_over)
         handled: list[str] = []
         world.billing.on("subscription.canceled")(lambda event, context: handled.append(event.subscription_id))
         await world.subscribe()
@@ -137,7 +138,7 @@ def test_a_living_subscription_of_a_living_customer_still_refuses_a_second_one()
             provider="memory",
             status=SubscriptionStatus.ACTIVE,
         )
-        await world.repository.upsert_subscription(left_over)
+        await Store(world.repository).upsert_subscription(left_over)
         with pytest.raises(errors.Conflict):
             await world.checkout()
 
@@ -319,10 +320,7 @@ def test_an_organisation_that_comes_back_finds_the_customer_that_was_made_in_the
         world.provider.advance(hours=1)
         await world.checkout()
         record = await world.record()
-        repository = world.repository
-        del repository._customers[(record.id,)]
-        del repository._customer_keys["org", "org", "memory"]
-        del repository._customer_keys["external", "memory", record.external_customer_id]
+        await world.repository.delete(record)
         world.provider.advance(hours=1)
         again = await world.billing.ensure_customer("org", email="ada@example.com")
         assert again.external_customer_id == record.external_customer_id

@@ -9,6 +9,7 @@ import pytest
 
 from paylattice import BillingCustomer, BillingService, InMemoryRepository, Money, ReplacedCustomer, errors
 from paylattice.billing.memory import InMemoryTransaction
+from paylattice.billing.store import Store
 from paylattice.providers.stripe import StripeConfig, StripeProvider
 from paylattice.transport import AsyncTransport, RetryPolicy
 from tests.testing.standins.paypal.support import PayPalShop
@@ -54,7 +55,7 @@ class Here:
         return await self.billing.start_checkout("org", self.plan, **PAGE, **more)
 
     async def customer_id(self) -> str:
-        found = await self.repository.get_customer("org", self.name)
+        found = await Store(self.repository).get_customer("org", self.name)
         assert found is not None
         return found.external_customer_id
 
@@ -81,7 +82,7 @@ def test_a_customer_who_was_deleted_is_replaced_once(shop: str) -> None:
 def test_an_id_of_another_account_is_replaced_once(shop: str) -> None:
     async def main() -> None:
         here = Here(*SHOPS[shop]())
-        await here.repository.insert_customer(
+        await Store(here.repository).insert_customer(
             BillingCustomer("1", "org", here.name, "cus_test_1", "ada@example.com", "Ada Lovelace")
         )
         await asyncio.gather(*(here.checkout(allow_second=True) for _ in range(3)))
@@ -127,10 +128,10 @@ def test_a_test_customer_at_a_live_key_is_replaced_by_what_stripe_says_of_it() -
         transport = AsyncTransport(client=httpx.AsyncClient(transport=httpx.MockTransport(live)))
         provider = StripeProvider(StripeConfig(secret_key="sk_live_1"), transport=transport)
         repository = InMemoryRepository()
-        await repository.insert_customer(BillingCustomer("1", "org", "stripe", "cus_test"))
+        await Store(repository).insert_customer(BillingCustomer("1", "org", "stripe", "cus_test"))
         billing = BillingService(provider, repository)
         assert (await billing.start_checkout("org", "price_pro", **PAGE)).id == "cs_1"
-        stored = await repository.get_customer("org", "stripe")
+        stored = await Store(repository).get_customer("org", "stripe")
         assert stored is not None
         assert (stored.id, stored.external_customer_id, stored.email) == ("1", "cus_live", "ada@example.com")
         assert seen.count("POST /v1/customers") == 1
@@ -173,10 +174,10 @@ def test_a_customer_of_whom_stripe_does_not_say_that_they_are_gone_is_not_replac
         transport = AsyncTransport(client=client, retry=RetryPolicy(attempts=1))
         provider = StripeProvider(StripeConfig(secret_key="sk_test_1"), transport=transport)
         repository = InMemoryRepository()
-        await repository.insert_customer(BillingCustomer("1", "org", "stripe", "cus_1"))
+        await Store(repository).insert_customer(BillingCustomer("1", "org", "stripe", "cus_1"))
         with pytest.raises(errors.InvalidRequest):
             await BillingService(provider, repository).start_checkout("org", "price_pro", **PAGE)
-        stored = await repository.get_customer("org", "stripe")
+        stored = await Store(repository).get_customer("org", "stripe")
         assert stored is not None
         assert stored.external_customer_id == "cus_1"
 
@@ -188,9 +189,9 @@ def test_paypal_has_no_customers_who_could_be_gone_and_no_refusal_of_its_replace
         shop = PayPalShop("async")
         repository = InMemoryRepository()
         customer = BillingCustomer("1", "org", "paypal", "cus_1", "ada@example.com")
-        await repository.insert_customer(customer)
+        await Store(repository).insert_customer(customer)
         with pytest.raises((errors.NotFound, errors.InvalidRequest)):
             await BillingService(shop.provider, repository).start_checkout("org", "P-UNKNOWN", **PAGE)
-        assert await repository.get_customer("org", "paypal") == customer
+        assert await Store(repository).get_customer("org", "paypal") == customer
 
     asyncio.run(main())

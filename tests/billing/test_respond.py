@@ -61,7 +61,7 @@ class DownError(Exception):
 class Down(InMemoryRepository):
     """A database that is gone."""
 
-    async def get_event(self, *args: object, **kwargs: object) -> None:  # type: ignore[override]  # it never answers
+    async def get(self, *args: object, **kwargs: object) -> None:  # type: ignore[override]  # it never answers
         message = "connection to ada@example.com:hunter2 lost"
         raise DownError(message)
 
@@ -69,7 +69,7 @@ class Down(InMemoryRepository):
 class BlockingDown(sync.InMemoryRepository):
     """The same without ``await``."""
 
-    def get_event(self, *args: object, **kwargs: object) -> None:  # type: ignore[override]  # it never answers
+    def get(self, *args: object, **kwargs: object) -> None:  # type: ignore[override]  # it never answers
         message = "connection to ada@example.com:hunter2 lost"
         raise DownError(message)
 

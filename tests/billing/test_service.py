@@ -23,6 +23,7 @@ from paylattice import (
     WebhookOutcome,
     errors,
 )
+from paylattice.billing.store import Store
 from paylattice.provider import Headers
 from paylattice.providers.memory import InMemoryProvider
 
@@ -105,7 +106,7 @@ def test_an_event_of_one_provider_is_no_event_of_another() -> None:
         with pytest.raises(errors.MalformedPayload):
             await billing.handle_webhook("eu", delivery.payload, delivery.headers)
         assert len(rejected) == 1
-        assert await repository.parked_events("us") == []
+        assert await Store(repository).list_unmatched("us") == []
 
     asyncio.run(main())
 
@@ -389,9 +390,9 @@ def test_the_return_page_and_every_webhook_at_once_run_the_handlers_of_the_statu
         ]
         await asyncio.gather(*calls)
         assert len(told) == 1
-        customer = await world.repository.get_customer("org", "memory")
+        customer = await Store(world.repository).get_customer("org", "memory")
         assert customer is not None
-        assert len(await world.repository.list_subscriptions(customer.id)) == 1
+        assert len(await Store(world.repository).list_subscriptions(customer.id)) == 1
 
     asyncio.run(main())
 

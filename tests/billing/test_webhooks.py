@@ -14,6 +14,7 @@ import pytest
 
 from paylattice import (
     BillingCustomer,
+    BillingEvent,
     BillingService,
     EventContext,
     EventType,
@@ -21,16 +22,20 @@ from paylattice import (
     Money,
     Subscription,
     SubscriptionStatus,
+    UnmatchedEvent,
     WebhookEvent,
     WebhookOutcome,
     errors,
     sync,
 )
 from paylattice.billing.memory import InMemoryTransaction
-from paylattice.billing.repository import Upserted
+from paylattice.billing.records import Record
 from paylattice.billing.service import RejectedWebhook
+from paylattice.billing.store import Store
 from paylattice.providers.memory import Delivery, InMemoryProvider
 from paylattice.providers.stripe import StripeConfig, StripeProvider
+
+from .support import Noting, all_of
 
 Context = EventContext[InMemoryTransaction]
 
@@ -130,27 +135,27 @@ def test_eight_threads_with_the_same_deliveries_apply_each_once() -> None:
 
 def test_a_handler_that_raises_leaves_no_trace_and_the_redelivery_succeeds() -> None:
     async def main() -> None:
-        world = World()
+        repository = Noting()
+        world = World(repository=repository)
         fail = [True]
 
         @world.billing.on("subscription.active")
         async def outbox(event: WebhookEvent, context: Context) -> None:
-            context.transaction.writes["outbox", (event.id,)] = "mail"
+            repository.note(context.transaction, "mail")
             if fail.pop() if fail else False:
                 message = "the mail server is down"
                 raise RuntimeError(message)
 
-        world.repository._tables["outbox"] = {}
         await world.subscribe()
         created = next(each for each in world.provider.deliveries() if each.type == "subscription.created")
         with pytest.raises(RuntimeError):
             await world.handle(created)
         assert await world.status() is None
-        assert await world.repository.get_event("memory", created.event_id) is None
-        assert world.repository._tables["outbox"] == {}
+        assert await Store(world.repository).get_event("memory", created.event_id) is None
+        assert repository.notes == []
         assert await world.handle(created) == "processed"
         assert await world.status() == "active"
-        assert len(world.repository._tables["outbox"]) == 1
+        assert repository.notes == ["mail"]
 
     asyncio.run(main())
 
@@ -241,7 +246,7 @@ def test_an_event_nobody_listens_to_is_ignored_without_a_trace_and_one_with_a_ha
             id="e1", type="memory:payout.paid", created_at=world.provider.now, dedupe_key="e1", provider="memory"
         )
         assert await world.billing.apply_event(event) == "ignored"
-        assert await world.repository.get_event("memory", "e1") is None
+        assert await Store(world.repository).get_event("memory", "e1") is None
         seen: list[Context] = []
 
         @world.billing.on("memory:payout.paid")
@@ -271,13 +276,13 @@ def test_an_event_about_an_unknown_customer_is_parked_and_applied_when_the_custo
         deliveries = first.provider.deliveries()
         assert {await second.handle(each) for each in deliveries} == {WebhookOutcome.PARKED}
         assert {await second.handle(each) for each in deliveries} == {WebhookOutcome.PARKED}
-        known = await first.repository.get_customer("org", "memory")
+        known = await Store(first.repository).get_customer("org", "memory")
         assert known is not None
-        assert await second.repository.insert_customer(known)
+        assert await Store(second.repository).insert_customer(known)
         assert await second.billing.apply_parked("memory") == len(deliveries)
         assert seen == ["org"]
         assert {await second.handle(each) for each in deliveries} == {WebhookOutcome.DUPLICATE}
-        assert await second.repository.parked_events("memory") == []
+        assert await Store(second.repository).list_unmatched("memory") == []
 
     asyncio.run(main())
 
@@ -287,10 +292,10 @@ class PausesAtParking(InMemoryRepository):
 
     customer: BillingCustomer | None = None
 
-    async def park_event(self, *args: Any, **kwargs: Any) -> bool:
-        kept = await super().park_event(*args, **kwargs)
-        if self.customer is not None:
-            await self.insert_customer(self.customer)
+    async def insert(self, record: Record, **kwargs: Any) -> bool:
+        kept = await super().insert(record, **kwargs)
+        if self.customer is not None and isinstance(record, UnmatchedEvent):
+            await super().insert(self.customer)
         return kept
 
 
@@ -301,7 +306,7 @@ def test_a_customer_that_appears_while_its_event_is_parked_is_not_missed() -> No
         made = await world.provider.create_customer("ada@example.com")
         repository.customer = BillingCustomer(id="1", org_id="org", provider="memory", external_customer_id=made.id)
         assert await world.deliver() == [WebhookOutcome.PROCESSED]
-        assert await repository.parked_events("memory") == []
+        assert await Store(repository).list_unmatched("memory") == []
 
     asyncio.run(main())
 
@@ -321,12 +326,12 @@ def test_a_parked_event_whose_handler_fails_stays_and_keeps_no_other_waiting() -
         await world.provider.update_customer(made.id, name="Ada")
         assert set(await world.deliver()) == {WebhookOutcome.PARKED}
         customer = BillingCustomer(id="1", org_id="org", provider="memory", external_customer_id=made.id)
-        await world.repository.insert_customer(customer)
+        await Store(world.repository).insert_customer(customer)
         assert await world.billing.apply_parked("memory") == 1
-        assert len(await world.repository.parked_events("memory")) == 1
+        assert len(await Store(world.repository).list_unmatched("memory")) == 1
         broken.clear()
         assert await world.billing.apply_parked("memory") == 1
-        assert await world.repository.parked_events("memory") == []
+        assert await Store(world.repository).list_unmatched("memory") == []
 
     asyncio.run(main())
 
@@ -337,14 +342,14 @@ def test_more_parked_events_than_a_page_are_all_tried() -> None:
         for _ in range(130):
             await world.provider.create_customer("ada@example.com")
         assert set(await world.deliver()) == {WebhookOutcome.PARKED}
-        parked = await world.repository.parked_events("memory", limit=1000)
+        parked = await Store(world.repository).list_unmatched("memory", limit=1000)
         last = parked[-1].external_customer_id
         assert last is not None
-        await world.repository.insert_customer(
+        await Store(world.repository).insert_customer(
             BillingCustomer(id="1", org_id="org", provider="memory", external_customer_id=last)
         )
         assert await world.billing.apply_parked("memory") == 1
-        assert len(await world.repository.parked_events("memory", limit=1000)) == 129
+        assert len(await Store(world.repository).list_unmatched("memory", limit=1000)) == 129
 
     asyncio.run(main())
 
@@ -410,7 +415,7 @@ def test_a_handler_that_calls_a_writing_operation_gets_an_error_instead_of_a_dea
             await asyncio.wait_for(world.handle(created), 5)
         async with world.repository.transaction():
             with pytest.raises(errors.ConfigurationError, match="open here already"):
-                await world.repository.delete_parked_event("memory", "x")
+                await world.repository.delete(BillingCustomer("x", "x", "memory", "x"))
 
     asyncio.run(main())
 
@@ -419,7 +424,7 @@ class Crash(BaseException):
     """The process dies here."""
 
 
-class CrashesAt(InMemoryRepository):
+class CrashesAt(Noting):
     """Dies at the n-th call of a method, or at the n-th commit."""
 
     def __init__(self) -> None:
@@ -441,37 +446,32 @@ class CrashesAt(InMemoryRepository):
             self._tick()
         self._tick()
 
-    async def insert_event(self, *args: Any, **kwargs: Any) -> bool:
+    async def insert(self, *args: Any, **kwargs: Any) -> bool:
         self._tick()
-        return await super().insert_event(*args, **kwargs)
+        return await super().insert(*args, **kwargs)
 
-    async def upsert_subscription(self, *args: Any, **kwargs: Any) -> Upserted:
+    async def update(self, *args: Any, **kwargs: Any) -> bool:
         self._tick()
-        return await super().upsert_subscription(*args, **kwargs)
+        return await super().update(*args, **kwargs)
 
-    async def mark_event_processed(self, *args: Any, **kwargs: Any) -> None:
+    async def delete(self, *args: Any, **kwargs: Any) -> bool:
         self._tick()
-        await super().mark_event_processed(*args, **kwargs)
+        return await super().delete(*args, **kwargs)
 
     async def next_ticket(self) -> int:
         self._tick()
         return await super().next_ticket()
 
-    async def insert_customer(self, *args: Any, **kwargs: Any) -> bool:
-        self._tick()
-        return await super().insert_customer(*args, **kwargs)
-
 
 def test_a_crash_at_any_point_and_a_redelivery_leave_what_no_crash_leaves() -> None:
-    async def life(crash_at: int) -> tuple[int, list[object], str | None, int]:
+    async def life(crash_at: int) -> tuple[int, list[str], str | None, int]:
         repository = CrashesAt()
         world = World(repository=repository)
-        repository._tables["ledger"] = {}
 
         @world.billing.on("invoice.paid")
         async def book(event: WebhookEvent, context: Context) -> None:
             assert event.invoice is not None
-            context.transaction.writes["ledger", (event.id,)] = event.invoice.amount
+            repository.note(context.transaction, str(event.invoice.amount))
 
         repository.left = crash_at
         for _ in range(2):
@@ -495,10 +495,10 @@ def test_a_crash_at_any_point_and_a_redelivery_leave_what_no_crash_leaves() -> N
                 except Crash:
                     continue
         customers = len(world.provider._world.store.customers)
-        return repository.calls, list(repository._tables["ledger"].values()), await world.status(), customers
+        return repository.calls, repository.notes, await world.status(), customers
 
     calls, ledger, status, customers = asyncio.run(life(-1))
-    assert (ledger, status, customers) == ([Money(1900, "USD")] * 2, "active", 1)
+    assert (ledger, status, customers) == ([str(Money(1900, "USD"))] * 2, "active", 1)
     for crash_at in range(1, calls + 1):
         assert asyncio.run(life(crash_at))[1:] == (ledger, status, customers), crash_at
 
@@ -567,8 +567,8 @@ def test_a_bounded_repository_does_not_grow_with_the_webhooks() -> None:
                 provider="memory",
             )
             assert await world.billing.apply_event(event) == "processed"
-        assert len(repository._events) == 50
-        assert await repository.get_event("memory", "e1999") is not None
-        assert await repository.get_event("memory", "e0") is None
+        assert len(all_of(repository, BillingEvent)) == 50
+        assert await Store(repository).get_event("memory", "e1999") is not None
+        assert await Store(repository).get_event("memory", "e0") is None
 
     asyncio.run(main())

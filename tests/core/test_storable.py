@@ -25,6 +25,7 @@ from paylattice import (
     event_to_json,
     sync,
 )
+from paylattice.billing.store import Store
 from paylattice.errors import Diagnosis, MalformedPayload
 from paylattice.frozen import FrozenMap
 from paylattice.models import Invoice
@@ -178,7 +179,7 @@ def test_billing_answers_a_poisoned_delivery_with_400_and_keeps_nothing(name: st
     body = sender.body(id="e" * 256)
     with pytest.raises(MalformedPayload):
         asyncio.run(billing.handle_webhook(name, body, sender.headers(body)))
-    assert asyncio.run(repository.parked_events(name)) == []
+    assert asyncio.run(Store(repository).list_unmatched(name)) == []
 
 
 ODD_IDS = ("a b", "../..", "a/b", "a?b", "a#b", "%2e", ".", "a\tb", "a\nb", "\u202eb")
@@ -217,7 +218,7 @@ def test_a_delivery_about_a_stranger_that_is_too_deep_to_be_parked_is_malformed(
     body = sender.body(inside={"anything": nested(400)})
     with pytest.raises(MalformedPayload, match="64 deep"):
         asyncio.run(billing.handle_webhook(name, body, sender.headers(body)))
-    assert asyncio.run(repository.parked_events(name)) == []
+    assert asyncio.run(Store(repository).list_unmatched(name)) == []
 
 
 # --- from a queue ----------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import pytest
 import paylattice
 from paylattice import (
     BaseProvider,
+    BillingCustomer,
     BillingService,
     Capability,
     Customer,
@@ -93,7 +94,7 @@ def test_a_subscription_lives_without_an_event_loop() -> None:
         assert set(outcomes) == {"processed"}
         assert billing.access("org")
         assert len(seen) == 1
-        assert billing.repository.get_customer("org", "memory") is not None
+        assert billing.repository.get(BillingCustomer, {"org_id": "org", "provider": "memory"}) is not None
         assert billing.provider("memory").get_customer(session.customer_id or "") is not None
         with pytest.raises(errors.ConfigurationError):
             billing.provider("other")
@@ -155,14 +156,14 @@ def test_a_failed_blocking_transaction_leaves_no_trace() -> None:
 
     def fail() -> None:
         with repository.transaction() as tx:
-            repository.insert_customer(
+            repository.insert(
                 paylattice.BillingCustomer(id="1", org_id="o", provider="p", external_customer_id="x"), tx=tx
             )
             raise KeyError
 
     with pytest.raises(KeyError):
         fail()
-    assert repository.get_customer("o", "p") is None
+    assert repository.get(BillingCustomer, {"org_id": "o", "provider": "p"}) is None
 
 
 def test_threads_take_turns() -> None:

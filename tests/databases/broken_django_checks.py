@@ -8,16 +8,17 @@ import pytest
 
 from .django_checks import InThreadsOfTheirOwn
 from .django_checks import TestDjangoRepository as Whole
+from .left_out import KEYS
 
 from django.core.management import call_command  # isort: skip  # after the settings, which the checks above make
 from django.db import connection  # isort: skip
 
 
 class Double(Whole):
-    """``table`` and ``key`` are where a unique key is missing, and which."""
+    """``table`` and ``columns`` are where a unique key is missing, and which."""
 
     table: ClassVar[str] = ""
-    key: ClassVar[str] = ""
+    columns: ClassVar[tuple[str, ...]] = ()
     kind: ClassVar[type[InThreadsOfTheirOwn]] = InThreadsOfTheirOwn
     patience = 2.0
     grace = 0.1
@@ -26,39 +27,13 @@ class Double(Whole):
     def repository(self) -> Generator[InThreadsOfTheirOwn]:
         call_command("migrate", "billing", "zero", verbosity=0)
         call_command("migrate", verbosity=0)
-        if self.key:
+        if self.columns:
             with connection.cursor() as cursor:
-                cursor.execute(f"alter table {self.table} drop constraint {self.key}")
+                keys = connection.introspection.get_constraints(cursor, self.table)
+                [key] = [name for name, each in keys.items() if each["unique"] and each["columns"] == [*self.columns]]
+                cursor.execute(f"alter table {self.table} drop constraint {key}")
         yield self.kind()
         connection.close()
-
-
-class TestWithoutTheKeyOfOrganisations(Double):
-    table, key = "billing_customers", "billing_customers_org"
-
-
-class TestWithoutTheKeyOfCustomers(Double):
-    table, key = "billing_customers", "billing_customers_external"
-
-
-class TestWithoutTheKeyOfSubscriptions(Double):
-    table, key = "billing_subscriptions", "billing_subscriptions_external"
-
-
-class TestWithoutTheKeyOfEvents(Double):
-    table, key = "billing_events", "billing_events_external"
-
-
-class TestWithoutTheKeyOfDeliveries(Double):
-    table, key = "billing_events", "billing_events_delivery"
-
-
-class TestWithoutTheKeyOfParkedEvents(Double):
-    table, key = "billing_parked_events", "billing_parked_events_external"
-
-
-class TestWithoutTheKeyOfOperations(Double):
-    table, key = "billing_operations", "billing_operations_key"
 
 
 class CommitsEachStatement(InThreadsOfTheirOwn):
@@ -73,4 +48,6 @@ class TestWithoutATransaction(Double):
     kind = CommitsEachStatement
 
 
+for name, (table, columns) in KEYS.items():
+    globals()[name] = type(name, (Double,), {"table": table, "columns": columns, "__module__": __name__})
 del Whole

@@ -1,5 +1,6 @@
 """The sqlite3 example with one part of it left out. Not collected by itself: ``test_sqlite_repository.py`` runs it."""
 
+import re
 import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -10,56 +11,34 @@ import pytest
 import sqlite_repository
 from sqlite_repository import SQLiteRepository
 
+from paylattice.billing.schema import schema
 from paylattice.testing import BlockingRepositoryConformance
+
+from .left_out import KEYS
 
 
 class Double(BlockingRepositoryConformance):
-    """``table`` and ``left_out`` are where in the schema something is missing, and what."""
+    """``table`` and ``columns`` are where in the schema a key is missing, and which."""
 
     kind: ClassVar[type[SQLiteRepository]] = SQLiteRepository
     table: ClassVar[str] = ""
-    left_out: ClassVar[str] = ""
+    columns: ClassVar[tuple[str, ...]] = ()
     patience = 2.0
     grace = 0.1
 
     @pytest.fixture
     def repository(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[SQLiteRepository]:
-        whole, start = sqlite_repository.SCHEMA, sqlite_repository.SCHEMA.index(f"if not exists {self.table}")
-        assert self.left_out in whole[start:]
-        less = whole[:start] + whole[start:].replace(self.left_out, "", 1)
-        monkeypatch.setattr(sqlite_repository, "SCHEMA", less)
+        if self.columns:
+            whole = schema("sqlite")
+            start = whole.index(f"CREATE TABLE IF NOT EXISTS {self.table} (")
+            listed = ", ".join('"key"' if name == "key" else name for name in self.columns)
+            less, found = re.subn(rf",\n[^\n]*(KEY|UNIQUE) \({listed}\)", "", whole[start:], count=1)
+            assert found
+            monkeypatch.setattr(sqlite_repository, "schema", lambda _dialect: whole[:start] + less)
         repository = self.kind(tmp_path / "billing.db")
         repository.create_tables()
         yield repository
         repository.close()
-
-
-class TestWithoutTheKeyOfOrganisations(Double):
-    table, left_out = "billing_customers", "unique (org_id, provider),\n"
-
-
-class TestWithoutTheKeyOfCustomers(Double):
-    table, left_out = "billing_customers", ",\n    unique (provider, external_customer_id)"
-
-
-class TestWithoutTheKeyOfSubscriptions(Double):
-    table, left_out = "billing_subscriptions", ",\n    unique (provider, external_subscription_id)"
-
-
-class TestWithoutTheKeyOfEvents(Double):
-    table, left_out = "billing_events", "unique (provider, external_event_id),  -- exactly once: this line\n"
-
-
-class TestWithoutTheKeyOfDeliveries(Double):
-    table, left_out = "billing_events", ",  -- exactly once: this line\n    unique (provider, delivery_id)"
-
-
-class TestWithoutTheKeyOfParkedEvents(Double):
-    table, left_out = "billing_parked_events", ",\n    unique (provider, external_event_id)"
-
-
-class TestWithoutTheKeyOfOperations(Double):
-    table, left_out = "billing_operations", ",\n    unique (provider, key)"
 
 
 class CommitsEachStatement(SQLiteRepository):
@@ -73,3 +52,7 @@ class CommitsEachStatement(SQLiteRepository):
 
 class TestWithoutATransaction(Double):
     kind = CommitsEachStatement
+
+
+for name, (table, columns) in KEYS.items():
+    globals()[name] = type(name, (Double,), {"table": table, "columns": columns, "__module__": __name__})

@@ -14,15 +14,9 @@ from sqlalchemy_repository import SQLAlchemyRepository, metadata
 from paylattice.testing import RepositoryConformance
 from tests.postgres import PostgresServer, fresh_databases
 
-__all__ = ["Opening", "SQLAlchemyChecks", "StepByStep", "database", "emptied", "make_tables", "tables"]
+__all__ = ["Opening", "SQLAlchemyChecks", "database", "emptied", "make_tables", "tables"]
 
 Opening = Callable[[], AbstractAsyncContextManager[SQLAlchemyRepository]]
-
-
-class StepByStep(SQLAlchemyRepository):
-    """Without ``claim_event``: a statement for each promise."""
-
-    claim_event = None  # type: ignore[assignment]  # as if it were not there
 
 
 def make_tables(url: str, *statements: str) -> None:

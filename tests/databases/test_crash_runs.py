@@ -22,14 +22,8 @@ def mortal(postgres: PostgresServer) -> Generator[PostgresServer]:
         pytest.skip(str(error))
 
 
-CLAIMS, STEPS = "sqlalchemy_repository:SQLAlchemyRepository", "tests.databases.sqlalchemy_support:StepByStep"
-
-
-@pytest.mark.parametrize("repository", [CLAIMS, STEPS], ids=["claimed", "step by step"])
-def test_every_event_is_applied_exactly_once(
-    mortal: PostgresServer, capsys: pytest.CaptureFixture[str], repository: str
-) -> None:
-    report = run_webhooks(mortal, events=200, copies=5, workers=2, kills=20, server_crashes=1, repository=repository)
+def test_every_event_is_applied_exactly_once(mortal: PostgresServer, capsys: pytest.CaptureFixture[str]) -> None:
+    report = run_webhooks(mortal, events=200, copies=5, workers=2, kills=20, server_crashes=1)
     with capsys.disabled():
         sys.stdout.write(f"\n{report}\n")
     assert not report.problems

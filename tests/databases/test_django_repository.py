@@ -13,9 +13,9 @@ from .suites import Run, run_suite
 
 def check(run: Run) -> None:
     assert run.failed == {}
-    assert all("claim_event" in why for why in run.skipped["TestDjangoRepository"].values())
+    assert "TestDjangoRepository" not in run.skipped
     assert run.passed["TestFailures"]
-    assert len(run.passed["TestDjangoRepository"]) > 30
+    assert len(run.passed["TestDjangoRepository"]) > 20
 
 
 def test_it_passes_the_suite_on_postgresql(postgres: PostgresServer, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from paylattice import BillingCustomer, BillingEvent
-from paylattice.testing.conformance_records import customer, event
+from paylattice.testing.conformance.repository.samples import sample
 from tests.postgres import PostgresServer, fresh_databases
 
 meta = MetaData()
@@ -33,17 +33,17 @@ events = Table(
 def test_a_record_is_written_with_asdict_and_read_with_its_class(postgres: PostgresServer) -> None:
     async def check(url: str) -> None:
         engine = create_async_engine(url)
-        values = attrs.asdict(customer())
+        values = attrs.asdict(sample(BillingCustomer))
         upsert = insert(customers).values(values).on_conflict_do_update(index_elements=["id"], set_=values)
         async with engine.begin() as connection:
             await connection.run_sync(meta.create_all)
             for _ in range(2):
                 await connection.execute(upsert)
             row = (await connection.execute(select(customers))).mappings().one()
-            assert BillingCustomer(**row) == customer()
+            assert BillingCustomer(**row) == sample(BillingCustomer)
             known = {column.name for column in events.c}
             for first in (True, False):
-                record: BillingEvent = event(record=f"first {first}")
+                record = sample(BillingEvent, id=f"first {first}")
                 new = {name: value for name, value in attrs.asdict(record).items() if name in known}
                 done = await connection.execute(
                     insert(events).values(new).on_conflict_do_nothing().returning(events.c.id)

@@ -29,7 +29,7 @@ for number in events:
     event = BillingEvent(f"{name}-{number}", None, None, "invoice.paid", "acme", f"evt_{number}", created_at=datetime.now(UTC))
     ticket = repository.next_ticket()
     with repository.transaction() as tx:
-        if repository.insert_event(event, tx=tx):
+        if repository.insert(event, tx=tx):
             tx.execute("insert into ledger values (?, ?, 100)", (f"evt_{number}", ticket))
 """
 

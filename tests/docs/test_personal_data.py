@@ -12,14 +12,13 @@ import pytest
 
 from paylattice import BillingService, Capability, InMemoryRepository, create_provider
 from paylattice.billing import records
-from paylattice.billing.repository import Upserted
 from tests.main_job.streets import Street, choose, environment, street_of
 
 RECORDS = (
     records.BillingCustomer,
     records.BillingSubscription,
     records.BillingEvent,
-    records.ParkedEvent,
+    records.UnmatchedEvent,
     records.BillingOperation,
 )
 PROVIDERS = ("memory", "stripe", "paypal", "square")
@@ -34,33 +33,13 @@ class Written(InMemoryRepository):
         super().__init__()
         self.written: list[Any] = []
 
-    async def insert_customer(self, customer: records.BillingCustomer, **tx: Any) -> bool:
-        self.written.append(customer)
-        return await super().insert_customer(customer, **tx)
+    async def insert(self, record: records.Record, **tx: Any) -> bool:
+        self.written.append(record)
+        return await super().insert(record, **tx)
 
-    async def update_customer(self, customer: records.BillingCustomer, **tx: Any) -> bool:
-        self.written.append(customer)
-        return await super().update_customer(customer, **tx)
-
-    async def upsert_subscription(self, subscription: records.BillingSubscription, **tx: Any) -> Upserted:
-        self.written.append(subscription)
-        return await super().upsert_subscription(subscription, **tx)
-
-    async def insert_event(self, event: records.BillingEvent, **tx: Any) -> bool:
-        self.written.append(event)
-        return await super().insert_event(event, **tx)
-
-    async def park_event(self, event: records.ParkedEvent, **tx: Any) -> bool:
-        self.written.append(event)
-        return await super().park_event(event, **tx)
-
-    async def insert_operation(self, operation: records.BillingOperation, **tx: Any) -> bool:
-        self.written.append(operation)
-        return await super().insert_operation(operation, **tx)
-
-    async def update_operation(self, operation: records.BillingOperation, **tx: Any) -> None:
-        self.written.append(operation)
-        await super().update_operation(operation, **tx)
+    async def update(self, record: records.Record, **tx: Any) -> bool:
+        self.written.append(record)
+        return await super().update(record, **tx)
 
 
 @pytest.fixture(scope="module", params=PROVIDERS)

@@ -23,10 +23,7 @@ class Unreachable(Exception):
 
 
 class Broken(InMemoryRepository):
-    async def insert_customer(self, customer: Any, *, tx: Any = None) -> bool:
-        raise Unreachable
-
-    async def insert_operation(self, operation: Any, *, tx: Any = None) -> bool:
+    async def insert(self, record: Any, *, tx: Any = None) -> bool:
         raise Unreachable
 
 
@@ -67,7 +64,7 @@ def test_nor_of_a_database_that_fails_whose_error_comes_out_as_it_is() -> None:
 
 def test_nor_of_a_call_that_is_cancelled() -> None:
     class Hanging(InMemoryRepository):
-        async def get_customer(self, *_: Any, **__: Any) -> None:
+        async def get(self, *_: Any, **__: Any) -> None:
             await asyncio.sleep(60)
 
     async def hurried() -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from visitor import SHOPS, serve
 
+from paylattice import BillingEvent
+
 PATIENCE = 60
 
 
@@ -42,7 +44,7 @@ def main(port: int) -> None:
         deadline = time.monotonic() + PATIENCE
         keys = {each.event_id for each in waiting}
         while True:
-            done = [shop.repository.get_event("memory", key) for key in keys]
+            done = [shop.repository.get(BillingEvent, {"provider": "memory", "external_event_id": key}) for key in keys]
             if all(event is not None and event.processed_at is not None for event in done):
                 break
             assert time.monotonic() < deadline, f"{sum(event is None for event in done)} events were not applied"

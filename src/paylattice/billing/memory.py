@@ -2,43 +2,175 @@
 
 import heapq
 import itertools
-from collections import OrderedDict
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from datetime import datetime
-from typing import Any, TypeGuard, TypeVar
+from typing import Any, TypeVar, cast
 
 import attrs
 
 from ..errors import ConfigurationError, InvalidRequest
 from ..transport.primitives import AsyncPrimitives, Primitives
 from ..wiring import check_methods
-from .records import BillingCustomer, BillingEvent, BillingOperation, BillingSubscription, OperationState, ParkedEvent
-from .repository import Claim, Upserted
+from .records import BillingEvent, table_of
+from .tables import Index, Record, Table
 
 __all__ = ["InMemoryRepository", "InMemoryTransaction"]
 
-V = TypeVar("V")
-Key = tuple[str, ...]
-_GONE = object()
-_DONE = OperationState.DONE
-_LOOKED_UP_BY: Mapping[str, tuple[str, ...]] = {
-    "parked": ("external_customer_id", "external_subscription_id"),
-    "operations": ("state", "external_id", "reference"),
-}
+R = TypeVar("R", bound=Record)
+_Key = tuple[Any, ...]
+_BLOCK = 512
+
+
+class _Sorted:
+    """Keys in order, in blocks, so that adding one costs the same among many as among few."""
+
+    def __init__(self) -> None:
+        self._blocks: list[list[_Key]] = []
+
+    def add(self, key: _Key) -> None:
+        if not self._blocks:
+            self._blocks.append([key])
+            return
+        place = self._place(key)
+        block = self._blocks[place]
+        insort(block, key)
+        if len(block) > 2 * _BLOCK:
+            self._blocks[place : place + 1] = [block[:_BLOCK], block[_BLOCK:]]
+
+    def remove(self, key: _Key) -> None:
+        place = self._place(key)
+        block = self._blocks[place]
+        del block[bisect_left(block, key)]
+        if not block:
+            del self._blocks[place]
+
+    def __bool__(self) -> bool:
+        return bool(self._blocks)
+
+    def after(self, key: _Key | None) -> Iterator[_Key]:
+        if key is None:
+            yield from itertools.chain.from_iterable(self._blocks)
+        elif self._blocks:
+            first = self._place(key)
+            yield from itertools.islice(self._blocks[first], bisect_right(self._blocks[first], key), None)
+            yield from itertools.chain.from_iterable(self._blocks[first + 1 :])
+
+    def _place(self, key: _Key) -> int:
+        """The block that the key belongs into: the first one whose last key is not smaller, or the last block."""
+        return min(bisect_left(self._blocks, key, key=_last), len(self._blocks) - 1)
+
+
+def _last(block: list[_Key]) -> _Key:
+    return block[-1]
+
+
+class _Rows:
+    """The rows of one table, with a dictionary for each key and a sorted list for each value of each index."""
+
+    def __init__(self, table: Table[Any]) -> None:
+        self._table = table
+        self.rows: dict[_Key, Record] = {}
+        self._keys: dict[tuple[str, ...], dict[_Key, _Key]] = {key: {} for key in table.keys[1:]}
+        self._found: dict[_Key, _Sorted] = {}
+
+    def add(self, record: Record) -> None:
+        primary = _values(record, self._table.primary_key)
+        self.rows[primary] = record
+        for columns, taken in self._keys.items():
+            key = _values(record, columns)
+            if None not in key:
+                taken[key] = primary
+        for index in self._table.indexes:
+            where = _values(record, index.columns)
+            if None not in where:
+                self._found.setdefault((index.name, *where), _Sorted()).add(_place(record, index, primary))
+
+    def discard(self, primary: _Key) -> Record | None:
+        record = self.rows.pop(primary, None)
+        if record is None:
+            return None
+        for columns, taken in self._keys.items():
+            taken.pop(_values(record, columns), None)
+        for index in self._table.indexes:
+            where = _values(record, index.columns)
+            if None not in where:
+                found = self._found[index.name, *where]
+                found.remove(_place(record, index, primary))
+                if not found:
+                    del self._found[index.name, *where]
+        return record
+
+    def primary(self, key: Mapping[str, object]) -> _Key | None:
+        """The primary key of the row with this key."""
+        for columns in self._table.keys:
+            if len(columns) == len(key) and all(name in key for name in columns):
+                wanted = tuple(key[name] for name in columns)
+                if columns == self._table.primary_key:
+                    return wanted if wanted in self.rows else None
+                return self._keys[columns].get(wanted)
+        message = f"{self._table.name} has no key of {', '.join(key)}"
+        raise InvalidRequest(message, param="key")
+
+    def find(self, index: Index, where: _Key, after: Record | None) -> Iterator[_Key]:
+        """The places of the rows in the index, from the one after the record on; the primary key is a place's last part."""
+        found = self._found.get((index.name, *where))
+        last = None if after is None else (_values(after, index.order), (_AFTER_ALL,))
+        return iter(()) if found is None else found.after(last)
+
+
+class _AfterAll:
+    """Is greater than everything, so that a place with it is the last one of those that are equal in the index's order."""
+
+    def __lt__(self, _other: object) -> bool:
+        return False
+
+    def __gt__(self, _other: object) -> bool:
+        return True
+
+
+_AFTER_ALL = _AfterAll()
+
+
+def _values(record: Record, columns: tuple[str, ...]) -> _Key:
+    return tuple(getattr(record, name) for name in columns)
+
+
+def _place(record: Record, index: Index, primary: _Key) -> _Key:
+    return _values(record, index.order), primary
+
+
+class _Tables:
+    """The rows of all tables."""
+
+    def __init__(self) -> None:
+        self._tables: dict[type[Record], _Rows] = {}
+
+    def of(self, kind: type[Record]) -> _Rows:
+        rows = self._tables.get(kind)
+        if rows is None:
+            rows = self._tables[kind] = _Rows(table_of(kind))
+        return rows
 
 
 @attrs.define(eq=False)
 class InMemoryTransaction:
-    """What a transaction has written so far; dropped when it fails.
+    """What a transaction has written so far; dropped when it fails."""
 
-    ``ticket`` is from before the transaction had to wait for others.
-    """
-
-    writes: dict[tuple[str, Key], object] = attrs.field(factory=dict[tuple[str, Key], object])
-    ticket: int = 0
+    written: _Tables = attrs.field(factory=_Tables, repr=False)
+    touched: dict[tuple[type[Record], _Key], None] = attrs.field(
+        factory=dict[tuple[type[Record], _Key], None], repr=False
+    )
     over: bool = attrs.field(default=False, init=False)
+
+    def put(self, kind: type[Record], primary: _Key, record: Record | None) -> None:
+        """Write a row; None: delete it."""
+        rows = self.written.of(kind)
+        rows.discard(primary)
+        self.touched[kind, primary] = None
+        if record is not None:
+            rows.add(record)
 
 
 _Open = tuple[tuple["InMemoryRepository", InMemoryTransaction], ...]
@@ -65,29 +197,7 @@ class InMemoryRepository:
         self._max_events = max_events
         self._lock = (primitives or AsyncPrimitives()).lock()
         self._tickets = itertools.count(1)
-        self._customers: dict[Key, BillingCustomer] = {}
-        self._customer_keys: dict[Key, Key] = {}
-        self._customer_order: dict[str, list[str]] = {}
-        self._customer_place: dict[str, int] = {}
-        self._subscriptions: dict[Key, BillingSubscription] = {}
-        self._subscriptions_of: dict[Key, tuple[Key, ...]] = {}
-        self._events: OrderedDict[Key, BillingEvent] = OrderedDict()
-        self._event_keys: dict[Key, Key] = {}
-        self._parked: dict[Key, ParkedEvent] = {}
-        self._operations: dict[Key, BillingOperation] = {}
-        self._tables: dict[str, dict[Key, Any]] = {
-            "customers": self._customers,
-            "customer_keys": self._customer_keys,
-            "subscriptions": self._subscriptions,
-            "subscriptions_of": self._subscriptions_of,
-            "events": self._events,
-            "event_keys": self._event_keys,
-            "parked": self._parked,
-            "operations": self._operations,
-        }
-        self._found_by: dict[tuple[str, ...], dict[Key, None]] = {}
-
-    # --- transactions --------------------------------------------------------------------------------------------
+        self._committed = _Tables()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[InMemoryTransaction]:
@@ -103,7 +213,7 @@ class InMemoryRepository:
                 "and call billing operations that write after the handler is done"
             )
             raise ConfigurationError(message)
-        tx = InMemoryTransaction(ticket=next(self._tickets))
+        tx = InMemoryTransaction()
         async with self._lock:
             _open_here.set((*here, (self, tx)))
             try:
@@ -114,56 +224,21 @@ class InMemoryRepository:
             self._commit(tx)
 
     def _commit(self, tx: InMemoryTransaction) -> None:
-        for (table, key), value in tx.writes.items():
-            if table in _LOOKED_UP_BY:
-                self._index(table, key, None if value is _GONE else value)
-            if value is _GONE:
-                self._tables[table].pop(key, None)
-            else:
-                if table == "customers" and key not in self._customers:
-                    self._take_place(value)
-                self._tables[table][key] = value
+        for kind, primary in tx.touched:
+            rows = self._committed.of(kind)
+            rows.discard(primary)
+            written = tx.written.of(kind).rows.get(primary)
+            if written is not None:
+                rows.add(written)
         if self._max_events is not None:
-            while len(self._events) > self._max_events:
-                _, forgotten = self._events.popitem(last=False)
-                self._event_keys.pop((forgotten.provider, forgotten.delivery_id or ""), None)
-
-    def _index(self, table: str, key: Key, value: object) -> None:
-        """Keep the ways to find a record: those to the stored one go, those to the new one come."""
-        for way in _ways(table, self._tables[table].get(key)):
-            ways = self._found_by[way]
-            del ways[key]
-            if not ways:
-                del self._found_by[way]
-        for way in _ways(table, value):
-            self._found_by.setdefault(way, {})[key] = None
-
-    def _candidates(
-        self, tx: InMemoryTransaction | None, table: str, provider: str, wanted: Mapping[str, str | None]
-    ) -> Iterable[object]:
-        """The records that may be those that are wanted, the transaction's own among them."""
-        ways = [(table, provider, name, value) for name, value in wanted.items() if value is not None]
-        keys = min((self._found_by.get(way, {}) for way in ways), key=len) if ways else self._tables[table]
-        own = {} if tx is None else {key: value for (of, key), value in _alive(tx).writes.items() if of == table}
-        yield from (self._tables[table][key] for key in keys if key not in own)
-        yield from own.values()
-
-    def _take_place(self, customer: object) -> None:
-        if isinstance(customer, BillingCustomer):
-            order = self._customer_order.setdefault(customer.provider, [])
-            self._customer_place[customer.id] = len(order)
-            order.append(customer.id)
-
-    def _get(self, tx: InMemoryTransaction | None, table: Mapping[Key, V], name: str, key: Key) -> V | None:
-        if tx is not None and (name, key) in _alive(tx).writes:
-            value = tx.writes[name, key]
-            return None if value is _GONE else value  # type: ignore[return-value]  # written by the method of this table
-        return table.get(key)
+            events = self._committed.of(BillingEvent)
+            while len(events.rows) > self._max_events:
+                events.discard(next(iter(events.rows)))
 
     @asynccontextmanager
     async def _in(self, tx: InMemoryTransaction | None) -> AsyncGenerator[InMemoryTransaction]:
         if tx is not None:
-            yield _alive(tx)
+            yield _open(tx)
         else:
             async with self.transaction() as own:
                 yield own
@@ -172,297 +247,98 @@ class InMemoryRepository:
         """A number greater than every number given out before."""
         return next(self._tickets)
 
-    # --- customers -----------------------------------------------------------------------------------------------
-
-    async def insert_customer(self, customer: BillingCustomer, *, tx: InMemoryTransaction | None = None) -> bool:
-        """Insert; False if the org has a customer at the provider already, or the external id is taken."""
-        by_org = ("org", customer.org_id, customer.provider)
-        by_external = ("external", customer.provider, customer.external_customer_id)
+    async def insert(self, record: Record, *, tx: InMemoryTransaction | None = None) -> bool:
+        """Insert a row; False if one of the table's keys is taken."""
+        kind = type(record)
         async with self._in(tx) as own:
-            if any(self._get(own, self._customer_keys, "customer_keys", key) for key in (by_org, by_external)):
+            if self._rivals(own, record):
                 return False
-            own.writes["customers", (customer.id,)] = customer
-            own.writes["customer_keys", by_org] = own.writes["customer_keys", by_external] = (customer.id,)
+            own.put(kind, _values(record, table_of(kind).primary_key), record)
             return True
 
-    async def update_customer(self, customer: BillingCustomer, *, tx: InMemoryTransaction | None = None) -> bool:
-        """Write external id, e-mail, name, metadata and ``updated_at``; False if the external id is another's."""
-        new = ("external", customer.provider, customer.external_customer_id)
-        async with self._in(tx) as own:
-            stored = self._get(own, self._customers, "customers", (customer.id,))
-            if stored is None or self._get(own, self._customer_keys, "customer_keys", new) not in {
-                None,
-                (customer.id,),
-            }:
-                return False
-            own.writes["customer_keys", ("external", stored.provider, stored.external_customer_id)] = _GONE
-            own.writes["customer_keys", new] = (customer.id,)
-            own.writes["customers", (customer.id,)] = attrs.evolve(
-                stored,
-                external_customer_id=customer.external_customer_id,
-                email=customer.email,
-                name=customer.name,
-                metadata=customer.metadata,
-                updated_at=customer.updated_at,
-            )
-            return True
-
-    async def get_customer(
-        self, org_id: str, provider: str, *, tx: InMemoryTransaction | None = None
-    ) -> BillingCustomer | None:
-        """The org's customer at the provider."""
-        return self._customer(tx, ("org", org_id, provider))
-
-    async def get_customer_by_id(
-        self, customer_id: str, *, tx: InMemoryTransaction | None = None
-    ) -> BillingCustomer | None:
-        """The customer with this record id."""
-        return self._get(tx, self._customers, "customers", (customer_id,))
-
-    async def get_customer_by_external_id(
-        self, provider: str, external_customer_id: str, *, tx: InMemoryTransaction | None = None
-    ) -> BillingCustomer | None:
-        """The customer with the provider's id."""
-        return self._customer(tx, ("external", provider, external_customer_id))
-
-    def _customer(self, tx: InMemoryTransaction | None, index: Key) -> BillingCustomer | None:
-        key = self._get(tx, self._customer_keys, "customer_keys", index)
-        return self._get(tx, self._customers, "customers", key) if key else None
-
-    async def list_customers(
+    async def get(
         self,
-        provider: str,
-        after: str | None = None,
-        limit: int = 100,
+        kind: type[R],
+        key: Mapping[str, object],
         *,
+        lock: bool = False,
         tx: InMemoryTransaction | None = None,
-    ) -> list[BillingCustomer]:
-        """A page of the provider's customers, in the order of their insertion."""
-        order = self._customer_order.get(provider, [])
-        if after is not None and self._get(tx, self._customers, "customers", (after,)) is None:
-            message = "there is no such customer to go on after"
-            raise InvalidRequest(message, param="after")
-        if tx is None:
-            start = self._customer_place[after] + 1 if after is not None else 0
-        else:
-            own = (value for (table, _), value in _alive(tx).writes.items() if table == "customers")
-            order = [*order, *(each.id for each in own if self._is_new(each, provider))]
-            start = order.index(after) + 1 if after is not None else 0
-        found = (self._get(tx, self._customers, "customers", (id_,)) for id_ in order[start : start + limit])
-        return [customer for customer in found if customer is not None]
+    ) -> R | None:
+        """Get the row with this key."""
+        return cast("R | None", self._row(tx, kind, key))
 
-    def _is_new(self, written: object, provider: str) -> TypeGuard[BillingCustomer]:
-        return (
-            isinstance(written, BillingCustomer)
-            and written.provider == provider
-            and written.id not in self._customer_place
-        )
+    async def find(
+        self,
+        kind: type[R],
+        index: Index,
+        values: Mapping[str, object],
+        *,
+        after: R | None = None,
+        limit: int = 100,
+        tx: InMemoryTransaction | None = None,
+    ) -> list[R]:
+        """Find a page of rows by one of the table's indexes."""
+        where = tuple(values[name] for name in index.columns)
+        committed = self._committed.of(kind)
+        places = committed.find(index, where, after)
+        own: Mapping[_Key, Record] = {}
+        if tx is not None:
+            written = _open(tx).written.of(kind)
+            own = written.rows
+            kept = (place for place in places if (kind, place[-1]) not in tx.touched)
+            places = heapq.merge(kept, written.find(index, where, after))
+        page = itertools.islice(places, limit)
+        return [cast("R", own.get(place[-1]) or committed.rows[place[-1]]) for place in page]
 
-    # --- subscriptions -------------------------------------------------------------------------------------------
-
-    async def upsert_subscription(
-        self, subscription: BillingSubscription, *, tx: InMemoryTransaction | None = None
-    ) -> Upserted:
-        """Insert, or overwrite if the new state supersedes the stored one."""
-        key = (subscription.provider, subscription.external_subscription_id)
+    async def update(self, record: Record, *, tx: InMemoryTransaction | None = None) -> bool:
+        """Write the updatable columns of the row with the record's primary key; False if it is not there, or a key is taken."""
+        kind = type(record)
+        table = table_of(kind)
         async with self._in(tx) as own:
-            stored = self._get(own, self._subscriptions, "subscriptions", key)
-            if not subscription.supersedes(stored):
-                return Upserted(written=False, previous=stored)
+            stored: Any = self._row(own, kind, table.key_of(record))
             if stored is None:
-                owner = (subscription.customer_id,)
-                others = self._get(own, self._subscriptions_of, "subscriptions_of", owner) or ()
-                own.writes["subscriptions_of", owner] = (*others, key)
-            own.writes["subscriptions", key] = subscription.replacing(stored)
-            return Upserted(written=True, previous=stored)
-
-    async def get_subscription(
-        self, provider: str, external_subscription_id: str, *, tx: InMemoryTransaction | None = None
-    ) -> BillingSubscription | None:
-        """The subscription with the provider's id."""
-        return self._get(tx, self._subscriptions, "subscriptions", (provider, external_subscription_id))
-
-    async def list_subscriptions(
-        self, customer_id: str, *, tx: InMemoryTransaction | None = None
-    ) -> list[BillingSubscription]:
-        """All subscriptions of the customer with this record id, in the order of their insertion."""
-        keys = self._get(tx, self._subscriptions_of, "subscriptions_of", (customer_id,)) or ()
-        found = (self._get(tx, self._subscriptions, "subscriptions", key) for key in keys)
-        return [subscription for subscription in found if subscription is not None]
-
-    # --- events --------------------------------------------------------------------------------------------------
-
-    async def insert_event(self, event: BillingEvent, *, tx: InMemoryTransaction | None = None) -> bool:
-        """Insert; False if ``(provider, external_event_id)`` is there already, or ``(provider, delivery_id)``."""
-        key = (event.provider, event.external_event_id)
-        async with self._in(tx) as own:
-            if self._get(own, self._events, "events", key) is not None:
                 return False
-            if event.delivery_id is not None:
-                by_delivery = (event.provider, event.delivery_id)
-                if self._get(own, self._event_keys, "event_keys", by_delivery) is not None:
-                    return False
-                own.writes["event_keys", by_delivery] = key
-            own.writes["events", key] = event
+            new: Record = attrs.evolve(stored, **{name: getattr(record, name) for name in table.updatable})
+            primary = _values(new, table.primary_key)
+            if self._rivals(own, new) - {primary}:
+                return False
+            own.put(kind, primary, new)
             return True
 
-    async def get_event(
-        self, provider: str, external_event_id: str, *, tx: InMemoryTransaction | None = None
-    ) -> BillingEvent | None:
-        """The event with this ``external_event_id``; if there is none, the one with this ``delivery_id``."""
-        key = (provider, external_event_id)
-        found = self._get(tx, self._events, "events", key)
-        if found is not None:
-            return found
-        delivered = self._get(tx, self._event_keys, "event_keys", key)
-        return None if delivered is None else self._get(tx, self._events, "events", delivered)
-
-    async def mark_event_processed(
-        self, provider: str, external_event_id: str, processed_at: datetime, *, tx: InMemoryTransaction | None = None
-    ) -> None:
-        """Stamp the event."""
-        key = (provider, external_event_id)
+    async def delete(self, record: Record, *, tx: InMemoryTransaction | None = None) -> bool:
+        """Delete the row with the record's primary key; False if there is none."""
+        kind = type(record)
+        key = table_of(kind).key_of(record)
         async with self._in(tx) as own:
-            event = self._get(own, self._events, "events", key)
-            if event is not None:
-                own.writes["events", key] = attrs.evolve(event, processed_at=processed_at)
+            if self._row(own, kind, key) is None:
+                return False
+            own.put(kind, tuple(key.values()), None)
+            return True
 
-    async def claim_event(
-        self, event: BillingEvent, state: BillingSubscription, external_customer_id: str, *, tx: InMemoryTransaction
-    ) -> Claim | None:
-        """Find the customer, insert the event, and write the state that it brought."""
-        customer = self._customer(tx, ("external", event.provider, external_customer_id))
-        if customer is None:
+    def _row(self, tx: InMemoryTransaction | None, kind: type[Record], key: Mapping[str, object]) -> Record | None:
+        primary = self._primary(tx, kind, key)
+        if primary is None:
             return None
-        if not await self.insert_event(attrs.evolve(event, org_id=customer.org_id, customer_id=customer.id), tx=tx):
-            return Claim(customer)
-        owned = attrs.evolve(state, customer_id=customer.id, ticket=tx.ticket)
-        upserted = await self.upsert_subscription(owned, tx=tx)
-        key = (state.provider, state.external_subscription_id)
-        return Claim(customer, self._get(tx, self._subscriptions, "subscriptions", key), upserted)
+        own = None if tx is None else tx.written.of(kind).rows.get(primary)
+        return own or self._committed.of(kind).rows[primary]
 
-    async def park_event(self, event: ParkedEvent, *, tx: InMemoryTransaction | None = None) -> bool:
-        """Keep an event for later; False if it is kept already."""
-        key = (event.provider, event.external_event_id)
-        async with self._in(tx) as own:
-            if self._get(own, self._parked, "parked", key) is not None:
-                return False
-            own.writes["parked", key] = event
-            return True
+    def _primary(self, tx: InMemoryTransaction | None, kind: type[Record], key: Mapping[str, object]) -> _Key | None:
+        if tx is not None:
+            own = _open(tx).written.of(kind).primary(key)
+            if own is not None:
+                return own
+        primary = self._committed.of(kind).primary(key)
+        return None if tx is not None and (kind, primary) in tx.touched else primary
 
-    async def parked_events(
-        self,
-        provider: str,
-        *,
-        external_customer_id: str | None = None,
-        external_subscription_id: str | None = None,
-        after: ParkedEvent | None = None,
-        limit: int = 100,
-        tx: InMemoryTransaction | None = None,
-    ) -> list[ParkedEvent]:
-        """A page of events kept for later, oldest first."""
-        wanted = {"external_customer_id": external_customer_id, "external_subscription_id": external_subscription_id}
-        found = [
-            event
-            for event in self._candidates(tx, "parked", provider, wanted)
-            if isinstance(event, ParkedEvent)
-            and event.provider == provider
-            and external_customer_id in {None, event.external_customer_id}
-            and external_subscription_id in {None, event.external_subscription_id}
-            and (after is None or _age(event) > _age(after))
-        ]
-        return heapq.nsmallest(limit, found, key=_age)
-
-    async def update_parked_event(self, event: ParkedEvent, *, tx: InMemoryTransaction | None = None) -> None:
-        """Write ``error`` of an event that is kept for later."""
-        key = (event.provider, event.external_event_id)
-        async with self._in(tx) as own:
-            stored = self._get(own, self._parked, "parked", key)
-            if stored is not None:
-                own.writes["parked", key] = attrs.evolve(stored, error=event.error)
-
-    async def delete_parked_event(
-        self, provider: str, external_event_id: str, *, tx: InMemoryTransaction | None = None
-    ) -> None:
-        """Forget an event that was kept for later."""
-        async with self._in(tx) as own:
-            own.writes["parked", (provider, external_event_id)] = _GONE
-
-    # --- the journal ---------------------------------------------------------------------------------------------
-
-    async def insert_operation(self, operation: BillingOperation, *, tx: InMemoryTransaction | None = None) -> bool:
-        """Insert; False if ``(provider, key)`` is there already."""
-        key = (operation.provider, operation.key)
-        async with self._in(tx) as own:
-            if self._get(own, self._operations, "operations", key) is not None:
-                return False
-            own.writes["operations", key] = operation
-            return True
-
-    async def get_operation(
-        self, provider: str, key: str, *, tx: InMemoryTransaction | None = None
-    ) -> BillingOperation | None:
-        """The operation with this key."""
-        return self._get(tx, self._operations, "operations", (provider, key))
-
-    async def update_operation(self, operation: BillingOperation, *, tx: InMemoryTransaction | None = None) -> None:
-        """Write what came of it; what is DONE stays DONE."""
-        key = (operation.provider, operation.key)
-        async with self._in(tx) as own:
-            stored = self._get(own, self._operations, "operations", key)
-            if stored is not None and (stored.state is not _DONE or operation.state is _DONE):
-                own.writes["operations", key] = attrs.evolve(
-                    operation,
-                    operation=stored.operation,
-                    org_id=stored.org_id,
-                    arguments=stored.arguments,
-                    ticket=stored.ticket,
-                )
-
-    async def operations(
-        self,
-        provider: str,
-        *,
-        state: OperationState | None = None,
-        external_id: str | None = None,
-        reference: str | None = None,
-        after: BillingOperation | None = None,
-        limit: int = 100,
-        tx: InMemoryTransaction | None = None,
-    ) -> list[BillingOperation]:
-        """A page of the journal, in the order in which the operations were asked for."""
-        wanted = {"state": state, "external_id": external_id, "reference": reference}
-        found = [
-            operation
-            for operation in self._candidates(tx, "operations", provider, wanted)
-            if isinstance(operation, BillingOperation)
-            and operation.provider == provider
-            and state in {None, operation.state}
-            and external_id in {None, operation.external_id}
-            and reference in {None, operation.reference}
-            and (after is None or _place(operation) > _place(after))
-        ]
-        return heapq.nsmallest(limit, found, key=_place)
+    def _rivals(self, tx: InMemoryTransaction, record: Record) -> set[_Key]:
+        """The primary keys of the rows that have one of the record's keys."""
+        keys = ({name: getattr(record, name) for name in columns} for columns in table_of(type(record)).keys)
+        found = (self._primary(tx, type(record), key) for key in keys if None not in key.values())
+        return {primary for primary in found if primary is not None}
 
 
-def _ways(table: str, record: object) -> list[tuple[str, ...]]:
-    """The ways to find a record other than by its key."""
-    if not isinstance(record, ParkedEvent | BillingOperation):
-        return []
-    named = ((name, getattr(record, name)) for name in _LOOKED_UP_BY[table])
-    return [(table, record.provider, name, value) for name, value in named if value is not None]
-
-
-def _place(operation: BillingOperation) -> tuple[int, str]:
-    return operation.ticket, operation.key
-
-
-def _alive(tx: InMemoryTransaction) -> InMemoryTransaction:
+def _open(tx: InMemoryTransaction) -> InMemoryTransaction:
     if tx.over:
         message = "this transaction is over: what is done with it must be done before its block, or the handler, ends"
         raise ConfigurationError(message)
     return tx
-
-
-def _age(event: ParkedEvent) -> tuple[datetime, str]:
-    return event.parked_at, event.external_event_id

@@ -4,16 +4,53 @@ A repository knows rows and keys. What may be written over what, which row is lo
 is said here; the rest of billing calls these methods and no repository.
 """
 
-from contextlib import AbstractAsyncContextManager
-from datetime import datetime
-from typing import Generic, cast
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Generic, TypeVar
 
-from .records import BillingCustomer, BillingEvent, BillingOperation, BillingSubscription, OperationState, ParkedEvent
-from .repository import BillingRepository, ClaimsEvents, Tx, Upserted, can_claim
+import attrs
+
+from ..errors import ConfigurationError
+from .records import (
+    BillingCustomer,
+    BillingEvent,
+    BillingOperation,
+    BillingSubscription,
+    OperationState,
+    UnmatchedEvent,
+)
+from .records.customers import CUSTOMERS_BY_PROVIDER
+from .records.events import UNMATCHED_BY_CUSTOMER, UNMATCHED_BY_PROVIDER, UNMATCHED_BY_SUBSCRIPTION
+from .records.operations import (
+    OPERATIONS_BY_EXTERNAL_ID,
+    OPERATIONS_BY_PROVIDER,
+    OPERATIONS_BY_REFERENCE,
+    OPERATIONS_BY_STATE,
+)
+from .records.subscriptions import SUBSCRIPTIONS_BY_CUSTOMER
+from .repository import BillingRepository, Tx
+from .tables import Index, Record
 
 __all__ = ["Store", "Upserted"]
 
+R = TypeVar("R", bound=Record)
+
 _PAGE = 100
+_ATTEMPTS = 5
+"""How often a row is looked for that an insert has found in its way."""
+
+
+@attrs.frozen
+class Upserted:
+    """What became of a subscription that was to be written.
+
+    Args:
+        written: False: the stored state is newer, nothing was changed.
+        previous: the state that was stored before, if there was one: exactly the one that was overwritten, or that stayed.
+    """
+
+    written: bool
+    previous: BillingSubscription | None
 
 
 class Store(Generic[Tx]):
@@ -27,7 +64,6 @@ class Store(Generic[Tx]):
 
     def __init__(self, repository: BillingRepository[Tx]) -> None:
         self.repository = repository
-        self.claims = cast("ClaimsEvents[Tx]", repository) if can_claim(repository) else None
 
     def transaction(self) -> AbstractAsyncContextManager[Tx]:
         """Open a transaction: what is written with it is committed together, or not at all."""
@@ -37,73 +73,127 @@ class Store(Generic[Tx]):
         """Take a ticket: greater than every one that was given out before, in any process."""
         return await self.repository.next_ticket()
 
+    @asynccontextmanager
+    async def _in(self, tx: Tx | None) -> AsyncGenerator[Tx]:
+        """The transaction, or one for what follows."""
+        if tx is not None:
+            yield tx
+        else:
+            async with self.repository.transaction() as own:
+                yield own
+
+    async def _all(self, kind: type[R], index: Index, values: dict[str, object], tx: Tx | None) -> list[R]:
+        found: list[R] = []
+        last: R | None = None
+        while True:
+            page = await self._page(kind, index, values, last, _PAGE, tx)
+            found += page
+            if len(page) < _PAGE:
+                return found
+            last = page[-1]
+
+    async def _page(
+        self, kind: type[R], index: Index, values: dict[str, object], after: R | None, limit: int, tx: Tx | None
+    ) -> list[R]:
+        page = await self.repository.find(kind, index, values, after=after, limit=limit, tx=tx)
+        if after is not None and any(_place(each, index) == _place(after, index) for each in page):
+            message = "the repository's find() does not go on after the record that it is given"
+            raise ConfigurationError(message)
+        return page
+
     # --- customers -----------------------------------------------------------------------------------------------
 
     async def insert_customer(self, customer: BillingCustomer, *, tx: Tx | None = None) -> bool:
         """Insert a customer; False if the org has one at the provider already, or the external id is taken."""
-        return await self.repository.insert_customer(customer, tx=tx)
+        return await self.repository.insert(customer, tx=tx)
 
     async def update_customer(self, customer: BillingCustomer, *, tx: Tx | None = None) -> bool:
         """Write external id, e-mail, name, metadata and ``updated_at``; False if the external id is another customer's."""
-        return await self.repository.update_customer(customer, tx=tx)
+        return await self.repository.update(customer, tx=tx)
 
     async def get_customer(self, org_id: str, provider: str, *, tx: Tx | None = None) -> BillingCustomer | None:
         """Get the org's customer at the provider."""
-        return await self.repository.get_customer(org_id, provider, tx=tx)
+        return await self.repository.get(BillingCustomer, {"org_id": org_id, "provider": provider}, tx=tx)
 
     async def get_customer_by_id(self, customer_id: str, *, tx: Tx | None = None) -> BillingCustomer | None:
         """Get the customer with this record id."""
-        return await self.repository.get_customer_by_id(customer_id, tx=tx)
+        return await self.repository.get(BillingCustomer, {"id": customer_id}, tx=tx)
 
     async def get_customer_by_external_id(
         self, provider: str, external_customer_id: str, *, tx: Tx | None = None
     ) -> BillingCustomer | None:
         """Get the customer with the provider's id."""
-        return await self.repository.get_customer_by_external_id(provider, external_customer_id, tx=tx)
+        key = {"provider": provider, "external_customer_id": external_customer_id}
+        return await self.repository.get(BillingCustomer, key, tx=tx)
 
     async def list_customers(
         self, provider: str, after: str | None = None, limit: int = _PAGE, *, tx: Tx | None = None
     ) -> list[BillingCustomer]:
-        """List a page of the provider's customers; ``after`` is the last page's last ``id``."""
-        return await self.repository.list_customers(provider, after, limit, tx=tx)
+        """List a page of the provider's customers by their record ids; ``after`` is the last page's last ``id``."""
+        last = None if after is None else BillingCustomer(after, "", provider, "")
+        return await self._page(BillingCustomer, CUSTOMERS_BY_PROVIDER, {"provider": provider}, last, limit, tx)
 
     # --- subscriptions -------------------------------------------------------------------------------------------
 
     async def upsert_subscription(self, subscription: BillingSubscription, *, tx: Tx | None = None) -> Upserted:
-        """Insert a subscription, or write it over the stored one where :meth:`BillingSubscription.supersedes` allows it."""
-        return await self.repository.upsert_subscription(subscription, tx=tx)
+        """Insert a subscription, or write it over the stored one where :meth:`BillingSubscription.supersedes` allows it.
+
+        Comparing and writing is one step, under a lock of the row. Of two inserts of one subscription at once, the later one
+        waits, and is then compared with the earlier one's row. What is written over a row is ``subscription.replacing(row)``.
+        """
+        key = {
+            "provider": subscription.provider,
+            "external_subscription_id": subscription.external_subscription_id,
+        }
+        async with self._in(tx) as own:
+            for _ in range(_ATTEMPTS):
+                stored = await self.repository.get(BillingSubscription, key, lock=True, tx=own)
+                if stored is not None:
+                    written = subscription.supersedes(stored)
+                    if written:
+                        await self.repository.update(subscription.replacing(stored), tx=own)
+                    return Upserted(written, stored)
+                if await self.repository.insert(subscription, tx=own):
+                    return Upserted(written=True, previous=None)
+                # another transaction inserted it meanwhile, and has committed: now there is a row to lock
+        message = (
+            "the repository refuses to insert a subscription, and does not show the one in its way: READ COMMITTED?"
+        )
+        raise ConfigurationError(message)
 
     async def get_subscription(
         self, provider: str, external_subscription_id: str, *, tx: Tx | None = None
     ) -> BillingSubscription | None:
         """Get the subscription with the provider's id."""
-        return await self.repository.get_subscription(provider, external_subscription_id, tx=tx)
+        key = {"provider": provider, "external_subscription_id": external_subscription_id}
+        return await self.repository.get(BillingSubscription, key, tx=tx)
 
     async def list_subscriptions(self, customer_id: str, *, tx: Tx | None = None) -> list[BillingSubscription]:
-        """List all subscriptions of the customer with this record id, oldest first."""
-        return await self.repository.list_subscriptions(customer_id, tx=tx)
+        """List all subscriptions of the customer with this record id, in the order in which they became known."""
+        return await self._all(BillingSubscription, SUBSCRIPTIONS_BY_CUSTOMER, {"customer_id": customer_id}, tx)
 
     # --- events --------------------------------------------------------------------------------------------------
 
     async def insert_event(self, event: BillingEvent, *, tx: Tx | None = None) -> bool:
         """Insert an applied event; False if it was applied before: this is what makes delivery exactly once."""
-        return await self.repository.insert_event(event, tx=tx)
+        return await self.repository.insert(event, tx=tx)
 
     async def get_event(self, provider: str, external_event_id: str, *, tx: Tx | None = None) -> BillingEvent | None:
-        """Get the event with this ``external_event_id``; if there is none, the one with this ``delivery_id``."""
-        return await self.repository.get_event(provider, external_event_id, tx=tx)
+        """Get the event with this ``external_event_id``; if there is none, the one with this ``delivery_id``.
 
-    async def mark_event_processed(
-        self, provider: str, external_event_id: str, processed_at: datetime, *, tx: Tx | None = None
-    ) -> None:
-        """Stamp the event."""
-        await self.repository.mark_event_processed(provider, external_event_id, processed_at, tx=tx)
+        By the latter an event of the provider's own list is known that a delivery has brought already.
+        """
+        for name in ("external_event_id", "delivery_id"):
+            found = await self.repository.get(BillingEvent, {"provider": provider, name: external_event_id}, tx=tx)
+            if found is not None:
+                return found
+        return None
 
     # --- unmatched events ----------------------------------------------------------------------------------------
 
-    async def insert_unmatched(self, event: ParkedEvent, *, tx: Tx | None = None) -> bool:
+    async def insert_unmatched(self, event: UnmatchedEvent, *, tx: Tx | None = None) -> bool:
         """Keep an event that waits for its customer; False if it is kept already."""
-        return await self.repository.park_event(event, tx=tx)
+        return await self.repository.insert(event, tx=tx)
 
     async def list_unmatched(
         self,
@@ -111,41 +201,51 @@ class Store(Generic[Tx]):
         *,
         external_customer_id: str | None = None,
         external_subscription_id: str | None = None,
-        after: ParkedEvent | None = None,
+        after: UnmatchedEvent | None = None,
         limit: int = _PAGE,
         tx: Tx | None = None,
-    ) -> list[ParkedEvent]:
-        """List a page of the events that wait, oldest first: the customer's, the subscription's, or all of the provider's."""
-        return await self.repository.parked_events(
-            provider,
-            external_customer_id=external_customer_id,
-            external_subscription_id=external_subscription_id,
-            after=after,
-            limit=limit,
-            tx=tx,
-        )
+    ) -> list[UnmatchedEvent]:
+        """List a page of the events that wait, oldest first: the customer's, or the subscription's, or all.
 
-    async def update_unmatched(self, event: ParkedEvent, *, tx: Tx | None = None) -> None:
-        """Write ``error`` of an event that waits."""
-        await self.repository.update_parked_event(event, tx=tx)
+        ``after`` is the last page's last event, which may be gone by now.
+        """
+        index, values = UNMATCHED_BY_PROVIDER, {"provider": provider}
+        if external_customer_id is not None:
+            index, values = UNMATCHED_BY_CUSTOMER, {**values, "external_customer_id": external_customer_id}
+        elif external_subscription_id is not None:
+            index, values = UNMATCHED_BY_SUBSCRIPTION, {**values, "external_subscription_id": external_subscription_id}
+        return await self._page(UnmatchedEvent, index, {**values}, after, limit, tx)
 
-    async def delete_unmatched(self, provider: str, external_event_id: str, *, tx: Tx | None = None) -> None:
-        """Delete an event that waits, if it is there."""
-        await self.repository.delete_parked_event(provider, external_event_id, tx=tx)
+    async def update_unmatched(self, event: UnmatchedEvent, *, tx: Tx | None = None) -> None:
+        """Write ``error`` of an event that waits, if it is still there."""
+        await self.repository.update(event, tx=tx)
+
+    async def delete_unmatched(self, event: UnmatchedEvent, *, tx: Tx | None = None) -> None:
+        """Delete an event that waits, if it is still there."""
+        await self.repository.delete(event, tx=tx)
 
     # --- the operation log ---------------------------------------------------------------------------------------
 
     async def insert_operation(self, operation: BillingOperation, *, tx: Tx | None = None) -> bool:
         """Record an operation; False if ``(provider, key)`` is there already."""
-        return await self.repository.insert_operation(operation, tx=tx)
+        return await self.repository.insert(operation, tx=tx)
 
     async def get_operation(self, provider: str, key: str, *, tx: Tx | None = None) -> BillingOperation | None:
         """Get the operation with this key."""
-        return await self.repository.get_operation(provider, key, tx=tx)
+        return await self.repository.get(BillingOperation, {"provider": provider, "key": key}, tx=tx)
 
     async def update_operation(self, operation: BillingOperation, *, tx: Tx | None = None) -> None:
-        """Write the outcome of an operation: what was asked for stays, and what is DONE stays DONE."""
-        await self.repository.update_operation(operation, tx=tx)
+        """Write the outcome of an operation. What was asked for stays.
+
+        What is DONE stays DONE: nothing but another DONE is written over it, even where two workers close one operation at the
+        same time. So the row is compared and written under its lock.
+        """
+        key = {"provider": operation.provider, "key": operation.key}
+        async with self._in(tx) as own:
+            stored = await self.repository.get(BillingOperation, key, lock=True, tx=own)
+            if stored is None or (stored.state is OperationState.DONE and operation.state is not OperationState.DONE):
+                return
+            await self.repository.update(operation, tx=own)
 
     async def list_operations(
         self,
@@ -158,10 +258,19 @@ class Store(Generic[Tx]):
         limit: int = _PAGE,
         tx: Tx | None = None,
     ) -> list[BillingOperation]:
-        """List a page of the operation log in the order of tickets.
+        """List a page of the operation log in the order of tickets: by one of the three, or all.
 
-        Those in the state, those that made ``external_id``, those with the ``reference``; with nothing given, all.
+        ``after`` is the last page's last operation.
         """
-        return await self.repository.operations(
-            provider, state=state, external_id=external_id, reference=reference, after=after, limit=limit, tx=tx
-        )
+        index, values = OPERATIONS_BY_PROVIDER, {"provider": provider}
+        if state is not None:
+            index, values = OPERATIONS_BY_STATE, {**values, "state": state}
+        elif external_id is not None:
+            index, values = OPERATIONS_BY_EXTERNAL_ID, {**values, "external_id": external_id}
+        elif reference is not None:
+            index, values = OPERATIONS_BY_REFERENCE, {**values, "reference": reference}
+        return await self._page(BillingOperation, index, {**values}, after, limit, tx)
+
+
+def _place(record: Record, index: Index) -> tuple[object, ...]:
+    return tuple(getattr(record, name) for name in index.order)

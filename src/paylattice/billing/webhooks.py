@@ -6,9 +6,6 @@
    ticket is newer, run the handlers, stamp the event. An exception or a crash undoes all of it, and the provider delivers
    again.
 
-Where payloads are believed and the repository can claim events, all of it is in the transaction, in one call before the
-handlers; it ends where the long way does.
-
 Why tickets: whoever handles the last change took its ticket, and read, after that change. Only a still later ticket may
 overwrite what it wrote, and that one read later still. So every order of deliveries ends in the provider's true state.
 """
@@ -34,8 +31,8 @@ from .finding import Finder, Found, Reading
 from .handlers import EventContext, Handlers
 from .ownership import RefusedSubscription
 from .record_ids import new_record_id
-from .records import BillingCustomer, BillingEvent, BillingSubscription, ParkedEvent
-from .repository import Claim, Tx
+from .records import BillingCustomer, BillingEvent, BillingSubscription, UnmatchedEvent
+from .repository import Tx
 from .store import Store, Upserted
 
 if TYPE_CHECKING:
@@ -79,10 +76,6 @@ class Retried:
     error: str | None = None
 
 
-class _UnclaimedError(Exception):
-    """Undoes a transaction in which an event could not be claimed."""
-
-
 @cache
 def _converter() -> "Converter":
     return converter()
@@ -111,7 +104,6 @@ class EventPipeline(Generic[Tx]):
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
-        self._claims = store.claims
         self._providers = providers
         self._finder = finder
         self._handlers = handlers
@@ -135,19 +127,19 @@ class EventPipeline(Generic[Tx]):
         if self._refetch:
             event = await self._providers[event.provider].verify_with_provider(event)
             event = await self._linked(event)
-        return await self._claim(event) or await self._find_and_commit(event)
+        return await self._find_and_commit(event)
 
     async def _find_and_commit(self, event: WebhookEvent) -> WebhookOutcome:
         found = await self._finder.find(event)
         if found.customer is None and found.concerns_somebody:
-            await self._park(found)
+            waiting = await self._park(found)
             # The customer may have appeared after it was looked for and before the event was parked. Whoever brought it
             # looked for parked events after committing it; so one of the two sees the other.
             again = await self._finder.find(event)
             self._finder.tell(again)
             if again.customer is None:
                 return await self._after_parking(event)
-            outcome, _ = await self._commit(again, parked=True)
+            outcome, _ = await self._commit(again, waiting)
             return outcome
         self._finder.tell(found)
         outcome, _ = await self._commit(found)
@@ -177,20 +169,20 @@ class EventPipeline(Generic[Tx]):
 
     # --- events that wait ----------------------------------------------------------------------------------------
 
-    async def _park(self, found: Found) -> None:
+    async def _park(self, found: Found) -> UnmatchedEvent:
         event, reading = found.event, found.reading
         check_event(event, whole=True)  # all of it is kept now
         payload: dict[str, object] = _converter().unstructure(event)
-        await self._store.insert_unmatched(
-            ParkedEvent(
-                provider=event.provider,
-                external_event_id=event.dedupe_key,
-                external_customer_id=event.customer_id or (reading.subscription.customer_id if reading else None),
-                external_subscription_id=event.subscription_id,
-                payload=payload,
-                parked_at=self._clock(),
-            )
+        waiting = UnmatchedEvent(
+            provider=event.provider,
+            external_event_id=event.dedupe_key,
+            external_customer_id=event.customer_id or (reading.subscription.customer_id if reading else None),
+            external_subscription_id=event.subscription_id,
+            payload=payload,
+            waiting_since=self._clock(),
         )
+        await self._store.insert_unmatched(waiting)
+        return waiting
 
     async def _after_parking(self, event: WebhookEvent) -> WebhookOutcome:
         """Let a payment that waits for this very subscription be applied, and this event with it."""
@@ -209,7 +201,7 @@ class EventPipeline(Generic[Tx]):
         """
         self._handlers.refuse_inside()
         applied = 0
-        last: ParkedEvent | None = None
+        last: UnmatchedEvent | None = None
         while True:
             page = await self._store.list_unmatched(
                 provider,
@@ -217,16 +209,13 @@ class EventPipeline(Generic[Tx]):
                 external_subscription_id=external_subscription_id,
                 after=last,
             )
-            if last is not None and page and _place(page[0]) <= _place(last):
-                message = "the repository's parked_events() does not go on after the event that it is given"
-                raise ConfigurationError(message, provider=provider)
             for parked in page:
                 applied += (await self.retry_parked(parked)).applied
             if not page:
                 return applied
             last = page[-1]
 
-    async def retry_parked(self, parked: ParkedEvent) -> Retried:
+    async def retry_parked(self, parked: UnmatchedEvent) -> Retried:
         """Try one parked event again. One that fails stays, with the class of its error, and raises nothing."""
         try:
             event = _converter().structure(parked.payload, WebhookEvent)
@@ -246,31 +235,31 @@ class EventPipeline(Generic[Tx]):
         if found.customer is None:
             return Retried(is_nobodys=True)
         try:
-            outcome, others = await self._commit(found, parked=True)
+            outcome, others = await self._commit(found, parked)
         except Exception as exc:  # noqa: BLE001 - it stays parked, whatever its handlers stumbled over
             return await self._stays_parked(parked, exc)
         return Retried(others + (outcome is not WebhookOutcome.DUPLICATE))
 
-    def _waited(self, event: WebhookEvent, parked: ParkedEvent) -> timedelta:
+    def _waited(self, event: WebhookEvent, parked: UnmatchedEvent) -> timedelta:
         """How long it has been parked, by the clock here; no longer than it exists, if another machine's was behind."""
         now = self._clock()
-        return min(now - parked.parked_at, max(now - event.created_at, _NO_TIME))
+        return min(now - parked.waiting_since, max(now - event.created_at, _NO_TIME))
 
-    async def _stays_parked(self, parked: ParkedEvent, exc: Exception) -> Retried:
+    async def _stays_parked(self, parked: UnmatchedEvent, exc: Exception) -> Retried:
         error = type(exc).__name__
         _log.warning("an event of %s stays parked: %s", parked.provider, error)
         if parked.error != error:
             await self._store.update_unmatched(attrs.evolve(parked, error=error))
         return Retried(error=error)
 
-    async def drop_parked(self, parked: ParkedEvent) -> Retried:
+    async def drop_parked(self, parked: UnmatchedEvent) -> Retried:
         """Forget a parked event if it is nobody's here. One that is somebody's is applied; one that fails stays."""
         retried = await self.retry_parked(parked)
         if not retried.is_nobodys:
             return retried
         if parked.error is not None:  # it was somebody's when its handlers failed
             return Retried(error=parked.error)
-        await self._store.delete_unmatched(parked.provider, parked.external_event_id)
+        await self._store.delete_unmatched(parked)
         # Its customer may have appeared after they were looked for, and may have looked for the event after it was deleted.
         again = await self.retry_parked(parked)
         if again.error is not None:
@@ -347,9 +336,8 @@ class EventPipeline(Generic[Tx]):
             words = _words_of_a_reading(_change(stored, upserted))
             if words:
                 event = self._own_event(provider, owner, subscription, words[0], ticket)
-                await self._store.insert_event(BillingEvent.of(event, id=new_record_id(), customer=owner), tx=tx)
+                await self._store.insert_event(self._record(event, owner), tx=tx)
                 await self._run(words, event, owner, stored, upserted, tx)
-                await self._store.mark_event_processed(provider, event.dedupe_key, self._clock(), tx=tx)
         await self._apply_what_waited_for(stored, upserted, subscription.customer_id)
         return stored
 
@@ -370,35 +358,7 @@ class EventPipeline(Generic[Tx]):
 
     # --- the one transaction -------------------------------------------------------------------------------------
 
-    async def _claim(self, event: WebhookEvent) -> WebhookOutcome | None:
-        """Apply a payload that is believed, in a repository that can do it at once; None: that is not how it can be done."""
-        if self._claims is None or event.customer_id is None or not self._finder.names_its_customer(event):
-            return None
-        reading = self._finder.payload(event)
-        if reading is None:
-            return None
-        record = BillingEvent.of(event, id=new_record_id(), customer=None, processed_at=self._clock())
-        state = self._state(event.provider, "", reading)
-        try:
-            async with self._store.transaction() as tx:
-                try:
-                    claim = await self._claims.claim_event(record, state, event.customer_id, tx=tx)
-                except Exception as exc:
-                    raise _UnclaimedError from exc
-                if claim is None:
-                    return None
-                stored, upserted = _checked(claim)
-                if stored is None or upserted is None:
-                    return WebhookOutcome.DUPLICATE
-                customer = await self._owner(stored, claim.customer, tx)
-                await self._run(_words(event, stored, upserted), event, customer, stored, upserted, tx)
-        except _UnclaimedError as failed:
-            _log.warning("an event of %s goes the long way: %s", event.provider, type(failed.__cause__).__name__)
-            return None
-        await self._apply_what_waited_for(stored, upserted, event.customer_id)
-        return WebhookOutcome.PROCESSED if upserted.written else WebhookOutcome.STALE
-
-    async def _commit(self, found: Found, *, parked: bool = False) -> tuple[WebhookOutcome, int]:
+    async def _commit(self, found: Found, waiting: UnmatchedEvent | None = None) -> tuple[WebhookOutcome, int]:
         """What became of the event, and how many parked ones were applied after it."""
         customer, reading = found.customer, found.reading
         event = self._described(found.event, reading)
@@ -406,12 +366,11 @@ class EventPipeline(Generic[Tx]):
         stored: BillingSubscription | None = None
         upserted: Upserted | None = None
         async with self._store.transaction() as tx:
-            if parked:
-                await self._store.delete_unmatched(event.provider, event.dedupe_key, tx=tx)
+            if waiting is not None:
+                await self._store.delete_unmatched(waiting, tx=tx)
             if event.known_as and await self._was_applied(event, tx):  # since it was looked for, or parked
                 return WebhookOutcome.DUPLICATE, 0
-            record = BillingEvent.of(event, id=new_record_id(), customer=customer)
-            if not await self._store.insert_event(record, tx=tx):
+            if not await self._store.insert_event(self._record(event, customer), tx=tx):
                 return WebhookOutcome.DUPLICATE, 0
             if customer is not None and reading is not None:
                 stored, upserted, customer = await self._write(customer, reading, tx)
@@ -422,7 +381,6 @@ class EventPipeline(Generic[Tx]):
             if customer is not None and event.type is EventType.CUSTOMER_MERGED and event.customer is not None:
                 customer = await self._follow(customer, event.customer.id, tx)
             await self._run(_words(event, stored, upserted), event, customer, stored, upserted, tx, found.claimed)
-            await self._store.mark_event_processed(event.provider, event.dedupe_key, self._clock(), tx=tx)
         profile = reading.subscription.customer_id if reading is not None else None
         return outcome, await self._apply_what_waited_for(stored, upserted, profile)
 
@@ -432,6 +390,9 @@ class EventPipeline(Generic[Tx]):
             return event
         invoice = self._providers[event.provider].describe_invoice(event.invoice, reading.subscription)
         return attrs.evolve(event, invoice=invoice)
+
+    def _record(self, event: WebhookEvent, customer: BillingCustomer | None) -> BillingEvent:
+        return BillingEvent.of(event, id=new_record_id(), customer=customer, processed_at=self._clock())
 
     def _state(self, provider: str, customer_id: str, reading: Reading) -> BillingSubscription:
         return BillingSubscription.of(
@@ -490,19 +451,6 @@ class EventPipeline(Generic[Tx]):
             claimed_customer=claimed if customer is None else None,
         )
         await self._handlers.run(words, event, context)
-
-
-def _checked(claim: Claim) -> tuple[BillingSubscription | None, Upserted | None]:
-    if (claim.stored is None) is not (claim.upserted is None):
-        message = (
-            "the repository's claim_event() must answer both what is stored and what became of the state, or neither"
-        )
-        raise ConfigurationError(message)
-    return claim.stored, claim.upserted
-
-
-def _place(parked: ParkedEvent) -> tuple[datetime, str]:
-    return parked.parked_at, parked.external_event_id
 
 
 def _change(stored: BillingSubscription | None, upserted: Upserted | None) -> SubscriptionStateChange:

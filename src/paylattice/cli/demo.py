@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from ..billing.handlers import EventContext
 from ..billing.memory import InMemoryRepository, InMemoryTransaction
+from ..billing.records import BillingEvent
 from ..billing.service import BillingService
 from ..billing.webhooks import WebhookOutcome
 from ..errors import Declined, OutcomeUnknown, WebhookError
@@ -243,7 +244,10 @@ class _Demo:
             if invoice.amount_paid == invoice.amount
         ]
         booked, billed = sum((m.amount for m in self.ledger), 0), sum((m.amount for m in paid), 0)
-        records = [await self.repository.get_event("memory", event_id) for event_id in self.sent]
+        records = [
+            await self.repository.get(BillingEvent, {"provider": "memory", "external_event_id": event_id})
+            for event_id in self.sent
+        ]
         once = all(records) and all(self.applied[event_id] == 1 for event_id in self.sent)
         stored = await self.billing.subscription("acme")
         true = await self.provider.get_subscription(stored.external_subscription_id) if stored else None

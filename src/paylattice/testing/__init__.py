@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from .cassettes import leaks_in as leaks_in
     from .cassettes import vcr_config as vcr_config
     from .conformance.provider import ProviderConformance as ProviderConformance
-    from .repository_conformance import BlockingRepositoryConformance as BlockingRepositoryConformance
-    from .repository_conformance import RepositoryConformance as RepositoryConformance
+    from .conformance.repository import BlockingRepositoryConformance as BlockingRepositoryConformance
+    from .conformance.repository import RepositoryConformance as RepositoryConformance
     from .simulator import Delivered as Delivered
     from .simulator import Simulator as Simulator
     from .simulator import Webhook as Webhook
@@ -51,7 +51,7 @@ __all__ = [
 _HOMES = {
     "cassettes": "Leak leaks_in vcr_config",
     "conformance.provider": "ProviderConformance",
-    "repository_conformance": "BlockingRepositoryConformance RepositoryConformance",
+    "conformance.repository": "BlockingRepositoryConformance RepositoryConformance",
     "simulator": "Delivered Simulator Webhook deliver",
     "standins": "Amount Delivery Faults PayPalStandIn SeenRequest SquareStandIn StandIn StripeStandIn",
 }

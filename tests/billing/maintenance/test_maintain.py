@@ -10,6 +10,7 @@ import attrs
 import pytest
 
 from paylattice import (
+    BillingCustomer,
     BillingOperation,
     BillingService,
     Capability,
@@ -90,7 +91,7 @@ def test_one_run_does_all_of_the_work_and_a_second_finds_nothing_left() -> None:
         provider.advance(hours=10 / 60)
         report = await world.maintain()
         assert [each.operation for each in report.recovered.done] == ["create_customer"]
-        assert await world.repository.get_customer("begun", "memory") is not None
+        assert await Store(world.repository).get_customer("begun", "memory") is not None
         assert world.booked == world.paid()
         assert report.caught_up["memory"].applied > 0
         assert await world.status("missed") == "active"
@@ -110,10 +111,12 @@ def test_events_that_waited_for_their_customer_are_applied() -> None:
         customer = await world.provider.create_customer("ada@example.com")
         [waiting] = world.provider.deliveries()
         assert await world.handle(waiting) == "parked"
-        await world.repository.insert_customer(attrs.evolve(await _a_record(world), external_customer_id=customer.id))
+        await Store(world.repository).insert_customer(
+            attrs.evolve(await _a_record(world), external_customer_id=customer.id)
+        )
         report = await world.billing.maintain()
         assert (report.applied, report.dropped) == (1, 0)
-        assert await world.repository.parked_events("memory") == []
+        assert await Store(world.repository).list_unmatched("memory") == []
 
     asyncio.run(main())
 
@@ -133,7 +136,7 @@ def test_events_of_nobody_are_dropped_only_if_asked_and_only_old_ones() -> None:
         world.provider.advance(days=20)
         assert (await world.billing.maintain(drop_waiting_after=timedelta(days=30))).dropped == 0
         assert (await world.billing.maintain(drop_waiting_after=timedelta(days=19))).dropped == 1
-        assert await world.repository.parked_events("memory") == []
+        assert await Store(world.repository).list_unmatched("memory") == []
 
     asyncio.run(main())
 
@@ -211,9 +214,11 @@ def test_a_provider_that_is_down_keeps_no_other_from_being_served() -> None:
 
 def test_a_database_that_fails_for_one_part_needs_a_person_and_the_others_run() -> None:
     class Half(InMemoryRepository):
-        async def list_customers(self, *args: Any, **kwargs: Any) -> Any:
-            message = "password hunter2 rejected"
-            raise OSError(message)
+        async def find(self, kind: Any, *args: Any, **options: Any) -> Any:
+            if kind is BillingCustomer:
+                message = "password hunter2 rejected"
+                raise OSError(message)
+            return await super().find(kind, *args, **options)
 
     async def main() -> None:
         world = Counting(repository=Half())
@@ -327,7 +332,9 @@ def test_what_cannot_be_repaired_is_named() -> None:
         await world.deliver()
         stored = await world.billing.subscription("org")
         assert stored is not None
-        await world.repository.upsert_subscription(attrs.evolve(stored, id="2", external_subscription_id="sub_gone"))
+        await Store(world.repository).upsert_subscription(
+            attrs.evolve(stored, id="2", external_subscription_id="sub_gone")
+        )
         [sentence] = (await world.billing.maintain()).needs_a_person
         assert sentence == "memory: subscription sub_gone of org differs and is not repaired (missing there)"
 
@@ -347,7 +354,7 @@ def test_what_is_not_sent_again_and_what_stays_open_are_named() -> None:
             arguments={"version": 1, "subscription_item_id": "si_1", "quantity": 3},
             created_at=NOW,
         )
-        await world.repository.insert_operation(old)
+        await Store(world.repository).insert_operation(old)
         world.provider.advance(days=2)
         report = await world.billing.maintain()
         assert [each.state for each in report.recovered.abandoned] == [OperationState.ABANDONED]
@@ -379,9 +386,9 @@ def test_a_bookmark_is_no_line_that_anything_else_finds() -> None:
         await marks.write("memory", Part.RECONCILE, Bookmark(NOW, "cus_1"))
         assert await marks.read("memory", Part.RECONCILE) == Bookmark(NOW, "cus_1")
         assert await marks.read("memory", Part.RECOVER) == Bookmark()
-        assert await repository.operations("memory", state=OperationState.OPEN) == []
-        assert await repository.operations("memory", external_id="cus_1") == []
-        assert await repository.operations("memory", reference="cus_1") == []
+        assert await Store(repository).list_operations("memory", state=OperationState.OPEN) == []
+        assert await Store(repository).list_operations("memory", external_id="cus_1") == []
+        assert await Store(repository).list_operations("memory", reference="cus_1") == []
 
     asyncio.run(main())
 

@@ -9,37 +9,42 @@ import pytest
 
 from paylattice import (
     BillingCustomer,
+    BillingSubscription,
     DroppedEvents,
     EventType,
     FailedEvent,
     InMemoryRepository,
-    ParkedEvent,
     Subscription,
+    UnmatchedEvent,
     converter,
     errors,
 )
+from paylattice.billing.records import Record
+from paylattice.billing.store import Store
 from tests.billing.support import NOW, Fake, World, an_event
 from tests.billing.test_parking import CUSTOMER, Listening
+
+from ..support import all_of
 
 LATER = NOW + timedelta(days=40)
 
 
-def parked(number: int, *, customer_id: str = "nobody", minutes: int = 0) -> ParkedEvent:
+def parked(number: int, *, customer_id: str = "nobody", minutes: int = 0) -> UnmatchedEvent:
     event = an_event(
         number, provider="memory", customer_id=customer_id, type=EventType.INVOICE_PAID, subscription_id=None
     )
     payload = converter().unstructure(event)
-    return ParkedEvent("memory", event.dedupe_key, customer_id, None, payload, NOW + timedelta(minutes=minutes))
+    return UnmatchedEvent("memory", event.dedupe_key, customer_id, None, payload, NOW + timedelta(minutes=minutes))
 
 
 def test_events_of_nobody_are_dropped_by_age_and_the_younger_ones_stay() -> None:
     async def main() -> None:
         world = World()
         for number in range(230):
-            await world.repository.park_event(parked(number, minutes=number))
+            await Store(world.repository).insert_unmatched(parked(number, minutes=number))
         done = await world.billing.drop_parked("memory", before=NOW + timedelta(minutes=205))
         assert done == DroppedEvents(dropped=205)
-        left = await world.repository.parked_events("memory")
+        left = await Store(world.repository).list_unmatched("memory")
         assert [each.external_event_id for each in left] == [f"evt_{number}" for number in range(205, 230)]
         assert await world.billing.drop_parked("memory", before=NOW) == DroppedEvents()
         with pytest.raises(errors.InvalidRequest):
@@ -63,7 +68,7 @@ async def with_failures() -> Listening:
 def test_an_event_whose_handlers_fail_stays_with_the_class_of_the_error() -> None:
     async def main() -> None:
         here = await with_failures()
-        left = {each.external_event_id: each.error for each in await here.repository.parked_events("fake")}
+        left = {each.external_event_id: each.error for each in await Store(here.repository).list_unmatched("fake")}
         assert left == {"evt_1": "RuntimeError", "evt_3": "RuntimeError", "evt_5": None, "evt_6": None}
 
     asyncio.run(main())
@@ -88,7 +93,9 @@ def test_what_is_somebody_s_by_now_and_was_never_tried_again_is_applied_and_not_
         here = Listening()
         for number in range(3):
             await here.billing.apply_event(an_event(number))
-        await here.repository.insert_customer(CUSTOMER)  # and the process died before it looked for parked events
+        await Store(here.repository).insert_customer(
+            CUSTOMER
+        )  # and the process died before it looked for parked events
         assert await here.billing.drop_parked("fake", before=LATER) == DroppedEvents(applied=3)
         assert len(here.handled) == 3
         assert await here.parked() == 0
@@ -109,9 +116,9 @@ def test_a_handler_that_works_again_is_run_before_anything_is_dropped() -> None:
 def test_an_event_that_failed_stays_also_when_its_organisation_is_gone() -> None:
     async def main() -> None:
         here = await with_failures()
-        here.repository._customers.clear()
-        here.repository._customer_keys.clear()
-        here.repository._subscriptions.clear()
+        for kind in (BillingCustomer, BillingSubscription):
+            for record in all_of(here.repository, kind):
+                await here.repository.delete(record)
         done = await here.billing.drop_parked("fake", before=LATER)
         assert done.dropped == 2
         assert [each.event_id for each in done.failed] == ["evt_1", "evt_3"]
@@ -125,15 +132,15 @@ def test_an_event_that_cannot_be_read_any_more_is_reported_and_the_others_are_dr
         here = Listening()
         await here.billing.apply_event(an_event(1, customer_id="stranger"))
         await here.billing.apply_event(an_event(2, customer_id="stranger", subscription_id=None))
-        row = here.repository._parked["fake", "evt_1"]
-        payload = {**row.payload, **broken} if broken else {}
-        here.repository._parked["fake", "evt_1"] = attrs.evolve(row, payload=payload)
+        row, _ = all_of(here.repository, UnmatchedEvent)
+        await here.repository.delete(row)
+        await here.repository.insert(attrs.evolve(row, payload={**row.payload, **broken} if broken else {}))
         done = await here.billing.drop_parked("fake", before=LATER)
         assert done.dropped == 1
         [failed] = done.failed
         assert (failed.provider, failed.event_id) == ("fake", "evt_1")
         assert failed.error
-        [left] = await here.repository.parked_events("fake")
+        [left] = await Store(here.repository).list_unmatched("fake")
         assert left.error == failed.error
 
     asyncio.run(main())
@@ -154,7 +161,7 @@ def test_what_cannot_be_told_now_is_reported_and_neither_dropped_nor_marked() ->
         here.billing._providers["fake"] = Down()
         done = await here.billing.drop_parked("fake", before=LATER)
         assert done == DroppedEvents(failed=(FailedEvent("fake", "evt_1", "ProviderUnavailable"),))
-        [left] = await here.repository.parked_events("fake")
+        [left] = await Store(here.repository).list_unmatched("fake")
         assert left.error is None
 
     asyncio.run(main())
@@ -165,11 +172,11 @@ class Appears(InMemoryRepository):
 
     customer: BillingCustomer | None = None
 
-    async def delete_parked_event(self, provider: str, external_event_id: str, **options: Any) -> None:
+    async def delete(self, record: Record, **options: Any) -> bool:
         customer, self.customer = self.customer, None
         if customer is not None:
-            await self.insert_customer(customer)
-        await super().delete_parked_event(provider, external_event_id, **options)
+            await self.insert(customer)
+        return await super().delete(record, **options)
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -190,16 +197,17 @@ def test_an_event_whose_customer_appears_while_it_is_dropped_is_not_lost(fails: 
 
 def test_a_repository_that_deletes_nothing_does_not_keep_drop_parked_for_ever() -> None:
     class GoesRoundInCircles(InMemoryRepository):
-        async def parked_events(self, provider: str, **options: Any) -> Any:
-            return await super().parked_events(provider, **{**options, "after": None})
+        async def find(self, *args: Any, **options: Any) -> Any:
+            return await super().find(*args, **{**options, "after": None})
 
-        async def delete_parked_event(self, *args: Any, **tx: Any) -> None:
-            return None
+        async def delete(self, *_args: Any, **_tx: Any) -> bool:
+            return False
 
     async def main() -> None:
         world = World(repository=GoesRoundInCircles())
         for number in range(150):
-            await world.repository.park_event(parked(number))
-        await asyncio.wait_for(world.billing.drop_parked("memory", before=NOW + timedelta(days=1)), 5)
+            await Store(world.repository).insert_unmatched(parked(number))
+        with pytest.raises(errors.ConfigurationError, match="does not go on after"):
+            await asyncio.wait_for(world.billing.drop_parked("memory", before=NOW + timedelta(days=1)), 5)
 
     asyncio.run(main())

@@ -11,7 +11,9 @@ from paylattice import (
     Money,
     errors,
 )
-from paylattice.billing.records import BillingOperation
+from paylattice.billing.records.operations import OPERATIONS_BY_EXTERNAL_ID
+from paylattice.billing.store import Store
+from paylattice.billing.tables import Index
 from tests.billing.journal_support import (
     FAILED,
     NOBODY_WAITS,
@@ -166,7 +168,7 @@ def test_more_open_operations_than_a_page_holds_are_all_settled() -> None:
             with pytest.raises(errors.OutcomeUnknown):
                 await world.billing.ensure_customer(f"org {number}", email="a@example.com")
         assert len((await world.billing.recover_open(older_than=NOBODY_WAITS)).done) == 250
-        assert world.customers_made() == len(await world.repository.list_customers("memory", limit=1000)) == 250
+        assert world.customers_made() == len(await Store(world.repository).list_customers("memory", limit=1000)) == 250
 
     asyncio.run(main())
 
@@ -196,11 +198,11 @@ def test_a_journal_that_pages_in_circles_ends_in_an_error() -> None:
     class Circles(InMemoryRepository):
         goes_round = False
 
-        async def operations(self, provider: str, **wanted: Any) -> list[BillingOperation]:
-            if not self.goes_round or wanted.get("external_id") is None:
-                return await super().operations(provider, **wanted)
-            [found] = await super().operations(provider, **{**wanted, "after": None})
-            return [attrs.evolve(found, key=f"k{number}", state=FAILED) for number in range(wanted["limit"])]
+        async def find(self, kind: Any, index: Index, values: Any, **options: Any) -> Any:
+            if not self.goes_round or index is not OPERATIONS_BY_EXTERNAL_ID:
+                return await super().find(kind, index, values, **options)
+            [found] = await super().find(kind, index, values, **{**options, "after": None})
+            return [attrs.evolve(found, key=f"k{number}", state=FAILED) for number in range(options["limit"])]
 
     async def main() -> None:
         repository = Circles()

@@ -169,7 +169,7 @@ def _wrong_lives(connection: Connection, stand_in: StripeStandIn, crew: Crew, se
         twice = _rows(connection, f"select event_id from {table} group by event_id having count(*) > 1")
         if twice:
             yield f"{len(twice)} events are in the table {table} more than once"
-    if _rows(connection, "select external_event_id from billing_parked_events"):
+    if _rows(connection, "select external_event_id from billing_unmatched_events"):
         yield "an event is still parked"
     for table in ("ledger", "balances"):
         [total] = _rows(connection, f"select coalesce(sum(cents), 0)::bigint as cents from {table}")

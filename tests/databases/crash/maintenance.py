@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy_repository import SQLAlchemyRepository
 
 from paylattice import BillingCustomer, BillingService, Money, RetryPolicy, WebhookOutcome, errors
+from paylattice.billing.store import Store
 from paylattice.providers.stripe import StripeConfig, StripeProvider
 from paylattice.testing.standins import StripeStandIn
 from paylattice.transport import AsyncTransport
@@ -71,7 +72,7 @@ def run_maintenance(server: PostgresServer, *, orgs: int, workers: int = 2) -> R
 
 _LEFT = {
     "operations left open": "select count(*) from billing_operations where state = 'open'",
-    "events left waiting": "select count(*) from billing_parked_events",
+    "events left waiting": "select count(*) from billing_unmatched_events",
 }
 
 
@@ -107,7 +108,7 @@ async def _leave_behind(url: str, stand_in: StripeStandIn, orgs: int) -> None:
                     came = await billing.handle_webhook("stripe", each.payload, each.headers)
                     assert came is WebhookOutcome.PARKED
                 now = datetime.now(UTC)
-                await repository.insert_customer(
+                await Store(repository).insert_customer(
                     BillingCustomer(
                         id=org,
                         org_id=org,
@@ -165,7 +166,7 @@ def _wrong_operations(connection: Connection, stand_in: StripeStandIn, orgs: int
 
 
 def _wrong_events(connection: Connection, stand_in: StripeStandIn, orgs: int) -> Iterable[str]:
-    if _rows(connection, "select external_event_id from billing_parked_events"):
+    if _rows(connection, "select external_event_id from billing_unmatched_events"):
         yield "an event still waits"
     for table in ("ledger", "handled"):
         if _rows(connection, f"select event_id from {table} group by event_id having count(*) > 1"):

@@ -154,7 +154,7 @@ def _problems(connection: "psycopg.Connection[dict[str, object]]", stream: Strea
         yield f"events never applied: {set(stream.types) - set(stored)}; nobody's: {set(stored) - set(stream.types)}"
     if rows("select id from billing_events where processed_at is null"):
         yield "an event is there that was not stamped"
-    if rows("select external_event_id from billing_parked_events"):
+    if rows("select external_event_id from billing_unmatched_events"):
         yield "an event is still parked"
     handled = Counter(row["event_id"] for row in rows("select event_id from handled"))
     wanted = Counter({event: 1 for event, word in stream.types.items() if not word.startswith("subscription.")})

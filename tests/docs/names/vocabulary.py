@@ -146,7 +146,6 @@ VARIABLES: Mapping[str, tuple[object, ...]] = {
     "refund": (Instance(paylattice.Refund),),
     "repository": (
         Instance(repository.BillingRepository),
-        Instance(repository.ClaimsEvents),
         Instance(paylattice.InMemoryRepository),
     ),
     "self": tuple(Instance(cls) for cls in (BaseProvider, JSONAPI, sync.Provider, ProviderHooks)),

@@ -20,7 +20,7 @@ from ...arguments import check_timedelta, check_utc
 from ...errors import InvalidRequest, PaymentError
 from ...operations import Capability
 from ...provider import BaseProvider
-from ..records import OperationState, ParkedEvent
+from ..records import OperationState, UnmatchedEvent
 from ..repository import Tx
 from ..store import Store
 from ..webhooks import EventPipeline
@@ -259,7 +259,7 @@ class Maintainer(Generic[Tx]):
         while page := await self._store.list_unmatched(name, after=last, limit=PAGE):
             for parked in page:
                 last = parked
-                drop = too_old is not None and parked.parked_at < too_old
+                drop = too_old is not None and parked.waiting_since < too_old
                 retry = self._pipeline.drop_parked if drop else self._pipeline.retry_parked
                 retried = await retry(parked)
                 tally.applied += retried.applied
@@ -271,7 +271,7 @@ class Maintainer(Generic[Tx]):
             if share.was_cut:
                 break
         place = last if share.was_cut else None
-        after = Bookmark(place.parked_at, place.external_event_id) if place is not None else Bookmark()
+        after = Bookmark(place.waiting_since, place.external_event_id) if place is not None else Bookmark()
         if after != mark:
             await self._bookmarks.write(name, Part.APPLY_WAITING, after)
 
@@ -312,8 +312,8 @@ def _can(provider: BaseProvider, part: Part) -> bool:
     return True
 
 
-def _waiting(provider: str, mark: Bookmark) -> ParkedEvent | None:
+def _waiting(provider: str, mark: Bookmark) -> UnmatchedEvent | None:
     """The bookmark's place among the waiting events. The event itself may be gone."""
     if mark.at is None or mark.after is None:
         return None
-    return ParkedEvent(provider, mark.after, None, None, payload={}, parked_at=mark.at)
+    return UnmatchedEvent(provider, mark.after, None, None, payload={}, waiting_since=mark.at)

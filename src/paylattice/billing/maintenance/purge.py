@@ -5,7 +5,7 @@ from typing import Generic
 
 import attrs
 
-from ..records import ParkedEvent
+from ..records import UnmatchedEvent
 from ..repository import Tx
 from ..store import Store
 from ..webhooks import EventPipeline
@@ -62,10 +62,10 @@ class Purge(Generic[Tx]):
         """Delete the events that were parked before a time and match no customer."""
         dropped = applied = 0
         failed: list[FailedEvent] = []
-        last: ParkedEvent | None = None
+        last: UnmatchedEvent | None = None
         while True:
             page = await self._store.list_unmatched(provider, after=last, limit=PAGE)
-            old = [event for event in page if event.parked_at < before]
+            old = [event for event in page if event.waiting_since < before]
             for event in old:
                 retried = await self._pipeline.drop_parked(event)
                 dropped += retried.is_nobodys
@@ -77,7 +77,7 @@ class Purge(Generic[Tx]):
             last = page[-1]
 
 
-def event_id_of(parked: ParkedEvent) -> str:
+def event_id_of(parked: UnmatchedEvent) -> str:
     """Return the provider's id of a parked event."""
     named = parked.payload.get("id")
     return named if isinstance(named, str) else parked.external_event_id

@@ -8,7 +8,7 @@ from typing import Generic
 
 import attrs
 
-from ...errors import ConfigurationError, InvalidRequest, UnsupportedOperation
+from ...errors import InvalidRequest, UnsupportedOperation
 from ...models import Subscription
 from ...operations import Capability
 from ...provider import BaseProvider
@@ -156,9 +156,6 @@ class Reconciliation(Generic[Tx]):
         page = await self._store.list_customers(name, so_far.after, size)
         if not page:
             return so_far, []
-        if page[-1].id == so_far.after:
-            message = "the repository's list_customers() does not go on after the customer that it is given"
-            raise ConfigurationError(message, provider=name, operation="reconcile")
         results = await self._primitives.gather(
             [self._comparison(provider, customer, repair=repair) for customer in page], limit=in_flight
         )

@@ -17,22 +17,24 @@ from typing import Any, ClassVar, cast
 
 import pytest
 
-from ..billing.repository import BlockingBillingRepository
-from ..driving import run
-from ..sync import _adapted  # pyright: ignore[reportPrivateUsage] - the one adapter from blocking to async
-from .conformance_claims import ClaimChecks
-from .conformance_events import EventChecks
-from .conformance_journal import JournalChecks
-from .conformance_models import expect
-from .conformance_records import customer, event, operation, parked, subscription
-from .conformance_stage import STUCK, AsyncStage, Stage, ThreadStage
-from .conformance_storage import Check, Repository, StorageChecks
-from .conformance_transactions import TransactionChecks
+from ....billing.records import table_of
+from ....billing.repository import BlockingBillingRepository
+from ....driving import run
+from ....sync import adapted
+from ..expectations import expect
+from .concurrency import STUCK, Actors, AsyncActors, ThreadActors
+from .hooks import Check, Repository
+from .keys import KeyChecks
+from .pages import PageChecks
+from .races import RaceChecks
+from .samples import KINDS, sample
+from .transactions import TransactionChecks
+from .values import ValueChecks
 
 __all__ = ["BlockingRepositoryConformance", "RepositoryConformance"]
 
 
-class _Conformance(StorageChecks, EventChecks, TransactionChecks, ClaimChecks, JournalChecks):
+class _Conformance(ValueChecks, KeyChecks, PageChecks, TransactionChecks, RaceChecks):
     """What both faces share."""
 
     patience: ClassVar[float] = 30.0
@@ -47,21 +49,16 @@ class _Conformance(StorageChecks, EventChecks, TransactionChecks, ClaimChecks, J
     def test_what_is_committed_outlives_the_process(self, repository: object) -> None:
         """Records, and the tickets that were given out, are there for the next process."""
 
-        async def check(repo: Repository, _stage: Stage) -> None:
+        async def check(repo: Repository, _actors: Actors) -> None:
             async with repo.transaction() as tx:
-                await repo.insert_customer(customer(), tx=tx)
-                await repo.upsert_subscription(subscription(), tx=tx)
-                await repo.insert_event(event(), tx=tx)
-                await repo.park_event(parked(), tx=tx)
-                await repo.insert_operation(operation(), tx=tx)
+                for kind in KINDS:
+                    await repo.insert(sample(kind, 1), tx=tx)
             ticket = await repo.next_ticket()
             again = self.second(repo)
-            expect(await again.get_customer("org-1", "acme") == customer(), "a customer did not outlive the process")
-            found = await again.get_subscription("acme", "sub_1")
-            expect(found == subscription(), "a subscription did not outlive the process")
-            expect(await again.insert_event(event(record="again")) is False, "an event is applied again after a crash")
-            expect(await again.parked_events("acme") == [parked()], "a parked event did not outlive the process")
-            expect(await again.operations("acme") == [operation()], "the journal did not outlive the process")
+            for kind in KINDS:
+                found = await again.get(kind, table_of(kind).key_of(sample(kind, 1)))
+                expect(found == sample(kind, 1), f"a {kind.__name__} did not outlive the process")
+                expect(await again.insert(sample(kind, 1)) is False, "a key is free again after a crash")
             later = await again.next_ticket()
             expect(later > ticket, "after a crash, tickets are given out a second time")
             expect(await repo.next_ticket() > later, "two processes give out the same tickets")
@@ -91,13 +88,13 @@ class RepositoryConformance(_Conformance):
         __tracebackhide__ = True
 
         async def on_a_loop() -> None:
-            stage = AsyncStage(self.patience, self.grace)
+            actors = AsyncActors(self.patience, self.grace)
             if not callable(repository):
-                await check(cast("Repository", repository), stage)
+                await check(cast("Repository", repository), actors)
                 return
             opening = cast("Callable[[], AbstractAsyncContextManager[Repository]]", repository)
             async with opening() as opened:
-                await check(opened, stage)
+                await check(opened, actors)
 
         async def in_time() -> None:
             limit = asyncio.timeout(2 * self.patience)
@@ -118,7 +115,7 @@ class RepositoryConformance(_Conformance):
     def test_it_is_async(self, repository: object) -> None:
         """A blocking repository on an event loop holds up everybody."""
 
-        async def check(repo: Repository, _stage: Stage) -> None:
+        async def check(repo: Repository, _actors: Actors) -> None:
             expect(
                 inspect.iscoroutinefunction(repo.next_ticket),
                 f"{type(repo).__name__} is a blocking repository: inherit BlockingRepositoryConformance",
@@ -143,23 +140,23 @@ class BlockingRepositoryConformance(_Conformance):
     def drive(self, repository: object, check: Check) -> None:
         """Run the check in this thread, with no event loop."""
         __tracebackhide__ = True
-        stage = ThreadStage(self.patience, self.grace)
+        actors = ThreadActors(self.patience, self.grace)
         if not callable(repository):
-            run(_coroutine(check, cast("BlockingBillingRepository[Any]", repository), stage))
+            run(_coroutine(check, cast("BlockingBillingRepository[Any]", repository), actors))
             return
         opening = cast("Callable[[], AbstractContextManager[BlockingBillingRepository[Any]]]", repository)
         with opening() as opened:
-            run(_coroutine(check, opened, stage))
+            run(_coroutine(check, opened, actors))
 
     def second(self, repo: Repository) -> Repository:
         """What :meth:`reopened` returns, behind the async protocol."""
         blocking: object = getattr(repo, "wrapped", repo)
-        return _adapted(cast("BlockingBillingRepository[Any]", self.reopened(blocking)))
+        return adapted(cast("BlockingBillingRepository[Any]", self.reopened(blocking)))
 
     def test_it_is_blocking(self, repository: object) -> None:
         """``paylattice.sync`` has no event loop to wait on."""
 
-        async def check(repo: Repository, _stage: Stage) -> None:
+        async def check(repo: Repository, _actors: Actors) -> None:
             blocking: object = getattr(repo, "wrapped", repo)
             expect(
                 not inspect.iscoroutinefunction(getattr(blocking, "next_ticket", None)),
@@ -169,5 +166,5 @@ class BlockingRepositoryConformance(_Conformance):
         self.drive(repository, check)
 
 
-async def _coroutine(check: Check, repository: BlockingBillingRepository[Any], stage: Stage) -> None:
-    await check(_adapted(repository), stage)
+async def _coroutine(check: Check, repository: BlockingBillingRepository[Any], actors: Actors) -> None:
+    await check(adapted(repository), actors)

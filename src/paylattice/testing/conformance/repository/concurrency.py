@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
-from ..driving import run
+from ....driving import run
 
-__all__ = ["STUCK", "Actor", "AsyncStage", "Signal", "Stage", "ThreadStage"]
+__all__ = ["STUCK", "Actor", "Actors", "AsyncActors", "Signal", "ThreadActors"]
 
 T = TypeVar("T")
 Actor: TypeAlias = Callable[[], Coroutine[Any, Any, T]]
@@ -29,8 +29,8 @@ class Signal(Protocol):
         ...
 
 
-class Stage(Protocol):
-    """Where actors play."""
+class Actors(Protocol):
+    """Runs actors at the same time."""
 
     grace: float
     """Seconds to wait for what may, but need not, come: a repository is free to let others wait."""
@@ -55,12 +55,12 @@ _MOMENTS = 150
 STUCK = "transactions wait for one another, and none goes on: is one kept open, or a lock never released?"
 
 
-class AsyncStage:
+class AsyncActors:
     """Actors are tasks.
 
     Args:
         patience: seconds that a play may take.
-        grace: see :class:`Stage`.
+        grace: see :class:`Actors`.
     """
 
     def __init__(self, patience: float, grace: float) -> None:
@@ -109,12 +109,12 @@ class _AsyncSignal:
         return True
 
 
-class ThreadStage:
+class ThreadActors:
     """Actors are threads; their coroutines never suspend.
 
     Args:
         patience: seconds that a play may take.
-        grace: see :class:`Stage`.
+        grace: see :class:`Actors`.
     """
 
     def __init__(self, patience: float, grace: float) -> None:

@@ -1,0 +1,182 @@
+"""A subscription as it was last read from its provider."""
+
+from datetime import datetime
+from typing import Self
+
+import attrs
+
+from ...frozen import FrozenMap
+from ...models import NOTHING, Subscription, SubscriptionStatus
+from ..tables import Index, Table, UniqueKey
+from .fields import personal, string_map
+
+__all__ = ["SUBSCRIPTIONS", "SUBSCRIPTIONS_BY_CUSTOMER", "BillingSubscription"]
+
+_OWING = frozenset({SubscriptionStatus.PAST_DUE, SubscriptionStatus.UNPAID})
+
+
+def _earliest(*moments: datetime | None) -> datetime | None:
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+def _ended_by(trial_end: datetime | None, now: datetime | None) -> datetime | None:
+    """The end of a trial that the provider says nothing of any more: it was, and is over."""
+    return None if trial_end is None else _earliest(trial_end, now)
+
+
+def _is_later(one: datetime | None, other: datetime | None) -> bool:
+    return one is not None and other is not None and one > other
+
+
+@attrs.frozen
+class BillingSubscription:
+    """A subscription as it was last read from its provider.
+
+    Unique: ``(provider, external_subscription_id)``.
+
+    Args:
+        id: this record's own id.
+        customer_id: the id of its :class:`BillingCustomer`.
+        external_subscription_id: the provider's id.
+        plan_id: the provider's id of the plan.
+        status: see :class:`~paylattice.SubscriptionStatus`.
+        current_period_start: UTC; None where the provider does not say.
+        current_period_end: UTC; None where the provider does not say.
+        metadata: the application's own words.
+        created_at: UTC; when this record was made.
+        updated_at: UTC; when it was last written.
+        provider: the provider's name.
+        quantity: of the main item: see :class:`~paylattice.Subscription`.
+        cancel_at: when it ends, or until when it is paid for if it is canceled already; UTC.
+        ticket: which reading of the provider's state this is; see :meth:`supersedes`.
+        version: the provider's own order of states; of the last payload that was applied without reading again.
+        status_since: since when the status is what it is, as far as it was observed here; UTC.
+        trial_end: when its trial ends, or ended; UTC. None: it has none, or the provider does not say.
+        collection_paused: whether the provider asks for no money at present, whatever the status says.
+        payment_failed_at: when the payment that is owed failed first, by the provider, or as far as it was observed here;
+            UTC. None: none is owed, or nobody said when: then ``status_since`` counts.
+        paid_through: until when it is paid for, or free by its contract; UTC. None: not known.
+        ended_at: when it ended for good; UTC.
+        first_ticket: the ticket of its first reading: the order in which a customer's subscriptions became known.
+    """
+
+    id: str
+    customer_id: str
+    external_subscription_id: str
+    plan_id: str | None = None
+    status: SubscriptionStatus = attrs.field(default=SubscriptionStatus.UNKNOWN, converter=SubscriptionStatus)
+    current_period_start: datetime | None = None
+    current_period_end: datetime | None = None
+    metadata: FrozenMap[str, str] = attrs.field(
+        default=NOTHING,
+        converter=string_map,
+        repr=False,
+        metadata=personal("whatever your application put into it, or somebody at the provider"),
+    )
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    provider: str = ""
+    quantity: int | None = None
+    cancel_at: datetime | None = None
+    ticket: int = 0
+    version: int | None = None
+    status_since: datetime | None = None
+    trial_end: datetime | None = None
+    collection_paused: bool = attrs.field(default=False, converter=bool)
+    payment_failed_at: datetime | None = None
+    paid_through: datetime | None = None
+    ended_at: datetime | None = None
+    first_ticket: int = 0
+
+    def supersedes(self, stored: "BillingSubscription | None") -> bool:
+        """Whether this state may overwrite the stored one.
+
+        A later ticket may overwrite an earlier one: it was taken, and the provider was read, later. Where both states
+        come from payloads, the provider's own order decides instead.
+        """
+        if stored is None:
+            return True
+        if self.version is not None and stored.version is not None:
+            return self.version >= stored.version
+        return self.ticket > stored.ticket
+
+    def replacing(self, stored: "BillingSubscription | None") -> Self:
+        """This state as it is written over the stored one: the record's identity, owner and history stay.
+
+        So do facts that this state does not know: the version of the last payload, what was paid for, and since when it is
+        owed. A payment that is owed failed when the oldest one did, however often it was tried since; that ends when the
+        status says that nothing is owed, or when more has been paid for.
+        """
+        if stored is None:
+            return self
+        same = self.status is stored.status
+        failed_at = self.payment_failed_at
+        if {self.status, stored.status} <= _OWING and not _is_later(self.paid_through, stored.paid_through):
+            seen = None if same else stored.status_since  # while the status is the same, that is kept as it is
+            failed_at = _earliest(failed_at, stored.payment_failed_at or seen)
+        return attrs.evolve(
+            self,
+            id=stored.id,
+            customer_id=stored.customer_id,
+            created_at=stored.created_at,
+            first_ticket=stored.first_ticket,
+            version=stored.version if self.version is None else self.version,
+            status_since=stored.status_since if same and stored.status_since is not None else self.status_since,
+            payment_failed_at=failed_at,
+            paid_through=stored.paid_through if self.paid_through is None else self.paid_through,
+            trial_end=_ended_by(stored.trial_end, self.updated_at) if self.trial_end is None else self.trial_end,
+        )
+
+    @classmethod
+    def of(
+        cls,
+        subscription: Subscription,
+        *,
+        id: str,  # noqa: A002 - the record's field
+        customer_id: str,
+        provider: str,
+        now: datetime,
+        ticket: int,
+        version: int | None,
+    ) -> Self:
+        """The record of what the provider said."""
+        return cls(
+            id=id,
+            customer_id=customer_id,
+            external_subscription_id=subscription.id,
+            plan_id=subscription.plan_id,
+            status=subscription.status,
+            current_period_start=subscription.current_period_start,
+            current_period_end=subscription.current_period_end,
+            metadata=subscription.metadata,
+            created_at=now,
+            updated_at=now,
+            provider=provider,
+            quantity=subscription.quantity,
+            cancel_at=subscription.cancel_at,
+            ticket=ticket,
+            version=version,
+            status_since=now,
+            trial_end=subscription.trial_end,
+            collection_paused=subscription.collection_paused,
+            payment_failed_at=_earliest(subscription.payment_failed_at, now)
+            if subscription.payment_failed_at
+            else None,
+            paid_through=subscription.paid_through,
+            ended_at=subscription.ended_at,
+            first_ticket=ticket,
+        )
+
+
+SUBSCRIPTIONS_BY_CUSTOMER = Index("by_customer", ("customer_id",), order=("first_ticket", "id"))
+
+_STAYS = frozenset({"id", "customer_id", "external_subscription_id", "created_at", "provider", "first_ticket"})
+
+SUBSCRIPTIONS = Table(
+    "billing_subscriptions",
+    BillingSubscription,
+    primary_key=("id",),
+    unique_keys=(UniqueKey("external", ("provider", "external_subscription_id")),),
+    indexes=(SUBSCRIPTIONS_BY_CUSTOMER,),
+    updatable=tuple(field.name for field in attrs.fields(BillingSubscription) if field.name not in _STAYS),
+)
