@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from paylattice import BillingOperation, OperationState, Subscription, errors
+from paylattice.billing.store import Store
 from paylattice.providers.memory import InMemoryProvider
 
 from .support import NOW, World
@@ -79,7 +80,7 @@ def test_a_crash_in_the_middle_leaves_nothing_that_goes_on(way: str) -> None:
 
 async def _open_rows(world: World) -> list[BillingOperation]:
     rows = [
-        await world.repository.operations("memory", external_id=each.external_subscription_id, limit=10)
+        await Store(world.repository).list_operations("memory", external_id=each.external_subscription_id, limit=10)
         for each in await world.billing.subscriptions("org")
     ]
     return [row for found in rows for row in found if row.state is OperationState.OPEN]

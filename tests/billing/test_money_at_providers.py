@@ -10,6 +10,7 @@ import pytest
 
 from paylattice import BaseProvider, BillingService, InMemoryRepository, Money, Payment, PaymentStatus, Refund, errors
 from paylattice.billing.records import OperationState
+from paylattice.billing.store import Store
 from paylattice.providers.memory import InMemoryProvider
 from paylattice.providers.paypal import PayPalConfig, PayPalProvider
 from paylattice.providers.square import SquareConfig, SquareProvider
@@ -179,7 +180,7 @@ class Shop:
                 source.faults.forget_keys()
 
     async def state(self, key: str) -> OperationState:
-        row = await self.repository.get_operation(self.place.provider().get_provider_name(), key)
+        row = await Store(self.repository).get_operation(self.place.provider().get_provider_name(), key)
         assert row is not None
         return row.state
 
