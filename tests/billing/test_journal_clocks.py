@@ -22,8 +22,9 @@ from paylattice import (
     errors,
 )
 from paylattice.billing.commands import ChangeSubscription, StartCheckout
+from paylattice.billing.entries import entry_of
 from paylattice.billing.memory import InMemoryTransaction
-from paylattice.billing.operation_log import OperationLog, entry_of
+from paylattice.billing.operation_log import OperationLog
 from paylattice.billing.origins import Origins
 from paylattice.billing.records import BillingOperation, OperationState
 from paylattice.billing.store import Store

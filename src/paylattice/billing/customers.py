@@ -11,8 +11,9 @@ from ..provider import BaseProvider
 from ..wiring import said_as
 from .access import answers
 from .commands import CreateCustomer
+from .entries import Entry, is_consumed
 from .handlers import Handlers
-from .operation_log import Entry, OperationLog, is_consumed
+from .operation_log import OperationLog
 from .records import BillingCustomer, BillingSubscription, OperationState
 from .repository import Tx
 from .store import Store

@@ -17,78 +17,31 @@ import attrs
 
 from ..errors import (
     ActionRequired,
-    AuthenticationError,
-    ConfigurationError,
     Conflict,
     Declined,
-    IdempotencyMismatch,
     InvalidRequest,
-    InvalidResponse,
-    NetworkError,
     OutcomeUnknown,
     PaymentError,
-    PermissionDenied,
-    ProviderUnavailable,
-    RateLimited,
 )
 from ..guard import checked
 from ..idempotency import new_key
 from ..provider import BaseProvider
-from .commands import Command, Made, command_of
+from .commands import Command, Made
+from .entries import Entry, forgotten_error, refuses, same_entry, superseded_error
 from .records import BillingOperation, OperationState
 from .repository import Tx
 from .store import Store
 from .superseded import Superseded
 
-__all__ = ["Entry", "OperationLog", "entry_of", "is_consumed"]
+__all__ = ["OperationLog"]
 
 _log = logging.getLogger("paylattice")
 R = TypeVar("R")
 AnyCommand = TypeVar("AnyCommand", bound=Command[Any])
-AnyCommand_co = TypeVar("AnyCommand_co", bound=Command[Any], covariant=True)
 
-_OF_THE_ATTEMPT = (
-    AuthenticationError,
-    ConfigurationError,
-    InvalidResponse,
-    NetworkError,
-    PermissionDenied,
-    ProviderUnavailable,
-    RateLimited,
-)
-"""Errors of one attempt: the provider has not answered the command itself, and the key is as good as before."""
-
-_OF_THE_ATTEMPT_BY_NAME = frozenset(kind.__name__ for kind in _OF_THE_ATTEMPT)
 _MARGIN = timedelta(minutes=5)
 """How long before the end of its life a key is not trusted any more: sending takes time, and clocks differ."""
 _PAGE = 100
-
-
-@attrs.frozen
-class Entry(Generic[AnyCommand_co]):
-    """A row of the operation log, read.
-
-    Args:
-        row: the row.
-        command: what it holds.
-    """
-
-    row: BillingOperation
-    command: AnyCommand_co
-
-
-def entry_of(row: BillingOperation) -> Entry[Command[Any]]:
-    """The row, read.
-
-    Raises:
-        ConfigurationError: this version of paylattice cannot read it.
-    """
-    return Entry(row, command_of(row))
-
-
-def is_consumed(row: BillingOperation) -> bool:
-    """Whether the row's key is consumed: the provider has refused the command itself, and would only repeat that answer."""
-    return row.state is OperationState.FAILED and row.error not in _OF_THE_ATTEMPT_BY_NAME
 
 
 class OperationLog(Generic[Tx]):
@@ -161,7 +114,7 @@ class OperationLog(Generic[Tx]):
             superseded, contested = await self._superseded.rivals(row, command)
             if superseded:
                 await self._close(row, OperationState.ABANDONED)
-                raise _superseded(row, command)
+                raise superseded_error(row, command)
             entry = Entry(row, command)
             if look_first and not contested:
                 found = await self._in_effect(provider, entry)
@@ -172,7 +125,7 @@ class OperationLog(Generic[Tx]):
         if known is None:
             message = "the operation log holds another command under this key, and does not show it"
             raise Conflict(message, provider=row.provider, operation=command.operation)
-        return await self.repeat(provider, _same(known, command, org_id))
+        return await self.repeat(provider, same_entry(known, command, org_id))
 
     async def _in_effect(self, provider: BaseProvider, entry: Entry[Command[R]]) -> R | None:
         """The answer of what is in effect already, although it was never sent."""
@@ -202,7 +155,7 @@ class OperationLog(Generic[Tx]):
         for name in providers:
             known = await self._store.get_operation(name, key)
             if known is not None:
-                return _same(known, command, org_id)
+                return same_entry(known, command, org_id)
         return None
 
     async def note(self, provider: str, command: Command[Any], org_id: str, *, external_id: str) -> None:
@@ -244,7 +197,7 @@ class OperationLog(Generic[Tx]):
         if await self._superseded.is_superseded(row, command):
             if row.state is OperationState.OPEN:
                 await self._give_way(provider, entry)
-            raise _superseded(row, command)
+            raise superseded_error(row, command)
         forgotten = await self._is_forgotten(provider, row)
         failed = row.state is OperationState.FAILED
         if forgotten and not (failed and command.may_be_sent_anew):
@@ -253,7 +206,7 @@ class OperationLog(Generic[Tx]):
                 await self._done(entry, found)
                 return found
             if not command.may_be_sent_anew and (not failed or row.error == ActionRequired.__name__):
-                raise _too_long_ago(row, command)  # a payment that waited for its payer may have been paid since
+                raise forgotten_error(row, command)  # a payment that waited for its payer may have been paid since
         if forgotten or row.state is not OperationState.OPEN:
             begun = self._clock() if forgotten else row.created_at
             row = attrs.evolve(row, state=OperationState.OPEN, created_at=begun, error=None, closed_at=None)
@@ -329,7 +282,7 @@ class OperationLog(Generic[Tx]):
             return await self._send(provider, entry)
         found = await command.find_effect(provider, row)
         if found is None:
-            raise _too_long_ago(row, command)
+            raise forgotten_error(row, command)
         return found
 
     async def _find_effect(self, provider: BaseProvider, entry: Entry[Command[R]]) -> R | None:
@@ -380,7 +333,7 @@ class OperationLog(Generic[Tx]):
         if left_behind is not None:
             await self._close(row, OperationState.DONE, made=Made(left_behind), error=type(error).__name__)
             return None
-        if not _refuses(error, command, first=first):
+        if not refuses(error, command, first=first):
             return None
         may_be_there = command.sets_a_state and (not first or isinstance(error, InvalidRequest))
         found = await command.find_effect(provider, row) if may_be_there else None
@@ -439,45 +392,3 @@ class OperationLog(Generic[Tx]):
             closed_at=self._clock(),
         )
         await self._store.update_operation(closed, tx=tx)
-
-
-def _same(row: BillingOperation, command: AnyCommand, org_id: str) -> Entry[AnyCommand]:
-    """The row, read, if it holds what the caller asks for now.
-
-    Raises:
-        IdempotencyMismatch: the key was used for something else.
-        ConfigurationError: the row cannot be read.
-    """
-    if (row.operation, row.org_id) == (command.kind, org_id):
-        known = type(command).from_json(row.arguments)
-        if known.asks_the_same(command):
-            return Entry(row, known)
-    message = (
-        "this idempotency key was used before with other parameters. Use the same parameters to repeat that "
-        "operation, or a new key for a new one"
-    )
-    raise IdempotencyMismatch(message, provider=row.provider, operation=command.operation, idempotency_key=row.key)
-
-
-def _superseded(row: BillingOperation, command: Command[Any]) -> Conflict:
-    message = (
-        "the subscription was changed by a newer operation since this one was asked for: it is not done any more. "
-        "A new operation needs a new key"
-    )
-    return Conflict(message, provider=row.provider, operation=command.operation, idempotency_key=row.key)
-
-
-def _too_long_ago(row: BillingOperation, command: Command[Any]) -> IdempotencyMismatch:
-    message = (
-        "this idempotency key was used so long ago that the provider has forgotten it: sending it again could do it "
-        "twice. Check at the provider whether it was done; a new operation needs a new key"
-    )
-    return IdempotencyMismatch(message, provider=row.provider, operation=command.operation, idempotency_key=row.key)
-
-
-def _refuses(error: PaymentError, command: Command[Any], *, first: bool) -> bool:
-    """Whether an error says that nothing was changed: by this attempt, nor by one before it."""
-    if isinstance(error, Conflict) and error.retryable:
-        # the object is held, or this very key is in use: only what may be asked for anew is given up
-        return first and command.sets_a_state
-    return first or not isinstance(error, _OF_THE_ATTEMPT)

@@ -24,8 +24,9 @@ from .commands import (
     SubscriptionCommand,
 )
 from .customers import Customers
+from .entries import Entry
 from .finding import Finder
-from .operation_log import Entry, OperationLog
+from .operation_log import OperationLog
 from .records import BillingCustomer, BillingSubscription
 from .replaced_customers import ReplacedCustomers
 from .repository import Tx

@@ -10,7 +10,8 @@ import attrs
 from ...errors import ConfigurationError, PaymentError
 from ...provider import BaseProvider
 from ..commands import Command
-from ..operation_log import OperationLog, entry_of
+from ..entries import entry_of
+from ..operation_log import OperationLog
 from ..records import BillingOperation, OperationState
 from ..repository import Tx
 from ..store import Store

@@ -1,0 +1,109 @@
+"""Rows of the operation log, read: the command that each holds, and what an error says about it."""
+
+from typing import Any, Generic, TypeVar
+
+import attrs
+
+from ..errors import (
+    AuthenticationError,
+    ConfigurationError,
+    Conflict,
+    IdempotencyMismatch,
+    InvalidResponse,
+    NetworkError,
+    PaymentError,
+    PermissionDenied,
+    ProviderUnavailable,
+    RateLimited,
+)
+from .commands import Command, command_of
+from .records import BillingOperation, OperationState
+
+__all__ = ["Entry", "entry_of", "forgotten_error", "is_consumed", "refuses", "same_entry", "superseded_error"]
+
+AnyCommand = TypeVar("AnyCommand", bound=Command[Any])
+AnyCommand_co = TypeVar("AnyCommand_co", bound=Command[Any], covariant=True)
+
+_OF_THE_ATTEMPT = (
+    AuthenticationError,
+    ConfigurationError,
+    InvalidResponse,
+    NetworkError,
+    PermissionDenied,
+    ProviderUnavailable,
+    RateLimited,
+)
+"""Errors of one attempt: the provider has not answered the command itself, and the key is as good as before."""
+
+_OF_THE_ATTEMPT_BY_NAME = frozenset(kind.__name__ for kind in _OF_THE_ATTEMPT)
+
+
+@attrs.frozen
+class Entry(Generic[AnyCommand_co]):
+    """A row of the operation log, read.
+
+    Args:
+        row: the row.
+        command: what it holds.
+    """
+
+    row: BillingOperation
+    command: AnyCommand_co
+
+
+def entry_of(row: BillingOperation) -> Entry[Command[Any]]:
+    """The row, read.
+
+    Raises:
+        ConfigurationError: this version of paylattice cannot read it.
+    """
+    return Entry(row, command_of(row))
+
+
+def is_consumed(row: BillingOperation) -> bool:
+    """Whether the row's key is consumed: the provider has refused the command itself, and would only repeat that answer."""
+    return row.state is OperationState.FAILED and row.error not in _OF_THE_ATTEMPT_BY_NAME
+
+
+def same_entry(row: BillingOperation, command: AnyCommand, org_id: str) -> Entry[AnyCommand]:
+    """The row, read, if it holds what the caller asks for now.
+
+    Raises:
+        IdempotencyMismatch: the key was used for something else.
+        ConfigurationError: the row cannot be read.
+    """
+    if (row.operation, row.org_id) == (command.kind, org_id):
+        known = type(command).from_json(row.arguments)
+        if known.asks_the_same(command):
+            return Entry(row, known)
+    message = (
+        "this idempotency key was used before with other parameters. Use the same parameters to repeat that "
+        "operation, or a new key for a new one"
+    )
+    raise IdempotencyMismatch(message, provider=row.provider, operation=command.operation, idempotency_key=row.key)
+
+
+def superseded_error(row: BillingOperation, command: Command[Any]) -> Conflict:
+    """Return the error of a command that a newer one has replaced."""
+    message = (
+        "the subscription was changed by a newer operation since this one was asked for: it is not done any more. "
+        "A new operation needs a new key"
+    )
+    return Conflict(message, provider=row.provider, operation=command.operation, idempotency_key=row.key)
+
+
+def forgotten_error(row: BillingOperation, command: Command[Any]) -> IdempotencyMismatch:
+    """Return the error of a command whose key the provider has forgotten, and whose effect cannot be found."""
+    message = (
+        "this idempotency key was used so long ago that the provider has forgotten it: sending it again could do it "
+        "twice. Check at the provider whether it was done; a new operation needs a new key"
+    )
+    return IdempotencyMismatch(message, provider=row.provider, operation=command.operation, idempotency_key=row.key)
+
+
+def refuses(error: PaymentError, command: Command[Any], *, first: bool) -> bool:
+    """Whether an error says that nothing was changed: by this attempt, nor by one before it."""
+    if isinstance(error, Conflict) and error.retryable:
+        # the object is held, or this very key is in use: only what may be asked for anew is given up
+        return first and command.sets_a_state
+    return first or not isinstance(error, _OF_THE_ATTEMPT)
