@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from paylattice import BillingService, CheckoutSession, Money, UnmatchedEvent, WebhookEvent
+from paylattice import BillingOperation, BillingService, CheckoutSession, Money, UnmatchedEvent, WebhookEvent, errors
+from paylattice.billing.records import OperationState
 from paylattice.billing.store import Store
 from paylattice.providers.memory import Delivery, InMemoryProvider
 
@@ -75,6 +77,24 @@ class Provider(InMemoryProvider):
 
     async def cancel_subscription(self, *args: Any, **kwargs: Any) -> Any:
         return await self._call(super().cancel_subscription, *args, **kwargs)
+
+    async def create_payment(self, *args: Any, **kwargs: Any) -> Any:
+        return await self._call(super().create_payment, *args, **kwargs)
+
+    async def get_payment(self, *args: Any, **kwargs: Any) -> Any:
+        return await self._call(super().get_payment, *args, **kwargs)
+
+    async def capture_payment(self, *args: Any, **kwargs: Any) -> Any:
+        return await self._call(super().capture_payment, *args, **kwargs)
+
+    async def refund_payment(self, *args: Any, **kwargs: Any) -> Any:
+        return await self._call(super().refund_payment, *args, **kwargs)
+
+    async def find_payment(self, *args: Any, **kwargs: Any) -> Any:
+        return await self._call(super().find_payment, *args, **kwargs)
+
+    async def find_refund(self, *args: Any, **kwargs: Any) -> Any:
+        return await self._call(super().find_refund, *args, **kwargs)
 
     async def _call(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         self.fate.strikes()
@@ -192,3 +212,99 @@ def test_killed_while_parking_or_unparking_the_redelivery_or_the_next_try_applie
     assert end == [["evt_1"], 0]
     for at in range(1, calls + 1):
         assert asyncio.run(life(at))[1:] == (["evt_1"], 0), f"killed at call {at}"
+
+
+SETUP, DEPOSIT, BACK = Money(2500, "USD"), Money(900, "USD"), Money(1000, "USD")
+MEMORIES = {
+    "at once": timedelta(0),
+    "25 hours later": timedelta(hours=25),
+    "46 days later": timedelta(days=46),
+    "3 years later": timedelta(days=1096),
+}
+
+
+HELD_FOR = timedelta(days=7)
+"""An authorization that was not captured is given up then."""
+
+
+async def life_of_money(at: int, later: timedelta) -> tuple[int, dict[str, object]]:
+    """Charge, hold and capture, refund a part: killed once, and asked for again when the provider may have forgotten the keys.
+
+    What was certainly not sent is then reported, and never sent again: the application asks under a new key.
+    """
+    fate = Fate(0)
+    provider = Provider(now=NOW)
+    provider.fate = fate
+    repository = MortalRepository()
+    repository.fate = fate
+    reported: list[str] = []
+
+    def process() -> BillingService[Any]:
+        billing = BillingService(provider, repository, clock=lambda: provider.now)
+
+        @billing.on("payment.succeeded")
+        @billing.on("refund.succeeded")
+        def book(event: WebhookEvent, context: Context) -> None:
+            about = event.refund or event.payment
+            assert about is not None
+            cents = -about.amount.amount if event.refund is not None else about.amount.amount
+            repository.note(context.transaction, f"{cents}")
+
+        return billing
+
+    async def asked(key: str, call: Callable[[BillingService[Any], str], Any]) -> Any:
+        try:
+            return await call(process(), key)
+        except Killed:
+            if later:
+                provider.advance(days=later.days, hours=later.seconds / 3600)
+                provider._calls._answers.clear()
+        try:
+            return await call(process(), key)
+        except errors.IdempotencyMismatch:
+            await process().recover_open(older_than=timedelta(0))
+            row = await Store(repository).get_operation("memory", key)
+            assert row is not None
+            assert row.state is OperationState.ABANDONED, key
+            reported.append(key)
+            return await call(process(), f"{key}, again")
+
+    await process().ensure_customer("org", email="a@b.co")
+    [customer] = provider._world.store.customers
+    method = provider.add_payment_method(customer)
+    fate.calls, fate.at = 0, at
+    saved: dict[str, Any] = {"payment_method_id": method}
+    payment = await asked("c", lambda billing, key: billing.charge("org", SETUP, idempotency_key=key, **saved))
+    if later < HELD_FOR:
+        held = await asked("a", lambda billing, key: billing.authorize("org", DEPOSIT, idempotency_key=key, **saved))
+        await asked("t", lambda billing, key: billing.capture("org", held.id, idempotency_key=key))
+    await asked(
+        "r", lambda billing, key: billing.refund("org", payment_id=payment.id, amount=BACK, idempotency_key=key)
+    )
+    for delivery in provider.deliveries():
+        billing = process()
+        await until_done(fate, lambda one=delivery, to=billing: to.handle_webhook("memory", one.payload, one.headers))
+
+    calls, fate.at = fate.calls, 0
+    store = provider._world.store
+    states = [each.state for each in all_of(repository, BillingOperation)]
+    assert OperationState.OPEN not in states
+    assert states.count(OperationState.ABANDONED) == len(reported) <= 1
+    return calls, {
+        "payments": sorted((each.amount.amount, str(each.status)) for each in store.payments.values()),
+        "refunds": [each.amount.amount for each in store.refunds.values()],
+        "ledger": sorted(int(note) for note in repository.notes),
+    }
+
+
+@pytest.mark.parametrize("later", MEMORIES)
+def test_killed_while_money_moves_and_asked_again_it_moved_once_and_the_ledger_is_exact(later: str) -> None:
+    calls, end = asyncio.run(life_of_money(0, MEMORIES[later]))
+    held = MEMORIES[later] < HELD_FOR
+    assert end == {
+        "payments": [(900, "succeeded")] * held + [(2500, "partially_refunded")],
+        "refunds": [1000],
+        "ledger": [-1000, *([900] * held), 2500],
+    }
+    for at in range(1, calls + 1):
+        assert asyncio.run(life_of_money(at, MEMORIES[later]))[1] == end, f"killed at call {at}"
