@@ -93,8 +93,8 @@ answer: use a new idempotency key for another attempt.
 
 {chr(10).join(advice)}
 
-Card schemes fine merchants who send a hopeless payment again. So a word that nobody here knows advises you to ask the customer,
-and the card network's own advice, where the provider passes it on, goes before this table. A few words are worse than their
+Card schemes fine merchants who send a hopeless payment again. So for an unknown code, the advice is to ask the customer.
+The card network's own advice, if the provider passes it on, takes precedence over this table. A few codes are worse than their
 reason, for example Stripe's `do_not_try_again` and `call_issuer`: they never advise another attempt.
 
 ### Each provider's words
@@ -407,7 +407,7 @@ def with_sections(name: str, **sections: Callable[[], str]) -> str:
 
 
 def events_page() -> str:
-    """The table of shared events: what each means, what it brings, and how each provider's users hear of it."""
+    """The table of shared events: what each means, which objects it has, and how you get it at each provider."""
     providers: dict[str, type[BaseProvider]] = {
         "memory": InMemoryProvider,
         "stripe": StripeProvider,
@@ -416,7 +416,7 @@ def events_page() -> str:
     }
     sign = {"native": "sends it", "derived": "derived", "never": "", "unknown": "?"}
     rows = [
-        f"| word | when | brings | {' | '.join(providers)} | where it is not sent |",
+        f"| event | when | objects | {' | '.join(providers)} | instead |",
         f"|---|---|---|{'---|' * len(providers)}---|",
     ]
     for word, row in EVENTS.items():
@@ -426,21 +426,21 @@ def events_page() -> str:
     table = "\n".join(rows)
     return f"""# Events
 
-This page is made from the code. A word means the same at every provider. *Sends it*: the provider's own events tell it.
-*Derived*: billing tells it, by what changed in the stored subscription, at every provider alike and once for each change.
-Empty: nobody there tells it; the last column says what to do instead.
+This page is made from the code. An event means the same at every provider. *Sends it*: the provider sends it.
+*Derived*: billing derives it from a change of the stored subscription, at every provider, once for each change.
+Empty: you do not get it there; the last column says what to do instead.
 
-`billing.on(word)` takes every word. `billing.on(word, everywhere=True)` refuses, at start-up, a word that one of your providers
-never leads to.
+`billing.on(name)` accepts every event. `billing.on(name, everywhere=True)` refuses, at start-up, an event that one of your
+providers never leads to.
 
 {table}
 
-One event can tell two things: PayPal's payment of a subscription is `invoice.paid` and `payment.succeeded`, and a dispute
-that is opened can wait for an answer at once. An invoice over nothing (a trial at Stripe, a discount) is `invoice.paid`, too:
-look at its `amount` and its `reason`.
+One delivery can report two events: PayPal's payment of a subscription is `invoice.paid` and `payment.succeeded`, and a new
+dispute can need your response at once. An invoice over zero (a trial at Stripe, a discount) is `invoice.paid`, too:
+check its `amount` and its `reason`.
 
-Money is followed by objects: from a refund or a dispute to its payment, from there by order and invoice to the subscription,
-and so to the organisation, in `context.customer` and `context.subscription`.
+Billing follows money through the provider's objects: from a refund or a dispute to its payment, then by order and invoice to
+the subscription and the organisation. You find them in `context.customer` and `context.subscription`.
 """
 
 

@@ -16,7 +16,7 @@ def stock(provider: BaseProvider) -> None:
 
 
 def subscribe(provider: BaseProvider, session_id: str, webhook_url: str) -> list[int]:
-    """Be the customer who pays on the page, and then the provider that tells of it. Returns the answers' statuses."""
+    """Play the customer who pays on the page, and then the provider that tells of it. Returns the answers' statuses."""
     if not isinstance(provider, InMemoryProvider):
         message = "this provider has a page of its own, and customers of its own"
         raise TypeError(message)

@@ -1,7 +1,7 @@
-"""The table of shared events: what each word means, which objects it brings, and what to use where a provider lacks it.
+"""The table of shared events: what each means, which objects it has, and what to use where a provider does not send it.
 
-Who sends which stands with each provider (``sends``, made from its own tables). Words that tell a change of a subscription are
-derived from the stored state, at every provider alike: see :attr:`~paylattice.EventType.is_derived`.
+Each provider lists the events that it sends (``sends``, made from its own tables). Billing derives the events of a changed
+subscription from the stored state, at every provider: see :attr:`~paylattice.EventType.is_derived`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ class SharedEvent:
     """One row.
 
     Args:
-        when: what has happened.
+        when: what happened.
         carries: the fields of :class:`~paylattice.WebhookEvent` that hold an object, where the provider sends it along.
         instead: what to do where a provider does not send it.
     """
@@ -39,55 +39,61 @@ _DASHBOARD = "look for disputes in the provider's dashboard"
 _STATE = "listen to 'subscription.past_due' and 'subscription.active', which every provider leads to"
 
 EVENTS: Mapping[EventType, SharedEvent] = {
-    _E.CUSTOMER_CREATED: _row("a customer was made", "customer", "your own call made it: store it there"),
-    _E.CUSTOMER_UPDATED: _row("a customer was changed", "customer", "billing.ensure_customer() answers what is stored"),
-    _E.CUSTOMER_DELETED: _row("a customer was deleted", "customer", "the next start_checkout() replaces who is gone"),
+    _E.CUSTOMER_CREATED: _row("a customer was created", "customer", "your own call created it: store it there"),
+    _E.CUSTOMER_UPDATED: _row(
+        "a customer was changed", "customer", "billing.ensure_customer() returns the stored record"
+    ),
+    _E.CUSTOMER_DELETED: _row(
+        "a customer was deleted", "customer", "the next start_checkout() replaces a missing customer"
+    ),
     _E.CUSTOMER_MERGED: _row("a profile was merged into another one", "customer", "only Square merges profiles"),
     _E.CHECKOUT_COMPLETED: _row(
-        "a page was gone through, and is paid", "checkout_session", "listen to 'subscription.started'"
+        "the customer has finished the page, and paid", "checkout_session", "listen to 'subscription.started'"
     ),
     _E.CHECKOUT_PENDING: _row(
-        "a page was gone through, and the money is under way", "checkout_session", "listen to 'subscription.incomplete'"
+        "the customer has finished, the money has not arrived",
+        "checkout_session",
+        "listen to 'subscription.incomplete'",
     ),
-    _E.CHECKOUT_FAILED: _row("the money of a page never came", "checkout_session", "listen to 'subscription.expired'"),
+    _E.CHECKOUT_FAILED: _row("the payment of a page failed", "checkout_session", "listen to 'subscription.expired'"),
     _E.CHECKOUT_EXPIRED: _row(
-        "a page was closed unpaid", "checkout_session", "get_checkout_session() says whether it is open"
+        "a page was closed without a payment", "checkout_session", "get_checkout_session() says whether it is open"
     ),
     _E.SUBSCRIPTION_CREATED: _row(
-        "a subscription was made, perhaps not paid yet", "subscription", "listen to 'subscription.started'"
+        "a subscription was created, perhaps not paid yet", "subscription", "listen to 'subscription.started'"
     ),
     _E.SUBSCRIPTION_UPDATED: _row(
-        "something of a subscription was changed",
+        "a subscription was changed",
         "subscription",
-        "listen to the word of the change, such as 'subscription.plan_changed'",
+        "listen to the event of the change, such as 'subscription.plan_changed'",
     ),
     _E.SUBSCRIPTION_STARTED: _row("a subscription began: its trial, or its first paid period", "subscription"),
     _E.SUBSCRIPTION_RESUMED: _row("a pause ended", "subscription"),
     _E.SUBSCRIPTION_RENEWED: _row(
         "another period began, paid or not; also the first one after a trial", "subscription"
     ),
-    _E.SUBSCRIPTION_PLAN_CHANGED: _row("the plan is another one", "subscription"),
-    _E.SUBSCRIPTION_QUANTITY_CHANGED: _row("the quantity is another one", "subscription"),
+    _E.SUBSCRIPTION_PLAN_CHANGED: _row("the plan has changed", "subscription"),
+    _E.SUBSCRIPTION_QUANTITY_CHANGED: _row("the quantity has changed", "subscription"),
     _E.SUBSCRIPTION_CANCELLATION_SCHEDULED: _row("it was set to end", "subscription"),
     _E.SUBSCRIPTION_CANCELLATION_WITHDRAWN: _row("it is not set to end any more", "subscription"),
-    _E.SUBSCRIPTION_ENDED: _row("it had begun, and is over", "subscription"),
+    _E.SUBSCRIPTION_ENDED: _row("it had begun, and has ended", "subscription"),
     _E.SUBSCRIPTION_TRIAL_ENDING: _row(
         "a trial ends in some days", "subscription", "schedule it yourself, by trial_end of the stored subscription"
     ),
     _E.SUBSCRIPTION_UPDATE_EXPIRED: _row(
-        "a change that waited for a payment was given up",
+        "a change that waited for a payment was dropped",
         "subscription",
         "'subscription.plan_changed' comes only if it succeeds",
     ),
     _E.SUBSCRIPTION_INCOMPLETE: _row("it waits for its first payment", "subscription"),
     _E.SUBSCRIPTION_TRIALING: _row("its status is trialing", "subscription"),
     _E.SUBSCRIPTION_ACTIVE: _row("its status is active", "subscription"),
-    _E.SUBSCRIPTION_PAST_DUE: _row("a payment is owed", "subscription"),
-    _E.SUBSCRIPTION_UNPAID: _row("a payment is owed, and the provider has stopped asking", "subscription"),
+    _E.SUBSCRIPTION_PAST_DUE: _row("a payment is overdue", "subscription"),
+    _E.SUBSCRIPTION_UNPAID: _row("a payment is overdue, and the provider has stopped retrying", "subscription"),
     _E.SUBSCRIPTION_PAUSED: _row("it is paused, or its collection is", "subscription"),
     _E.SUBSCRIPTION_CANCELED: _row("it was canceled for good", "subscription"),
-    _E.SUBSCRIPTION_EXPIRED: _row("it ran out, or was never paid", "subscription"),
-    _E.INVOICE_CREATED: _row("an invoice was written", "invoice", _OPEN),
+    _E.SUBSCRIPTION_EXPIRED: _row("it expired, or was never paid", "subscription"),
+    _E.INVOICE_CREATED: _row("an invoice was created", "invoice", _OPEN),
     _E.INVOICE_FINALIZED: _row("an invoice can be paid now", "invoice", _OPEN),
     _E.INVOICE_UPDATED: _row("an invoice was changed", "invoice", _OPEN),
     _E.INVOICE_SENT: _row("an invoice was sent to the customer", "invoice", _OPEN),
@@ -97,40 +103,38 @@ EVENTS: Mapping[EventType, SharedEvent] = {
     ),
     _E.INVOICE_PAYMENT_FAILED: _row("the payment of an invoice failed", "invoice subscription"),
     _E.INVOICE_PAYMENT_RECORDED: _row(
-        "a part of an invoice was paid", "invoice", "'invoice.paid' tells when all of it is"
+        "a part of an invoice was paid", "invoice", "'invoice.paid' comes when all of it is paid"
     ),
     _E.INVOICE_ACTION_REQUIRED: _row("the customer must authenticate the payment of an invoice", "invoice", _STATE),
     _E.INVOICE_ATTEMPT_REQUIRED: _row("an invoice waits for a payment of your own", "invoice", _STATE),
-    _E.INVOICE_FINALIZATION_FAILED: _row("an invoice could not be made final", "invoice", _OPEN),
-    _E.INVOICE_VOIDED: _row("an invoice was taken back", "invoice", _OPEN),
-    _E.INVOICE_UNCOLLECTIBLE: _row("an invoice was written off", "invoice", _STATE),
+    _E.INVOICE_FINALIZATION_FAILED: _row("an invoice could not be finalized", "invoice", _OPEN),
+    _E.INVOICE_VOIDED: _row("an invoice was voided", "invoice", _OPEN),
+    _E.INVOICE_UNCOLLECTIBLE: _row("an invoice was marked uncollectible", "invoice", _STATE),
     _E.INVOICE_OVERDUE: _row("an invoice was not paid in time", "invoice", _STATE),
     _E.INVOICE_DUE_SOON: _row("an invoice is due in some days", "invoice", _OPEN),
     _E.INVOICE_UPCOMING: _row(
         "a renewal is billed in some days", "", "schedule it yourself, by current_period_end of the stored subscription"
     ),
-    _E.INVOICE_OVERPAID: _row("more than an invoice asked for was paid", "invoice", _OPEN),
+    _E.INVOICE_OVERPAID: _row("an invoice was overpaid", "invoice", _OPEN),
     _E.INVOICE_DELETED: _row("a draft was deleted", "invoice", _OPEN),
-    _E.PAYMENT_SUCCEEDED: _row("a payment took money, of an invoice or not", "payment"),
+    _E.PAYMENT_SUCCEEDED: _row("a payment succeeded, of an invoice or not", "payment"),
     _E.PAYMENT_FAILED: _row("a payment failed", "payment"),
-    _E.PAYMENT_CANCELED: _row("a payment was given up, or its authorization released", "payment"),
-    _E.PAYMENT_PROCESSING: _row("the money is under way, or held", "payment"),
+    _E.PAYMENT_CANCELED: _row("a payment was canceled, or its authorization released", "payment"),
+    _E.PAYMENT_PROCESSING: _row("the money has not arrived yet, or is held", "payment"),
     _E.PAYMENT_ACTION_REQUIRED: _row(
         "the payer must authenticate", "payment", "create_payment() raises ActionRequired"
     ),
     _E.PAYMENT_AUTHORIZED: _row("money is reserved", "payment"),
-    _E.PAYMENT_PARTIALLY_FUNDED: _row("a part of a bank transfer came", "payment", "get_payment() says what came"),
-    _E.REFUND_CREATED: _row("money is on its way back", "refund"),
-    _E.REFUND_UPDATED: _row(
-        "something of a refund was changed", "refund", "listen to 'refund.succeeded' and 'refund.failed'"
+    _E.PAYMENT_PARTIALLY_FUNDED: _row(
+        "a part of a bank transfer arrived", "payment", "get_payment() says how much arrived"
     ),
-    _E.REFUND_SUCCEEDED: _row("money was given back; once for each refund", "refund payment"),
+    _E.REFUND_CREATED: _row("a refund was created", "refund"),
+    _E.REFUND_UPDATED: _row("a refund was changed", "refund", "listen to 'refund.succeeded' and 'refund.failed'"),
+    _E.REFUND_SUCCEEDED: _row("a refund succeeded; once for each refund", "refund payment"),
     _E.REFUND_FAILED: _row("a refund failed, or was canceled: the money stayed", "refund payment"),
     _E.DISPUTE_OPENED: _row("the payer disputes a payment, or asks about it", "dispute payment", _DASHBOARD),
     _E.DISPUTE_NEEDS_RESPONSE: _row("a dispute waits for your evidence", "dispute payment", _DASHBOARD),
-    _E.DISPUTE_UPDATED: _row(
-        "something of a dispute was changed", "dispute", "listen to 'dispute.won' and 'dispute.lost'"
-    ),
+    _E.DISPUTE_UPDATED: _row("a dispute was changed", "dispute", "listen to 'dispute.won' and 'dispute.lost'"),
     _E.DISPUTE_WON: _row("a dispute was decided for you", "dispute payment", _DASHBOARD),
     _E.DISPUTE_LOST: _row("a dispute was decided against you, or accepted", "dispute payment", _DASHBOARD),
     _E.DISPUTE_CLOSED: _row(
@@ -167,7 +171,7 @@ def told_at(word: str, sends: Iterable[EventType] | None) -> str:
 
 
 def senders(word: str, providers: Mapping[str, Iterable[EventType] | None]) -> tuple[list[str], list[str]]:
-    """The providers whose users hear of the word, and those whose users never do."""
+    """Return the providers at which you get the event, and those at which you never do."""
     lacking = [name for name, sends in providers.items() if told_at(word, sends) == "never"]
     return [name for name in providers if name not in lacking], lacking
 

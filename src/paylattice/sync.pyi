@@ -345,10 +345,10 @@ class InMemoryProvider(Provider):
         """The simulated time, UTC."""
 
     def advance(self, *, months: int = 0, days: float = 0, hours: float = 0) -> datetime:
-        """Let time pass: trials end, renewals are billed, retries fall due, sessions expire."""
+        """Advance the time: trials end, renewals are billed, retries fall due, sessions expire."""
 
     def renew(self, subscription_id: str) -> Subscription:
-        """Let time pass until the subscription's period has ended, and it is billed again, or over."""
+        """Advance the time until the subscription's period has ended, and it is billed again, or over."""
 
     def complete_checkout(
         self,
@@ -357,28 +357,28 @@ class InMemoryProvider(Provider):
         delayed: bool = False,
         declined: DeclineReason | None = None,
     ) -> CheckoutSession:
-        """Be the customer who subscribes or pays on a checkout page."""
+        """Play the customer who subscribes or pays on a checkout page."""
 
     def settle_checkout(self, session_id: str, *, succeeded: bool = True) -> CheckoutSession:
-        """Let the money of a delayed payment arrive, or not."""
+        """Make the money of a delayed payment arrive, or not."""
 
     def abandon_checkout(self, session_id: str) -> CheckoutSession:
-        """Be the customer who never comes back."""
+        """Play the customer who never comes back."""
 
     def authenticate_payment(self, payment_id: str, *, succeeded: bool = True) -> Payment:
-        """Be the payer who authenticates a payment, or fails to. An invoice that waited for it is then paid."""
+        """Play the payer who authenticates a payment, or fails to. An invoice that waited for it is then paid."""
 
     def pay_invoice(self, invoice_id: str) -> Invoice:
-        """Be the customer who pays an open invoice, which can fail, too: the invoice that is returned says how it went."""
+        """Play the customer who pays an open invoice, which can fail, too: the invoice that is returned says how it went."""
 
     def pay_outstanding(self, subscription_id: str) -> Subscription:
-        """Be the customer who pays the open invoices of a subscription, oldest first."""
+        """Play the customer who pays the open invoices of a subscription, oldest first."""
 
     def approve_change(self, subscription_id: str) -> Subscription:
         """Play the customer who agrees to a changed subscription: the memory provider asks for no consent."""
 
     def add_payment_method(self, customer_id: str) -> str:
-        """Be the customer who saves a card."""
+        """Play the customer who saves a card."""
 
     def decline_next_payment(
         self,
@@ -387,16 +387,16 @@ class InMemoryProvider(Provider):
         customer_id: str | None = None,
         times: int = 1,
     ) -> None:
-        """Be the bank that declines the next payments."""
+        """Play the bank that declines the next payments."""
 
     def require_authentication(self, *, customer_id: str | None = None, times: int = 1) -> None:
-        """Let the next payments wait for the payer: see :meth:`authenticate_payment`."""
+        """Make the next payments wait for the payer: see :meth:`authenticate_payment`."""
 
     def delay_next_refund(self, *, times: int = 1) -> None:
-        """Let the next refunds be pending, as those of bank debits are: see :meth:`settle_refund`."""
+        """Make the next refunds be pending, as those of bank debits are: see :meth:`settle_refund`."""
 
     def settle_refund(self, refund_id: str, *, succeeded: bool = True) -> Refund:
-        """Let the money of a pending refund arrive, or come back."""
+        """Make the money of a pending refund arrive, or come back."""
 
     def open_dispute(
         self,
@@ -405,22 +405,22 @@ class InMemoryProvider(Provider):
         amount: Money | None = None,
         dispute_reason: str = 'fraudulent',
     ) -> Dispute:
-        """Be the payer's bank that wants the money of a payment back; None: all of it."""
+        """Play the payer's bank that wants the money of a payment back; None: all of it."""
 
     def decide_dispute(self, dispute_id: str, *, won: bool) -> Dispute:
-        """Be the bank that decides. A lost dispute takes the money for good."""
+        """Play the bank that decides. A lost dispute takes the money for good."""
 
     def time_out_next_call(self, *, after_effect: bool = True) -> None:
-        """Let the next operation end without an answer: after it took effect, or before."""
+        """Make the next operation end without an answer: after it took effect, or before."""
 
     def fail_next_call(self, error: PaymentError) -> None:
-        """Let the next operation end in this error, without any effect."""
+        """Make the next operation end in this error, without any effect."""
 
     def deliver_next_twice(self) -> None:
-        """Let the next :meth:`deliveries` hold its first delivery twice."""
+        """Make the next :meth:`deliveries` hold its first delivery twice."""
 
     def shuffle_next_deliveries(self, seed: int = 0) -> None:
-        """Let the next :meth:`deliveries` that holds at least two events come in another order than they happened in."""
+        """Make the next :meth:`deliveries` that holds at least two events come in another order than they happened in."""
 
     def redeliver(self, event_id: str) -> None:
         """Put an event that was delivered before into the outbox again, as after a failed delivery."""

@@ -36,7 +36,7 @@ class Customers(Generic[Tx]):
         pipeline: applies what was parked for a customer.
         log: sends.
         handlers: the application's: what one of them reads, it reads in its transaction.
-        clock: the time, aware.
+        clock: returns the time, aware.
         select: the name of the provider for a new customer, by organisation; None: the first one.
     """
 

@@ -49,7 +49,7 @@ class OperationLog(Generic[Tx]):
 
     Args:
         store: where the rows are.
-        clock: the time, aware.
+        clock: returns the time, aware.
     """
 
     def __init__(self, store: Store[Tx], clock: Callable[[], datetime]) -> None:

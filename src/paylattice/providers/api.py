@@ -61,7 +61,7 @@ def path_of(*parts: str) -> str:
 class JSONAPI(Generic[C]):
     """Sends JSON to a provider's API. Your provider holds one: ``class AcmeAPI(JSONAPI[AcmeConfig])``.
 
-    The operations call :meth:`send` and :meth:`find`. The transport brings time-outs, retries, observers and the total
+    The operations call :meth:`send` and :meth:`find`. The transport brings timeouts, retries, observers and the total
     deadline. If the settings have a ``base_url`` that is set, it replaces the class's.
 
     Args:

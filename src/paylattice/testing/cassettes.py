@@ -209,7 +209,7 @@ class Leak:
 
 
 def leaks_in(path: Path | str) -> tuple[Leak, ...]:
-    """What looks like a secret, a token, an e-mail address or a card number in a cassette, or in a folder of them.
+    """Find what looks like a secret, a token, an e-mail address or a card number in a cassette, or in a folder of them.
 
     Addresses at example.com and in reserved top-level domains belong to no one, and pass. A body that is no text cannot be
     looked into: it counts as a leak.

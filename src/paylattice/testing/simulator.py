@@ -1,4 +1,4 @@
-"""One set of verbs for the customer, the bank and the calendar, whichever provider is simulated."""
+"""One set of controls for the customer, the bank and the clock, whichever provider is simulated."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -38,7 +38,7 @@ class Webhook(Protocol):
 
 
 class Simulator(Protocol):
-    """What a simulated provider can be told to do.
+    """The controls of a simulated provider.
 
     Every stand-in server does this, and so does :class:`~paylattice.providers.memory.InMemoryProvider`. A test that is written
     against it runs on any of them. What only one provider has, its stand-in has in addition.
@@ -76,7 +76,7 @@ class Simulator(Protocol):
         ...
 
     def complete_checkout(self, session_id: str) -> object:
-        """Be the customer who subscribes or pays on a checkout page. If the payment is declined, the page stays open."""
+        """Play the customer who subscribes or pays on a checkout page. If the payment is declined, the page stays open."""
         ...
 
     def abandon_checkout(self, session_id: str) -> object:
@@ -84,39 +84,39 @@ class Simulator(Protocol):
         ...
 
     def decline_next_payment(self, *, times: int = 1) -> None:
-        """Be the bank that declines the next payments, on a page, of a renewal or of a saved card."""
+        """Play the bank that declines the next payments, on a page, of a renewal or of a saved card."""
         ...
 
     def require_authentication(self, *, times: int = 1) -> None:
-        """Let the next payments wait for the payer to authenticate, where the provider has that."""
+        """Make the next payments wait for the payer to authenticate, where the provider has that."""
         ...
 
     def authenticate_payment(self, payment_id: str, *, succeeded: bool = True) -> object:
-        """Be the payer who authenticates a payment that waits for it, or fails to."""
+        """Play the payer who authenticates a payment that waits for it, or fails to."""
         ...
 
     def approve_change(self, subscription_id: str) -> object:
-        """Be the customer who agrees to another plan or quantity, where the provider asks (``approval_url``)."""
+        """Play the customer who agrees to another plan or quantity, where the provider asks (``approval_url``)."""
         ...
 
     def pay_outstanding(self, subscription_id: str) -> object:
-        """Be the customer who pays what a subscription owes."""
+        """Play the customer who pays what a subscription owes."""
         ...
 
     def delay_next_refund(self, *, times: int = 1) -> None:
-        """Let the next refunds be pending until :meth:`settle_refund`."""
+        """Make the next refunds be pending until :meth:`settle_refund`."""
         ...
 
     def settle_refund(self, refund_id: str, *, succeeded: bool = True) -> object:
-        """Let the money of a pending refund arrive, or come back."""
+        """Make the money of a pending refund arrive, or come back."""
         ...
 
     def advance(self, *, months: int = 0, days: float = 0, hours: float = 0) -> datetime:
-        """Let time pass, with everything that is due, and return the new simulated time."""
+        """Advance the time, with everything that is due, and return the new simulated time."""
         ...
 
     def renew(self, subscription_id: str) -> object:
-        """Let time pass until the subscription's period has ended, and it is billed again, or over."""
+        """Advance the time until the subscription's period has ended, and it is billed again, or over."""
         ...
 
     def deliveries(self) -> Sequence[Webhook]:
@@ -130,7 +130,7 @@ class Simulator(Protocol):
 
 @attrs.frozen
 class Delivered:
-    """A webhook that was delivered, and how it was answered.
+    """A delivered webhook, and its answer.
 
     Args:
         webhook: what was sent.
@@ -142,14 +142,14 @@ class Delivered:
 
     @property
     def ok(self) -> bool:
-        """Whether the provider takes the webhook for delivered."""
+        """Whether the provider counts the webhook as delivered."""
         return 200 <= self.status < 300  # noqa: PLR2004 - the statuses of success
 
 
 def deliver(simulator: Simulator, to: str | Callable[[Webhook], int], *, timeout: float = 10) -> list[Delivered]:
     """Deliver the webhooks that wait, one after the other.
 
-    What is not answered with success waits again, as it does at a provider: another call delivers it again.
+    A webhook that is not answered with success waits again, as at a provider: another call delivers it again.
 
     Args:
         simulator: whose webhooks.

@@ -25,7 +25,7 @@ __all__ = ["AsyncHTTPTransport", "AsyncOptions"]
 C = TypeVar("C")
 
 _GRACE = 0.25
-"""Seconds by which the hard stop comes after the library's own time-outs: those say whether the request has left."""
+"""Seconds by which the hard stop comes after the library's own timeouts: those say whether the request has left."""
 
 
 class AsyncOptions(TypedDict, total=False):

@@ -79,7 +79,7 @@ class AcmeProvider(BaseProvider):
         )
 
     async def get_customer(self, customer_id: str) -> Customer | None:
-        """The customer; None if there is none, or it was deleted."""
+        """Return the customer, or None if it does not exist or was deleted."""
         return await self._api.find(path_of("customers", customer_id), wire.customer_from)
 
     async def update_customer(
@@ -91,7 +91,7 @@ class AcmeProvider(BaseProvider):
         metadata: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
     ) -> Customer:
-        """Change what is given; Acme merges the tags."""
+        """Change the given fields; Acme merges the tags."""
         body = wire.customer_request(email, name, metadata)
         path = path_of("customers", customer_id)
         return await self._api.send(
@@ -135,13 +135,13 @@ class AcmeProvider(BaseProvider):
         )
 
     async def get_checkout_session(self, session_id: str) -> CheckoutSession | None:
-        """The checkout; None if there is none."""
+        """Return the checkout, or None if it does not exist."""
         return await self._api.find(path_of("checkouts", session_id), wire.checkout_from)
 
     # Subscriptions
 
     async def get_subscription(self, subscription_id: str) -> Subscription | None:
-        """The subscription as it is now; None if there is none."""
+        """Return the subscription as it is now, or None if it does not exist."""
         return await self._api.find(path_of("subscriptions", subscription_id), wire.subscription_from)
 
     async def cancel_subscription(
@@ -161,12 +161,12 @@ class AcmeProvider(BaseProvider):
     # Webhooks
 
     def verify_webhook_signature(self, payload: bytes, signature: str | Headers, secret: str) -> Mapping[str, object]:
-        """Check a delivery against one secret, and return its body."""
+        """Verify a delivery against one secret, and return its body."""
         keys = (SigningKey(secret_from(secret, "ACME_WEBHOOK_SECRET")),)
         return SIGNATURE.verified(payload, signature, keys, clock=self._clock, diagnoses=self.diagnoses)
 
     async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
-        """Verify a delivery with the configured secrets, and read it."""
+        """Verify a delivery with the configured secrets, and return its event."""
         self._settings.require("webhook_secret")
         keys = self._signing_keys
         return event_from(SIGNATURE.verified(payload, headers, keys, clock=self._clock, diagnoses=self.diagnoses))

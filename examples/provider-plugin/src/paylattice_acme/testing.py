@@ -105,7 +105,7 @@ class FakeAcme:
     # --- what a test can do --------------------------------------------------------------------------------------
 
     def complete_checkout(self, ref: str) -> str:
-        """Be the customer who subscribes. Returns the subscription's reference."""
+        """Play the customer who subscribes. Returns the subscription's reference."""
         checkout = self.objects[ref]
         subscription = self._new(
             "subscription",

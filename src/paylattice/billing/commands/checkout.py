@@ -24,8 +24,8 @@ class StartCheckout(Command[CheckoutSession]):
     Args:
         customer_id: the provider's id of who pays.
         plan_id: the provider's id of the plan.
-        success_url: where the customer comes back to.
-        cancel_url: where the customer goes who gives up.
+        success_url: where the customer returns.
+        cancel_url: where a customer who gives up returns.
         metadata: with ``org_id`` in it.
         quantity: how many units.
         trial_days: instead of the plan's own trial.

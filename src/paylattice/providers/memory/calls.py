@@ -38,12 +38,12 @@ class Calls:
         self._fault: _Fault | None = None
 
     def fail_next(self, error: PaymentError) -> None:
-        """Let the next call end in this error, without any effect."""
+        """Make the next call end in this error, without any effect."""
         with self.mutex:
             self._fault = _Fault(error)
 
     def lose_next(self, *, after_effect: bool) -> None:
-        """Let the next call end without an answer."""
+        """Make the next call end without an answer."""
         with self.mutex:
             self._fault = _Fault(after_effect=after_effect)
 

@@ -111,7 +111,7 @@ class Controls:
         return self._world.now
 
     def advance(self, *, months: int = 0, days: float = 0, hours: float = 0) -> datetime:
-        """Let time pass: trials end, renewals are billed, retries fall due, sessions expire.
+        """Advance the time: trials end, renewals are billed, retries fall due, sessions expire.
 
         Returns:
             The new simulated time.
@@ -129,7 +129,7 @@ class Controls:
             return self._world.now
 
     def renew(self, subscription_id: str) -> Subscription:
-        """Let time pass until the subscription's period has ended, and it is billed again, or over.
+        """Advance the time until the subscription's period has ended, and it is billed again, or over.
 
         After :meth:`decline_next_payment` the renewal fails.
         """
@@ -143,7 +143,7 @@ class Controls:
     def complete_checkout(
         self, session_id: str, *, delayed: bool = False, declined: DeclineReason | None = None
     ) -> CheckoutSession:
-        """Be the customer who subscribes or pays on a checkout page.
+        """Play the customer who subscribes or pays on a checkout page.
 
         Args:
             session_id: the session.
@@ -159,17 +159,17 @@ class Controls:
             return self._checkouts.complete(session_id, delayed=delayed, declined=declined)
 
     def settle_checkout(self, session_id: str, *, succeeded: bool = True) -> CheckoutSession:
-        """Let the money of a delayed payment arrive, or not."""
+        """Make the money of a delayed payment arrive, or not."""
         with self._calls.mutex:
             return self._checkouts.settle(session_id, succeeded=succeeded)
 
     def abandon_checkout(self, session_id: str) -> CheckoutSession:
-        """Be the customer who never comes back."""
+        """Play the customer who never comes back."""
         with self._calls.mutex:
             return self._checkouts.abandon(session_id)
 
     def authenticate_payment(self, payment_id: str, *, succeeded: bool = True) -> Payment:
-        """Be the payer who authenticates a payment, or fails to. An invoice that waited for it is then paid."""
+        """Play the payer who authenticates a payment, or fails to. An invoice that waited for it is then paid."""
         with self._calls.mutex:
             payment = self._payments.authenticate(payment_id, succeeded=succeeded)
             if succeeded:
@@ -177,12 +177,12 @@ class Controls:
             return payment
 
     def pay_invoice(self, invoice_id: str) -> Invoice:
-        """Be the customer who pays an open invoice, which can fail, too: the invoice that is returned says how it went."""
+        """Play the customer who pays an open invoice, which can fail, too: the invoice that is returned says how it went."""
         with self._calls.mutex:
             return self._subscriptions.pay(invoice_id)
 
     def pay_outstanding(self, subscription_id: str) -> Subscription:
-        """Be the customer who pays the open invoices of a subscription, oldest first.
+        """Play the customer who pays the open invoices of a subscription, oldest first.
 
         Raises:
             Conflict: nothing is owed.
@@ -206,7 +206,7 @@ class Controls:
         raise Conflict(message)
 
     def add_payment_method(self, customer_id: str) -> str:
-        """Be the customer who saves a card.
+        """Play the customer who saves a card.
 
         Returns:
             The payment method's id: the customer's one card, if it is saved already.
@@ -226,7 +226,7 @@ class Controls:
         customer_id: str | None = None,
         times: int = 1,
     ) -> None:
-        """Be the bank that declines the next payments.
+        """Play the bank that declines the next payments.
 
         Args:
             reason: why.
@@ -237,47 +237,47 @@ class Controls:
             self._world.fail_next(customer_id, reason, times)
 
     def require_authentication(self, *, customer_id: str | None = None, times: int = 1) -> None:
-        """Let the next payments wait for the payer: see :meth:`authenticate_payment`."""
+        """Make the next payments wait for the payer: see :meth:`authenticate_payment`."""
         self.decline_next_payment(DeclineReason.AUTHENTICATION_REQUIRED, customer_id=customer_id, times=times)
 
     def delay_next_refund(self, *, times: int = 1) -> None:
-        """Let the next refunds be pending, as those of bank debits are: see :meth:`settle_refund`."""
+        """Make the next refunds be pending, as those of bank debits are: see :meth:`settle_refund`."""
         with self._calls.mutex:
             self._world.delayed_refunds += times
 
     def settle_refund(self, refund_id: str, *, succeeded: bool = True) -> Refund:
-        """Let the money of a pending refund arrive, or come back."""
+        """Make the money of a pending refund arrive, or come back."""
         with self._calls.mutex:
             return self._payments.settle_refund(refund_id, succeeded=succeeded)
 
     def open_dispute(
         self, payment_id: str, *, amount: Money | None = None, dispute_reason: str = "fraudulent"
     ) -> Dispute:
-        """Be the payer's bank that wants the money of a payment back; None: all of it."""
+        """Play the payer's bank that wants the money of a payment back; None: all of it."""
         with self._calls.mutex:
             return self._payments.dispute(payment_id, amount, dispute_reason)
 
     def decide_dispute(self, dispute_id: str, *, won: bool) -> Dispute:
-        """Be the bank that decides. A lost dispute takes the money for good."""
+        """Play the bank that decides. A lost dispute takes the money for good."""
         with self._calls.mutex:
             return self._payments.decide(dispute_id, won=won)
 
     def time_out_next_call(self, *, after_effect: bool = True) -> None:
-        """Let the next operation end without an answer: after it took effect, or before."""
+        """Make the next operation end without an answer: after it took effect, or before."""
         self._calls.lose_next(after_effect=after_effect)
 
     def fail_next_call(self, error: PaymentError) -> None:
-        """Let the next operation end in this error, without any effect."""
+        """Make the next operation end in this error, without any effect."""
         self._calls.fail_next(error)
 
     # --- the sender of webhooks ----------------------------------------------------------------------------------
 
     def deliver_next_twice(self) -> None:
-        """Let the next :meth:`deliveries` hold its first delivery twice."""
+        """Make the next :meth:`deliveries` hold its first delivery twice."""
         self._twice = True
 
     def shuffle_next_deliveries(self, seed: int = 0) -> None:
-        """Let the next :meth:`deliveries` that holds at least two events come in another order than they happened in."""
+        """Make the next :meth:`deliveries` that holds at least two events come in another order than they happened in."""
         self._shuffled = random.Random(seed)  # noqa: S311 - a repeatable disorder, no secret
 
     def redeliver(self, event_id: str) -> None:

@@ -51,12 +51,12 @@ class Payments:
     # --- saved cards ---------------------------------------------------------------------------------------------
 
     def cards(self, customer_id: str) -> list[PaymentMethod]:
-        """The customer's saved cards; the first one is charged."""
+        """Return the customer's saved cards; the first one is charged."""
         store = self._world.store
         return [store.payment_methods[id_] for id_ in store.methods_of.get(customer_id, ())]
 
     def save_card(self, customer_id: str) -> PaymentMethod:
-        """The customer's saved card; a new one if there is none."""
+        """Return the customer's saved card; a new one if there is none."""
         for method in self.cards(customer_id):
             return method
         method = PaymentMethod(
@@ -191,7 +191,7 @@ class Payments:
         return payment
 
     def settle(self, payment_id: str, *, succeeded: bool) -> Payment:
-        """Let the money of a delayed payment arrive, or not."""
+        """Make the money of a delayed payment arrive, or not."""
         return self._finish(payment_id, PaymentStatus.PROCESSING, succeeded=succeeded)
 
     def authenticate(self, payment_id: str, *, succeeded: bool) -> Payment:
@@ -211,7 +211,7 @@ class Payments:
         return self._move(payment, PaymentStatus.SUCCEEDED, taken)
 
     def cancel(self, payment_id: str) -> Payment:
-        """Give up a payment that has not been captured. What is under way at the bank cannot be called back."""
+        """Cancel a payment that has not been captured. What is under way at the bank cannot be called back."""
         payment = self.get(payment_id)
         if payment.status is PaymentStatus.CANCELED:
             return payment
@@ -260,7 +260,7 @@ class Payments:
         return refund
 
     def settle_refund(self, refund_id: str, *, succeeded: bool) -> Refund:
-        """Let the money of a pending refund arrive, or come back."""
+        """Make the money of a pending refund arrive, or come back."""
         refund = self._world.store.refunds.get(refund_id)
         if refund is None:
             message = "there is no such refund"

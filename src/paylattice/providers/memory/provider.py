@@ -50,7 +50,7 @@ _SLACK = timedelta(minutes=5)
 class InMemoryProvider(Controls, BaseProvider):
     """A whole provider without a network, for tests, demos and development.
 
-    What a test can do with it (complete a checkout, let time pass, take the webhooks) it has from ``Controls``.
+    ``Controls`` has its controls: complete a checkout, advance the time, take the webhooks.
 
     Args:
         config: None: from the environment, which may hold nothing.
@@ -133,7 +133,7 @@ class InMemoryProvider(Controls, BaseProvider):
         return self._calls.write(idempotency_key, (email, name, FrozenMap(metadata)), effect)
 
     async def get_customer(self, customer_id: str) -> Customer | None:
-        """The customer; None if there is none, or it was deleted."""
+        """Return the customer, or None if it does not exist or was deleted."""
         return self._calls.read(lambda: self._world.store.customers.get(customer_id))
 
     async def update_customer(
@@ -145,7 +145,7 @@ class InMemoryProvider(Controls, BaseProvider):
         metadata: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
     ) -> Customer:
-        """Change what is given; metadata is merged key by key."""
+        """Change the given fields; metadata is merged key by key."""
 
         def effect() -> Customer:
             old = self._world.customer(customer_id)
@@ -236,7 +236,7 @@ class InMemoryProvider(Controls, BaseProvider):
         return self._calls.write(idempotency_key, asked, lambda: self._checkouts.open(order, customer_id, kept))
 
     async def get_checkout_session(self, session_id: str) -> CheckoutSession | None:
-        """The session; None if there is none."""
+        """Return the session, or None if it does not exist."""
         return self._calls.read(lambda: self._world.store.sessions.get(session_id))
 
     async def expire_checkout_session(self, session_id: str, *, idempotency_key: str | None = None) -> CheckoutSession:
@@ -246,7 +246,7 @@ class InMemoryProvider(Controls, BaseProvider):
     # --- subscriptions -------------------------------------------------------------------------------------------
 
     async def get_subscription(self, subscription_id: str) -> Subscription | None:
-        """The subscription as it is now; None if there is none."""
+        """Return the subscription as it is now, or None if it does not exist."""
 
         def find() -> Subscription | None:
             record = self._world.store.subscriptions.get(subscription_id)
@@ -255,7 +255,7 @@ class InMemoryProvider(Controls, BaseProvider):
         return self._calls.read(find)
 
     async def list_subscriptions(self, customer_id: str) -> list[Subscription]:
-        """All subscriptions of the customer, ended ones too, newest first."""
+        """Return all subscriptions of the customer, newest first, ended ones included."""
         return self._calls.read(
             lambda: [record.model() for record in reversed(self._subscriptions.of_customer(customer_id))]
         )
@@ -269,7 +269,7 @@ class InMemoryProvider(Controls, BaseProvider):
         final_invoice: bool = False,
         idempotency_key: str | None = None,
     ) -> Subscription:
-        """End the subscription now, or at the end of the period that is paid for.
+        """End the subscription now, or at the end of the paid period.
 
         Usage that is not billed yet is billed at the end of the period; now, with ``final_invoice``.
         """
@@ -311,7 +311,7 @@ class InMemoryProvider(Controls, BaseProvider):
         return self._calls.write(idempotency_key, subscription_id, effect)
 
     async def resume_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
-        """Bill again."""
+        """Resume billing."""
 
         def effect() -> Subscription:
             record = self._subscriptions.get(subscription_id)
@@ -339,7 +339,7 @@ class InMemoryProvider(Controls, BaseProvider):
     async def get_invoices(
         self, customer_id: str, limit: int = 10, *, subscription_id: str | None = None
     ) -> list[Invoice]:
-        """The customer's invoices, newest first."""
+        """Return the customer's invoices, newest first."""
 
         def find() -> list[Invoice]:
             store = self._world.store
@@ -352,7 +352,7 @@ class InMemoryProvider(Controls, BaseProvider):
     # --- payments ------------------------------------------------------------------------------------------------
 
     async def get_payment(self, payment_id: str) -> Payment | None:
-        """The payment; None if there is none."""
+        """Return the payment, or None if it does not exist."""
         return self._calls.read(lambda: self._world.store.payments.get(payment_id))
 
     async def capture_payment(
@@ -364,7 +364,7 @@ class InMemoryProvider(Controls, BaseProvider):
         )
 
     async def cancel_payment(self, payment_id: str, *, idempotency_key: str | None = None) -> Payment:
-        """Give up a payment that has not been captured."""
+        """Cancel a payment that has not been captured."""
         return self._calls.write(idempotency_key, payment_id, lambda: self._payments.cancel(payment_id))
 
     async def create_payment(
@@ -403,7 +403,7 @@ class InMemoryProvider(Controls, BaseProvider):
         *,
         idempotency_key: str | None = None,
     ) -> Refund:
-        """Give money back; None: all that is left."""
+        """Refund a payment, in whole or in part."""
         return self._calls.write(
             idempotency_key,
             (payment_id, amount, reason),
@@ -423,17 +423,17 @@ class InMemoryProvider(Controls, BaseProvider):
         return self._calls.read(lambda: store.refunds.get(store.made_under.get(key, "")))
 
     async def get_payment_methods(self, customer_id: str) -> list[PaymentMethod]:
-        """The customer's saved payment methods."""
+        """Return the customer's saved payment methods."""
         return self._calls.read(lambda: self._payments.cards(customer_id))
 
     async def remove_payment_method(self, payment_method_id: str, *, idempotency_key: str | None = None) -> None:
-        """Forget a saved payment method."""
+        """Remove a saved payment method."""
         self._calls.write(idempotency_key, payment_method_id, lambda: self._payments.forget_card(payment_method_id))
 
     # --- plans, events -------------------------------------------------------------------------------------------
 
     async def get_plan(self, plan_id: str) -> Plan | None:
-        """The plan; None if there is none."""
+        """Return the plan, or None if it does not exist."""
         return self._calls.read(lambda: self._world.store.plans.get(plan_id))
 
     async def list_plans(self) -> list[Plan]:
@@ -447,7 +447,7 @@ class InMemoryProvider(Controls, BaseProvider):
             return self._world.events_kept
 
     async def list_events(self, since: datetime, limit: int = 100) -> list[WebhookEvent]:
-        """Events since a time, oldest first; the last 10,000 are kept."""
+        """Return events since a time, oldest first; the last 10,000 are kept."""
 
         def find() -> list[WebhookEvent]:
             found = (event for event in self._world.events if event.created_at >= since)
@@ -458,7 +458,7 @@ class InMemoryProvider(Controls, BaseProvider):
     # --- webhooks ------------------------------------------------------------------------------------------------
 
     def verify_webhook_signature(self, payload: bytes, signature: str | Headers, secret: str) -> Mapping[str, object]:
-        """Check a delivery against one secret and return its body."""
+        """Verify a delivery against one secret and return its body."""
         return SIGNATURE.verified(
             payload,
             signature,
@@ -468,7 +468,7 @@ class InMemoryProvider(Controls, BaseProvider):
         )
 
     async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
-        """Verify a delivery with the configured secrets and read it."""
+        """Verify a delivery with the configured secrets, and return its event."""
         self._settings.require("webhook_secret")
         data = SIGNATURE.verified(payload, headers, self._signing_keys, clock=self._clock, diagnoses=self.diagnoses)
         return event_from(data, self._name, datetime.fromtimestamp(self._clock(), UTC))

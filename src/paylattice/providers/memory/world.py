@@ -66,7 +66,7 @@ class Agenda:
         heapq.heappush(self._due, (when, next(self._order), action))
 
     def advance_to(self, target: datetime) -> None:
-        """Let time pass."""
+        """Advance the time."""
         if target < self.now:
             message = "time only goes forward"
             raise InvalidRequest(message, param="days")

@@ -20,7 +20,7 @@ UNSUPPORTED: Mapping[Capability, UnsupportedReason] = FrozenMap(
             "Keep the customer in your own database, as BillingService does; create_customer makes an id for it.",
         ),
         Capability.EXPIRE_CHECKOUT: UnsupportedReason(
-            "PayPal takes no page back: it closes a page that nobody approves by itself.",
+            "PayPal cannot close a page on request: it closes an unapproved page after a while.",
             "If the payer approves a page that you do not want any more, cancel its subscription with "
             "cancel_subscription, and give the payment back with refund_payment.",
         ),

@@ -64,7 +64,7 @@ class PayPalProvider(BaseProvider):
 
     Args:
         config: PayPal's settings; None: from the environment.
-        transport: how to reach PayPal; None: one of its own, which :meth:`aclose` closes.
+        transport: sends the requests. None: the provider makes its own, and :meth:`aclose` closes it.
         tokens: access tokens, shared with other providers of the same process; None: its own.
         clock: the time: seconds since 1970, or an aware datetime.
 
@@ -163,7 +163,7 @@ class PayPalProvider(BaseProvider):
             quantity: needs a plan with ``quantity_supported``.
             trial_days: puts off the start: see :func:`~.requests.subscription_request`. 0: the plan must have no trial.
             customer_email: shown on the page. The payer may use any account.
-            idempotency_key: see the class.
+            idempotency_key: calls with the same key have one effect. None: the provider makes a key for this call.
         """
         return await self._checkout.subscribe(
             customer_id,
@@ -311,7 +311,7 @@ class PayPalProvider(BaseProvider):
 
         Args:
             order_id: the id of the payment session.
-            idempotency_key: see the class.
+            idempotency_key: calls with the same key have one effect. None: the provider makes a key for this call.
         """
         return await self._payments.authorize(order_id, idempotency_key or new_key())
 
@@ -339,7 +339,7 @@ class PayPalProvider(BaseProvider):
             capture: False: only reserve the money.
             description: for the payer.
             metadata: PayPal cannot keep it.
-            idempotency_key: see the class.
+            idempotency_key: calls with the same key have one effect. None: the provider makes a key for this call.
         """
         return await self._payments.create(
             amount,
@@ -395,11 +395,11 @@ class PayPalProvider(BaseProvider):
         return await self._plans.all()
 
     async def list_events(self, since: datetime, limit: int = 100) -> list[WebhookEvent]:
-        """Events since a time, oldest first. PayPal keeps them for about 30 days, and lists the newest first."""
+        """Return events since a time, oldest first. PayPal keeps them for about 30 days, and lists the newest first."""
         return await first_of(self._events.since(since), limit)
 
     async def events_since(self, since: datetime) -> AsyncGenerator[list[WebhookEvent]]:
-        """All events since a time, oldest first, some at a time."""
+        """Return all events since a time, oldest first, in batches."""
         async for events in self._events.since(since):
             yield events
 

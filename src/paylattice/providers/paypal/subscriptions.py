@@ -32,7 +32,7 @@ class Subscriptions:
         return await self._api.get(path_to(subscription_id), _WITH_PLAN, named=subscription_id, form="I-[A-Z0-9]+")
 
     async def find(self, subscription_id: str) -> Subscription | None:
-        """The subscription; None if there is none."""
+        """Return the subscription, or None if it does not exist."""
         data = await self.read(subscription_id)
         return wire.subscription_from(data, self._api.now()) if data is not None else None
 

@@ -1,8 +1,9 @@
 """Reads Square's error responses, by tables from code and category to this library's errors.
 
-An error body is ``{"errors": [{"category", "code", "detail", "field"}]}``; some come inside a 200. Codes are open words:
-not every one that the endpoints name is in the published list. Source:
-https://developer.squareup.com/docs/build-basics/handling-errors and https://developer.squareup.com/reference/square/enums/ErrorCode.
+An error body is ``{"errors": [{"category", "code", "detail", "field"}]}``; some come inside a 200. Codes are open words: not
+every one that the endpoints name is in the published list. Source:
+https://developer.squareup.com/docs/build-basics/handling-errors and
+https://developer.squareup.com/reference/square/enums/ErrorCode.
 """
 
 from collections.abc import Mapping

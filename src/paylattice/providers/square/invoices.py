@@ -50,7 +50,7 @@ class Invoices:
         self._subscriptions = subscriptions
 
     async def of_customer(self, customer_id: str, limit: int, subscription_id: str | None) -> list[Invoice]:
-        """The customer's invoices at the location, newest first, with their payments, reasons and periods.
+        """Return the customer's invoices at the location, newest first, with their payments, reasons and periods.
 
         The payments of a hundred invoices take one request, and each subscription some, of the first five.
         """

@@ -195,7 +195,7 @@ class Payments:
         return await self._api.write_then_verify(cancel, look)
 
     async def refund(self, payment_id: str, amount: Money | None, reason: str | None, key: str | None) -> Refund:
-        """Give money back; None: all that is left, which has to be read: Square wants an amount."""
+        """Refund a payment, in whole or in part, which has to be read: Square wants an amount."""
         wanted = await self._left(payment_id) if amount is None else amount
         body = requests.refund_request(payment_id, wanted, reason, key)
         return await self._api.create("/v2/refunds", body, key, part("refund", wire.refund_from))

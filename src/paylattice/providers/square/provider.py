@@ -58,7 +58,7 @@ class SquareProvider(BaseProvider):
 
     Args:
         config: the settings; None: from the environment.
-        transport: how to reach Square; None: one of its own, which :meth:`aclose` closes.
+        transport: sends the requests. None: the provider makes its own, and :meth:`aclose` closes it.
         clock: what day it is decides trials, due dates and when a pause ends: seconds since 1970, or an aware datetime.
 
     Raises:
@@ -132,12 +132,12 @@ class SquareProvider(BaseProvider):
             email: at most 254 characters.
             name: split at its last space into given and family name.
             metadata: one word only, that of ``SquareConfig(reference_key=...)``: it becomes the ``reference_id``.
-            idempotency_key: see the class.
+            idempotency_key: calls with the same key have one effect. None: the provider makes a key for this call.
         """
         return await self._customers.create(email, name, metadata, idempotency_key)
 
     async def get_customer(self, customer_id: str) -> Customer | None:
-        """The customer; None if there is none. Of a merged profile, the one it was merged into (``merged_from``)."""
+        """Return the customer, or None. For a merged profile, this is the one it was merged into (``merged_from``)."""
         return await self._customers.find(customer_id)
 
     async def update_customer(
@@ -149,7 +149,7 @@ class SquareProvider(BaseProvider):
         metadata: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
     ) -> Customer:
-        """Change what is given; an empty value takes the one word of metadata away."""
+        """Change the given fields; an empty value takes the one word of metadata away."""
         return await self._customers.update(customer_id, email, name, metadata)
 
     async def delete_customer(self, customer_id: str, *, idempotency_key: str | None = None) -> None:
@@ -202,7 +202,7 @@ class SquareProvider(BaseProvider):
             quantity: 1.
             trial_days: that of the variation's own free phase.
             customer_email: filled in instead of the profile's.
-            idempotency_key: see the class.
+            idempotency_key: calls with the same key have one effect. None: the provider makes a key for this call.
         """
         return await self._checkout.subscribe(
             customer_id,
@@ -239,7 +239,7 @@ class SquareProvider(BaseProvider):
         )
 
     async def get_checkout_session(self, session_id: str) -> CheckoutSession | None:
-        """The session of either kind; None if there is none.
+        """Return the session of either kind, or None if it does not exist.
 
         A link's ``customer_id`` is the customer that it was made for; who bought is the customer of its subscription or
         payment. ``raw`` holds what was read: ``payment_link``, ``order``, ``payment``, ``subscription``, ``invoice``.
@@ -317,13 +317,13 @@ class SquareProvider(BaseProvider):
     async def get_invoices(
         self, customer_id: str, limit: int = 10, *, subscription_id: str | None = None
     ) -> list[Invoice]:
-        """The customer's invoices at the location, newest first."""
+        """Return the customer's invoices at the location, newest first."""
         return await self._invoices.of_customer(customer_id, limit, subscription_id)
 
     # Payments
 
     async def get_payment(self, payment_id: str) -> Payment | None:
-        """The payment; None if there is none."""
+        """Return the payment, or None if it does not exist."""
         return await self._payments.find(payment_id)
 
     async def capture_payment(
@@ -333,7 +333,7 @@ class SquareProvider(BaseProvider):
         return await self._payments.capture(payment_id, amount, idempotency_key)
 
     async def cancel_payment(self, payment_id: str, *, idempotency_key: str | None = None) -> Payment:
-        """Give up a payment that has not been captured. Canceling twice is no error."""
+        """Cancel a payment that has not been captured. Canceling twice is no error."""
         return await self._payments.cancel(payment_id)
 
     async def create_payment(
@@ -356,7 +356,7 @@ class SquareProvider(BaseProvider):
             capture: False: only authorize; Square gives it up after seven days.
             description: at most 500 characters; the buyer may see it.
             metadata: one word only, that of ``SquareConfig(reference_key=...)``, of at most 40 characters.
-            idempotency_key: see the class.
+            idempotency_key: calls with the same key have one effect. None: the provider makes a key for this call.
         """
         return await self._payments.create(
             amount,
@@ -376,7 +376,7 @@ class SquareProvider(BaseProvider):
         *,
         idempotency_key: str | None = None,
     ) -> Refund:
-        """Give money back; None: all that is left. It nearly always begins as pending: watch ``refund.succeeded``."""
+        """Refund a payment, in whole or in part. It nearly always begins as pending: watch ``refund.succeeded``."""
         return await self._payments.refund(payment_id, amount, reason, idempotency_key)
 
     async def find_payment(self, key: str, since: datetime, *, customer_id: str) -> Payment | None:
@@ -412,11 +412,11 @@ class SquareProvider(BaseProvider):
         return await self._plans.all()
 
     async def list_events(self, since: datetime, limit: int = 100) -> list[WebhookEvent]:
-        """Events since a time, oldest first. Square keeps them for 28 days, and shows them to the account's own token only."""
+        """Return events since a time, oldest first, up to 28 days old. Square shows them to the account's own token only."""
         return await first_of(self._events.since(since), limit)
 
     async def events_since(self, since: datetime) -> AsyncGenerator[list[WebhookEvent]]:
-        """All events since a time, oldest first, a page at a time."""
+        """Return all events since a time, oldest first, a page at a time."""
         async for events in self._events.since(since):
             yield events
 

@@ -126,7 +126,7 @@ class Subscriptions:
     # --- changing ----------------------------------------------------------------------------------------------------
 
     async def cancel(self, subscription_id: str) -> Subscription:
-        """Let it end with the period that is paid for: Square's only way."""
+        """Let it end with the paid period: Square's only way."""
         data = await self._existing(subscription_id)
         if text(data, "status") in _ENDED or _is_canceling(data):
             return await self.model(data)

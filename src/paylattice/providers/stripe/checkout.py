@@ -78,7 +78,7 @@ class Checkout:
         return (await self._api.post(_SESSIONS, params, key)).into(checkout_session_from)
 
     async def find(self, session_id: str) -> CheckoutSession | None:
-        """The session of either kind; None if there is none."""
+        """Return the session of either kind, or None if it does not exist."""
         found = await self._api.find(path_of("checkout/sessions", session_id))
         return None if found is None else checkout_session_from(found)
 

@@ -34,7 +34,7 @@ class Customers:
         return answer.into(customer_from)
 
     async def find(self, customer_id: str) -> Customer | None:
-        """The customer; None if there is none, or it was deleted."""
+        """Return the customer, or None if it does not exist or was deleted."""
         found = await self._api.find(path_of("customers", customer_id))
         return None if found is None else customer_from(found)
 
@@ -76,7 +76,7 @@ class Customers:
         return None
 
     async def payment_methods(self, customer_id: str) -> list[PaymentMethod]:
-        """The customer's saved payment methods, of all types."""
+        """Return the customer's saved payment methods, of all types."""
         found = await self._api.listed(path_of("customers", customer_id, "payment_methods"))
         return [payment_method_from(data) for data in found]
 

@@ -21,7 +21,7 @@ class Invoices:
         self._expanded = ["data.payments"] if has_invoice_payments(api_version) else None
 
     async def of_customer(self, customer_id: str, limit: int, subscription_id: str | None) -> list[Invoice]:
-        """The customer's invoices, newest first, with the payments that paid them."""
+        """Return the customer's invoices, newest first, with the payments that paid them."""
         params: dict[str, object] = {"customer": customer_id, "subscription": subscription_id}
         if self._expanded is not None:
             params["expand"] = self._expanded

@@ -50,7 +50,7 @@ class StripeProvider(BaseProvider):
 
     Args:
         config: the settings; None: from the environment.
-        transport: how to reach Stripe; None: one of its own, which :meth:`aclose` closes.
+        transport: sends the requests. None: the provider makes its own, and :meth:`aclose` closes it.
         clock: the time, for the age of webhooks and usage: seconds since 1970, or an aware datetime.
 
     Raises:
@@ -105,7 +105,7 @@ class StripeProvider(BaseProvider):
         return await self._customers.create(email, name, metadata, idempotency_key)
 
     async def get_customer(self, customer_id: str) -> Customer | None:
-        """The customer; None if there is none, or it was deleted."""
+        """Return the customer, or None if it does not exist or was deleted."""
         return await self._customers.find(customer_id)
 
     async def update_customer(
@@ -117,7 +117,7 @@ class StripeProvider(BaseProvider):
         metadata: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
     ) -> Customer:
-        """Change what is given; metadata is merged key by key, and an empty value takes its key away."""
+        """Change the given fields; metadata is merged key by key, and an empty value takes its key away."""
         return await self._customers.update(customer_id, email, name, metadata, idempotency_key)
 
     async def delete_customer(self, customer_id: str, *, idempotency_key: str | None = None) -> None:
@@ -157,12 +157,12 @@ class StripeProvider(BaseProvider):
             customer_id: ``cus_...``.
             plan_id: a recurring price, ``price_...``.
             success_url: may hold ``{CHECKOUT_SESSION_ID}``.
-            cancel_url: where the customer goes who gives up.
-            metadata: kept on the session and on the subscription.
-            quantity: of no meaning for a metered price.
+            cancel_url: where a customer who gives up returns.
+            metadata: stored on the session and on the subscription.
+            quantity: ignored for a metered price.
             trial_days: instead of the price's own trial; 0: none.
             customer_email: not used: Stripe takes the customer's.
-            idempotency_key: see the class.
+            idempotency_key: calls with the same key have one effect. None: the provider makes a key for this call.
         """
         return await self._checkout.subscribe(
             customer_id,
@@ -200,7 +200,7 @@ class StripeProvider(BaseProvider):
         )
 
     async def get_checkout_session(self, session_id: str) -> CheckoutSession | None:
-        """The session of either kind; None if there is none."""
+        """Return the session of either kind, or None if it does not exist."""
         return await self._checkout.find(session_id)
 
     async def expire_checkout_session(self, session_id: str, *, idempotency_key: str | None = None) -> CheckoutSession:
@@ -217,7 +217,7 @@ class StripeProvider(BaseProvider):
 
         Args:
             customer_id: ``cus_...``.
-            return_url: where the customer comes back to.
+            return_url: where the customer returns.
             idempotency_key: None: one is made.
 
         Raises:
@@ -229,11 +229,11 @@ class StripeProvider(BaseProvider):
     # Subscriptions
 
     async def get_subscription(self, subscription_id: str) -> Subscription | None:
-        """The subscription with all its items; None if there is none."""
+        """Return the subscription with all its items, or None if it does not exist."""
         return await self._subscriptions.find(subscription_id)
 
     async def list_subscriptions(self, customer_id: str) -> list[Subscription]:
-        """All subscriptions of the customer, ended ones too, newest first."""
+        """Return all subscriptions of the customer, newest first, ended ones included."""
         return await self._subscriptions.all_of(customer_id)
 
     async def cancel_subscription(
@@ -276,7 +276,7 @@ class StripeProvider(BaseProvider):
         return await self._subscriptions.pause(subscription_id, idempotency_key)
 
     async def resume_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
-        """Bill again. A paused subscription begins a new period, and is billed for it, today."""
+        """Resume billing. A paused subscription begins a new period, and is billed for it, today."""
         return await self._subscriptions.resume(subscription_id, idempotency_key)
 
     async def create_usage_record(
@@ -300,7 +300,7 @@ class StripeProvider(BaseProvider):
     async def get_invoices(
         self, customer_id: str, limit: int = 10, *, subscription_id: str | None = None
     ) -> list[Invoice]:
-        """The customer's invoices, newest first, with the payments that paid them."""
+        """Return the customer's invoices, newest first, with the payments that paid them."""
         return await self._invoices.of_customer(customer_id, limit, subscription_id)
 
     # Payments
@@ -312,11 +312,11 @@ class StripeProvider(BaseProvider):
     async def capture_payment(
         self, payment_id: str, amount: Money | None = None, *, idempotency_key: str | None = None
     ) -> Payment:
-        """Take the money of an authorized payment; what is not taken is released."""
+        """Take the money of an authorized payment; the rest is released."""
         return await self._payments.capture(payment_id, amount, idempotency_key)
 
     async def cancel_payment(self, payment_id: str, *, idempotency_key: str | None = None) -> Payment:
-        """Give up a payment that has not been captured. Canceling twice is no error."""
+        """Cancel a payment that has not been captured. Canceling twice is no error."""
         return await self._payments.cancel(payment_id, idempotency_key)
 
     async def create_payment(
@@ -349,13 +349,13 @@ class StripeProvider(BaseProvider):
         *,
         idempotency_key: str | None = None,
     ) -> Refund:
-        """Give money back; None: all that is left.
+        """Refund a payment, in whole or in part.
 
         Args:
             payment_id: ``pi_...``.
             amount: in the payment's currency.
             reason: ``duplicate``, ``fraudulent`` or ``requested_by_customer``; other words are kept in the metadata.
-            idempotency_key: see the class.
+            idempotency_key: calls with the same key have one effect. None: the provider makes a key for this call.
         """
         return await self._payments.refund(payment_id, amount, reason, idempotency_key)
 
@@ -370,7 +370,7 @@ class StripeProvider(BaseProvider):
         return await self._payments.refunded_under(key, payment_id)
 
     async def get_payment_methods(self, customer_id: str) -> list[PaymentMethod]:
-        """The customer's saved payment methods, of all types."""
+        """Return the customer's saved payment methods, of all types."""
         return await self._customers.payment_methods(customer_id)
 
     async def remove_payment_method(self, payment_method_id: str, *, idempotency_key: str | None = None) -> None:
@@ -388,20 +388,20 @@ class StripeProvider(BaseProvider):
         return await self._plans.all()
 
     async def list_events(self, since: datetime, limit: int = 100) -> list[WebhookEvent]:
-        """Events since a time, oldest first. Stripe keeps them for 30 days, and lists the newest first."""
+        """Return events since a time, oldest first. Stripe keeps them for 30 days, and lists the newest first."""
         return await first_of(self._events.since(since), limit)
 
     async def events_since(self, since: datetime) -> AsyncGenerator[list[WebhookEvent]]:
-        """All events since a time, oldest first, some at a time."""
+        """Return all events since a time, oldest first, in batches."""
         async for events in self._events.since(since):
             yield events
 
     # Webhooks
 
     def verify_webhook_signature(self, payload: bytes, signature: str | Headers, secret: str) -> Mapping[str, object]:
-        """Check a delivery against one secret, and nothing else."""
+        """Verify a delivery against one secret."""
         return self._webhooks.verify(payload, signature, secret)
 
     async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
-        """Verify a delivery with the configured secrets and read it. Both kinds are read: snapshot and thin events."""
+        """Verify a delivery with the configured secrets, and return its event, be it a snapshot or a thin event."""
         return self._webhooks.parse(payload, headers, livemode=self.livemode)

@@ -30,7 +30,7 @@ class Subscriptions:
         self._lookups = lookups
 
     async def find(self, subscription_id: str) -> Subscription | None:
-        """The subscription; None if there is none."""
+        """Return the subscription, or None if it does not exist."""
         found = await self._api.find(path_of("subscriptions", subscription_id), {"expand": [_INVOICE]})
         return None if found is None else subscription_from(await self._whole(found))
 
@@ -104,7 +104,7 @@ class Subscriptions:
         return await self._update(subscription_id, {"pause_collection": {"behavior": "void"}}, key)
 
     async def resume(self, subscription_id: str, key: str | None) -> Subscription:
-        """Bill again. What is not paused is answered as it is."""
+        """Resume billing. What is not paused is answered as it is."""
         found = await self._read(subscription_id)
         if text(found, "status") == "paused":
             return await self._update(subscription_id, {}, key, "resume")

@@ -65,7 +65,7 @@ class Webhooks:
         return SIGNATURE.verified(payload, signature, (key,), clock=self._clock, diagnoses=self._diagnoses())
 
     def parse(self, payload: bytes, headers: Headers, *, livemode: bool | None) -> WebhookEvent:
-        """Verify a delivery with the configured secrets, and read it."""
+        """Verify a delivery with the configured secrets, and return its event."""
         if not self._keys:
             self._config.require("webhook_secret")
         data = SIGNATURE.verified(

@@ -24,7 +24,7 @@ def add_months(moment: datetime, months: int) -> datetime:
 
 
 def advance_to(world: _Timed, until: Any, agenda: Callable[[], Iterable[Due]]) -> None:
-    """Let time pass, and let everything happen on the way.
+    """Advance the time, and let everything happen on the way.
 
     Args:
         world: whose ``now`` moves.

@@ -63,7 +63,7 @@ class Faults:
         self._forget = forget
 
     def lose_next_answer(self, *, path: str = "/", times: int = 1) -> None:
-        """Let the next write take effect, and its answer get lost: the client cannot know whether it happened.
+        """Make the next write take effect, and its answer get lost: the client cannot know whether it happened.
 
         Args:
             path: only of a request whose path starts like this.
@@ -72,7 +72,7 @@ class Faults:
         self._waiting.append(Fault(Kind.LOST, times, path, writes_only=True, after_effect=True))
 
     def refuse_next_connection(self, *, times: int = 1) -> None:
-        """Let the next request not get through at all. It has no effect.
+        """Make the next request not get through at all. It has no effect.
 
         A loopback server cannot refuse: there, the connection is closed without an answer, which looks to the client
         like a lost one.
@@ -111,7 +111,7 @@ class Faults:
         )
 
     def delay_next_answer(self, seconds: float, *, path: str = "/", times: int = 1) -> None:
-        """Let the next answer come late. Its request takes effect.
+        """Make the next answer come late. Its request takes effect.
 
         Through :meth:`~paylattice.testing.StandIn.transport` there is no real wait: a client that is less patient gets a read
         timeout at once, another one its answer at once. A loopback server really waits.

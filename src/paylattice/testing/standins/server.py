@@ -172,7 +172,7 @@ class StandIn(Dispatcher[R, K], Generic[W, R, K]):
     # --- time ----------------------------------------------------------------------------------------------------
 
     def advance(self, *, months: int = 0, days: float = 0, hours: float = 0) -> datetime:
-        """Let time pass, with everything that is due: renewals, retries, ends of trials, expiries.
+        """Advance the time, with everything that is due: renewals, retries, ends of trials, expiries.
 
         Returns:
             The new simulated time, in UTC.
@@ -182,7 +182,7 @@ class StandIn(Dispatcher[R, K], Generic[W, R, K]):
             return self.now
 
     def renew(self, subscription_id: str) -> Mapping[str, object]:
-        """Let time pass until something happens to the subscription: it is billed again, paused, resumed, or over.
+        """Advance the time until something happens to the subscription: it is billed again, paused, resumed, or over.
 
         After ``decline_next_payment()`` the renewal is not paid.
 
@@ -199,7 +199,7 @@ class StandIn(Dispatcher[R, K], Generic[W, R, K]):
     # --- the customer and the bank, where the provider has no such thing ------------------------------------------
 
     def require_authentication(self, *, times: int = 1) -> None:
-        """Let the next payments wait for the payer to authenticate.
+        """Make the next payments wait for the payer to authenticate.
 
         Raises:
             ValueError: the provider never asks for that after a payment was requested.
@@ -207,7 +207,7 @@ class StandIn(Dispatcher[R, K], Generic[W, R, K]):
         raise ValueError(self._has_no("authentication of a payment that was requested already"))
 
     def authenticate_payment(self, payment_id: str, *, succeeded: bool = True) -> Mapping[str, object]:
-        """Be the payer who authenticates a payment, or fails to.
+        """Play the payer who authenticates a payment, or fails to.
 
         Raises:
             ValueError: the payment does not wait for that.
@@ -215,7 +215,7 @@ class StandIn(Dispatcher[R, K], Generic[W, R, K]):
         raise ValueError(self._has_no("authentication of a payment that was requested already"))
 
     def approve_change(self, subscription_id: str) -> Mapping[str, object]:
-        """Be the customer who agrees to another plan or quantity, where the provider asks.
+        """Play the customer who agrees to another plan or quantity, where the provider asks.
 
         Raises:
             ValueError: nothing waits for the payer.
@@ -253,7 +253,7 @@ class StandIn(Dispatcher[R, K], Generic[W, R, K]):
 
     @abstractmethod
     def _advance_to(self, until: datetime) -> None:
-        """Let time pass."""
+        """Advance the time."""
 
     @abstractmethod
     def _next_turn(self, subscription: JSON) -> datetime | None:

@@ -1,4 +1,4 @@
-"""What the author of a provider tells the conformance suite: one fixture, and what only the author can know."""
+"""What the author of a provider provides to the conformance suite: one fixture, and what only the author knows."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import ClassVar, NoReturn, TypeVar
@@ -25,9 +25,9 @@ def on_the_wire(check: F) -> F:
 
 
 class ProviderHooks:
-    """What the author of a provider tells the suite: one fixture, and what only the author can know.
+    """What you provide to the suite: one fixture, and what only you know.
 
-    Everything but the fixture is optional; a check that would need more is skipped, and says what it needs.
+    Everything but the fixture is optional. A check that needs more is skipped, and says what it needs.
     """
 
     http: ClassVar[bool] = True
@@ -86,18 +86,18 @@ class ProviderHooks:
         return inner if isinstance(inner, httpx.BaseTransport | httpx.AsyncBaseTransport) else None
 
     def complete_checkout(self, provider: BaseProvider, session: CheckoutSession) -> Awaitable[None] | None:
-        """Be the customer who subscribes on the session's page. This and the next hooks may be ``async def``."""
+        """Play the customer who subscribes on the session's page. This and the next hooks may be ``async def``."""
         self.needs("complete_checkout", "who subscribes on the checkout page")
 
     def complete_payment(self, provider: BaseProvider, session: CheckoutSession) -> Awaitable[None] | None:
-        """Be the customer who pays on the session's page, which was made by ``create_payment_session``."""
+        """Play the customer who pays on the session's page, which was made by ``create_payment_session``."""
         self.needs("complete_payment", "who pays on the checkout page")
 
     async def finish_payment(self, provider: BaseProvider, session: CheckoutSession, *, capture: bool) -> None:
         """What the application has to do when the customer has paid on the page, where the provider waits for it."""
 
     def delay_refunds(self, provider: BaseProvider) -> Awaitable[None] | None:
-        """Let the next refunds be on their way for a while, where the provider has such."""
+        """Make the next refunds be on their way for a while, where the provider has such."""
 
     def paid_in_parts(self, provider: BaseProvider) -> Awaitable[str] | str:
         """The id of a payment of 19.00 that was taken in two parts, the larger of which is less than 15.00."""
@@ -120,12 +120,12 @@ class ProviderHooks:
 
         The default does not know where the provider looks for it. The suite then searches the headers and the body for
         a text that is the same for the same key, and another for another: also a shortened or derived form is found so.
-        Say it where you can, in one line: ``return request.header("Idempotency-Key")``.
+        Override it if you can, in one line: ``return request.header("Idempotency-Key")``.
         """
         return None
 
     def lose_next_answer(self, provider: BaseProvider) -> None:
-        """Let the next operation take effect and its answer get lost: only for a provider without HTTP."""
+        """Make the next operation take effect and its answer get lost: only for a provider without HTTP."""
         self.needs("lose_next_answer", "how an answer gets lost, as there is no wire to cut")
 
     def effects(self, provider: BaseProvider) -> object:

@@ -272,7 +272,7 @@ def shown(subscription: JSON) -> JSON:
 
 
 def advance_to(world: World, until: datetime) -> None:
-    """Let time pass, and let everything happen that is due until then, in order."""
+    """Advance the time, and let everything happen that is due until then, in order."""
     clock.advance_to(world, until, partial(_agenda, world))
 
 

@@ -43,7 +43,7 @@ class PayPalMoney(PayPalRequests):
             self._world.pending_refunds += times
 
     def settle_refund(self, refund_id: str, *, succeeded: bool = True) -> Mapping[str, object]:
-        """Let the money of a pending refund arrive, or come back.
+        """Make the money of a pending refund arrive, or come back.
 
         Returns:
             The refund.
@@ -62,7 +62,7 @@ class PayPalMoney(PayPalRequests):
             self._world.held_sales += times
 
     def release_sale(self, sale_id: str) -> Mapping[str, object]:
-        """Let the money of a sale that is held come to the merchant.
+        """Make the money of a sale that is held come to the merchant.
 
         Returns:
             The sale.

@@ -253,7 +253,7 @@ def _step_of(order: JSON) -> str:
 
 
 def approve(world: World, order: JSON) -> None:
-    """Be the payer who agrees on the page.
+    """Play the payer who agrees on the page.
 
     Raises:
         ValueError: nothing waits for the payer, or the page has lapsed.

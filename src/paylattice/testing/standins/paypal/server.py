@@ -181,7 +181,7 @@ class PayPalStandIn(PayPalMoney):
     # --- the payer -----------------------------------------------------------------------------------------------
 
     def complete_checkout(self, session_id: str) -> Mapping[str, object]:
-        """Be the payer who agrees on PayPal's page: to a subscription, to an order, or to saving a payment method.
+        """Play the payer who agrees on PayPal's page: to a subscription, to an order, or to saving a payment method.
 
         Args:
             session_id: of the subscription, the order or the setup token.
@@ -221,7 +221,7 @@ class PayPalStandIn(PayPalMoney):
         raise ValueError(message)
 
     def approve_change(self, subscription_id: str) -> Mapping[str, object]:
-        """Be the payer who agrees to another plan or quantity.
+        """Play the payer who agrees to another plan or quantity.
 
         Raises:
             ValueError: nothing waits for the payer.
@@ -232,12 +232,12 @@ class PayPalStandIn(PayPalMoney):
             return dict(sendable(subscription))
 
     def require_authentication(self, *, times: int = 1) -> None:
-        """Let the next payments with a saved method wait for the payer."""
+        """Make the next payments with a saved method wait for the payer."""
         with self._lock:
             self._world.authentications += times
 
     def authenticate_payment(self, payment_id: str, *, succeeded: bool = True) -> Mapping[str, object]:
-        """Be the payer who authenticates on PayPal's page, or does not; the merchant captures the order then.
+        """Play the payer who authenticates on PayPal's page, or does not; the merchant captures the order then.
 
         Args:
             payment_id: of the order.
@@ -266,7 +266,7 @@ class PayPalStandIn(PayPalMoney):
         requires_action: bool = False,
         merchant_customer: str | None = None,
     ) -> str:
-        """Be the customer who saves a payment method in the vault.
+        """Play the customer who saves a payment method in the vault.
 
         Args:
             customer_id: the vault's id of the customer.
@@ -298,7 +298,7 @@ class PayPalStandIn(PayPalMoney):
     # --- the bank, and PayPal ------------------------------------------------------------------------------------
 
     def decline_next_payment(self, issue: str = "INSTRUMENT_DECLINED", *, times: int = 1) -> None:
-        """Be the bank that declines an order, an authorization's capture, or a renewal.
+        """Play the bank that declines an order, an authorization's capture, or a renewal.
 
         Args:
             issue: PayPal's word. ``"PENDING"``: the money is held for review, see :meth:`settle_payment`; ``"DECLINED"``: the

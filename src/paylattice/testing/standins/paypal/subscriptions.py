@@ -165,7 +165,7 @@ def _time_of(sent: Mapping[str, str], name: str, field: str, *, place: str = "bo
 
 
 def agree(world: World, subscription: JSON) -> None:
-    """Be the payer who agrees. With ``user_action: CONTINUE`` the merchant has to activate it then.
+    """Play the payer who agrees. With ``user_action: CONTINUE`` the merchant has to activate it then.
 
     Raises:
         ValueError: there is nothing to agree to.
@@ -187,7 +187,7 @@ def agree(world: World, subscription: JSON) -> None:
 
 
 def agree_to_revision(world: World, subscription: JSON) -> None:
-    """Be the payer who agrees to another plan or quantity; it counts from the next period on.
+    """Play the payer who agrees to another plan or quantity; it counts from the next period on.
 
     Raises:
         ValueError: no change waits for consent.

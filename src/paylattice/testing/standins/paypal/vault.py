@@ -102,7 +102,7 @@ def save_after_payment(world: World, order: JSON) -> None:
 
 
 def agree_to_save(world: World, setup: JSON) -> None:
-    """Be the payer who agrees that a payment method is saved.
+    """Play the payer who agrees that a payment method is saved.
 
     Raises:
         ValueError: nothing waits for the payer.

@@ -181,7 +181,7 @@ def is_open(invoice: Mapping[str, Any]) -> bool:
 
 
 def pay_invoice(world: World, invoice: JSON, card: Mapping[str, Any], amount: int | None = None) -> JSON:
-    """Be the customer who pays on the invoice's page.
+    """Play the customer who pays on the invoice's page.
 
     Returns:
         The payment.

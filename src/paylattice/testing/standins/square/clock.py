@@ -15,7 +15,7 @@ __all__ = ["advance_to"]
 
 
 def advance_to(world: World, moment: datetime) -> None:
-    """Let time pass, and let everything happen that is due until then, in order."""
+    """Advance the time, and let everything happen that is due until then, in order."""
     clock.advance_to(world, moment, partial(_agenda, world))
 
 

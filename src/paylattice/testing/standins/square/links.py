@@ -49,7 +49,7 @@ def buy(
     declines: str | None,
     gift_card: int = 0,
 ) -> JSON | None:
-    """Be the buyer.
+    """Play the buyer.
 
     Returns:
         The payment; None: there was nothing to pay yet.

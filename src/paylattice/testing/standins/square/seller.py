@@ -18,7 +18,7 @@ class SquareSeller(SquareRequests):
     def add_location(
         self, location_id: str, *, currency: str = "USD", timezone: str = "America/New_York", active: bool = True
     ) -> str:
-        """Be the seller who opens another location."""
+        """Play the seller who opens another location."""
         with self._lock:
             made = new_location(
                 self._world, location_id, name=location_id, currency=currency, timezone=timezone, active=active
@@ -40,7 +40,7 @@ class SquareSeller(SquareRequests):
         trial_cadence: str = "WEEKLY",
         relative: bool = False,
     ) -> str:
-        """Be the seller who makes a plan with one variation.
+        """Play the seller who makes a plan with one variation.
 
         Args:
             plan_id: the id of the variation, which checkout takes.
@@ -81,7 +81,7 @@ class SquareSeller(SquareRequests):
             return str(new_plan(self._world, plan_id, phases, known_as=plan_id)["id"])
 
     def add_customer(self, email: str, *, name: str | None = "Ada Lovelace", phone: str | None = None) -> str:
-        """Be the seller who adds a profile.
+        """Play the seller who adds a profile.
 
         Returns:
             The customer's id.
@@ -92,7 +92,7 @@ class SquareSeller(SquareRequests):
             return str(new_customer(self._world, about, source="DIRECTORY")["id"])
 
     def merge(self, from_id: str, to_id: str) -> str:
-        """Be the seller who merges two profiles into a new one: both ids lead to it from now on.
+        """Play the seller who merges two profiles into a new one: both ids lead to it from now on.
 
         Returns:
             The id of the new profile.
@@ -101,7 +101,7 @@ class SquareSeller(SquareRequests):
             return str(merge(self._world, from_id, to_id)["id"])
 
     def add_subscription(self, customer: str, plan_id: str, *, card: str | None = None) -> str:
-        """Be the seller who subscribes a customer.
+        """Play the seller who subscribes a customer.
 
         Args:
             customer: the id of the profile.
@@ -121,6 +121,6 @@ class SquareSeller(SquareRequests):
             return str(made["id"])
 
     def send_test_notification(self) -> None:
-        """Be the seller who tests the webhook subscription: the event has no object."""
+        """Play the seller who tests the webhook subscription: the event has no object."""
         with self._lock:
             self._world.send("webhooks.test_notification", {"type": "webhooks", "id": self._world.new_id("test-")})

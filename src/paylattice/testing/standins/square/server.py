@@ -122,7 +122,7 @@ class SquareStandIn(SquareSeller):
     def add_payment_method(
         self, customer_id: str, *, brand: str = "VISA", last4: str = "1111", declines: str | None = None
     ) -> str:
-        """Be the customer whose card is kept on file.
+        """Play the customer whose card is kept on file.
 
         Args:
             customer_id: the id of the profile.
@@ -148,7 +148,7 @@ class SquareStandIn(SquareSeller):
         declines: str | None = None,
         gift_card: int = 0,
     ) -> Mapping[str, object] | None:
-        """Be the buyer who pays on a payment link's page, or on the page of a subscription's first invoice.
+        """Play the buyer who pays on a payment link's page, or on the page of a subscription's first invoice.
 
         The buyer of a link becomes the profile with the phone number, or a new one: whatever customer the link was made for. Of
         a link for a plan comes a subscription, unless ``variants.links_subscribe`` is False, as in Square's sandbox.
@@ -204,7 +204,7 @@ class SquareStandIn(SquareSeller):
         return self._world.get("payment_link", session_id)
 
     def pay_outstanding(self, subscription_id: str) -> Mapping[str, object]:
-        """Be the customer who pays the open invoices of a subscription on their pages, oldest first.
+        """Play the customer who pays the open invoices of a subscription on their pages, oldest first.
 
         Returns:
             The subscription.
@@ -224,7 +224,7 @@ class SquareStandIn(SquareSeller):
             return self._shown("subscription", subscription)
 
     def pay_invoice(self, invoice_id: str, *, amount: int | None = None) -> Mapping[str, object]:
-        """Be the customer who pays an invoice on its page.
+        """Play the customer who pays an invoice on its page.
 
         Args:
             invoice_id: of the invoice; or of a subscription, for its newest one.
@@ -245,7 +245,7 @@ class SquareStandIn(SquareSeller):
     def decline_next_payment(
         self, code: str = "GENERIC_DECLINE", *, customer_id: str | None = None, times: int = 1
     ) -> None:
-        """Be the bank that declines a payment, a renewal or a page.
+        """Play the bank that declines a payment, a renewal or a page.
 
         Args:
             code: Square's word: https://developer.squareup.com/docs/payments-api/error-codes.
@@ -259,7 +259,7 @@ class SquareStandIn(SquareSeller):
         """Do nothing: every refund at Square is pending, and without :meth:`settle_refund` it succeeds after a day."""
 
     def settle_refund(self, refund_id: str, *, succeeded: bool = True) -> Mapping[str, object]:
-        """Be the bank that decides about a pending refund.
+        """Play the bank that decides about a pending refund.
 
         Returns:
             The refund.

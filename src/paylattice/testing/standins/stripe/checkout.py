@@ -122,7 +122,7 @@ def _inline_price(world: World, sent: Params, param: str, *, recurs: bool) -> JS
 
 
 def complete(world: World, session: JSON, *, delayed: bool = False) -> JSON:
-    """Be the customer who fills in the page. A declined payment leaves it open.
+    """Play the customer who fills in the page. A declined payment leaves it open.
 
     Raises:
         ValueError: the page is not open, or a subscription should be paid with a delayed method.
@@ -148,7 +148,7 @@ def complete(world: World, session: JSON, *, delayed: bool = False) -> JSON:
 
 
 def settle(world: World, session: JSON, *, succeeded: bool = True) -> JSON:
-    """Let the money of a delayed payment arrive, or not.
+    """Make the money of a delayed payment arrive, or not.
 
     Raises:
         ValueError: no money is on its way.

@@ -22,7 +22,7 @@ _WARNING = 3 * _DAY
 
 
 def advance_to(world: World, moment: int) -> None:
-    """Let time pass, and let everything happen that is due until then, in order."""
+    """Advance the time, and let everything happen that is due until then, in order."""
     clock.advance_to(world, moment, partial(_agenda, world))
 
 

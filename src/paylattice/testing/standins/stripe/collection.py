@@ -103,7 +103,7 @@ def mark_paid(world: World, invoice: JSON, *, attempts: int = 0) -> None:
 
 
 def pay_outstanding(world: World, subscription: JSON) -> None:
-    """Be the customer who pays all open invoices of a subscription on their pages, oldest first.
+    """Play the customer who pays all open invoices of a subscription on their pages, oldest first.
 
     Raises:
         ValueError: none is open.
@@ -118,7 +118,7 @@ def pay_outstanding(world: World, subscription: JSON) -> None:
 
 
 def authenticated(world: World, intent: JSON, *, succeeded: bool) -> None:
-    """Be the payer who authenticates, or fails to.
+    """Play the payer who authenticates, or fails to.
 
     Raises:
         ValueError: the payment does not wait for that.

@@ -98,7 +98,7 @@ def succeed(world: World, intent: JSON, method: JSON) -> None:
 
 
 def capture(world: World, intent: JSON, amount: int) -> None:
-    """Take reserved money; what is not taken is released, which Stripe counts as refunded."""
+    """Take reserved money; the rest is released, which Stripe counts as refunded."""
     charge = world.need("charge", intent["latest_charge"])
     released = intent["amount"] - amount
     world.change(charge, "charge.captured", amount_captured=amount, amount_refunded=released, captured=True)

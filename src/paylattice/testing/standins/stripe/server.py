@@ -133,7 +133,7 @@ class StripeStandIn(StripeRequests):
         requires_action: bool = False,
         default: bool = True,
     ) -> str:
-        """Be the customer who saves a card.
+        """Play the customer who saves a card.
 
         Args:
             customer_id: whose card.
@@ -172,7 +172,7 @@ class StripeStandIn(StripeRequests):
             return str(start(self._world, wanted)[0]["id"])
 
     def complete_checkout(self, session_id: str, *, delayed: bool = False) -> Mapping[str, object]:
-        """Be the customer who fills in the page.
+        """Play the customer who fills in the page.
 
         Args:
             session_id: of the Checkout Session.
@@ -189,7 +189,7 @@ class StripeStandIn(StripeRequests):
             return rendered(self._world, checkout.complete(self._world, session, delayed=delayed))
 
     def abandon_checkout(self, session_id: str) -> Mapping[str, object]:
-        """Be the customer who never comes back: the page expires.
+        """Play the customer who never comes back: the page expires.
 
         Raises:
             ValueError: the page is not open.
@@ -202,7 +202,7 @@ class StripeStandIn(StripeRequests):
             return rendered(self._world, checkout.expire(self._world, session))
 
     def settle_checkout(self, session_id: str, *, succeeded: bool = True) -> Mapping[str, object]:
-        """Let the money of a delayed payment arrive, or not."""
+        """Make the money of a delayed payment arrive, or not."""
         with self._lock:
             session = self._world.need("checkout.session", session_id)
             return rendered(self._world, checkout.settle(self._world, session, succeeded=succeeded))
@@ -210,7 +210,7 @@ class StripeStandIn(StripeRequests):
     def decline_next_payment(
         self, code: str = "generic_decline", *, customer_id: str | None = None, times: int = 1
     ) -> None:
-        """Be the bank that declines a payment, a renewal or a page.
+        """Play the bank that declines a payment, a renewal or a page.
 
         Args:
             code: the decline code: https://docs.stripe.com/declines/codes.
@@ -226,7 +226,7 @@ class StripeStandIn(StripeRequests):
             self._world.bank.delayed_refunds += times
 
     def settle_refund(self, refund_id: str, *, succeeded: bool = True) -> Mapping[str, object]:
-        """Let the money of a pending refund arrive, or come back.
+        """Make the money of a pending refund arrive, or come back.
 
         Returns:
             The refund.
@@ -241,7 +241,7 @@ class StripeStandIn(StripeRequests):
     def open_dispute(
         self, payment_id: str, *, amount: int | None = None, reason: str = "fraudulent", inquiry: bool = False
     ) -> Mapping[str, object]:
-        """Be the payer's bank that wants the money of a payment back.
+        """Play the payer's bank that wants the money of a payment back.
 
         Args:
             payment_id: of the PaymentIntent.
@@ -260,7 +260,7 @@ class StripeStandIn(StripeRequests):
             return rendered(self._world, disputes.open_dispute(self._world, intent, amount, reason, inquiry=inquiry))
 
     def decide_dispute(self, dispute_id: str, status: str) -> Mapping[str, object]:
-        """Be the bank that decides: ``won``, ``lost``, or ``warning_closed`` for an inquiry.
+        """Play the bank that decides: ``won``, ``lost``, or ``warning_closed`` for an inquiry.
 
         Returns:
             The dispute.
@@ -273,12 +273,12 @@ class StripeStandIn(StripeRequests):
             return rendered(self._world, disputes.decide(self._world, dispute, status))
 
     def require_authentication(self, *, customer_id: str | None = None, times: int = 1) -> None:
-        """Be the bank that wants the payer to authenticate. Off session, this is a decline."""
+        """Play the bank that wants the payer to authenticate. Off session, this is a decline."""
         with self._lock:
             self._world.bank.expect(AUTHENTICATE, customer=customer_id, times=times)
 
     def authenticate_payment(self, payment_id: str, *, succeeded: bool = True) -> Mapping[str, object]:
-        """Be the payer who authenticates, or fails to; an invoice that waited for it is then paid.
+        """Play the payer who authenticates, or fails to; an invoice that waited for it is then paid.
 
         Args:
             payment_id: of the PaymentIntent.
@@ -296,7 +296,7 @@ class StripeStandIn(StripeRequests):
             return rendered(self._world, intent)
 
     def pay_outstanding(self, subscription_id: str) -> Mapping[str, object]:
-        """Be the customer who pays the open invoices of a subscription on Stripe's page, with another card.
+        """Play the customer who pays the open invoices of a subscription on Stripe's page, with another card.
 
         Returns:
             The subscription.
