@@ -220,7 +220,7 @@ class BillingService(Generic[Tx]):
             success_url: where the customer returns: call :meth:`confirm_return` there.
             cancel_url: where a customer who gives up returns.
             quantity: how many units.
-            trial_days: days of trial, instead of the plan's own trial. ``"once"``: the plan's own trial, or none if the
+            trial_days: days of trial, instead of the plan's own trial. "once": the plan's own trial, or none if the
                 organisation has had a trial before, of any plan, at any provider. See :meth:`had_trial`.
             metadata: your own keys and values, stored on the session and the subscription; ``org_id`` is added.
             provider_name: the provider. None: the organisation's present provider, else the one from ``select``.
