@@ -40,7 +40,8 @@ from .models.plans import Plan
 from .models.subscriptions import Subscription, SubscriptionChange
 from .money import Money
 from .operations import Capability, UnsupportedReason
-from .provider import BaseProvider, Headers, PaymentProvider
+from .protocol import Headers, PaymentProvider
+from .provider import BaseProvider
 from .providers.memory import InMemoryProvider as AsyncInMemoryProvider, MemoryConfig
 from .providers.memory.webhooks import Delivery
 from .providers.paypal import PayPalConfig, PayPalProvider as AsyncPayPalProvider

@@ -39,7 +39,7 @@ from paylattice import (
 from paylattice.config import ProviderConfig, Secret, env
 from paylattice.guard import current_operation
 from paylattice.money import EXPONENTS
-from paylattice.provider import Headers
+from paylattice.protocol import Headers
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 
