@@ -131,7 +131,7 @@ def test_the_blocking_service_works_inside_a_running_event_loop() -> None:
 
 def test_a_repository_that_suspends_is_told_of_and_not_waited_for() -> None:
     class Half(sync.InMemoryRepository):
-        def get_customer(self, org_id, provider, *, tx=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        def get(self, kind, key, *, lock=False, tx=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
             return sync.run(asyncio.sleep(0))
 
     billing = sync.BillingService(Fake(), Half())
