@@ -20,6 +20,7 @@ from paylattice import (
     UnmatchedEvent,
     errors,
 )
+from paylattice.billing.records import TABLES
 from paylattice.event_table import EVENTS, told_at
 from paylattice.operations import OPERATIONS
 from paylattice.providers.memory import InMemoryProvider
@@ -220,6 +221,34 @@ stateDiagram-v2
 
 {chr(10).join(rows)}
 """
+
+
+def tables() -> str:
+    """The tables of records: columns, keys and indexes."""
+    parts: list[str] = []
+    for table in TABLES:
+        lines = [
+            f"**`{table.name}`**: {{class}}`paylattice.{table.record.__name__}`",
+            "",
+            "| column | kind |",
+            "|---|---|",
+        ]
+        lines += [
+            f"| `{column.name}` | {column.kind}{', or NULL' if column.nullable else ''} |" for column in table.columns
+        ]
+        keys = [
+            ("primary key", table.primary_key),
+            *((f"unique key `{key.name}`", key.columns) for key in table.unique_keys),
+        ]
+        lines += ["", "| key or index | columns | order |", "|---|---|---|"]
+        lines += [f"| {name} | {', '.join(f'`{each}`' for each in columns)} | |" for name, columns in keys]
+        lines += [
+            f"| index `{index.name}` | {', '.join(f'`{each}`' for each in index.columns)} "
+            f"| {', '.join(f'`{each}`' for each in index.order)} |"
+            for index in table.indexes
+        ]
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
 
 
 def personal_data() -> str:
@@ -459,7 +488,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "errors.md": errors_page,
     "events.md": events_page,
     "lifecycle.md": lifecycle_page,
-    "repositories.md": partial(with_sections, "repositories.md", personal_data=personal_data),
+    "repositories.md": partial(with_sections, "repositories.md", tables=tables, personal_data=personal_data),
 }
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ R = TypeVar("R", bound=Record)
 
 
 class BillingRepository(Protocol[Tx]):
-    """Where billing keeps its records: one row for each, in the tables that ``paylattice schema`` prints.
+    """Where billing keeps its records: one row for each, in the tables that ``python -m paylattice schema`` prints.
 
     Every method takes ``tx``, what :meth:`transaction` yields; with None it runs in a transaction of its own.
     :func:`paylattice.billing.records.table_of` gives the table of a class of records: its name, columns, keys and indexes.

@@ -27,7 +27,7 @@ class ColumnKind(StrEnum):
     """What a column holds."""
 
     TEXT = "text"
-    """Unicode text of any length; where it is in a key, of at most 255 characters."""
+    """Unicode text of any length. In a key it has at most 255 characters."""
     INTEGER = "integer"
     """A whole number of 64 bits, with a sign."""
     TIMESTAMP = "timestamp"
@@ -35,7 +35,7 @@ class ColumnKind(StrEnum):
     BOOLEAN = "boolean"
     """True or False."""
     JSON = "json"
-    """A JSON object, which comes back with every number and every character as it was: best kept as text."""
+    """A JSON object, best kept as text. It comes back with every number and every character as it was."""
 
 
 @attrs.frozen

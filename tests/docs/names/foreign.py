@@ -7,6 +7,7 @@ SQL = frozenset(
     re.findall(
         r"\w+",
         """
+        last_insert_id
         select from where and or not null on conflict do nothing returning insert into values update set case when then else
         end create table index sequence unique references primary key with as join left true exists for order by limit offset
         text json jsonb bigint timestamptz generated always identity nextval coalesce cache count max

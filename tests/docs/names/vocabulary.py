@@ -16,6 +16,9 @@ import paylattice
 from paylattice import errors, sync, testing, transport
 from paylattice.__main__ import main
 from paylattice.billing import records, repository, service
+from paylattice.billing.records import TABLES
+from paylattice.billing.schema import schema
+from paylattice.billing.tables import Table
 from paylattice.config import ProviderConfig
 from paylattice.events import EventType
 from paylattice.operations import Capability
@@ -152,6 +155,7 @@ VARIABLES: Mapping[str, tuple[object, ...]] = {
     "session": (Instance(paylattice.CheckoutSession),),
     "square": (Instance(SquareProvider),),
     "stored": (Instance(paylattice.BillingSubscription),),
+    "table": (Instance(Table),),
     "stripe": (Instance(StripeProvider), importlib.import_module("stripe")),
     "subscription": (Instance(paylattice.Subscription), Instance(paylattice.BillingSubscription)),
     "transport": (Instance(transport.AsyncTransport), Instance(transport.BlockingTransport)),
@@ -287,10 +291,9 @@ def wire_words() -> frozenset[str]:
 
 @cache
 def tables() -> frozenset[str]:
-    """The tables and columns of the documented schema."""
-    page = (ROOT / "docs" / "repositories.md").read_text(encoding="utf-8")
-    schema = next(block for block in re.findall(r"```sql\n(.*?)```", page, re.DOTALL) if "create table" in block)
-    return frozenset(re.findall(r"\w+", schema))
+    """The names in the printed schema: tables, columns, keys and indexes."""
+    named = (each.name for table in TABLES for each in (*table.unique_keys, *table.indexes))
+    return frozenset((*re.findall(r"\w+", schema("postgresql") + schema("mysql")), *named))
 
 
 def defined_in(code: Iterable[str]) -> frozenset[str]:

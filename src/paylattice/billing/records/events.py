@@ -62,7 +62,7 @@ class BillingEvent:
 
     @property
     def amount_cents(self) -> int | None:
-        """The same as ``amount_minor``, under the original design's name: for JPY, it counts yen."""
+        """Return ``amount_minor``, under the original design's name. For JPY, it counts yen."""
         return self.amount_minor
 
     @classmethod
