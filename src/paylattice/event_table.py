@@ -76,6 +76,9 @@ EVENTS: Mapping[EventType, SharedEvent] = {
     _E.SUBSCRIPTION_QUANTITY_CHANGED: _row("the quantity has changed", "subscription"),
     _E.SUBSCRIPTION_CANCELLATION_SCHEDULED: _row("it was set to end", "subscription"),
     _E.SUBSCRIPTION_CANCELLATION_WITHDRAWN: _row("it is not set to end any more", "subscription"),
+    _E.SUBSCRIPTION_SECOND: _row(
+        "a subscription began while the organisation had another current one, at any provider", "subscription"
+    ),
     _E.SUBSCRIPTION_ENDED: _row("it had begun, and has ended", "subscription"),
     _E.SUBSCRIPTION_TRIAL_ENDING: _row(
         "a trial ends in some days", "subscription", "schedule it yourself, by trial_end of the stored subscription"

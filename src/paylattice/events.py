@@ -46,6 +46,7 @@ class EventType(StrEnum):
     SUBSCRIPTION_CANCELLATION_SCHEDULED = "subscription.cancellation_scheduled"
     SUBSCRIPTION_CANCELLATION_WITHDRAWN = "subscription.cancellation_withdrawn"
     SUBSCRIPTION_ENDED = "subscription.ended"
+    SUBSCRIPTION_SECOND = "subscription.second"
     SUBSCRIPTION_TRIAL_ENDING = "subscription.trial_ending"
     SUBSCRIPTION_UPDATE_EXPIRED = "subscription.update_expired"
     SUBSCRIPTION_INCOMPLETE = "subscription.incomplete"
@@ -142,6 +143,7 @@ _DERIVED = _NAMES_A_STATUS | {
     EventType.SUBSCRIPTION_CANCELLATION_WITHDRAWN,
     EventType.SUBSCRIPTION_RESUMED,
     EventType.SUBSCRIPTION_ENDED,
+    EventType.SUBSCRIPTION_SECOND,
 }
 _OF_DISPUTE: Mapping[DisputeStatus, EventType] = {
     DisputeStatus.NEEDS_RESPONSE: EventType.DISPUTE_NEEDS_RESPONSE,

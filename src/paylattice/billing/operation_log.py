@@ -158,7 +158,15 @@ class OperationLog(Generic[Tx]):
                 return same_entry(known, command, org_id)
         return None
 
-    async def note(self, provider: str, command: Command[Any], org_id: str, *, external_id: str) -> None:
+    async def note(
+        self,
+        provider: str,
+        command: Command[Any],
+        org_id: str,
+        *,
+        external_id: str | None = None,
+        key: str | None = None,
+    ) -> bool:
         """Record what was decided here, and is sent to no provider.
 
         Args:
@@ -166,12 +174,16 @@ class OperationLog(Generic[Tx]):
             command: what was decided.
             org_id: your id of the organisation.
             external_id: the provider's id of the object.
+            key: of its row, where only one worker may record it. None: one of its own.
+
+        Returns:
+            Whether it is recorded. False: there is a row under the key.
         """
         now = self._clock()
-        await self._store.insert_operation(
+        return await self._store.insert_operation(
             BillingOperation(
                 provider=provider,
-                key=new_key(),
+                key=key or new_key(),
                 operation=command.kind,
                 org_id=org_id,
                 arguments=command.to_json(),

@@ -206,7 +206,11 @@ class BillingService(Generic[Tx]):
         allow_second: bool = False,
         idempotency_key: str | None = None,
     ) -> OpenCheckout:
-        """Open a hosted page where the organisation subscribes.
+        """Return the organisation's open page where it subscribes: at most one is open at a time.
+
+        Calling again on the same terms returns the same page as long as it can be paid. Other terms (another plan, quantity
+        or URL) open a new page and close the old one. PayPal closes no pages: if the customer pays on the old one, too, you
+        get ``subscription.second``. A page that nobody pays keeps nobody from coming back.
 
         If the provider says for certain that it does not know the organisation's customer any more (deleted, or from
         another account, or from test mode), this creates a new customer, once, and stores its id. It calls ``on_replaced`` and
@@ -224,12 +228,13 @@ class BillingService(Generic[Tx]):
                 organisation has had a trial before, of any plan, at any provider. See :meth:`had_trial`.
             metadata: your own keys and values, stored on the session and the subscription; ``org_id`` is added.
             provider_name: the provider. None: the organisation's present provider, else the one from ``select``.
-            allow_second: allow a second subscription to an organisation that has a current one.
-            idempotency_key: your own key, so that a double click opens one page. None: every call opens a new one.
+            allow_second: allow a second subscription to an organisation that has a current one; then one page for each plan is
+                open at a time.
+            idempotency_key: your own key. If its page is closed, the next page gets a key that is made of it.
 
         Raises:
-            Conflict: the organisation has a current subscription, at any provider: see :meth:`change_plan`. Or the page
-                of this key is not open any more.
+            Conflict: the organisation has a current subscription, at any provider: see :meth:`change_plan`. Or it has paid,
+                and the money is under way (a bank debit takes days): the message says until when.
         """
         self._parts.handlers.refuse_inside()
         wanted = StartCheckout(

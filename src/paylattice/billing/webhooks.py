@@ -441,6 +441,8 @@ class EventPipeline(Generic[Tx]):
         tx: Tx,
         claimed: BillingCustomer | None = None,
     ) -> None:
+        if EventType.SUBSCRIPTION_STARTED in words and await self._has_another(customer, stored, tx):
+            words = (*words, EventType.SUBSCRIPTION_SECOND)
         previous = upserted.previous if upserted is not None and upserted.written else stored
         context = EventContext(
             customer=customer,
@@ -451,6 +453,23 @@ class EventPipeline(Generic[Tx]):
             claimed_customer=claimed if customer is None else None,
         )
         await self._handlers.run(words, event, context)
+
+    async def _has_another(self, customer: BillingCustomer | None, stored: BillingSubscription | None, tx: Tx) -> bool:
+        """Whether the organisation has a current subscription besides the one that has begun."""
+        if customer is None or stored is None:
+            return False
+        for name in self._providers:
+            own = (
+                customer if name == customer.provider else await self._store.get_customer(customer.org_id, name, tx=tx)
+            )
+            found = [] if own is None else await self._store.list_subscriptions(own.id, tx=tx)
+            if any(each.status.is_current and _is_other(each, stored) for each in found):
+                return True
+        return False
+
+
+def _is_other(one: BillingSubscription, other: BillingSubscription) -> bool:
+    return (one.provider, one.external_subscription_id) != (other.provider, other.external_subscription_id)
 
 
 def _change(stored: BillingSubscription | None, upserted: Upserted | None) -> SubscriptionStateChange:

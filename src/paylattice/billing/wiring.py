@@ -87,7 +87,7 @@ def wire(store: Store[Tx], providers: Mapping[str, BaseProvider], options: Optio
         pipeline=pipeline,
         deliveries=Deliveries(providers, pipeline, options.on_rejected),
         customers=customers,
-        checkouts=Checkouts(store, providers, pipeline, log, customers, ownership, replaced, subscriptions),
+        checkouts=Checkouts(store, providers, pipeline, log, customers, ownership, replaced, subscriptions, clock),
         closing=Closing(providers, customers, subscriptions),
         subscriptions=subscriptions,
         usage=Usage(providers, log, customers),

@@ -69,12 +69,6 @@ CASES: list[tuple[Any, tuple[str, str], Call, dict[tuple[str, str], Any]]] = [
         {},
     ),
     (
-        sdk.checkout.SessionExpireParams,
-        ("POST", "/v1/checkout/sessions/cs_1/expire"),
-        lambda p: p.expire_checkout_session("cs_1"),
-        {},
-    ),
-    (
         sdk.billing_portal.SessionCreateParams,
         ("POST", "/v1/billing_portal/sessions"),
         lambda p: p.create_billing_portal_session("cus_1", OK),
@@ -203,7 +197,6 @@ ANSWERS: dict[str, Any] = {
     "/v1/customers": customer(),
     "/v1/customers/cus_1": customer(),
     "/v1/checkout/sessions": session(),
-    "/v1/checkout/sessions/cs_1/expire": session(id="cs_1", status="expired", url=None),
     "/v1/billing_portal/sessions": {"id": "bps_1", "url": "https://billing.stripe.com/x"},
     SUB: subscription(),
     f"{SUB}/pause": subscription(),

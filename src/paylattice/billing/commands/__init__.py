@@ -6,7 +6,7 @@ from typing import Any
 from ...errors import ConfigurationError
 from ..records import BillingOperation
 from .base import Command, Made
-from .checkout import StartCheckout
+from .checkout import ClaimPage, StartCheckout
 from .customers import CreateCustomer
 from .money import Authorize, Capture, Charge, RefundPayment, Void
 from .subscriptions import (
@@ -27,6 +27,7 @@ __all__ = [
     "Capture",
     "ChangeSubscription",
     "Charge",
+    "ClaimPage",
     "Command",
     "CreateCustomer",
     "Made",
@@ -44,6 +45,7 @@ __all__ = [
 _ALL: tuple[type[Command[Any]], ...] = (
     CreateCustomer,
     StartCheckout,
+    ClaimPage,
     AssignSubscription,
     ChangeSubscription,
     CancelSubscription,

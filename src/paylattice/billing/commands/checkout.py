@@ -4,6 +4,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 import attrs
 
+from ...errors import ConfigurationError
 from ...frozen import FrozenMap
 from ...models import NOTHING, CheckoutSession
 from ...provider import BaseProvider
@@ -11,7 +12,7 @@ from ..records import BillingOperation
 from ..store import Store
 from .base import Command, Made, decided_here, string_map
 
-__all__ = ["Once", "StartCheckout"]
+__all__ = ["ClaimPage", "Once", "StartCheckout"]
 
 Once: TypeAlias = Literal["once"]
 """The plan's own trial, for who has had none before."""
@@ -58,6 +59,12 @@ class StartCheckout(Command[CheckoutSession]):
             other = attrs.evolve(other, trial_days=self.trial_days)
         return super().asks_the_same(other)
 
+    def is_for_the_same(self, other: "StartCheckout") -> bool:
+        """Whether a customer who is on the one page can be sent to the other: the terms are the same."""
+        return attrs.evolve(self, customer_id="", customer_email=None) == attrs.evolve(
+            other, customer_id="", customer_email=None
+        )
+
     async def send(self, provider: BaseProvider, key: str) -> CheckoutSession:
         """Open the page."""
         return await provider.create_checkout_session(
@@ -86,3 +93,22 @@ class StartCheckout(Command[CheckoutSession]):
         if customer is None:
             return False
         return all(each.status.is_terminal for each in await store.list_subscriptions(customer.id))
+
+
+@attrs.frozen(kw_only=True)
+class ClaimPage(Command[None]):
+    """That a page is the organisation's newest one. It is sent to no provider; see :mod:`paylattice.billing.open_pages`.
+
+    Args:
+        page_key: the idempotency key of the page's own row.
+    """
+
+    kind: ClassVar[str] = "claim_page"
+    operation: ClassVar[str] = "get_checkout_session"
+
+    page_key: str
+
+    async def send(self, provider: BaseProvider, key: str) -> None:
+        """It is not sent."""
+        message = "which page is the newest one is decided here, and sent to no provider"
+        raise ConfigurationError(message, operation=self.kind)
