@@ -294,7 +294,8 @@ class Checkouts(Generic[Tx]):
             raise error
         command = attrs.evolve(refused, customer_id=customer.external_customer_id)
         another = sub_key(key, customer.external_customer_id)
-        (before,) = await self._pages.newest([provider], org_id, product) or [None]
+        newest = await self._pages.newest([provider], org_id, product)
+        before = newest[0] if newest else None
         taken = before is not None and before.page_key == another
         if not taken and not await self._pages.take(provider, org_id, product, another, after=before):
             return None
