@@ -579,7 +579,7 @@ class BillingService(Generic[Tx]):
         allow_second: bool = False,
         idempotency_key: str | None = None,
     ) -> OpenCheckout:
-        """Open a hosted page where the organisation subscribes."""
+        """Return the organisation's open page where it subscribes: at most one is open at a time."""
 
     def confirm_return(
         self,

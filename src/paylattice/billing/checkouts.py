@@ -13,8 +13,9 @@ from ..operations import Capability
 from ..provider import BaseProvider
 from .commands import StartCheckout, readable_command_of
 from .customers import Customers, provider_named
+from .entries import Entry
 from .open_pages import OpenPages, Place
-from .operation_log import Entry, OperationLog
+from .operation_log import OperationLog
 from .ownership import Ownership
 from .records import BillingCustomer, BillingOperation, BillingSubscription, OperationState
 from .replaced_customers import ReplacedCustomers

@@ -20,6 +20,7 @@ from paylattice.billing.commands import (
     Capture,
     ChangeSubscription,
     Charge,
+    ClaimPage,
     Command,
     CreateCustomer,
     PauseSubscription,
@@ -55,6 +56,7 @@ SAMPLES: list[Command[Any]] = [
     ChangeSubscription(subscription_id="sub_1", plan_id="team", quantity=2, prorate=False),
     ChangeSubscription(quantity=1),
     AssignSubscription(subscription_id="sub_1", plan_id=None, quantity=1, plan_overridden=True),
+    ClaimPage(page_key="key"),
     PauseSubscription(subscription_id="sub_1"),
     ResumeSubscription(subscription_id="sub_1"),
     Charge(amount=Money(2500, "USD"), metadata={"org_id": "org"}, description="secret"),
@@ -90,7 +92,7 @@ def test_a_command_comes_back_from_json_as_it_was(command: Command[Any]) -> None
 
 @pytest.mark.parametrize("command", SAMPLES, ids=lambda each: each.kind)
 def test_a_command_is_called_with_what_its_operation_takes(command: Command[Any]) -> None:
-    if isinstance(command, AssignSubscription):
+    if isinstance(command, AssignSubscription | ClaimPage):
         return
     operation = OPERATIONS[command.operation]
     method = getattr(PaymentProvider, operation.name)
@@ -118,7 +120,7 @@ class Recorded:
 @pytest.mark.parametrize("command", SAMPLES, ids=lambda each: each.kind)
 def test_what_is_sent_is_what_was_checked(command: Command[Any]) -> None:
     provider: Any = Recorded()
-    if isinstance(command, AssignSubscription):
+    if isinstance(command, AssignSubscription | ClaimPage):
         with pytest.raises(errors.ConfigurationError, match="sent to no provider"):
             asyncio.run(command.send(provider, "k"))
         return
