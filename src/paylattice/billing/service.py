@@ -1,40 +1,34 @@
 """The billing service: each method calls the part that does the work; see :mod:`paylattice.billing.wiring`."""
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
-from ..arguments import check_timedelta, check_utc
+from ..arguments import check_utc
 from ..checking import checking_class, word
-from ..events import EventType, WebhookEvent
+from ..events import EventType
 from ..frames import clearing_class
-from ..models import Invoice, OpenCheckout, Payment, Refund, SubscriptionChange
-from ..money import Money
+from ..models import Invoice, OpenCheckout, SubscriptionChange
 from ..operations import Capability
-from ..provider import BaseProvider, Headers, PaymentProvider
+from ..provider import BaseProvider, PaymentProvider
 from ..transport.primitives import AsyncPrimitives, Primitives
 from .access import DEFAULT_POLICY, Access, AccessPolicy, access_over
 from .closing import EndedSubscriptions
-from .commands import Authorize, CancelSubscription, Capture, Charge, RecordUsage, RefundPayment, StartCheckout, Void
+from .commands import CancelSubscription, RecordUsage, StartCheckout
 from .commands.checkout import Once
 from .customers import provider_named
 from .deliveries import RejectedWebhook
+from .delivery_operations import DeliveryOperations
 from .inputs import CHECKS
-from .maintenance.catch_up import CaughtUp
-from .maintenance.maintain import Plan
-from .maintenance.purge import DroppedEvents
-from .maintenance.reconcile import Difference, Reconciled
-from .maintenance.recover import Recovered
-from .maintenance.report import MaintenanceReport
 from .ownership import RefusedSubscription
 from .parts import check_parts, check_repository, check_world, clock_of, providers_of
+from .payment_operations import PaymentOperations
 from .records import BillingCustomer, BillingSubscription
 from .replaced_customers import ReplacedCustomer
-from .replies import WebhookReply
 from .repository import BillingRepository, Tx
+from .scheduled_operations import ScheduledOperations
 from .store import Store
-from .webhooks import WebhookOutcome
 from .wiring import Options, wire
 
 __all__ = ["BillingService", "RejectedWebhook"]
@@ -44,7 +38,7 @@ H = TypeVar("H", bound=Callable[..., Awaitable[None] | None])
 
 @clearing_class
 @checking_class(CHECKS)
-class BillingService(Generic[Tx]):
+class BillingService(DeliveryOperations[Tx], PaymentOperations[Tx], ScheduledOperations[Tx], Generic[Tx]):
     """Billing for your organisations, over one or several providers and a repository.
 
     Args:
@@ -601,353 +595,6 @@ class BillingService(Generic[Tx]):
         return await self._parts.usage.record(
             org_id, wanted, idempotency_key, plan_id=plan_id, subscription_id=subscription_id
         )
-
-    # --- money ---------------------------------------------------------------------------------------------------
-
-    async def charge(
-        self,
-        org_id: str,
-        amount: Money,
-        *,
-        payment_method_id: str | None = None,
-        description: str | None = None,
-        idempotency_key: str,
-    ) -> Payment:
-        """Charge a saved payment method of the organisation. The same key charges once, however late you repeat the call.
-
-        The key works as long as your database keeps its row. After the provider has forgotten the key, billing looks up the
-        payment. A charge that it cannot find is never sent again.
-
-        Args:
-            org_id: your id of the organisation.
-            amount: what to charge.
-            payment_method_id: the provider's id of the payment method. None: the only saved one.
-            description: shown to the payer, where the provider does so.
-            idempotency_key: the same for the same charge, however often you try: for example your order's id.
-
-        Raises:
-            Declined: the bank declined. Another attempt needs another key.
-            ActionRequired: the payer has to authenticate. Call again later with the same key for the result.
-            IdempotencyMismatch: the provider has forgotten the key, and billing cannot find the payment.
-            InvalidRequest: the organisation has no saved payment method, or several.
-            NotFound: the organisation has no customer.
-        """
-        self._parts.handlers.refuse_inside()
-        wanted = Charge(
-            amount=amount, asked_method_id=payment_method_id, description=description, metadata={"org_id": org_id}
-        )
-        return await self._parts.payments.charge(org_id, wanted, idempotency_key)
-
-    async def authorize(
-        self,
-        org_id: str,
-        amount: Money,
-        *,
-        payment_method_id: str | None = None,
-        description: str | None = None,
-        idempotency_key: str,
-    ) -> Payment:
-        """Reserve money on a saved payment method. :meth:`capture` takes it, :meth:`void` releases it.
-
-        Args:
-            org_id: your id of the organisation.
-            amount: what to reserve.
-            payment_method_id: the provider's id of the payment method. None: the only saved one.
-            description: shown to the payer, where the provider does so.
-            idempotency_key: the same for the same authorization, however often you try.
-
-        Raises:
-            PaymentError: the errors of :meth:`charge`, for the same reasons.
-        """
-        self._parts.handlers.refuse_inside()
-        wanted = Authorize(
-            amount=amount, asked_method_id=payment_method_id, description=description, metadata={"org_id": org_id}
-        )
-        return await self._parts.payments.charge(org_id, wanted, idempotency_key)
-
-    async def capture(
-        self, org_id: str, payment_id: str, *, amount: Money | None = None, idempotency_key: str
-    ) -> Payment:
-        """Take the money of an authorized payment. The rest is released.
-
-        Args:
-            org_id: your id of the organisation.
-            payment_id: the provider's id of the payment.
-            amount: how much. None: all of it.
-            idempotency_key: the same for the same capture, however often you try.
-
-        Raises:
-            NotFound: the organisation has no such payment.
-        """
-        self._parts.handlers.refuse_inside()
-        return await self._parts.payments.capture(
-            org_id, Capture(payment_id=payment_id, amount=amount), idempotency_key
-        )
-
-    async def void(self, org_id: str, payment_id: str, *, idempotency_key: str) -> Payment:
-        """Release an authorized payment: no money is taken.
-
-        Args:
-            org_id: your id of the organisation.
-            payment_id: the provider's id of the payment.
-            idempotency_key: the same for the same payment, however often you try.
-
-        Raises:
-            NotFound: the organisation has no such payment.
-            Conflict: it is captured already: :meth:`refund` it.
-        """
-        self._parts.handlers.refuse_inside()
-        return await self._parts.payments.void(org_id, Void(payment_id=payment_id), idempotency_key)
-
-    async def refund(
-        self,
-        org_id: str,
-        *,
-        payment_id: str | None = None,
-        invoice_id: str | None = None,
-        subscription_id: str | None = None,
-        amount: Money | None = None,
-        reason: str | None = None,
-        idempotency_key: str,
-    ) -> Refund:
-        """Refund a payment of the organisation. The same key refunds once, however late you repeat the call.
-
-        Pass one of ``payment_id``, ``invoice_id`` and ``subscription_id``.
-
-        Args:
-            org_id: your id of the organisation.
-            payment_id: the provider's id of the payment.
-            invoice_id: the provider's id of the invoice whose payment you refund.
-            subscription_id: the provider's id of the subscription whose last paid period you refund.
-            amount: how much. None: the rest.
-            reason: for the provider's records.
-            idempotency_key: the same for the same refund, however often you try.
-
-        Raises:
-            NotFound: the organisation has no such payment, invoice or subscription.
-            InvalidRequest: more than the rest; or several payments paid the invoice.
-            IdempotencyMismatch: the provider has forgotten the key, and billing cannot find the refund.
-        """
-        self._parts.handlers.refuse_inside()
-        wanted = RefundPayment(
-            asked_payment_id=payment_id,
-            asked_invoice_id=invoice_id,
-            asked_subscription_id=subscription_id,
-            amount=amount,
-            reason=reason,
-        )
-        return await self._parts.payments.refund(org_id, wanted, idempotency_key)
-
-    # --- webhooks ------------------------------------------------------------------------------------------------
-
-    async def respond(
-        self, provider_name: str, body: bytes, headers: Headers, *, url: str | None = None
-    ) -> WebhookReply:
-        """Verify a delivery, apply it exactly once, and say what to answer.
-
-        This does not raise because of the delivery's content, or because of an error while applying it (in a handler, the
-        database, the provider). The log ``paylattice`` gets one record instead: a WARNING with the cure for a rejected
-        delivery, an ERROR for anything else, with the error's class and the lines that it came through. Cancellation passes
-        through.
-
-        Args:
-            provider_name: the provider of the delivery: each provider has its own endpoint.
-            body: the raw body: bytes, before a framework parsed it.
-            headers: the request's headers.
-            url: the public URL of the endpoint, for providers that sign it.
-
-        Returns:
-            The reply; answer with its ``status``.
-
-        Raises:
-            InvalidRequest: ``body`` is an object that a framework made of the body. No delivery can cause that.
-            ConfigurationError: a handler called this.
-        """
-        self._parts.handlers.refuse_inside()
-        return await self._parts.deliveries.respond(provider_name, body, headers, url)
-
-    async def handle_webhook(
-        self, provider_name: str, payload: bytes, headers: Headers, *, url: str | None = None
-    ) -> WebhookOutcome:
-        """Verify a delivery and apply it exactly once, raising any error. :meth:`respond` is simpler to use.
-
-        Args:
-            provider_name: the provider of the delivery: each provider has its own endpoint.
-            payload: the raw body: bytes, before a framework parsed it.
-            headers: the request's headers.
-            url: the public URL of the endpoint, for providers that sign it.
-
-        Returns:
-            The outcome; answer 200 to all of them.
-
-        Raises:
-            VerificationUnavailable: answer 503.
-            WebhookError: answer 400; also for a provider that this service does not have.
-            Exception: any other error (a missing setting, the database, the provider, a handler): answer
-                500. Nothing was changed, and the provider delivers again.
-        """
-        return await self.apply_event(await self.parse_webhook(provider_name, payload, headers, url=url))
-
-    async def parse_webhook(
-        self, provider_name: str, payload: bytes, headers: Headers, *, url: str | None = None
-    ) -> WebhookEvent:
-        """Verify a delivery and return its event: the first half of :meth:`handle_webhook`. :meth:`apply_event` is the second.
-
-        Args:
-            provider_name: the provider of the delivery: each provider has its own endpoint.
-            payload: the raw body: bytes, before a framework parsed it.
-            headers: the request's headers.
-            url: the public URL of the endpoint, for providers that sign it.
-
-        Raises:
-            WebhookError: the delivery is forged, too old, malformed, or cannot be verified now.
-            ConfigurationError: no webhook secret is configured.
-        """
-        return await self._parts.deliveries.parse(provider_name, payload, headers, url)
-
-    async def apply_event(self, event: WebhookEvent) -> WebhookOutcome:
-        """Apply a verified event, for example in a worker: the second half of :meth:`handle_webhook`.
-
-        Args:
-            event: the event that :meth:`parse_webhook` returned, in this process or in another.
-
-        Raises:
-            MalformedPayload: it is not an event, or holds what no database can store; trying again does not help.
-            WebhookError: its mode (live, test) is not the provider's; or it cannot be verified now.
-        """
-        return await self._parts.deliveries.apply(event)
-
-    async def apply_parked(self, provider_name: str) -> int:
-        """Try parked events again. :meth:`maintain` does so, too.
-
-        Args:
-            provider_name: the provider of the events.
-
-        Returns:
-            How many events were applied.
-        """
-        provider_named(self._providers, provider_name)
-        return await self._parts.pipeline.apply_parked(provider_name)
-
-    async def drop_parked(self, provider_name: str, *, before: datetime) -> DroppedEvents:
-        """Delete parked events that are older than a time and match no customer, for example of another application.
-
-        This tries each event once more first. It applies an event that matches an organisation now. If applying it fails, it
-        keeps the event, whatever its age, and reports the error.
-
-        Args:
-            provider_name: the provider of the events.
-            before: aware; delete events that were parked before this time.
-        """
-        self._parts.handlers.refuse_inside()
-        provider_named(self._providers, provider_name)
-        check_utc("before", before)
-        return await self._parts.purge.drop_parked(provider_name, before)
-
-    # --- what webhooks did not bring -----------------------------------------------------------------------------
-
-    async def catch_up(self, provider_name: str, since: datetime) -> CaughtUp:
-        """Apply missed events of a provider, for example after an outage. Applied events are not applied again.
-
-        You can stop this at any time. Continue with ``since=`` the ``until`` of the result, or with the same time.
-
-        Args:
-            provider_name: the provider whose events you missed.
-            since: aware; the provider's page says how far back its events go.
-
-        Raises:
-            UnsupportedOperation: the provider lists no events.
-        """
-        self._parts.handlers.refuse_inside()
-        check_utc("since", since)
-        return await self._parts.catch_up.catch_up(self.provider(provider_name), since)
-
-    async def reconcile(
-        self,
-        provider_name: str,
-        *,
-        repair: bool = False,
-        after: str | None = None,
-        in_flight: int = 10,
-        on_difference: Callable[[Difference], None] | None = None,
-        on_progress: Callable[[Reconciled], None] | None = None,
-    ) -> Reconciled:
-        """Compare every stored subscription with the provider's, customer by customer, in bounded memory.
-
-        Args:
-            provider_name: the provider to compare with.
-            repair: store the provider's state where it differs, as a webhook would: handlers of a new status run.
-            after: where to continue: ``after`` of the last report that ``on_progress`` got.
-            in_flight: how many customers to compare at a time, 1 to 100.
-            on_difference: called for every difference.
-            on_progress: called after every hundred customers. An error in either callback ends the comparison.
-        """
-        self._parts.handlers.refuse_inside()
-        return await self._parts.reconciliation.reconcile(
-            self.provider(provider_name),
-            repair=repair,
-            after=after,
-            in_flight=in_flight,
-            on_difference=on_difference,
-            on_progress=on_progress,
-        )
-
-    async def recover_open(self, *, older_than: timedelta = timedelta(minutes=5)) -> Recovered:
-        """Find out the outcome of operations that a crash or a lost answer left open.
-
-        This sends them again with their own keys, or looks them up if the provider has forgotten the key. It does not send
-        superseded operations again, nor usage with a forgotten key: these are ABANDONED, and reported. Run it from a
-        scheduled job, every few minutes: a late recovery takes effect late.
-
-        Args:
-            older_than: leave younger operations alone: they may be in progress. (Also those of the next few minutes, which a
-                fast clock has recorded.)
-
-        Raises:
-            InvalidRequest: ``older_than`` is not a timedelta.
-        """
-        self._parts.handlers.refuse_inside()
-        check_timedelta("older_than", older_than)
-        return await self._parts.recovery.recover_all(self._providers.values(), older_than=older_than)
-
-    async def maintain(
-        self,
-        *,
-        budget: timedelta = timedelta(minutes=4),
-        since: datetime | None = None,
-        older_than: timedelta = timedelta(minutes=5),
-        reconcile_every: timedelta = timedelta(days=1),
-        repair: bool = True,
-        drop_waiting_after: timedelta | None = None,
-    ) -> MaintenanceReport:
-        """Do all scheduled work once. Run it from one job, every five minutes.
-
-        For every provider, this runs :meth:`recover_open`, :meth:`catch_up`, :meth:`apply_parked`, and :meth:`reconcile` in
-        slices. Each part gets its share of the time and does at least one page. The next run continues where this one
-        stopped: the repository keeps its bookmarks. You can stop it at any time, and run it in several processes at once. An
-        error in one part is reported, and stops no other part.
-
-        Args:
-            budget: start nothing more after this time. Work in progress is finished: one request and its retries, or
-                the comparison of some customers.
-            since: read the events of all providers from here, not from where the last run stopped; aware. The first
-                run reads the events of three days.
-            older_than: leave younger open operations alone: they may be in progress.
-            reconcile_every: how often a comparison of all customers starts.
-            repair: store the provider's state where it differs, as a webhook would.
-            drop_waiting_after: delete events that have waited for longer and match no customer. None: never.
-
-        Returns:
-            The report; ``needs_a_person`` lists what no further run can fix.
-
-        Raises:
-            InvalidRequest: an argument is wrong.
-            ConfigurationError: a handler called this.
-        """
-        self._parts.handlers.refuse_inside()
-        plan = Plan(budget, since, older_than, reconcile_every, repair, drop_waiting_after)
-        plan.check()
-        return await self._parts.maintainer.run(plan)
 
     # --- closing -------------------------------------------------------------------------------------------------
 
