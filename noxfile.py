@@ -61,7 +61,9 @@ def interpreter(version: str) -> str | None:
     return None
 
 
-CORE = [f"tests/{part}" for part in ("core", "cli", "transport", "providers", "main_job", "billing/test_interleavings.py")]
+CORE = [
+    f"tests/{part}" for part in ("core", "cli", "transport", "providers", "main_job", "billing/test_interleavings.py")
+]
 """What the package's own requirements are enough for: no database, no framework, no cassette."""
 RUN_CORE = group("tests-core")
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from paylattice import BillingService, InMemoryRepository, Money
-from paylattice.errors import Conflict
+from paylattice.errors import Conflict, OutcomeUnknown
 from paylattice.providers.memory import InMemoryProvider
 from paylattice.providers.stripe import StripeConfig, StripeProvider
 from paylattice.testing import StripeStandIn
@@ -67,6 +67,23 @@ def test_money_under_way_stops_a_second_purchase_until_it_is_known() -> None:
         provider.settle_checkout(page.id, succeeded=False)
         await deliver(provider, billing)
         assert (await billing.start_checkout("org", "basic", **PAGE)).id != page.id
+
+    asyncio.run(life())
+
+
+@pytest.mark.parametrize("after_effect", [True, False])
+def test_a_page_whose_answer_got_lost_is_the_one_that_the_next_call_brings(after_effect: bool) -> None:
+    async def life() -> None:
+        provider, billing = shop()
+        await billing.ensure_customer("org", email="pay@example.com")
+        provider.time_out_next_call(after_effect=after_effect)
+        with pytest.raises(OutcomeUnknown):
+            await billing.start_checkout("org", "basic", **PAGE)
+        page = await billing.start_checkout("org", "basic", **PAGE)
+        other = await billing.start_checkout("org", "pro", **PAGE)
+        assert page.id != other.id
+        open_now = [each for each in provider._world.store.sessions.values() if each.url is not None]
+        assert [each.id for each in open_now] == [other.id]
 
     asyncio.run(life())
 

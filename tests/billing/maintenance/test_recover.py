@@ -137,7 +137,7 @@ def test_a_checkout_that_nobody_waits_for_is_not_opened_once_there_is_a_subscrip
         world = World()
         await world.billing.ensure_customer("org", email="ada@example.com")
         await lose(world, ORDERS["start_checkout"], after_effect=False)
-        await world.subscribe()
+        await world.subscribe(allow_second=True)
         await world.deliver()
         recovered = await world.billing.recover_open(older_than=NOBODY_WAITS)
         assert [each.operation for each in recovered.abandoned] == ["start_checkout"]
