@@ -20,7 +20,7 @@ def main() -> int:
     repository.create_tables()
     with BillingService(create_provider(os.environ.get("PAYMENT_PROVIDER", "memory")), repository) as billing:
         # register the same handlers as in your web process: missed events are applied here
-        report = billing.maintain(drop_waiting_after=timedelta(days=90))
+        report = billing.maintain(purge_unmatched_after=timedelta(days=90))
     for sentence in report.needs_a_person:
         print(sentence)
     return 1 if report.needs_a_person else 0

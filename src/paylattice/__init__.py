@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .billing.closing import EndedSubscriptions, NotEnded
     from .billing.handlers import EventContext
     from .billing.maintenance.catch_up import CaughtUp, Gap
-    from .billing.maintenance.purge import DroppedEvents, FailedEvent
+    from .billing.maintenance.purge import FailedEvent, PurgedEvents
     from .billing.maintenance.reconcile import Difference, Reconciled
     from .billing.maintenance.recover import Recovered
     from .billing.maintenance.report import FailedPart, MaintenanceReport
@@ -81,7 +81,6 @@ __all__ = [
     "Difference",
     "Dispute",
     "DisputeStatus",
-    "DroppedEvents",
     "EndedSubscriptions",
     "EventContext",
     "EventType",
@@ -104,6 +103,7 @@ __all__ = [
     "PaymentProviderFactory",
     "PaymentStatus",
     "Plan",
+    "PurgedEvents",
     "Reconciled",
     "Recovered",
     "Refund",
@@ -142,7 +142,7 @@ _HOMES = {
     "billing.handlers": "EventContext",
     "billing.memory": "InMemoryRepository",
     "billing.maintenance.catch_up": "CaughtUp Gap",
-    "billing.maintenance.purge": "DroppedEvents FailedEvent",
+    "billing.maintenance.purge": "PurgedEvents FailedEvent",
     "billing.maintenance.reconcile": "Difference Reconciled",
     "billing.maintenance.recover": "Recovered",
     "billing.maintenance.report": "FailedPart MaintenanceReport",

@@ -12,7 +12,7 @@ from .billing.closing import EndedSubscriptions
 from .billing.commands.checkout import Once
 from .billing.deliveries import RejectedWebhook
 from .billing.maintenance.catch_up import CaughtUp
-from .billing.maintenance.purge import DroppedEvents
+from .billing.maintenance.purge import PurgedEvents
 from .billing.maintenance.reconcile import Difference, Reconciled
 from .billing.maintenance.recover import Recovered
 from .billing.maintenance.report import MaintenanceReport
@@ -766,11 +766,11 @@ class BillingService(Generic[Tx]):
     def apply_event(self, event: WebhookEvent) -> WebhookOutcome:
         """Apply a verified event, for example in a worker: the second half of :meth:`handle_webhook`."""
 
-    def apply_parked(self, provider_name: str) -> int:
-        """Try parked events again. :meth:`maintain` does so, too."""
+    def apply_unmatched(self, provider_name: str) -> int:
+        """Try unmatched events again. :meth:`maintain` does so, too."""
 
-    def drop_parked(self, provider_name: str, *, before: datetime) -> DroppedEvents:
-        """Delete parked events that are older than a time and match no customer, for example of another application."""
+    def purge_unmatched(self, provider_name: str, *, before: datetime) -> PurgedEvents:
+        """Delete unmatched events that are older than a time and match no customer, for example of another application."""
 
     def catch_up(self, provider_name: str, since: datetime) -> CaughtUp:
         """Apply missed events of a provider, for example after an outage. Applied events are not applied again."""
@@ -795,7 +795,7 @@ class BillingService(Generic[Tx]):
         older_than: timedelta = ...,
         reconcile_every: timedelta = ...,
         repair: bool = True,
-        drop_waiting_after: timedelta | None = None,
+        purge_unmatched_after: timedelta | None = None,
     ) -> MaintenanceReport:
         """Do all scheduled work once. Run it from one job, every five minutes."""
 

@@ -112,7 +112,7 @@ class Shop:
         await self.billing.reconcile("paypal", repair=True)
         await self.billing.catch_up("paypal", self.server.now)
         await self.billing.recover_open()
-        await self.billing.apply_parked("paypal")
+        await self.billing.apply_unmatched("paypal")
         await self.billing.ensure_customer(org_id, email="pay@example.com")
         self.server.renew(subscription_id)
         await self.deliver()
@@ -181,7 +181,7 @@ def test_one_of_another_application_waits_in_silence() -> None:
     async def main(shop: Shop) -> None:
         for custom_id in (None, "theirs"):
             shop.made_elsewhere(custom_id)
-        assert set(await shop.deliver()) == {"parked"}
+        assert set(await shop.deliver()) == {"unmatched"}
         assert shop.refused == []
 
     drive(main)
@@ -191,7 +191,7 @@ def test_one_that_nobody_has_agreed_to_yet_is_no_reason_to_report() -> None:
     async def main(shop: Shop) -> None:
         body = {"plan_id": "P-PRO", "application_context": URLS, "custom_id": await shop.custom_id("victim")}
         shop.paypal.post(SUBSCRIPTIONS, body)
-        assert await shop.deliver() == ["parked"]
+        assert await shop.deliver() == ["unmatched"]
         assert shop.refused == []
 
     drive(main)
@@ -217,7 +217,7 @@ def test_a_payment_or_refund_of_one_is_told_as_nobody_s() -> None:
         await shop.deliver()
         sale = str(shop.server.objects("sale")[-1]["id"])
         await shop.provider.refund_payment(sale)
-        assert await shop.deliver() == ["parked"]
+        assert await shop.deliver() == ["unmatched"]
         assert shop.told == []
 
     drive(main)
@@ -305,7 +305,7 @@ def test_a_change_of_plan_that_billing_asked_for_is_followed_and_so_is_the_plan_
         assert stored is not None
         assert (stored.plan_id, stored.quantity) == ("P-TEAM", 3)
         shop.server.renew(session.id)
-        assert "parked" not in await shop.deliver()
+        assert "unmatched" not in await shop.deliver()
         assert await shop.allowed("org")
         assert (await shop.billing.reconcile("paypal")).different == 0
         assert shop.refused == []
@@ -322,11 +322,11 @@ def test_it_does_not_matter_that_the_journal_has_forgotten_the_checkout_of_what_
             forgotten = attrs.evolve(operation, external_id="forgotten")
             await Store(shop.repository).update_operation(forgotten)
         shop.server.renew(session.id)
-        assert "parked" not in await shop.deliver()
+        assert "unmatched" not in await shop.deliver()
         assert await shop.billing.confirm_return(session.id, org_id="org") is not None
         assert shop.refused == []
         shop.revise(session.id, plan=CHEAP)
-        assert await shop.deliver() == ["parked"]
+        assert await shop.deliver() == ["unmatched"]
 
     drive(main)
 
@@ -396,7 +396,7 @@ def test_events_that_come_before_the_journal_knows_the_session_wait_for_it(agree
         wire = eager(shop)
         wire.agrees = agrees
         session = await shop.sell("org")
-        assert set(wire.outcomes) == {"parked"}
+        assert set(wire.outcomes) == {"unmatched"}
         assert await Store(shop.repository).list_unmatched("paypal") == []
         stored = await shop.billing.subscription("org")
         assert stored is not None
@@ -413,8 +413,8 @@ def test_events_of_a_checkout_whose_answer_was_lost_wait_until_it_is_recovered()
         wire.agrees = True
         with pytest.raises(errors.OutcomeUnknown):
             await shop.sell("org")
-        assert set(wire.outcomes) == {"parked"}
-        assert await shop.billing.apply_parked("paypal") == 0
+        assert set(wire.outcomes) == {"unmatched"}
+        assert await shop.billing.apply_unmatched("paypal") == 0
         assert not await shop.allowed("org")
         wire.answers, wire.agrees = True, False
         shop.server.advance(hours=1)
@@ -458,7 +458,7 @@ def test_one_that_was_made_elsewhere_can_be_given_to_an_organisation_as_it_is(mo
         assert sorted(shop.told) == [("payment.succeeded", "org", None), ("subscription.active", "org", None)]
         assert await Store(shop.repository).list_unmatched("paypal") == []
         shop.server.renew(made)
-        assert "parked" not in await shop.deliver()
+        assert "unmatched" not in await shop.deliver()
         assert (await shop.billing.reconcile("paypal")).different == 0
 
     drive(main)
@@ -469,7 +469,7 @@ def test_what_a_browser_changes_after_it_was_given_is_refused_until_it_is_given_
         made = shop.made_elsewhere(await shop.custom_id("org"))
         await shop.billing.assign_subscription("org", made)
         shop.revise(made, plan=CHEAP)
-        assert "parked" in await shop.deliver()
+        assert "unmatched" in await shop.deliver()
         stored = await shop.billing.assign_subscription("org", made, provider_name="paypal")
         assert stored.status is SubscriptionStatus.ACTIVE
         assert await Store(shop.repository).list_unmatched("paypal") == []
@@ -507,7 +507,7 @@ def test_what_an_organisation_s_checkout_brought_cannot_be_given_to_another_one_
             await shop.billing.assign_subscription("other", session.id)
         if not agreed:
             shop.server.complete_checkout(session.id)
-        assert "parked" not in await shop.deliver()
+        assert "unmatched" not in await shop.deliver()
         assert await shop.allowed("org")
         assert not await shop.allowed("other")
 
@@ -553,7 +553,7 @@ def test_what_the_observer_of_refusals_raises_changes_nothing() -> None:
 
         shop.billing = BillingService(shop.provider, shop.repository, clock=lambda: shop.server.now, on_refused=fails)
         shop.made_elsewhere(await shop.custom_id("victim"))
-        assert set(await shop.deliver()) == {"parked"}
+        assert set(await shop.deliver()) == {"unmatched"}
 
     drive(main)
 

@@ -169,7 +169,7 @@ async def whole_life(at: int) -> tuple[int, dict[str, object]]:
         "records": len(await Store(repository).list_customers("memory")),
         "subscriptions": len(provider._world.store.subscriptions),
         "sessions": len(provider._world.store.sessions),
-        "parked": len(await Store(repository).list_unmatched("memory")),
+        "unmatched": len(await Store(repository).list_unmatched("memory")),
     }
     return calls, end
 
@@ -178,7 +178,7 @@ def test_a_life_without_a_crash_is_what_the_others_are_measured_by() -> None:
     _, end = asyncio.run(whole_life(0))
     assert end["moves"] == ["None -> active", "active -> past_due", "past_due -> active", "active -> canceled"]
     assert end["invoices booked"] == ["M-00001", "M-00002"]
-    assert (end["customers"], end["records"], end["subscriptions"], end["parked"]) == (1, 1, 1, 0)
+    assert (end["customers"], end["records"], end["subscriptions"], end["unmatched"]) == (1, 1, 1, 0)
 
 
 @pytest.mark.parametrize("part", range(8))
@@ -189,7 +189,7 @@ def test_killed_at_any_call_and_done_again_the_end_is_the_same(part: int) -> Non
 
 
 @pytest.mark.parametrize("names_customer", [True, False])
-def test_killed_while_parking_or_unparking_the_redelivery_or_the_next_try_applies_it_once(names_customer: bool) -> None:
+def test_killed_while_keeping_or_applying_the_redelivery_or_the_next_try_applies_it_once(names_customer: bool) -> None:
     from .support import Fake, an_event
 
     async def life(at: int) -> tuple[int, list[str], int]:
@@ -205,7 +205,7 @@ def test_killed_while_parking_or_unparking_the_redelivery_or_the_next_try_applie
         event = an_event(customer_id="cus" if names_customer else None)
         await until_done(fate, lambda: billing.apply_event(event))
         await until_done(fate, lambda: billing.ensure_customer("org", email="a@b.co"))
-        await until_done(fate, lambda: billing.apply_parked("fake"))
+        await until_done(fate, lambda: billing.apply_unmatched("fake"))
         return fate.calls, repository.notes, len(all_of(repository, UnmatchedEvent))
 
     calls, *end = asyncio.run(life(0))

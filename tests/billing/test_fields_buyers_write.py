@@ -108,7 +108,7 @@ def test_stripe_a_client_reference_id_decides_nothing() -> None:
         victim = await desk.customer("victim")
         session = desk.page(client_reference_id="victim", customer_email="victim@example.com")
         desk.server.complete_checkout(session)
-        assert "parked" in await desk.deliver()
+        assert "unmatched" in await desk.deliver()
         for reference in ("victim", victim.external_customer_id):
             other = desk.page(client_reference_id=reference)
             desk.server.complete_checkout(other)
@@ -117,7 +117,7 @@ def test_stripe_a_client_reference_id_decides_nothing() -> None:
                 await desk.billing.confirm_return(other)
         await desk.billing.sync_subscription("victim")
         await desk.billing.reconcile("stripe", repair=True)
-        await desk.billing.apply_parked("stripe")
+        await desk.billing.apply_unmatched("stripe")
         assert await desk.subscriptions("victim") == []
         assert not await desk.billing.access("victim")
         assert ("payment_intent.succeeded", "victim") not in desk.told
@@ -201,7 +201,7 @@ def test_square_whoever_types_an_organisation_s_phone_number_on_a_public_link_gi
         for _ in range(2):
             await desk.billing.sync_subscription("victim")
             await desk.billing.reconcile("square", repair=True)
-            await desk.billing.apply_parked("square")
+            await desk.billing.apply_unmatched("square")
             assert await desk.subscriptions("victim") == []
             assert not await desk.billing.access("victim")
             desk.market.server.advance(hours=2)
@@ -259,7 +259,7 @@ def test_square_a_reference_id_or_a_note_decides_nothing(checkout: str) -> None:
         desk.market.server.complete_checkout(link["id"], as_new_customer=True)
         await desk.deliver()
         desk.market.server.advance(hours=2)
-        await desk.billing.apply_parked("square")
+        await desk.billing.apply_unmatched("square")
         await desk.billing.reconcile("square", repair=True)
         assert await desk.subscriptions("victim") == []
         assert ("payment.updated", "victim") not in desk.told
@@ -329,7 +329,7 @@ def test_square_events_that_come_before_the_journal_knows_the_session_wait_for_i
             provider, desk.repository, clock=lambda: desk.server.now, on_refused=desk.refused.append
         )
         session = await desk.sell("org")
-        assert "parked" in wire.outcomes
+        assert "unmatched" in wire.outcomes
         assert await desk.subscriptions("org") == [session.subscription_id]
         assert await Store(desk.repository).list_unmatched("square") == []
         assert desk.refused == [], "nobody is alarmed"

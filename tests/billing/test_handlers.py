@@ -33,9 +33,9 @@ WRITES: dict[str, Operation] = {
     "change_plan": lambda world: world.billing.change_plan("org", "team"),
     "sync_subscription": lambda world: world.billing.sync_subscription("org"),
     "apply_event": lambda world: world.billing.apply_event(an_event(provider="memory")),
-    "drop_parked": lambda world: world.billing.drop_parked("memory", before=NOW),
+    "purge_unmatched": lambda world: world.billing.purge_unmatched("memory", before=NOW),
     "confirm_return": lambda world: world.billing.confirm_return("cs_1"),
-    "apply_parked": lambda world: world.billing.apply_parked("memory"),
+    "apply_unmatched": lambda world: world.billing.apply_unmatched("memory"),
 }
 
 

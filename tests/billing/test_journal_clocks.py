@@ -34,7 +34,7 @@ from paylattice.providers.memory import InMemoryProvider
 from .journal_support import ABANDONED, DONE, NOBODY_WAITS, OPEN, forget_keys, journal, plan_of, record_of
 from .scheduler import Pause, Task, in_every_order, run
 from .support import NOW, PAGES, Concurrent, R, World, all_of, an_event
-from .test_parking import Listening
+from .test_unmatched import Listening
 
 APART = [timedelta(0), timedelta(hours=1), timedelta(hours=-1), timedelta(days=1), timedelta(days=-1)]
 
@@ -395,14 +395,14 @@ def test_a_checkout_is_found_by_its_time_in_a_long_journal_also_if_the_clock_tha
     asyncio.run(main())
 
 
-def test_an_event_that_was_parked_by_a_clock_that_is_behind_has_waited_no_longer_than_it_exists() -> None:
+def test_an_event_that_was_unmatched_by_a_clock_that_is_behind_has_waited_no_longer_than_it_exists() -> None:
     async def main() -> None:
         here = Listening()
         happened: datetime = NOW - timedelta(minutes=1)
         event = an_event(1, created_at=happened)
         await here.billing.apply_event(event)
-        [parked] = await Store(here.repository).list_unmatched("fake")
-        early = attrs.evolve(parked, waiting_since=NOW - timedelta(days=1))
+        [unmatched] = await Store(here.repository).list_unmatched("fake")
+        early = attrs.evolve(unmatched, waiting_since=NOW - timedelta(days=1))
         assert here.billing._parts.pipeline._waited(event, early) == timedelta(minutes=1)
         late = attrs.evolve(event, created_at=NOW - timedelta(days=9))
         assert here.billing._parts.pipeline._waited(late, early) == timedelta(days=1)

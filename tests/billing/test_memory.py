@@ -27,7 +27,7 @@ def a_customer(number: int, provider: str = "p") -> BillingCustomer:
     return BillingCustomer(id=str(number), org_id=f"o{number}", provider=provider, external_customer_id=f"c{number}")
 
 
-def a_parked(number: int) -> UnmatchedEvent:
+def an_unmatched(number: int) -> UnmatchedEvent:
     return UnmatchedEvent("p", f"e{number}", "c", "s", {}, NOW + timedelta(seconds=number))
 
 
@@ -38,11 +38,11 @@ def test_a_transaction_that_ends_badly_leaves_nothing_and_lets_the_next_one_in(f
     async def fails() -> None:
         async with repository.transaction() as tx:
             await Store(repository).insert_customer(a_customer(1), tx=tx)
-            await repository.delete(a_parked(1), tx=tx)
+            await repository.delete(an_unmatched(1), tx=tx)
             raise failure
 
     async def main() -> None:
-        await Store(repository).insert_unmatched(a_parked(1))
+        await Store(repository).insert_unmatched(an_unmatched(1))
         with pytest.raises(failure):
             await fails()
         assert await Store(repository).list_customers("p") == []

@@ -104,8 +104,8 @@ def test_an_event_of_the_other_mode_in_the_provider_s_list_is_reported_and_nothi
     asyncio.run(main())
 
 
-def test_a_parked_event_of_the_other_mode_is_not_applied_when_its_customer_appears() -> None:
-    """It was parked by a service with other settings over the same database."""
+def test_an_unmatched_event_of_the_other_mode_is_not_applied_when_its_customer_appears() -> None:
+    """It was unmatched by a service with other settings over the same database."""
 
     async def main() -> None:
         world = World()
@@ -130,7 +130,7 @@ def test_a_parked_event_of_the_other_mode_is_not_applied_when_its_customer_appea
         await Store(world.repository).insert_unmatched(
             UnmatchedEvent("memory", event.dedupe_key, customer.external_customer_id, None, payload, NOW)
         )
-        assert await world.billing.apply_parked("memory") == 0
+        assert await world.billing.apply_unmatched("memory") == 0
         assert told == []
         assert len(await Store(world.repository).list_unmatched("memory")) == 1
 

@@ -299,10 +299,10 @@ def drive(main: Callable[[Shop], Coroutine[Any, Any, None]]) -> None:
 def test_a_payment_that_brings_no_subscription_is_told_of_after_a_while() -> None:
     async def main(shop: Shop) -> None:
         await shop.start(1, "Y")
-        assert await shop.billing.apply_event(shop.events["paid", 1]) == "parked"
-        assert await shop.billing.apply_parked("forgetful") == 0
+        assert await shop.billing.apply_event(shop.events["paid", 1]) == "unmatched"
+        assert await shop.billing.apply_unmatched("forgetful") == 0
         shop.provider.elapse(minutes=61)
-        assert await shop.billing.apply_parked("forgetful") == 1
+        assert await shop.billing.apply_unmatched("forgetful") == 1
         assert shop.notes() == ["paid_link_1 of org 1"]
         assert await shop.billing.subscription("org 1") is None
 
@@ -314,11 +314,11 @@ def test_a_subscription_that_comes_long_after_its_payment_is_found_by_asking_the
         await shop.start(1, "Y")
         await shop.billing.apply_event(shop.events["paid", 1])
         shop.provider.elapse(minutes=61)
-        await shop.billing.apply_parked("forgetful")
+        await shop.billing.apply_unmatched("forgetful")
         shop.make(1)
-        assert await shop.billing.apply_event(shop.events["created", 1]) == "parked"
+        assert await shop.billing.apply_event(shop.events["created", 1]) == "unmatched"
         shop.provider.elapse(minutes=61)
-        assert await shop.billing.apply_parked("forgetful") == 1
+        assert await shop.billing.apply_unmatched("forgetful") == 1
         await shop.check(("paid", 1), ("created", 1))
 
     drive(main)
@@ -341,7 +341,7 @@ def test_a_payment_event_that_never_comes_does_not_give_the_subscription_to_the_
         assert {each.org_id for each in await Store(shop.repository).list_customers("forgetful")} == {"org 1", "org 2"}
         assert await shop.billing.subscription("org 2") is None
         shop.provider.elapse(minutes=61)
-        assert await shop.billing.apply_parked("forgetful") == 1
+        assert await shop.billing.apply_unmatched("forgetful") == 1
         await shop.check(("paid", 1), ("created", 1), ("created", 2))
 
     drive(main)
@@ -378,11 +378,11 @@ def test_a_subscription_that_no_checkout_brought_is_nobody_s_until_the_applicati
         by_hand = attrs.evolve(shop.provider.subscriptions["sub_link_1"], id="by_hand")
         shop.provider.subscriptions["by_hand"] = by_hand
         event = attrs.evolve(shop.events["created", 1], id="hand", dedupe_key="hand", subscription_id="by_hand")
-        assert await shop.billing.apply_event(event) == "parked"
+        assert await shop.billing.apply_event(event) == "unmatched"
         assert shop.refused == [], "its checkout may still be under way"
         shop.provider.elapse(minutes=61)
         for _ in range(2):
-            assert await shop.billing.apply_parked("forgetful") == 0
+            assert await shop.billing.apply_unmatched("forgetful") == 0
             await shop.billing.sync_subscription("org 1")
         refused = RefusedSubscription("forgetful", "by_hand", RefusalReason.NO_CHECKOUT, "org 1")
         assert shop.refused == [refused], "it is told once"
@@ -412,16 +412,16 @@ def test_a_subscription_that_is_nobody_s_waits_and_is_dropped_when_the_applicati
         event = attrs.evolve(
             shop.events["created", 1], id="e", dedupe_key="e", subscription_id="theirs", customer_id="stranger"
         )
-        assert await shop.billing.apply_event(event) == "parked"
+        assert await shop.billing.apply_event(event) == "unmatched"
         shop.provider.elapse(hours=2)
         read = shop.provider.sessions_read
-        assert await shop.billing.apply_parked("forgetful") == 0
+        assert await shop.billing.apply_unmatched("forgetful") == 0
         assert shop.provider.sessions_read > read
         shop.provider.elapse(days=1)
         read = shop.provider.sessions_read
-        assert await shop.billing.apply_parked("forgetful") == 0
+        assert await shop.billing.apply_unmatched("forgetful") == 0
         assert shop.provider.sessions_read == read, "sessions are not asked for ever"
-        assert (await shop.billing.drop_parked("forgetful", before=shop.provider.now)).dropped == 1
+        assert (await shop.billing.purge_unmatched("forgetful", before=shop.provider.now)).dropped == 1
         assert await Store(shop.repository).list_unmatched("forgetful") == []
 
     drive(main)
@@ -435,13 +435,13 @@ def test_how_many_sessions_are_asked_is_bounded() -> None:
         shop.make(57)
         await shop.happen(("created", 57))
         shop.provider.elapse(minutes=61)
-        assert await shop.billing.apply_parked("forgetful") == 1, "the last ones are asked first"
+        assert await shop.billing.apply_unmatched("forgetful") == 1, "the last ones are asked first"
         assert shop.provider.sessions_read < 25
         shop.make(0)
         await shop.happen(("created", 0))
         shop.provider.elapse(minutes=61)
         read = shop.provider.sessions_read
-        assert await shop.billing.apply_parked("forgetful") == 0
+        assert await shop.billing.apply_unmatched("forgetful") == 0
         assert shop.provider.sessions_read - read <= 25
 
     drive(main)
@@ -480,14 +480,14 @@ def test_the_record_follows_to_the_profile_and_keeps_what_was_changed_meanwhile(
     drive(main)
 
 
-def test_what_was_parked_for_the_profile_alone_is_applied_when_the_record_follows() -> None:
+def test_what_was_unmatched_for_the_profile_alone_is_applied_when_the_record_follows() -> None:
     async def main(shop: Shop) -> None:
         await shop.start(1, "Y")
         shop.make(1)
         card = attrs.evolve(
             shop.events["updated", 1], id="card", dedupe_key="card", subscription_id=None, type=EventType.INVOICE_PAID
         )
-        assert await shop.billing.apply_event(card) == "parked"
+        assert await shop.billing.apply_event(card) == "unmatched"
         await shop.happen(("return", 1))
         assert "card of org 1" in shop.notes()
         assert await Store(shop.repository).list_unmatched("forgetful") == []
@@ -590,12 +590,12 @@ def test_events_of_an_organisation_that_was_deleted_are_kept_and_go_to_nobody_el
         await shop.start(2, "Y")
         shop.make(2)
         await shop.happen(("paid", 2))
-        assert await shop.billing.apply_event(shop.events["updated", 1]) == "parked"
+        assert await shop.billing.apply_event(shop.events["updated", 1]) == "unmatched"
         shop.provider.elapse(days=2)
-        assert await shop.billing.apply_parked("forgetful") == 0
+        assert await shop.billing.apply_unmatched("forgetful") == 0
         with pytest.raises(errors.NotFound):
             await shop.billing.confirm_return(shop.sessions[1].id)
-        dropped = await shop.billing.drop_parked("forgetful", before=shop.provider.now - timedelta(days=1))
+        dropped = await shop.billing.purge_unmatched("forgetful", before=shop.provider.now - timedelta(days=1))
         assert dropped.dropped == 1
 
     drive(main)

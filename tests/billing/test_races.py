@@ -64,7 +64,9 @@ class Race:
         return self
 
     def check(self, *event_ids: str) -> None:
-        assert not all_of(self.repository, UnmatchedEvent), "an event stays parked although all it waits for is there"
+        assert not all_of(self.repository, UnmatchedEvent), (
+            "an event stays unmatched although all it waits for is there"
+        )
         notes = self.repository.notes
         assert sorted(note for note in notes if note.startswith("evt")) == [f"{each} of org" for each in event_ids]
         assert [note for note in notes if "->" in note] == [next(note for note in notes if note.startswith("None -> "))]
@@ -112,7 +114,7 @@ def test_two_calls_at_once_make_one_customer_in_every_order() -> None:
 
 @settings(max_examples=400, deadline=None)
 @given(schedule=st.lists(st.integers(0, 7), max_size=120), named=st.booleans(), copies=st.integers(1, 3))
-def test_deliveries_customers_and_parking_interleaved_statement_by_statement_lose_nothing(
+def test_deliveries_customers_and_keeping_interleaved_statement_by_statement_lose_nothing(
     schedule: list[int], named: bool, copies: int
 ) -> None:
     race = Race(fine=True)
@@ -123,7 +125,7 @@ def test_deliveries_customers_and_parking_interleaved_statement_by_statement_los
 
 
 class LooksOnlyOnce(Finder[InMemoryTransaction]):
-    """Wrong on purpose: it finds the same when it is asked again, after parking."""
+    """Wrong on purpose: it finds the same when it is asked again, after keeping."""
 
     first: Found | None = None
 
@@ -132,7 +134,7 @@ class LooksOnlyOnce(Finder[InMemoryTransaction]):
         return self.first
 
 
-def test_the_checker_catches_a_pipeline_that_does_not_look_again_after_parking() -> None:
+def test_the_checker_catches_a_pipeline_that_does_not_look_again_after_keeping() -> None:
     def make() -> Race:
         race = Race()
         providers = race.billing._providers
@@ -144,5 +146,5 @@ def test_the_checker_catches_a_pipeline_that_does_not_look_again_after_parking()
 
         return race.against(deliver(), race.appear())
 
-    with pytest.raises(AssertionError, match="stays parked"):
+    with pytest.raises(AssertionError, match="stays unmatched"):
         in_every_order(make, lambda race: race.check("evt_1"))

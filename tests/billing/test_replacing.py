@@ -335,7 +335,7 @@ def test_what_comes_late_about_the_customer_of_before_is_the_organisation_s() ->
         told: list[str | None] = []
         world.billing.on("customer.deleted")(lambda event, context: told.append(context.customer.org_id))
         await world.checkout()
-        assert "parked" not in await world.deliver()
+        assert "unmatched" not in await world.deliver()
         assert told == ["org"]
 
     asyncio.run(main())

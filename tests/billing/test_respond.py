@@ -164,7 +164,7 @@ def test_a_good_delivery_is_200_and_so_is_its_duplicate(desk: Desk) -> None:
 def test_one_that_waits_and_one_that_nobody_listens_to_are_200(desk: Desk) -> None:
     provider, delivery = a_customer()
     assert desk.respond(desk.service(provider), delivery.payload, delivery.headers) == WebhookReply(
-        200, WebhookOutcome.PARKED
+        200, WebhookOutcome.UNMATCHED
     )
     assert desk.scripted(an_event(type="scripted:payout", provider="scripted")) == WebhookReply(
         200, WebhookOutcome.IGNORED

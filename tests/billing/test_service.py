@@ -123,7 +123,7 @@ def test_a_provider_that_speaks_for_another_one_is_not_believed() -> None:
         with pytest.raises(errors.MalformedPayload, match="of another provider") as refused:
             await billing.handle_webhook("impostor", b"fake", {})
         assert refused.value.provider == "impostor"
-        assert await billing.handle_webhook("impostor", b"impostor", {}) == WebhookOutcome.PARKED
+        assert await billing.handle_webhook("impostor", b"impostor", {}) == WebhookOutcome.UNMATCHED
 
     asyncio.run(main())
 

@@ -109,7 +109,7 @@ class Race:
         return self
 
     def check(self, numbers: list[int]) -> None:
-        assert not all_of(self.repository, UnmatchedEvent), "an event stays parked although its customer is there"
+        assert not all_of(self.repository, UnmatchedEvent), "an event stays unmatched although its customer is there"
         notes = self.repository.notes
         applied = sorted(note for note in notes if note.startswith("evt"))
         assert applied == sorted(f"evt_{number}" for number in set(numbers)), "an event was not applied exactly once"

@@ -1,4 +1,4 @@
-"""The delivery pipeline on the embedded provider: outcomes, handlers, parked events, crashes, crowds."""
+"""The delivery pipeline on the embedded provider: outcomes, handlers, unmatched events, crashes, crowds."""
 
 import asyncio
 import itertools
@@ -260,7 +260,7 @@ def test_an_event_nobody_listens_to_is_ignored_without_a_trace_and_one_with_a_ha
     asyncio.run(main())
 
 
-def test_an_event_about_an_unknown_customer_is_parked_and_applied_when_the_customer_appears() -> None:
+def test_an_event_about_an_unknown_customer_is_unmatched_and_applied_when_the_customer_appears() -> None:
     async def main() -> None:
         first, second = World(), World()
         seen: list[str] = []
@@ -274,12 +274,12 @@ def test_an_event_about_an_unknown_customer_is_parked_and_applied_when_the_custo
         second.provider = first.provider
         second.billing._providers["memory"] = first.provider
         deliveries = first.provider.deliveries()
-        assert {await second.handle(each) for each in deliveries} == {WebhookOutcome.PARKED}
-        assert {await second.handle(each) for each in deliveries} == {WebhookOutcome.PARKED}
+        assert {await second.handle(each) for each in deliveries} == {WebhookOutcome.UNMATCHED}
+        assert {await second.handle(each) for each in deliveries} == {WebhookOutcome.UNMATCHED}
         known = await Store(first.repository).get_customer("org", "memory")
         assert known is not None
         assert await Store(second.repository).insert_customer(known)
-        assert await second.billing.apply_parked("memory") == len(deliveries)
+        assert await second.billing.apply_unmatched("memory") == len(deliveries)
         assert seen == ["org"]
         assert {await second.handle(each) for each in deliveries} == {WebhookOutcome.DUPLICATE}
         assert await Store(second.repository).list_unmatched("memory") == []
@@ -287,8 +287,8 @@ def test_an_event_about_an_unknown_customer_is_parked_and_applied_when_the_custo
     asyncio.run(main())
 
 
-class PausesAtParking(InMemoryRepository):
-    """Lets the customer appear while an event about it is being parked."""
+class PausesAtKeeping(InMemoryRepository):
+    """Lets the customer appear while an event about it is being unmatched."""
 
     customer: BillingCustomer | None = None
 
@@ -299,9 +299,9 @@ class PausesAtParking(InMemoryRepository):
         return kept
 
 
-def test_a_customer_that_appears_while_its_event_is_parked_is_not_missed() -> None:
+def test_a_customer_that_appears_while_its_event_is_unmatched_is_not_missed() -> None:
     async def main() -> None:
-        repository = PausesAtParking()
+        repository = PausesAtKeeping()
         world = World(repository=repository)
         made = await world.provider.create_customer("ada@example.com")
         repository.customer = BillingCustomer(id="1", org_id="org", provider="memory", external_customer_id=made.id)
@@ -311,7 +311,7 @@ def test_a_customer_that_appears_while_its_event_is_parked_is_not_missed() -> No
     asyncio.run(main())
 
 
-def test_a_parked_event_whose_handler_fails_stays_and_keeps_no_other_waiting() -> None:
+def test_an_unmatched_event_whose_handler_fails_stays_and_keeps_no_other_waiting() -> None:
     async def main() -> None:
         world = World()
         broken = [True]
@@ -324,31 +324,31 @@ def test_a_parked_event_whose_handler_fails_stays_and_keeps_no_other_waiting() -
 
         made = await world.provider.create_customer("ada@example.com")
         await world.provider.update_customer(made.id, name="Ada")
-        assert set(await world.deliver()) == {WebhookOutcome.PARKED}
+        assert set(await world.deliver()) == {WebhookOutcome.UNMATCHED}
         customer = BillingCustomer(id="1", org_id="org", provider="memory", external_customer_id=made.id)
         await Store(world.repository).insert_customer(customer)
-        assert await world.billing.apply_parked("memory") == 1
+        assert await world.billing.apply_unmatched("memory") == 1
         assert len(await Store(world.repository).list_unmatched("memory")) == 1
         broken.clear()
-        assert await world.billing.apply_parked("memory") == 1
+        assert await world.billing.apply_unmatched("memory") == 1
         assert await Store(world.repository).list_unmatched("memory") == []
 
     asyncio.run(main())
 
 
-def test_more_parked_events_than_a_page_are_all_tried() -> None:
+def test_more_unmatched_events_than_a_page_are_all_tried() -> None:
     async def main() -> None:
         world = World()
         for _ in range(130):
             await world.provider.create_customer("ada@example.com")
-        assert set(await world.deliver()) == {WebhookOutcome.PARKED}
-        parked = await Store(world.repository).list_unmatched("memory", limit=1000)
-        last = parked[-1].external_customer_id
+        assert set(await world.deliver()) == {WebhookOutcome.UNMATCHED}
+        unmatched = await Store(world.repository).list_unmatched("memory", limit=1000)
+        last = unmatched[-1].external_customer_id
         assert last is not None
         await Store(world.repository).insert_customer(
             BillingCustomer(id="1", org_id="org", provider="memory", external_customer_id=last)
         )
-        assert await world.billing.apply_parked("memory") == 1
+        assert await world.billing.apply_unmatched("memory") == 1
         assert len(await Store(world.repository).list_unmatched("memory", limit=1000)) == 129
 
     asyncio.run(main())

@@ -395,7 +395,7 @@ CHECKED_ELSEWHERE = {
         "body",
         "budget",
         "cancel_url",
-        "drop_waiting_after",
+        "purge_unmatched_after",
         "email",
         "event",
         "event_type",

@@ -212,7 +212,7 @@ def test_json_is_kept_as_deep_as_events_may_be_and_not_as_deep_as_a_stack() -> N
 
 
 @every_sender
-def test_a_delivery_about_a_stranger_that_is_too_deep_to_be_parked_is_malformed(name: str) -> None:
+def test_a_delivery_about_a_stranger_that_is_too_deep_to_be_unmatched_is_malformed(name: str) -> None:
     sender, repository = SENDERS[name], InMemoryRepository()
     billing = BillingService(sender.provider, repository, refetch=False)
     body = sender.body(inside={"anything": nested(400)})

@@ -24,7 +24,7 @@ WRONG = lines("""
     billing.start_chekout()
     billing.access("org_1").permitted
     billing.reconcile(provider, fix=True)
-    billing.drop_parked(provider, "stripe", before)
+    billing.purge_unmatched(provider, "stripe", before)
     context.session
     context.customer.organisation
     event.kind

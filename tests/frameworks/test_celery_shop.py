@@ -122,7 +122,7 @@ def test_whatever_goes_wrong_the_event_is_tried_again(tmp_path: Path, monkeypatc
         return apply_event(event)
 
     monkeypatch.setattr(shop, "billing", SimpleNamespace(apply_event=fails_twice))
-    assert shop.apply.apply(args=[message]).get() == "parked"
+    assert shop.apply.apply(args=[message]).get() == "unmatched"
     assert not failures
     with pytest.raises(errors.MalformedPayload):
         shop.apply.apply(args=["no event"]).get()

@@ -310,7 +310,7 @@ class Checkouts(Generic[Tx]):
         is_itself = there.checkout_session_of(session.id) == session.id
         subscription_id = session.subscription_id or (session.id if is_itself else None)
         if subscription_id is not None and not self._ownership.is_proven(provider):
-            await self._pipeline.apply_parked(provider, external_subscription_id=subscription_id)
+            await self._pipeline.apply_unmatched(provider, external_subscription_id=subscription_id)
 
     # --- coming back ---------------------------------------------------------------------------------------------
 

@@ -33,7 +33,7 @@ class Customers(Generic[Tx]):
     Args:
         store: where the records are.
         providers: by name.
-        pipeline: applies what was parked for a customer.
+        pipeline: applies what was unmatched for a customer.
         log: sends.
         handlers: the application's: what one of them reads, it reads in its transaction.
         clock: returns the time, aware.
@@ -122,7 +122,7 @@ class Customers(Generic[Tx]):
         if stored is None:
             message = "the provider's customer belongs to another organisation here: two organisations share its id"
             raise Conflict(message, provider=name, operation="ensure_customer")
-        await self._pipeline.apply_parked(name, external_customer_id=stored.external_customer_id)
+        await self._pipeline.apply_unmatched(name, external_customer_id=stored.external_customer_id)
         return stored
 
     async def replace(self, gone: BillingCustomer, *, email: str) -> BillingCustomer:
@@ -149,7 +149,7 @@ class Customers(Generic[Tx]):
         if stored.external_customer_id == old_id:
             message = "the provider's new customer belongs to another organisation here: two organisations share its id"
             raise Conflict(message, provider=gone.provider, operation="ensure_customer")
-        await self._pipeline.apply_parked(gone.provider, external_customer_id=stored.external_customer_id)
+        await self._pipeline.apply_unmatched(gone.provider, external_customer_id=stored.external_customer_id)
         return stored
 
     async def _created(

@@ -12,7 +12,7 @@ from ..protocol import Headers
 from ..provider import BaseProvider
 from .customers import provider_named
 from .inputs import CHECKS
-from .maintenance.purge import DroppedEvents
+from .maintenance.purge import PurgedEvents
 from .replies import WebhookReply
 from .repository import Tx
 from .webhooks import WebhookOutcome
@@ -106,8 +106,8 @@ class DeliveryOperations(Generic[Tx]):
         """
         return await self._parts.deliveries.apply(event)
 
-    async def apply_parked(self, provider_name: str) -> int:
-        """Try parked events again. :meth:`maintain` does so, too.
+    async def apply_unmatched(self, provider_name: str) -> int:
+        """Try unmatched events again. :meth:`maintain` does so, too.
 
         Args:
             provider_name: the provider of the events.
@@ -116,19 +116,19 @@ class DeliveryOperations(Generic[Tx]):
             How many events were applied.
         """
         provider_named(self._providers, provider_name)
-        return await self._parts.pipeline.apply_parked(provider_name)
+        return await self._parts.pipeline.apply_unmatched(provider_name)
 
-    async def drop_parked(self, provider_name: str, *, before: datetime) -> DroppedEvents:
-        """Delete parked events that are older than a time and match no customer, for example of another application.
+    async def purge_unmatched(self, provider_name: str, *, before: datetime) -> PurgedEvents:
+        """Delete unmatched events that are older than a time and match no customer, for example of another application.
 
         This tries each event once more first. It applies an event that matches an organisation now. If applying it fails, it
         keeps the event, whatever its age, and reports the error.
 
         Args:
             provider_name: the provider of the events.
-            before: aware; delete events that were parked before this time.
+            before: aware; delete events that were unmatched before this time.
         """
         self._parts.handlers.refuse_inside()
         provider_named(self._providers, provider_name)
         check_utc("before", before)
-        return await self._parts.purge.drop_parked(provider_name, before)
+        return await self._parts.purge.purge_unmatched(provider_name, before)

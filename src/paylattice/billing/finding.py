@@ -136,7 +136,7 @@ class Finder(Generic[Tx]):
 
         Args:
             event: the event.
-            waited: how long it has been parked.
+            waited: how long it has been unmatched.
         """
         origin = await self._origins.origin_of(event)
         if origin is not None:

@@ -101,11 +101,11 @@ class ScheduledOperations(Generic[Tx]):
         older_than: timedelta = timedelta(minutes=5),
         reconcile_every: timedelta = timedelta(days=1),
         repair: bool = True,
-        drop_waiting_after: timedelta | None = None,
+        purge_unmatched_after: timedelta | None = None,
     ) -> MaintenanceReport:
         """Do all scheduled work once. Run it from one job, every five minutes.
 
-        For every provider, this runs :meth:`recover_open`, :meth:`catch_up`, :meth:`apply_parked`, and :meth:`reconcile` in
+        For every provider, this runs :meth:`recover_open`, :meth:`catch_up`, :meth:`apply_unmatched`, and :meth:`reconcile` in
         slices. Each part gets its share of the time and does at least one page. The next run continues where this one
         stopped: the repository keeps its bookmarks. You can stop it at any time, and run it in several processes at once. An
         error in one part is reported, and stops no other part.
@@ -118,7 +118,7 @@ class ScheduledOperations(Generic[Tx]):
             older_than: leave younger open operations alone: they may be in progress.
             reconcile_every: how often a comparison of all customers starts.
             repair: store the provider's state where it differs, as a webhook would.
-            drop_waiting_after: delete events that have waited for longer and match no customer. None: never.
+            purge_unmatched_after: delete events that have waited for longer and match no customer. None: never.
 
         Returns:
             The report; ``needs_a_person`` lists what no further run can fix.
@@ -128,6 +128,6 @@ class ScheduledOperations(Generic[Tx]):
             ConfigurationError: a handler called this.
         """
         self._parts.handlers.refuse_inside()
-        plan = Plan(budget, since, older_than, reconcile_every, repair, drop_waiting_after)
+        plan = Plan(budget, since, older_than, reconcile_every, repair, purge_unmatched_after)
         plan.check()
         return await self._parts.maintainer.run(plan)

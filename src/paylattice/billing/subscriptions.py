@@ -281,7 +281,7 @@ class Subscriptions(Generic[Tx]):
             await self._log.note(name, _as_it_is(subscription), customer.org_id, external_id=subscription_id)
             stored = await self._pipeline.store(name, customer, subscription, ticket, strict=True)
             if stored is not None and stored.customer_id == customer.id:
-                await self._pipeline.apply_parked(name, external_subscription_id=subscription_id)
+                await self._pipeline.apply_unmatched(name, external_subscription_id=subscription_id)
                 return stored
         message = "the subscription is another organisation's: look at both at the provider"
         raise Conflict(message, provider=name, operation="assign_subscription")

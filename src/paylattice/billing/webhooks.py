@@ -57,18 +57,18 @@ class WebhookOutcome(StrEnum):
     """Its handlers ran, but a newer state of the subscription is stored already and stays."""
     IGNORED = "ignored"
     """It is of a kind that nobody here listens to."""
-    PARKED = "parked"
+    UNMATCHED = "unmatched"
     """It is about somebody who is not known here yet; it is kept, and applied when they appear."""
 
 
 @attrs.frozen
 class Retried:
-    """What became of a parked event that was tried again.
+    """What became of an unmatched event that was tried again.
 
     Args:
         applied: how many events were applied by it: this one, and those that waited for what it brought.
         is_nobodys: nobody here is known whom it is about.
-        error: the class of the error that keeps it parked.
+        error: the class of the error that keeps it unmatched.
     """
 
     applied: int = 0
@@ -132,13 +132,13 @@ class EventPipeline(Generic[Tx]):
     async def _find_and_commit(self, event: WebhookEvent) -> WebhookOutcome:
         found = await self._finder.find(event)
         if found.customer is None and found.concerns_somebody:
-            waiting = await self._park(found)
-            # The customer may have appeared after it was looked for and before the event was parked. Whoever brought it
-            # looked for parked events after committing it; so one of the two sees the other.
+            waiting = await self._keep_unmatched(found)
+            # The customer may have appeared after it was looked for and before the event was unmatched. Whoever brought it
+            # looked for unmatched events after committing it; so one of the two sees the other.
             again = await self._finder.find(event)
             self._finder.tell(again)
             if again.customer is None:
-                return await self._after_parking(event)
+                return await self._after_keeping(event)
             outcome, _ = await self._commit(again, waiting)
             return outcome
         self._finder.tell(found)
@@ -169,7 +169,7 @@ class EventPipeline(Generic[Tx]):
 
     # --- events that wait ----------------------------------------------------------------------------------------
 
-    async def _park(self, found: Found) -> UnmatchedEvent:
+    async def _keep_unmatched(self, found: Found) -> UnmatchedEvent:
         event, reading = found.event, found.reading
         check_event(event, whole=True)  # all of it is kept now
         payload: dict[str, object] = _converter().unstructure(event)
@@ -184,20 +184,20 @@ class EventPipeline(Generic[Tx]):
         await self._store.insert_unmatched(waiting)
         return waiting
 
-    async def _after_parking(self, event: WebhookEvent) -> WebhookOutcome:
+    async def _after_keeping(self, event: WebhookEvent) -> WebhookOutcome:
         """Let a payment that waits for this very subscription be applied, and this event with it."""
         if event.customer_id is not None and not self._providers[event.provider].preserves_customer:
-            await self.apply_parked(event.provider, external_customer_id=event.customer_id)
+            await self.apply_unmatched(event.provider, external_customer_id=event.customer_id)
             if await self._was_applied(event):
                 return WebhookOutcome.PROCESSED
-        return WebhookOutcome.PARKED
+        return WebhookOutcome.UNMATCHED
 
-    async def apply_parked(
+    async def apply_unmatched(
         self, provider: str, *, external_customer_id: str | None = None, external_subscription_id: str | None = None
     ) -> int:
-        """Apply what was parked for a customer or a subscription, or for anybody. Returns how many events were applied.
+        """Apply what was unmatched for a customer or a subscription, or for anybody. Returns how many events were applied.
 
-        An event whose handlers fail stays parked, and does not keep the others waiting.
+        An event whose handlers fail stays unmatched, and does not keep the others waiting.
         """
         self._handlers.refuse_inside()
         applied = 0
@@ -209,73 +209,73 @@ class EventPipeline(Generic[Tx]):
                 external_subscription_id=external_subscription_id,
                 after=last,
             )
-            for parked in page:
-                applied += (await self.retry_parked(parked)).applied
+            for unmatched in page:
+                applied += (await self.retry_unmatched(unmatched)).applied
             if not page:
                 return applied
             last = page[-1]
 
-    async def retry_parked(self, parked: UnmatchedEvent) -> Retried:
-        """Try one parked event again. One that fails stays, with the class of its error, and raises nothing."""
+    async def retry_unmatched(self, unmatched: UnmatchedEvent) -> Retried:
+        """Try one unmatched event again. One that fails stays, with the class of its error, and raises nothing."""
         try:
-            event = _converter().structure(parked.payload, WebhookEvent)
+            event = _converter().structure(unmatched.payload, WebhookEvent)
         except Exception as exc:  # noqa: BLE001 - whatever the row holds by now, it keeps no other waiting
-            return await self._stays_parked(parked, exc)
+            return await self._stays_unmatched(unmatched, exc)
         try:
             check_mode(self._providers[event.provider], event)
         except WebhookError as refused:
-            _log.warning("an event of %s stays parked: %s", parked.provider, refused.diagnosis)
+            _log.warning("an event of %s stays unmatched: %s", unmatched.provider, refused.diagnosis)
             return Retried(is_nobodys=True)
         try:
-            found = await self._finder.find(event, waited=self._waited(event, parked))
+            found = await self._finder.find(event, waited=self._waited(event, unmatched))
         except Exception as exc:  # noqa: BLE001 - whose it is cannot be told now: that is no error of its handlers
-            _log.warning("an event of %s stays parked: %s", parked.provider, type(exc).__name__)
+            _log.warning("an event of %s stays unmatched: %s", unmatched.provider, type(exc).__name__)
             return Retried(error=type(exc).__name__)
         self._finder.tell(found)
         if found.customer is None:
             return Retried(is_nobodys=True)
         try:
-            outcome, others = await self._commit(found, parked)
-        except Exception as exc:  # noqa: BLE001 - it stays parked, whatever its handlers stumbled over
-            return await self._stays_parked(parked, exc)
+            outcome, others = await self._commit(found, unmatched)
+        except Exception as exc:  # noqa: BLE001 - it stays unmatched, whatever its handlers stumbled over
+            return await self._stays_unmatched(unmatched, exc)
         return Retried(others + (outcome is not WebhookOutcome.DUPLICATE))
 
-    def _waited(self, event: WebhookEvent, parked: UnmatchedEvent) -> timedelta:
-        """How long it has been parked, by the clock here; no longer than it exists, if another machine's was behind."""
+    def _waited(self, event: WebhookEvent, unmatched: UnmatchedEvent) -> timedelta:
+        """How long it has been unmatched, by the clock here; no longer than it exists, if another machine's was behind."""
         now = self._clock()
-        return min(now - parked.waiting_since, max(now - event.created_at, _NO_TIME))
+        return min(now - unmatched.waiting_since, max(now - event.created_at, _NO_TIME))
 
-    async def _stays_parked(self, parked: UnmatchedEvent, exc: Exception) -> Retried:
+    async def _stays_unmatched(self, unmatched: UnmatchedEvent, exc: Exception) -> Retried:
         error = type(exc).__name__
-        _log.warning("an event of %s stays parked: %s", parked.provider, error)
-        if parked.error != error:
-            await self._store.update_unmatched(attrs.evolve(parked, error=error))
+        _log.warning("an event of %s stays unmatched: %s", unmatched.provider, error)
+        if unmatched.error != error:
+            await self._store.update_unmatched(attrs.evolve(unmatched, error=error))
         return Retried(error=error)
 
-    async def drop_parked(self, parked: UnmatchedEvent) -> Retried:
-        """Forget a parked event if it is nobody's here. One that is somebody's is applied; one that fails stays."""
-        retried = await self.retry_parked(parked)
+    async def purge_unmatched(self, unmatched: UnmatchedEvent) -> Retried:
+        """Forget an unmatched event if it is nobody's here. One that is somebody's is applied; one that fails stays."""
+        retried = await self.retry_unmatched(unmatched)
         if not retried.is_nobodys:
             return retried
-        if parked.error is not None:  # it was somebody's when its handlers failed
-            return Retried(error=parked.error)
-        await self._store.delete_unmatched(parked)
+        if unmatched.error is not None:  # it was somebody's when its handlers failed
+            return Retried(error=unmatched.error)
+        await self._store.delete_unmatched(unmatched)
         # Its customer may have appeared after they were looked for, and may have looked for the event after it was deleted.
-        again = await self.retry_parked(parked)
+        again = await self.retry_unmatched(unmatched)
         if again.error is not None:
-            await self._store.insert_unmatched(attrs.evolve(parked, error=again.error))
+            await self._store.insert_unmatched(attrs.evolve(unmatched, error=again.error))
         return again
 
     async def _apply_what_waited_for(
         self, stored: BillingSubscription | None, upserted: Upserted | None, profile: str | None
     ) -> int:
-        """Apply what was parked for a subscription that has just been stored for the first time, or for its profile."""
+        """Apply what was unmatched for a subscription that has just been stored for the first time, or for its profile."""
         if stored is None or upserted is None or upserted.previous is not None:
             return 0
         name = stored.provider
-        applied = await self.apply_parked(name, external_subscription_id=stored.external_subscription_id)
+        applied = await self.apply_unmatched(name, external_subscription_id=stored.external_subscription_id)
         if profile is not None and not self._providers[name].preserves_customer:
-            applied += await self.apply_parked(name, external_customer_id=profile)
+            applied += await self.apply_unmatched(name, external_customer_id=profile)
         return applied
 
     # --- states that were read without an event ------------------------------------------------------------------
@@ -359,7 +359,7 @@ class EventPipeline(Generic[Tx]):
     # --- the one transaction -------------------------------------------------------------------------------------
 
     async def _commit(self, found: Found, waiting: UnmatchedEvent | None = None) -> tuple[WebhookOutcome, int]:
-        """What became of the event, and how many parked ones were applied after it."""
+        """What became of the event, and how many unmatched ones were applied after it."""
         customer, reading = found.customer, found.reading
         event = self._described(found.event, reading)
         outcome = WebhookOutcome.PROCESSED
@@ -368,7 +368,7 @@ class EventPipeline(Generic[Tx]):
         async with self._store.transaction() as tx:
             if waiting is not None:
                 await self._store.delete_unmatched(waiting, tx=tx)
-            if event.known_as and await self._was_applied(event, tx):  # since it was looked for, or parked
+            if event.known_as and await self._was_applied(event, tx):  # since it was looked for, or unmatched
                 return WebhookOutcome.DUPLICATE, 0
             if not await self._store.insert_event(self._record(event, customer), tx=tx):
                 return WebhookOutcome.DUPLICATE, 0

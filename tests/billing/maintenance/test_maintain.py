@@ -110,7 +110,7 @@ def test_events_that_waited_for_their_customer_are_applied() -> None:
         world = World()
         customer = await world.provider.create_customer("ada@example.com")
         [waiting] = world.provider.deliveries()
-        assert await world.handle(waiting) == "parked"
+        assert await world.handle(waiting) == "unmatched"
         await Store(world.repository).insert_customer(
             attrs.evolve(await _a_record(world), external_customer_id=customer.id)
         )
@@ -134,8 +134,8 @@ def test_events_of_nobody_are_dropped_only_if_asked_and_only_old_ones() -> None:
         await world.deliver()
         assert (await world.billing.maintain()).dropped == 0
         world.provider.advance(days=20)
-        assert (await world.billing.maintain(drop_waiting_after=timedelta(days=30))).dropped == 0
-        assert (await world.billing.maintain(drop_waiting_after=timedelta(days=19))).dropped == 1
+        assert (await world.billing.maintain(purge_unmatched_after=timedelta(days=30))).dropped == 0
+        assert (await world.billing.maintain(purge_unmatched_after=timedelta(days=19))).dropped == 1
         assert await Store(world.repository).list_unmatched("memory") == []
 
     asyncio.run(main())
@@ -393,7 +393,7 @@ def test_a_bookmark_is_no_line_that_anything_else_finds() -> None:
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("name", ["budget", "older_than", "reconcile_every", "drop_waiting_after"])
+@pytest.mark.parametrize("name", ["budget", "older_than", "reconcile_every", "purge_unmatched_after"])
 @pytest.mark.parametrize("wrong", [300, timedelta(seconds=-1)])
 def test_a_time_that_is_none_is_refused_before_anything_is_done(name: str, wrong: object) -> None:
     with pytest.raises(errors.InvalidRequest) as refused:

@@ -13,10 +13,10 @@ from paylattice import (
     BillingCustomer,
     BillingService,
     Capability,
-    DroppedEvents,
     EventType,
     InMemoryRepository,
     Money,
+    PurgedEvents,
     Subscription,
     SubscriptionStatus,
     WebhookEvent,
@@ -520,7 +520,7 @@ class GoesRoundInCircles(InMemoryRepository):
 
 CIRCLES: dict[str, Callable[[World], Awaitable[object]]] = {
     "list_customers": lambda world: world.billing.reconcile("memory"),
-    "parked_events": lambda world: world.billing.apply_parked("memory"),
+    "unmatched_events": lambda world: world.billing.apply_unmatched("memory"),
 }
 
 
@@ -592,7 +592,7 @@ def test_an_event_for_an_organisation_that_was_deleted_is_kept_and_applied_when_
         assert customer is not None
         delete(world, customer, subscription.id)
         world.provider.advance(months=1)
-        assert set(await world.deliver()) == {"parked"}
+        assert set(await world.deliver()) == {"unmatched"}
         assert await world.status() is None
         world.handled.clear()
         await world.billing.ensure_customer("org", email="a@example.com")
@@ -692,4 +692,4 @@ def test_the_operations_here_have_their_blocking_twins() -> None:
     assert len(billing.recover_open(older_than=timedelta(0)).done) == 1
     assert billing.catch_up("memory", NOW).read == 2
     assert billing.reconcile("memory").customers == 2
-    assert billing.drop_parked("memory", before=NOW) == DroppedEvents()
+    assert billing.purge_unmatched("memory", before=NOW) == PurgedEvents()

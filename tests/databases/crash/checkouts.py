@@ -110,7 +110,7 @@ async def _live(crew: Crew, stand_in: StripeStandIn, orgs: int, clicks: int, kil
         killer.cancel()
         await asyncio.gather(killer, return_exceptions=True)
         await crew.finish()
-        crew.give([{"do": "unpark", "about": "unpark"}, {"do": "recover", "about": "recover"}])
+        crew.give([{"do": "apply unmatched", "about": "apply unmatched"}, {"do": "recover", "about": "recover"}])
         await crew.finish()
     return sent
 
@@ -170,7 +170,7 @@ def _wrong_lives(connection: Connection, stand_in: StripeStandIn, crew: Crew, se
         if twice:
             yield f"{len(twice)} events are in the table {table} more than once"
     if _rows(connection, "select external_event_id from billing_unmatched_events"):
-        yield "an event is still parked"
+        yield "an event is still unmatched"
     for table in ("ledger", "balances"):
         [total] = _rows(connection, f"select coalesce(sum(cents), 0)::bigint as cents from {table}")
         if total["cents"] != stand_in.money_taken():

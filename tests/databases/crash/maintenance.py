@@ -106,7 +106,7 @@ async def _leave_behind(url: str, stand_in: StripeStandIn, orgs: int) -> None:
                 made = await provider.create_customer(f"{org}@example.com", metadata={"org_id": org})
                 for each in stand_in.deliveries():
                     came = await billing.handle_webhook("stripe", each.payload, each.headers)
-                    assert came is WebhookOutcome.PARKED
+                    assert came is WebhookOutcome.UNMATCHED
                 now = datetime.now(UTC)
                 await Store(repository).insert_customer(
                     BillingCustomer(

@@ -58,9 +58,9 @@ def run_webhooks(
         seconds = time.monotonic() - begin
         with psycopg.connect(server.url(name), row_factory=dict_row) as connection:
             problems = [*_problems(connection, stream)]
-    outcomes = Counter(answer for about, all_ in crew.answers.items() if about != "unpark" for answer in all_)
+    outcomes = Counter(answer for about, all_ in crew.answers.items() if about != "apply unmatched" for answer in all_)
     silent = [about for about in stream.types if "processed" not in crew.answers[about]]
-    unheard = [about for about in silent if not {"stale", "parked"} & set(crew.answers[about])]
+    unheard = [about for about in silent if not {"stale", "unmatched"} & set(crew.answers[about])]
     return Report(
         f"webhooks, payloads believed, seed {seed}",
         {
@@ -102,15 +102,15 @@ async def _deliver(
         half = len(deliveries) // 2
         crew.give(deliveries)
         await crew.reach(half)
-        # Whose events had nobody to belong to, and were parked: now they appear, one by one.
+        # Whose events had nobody to belong to, and were unmatched: now they appear, one by one.
         for place in range(late):
             _insert_customers(server.url(name), stream, slice(place, place + 1))
-            crew.give([{"do": "unpark", "about": "unpark"}])
+            crew.give([{"do": "apply unmatched", "about": "apply unmatched"}])
             await crew.reach(half + place * half // (2 * late))
         await crew.finish()
         await asyncio.gather(killer, crasher)
         await crew.finish()
-        crew.give([{"do": "unpark", "about": "unpark"}])
+        crew.give([{"do": "apply unmatched", "about": "apply unmatched"}])
         await crew.finish()
 
 
@@ -155,7 +155,7 @@ def _problems(connection: "psycopg.Connection[dict[str, object]]", stream: Strea
     if rows("select id from billing_events where processed_at is null"):
         yield "an event is there that was not stamped"
     if rows("select external_event_id from billing_unmatched_events"):
-        yield "an event is still parked"
+        yield "an event is still unmatched"
     handled = Counter(row["event_id"] for row in rows("select event_id from handled"))
     wanted = Counter({event: 1 for event, word in stream.types.items() if not word.startswith("subscription.")})
     for event in set(wanted) | set(handled):

@@ -98,8 +98,8 @@ async def do(billing: BillingService[AsyncConnection], provider: str, job: Mappi
         case "deliver":
             headers: Mapping[str, str] = json.loads(job["headers"])
             return str(await billing.handle_webhook(provider, job["payload"].encode(), headers))
-        case "unpark":
-            return f"{await billing.apply_parked(provider)} applied"
+        case "apply unmatched":
+            return f"{await billing.apply_unmatched(provider)} applied"
         case "check out":
             session = await billing.start_checkout(
                 job["org"], "pro", email=f"{job['org']}@example.com", idempotency_key=job["key"], **PAGES

@@ -19,7 +19,7 @@ __all__ = ["CatchUp", "CaughtUp", "Gap"]
 
 _log = logging.getLogger("paylattice")
 
-_NEWS = frozenset({WebhookOutcome.PROCESSED, WebhookOutcome.STALE, WebhookOutcome.PARKED})
+_NEWS = frozenset({WebhookOutcome.PROCESSED, WebhookOutcome.STALE, WebhookOutcome.UNMATCHED})
 
 
 class Gap(NamedTuple):
@@ -46,7 +46,7 @@ class CaughtUp:
 
     Args:
         read: how many events the provider listed.
-        applied: how many of them had been missed. An event of an unknown customer is parked, and counts each time it is read.
+        applied: how many of them had been missed. An event of an unknown customer counts each time it is read.
         until: continue from here, UTC: the time of the last event, or of the first one that failed. If nothing has happened for
             a long time, a time that the provider still lists.
         failed: the provider's ids of events whose handlers failed; the log has their errors.

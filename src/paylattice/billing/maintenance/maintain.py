@@ -55,7 +55,7 @@ class Plan:
         older_than: leave younger open operations alone: they may be in progress.
         reconcile_every: how often all customers are compared.
         repair: whether to store the provider's state where it differs.
-        drop_waiting_after: delete events that have waited for longer and match no customer. None: never.
+        purge_unmatched_after: delete events that have waited for longer and match no customer. None: never.
     """
 
     budget: timedelta
@@ -63,7 +63,7 @@ class Plan:
     older_than: timedelta
     reconcile_every: timedelta
     repair: bool
-    drop_waiting_after: timedelta | None
+    purge_unmatched_after: timedelta | None
 
     def check(self) -> None:
         """Refuse wrong arguments before anything is done.
@@ -76,8 +76,8 @@ class Plan:
             "older_than": self.older_than,
             "reconcile_every": self.reconcile_every,
         }
-        if self.drop_waiting_after is not None:
-            times["drop_waiting_after"] = self.drop_waiting_after
+        if self.purge_unmatched_after is not None:
+            times["purge_unmatched_after"] = self.purge_unmatched_after
         for name, value in times.items():
             check_timedelta(name, value)
             if value < timedelta():
@@ -255,17 +255,17 @@ class Maintainer(Generic[Tx]):
         name = provider.get_provider_name()
         mark = await self._bookmarks.read(name, Part.APPLY_WAITING)
         last = _waiting(name, mark)
-        too_old = None if plan.drop_waiting_after is None else self._clock() - plan.drop_waiting_after
+        too_old = None if plan.purge_unmatched_after is None else self._clock() - plan.purge_unmatched_after
         while page := await self._store.list_unmatched(name, after=last, limit=PAGE):
-            for parked in page:
-                last = parked
-                drop = too_old is not None and parked.waiting_since < too_old
-                retry = self._pipeline.drop_parked if drop else self._pipeline.retry_parked
-                retried = await retry(parked)
+            for unmatched in page:
+                last = unmatched
+                drop = too_old is not None and unmatched.waiting_since < too_old
+                retry = self._pipeline.purge_unmatched if drop else self._pipeline.retry_unmatched
+                retried = await retry(unmatched)
                 tally.applied += retried.applied
                 tally.dropped += drop and retried.is_nobodys
                 if retried.error is not None:
-                    tally.failed_events.append(FailedEvent(name, event_id_of(parked), retried.error))
+                    tally.failed_events.append(FailedEvent(name, event_id_of(unmatched), retried.error))
                 if share.is_spent():
                     break
             if share.was_cut:

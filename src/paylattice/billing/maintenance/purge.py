@@ -10,14 +10,14 @@ from ..repository import Tx
 from ..store import Store
 from ..webhooks import EventPipeline
 
-__all__ = ["DroppedEvents", "FailedEvent", "Purge", "event_id_of"]
+__all__ = ["FailedEvent", "Purge", "PurgedEvents", "event_id_of"]
 
 PAGE = 100
 
 
 @attrs.frozen
 class FailedEvent:
-    """A parked event that could not be applied, and is kept.
+    """An unmatched event that could not be applied, and is kept.
 
     Args:
         provider: the provider's name.
@@ -31,8 +31,8 @@ class FailedEvent:
 
 
 @attrs.frozen
-class DroppedEvents:
-    """The result of dropping old parked events.
+class PurgedEvents:
+    """The result of dropping old unmatched events.
 
     Args:
         dropped: how many were deleted, because they match no customer.
@@ -58,8 +58,8 @@ class Purge(Generic[Tx]):
         self._store = store
         self._pipeline = pipeline
 
-    async def drop_parked(self, provider: str, before: datetime) -> DroppedEvents:
-        """Delete the events that were parked before a time and match no customer."""
+    async def purge_unmatched(self, provider: str, before: datetime) -> PurgedEvents:
+        """Delete the events that were unmatched before a time and match no customer."""
         dropped = applied = 0
         failed: list[FailedEvent] = []
         last: UnmatchedEvent | None = None
@@ -67,17 +67,17 @@ class Purge(Generic[Tx]):
             page = await self._store.list_unmatched(provider, after=last, limit=PAGE)
             old = [event for event in page if event.waiting_since < before]
             for event in old:
-                retried = await self._pipeline.drop_parked(event)
+                retried = await self._pipeline.purge_unmatched(event)
                 dropped += retried.is_nobodys
                 applied += retried.applied
                 if retried.error is not None:
                     failed.append(FailedEvent(provider, event_id_of(event), retried.error))
             if len(old) < PAGE or (last is not None and page[-1] == last):
-                return DroppedEvents(dropped, applied, tuple(failed))
+                return PurgedEvents(dropped, applied, tuple(failed))
             last = page[-1]
 
 
-def event_id_of(parked: UnmatchedEvent) -> str:
-    """Return the provider's id of a parked event."""
-    named = parked.payload.get("id")
-    return named if isinstance(named, str) else parked.external_event_id
+def event_id_of(unmatched: UnmatchedEvent) -> str:
+    """Return the provider's id of an unmatched event."""
+    named = unmatched.payload.get("id")
+    return named if isinstance(named, str) else unmatched.external_event_id

@@ -248,10 +248,10 @@ class Reconciliation(Generic[Tx]):
         if provider.capabilities >= _LISTS_BY_CUSTOMER:
             found = {each.id: each for each in await self._replaced.listed(customer)}
         elif not self._finder.ownership.is_proven(customer.provider):
-            parked = await self._store.list_unmatched(
+            unmatched = await self._store.list_unmatched(
                 customer.provider, external_customer_id=customer.external_customer_id, limit=PAGE
             )
-            waiting = [each.external_subscription_id for each in parked if each.external_subscription_id is not None]
+            waiting = [each.external_subscription_id for each in unmatched if each.external_subscription_id is not None]
         if Capability.SUBSCRIPTIONS in provider.capabilities:
             for name in [name for name in dict.fromkeys((*stored, *waiting)) if name not in found]:
                 read = await provider.get_subscription(name)

@@ -144,4 +144,4 @@ class Recovery(Generic[Tx]):
         elif command.events_may_wait:
             owner = await self._store.get_customer(done.org_id, done.provider)
             if owner is not None:
-                await self._pipeline.apply_parked(done.provider, external_customer_id=owner.external_customer_id)
+                await self._pipeline.apply_unmatched(done.provider, external_customer_id=owner.external_customer_id)

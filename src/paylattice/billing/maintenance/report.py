@@ -26,7 +26,7 @@ class Part(StrEnum):
     CATCH_UP = "catch_up"
     """Apply events that were not delivered, as ``catch_up`` does."""
     APPLY_WAITING = "apply_waiting"
-    """Retry or delete waiting events, as ``apply_parked`` and ``drop_parked`` do."""
+    """Retry or delete waiting events, as ``apply_unmatched`` and ``purge_unmatched`` do."""
     RECONCILE = "reconcile"
     """Compare the database with the provider, as ``reconcile`` does."""
 

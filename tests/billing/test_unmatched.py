@@ -41,17 +41,17 @@ class Listening:
             raise RuntimeError(message)
         self.handled.append(event.id)
 
-    async def parked(self) -> int:
+    async def unmatched(self) -> int:
         return len(await Store(self.repository).list_unmatched("fake", limit=1000))
 
 
 def test_an_event_that_names_only_a_subscription_is_applied_when_the_customer_appears() -> None:
     async def main() -> None:
         here = Listening()
-        assert await here.billing.apply_event(an_event(customer_id=None)) == "parked"
+        assert await here.billing.apply_event(an_event(customer_id=None)) == "unmatched"
         await here.billing.ensure_customer("org", email="ada@example.com")
         assert here.handled == ["evt_1"]
-        assert await here.parked() == 0
+        assert await here.unmatched() == 0
 
     asyncio.run(main())
 
@@ -71,7 +71,7 @@ def test_what_waited_for_a_subscription_is_applied_when_somebody_reads_it(way: s
         here = await Store(world.repository).get_customer("org", "memory")
         assert here is not None
         event = an_event(type=EventType.INVOICE_PAID, provider="memory", subscription_id=subscription_id)
-        await Store(world.repository).insert_unmatched(parked_for_a_subscription(world, event))
+        await Store(world.repository).insert_unmatched(unmatched_for_a_subscription(world, event))
         if way == "confirm":
             await world.billing.confirm_return(session.id)
         else:
@@ -82,7 +82,7 @@ def test_what_waited_for_a_subscription_is_applied_when_somebody_reads_it(way: s
     asyncio.run(main())
 
 
-def parked_for_a_subscription(world: World, event: WebhookEvent):  # type: ignore[no-untyped-def]  # noqa: ANN201
+def unmatched_for_a_subscription(world: World, event: WebhookEvent):  # type: ignore[no-untyped-def]  # noqa: ANN201
     from paylattice import UnmatchedEvent, converter
 
     return UnmatchedEvent(
@@ -95,34 +95,34 @@ def test_events_that_wait_for_one_another_are_counted_once_each() -> None:
         here = Listening(Fake(says_customer=False))
         for number in (1, 2):
             event = an_event(number, customer_id=None, type=EventType.INVOICE_PAID)
-            assert await here.billing.apply_event(event) == "parked"
-        assert await here.billing.apply_event(an_event(3)) == "parked"
+            assert await here.billing.apply_event(event) == "unmatched"
+        assert await here.billing.apply_event(an_event(3)) == "unmatched"
         await Store(here.repository).insert_customer(CUSTOMER)
-        assert await here.billing.apply_parked("fake") == 3
+        assert await here.billing.apply_unmatched("fake") == 3
         assert sorted(here.handled) == ["evt_1", "evt_2", "evt_3"]
-        assert await here.billing.apply_parked("fake") == 0
+        assert await here.billing.apply_unmatched("fake") == 0
 
     asyncio.run(main())
 
 
-def test_a_parked_event_that_is_delivered_again_after_its_customer_came_is_applied_once_and_forgotten() -> None:
+def test_an_unmatched_event_that_is_delivered_again_after_its_customer_came_is_applied_once_and_forgotten() -> None:
     async def main() -> None:
         here = Listening()
-        assert await here.billing.apply_event(an_event()) == "parked"
-        assert await here.billing.apply_event(an_event()) == "parked"
-        assert await here.parked() == 1
+        assert await here.billing.apply_event(an_event()) == "unmatched"
+        assert await here.billing.apply_event(an_event()) == "unmatched"
+        assert await here.unmatched() == 1
         await Store(here.repository).insert_customer(
             CUSTOMER
-        )  # and the process died before it looked for parked events
+        )  # and the process died before it looked for unmatched events
         assert await here.billing.apply_event(an_event()) == "processed"
-        assert await here.billing.apply_parked("fake") == 0
+        assert await here.billing.apply_unmatched("fake") == 0
         assert here.handled == ["evt_1"]
-        assert await here.parked() == 0
+        assert await here.unmatched() == 0
 
     asyncio.run(main())
 
 
-def test_handlers_that_fail_keep_their_own_events_parked_and_no_others() -> None:
+def test_handlers_that_fail_keep_their_own_events_unmatched_and_no_others() -> None:
     async def main() -> None:
         here = Listening()
         for number in range(1, 8):
@@ -130,15 +130,15 @@ def test_handlers_that_fail_keep_their_own_events_parked_and_no_others() -> None
         here.refused = {"evt_1", "evt_4", "evt_7"}
         await here.billing.ensure_customer("org", email="ada@example.com")
         assert here.handled == ["evt_2", "evt_3", "evt_5", "evt_6"]
-        assert await here.parked() == 3
+        assert await here.unmatched() == 3
         here.refused.clear()
-        assert await here.billing.apply_parked("fake") == 3
-        assert await here.parked() == 0
+        assert await here.billing.apply_unmatched("fake") == 3
+        assert await here.unmatched() == 0
 
     asyncio.run(main())
 
 
-def test_a_parked_event_that_can_no_longer_be_read_keeps_no_other_waiting() -> None:
+def test_an_unmatched_event_that_can_no_longer_be_read_keeps_no_other_waiting() -> None:
     async def main() -> None:
         here = Listening()
         await here.billing.apply_event(an_event(1))
@@ -146,13 +146,13 @@ def test_a_parked_event_that_can_no_longer_be_read_keeps_no_other_waiting() -> N
         first, _ = all_of(here.repository, UnmatchedEvent)
         first.payload["created_at"] = "once upon a time"  # type: ignore[index]  # broken
         await Store(here.repository).insert_customer(CUSTOMER)
-        assert await here.billing.apply_parked("fake") == 1
-        assert await here.parked() == 1
+        assert await here.billing.apply_unmatched("fake") == 1
+        assert await here.unmatched() == 1
 
     asyncio.run(main())
 
 
-def test_pages_of_parked_events_move_on_past_those_that_stay() -> None:
+def test_pages_of_unmatched_events_move_on_past_those_that_stay() -> None:
     async def main() -> None:
         here = Listening()
         for number in range(250):
@@ -160,7 +160,7 @@ def test_pages_of_parked_events_move_on_past_those_that_stay() -> None:
         here.refused = {f"evt_{number}" for number in range(120)}
         await here.billing.ensure_customer("org", email="ada@example.com")
         assert len(here.handled) == 130
-        assert await here.parked() == 120
+        assert await here.unmatched() == 120
 
     asyncio.run(main())
 
@@ -203,9 +203,9 @@ def test_where_nothing_can_be_read_again_the_payload_is_believed() -> None:
 def test_an_event_about_nobody_s_subscription_waits_without_a_reading() -> None:
     async def main() -> None:
         here = Listening(TellsOnly())
-        assert await here.billing.apply_event(an_event(customer_id=None)) == "parked"
-        assert await here.billing.apply_parked("fake") == 0
-        assert await here.parked() == 1
+        assert await here.billing.apply_event(an_event(customer_id=None)) == "unmatched"
+        assert await here.billing.apply_unmatched("fake") == 0
+        assert await here.unmatched() == 1
 
     asyncio.run(main())
 
