@@ -434,7 +434,7 @@ def test_a_checkout_that_is_begun_again_under_its_key_finds_what_waited_for_it()
         with pytest.raises(errors.OutcomeUnknown):
             await shop.sell("org", idempotency_key="click-1")
         wire.answers, wire.agrees = True, False
-        with pytest.raises(errors.Conflict, match="is complete: confirm_return") as caught:
+        with pytest.raises(errors.Conflict, match="has just subscribed") as caught:
             await shop.sell("org", idempotency_key="click-1")
         stored = await shop.billing.subscription("org")
         assert stored is not None

@@ -194,8 +194,8 @@ class Checkouts(Generic[Tx]):
             stored = await self._pipeline.observe(place.provider, customer, session.subscription_id)
             if stored is not None and stored.status.is_current and not await self._replaced.is_gone(stored):
                 message = (
-                    f"the organisation has just subscribed: its subscription is {stored.status}. Change it with "
-                    "change_plan(), cancel it, or pass allow_second=True to let it pay for two"
+                    f"the organisation has just subscribed: {stored.external_subscription_id!r} is {stored.status}. Change it "
+                    "with change_plan(), cancel it, or pass allow_second=True to let it pay for two"
                 )
                 raise Conflict(message, provider=place.provider, operation="start_checkout")
             waits = stored is not None and stored.status is SubscriptionStatus.INCOMPLETE

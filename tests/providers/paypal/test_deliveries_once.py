@@ -48,10 +48,10 @@ class Shop:
     async def _keep(self, event: WebhookEvent, context: Any) -> None:
         self.told.append((str(event.type), event.id))
 
-    async def subscribe(self) -> Delivery:
+    async def subscribe(self, org_id: str = "org_1") -> Delivery:
         """The delivery that tells of a new subscription; no other is left."""
         await self.billing.start_checkout(
-            "org_1", "P-PRO", email="ada@example.com", success_url=OK, cancel_url=OK, allow_second=True
+            org_id, "P-PRO", email="ada@example.com", success_url=OK, cancel_url=OK, allow_second=True
         )
         return next(hook for hook in self.paypal.deliveries() if hook.type == CREATED)
 
@@ -174,7 +174,7 @@ def test_a_genuine_event_is_not_kept_out_by_its_id_in_somebody_elses_delivery() 
     async def main() -> None:
         shop = Shop()
         first = await shop.subscribe()
-        second = await shop.subscribe()
+        second = await shop.subscribe("org_2")
         liar = with_body(first, {"id": second.event_id})
         assert await shop.handle(liar) is PROCESSED
         assert await shop.handle(second) is PROCESSED
