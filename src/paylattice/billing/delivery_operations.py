@@ -107,7 +107,7 @@ class DeliveryOperations(Generic[Tx]):
         return await self._parts.deliveries.apply(event)
 
     async def apply_unmatched(self, provider_name: str) -> int:
-        """Try unmatched events again. :meth:`maintain` does so, too.
+        """Try unmatched events again. :meth:`paylattice.BillingService.maintain` does so, too.
 
         Args:
             provider_name: the provider of the events.
