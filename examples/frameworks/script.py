@@ -4,7 +4,8 @@ import os
 import sys
 from pathlib import Path
 
-from paylattice.billing.store import Store
+from paylattice import BillingCustomer
+from paylattice.billing.records.customers import CUSTOMERS_BY_PROVIDER
 from paylattice.sync import BillingService, create_provider
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "repositories")]
@@ -21,11 +22,11 @@ def main() -> None:
     name = provider.get_provider_name()
     with BillingService(provider, repository) as billing:
         last = None
-        while page := Store(repository).list_customers(name, last):
+        while page := repository.find(BillingCustomer, CUSTOMERS_BY_PROVIDER, {"provider": name}, after=last):
             for customer in page:
                 access = billing.access(customer.org_id)
                 print(f"{customer.org_id:<12} {access.reason:<24} {access.until or ''}")
-            last = page[-1].id
+            last = page[-1]
         found = billing.reconcile(name, on_difference=lambda difference: print("differs:", difference))
         print(f"{found.customers} customers, {found.different} subscriptions differ at {name}")
 

@@ -767,7 +767,7 @@ class BillingService(Generic[Tx]):
         """Apply a verified event, for example in a worker: the second half of :meth:`handle_webhook`."""
 
     def apply_unmatched(self, provider_name: str) -> int:
-        """Try unmatched events again. :meth:`maintain` does so, too."""
+        """Try unmatched events again. :meth:`paylattice.BillingService.maintain` does so, too."""
 
     def purge_unmatched(self, provider_name: str, *, before: datetime) -> PurgedEvents:
         """Delete unmatched events that are older than a time and match no customer, for example of another application."""

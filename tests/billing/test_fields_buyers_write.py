@@ -24,7 +24,8 @@ from paylattice import (
     errors,
 )
 from paylattice.billing.store import Store
-from paylattice.providers.square import SquareProvider
+from paylattice.provider import config_of
+from paylattice.providers.square import SquareConfig, SquareProvider
 from paylattice.testing import SquareStandIn, StripeStandIn
 from paylattice.transport import AsyncTransport
 from tests.testing.standins.square.support import Market
@@ -323,7 +324,8 @@ def test_square_events_that_come_before_the_journal_knows_the_session_wait_for_i
     async def main() -> None:
         desk = AtSquare("invoice")
         wire = Eager(desk)
-        config = desk.market.another(checkout="invoice").config
+        config = config_of(desk.market.another(checkout="invoice"))
+        assert isinstance(config, SquareConfig)
         provider = SquareProvider(config, transport=AsyncTransport(transport=wire), clock=desk.market._now)
         desk.billing = BillingService(
             provider, desk.repository, clock=lambda: desk.server.now, on_refused=desk.refused.append

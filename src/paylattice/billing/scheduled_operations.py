@@ -105,10 +105,10 @@ class ScheduledOperations(Generic[Tx]):
     ) -> MaintenanceReport:
         """Do all scheduled work once. Run it from one job, every five minutes.
 
-        For every provider, this runs :meth:`recover_open`, :meth:`catch_up`, :meth:`paylattice.BillingService.apply_unmatched`, and :meth:`reconcile` in
-        slices. Each part gets its share of the time and does at least one page. The next run continues where this one
-        stopped: the repository keeps its bookmarks. You can stop it at any time, and run it in several processes at once. An
-        error in one part is reported, and stops no other part.
+        For every provider, this runs :meth:`recover_open`, :meth:`catch_up`, :meth:`paylattice.BillingService.apply_unmatched`,
+        and :meth:`reconcile` in slices. Each part gets its share of the time and does at least one page. The next run continues
+        where this one stopped: the repository keeps its bookmarks. You can stop it at any time, and run it in several processes
+        at once. An error in one part is reported, and stops no other part.
 
         Args:
             budget: start nothing more after this time. Work in progress is finished: one request and its retries, or
