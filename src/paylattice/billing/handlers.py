@@ -111,14 +111,19 @@ class Handlers(Generic[Tx]):
         """Return whether a handler is registered for the event name."""
         return word in self._by_word
 
-    async def run(self, words: tuple[str, ...], event: WebhookEvent, context: EventContext[Tx]) -> None:
-        """Run the handlers of the event names, in the order of registration. The first exception ends the run."""
+    async def run(self, words: tuple[str, ...], event: WebhookEvent, context: EventContext[Tx]) -> bool:
+        """Run the handlers of the event names, in the order of registration. The first exception ends the run.
+
+        Returns:
+            Whether there were any.
+        """
         handlers = [handler for word in words for handler in self._by_word.get(word, ())]
         with self._run(context.transaction):
             for handler in handlers:
                 result = handler(event, context)
                 if isawaitable(result):
                     await result
+        return bool(handlers)
 
     def refuse_inside(self) -> None:
         """Refuse a call from a running handler that would need its own transaction, before anything is sent.

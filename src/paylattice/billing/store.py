@@ -178,6 +178,10 @@ class Store(Generic[Tx]):
         """Insert an applied event; False if it was applied before: this is what makes delivery exactly once."""
         return await self.repository.insert(event, tx=tx)
 
+    async def update_event(self, event: BillingEvent, *, tx: Tx | None = None) -> None:
+        """Write ``processed_at`` of an event."""
+        await self.repository.update(event, tx=tx)
+
     async def get_event(self, provider: str, external_event_id: str, *, tx: Tx | None = None) -> BillingEvent | None:
         """Get the event with this ``external_event_id``; if there is none, the one with this ``delivery_id``.
 

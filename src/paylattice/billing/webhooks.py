@@ -336,8 +336,10 @@ class EventPipeline(Generic[Tx]):
             words = _words_of_a_reading(_change(stored, upserted))
             if words:
                 event = self._own_event(provider, owner, subscription, words[0], ticket)
-                await self._store.insert_event(self._record(event, owner), tx=tx)
-                await self._run(words, event, owner, stored, upserted, tx)
+                record = self._record(event, owner)
+                await self._store.insert_event(record, tx=tx)
+                if await self._run(words, event, owner, stored, upserted, tx):
+                    await self._stamp(record, tx)
         await self._apply_what_waited_for(stored, upserted, subscription.customer_id)
         return stored
 
@@ -370,7 +372,8 @@ class EventPipeline(Generic[Tx]):
                 await self._store.delete_unmatched(waiting, tx=tx)
             if event.known_as and await self._was_applied(event, tx):  # since it was looked for, or unmatched
                 return WebhookOutcome.DUPLICATE, 0
-            if not await self._store.insert_event(self._record(event, customer), tx=tx):
+            record = self._record(event, customer)
+            if not await self._store.insert_event(record, tx=tx):
                 return WebhookOutcome.DUPLICATE, 0
             if customer is not None and reading is not None:
                 stored, upserted, customer = await self._write(customer, reading, tx)
@@ -380,7 +383,9 @@ class EventPipeline(Generic[Tx]):
                 stored = await self._store.get_subscription(event.provider, event.subscription_id, tx=tx)
             if customer is not None and event.type is EventType.CUSTOMER_MERGED and event.customer is not None:
                 customer = await self._follow(customer, event.customer.id, tx)
-            await self._run(_words(event, stored, upserted), event, customer, stored, upserted, tx, found.claimed)
+            words = _words(event, stored, upserted)
+            if await self._run(words, event, customer, stored, upserted, tx, found.claimed):
+                await self._stamp(record, tx)
         profile = reading.subscription.customer_id if reading is not None else None
         return outcome, await self._apply_what_waited_for(stored, upserted, profile)
 
@@ -393,6 +398,14 @@ class EventPipeline(Generic[Tx]):
 
     def _record(self, event: WebhookEvent, customer: BillingCustomer | None) -> BillingEvent:
         return BillingEvent.of(event, id=new_record_id(), customer=customer, processed_at=self._clock())
+
+    async def _stamp(self, record: BillingEvent, tx: Tx) -> None:
+        """Stamp the event once its handlers have run: the last statement of the transaction.
+
+        A handler may have let a statement of its own fail in silence. PostgreSQL would then answer the COMMIT with ROLLBACK
+        and no error, and what nothing is left of would pass for applied. This statement fails instead.
+        """
+        await self._store.update_event(attrs.evolve(record, processed_at=self._clock()), tx=tx)
 
     def _state(self, provider: str, customer_id: str, reading: Reading) -> BillingSubscription:
         return BillingSubscription.of(
@@ -440,7 +453,8 @@ class EventPipeline(Generic[Tx]):
         upserted: Upserted | None,
         tx: Tx,
         claimed: BillingCustomer | None = None,
-    ) -> None:
+    ) -> bool:
+        """Run the handlers; whether there were any."""
         if EventType.SUBSCRIPTION_STARTED in words and await self._has_another(customer, stored, tx):
             words = (*words, EventType.SUBSCRIPTION_SECOND)
         previous = upserted.previous if upserted is not None and upserted.written else stored
@@ -452,7 +466,7 @@ class EventPipeline(Generic[Tx]):
             change=_change(stored, upserted),
             claimed_customer=claimed if customer is None else None,
         )
-        await self._handlers.run(words, event, context)
+        return await self._handlers.run(words, event, context)
 
     async def _has_another(self, customer: BillingCustomer | None, stored: BillingSubscription | None, tx: Tx) -> bool:
         """Whether the organisation has a current subscription besides the one that has begun."""

@@ -165,8 +165,8 @@ def _wrong_lives(connection: Connection, stand_in: StripeStandIn, crew: Crew, se
     kept = {event for event in sent if "ignored" not in crew.answers[event]}
     if not kept <= set(stored):
         yield f"{len(kept - set(stored))} events were never applied"
-    for table in ("ledger", "handled"):
-        twice = _rows(connection, f"select event_id from {table} group by event_id having count(*) > 1")
+    for table, once in (("ledger", "event_id"), ("handled", "event_id, word")):
+        twice = _rows(connection, f"select {once} from {table} group by {once} having count(*) > 1")
         if twice:
             yield f"{len(twice)} events are in the table {table} more than once"
     if _rows(connection, "select external_event_id from billing_unmatched_events"):

@@ -156,11 +156,12 @@ def _problems(connection: "psycopg.Connection[dict[str, object]]", stream: Strea
         yield "an event is there that was not stamped"
     if rows("select external_event_id from billing_unmatched_events"):
         yield "an event is still unmatched"
-    handled = Counter(row["event_id"] for row in rows("select event_id from handled"))
-    wanted = Counter({event: 1 for event, word in stream.types.items() if not word.startswith("subscription.")})
-    for event in set(wanted) | set(handled):
-        if handled[event] != 1 and (event in wanted or handled[event] > 1):
-            yield f"the handlers of {event} ran {handled[event]} times"
+    handled = Counter((str(row["event_id"]), str(row["word"])) for row in rows("select event_id, word from handled"))
+    wanted = {(event, word) for event, word in stream.types.items() if not word.startswith("subscription.")}
+    for event, word in wanted | set(handled):
+        ran = handled[event, word]
+        if ran != 1:
+            yield f"the handlers of {event} for {word} ran {ran} times"
     for what, sql in (
         ("ledger", "select org_id, sum(cents)::bigint as cents from ledger group by org_id"),
         ("balances", "select org_id, cents from balances"),

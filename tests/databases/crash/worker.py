@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "examples" / "repositories"))
@@ -66,13 +67,13 @@ def service(settings: Settings) -> BillingService[AsyncConnection]:
     repository: SQLAlchemyRepository = getattr(importlib.import_module(module), kind)(engine)
     billing = BillingService(settings.provider(), repository, refetch=settings.stripe is not None)
 
-    async def note(event: WebhookEvent, context: Context) -> None:
-        row = {"event_id": event.dedupe_key, "word": str(event.type)}
+    async def note(event: WebhookEvent, context: Context, word: str) -> None:
+        row = {"event_id": event.dedupe_key, "word": word}
         await context.transaction.execute(text("insert into handled values (:event_id, :word)"), row)
 
     for word in EventType:
         if not word.names_a_status:  # those run for changes of a status, not for events
-            billing.on(word)(note)
+            billing.on(word)(partial(note, word=str(word)))
 
     @billing.on(EventType.INVOICE_PAID)
     async def book(event: WebhookEvent, context: Context) -> None:

@@ -108,6 +108,7 @@ EVENTS = Table(
         UniqueKey("delivery", ("provider", "delivery_id")),
     ),
     indexes=(EVENTS_BY_CUSTOMER,),
+    updatable=("processed_at",),
 )
 
 

@@ -169,35 +169,42 @@ class TransactionChecks(RepositoryChecks):
         """Whoever sees one of its writes sees the others, too."""
 
         async def check(repo: Repository, actors: Actors) -> None:
-            done = actors.signal()
             first, last = KINDS[0], KINDS[-1]
-            numbers = range(1, 13)
+            numbers = range(1, 6)
+            half = {number: actors.signal() for number in numbers}
+            looked = {number: actors.signal() for number in numbers}
+            over = {number: actors.signal() for number in numbers}
 
             async def writer() -> None:
                 try:
                     for number in numbers:
                         async with repo.transaction() as tx:
                             await repo.insert(sample(first, number), tx=tx)
-                            await actors.moment()
+                            half[number].set()
+                            await looked[number].heard(actors.grace)
                             await repo.insert(sample(last, number), tx=tx)
+                        over[number].set()
                 finally:
-                    done.set()
+                    for signal in (*half.values(), *over.values()):
+                        signal.set()
 
             async def reader() -> None:
-                while True:
-                    over = done.is_set()
-                    for number in numbers:
-                        one, other = (
-                            table_of(first).key_of(sample(first, number)),
-                            table_of(last).key_of(sample(last, number)),
-                        )
+                for number in numbers:
+                    await half[number].heard()
+                    one, other = (
+                        table_of(first).key_of(sample(first, number)),
+                        table_of(last).key_of(sample(last, number)),
+                    )
+                    while True:
+                        ended = over[number].is_set()
                         early, late = await repo.get(first, one), await repo.get(last, other)
                         expect(early is None or late is not None, "half of a transaction was to be seen")
                         early = await repo.get(first, one)
                         expect(late is None or early is not None, "half of a transaction was to be seen")
-                    if over:
-                        return
-                    await actors.moment()
+                        looked[number].set()
+                        if ended:
+                            break
+                        await actors.moment()
 
             await actors.play([writer, reader])
 
