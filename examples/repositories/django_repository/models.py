@@ -45,7 +45,10 @@ def attributes(names: tuple[str, ...]) -> list[str]:
 
 def field(table: Table[Any], column: Column) -> "models.Field[Any, Any]":
     only_key = table.primary_key == (column.name,)
-    return FIELDS[column.kind](null=column.nullable, primary_key=only_key, db_column=column.name)
+    made: models.Field[Any, Any] = FIELDS[column.kind](
+        null=column.nullable, primary_key=only_key, db_column=column.name
+    )
+    return made
 
 
 def model(table: Table[Any]) -> type[models.Model]:
@@ -78,7 +81,7 @@ MODELS = {table.record: model(table) for table in TABLES}
 class Ticket(models.Model):
     """The counter: where the database has no sequence, a row is made for each number, and taken away."""
 
-    id = models.BigAutoField(primary_key=True)
+    id: "models.BigAutoField[int, int]" = models.BigAutoField(primary_key=True)
 
     class Meta:
         app_label = "billing"

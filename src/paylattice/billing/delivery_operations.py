@@ -1,33 +1,27 @@
 """The service's operations that take webhook deliveries, and events that wait."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Generic
 
 from ..arguments import check_utc
 from ..checking import checking_class
 from ..events import WebhookEvent
 from ..frames import clearing_class
 from ..protocol import Headers
-from ..provider import BaseProvider
 from .customers import provider_named
 from .inputs import CHECKS
 from .maintenance.purge import PurgedEvents
 from .replies import WebhookReply
 from .repository import Tx
 from .webhooks import WebhookOutcome
-from .wiring import Parts
+from .wiring import Wired
 
 __all__ = ["DeliveryOperations"]
 
 
 @clearing_class
 @checking_class(CHECKS)
-class DeliveryOperations(Generic[Tx]):
+class DeliveryOperations(Wired[Tx]):
     """Answer, verify and apply deliveries. :class:`paylattice.BillingService` inherits it."""
-
-    _parts: Parts[Tx]
-    _providers: Mapping[str, BaseProvider]
 
     async def respond(
         self, provider_name: str, body: bytes, headers: Headers, *, url: str | None = None

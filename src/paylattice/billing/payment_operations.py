@@ -1,7 +1,5 @@
 """The service's operations that move money, all through the operation log."""
 
-from typing import Generic
-
 from ..checking import checking_class
 from ..frames import clearing_class
 from ..models import Payment, Refund
@@ -9,17 +7,15 @@ from ..money import Money
 from .commands import Authorize, Capture, Charge, RefundPayment, Void
 from .inputs import CHECKS
 from .repository import Tx
-from .wiring import Parts
+from .wiring import Wired
 
 __all__ = ["PaymentOperations"]
 
 
 @clearing_class
 @checking_class(CHECKS)
-class PaymentOperations(Generic[Tx]):
+class PaymentOperations(Wired[Tx]):
     """Charge, hold, capture, release and give back. :class:`paylattice.BillingService` inherits it."""
-
-    _parts: Parts[Tx]
 
     async def charge(
         self,

@@ -1,13 +1,11 @@
 """The service's operations that a scheduled job runs: what webhooks did not bring, and what a crash left open."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Generic
 
 from ..arguments import check_timedelta, check_utc
 from ..checking import checking_class
 from ..frames import clearing_class
-from ..provider import BaseProvider
 from .customers import provider_named
 from .inputs import CHECKS
 from .maintenance.catch_up import CaughtUp
@@ -16,18 +14,15 @@ from .maintenance.reconcile import Difference, Reconciled
 from .maintenance.recover import Recovered
 from .maintenance.report import MaintenanceReport
 from .repository import Tx
-from .wiring import Parts
+from .wiring import Wired
 
 __all__ = ["ScheduledOperations"]
 
 
 @clearing_class
 @checking_class(CHECKS)
-class ScheduledOperations(Generic[Tx]):
+class ScheduledOperations(Wired[Tx]):
     """Catch up, reconcile, recover, and all of it at once. :class:`paylattice.BillingService` inherits it."""
-
-    _parts: Parts[Tx]
-    _providers: Mapping[str, BaseProvider]
 
     async def catch_up(self, provider_name: str, since: datetime) -> CaughtUp:
         """Apply missed events of a provider, for example after an outage. Applied events are not applied again.

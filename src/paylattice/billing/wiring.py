@@ -30,7 +30,7 @@ from .subscriptions import Subscriptions
 from .usage import Usage
 from .webhooks import EventPipeline
 
-__all__ = ["Options", "Parts", "wire"]
+__all__ = ["Options", "Parts", "Wired", "wire"]
 
 
 @attrs.frozen(kw_only=True)
@@ -65,6 +65,13 @@ class Parts(Generic[Tx]):
     reconciliation: Reconciliation[Tx]
     purge: Purge[Tx]
     maintainer: Maintainer[Tx]
+
+
+class Wired(Generic[Tx]):
+    """What the classes of the service's operations have in common."""
+
+    _parts: Parts[Tx]
+    _providers: Mapping[str, BaseProvider]
 
 
 def wire(store: Store[Tx], providers: Mapping[str, BaseProvider], options: Options) -> Parts[Tx]:
