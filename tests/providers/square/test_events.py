@@ -67,7 +67,7 @@ def of(kind: str, subject: object = None, **changes: Any) -> Any:
         ("card.forgotten", card(), EventType.PAYMENT_METHOD_DETACHED),
         ("dispute.created", {"id": "D1", "state": "EVIDENCE_REQUIRED"}, EventType.DISPUTE_OPENED),
         ("dispute.state.updated", {"id": "D1", "state": "PROCESSING"}, EventType.DISPUTE_UPDATED),
-        ("dispute.state.updated", {"id": "D1", "state": "WON"}, EventType.DISPUTE_CLOSED),
+        ("dispute.state.updated", {"id": "D1", "state": "WON"}, EventType.DISPUTE_WON),
         ("dispute.state.updated", {"id": "D1", "state": "INQUIRY_CLOSED"}, EventType.DISPUTE_CLOSED),
         ("dispute.state.changed", {"id": "D1", "state": "WON"}, "square:dispute.state.changed"),
         ("order.updated", {"order_id": "ORDER1", "state": "COMPLETED"}, "square:order.updated"),

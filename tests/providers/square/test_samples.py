@@ -193,7 +193,7 @@ def test_webhook_examples_have_the_shared_words() -> None:
     assert words["refund.updated"] is EventType.REFUND_SUCCEEDED
     assert words["subscription.updated"] is EventType.SUBSCRIPTION_UPDATED
     assert words["customer.deleted"] is EventType.CUSTOMER_DELETED
-    assert words["dispute.state.updated"] is EventType.DISPUTE_CLOSED
+    assert words["dispute.state.updated"] is EventType.DISPUTE_WON
     assert words["order.updated"] == "square:order.updated"
     assert event_from(found["OrderUpdatedEvent"]).checkout_reference == "eA3vssLHKJrv9H0IdJCM3gNqfdcZY"
     assert event_from(found["InvoicePaymentMadeEvent"]).invoice.amount == Money(10000, "USD")  # type: ignore[union-attr]

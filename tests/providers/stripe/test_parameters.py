@@ -284,5 +284,5 @@ def test_every_operation_that_sends_parameters_is_among_the_cases() -> None:
     from paylattice.operations import OPERATIONS
 
     code = {name for _, _, call, _ in CASES for name in call.__code__.co_names}
-    without = {"get_customer", "delete_customer", "get_checkout_session"}
+    without = {"get_customer", "delete_customer", "get_checkout_session", "expire_checkout_session"}
     assert set(OPERATIONS) - code == without

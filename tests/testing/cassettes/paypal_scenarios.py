@@ -79,7 +79,7 @@ async def order_captured_and_refunded(paypal: PayPalProvider, _: Facts, pay: Pay
     pay(session.id, session.url)
     payment = await paypal.capture_payment(session.id)
     assert payment.status is PaymentStatus.SUCCEEDED
-    refund = await paypal.refund_payment(payment.id, Money(400, "USD"), "too dear")
+    refund = await paypal.refund_payment(payment.id, Money(400, "USD"), "too dear", idempotency_key="cassette-refund")
     assert refund.amount == Money(400, "USD")
     assert refund.status in {RefundStatus.SUCCEEDED, RefundStatus.PENDING}
     found = await paypal.get_payment(payment.id)

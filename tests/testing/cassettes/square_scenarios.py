@@ -68,7 +68,7 @@ async def link_paid_and_refunded(square: SquareProvider, _: Facts, pay: Payer) -
     payment = await square.get_payment(done.payment_id or "")
     assert payment is not None
     assert payment.status is PaymentStatus.SUCCEEDED
-    refund = await square.refund_payment(payment.id, Money(400, "USD"), "too dear")
+    refund = await square.refund_payment(payment.id, Money(400, "USD"), "too dear", idempotency_key="cassette-refund")
     assert (refund.amount, refund.status) == (Money(400, "USD"), RefundStatus.PENDING)
 
 

@@ -88,7 +88,10 @@ async def decline(stripe: StripeProvider, facts: Facts, _: Payer) -> None:
     with_failure: Declined | None = None
     try:
         await stripe.create_payment(
-            Money(1900, "USD"), customer_id=facts["customer"], payment_method_id=facts["method"]
+            Money(1900, "USD"),
+            customer_id=facts["customer"],
+            payment_method_id=facts["method"],
+            idempotency_key="cassette-charge",
         )
     except Declined as declined:
         with_failure = declined

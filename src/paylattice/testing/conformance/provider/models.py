@@ -50,7 +50,8 @@ def _wrong(model: Model, provider: str) -> Iterator[str]:
     if model.provider != provider:
         yield f"provider is {model.provider!r}, not {provider!r}: pass provider={provider!r} to the model"
     try:
-        check_id("id", getattr(model, "id", None))
+        if hasattr(model, "id"):  # what is inside of another model, such as a line of an invoice, may have none
+            check_id("id", model.id)
     except InvalidRequest:
         yield "id cannot be handed to another operation"
     hints = get_type_hints(type(model))
