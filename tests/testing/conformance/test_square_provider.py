@@ -21,7 +21,7 @@ class SquareHooks(ProviderConformance):
 
     plan_id = "PRO"
     other_plan_id = "TEAM"
-    searches = ("/search", "/v2/events")
+    searches = ("/search", "/v2/events", "/batch-retrieve")
     quantities = False
     webhook_url = "https://app.test/webhooks/square"
     without_keys = frozenset(

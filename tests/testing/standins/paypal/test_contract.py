@@ -5,6 +5,7 @@ Set ``PAYLATTICE_SPECS`` to the folder that holds ``paypal/``.
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -22,6 +23,8 @@ pytestmark = [pytest.mark.contract, contract.official]
 
 NOT_DESCRIBED = {"/v1/payments/sale/{id}", "/v1/payments/sale/{id}/refund", "/v1/payments/refund/{id}"}
 """The oldest API is published as a page only."""
+NARROWER = {"/v1/reporting/transactions"}
+"""The stand-in refuses what the library does not ask for."""
 NEWER = {"usage_pattern", "merchant_customer_id", "transmissions", "status"}
 """Documented since the descriptions were published: of vaults, and of events."""
 
@@ -57,6 +60,9 @@ def test_every_endpoint_and_its_query_are_described(route: Route) -> None:
     wanted = contract.query_names(name, found)
     if route.path.endswith("/webhooks-events"):
         wanted |= {"page"}  # the next link is opaque; this is what it holds here
+    if route.path in NARROWER:
+        assert route.query < wanted
+        return
     assert route.query == wanted
 
 
@@ -223,6 +229,9 @@ def the_rest(shop: PayPalShop) -> None:
     )
     assert found["total_items"] == 2
     shop.captured()
+    day = {"start_date": shop.server.now.isoformat(), "end_date": (shop.server.now + timedelta(days=1)).isoformat()}
+    shop.server.advance(hours=4)  # the search is late
+    shop.get("/v1/reporting/transactions", **day)
     listed = shop.get("/v1/notifications/webhooks-events", page_size="2")
     shop.get(f"/v1/notifications/webhooks-events/{listed['events'][0]['id']}")
     shop.post(f"/v1/notifications/webhooks-events/{listed['events'][0]['id']}/resend", {})

@@ -3,12 +3,13 @@
 from datetime import datetime, timedelta
 
 from .refusals import invalid
-from .routes import PAGED, Request, Route, page
+from .routes import Request, Route, page
 from .world import JSON, World, moment, said
 
 __all__ = ["TRANSACTION_ROUTES"]
 
 _PATH = "/v1/reporting/transactions"
+_QUERY = frozenset({"start_date", "end_date", "fields", "page", "page_size"})
 _CODES = {"capture": "T0006", "authorization": "T1300", "refund": "T1107"}
 _STATUS = {
     "COMPLETED": "S",
@@ -66,4 +67,4 @@ def _info(kind: str, each: JSON) -> JSON:
     }
 
 
-TRANSACTION_ROUTES = (Route("GET", _PATH, _list, query=PAGED | {"start_date", "end_date", "fields"}),)
+TRANSACTION_ROUTES = (Route("GET", _PATH, _list, query=_QUERY),)
