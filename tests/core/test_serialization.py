@@ -49,7 +49,9 @@ def test_every_model_is_the_same_after_a_journey_through_json(model: object) -> 
     [
         BillingCustomer("1", "org", "acme", "cus_1", "ada@example.com", "Ada", {"a": "b"}, NOW, NOW),
         BillingSubscription("1", "1", "sub_1", "price_1", SubscriptionStatus.ACTIVE, NOW, NOW, {"a": "b"}, NOW, NOW),
-        BillingEvent("1", "org", "1", "invoice.paid", "acme", "evt_1", 1999, {"a": "b"}, NOW, NOW, "USD"),
+        BillingEvent(
+            "1", "org", "1", "invoice.paid", "acme", "evt_1", 1999, {"a": "b"}, NOW, currency="USD", created_at=NOW
+        ),
         UnmatchedEvent("acme", "evt_1", "cus_1", None, {"id": "evt_1", "nested": {"a": [1, None]}}, NOW),
     ],
     ids=lambda record: type(record).__name__,

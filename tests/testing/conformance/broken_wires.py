@@ -31,7 +31,7 @@ from paylattice.errors import (
 from paylattice.idempotency import new_key
 from paylattice.jsonlike import JsonObject, text
 from paylattice.provider import Headers
-from paylattice.providers.api import Refusal, Request, Response, path_of
+from paylattice.providers.api import ErrorResponse, Request, Response, path_of
 from paylattice.transport import AsyncTransport, Transport
 
 from .provider_doubles import caught_by, through, unguarded
@@ -226,7 +226,7 @@ class BelievesAnything(AcmeProvider):
 )
 class MistakesARefusal(Wired):
     class API(AcmeAPI):
-        def error_response(self, body: JsonObject, response: Response) -> Refusal:
+        def error_response(self, body: JsonObject, response: Response) -> ErrorResponse:
             return attrs.evolve(super().error_response(body, response), kind=InvalidRequest)
 
 
