@@ -466,7 +466,7 @@ class NamesListedEventsAnew(InMemoryProvider):
 @caught_by("a_delivery_of_the_other_mode_is_refused", operations="")
 class TakesEveryEventForOneOfItsMode(InMemoryProvider):
     async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
-        data = SIGNATURE.verified(payload, headers, self._settings.webhook_secret, now=self._clock())
+        data = SIGNATURE.verified(payload, headers, self._signing_keys, clock=self._clock)
         return attrs.evolve(event_from(data, self._name, self.now), livemode=self.livemode)
 
 

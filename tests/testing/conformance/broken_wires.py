@@ -599,7 +599,7 @@ class TakesReplays(AcmeProvider):
         from paylattice_acme.webhooks import SIGNATURE, event_from
 
         patient = attrs.evolve(SIGNATURE, tolerance=10**9)
-        return event_from(patient.verified(payload, headers, self._settings.webhook_secret, now=1.8e9))
+        return event_from(patient.verified(payload, headers, self._signing_keys, clock=lambda: 1.8e9))
 
 
 @caught_by("a_delivery_from_the_future_is_refused")
@@ -609,7 +609,7 @@ class BelievesTheFuture(AcmeProvider):
 
         stamp = re.search(r"t=(\d+)", str(headers))
         now = max(time.time(), float(stamp[1])) if stamp and len(stamp[1]) < 12 else time.time()
-        return event_from(SIGNATURE.verified(payload, headers, self._settings.webhook_secret, now=now))
+        return event_from(SIGNATURE.verified(payload, headers, self._signing_keys, clock=lambda: now))
 
 
 @caught_by("a_forged_signature_is_refused")
@@ -628,7 +628,7 @@ class KnowsOneSecret(AcmeProvider):
     async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
         from paylattice_acme.webhooks import SIGNATURE, event_from
 
-        return event_from(SIGNATURE.verified(payload, headers, self._settings.webhook_secret[:1], now=time.time()))
+        return event_from(SIGNATURE.verified(payload, headers, self._signing_keys[:1], clock=time.time))
 
 
 @caught_by("a_forged_body_is_refused")
