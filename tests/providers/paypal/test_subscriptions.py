@@ -216,7 +216,7 @@ def test_cancelling_what_has_ended_sends_nothing(world: World) -> None:
 
 
 def test_cancelling_at_the_end_of_the_period_is_refused_with_what_to_do(world: World) -> None:
-    with pytest.raises(UnsupportedOperation, match="cancel_at of the answer"):
+    with pytest.raises(UnsupportedOperation, match="until cancel_at"):
         world.run(world.provider.cancel_subscription(SUB, at_period_end=True))
     assert world.server.seen == []
 

@@ -389,7 +389,7 @@ def test_a_payment_is_refunded_in_part_then_wholly(shop: Shop) -> None:
     assert wholly is not None
     assert wholly.status is PaymentStatus.REFUNDED
     assert shop.server.money_taken() == 0
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(Conflict):
         shop.run(shop.provider.refund_payment(payment))
 
 

@@ -51,7 +51,7 @@ def _wrong(model: Model, provider: str) -> Iterator[str]:
         yield f"provider is {model.provider!r}, not {provider!r}: pass provider={provider!r} to the model"
     try:
         if hasattr(model, "id"):  # what is inside of another model, such as a line of an invoice, may have none
-            check_id("id", model.id)
+            check_id("id", getattr(model, "id"))  # noqa: B009 - of some models only
     except InvalidRequest:
         yield "id cannot be handed to another operation"
     hints = get_type_hints(type(model))
