@@ -260,7 +260,66 @@ _create_provider = create_provider
 class PaymentProviderFactory:
     """Creates, registers and lists providers."""
 
-    create_provider = staticmethod(_create_provider)
+    @overload
+    @staticmethod
+    def create_provider(
+        name: Literal["stripe"],
+        *,
+        config: "StripeConfig | None" = None,
+        transport: "Transport | Callable[[], Transport] | None" = None,
+        clock: Clock | None = None,
+    ) -> "StripeProvider": ...
+
+    @overload
+    @staticmethod
+    def create_provider(
+        name: Literal["paypal"],
+        *,
+        config: "PayPalConfig | None" = None,
+        transport: "Transport | Callable[[], Transport] | None" = None,
+        clock: Clock | None = None,
+    ) -> "PayPalProvider": ...
+
+    @overload
+    @staticmethod
+    def create_provider(
+        name: Literal["square"],
+        *,
+        config: "SquareConfig | None" = None,
+        transport: "Transport | Callable[[], Transport] | None" = None,
+        clock: Clock | None = None,
+    ) -> "SquareProvider": ...
+
+    @overload
+    @staticmethod
+    def create_provider(
+        name: Literal["memory"],
+        *,
+        config: "MemoryConfig | None" = None,
+        transport: "Transport | Callable[[], Transport] | None" = None,
+        clock: Clock | None = None,
+    ) -> "InMemoryProvider": ...
+
+    @overload
+    @staticmethod
+    def create_provider(
+        name: str | None = None,
+        *,
+        config: ProviderConfig | None = None,
+        transport: "Transport | Callable[[], Transport] | None" = None,
+        clock: Clock | None = None,
+    ) -> BaseProvider: ...
+
+    @staticmethod
+    def create_provider(
+        name: str | None = None,
+        *,
+        config: ProviderConfig | None = None,
+        transport: "Transport | Callable[[], Transport] | None" = None,
+        clock: Clock | None = None,
+    ) -> BaseProvider:
+        """Make a provider, as :func:`paylattice.create_provider` does."""
+        return _create_provider(name, config=config, transport=transport, clock=clock)
 
     @classmethod
     def register_provider(cls, name: str, provider: ProviderClass) -> None:

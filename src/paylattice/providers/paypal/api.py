@@ -4,7 +4,7 @@ import re
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar, overload
+from typing import TYPE_CHECKING, ClassVar, TypeVar, overload
 from urllib.parse import parse_qsl, urlsplit
 
 import attrs
@@ -57,7 +57,7 @@ class PayPalAPI(JSONAPI[PayPalConfig]):
 
     title = "PayPal"
     credentials = "PAYPAL_CLIENT_ID, PAYPAL_CLIENT_SECRET and PAYPAL_ENVIRONMENT, which must belong together"
-    idempotency_header = "PayPal-Request-Id"
+    idempotency_header: ClassVar[str | None] = "PayPal-Request-Id"
     request_id_header = "PayPal-Debug-Id"
 
     def __init__(

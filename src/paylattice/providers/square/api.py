@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar, overload
+from typing import TYPE_CHECKING, ClassVar, TypeVar, overload
 
 import attrs
 
@@ -85,8 +85,8 @@ class SquareAPI(JSONAPI[SquareConfig]):
 
     title = "Square"
     credentials = "SQUARE_ACCESS_TOKEN and SQUARE_ENVIRONMENT, which must belong together"
-    idempotency_header = None
-    idempotency_field = "idempotency_key"
+    idempotency_header: ClassVar[str | None] = None
+    idempotency_field: ClassVar[str | None] = "idempotency_key"
     request_id_header = "x-speleo-traceid"
 
     def __init__(
