@@ -130,7 +130,7 @@ class Table(Generic[R]):
 
     @cached_property
     def keys(self) -> tuple[tuple[str, ...], ...]:
-        """The columns of every key: the primary key, and then the unique ones."""
+        """Return the columns of the primary key, and then those of each unique key."""
         return (self.primary_key, *(key.columns for key in self.unique_keys))
 
     @cached_property

@@ -33,7 +33,7 @@ class AiohttpTransport(AsyncHTTPTransport["aiohttp.ClientSession"]):
     Transports on one event loop share their connections, and nothing else.
 
     Args:
-        session: yours, for the loop that it belongs to; left open by :meth:`aclose`. It must neither keep cookies nor raise
+        session: yours, for the loop that it belongs to; left open by ``aclose()``. It must neither keep cookies nor raise
             for a status.
         options: ``timeouts``, ``retry``, ``observers``, as of :class:`~paylattice.transport.AsyncTransport`.
     """

@@ -41,7 +41,7 @@ class AsyncTransport(AsyncHTTPTransport["httpx.AsyncClient"]):
     Transports on one event loop share their connections, and nothing else.
 
     Args:
-        client: your own client; used on any running loop, and left open by :meth:`aclose`.
+        client: your own client; used on any running loop, and left open by ``aclose()``.
         transport: an httpx transport for the clients made here, for example ``httpx.MockTransport``.
         timeouts: the time limits: see :class:`~paylattice.Timeouts`.
         retry: how often and when to repeat a request: see :class:`~paylattice.RetryPolicy`.
@@ -110,7 +110,7 @@ class BlockingTransport(BlockingHTTPTransport["httpx.Client"]):
     Transports of one process share their connections, and nothing else.
 
     Args:
-        client: your own client; left open by :meth:`aclose`.
+        client: your own client; left open by ``aclose()``.
         transport: an httpx transport for the client made here, for example ``httpx.MockTransport``.
         timeouts: the time limits: see :class:`~paylattice.Timeouts`.
         retry: how often and when to repeat a request: see :class:`~paylattice.RetryPolicy`.

@@ -56,7 +56,7 @@ class Urllib3Transport(BlockingHTTPTransport["_Managers | urllib3.PoolManager"])
     Transports of one process share their connections, and nothing else.
 
     Args:
-        manager: yours; left open by :meth:`aclose`.
+        manager: yours; left open by ``aclose()``.
         options: ``timeouts``, ``retry``, ``observers``, as of :class:`~paylattice.transport.BlockingTransport`.
     """
 
