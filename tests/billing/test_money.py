@@ -191,11 +191,13 @@ def test_what_an_invoice_or_the_last_paid_period_cost_is_given_back_once(by: str
     asyncio.run(main())
 
 
-def test_another_organisations_payment_is_not_refunded() -> None:
+@pytest.mark.parametrize("preserved", [True, False], ids=["its own customer", "a profile of the payer"])
+def test_another_organisations_payment_is_not_refunded(monkeypatch: pytest.MonkeyPatch, *, preserved: bool) -> None:
     async def main() -> None:
         world = await a_payer()
         payment = await charge(world)
         await world.billing.ensure_customer("other", email="b@example.com")
+        monkeypatch.setattr(world.provider, "preserves_customer", preserved)
         for call in (
             world.billing.refund("other", payment_id=payment.id, idempotency_key="r"),
             world.billing.capture("other", payment.id, idempotency_key="c"),

@@ -15,6 +15,7 @@ from .invoices import Invoices
 from .operation_log import OperationLog
 from .records import BillingCustomer
 from .repository import Tx
+from .store import Store
 
 __all__ = ["Payments"]
 
@@ -27,6 +28,7 @@ class Payments(Generic[Tx]):
     """Sends what is asked for about money.
 
     Args:
+        store: where the records are.
         providers: by name.
         log: sends, and remembers keys for as long as its rows are kept.
         customers: who pays.
@@ -35,11 +37,13 @@ class Payments(Generic[Tx]):
 
     def __init__(
         self,
+        store: Store[Tx],
         providers: Mapping[str, BaseProvider],
         log: OperationLog[Tx],
         customers: Customers[Tx],
         invoices: Invoices[Tx],
     ) -> None:
+        self._store = store
         self._providers = providers
         self._log = log
         self._customers = customers
@@ -137,10 +141,10 @@ class Payments(Generic[Tx]):
         return await self._log.run(provider, wanted, org_id, key)
 
     async def _where_paid(self, org_id: str, payment_id: str, operation: str) -> BaseProvider:
-        """The provider of a payment of the organisation. A payment without an owner counts as the organisation's.
+        """The provider of a payment of the organisation. A payment that names no customer counts as the organisation's.
 
         Raises:
-            NotFound: no provider of the organisation's has it, or it is another customer's.
+            NotFound: no provider of the organisation's has it, or nothing says that it is the organisation's.
         """
         for customer in await self._customers.known(org_id):
             provider = self._providers[customer.provider]
@@ -152,8 +156,22 @@ class Payments(Generic[Tx]):
                 continue
             if found is None:
                 continue
-            theirs = found.customer_id in {None, customer.external_customer_id}
-            if theirs or not provider.preserves_customer:  # the provider books it on a profile of the payer's own
+            if await self._is_paid_by(customer, found):
                 return provider
         message = "the organisation has no such payment"
         raise NotFound(message, operation=operation)
+
+    async def _is_paid_by(self, customer: BillingCustomer, payment: Payment) -> bool:
+        """Whether a payment is the customer's: by the operation log, by its subscription, or by the customer that it names.
+
+        The first two come first, as a provider may book it on another profile of the payer.
+        """
+        rows = await self._store.list_operations(customer.provider, external_id=payment.id)
+        orgs = {row.org_id for row in rows}
+        if orgs:
+            return orgs == {customer.org_id}
+        if payment.subscription_id is not None:
+            stored = await self._store.get_subscription(customer.provider, payment.subscription_id)
+            if stored is not None:
+                return stored.customer_id == customer.id
+        return payment.customer_id in {None, customer.external_customer_id}

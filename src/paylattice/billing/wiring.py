@@ -99,7 +99,7 @@ def wire(store: Store[Tx], providers: Mapping[str, BaseProvider], options: Optio
         subscriptions=subscriptions,
         usage=Usage(providers, log, customers),
         invoices=invoices,
-        payments=Payments(providers, log, customers, invoices),
+        payments=Payments(store, providers, log, customers, invoices),
         recovery=recovery,
         catch_up=catch_up,
         reconciliation=reconciliation,
