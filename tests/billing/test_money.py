@@ -8,10 +8,11 @@ from typing import Any
 import attrs
 import pytest
 
-from paylattice import Money, Payment, PaymentStatus, Refund, errors
+from paylattice import BillingService, InMemoryRepository, Money, Payment, PaymentStatus, Refund, errors
 from paylattice.billing.records import BillingOperation
 from paylattice.billing.store import Store
 from paylattice.errors import DeclineReason
+from paylattice.providers.memory import InMemoryProvider
 
 from .journal_support import ABANDONED, DONE, FAILED, NOBODY_WAITS, OPEN, forget_keys, journal, state_of
 from .support import World
@@ -187,6 +188,23 @@ def test_what_an_invoice_or_the_last_paid_period_cost_is_given_back_once(by: str
                 await world.billing.refund("org", **wrong, idempotency_key="r2")  # type: ignore[arg-type]
         with pytest.raises(errors.NotFound):
             await world.billing.refund("org", **{by: "x_1"}, idempotency_key="r3")
+
+    asyncio.run(main())
+
+
+def test_of_payment_methods_at_two_providers_none_is_charged_in_silence() -> None:
+    async def main() -> None:
+        providers = [InMemoryProvider(name=name) for name in ("eu", "us")]
+        billing = BillingService(providers, InMemoryRepository(), select=lambda org: "eu")
+        methods = []
+        for provider in providers:
+            name = provider.get_provider_name()
+            customer = await billing.ensure_customer("org", email="a@example.com", provider_name=name)
+            methods.append(provider.add_payment_method(customer.external_customer_id))
+        with pytest.raises(errors.InvalidRequest, match="several saved"):
+            await billing.charge("org", PRICE, idempotency_key="a")
+        await billing.charge("org", PRICE, payment_method_id=methods[1], idempotency_key="b")
+        assert [len(each._world.store.payments) for each in providers] == [0, 1]
 
     asyncio.run(main())
 

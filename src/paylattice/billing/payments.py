@@ -1,6 +1,6 @@
 """Money of an organisation: charging a saved payment method, capturing, voiding and refunding, each once for its key."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Generic, TypeVar
 
 import attrs
@@ -63,21 +63,30 @@ class Payments(Generic[Tx]):
         if not known:
             message = "the organisation has no customer: ensure_customer first"
             raise NotFound(message, operation=wanted.kind)
-        customer = known[0]
-        provider = self._providers[customer.provider]
-        provider.require(Capability.DIRECT_PAYMENTS)
-        method_id = wanted.asked_method_id or await self._only_method(provider, customer)
+        customer, method_id = await self._charged(known, wanted.asked_method_id)
         command = attrs.evolve(wanted, customer_id=customer.external_customer_id, payment_method_id=method_id)
-        return await self._log.run(provider, command, org_id, key)
+        return await self._log.run(self._providers[customer.provider], command, org_id, key)
 
-    async def _only_method(self, provider: BaseProvider, customer: BillingCustomer) -> str:
-        methods = await provider.get_payment_methods(customer.external_customer_id)
-        if len(methods) == 1:
-            return methods[0].id
+    async def _charged(self, known: Sequence[BillingCustomer], asked: str | None) -> tuple[BillingCustomer, str]:
+        """Which customer of the organisation is charged, and which of their payment methods: never one of several."""
+        can = [
+            each for each in known if Capability.DIRECT_PAYMENTS in self._providers[each.provider].capabilities
+        ] or known[:1]
+        if len(can) == 1 and asked is not None:
+            self._providers[can[0].provider].require(Capability.DIRECT_PAYMENTS)
+            return can[0], asked
+        found: list[tuple[BillingCustomer, str]] = []
+        for customer in can:
+            provider = self._providers[customer.provider]
+            provider.require(Capability.DIRECT_PAYMENTS)
+            methods = await provider.get_payment_methods(customer.external_customer_id)
+            found += [(customer, method.id) for method in methods if asked in {None, method.id}]
+        if len(found) == 1:
+            return found[0]
         message = (
-            "the customer has several saved payment methods: payment_method_id= has to choose one"
-            if methods
-            else "the customer has no saved payment method"
+            "the organisation has several saved payment methods: payment_method_id= has to choose one"
+            if found
+            else "the organisation has no such saved payment method"
         )
         raise InvalidRequest(message, param="payment_method_id", operation="charge")
 
