@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from paylattice import BillingOperation, OperationState, Subscription, errors
+from paylattice import BillingOperation, Capability, OperationState, Subscription, errors
 from paylattice.billing.store import Store
 from paylattice.providers.memory import InMemoryProvider
 
@@ -22,6 +22,10 @@ class Stumbles(InMemoryProvider):
         if self.fault is not None and subscription_id == self.spared:
             raise self.fault
         return await super().cancel_subscription(subscription_id, **kwargs)
+
+
+class ClosesNoPages(InMemoryProvider):
+    capabilities = InMemoryProvider.capabilities - {Capability.EXPIRE_CHECKOUT}
 
 
 async def three(world: World) -> list[str]:
@@ -49,6 +53,30 @@ def test_one_that_cannot_be_ended_keeps_no_other_from_it_and_is_named() -> None:
         again = await world.billing.cancel_all("org", at_period_end=False, idempotency_key="leave")
         assert [each.external_subscription_id for each in again.ended] == [made[1]]
         assert again.is_complete
+
+    asyncio.run(main())
+
+
+PAGE = {"email": "a@example.com", "success_url": "https://a.test/ok", "cancel_url": "https://a.test/no"}
+
+
+def test_the_page_that_is_open_is_closed_so_that_nothing_new_begins() -> None:
+    async def main() -> None:
+        world = World()
+        page = await world.billing.start_checkout("org", "pro", **PAGE)
+        assert (await world.billing.close_organisation("org")).is_complete
+        with pytest.raises(errors.PaymentError):
+            world.provider.complete_checkout(page.id)
+
+    asyncio.run(main())
+
+
+def test_a_page_that_the_provider_cannot_close_is_named() -> None:
+    async def main() -> None:
+        world = World(provider=ClosesNoPages(now=NOW))
+        await world.billing.start_checkout("org", "pro", **PAGE)
+        [left] = (await world.billing.close_organisation("org")).not_ended
+        assert (left.provider, left.subscription_id, left.error) == ("memory", None, "UnsupportedOperation")
 
     asyncio.run(main())
 

@@ -24,7 +24,7 @@ from .store import Store
 from .subscriptions import Subscriptions
 from .webhooks import EventPipeline
 
-__all__ = ["Checkouts"]
+__all__ = ["Checkouts", "OpenPage"]
 
 _MOST_ROUNDS = 10
 """How often a worker looks again after others have replaced the page."""
@@ -32,6 +32,19 @@ _DEBITS_TAKE = timedelta(days=14)
 """How long a bank debit may take until it is known whether the money comes."""
 _SUBSCRIPTION_COMES_WITHIN = timedelta(days=1)
 """How long after a paid page its subscription may come, at a provider that makes it later."""
+
+
+@attrs.frozen
+class OpenPage:
+    """A page that could not be closed.
+
+    Args:
+        provider: where it is.
+        error: why.
+    """
+
+    provider: str
+    error: PaymentError
 
 
 class Checkouts(Generic[Tx]):
@@ -209,6 +222,22 @@ class Checkouts(Generic[Tx]):
             )
             raise Conflict(message, provider=place.provider, operation="start_checkout")
 
+    async def close(self, org_id: str) -> list[OpenPage]:
+        """Close the organisation's page at each provider. Returns those that may still be paid.
+
+        Pages that were opened with ``allow_second`` are not looked for: there is one for each plan.
+        """
+        left: list[OpenPage] = []
+        for place in await self._pages.newest(self._providers, org_id, ""):
+            try:
+                session = await self._at(place)
+                if session is None or session.status is not CheckoutStatus.OPEN:
+                    continue
+                await self._closed(place, session)
+            except PaymentError as error:
+                left.append(OpenPage(place.provider, error))
+        return left
+
     async def _all_closed(self, places: Sequence[Place]) -> bool:
         """Close the pages that another one is to replace, where the provider can. False: one was paid in this moment."""
         for place in places:
@@ -221,14 +250,16 @@ class Checkouts(Generic[Tx]):
             if session is None or session.status is not CheckoutStatus.OPEN:
                 continue
             try:
-                closed = await provider.expire_checkout_session(
-                    session.id, idempotency_key=sub_key(place.page_key, "close")
-                )
+                closed = await self._closed(place, session)
             except NotFound:
                 continue
             if closed.status is not CheckoutStatus.EXPIRED:
                 return False
         return True
+
+    async def _closed(self, place: Place, session: CheckoutSession) -> CheckoutSession:
+        key = sub_key(place.page_key, "close")
+        return await self._providers[place.provider].expire_checkout_session(session.id, idempotency_key=key)
 
     async def _in_place_of(
         self,

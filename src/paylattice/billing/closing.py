@@ -1,7 +1,7 @@
 """Ending everything that an organisation pays for, at all providers, and saying what could not be ended.
 
 Each subscription is ended by a command of its own. So a crash in the middle leaves none in doubt, and repeating it ends the
-rest. Pages that are still open are not closed: a payment on one begins a new subscription.
+rest. The page that is open is closed first, as a payment on it would begin a new subscription.
 """
 
 from collections.abc import Mapping
@@ -13,6 +13,7 @@ from ..errors import PaymentError
 from ..idempotency import sub_key
 from ..operations import Capability
 from ..provider import BaseProvider
+from .checkouts import Checkouts, OpenPage
 from .choosing import is_not_ending
 from .commands import CancelSubscription
 from .customers import Customers
@@ -29,7 +30,8 @@ class NotEnded:
 
     Args:
         provider: where.
-        subscription_id: the provider's id of the subscription. None: the provider could not be asked which there are.
+        subscription_id: the provider's id of the subscription. None: the provider could not be asked which there are, or a
+            page stays open there.
         error: the class of the error.
         message: what it says, and what to do.
         transient: whether repeating it may succeed: the provider was down, too busy, or out of reach.
@@ -45,6 +47,11 @@ class NotEnded:
     def of(cls, provider: str, subscription_id: str | None, error: PaymentError) -> "NotEnded":
         """What an error kept from ending."""
         return cls(provider, subscription_id, type(error).__name__, error.message, error.retryable)
+
+    @classmethod
+    def of_page(cls, page: OpenPage) -> "NotEnded":
+        """A page that stays open."""
+        return cls.of(page.provider, None, page.error)
 
 
 @attrs.frozen
@@ -74,11 +81,17 @@ class Closing(Generic[Tx]):
         providers: by name.
         customers: whose subscriptions there are.
         subscriptions: ends them, one by one.
+        checkouts: closes the page that is open.
     """
 
     def __init__(
-        self, providers: Mapping[str, BaseProvider], customers: Customers[Tx], subscriptions: Subscriptions[Tx]
+        self,
+        providers: Mapping[str, BaseProvider],
+        customers: Customers[Tx],
+        subscriptions: Subscriptions[Tx],
+        checkouts: Checkouts[Tx],
     ) -> None:
+        self._checkouts = checkouts
         self._providers = providers
         self._customers = customers
         self._subscriptions = subscriptions
@@ -96,7 +109,8 @@ class Closing(Generic[Tx]):
         """
         ended: list[BillingSubscription] = []
         ending: list[BillingSubscription] = []
-        failed = await self._read_all(org_id)
+        pages = await self._checkouts.close(org_id)
+        failed = [*map(NotEnded.of_page, pages), *await self._read_all(org_id)]
         for each in await self._customers.subscriptions(org_id):
             if each.status.is_terminal:
                 continue

@@ -89,13 +89,14 @@ def wire(store: Store[Tx], providers: Mapping[str, BaseProvider], options: Optio
     catch_up = CatchUp(pipeline, clock)
     reconciliation = Reconciliation(store, pipeline, finder, replaced, options.primitives, clock)
     subscriptions = Subscriptions(store, providers, pipeline, log, customers, finder, replaced)
+    checkouts = Checkouts(store, providers, pipeline, log, customers, ownership, replaced, subscriptions, clock)
     return Parts(
         handlers=handlers,
         pipeline=pipeline,
         deliveries=Deliveries(providers, pipeline, options.on_rejected),
         customers=customers,
-        checkouts=Checkouts(store, providers, pipeline, log, customers, ownership, replaced, subscriptions, clock),
-        closing=Closing(providers, customers, subscriptions),
+        checkouts=checkouts,
+        closing=Closing(providers, customers, subscriptions, checkouts),
         subscriptions=subscriptions,
         usage=Usage(providers, log, customers),
         invoices=invoices,
