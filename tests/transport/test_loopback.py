@@ -189,6 +189,28 @@ def test_an_answer_with_bytes_in_its_headers_is_taken(wire: MakeWire, serve: Cal
     assert send(real(wire, timeouts=PATIENT), read(server)).headers["x-odd"]
 
 
+@pytest.mark.parametrize("broken", [b"Content-Length: 900\r\n\r\n" + b"x" * 500, b"Content-Length: 500\r\n\r\nhel"])
+def test_an_answer_that_is_given_up_makes_room_for_the_next_one(
+    serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch, broken: bytes
+) -> None:
+    """urllib3 counts the connections of a host, and all tenants of a process share them."""
+    pytest.importorskip("urllib3")
+    monkeypatch.setattr("paylattice.transport.urllib3._CONNECTIONS", 1)
+    monkeypatch.setattr("paylattice.transport.exchange.MAX_BODY", 100)
+    server = serve(say(b"HTTP/1.1 200 OK\r\n" + broken), say(OK))
+    line = real(lambda *answers, **options: Wire("urllib3", *answers, **options), retry=RetryPolicy(attempts=1))
+
+    async def main() -> Any:
+        try:
+            with pytest.raises(NetworkError):
+                await line.transport.send(read(server))
+            return await line.transport.send(read(server))
+        finally:
+            await line.transport.aclose()
+
+    assert line.run(main()).body == b"hello"
+
+
 def drip(server: Server, data: bytes, rest: bytes) -> Behaviour:
     """Bytes that come just before each time-out, for ever."""
 

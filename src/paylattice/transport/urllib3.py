@@ -95,6 +95,7 @@ class Urllib3Transport(BlockingHTTPTransport["_Managers | urllib3.PoolManager"])
                 body.add(part)
         except BaseException:
             answer.close()  # what is left of the answer must not be the next one's
+            answer.release_conn()  # closed, back to its place: a pool whose places are all lost connects to nobody
             raise
         answer.release_conn()
         raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()]
