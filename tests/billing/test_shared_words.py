@@ -192,7 +192,11 @@ def test_a_chargeback_finds_its_organisation_and_its_end() -> None:
         assert (event.dispute.payment_id, event.dispute.amount) == (payment_id, USD10)
         assert (context.customer.org_id, context.subscription.external_subscription_id) == ("org", subscription_id)
         world.source.decide_dispute(dispute["id"], decision)
-        return await world.deliver()
+        words = await world.deliver()
+        payment = await world.provider.get_payment(payment_id)
+        assert payment is not None
+        assert world.told(f"dispute.{decision}")[0].payment.status is payment.status
+        return words
 
     assert asyncio.run(run("lost")) == {"dispute.lost"}
     assert asyncio.run(run("won")) == {"dispute.won", "dispute.funds_reinstated"}

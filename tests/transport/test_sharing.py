@@ -207,3 +207,12 @@ def test_a_forked_process_does_not_read_its_parents_answers(way: str, server: Ec
     assert server.connections == 2
     assert POOLS._process == os.getpid()
     drive(transport.aclose())
+
+
+def test_a_forked_process_closes_nothing_of_its_parents(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even where it closes its provider before it has sent anything."""
+    pools, tenant = Pools(), BlockingTransport(**QUIET)
+    client = pools.client(tenant, THREADS, "key", object)
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    assert pools.leave(tenant, THREADS) == []
+    assert pools.client(tenant, THREADS, "key", object) is not client

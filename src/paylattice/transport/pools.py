@@ -55,10 +55,7 @@ class Pools:
             key: what the client depends on: transports of one key share it.
             make: makes it, if there is none.
         """
-        if self._process != os.getpid():
-            self._parents = self._places  # kept: closing them would be the parent's to do
-            self._process = os.getpid()
-            self._begin()
+        self._leave_parents()
         with self._mutex:
             clients = self._places.get(place)
             pool = None if clients is None else clients.get(key)
@@ -73,6 +70,7 @@ class Pools:
 
         Those of other event loops can only be closed there; they are dropped.
         """
+        self._leave_parents()
         unused: list[Any] = []
         with self._mutex:
             for where, clients in list(self._places.items()):
@@ -83,6 +81,13 @@ class Pools:
                             del clients[key]
                             unused += [pool.client] if where is place else []
         return unused
+
+    def _leave_parents(self) -> None:
+        """Begin with nothing in a process that was forked, with a lock that no thread of the parent holds."""
+        if self._process != os.getpid():
+            self._parents = self._places  # kept: closing them would be the parent's to do
+            self._process = os.getpid()
+            self._begin()
 
     def _sweep(self) -> None:
         for place, clients in list(self._places.items()):

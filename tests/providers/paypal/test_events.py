@@ -153,6 +153,15 @@ def test_a_failed_payment_carries_the_subscription_and_a_refunded_capture_the_re
     assert read("PAYMENT.CAPTURE.REFUNDED", of_an_order).refund.payment_id == ORDER
 
 
+def test_the_end_of_a_dispute_is_told_by_its_own_event() -> None:
+    """PayPal may send an update beside it: the money would be lost twice."""
+    lost = {"dispute_id": "PP-D-1", "status": "RESOLVED", "dispute_outcome": {"outcome_code": "RESOLVED_BUYER_FAVOUR"}}
+    assert read("CUSTOMER.DISPUTE.RESOLVED", lost).type == "dispute.lost"
+    assert read("CUSTOMER.DISPUTE.UPDATED", lost).type == "dispute.updated"
+    asked = {"dispute_id": "PP-D-1", "status": "WAITING_FOR_SELLER_RESPONSE"}
+    assert read("CUSTOMER.DISPUTE.UPDATED", asked).type == "dispute.needs_response"
+
+
 def test_a_sale_names_its_subscription_and_its_customer() -> None:
     found = read("PAYMENT.SALE.COMPLETED", sale())
     assert (found.subscription_id, found.customer_id, found.payment.amount) == (SUB, "cus_1", USD19)

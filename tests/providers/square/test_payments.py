@@ -18,10 +18,11 @@ from paylattice.errors import (
     OutcomeUnknown,
 )
 from paylattice.providers.square.amounts import money_body, optional_money_from, total_of
+from paylattice.providers.square.events import event_from
 from paylattice.providers.square.requests import mark_of
 from paylattice.providers.square.wire import payment_from, payment_of, payments_of, refund_from
 
-from .samples import payment, refund, usd
+from .samples import event, payment, refund, usd
 from .support import LOCATION, World, missing, refusal
 
 PRICE = Money(1900, "USD")
@@ -394,3 +395,14 @@ def _json(response: Any) -> dict[str, Any]:
     import json
 
     return json.loads(response.content)
+
+
+@pytest.mark.parametrize(("state", "status"), [("LOST", PaymentStatus.CHARGED_BACK), ("WON", PaymentStatus.SUCCEEDED)])
+def test_a_lost_dispute_comes_with_its_payment_as_charged_back(world: World, state: str, status: PaymentStatus) -> None:
+    """Square's payment stays COMPLETED."""
+    world.on("GET", "/v2/payments/PAY1", {"payment": payment(order_id=None)})
+    about = {"id": "DP1", "state": state, "disputed_payment": {"payment_id": "PAY1"}}
+    told = event_from(event("dispute.state.updated", "dispute", about))
+    found = world.run(world.provider.follow_links(told)).payment
+    assert found is not None
+    assert found.status is status

@@ -165,6 +165,32 @@ def test_a_dispute_closes() -> None:
     assert parse(event("charge.dispute.closed", {"object": "dispute", "id": "dp_1"})).type is EventType.DISPUTE_CLOSED
 
 
+def disputed(kind: str, status: str, number: int) -> WebhookEvent:
+    body = event(f"charge.dispute.{kind}", {"object": "dispute", "id": "dp_1", "status": status}, id=f"evt_{number}")
+    return parse({**body, "data": {**body["data"], "previous_attributes": {"status": "under_review"}}})
+
+
+@pytest.mark.parametrize(
+    ("status", "word"),
+    [
+        ("won", EventType.DISPUTE_WON),
+        ("lost", EventType.DISPUTE_LOST),
+        ("warning_closed", EventType.DISPUTE_CLOSED),
+    ],
+)
+def test_the_end_of_a_dispute_counts_once(status: str, word: EventType) -> None:
+    told = disputed("updated", status, 1), disputed("closed", status, 2)
+    assert [each.type for each in told] == [word, word]
+    assert len({each.dedupe_key for each in told}) == 1
+    asked = [disputed("updated", "needs_response", number) for number in (1, 2)]
+    assert len({each.dedupe_key for each in asked}) == 2
+
+
+def test_a_dispute_with_a_status_that_nobody_knows_is_not_over() -> None:
+    assert disputed("updated", "on_the_moon", 1).type is EventType.DISPUTE_UPDATED
+    assert disputed("closed", "on_the_moon", 1).type is EventType.DISPUTE_CLOSED
+
+
 def test_a_refund_event_carries_money() -> None:
     found = parse(event("refund.created", refund()))
     assert found.refund is not None
@@ -187,6 +213,8 @@ def test_a_thin_event_names_its_object() -> None:
         *((f"v1.{name}", shared) for name, shared in THIN_ONLY.items()),
         # without the session nobody knows whether it is paid
         ("v1.checkout.session.completed", "stripe:v1.checkout.session.completed"),
+        # and without the dispute nobody knows who won
+        ("v1.charge.dispute.closed", "stripe:v1.charge.dispute.closed"),
         ("v2.core.account.updated", "stripe:v2.core.account.updated"),
         ("customer.created", "stripe:customer.created"),
     ],

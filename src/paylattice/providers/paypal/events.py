@@ -293,9 +293,9 @@ def _by_what_it_carries(shared: EventType | None, carried: _Carried) -> EventTyp
             return _E.PAYMENT_PROCESSING
         return _E.INVOICE_PAID if "invoice" in carried else _E.PAYMENT_SUCCEEDED
     if shared in {_E.DISPUTE_UPDATED, _E.DISPUTE_CLOSED} and "dispute" in carried:
-        status = carried["dispute"].status
-        decided = status.is_over or (shared is _E.DISPUTE_UPDATED and status is DisputeStatus.NEEDS_RESPONSE)
-        return _E.of_dispute(status) if decided else shared
+        status = carried["dispute"].status  # its end is told by its own event, and not by an update beside it, too
+        tells = status.is_over if shared is _E.DISPUTE_CLOSED else status is DisputeStatus.NEEDS_RESPONSE
+        return _E.of_dispute(status) if tells else shared
     if shared is _E.REFUND_SUCCEEDED and "refund" in carried:
         return _E.REFUND_FAILED if carried["refund"].status in _CAME_BACK else shared
     return shared

@@ -3,6 +3,7 @@
 import attrs
 
 from ...events import WebhookEvent
+from ...payment_facts import after_dispute
 from .invoices import Invoices
 from .payments import Payments
 from .wire import order_of
@@ -18,6 +19,7 @@ async def followed(event: WebhookEvent, payments: Payments, invoices: Invoices) 
         payment = await payments.read(about.payment_id)
     if payment is None:
         return event
+    payment = after_dispute(payment, event.dispute)
     order_id = order_of(payment.raw)
     invoice = await invoices.of_order(order_id, payment.customer_id)
     if invoice is not None:

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from ...errors import InvalidResponse
 from ...events import EventType, WebhookEvent
 from ...jsonlike import JsonObject, child, identity, reference, rfc3339, text, timestamp
-from ...models import DisputeStatus, Model, RefundStatus
+from ...models import Model, RefundStatus
 from ...redaction import redact
 from . import wire
 from .disputes import DISPUTE_STATUS, dispute_from
@@ -174,14 +174,19 @@ def _snapshot_type(stripe_type: str, subject: JsonObject, before: JsonObject) ->
     if shared in _OF_REFUNDS:
         shared = _REFUND_ENDS.get(wire.REFUND_STATUS.get(text(subject, "status")), shared)
     if shared is EventType.DISPUTE_CLOSED or (shared is EventType.DISPUTE_UPDATED and "status" in before):
-        shared = EventType.of_dispute(DISPUTE_STATUS.get(text(subject, "status"), DisputeStatus.CLOSED))
+        status = DISPUTE_STATUS.get(text(subject, "status"))
+        shared = shared if status is None else EventType.of_dispute(status)
     return shared or f"stripe:{stripe_type}"
 
 
+_ONCE = frozenset({*_REFUND_ENDS.values(), EventType.DISPUTE_WON, EventType.DISPUTE_LOST, EventType.DISPUTE_CLOSED})
+"""How a refund or a dispute ends: several events report it, and count once."""
+
+
 def _key_of(event_id: str, word: EventType | str, subject: JsonObject) -> str:
-    """The key of the event. Several events report one refund, and count once."""
-    refund_id = text(subject, "id")
-    return f"{word}:{refund_id}" if word in _REFUND_ENDS.values() and refund_id else event_id
+    """The key of the event."""
+    subject_id = text(subject, "id")
+    return f"{word}:{subject_id}" if word in _ONCE and subject_id else event_id
 
 
 _READERS: Mapping[str, tuple[str, Callable[[JsonObject], Model]]] = {
@@ -220,6 +225,8 @@ def _thin(data: JsonObject, otherwise: _Otherwise | None) -> WebhookEvent:
     event_id, stripe_type = identity(data, "id", "event"), identity(data, "type", "event")
     name = stripe_type.removeprefix("v1.")
     shared = (EVENT_TYPES.get(name) or THIN_ONLY.get(name)) if name != stripe_type else None
+    if shared is EventType.DISPUTE_CLOSED:  # won or lost: only the dispute tells
+        shared = None
     related = child(data, "related_object")
     ids = {text(related, "type"): text(related, "id")}
     return WebhookEvent(

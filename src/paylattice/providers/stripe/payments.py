@@ -11,6 +11,7 @@ from ...events import WebhookEvent
 from ...jsonlike import JsonObject, child, flag, integer, string_map, text
 from ...models import Payment, PaymentStatus, Refund
 from ...money import Money
+from ...payment_facts import after_dispute
 from .amounts import money_of, wire_amount, wire_currency
 from .api import StripeAPI, path_of
 from .errors import unsuccessful_payment
@@ -71,7 +72,7 @@ class Payments:
         if payment_id is None or not payment_id.startswith("pi_"):
             return None
         found = await self._api.find(path_of("payment_intents", payment_id), _EXPANDED)
-        return None if found is None else payment_from(found)
+        return None if found is None else after_dispute(payment_from(found), event.dispute)
 
     async def linked(self, payment: Payment) -> Payment:
         """The payment with the invoice that it pays, and its subscription, if there are such."""
