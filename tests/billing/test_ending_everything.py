@@ -114,6 +114,23 @@ async def _open_rows(world: World) -> list[BillingOperation]:
     return [row for found in rows for row in found if row.state is OperationState.OPEN]
 
 
+def test_one_that_was_resumed_since_is_not_reported_as_ending_under_its_old_key() -> None:
+    async def main() -> None:
+        world = World()
+        made = await world.subscribe()
+        await world.deliver()
+        assert (await world.billing.cancel_all("org", idempotency_key="leave")).is_complete
+        record = world.provider._world.store.subscriptions[made.id]
+        record.cancel_at_period_end = False  # the customer came back, in the portal
+        report = await world.billing.cancel_all("org", idempotency_key="leave")
+        assert not report.ending
+        [left] = report.not_ended
+        assert (left.subscription_id, left.error, left.transient) == (made.id, "Conflict", False)
+        assert (await world.billing.cancel_all("org", idempotency_key="leave-2")).is_complete
+
+    asyncio.run(main())
+
+
 def test_what_only_the_provider_knows_is_ended_too() -> None:
     async def main() -> None:
         world = World()

@@ -130,6 +130,7 @@ def test_a_key_is_refused_for_anything_else_and_nothing_is_sent() -> None:
         refused: list[Callable[[], Awaitable[object]]] = [
             lambda: billing.record_usage("org", 6, idempotency_key="job"),
             lambda: billing.record_usage("org", 5, idempotency_key="job", timestamp=world.provider.now),
+            lambda: billing.record_usage("org", 5, idempotency_key="job", plan_id="calls"),
             lambda: billing.record_usage("other", 5, idempotency_key="job"),
             lambda: billing.cancel("org", idempotency_key="job"),
             lambda: billing.change_plan("org", "team", idempotency_key="job"),

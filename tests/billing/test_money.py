@@ -124,6 +124,90 @@ def test_a_payment_that_waited_for_its_payer_is_not_made_again_after_they_have_p
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("age", AGES, ids=str)
+def test_a_payment_whose_payer_did_not_authenticate_is_declined_and_not_returned(age: timedelta) -> None:
+    async def main() -> None:
+        world = await a_payer()
+        world.provider.decline_next_payment(DeclineReason.AUTHENTICATION_REQUIRED)
+        with pytest.raises(errors.ActionRequired) as caught:
+            await charge(world)
+        world.provider.authenticate_payment(str(caught.value.payment_id), succeeded=False)
+        pass_by(world, age)
+        for _ in range(2):
+            with pytest.raises(errors.Declined) as declined:
+                await charge(world)
+            assert declined.value.payment_id == caught.value.payment_id
+        assert await state_of(world, "order-7") is DONE
+        assert len(taken(world)) == 1
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("answer_lost", [True, False])
+def test_a_payment_that_still_waits_for_its_payer_when_its_key_is_forgotten_is_not_returned(answer_lost: bool) -> None:
+    async def main() -> None:
+        world = await a_payer()
+        world.provider.decline_next_payment(DeclineReason.AUTHENTICATION_REQUIRED)
+        if answer_lost:
+            losing(world, "create_payment", after_effect=True)
+        with pytest.raises(errors.OutcomeUnknown if answer_lost else errors.ActionRequired):
+            await charge(world)
+        pass_by(world, timedelta(hours=25))
+        if answer_lost:
+            recovered = await world.billing.recover_open(older_than=NOBODY_WAITS)
+            assert not recovered.open
+        [waiting] = taken(world)
+        for _ in range(2):
+            with pytest.raises(errors.ActionRequired) as caught:
+                await charge(world)
+            assert caught.value.payment_id == waiting.id
+            assert await state_of(world, "order-7") is DONE
+        world.provider.authenticate_payment(waiting.id, succeeded=True)
+        assert (await charge(world)).id == waiting.id
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("can_be_found", [True, False])
+def test_a_key_that_the_provider_knows_for_other_words_may_have_charged_before(can_be_found: bool) -> None:
+    """An older version worded the request: the provider refuses the repetition, and the payment may be there."""
+
+    async def main() -> None:
+        world = await a_payer()
+        losing(world, "create_payment", after_effect=True)
+        with pytest.raises(errors.OutcomeUnknown):
+            await charge(world)
+        find = world.provider.find_payment
+
+        async def finds_nothing(*_: Any, **__: Any) -> None:
+            return None
+
+        if not can_be_found:
+            world.provider.find_payment = finds_nothing  # type: ignore[method-assign]
+        original = world.provider.create_payment
+
+        async def mismatches(*_: Any, **__: Any) -> Any:
+            raise errors.IdempotencyMismatch("the key is known")
+
+        world.provider.create_payment = mismatches  # type: ignore[method-assign]
+        if can_be_found:
+            assert (await charge(world)).status is PaymentStatus.SUCCEEDED
+        else:
+            with pytest.raises(errors.IdempotencyMismatch):
+                await charge(world)
+        world.provider.create_payment = original  # type: ignore[method-assign]
+        assert await state_of(world, "order-7") is (DONE if can_be_found else OPEN)
+        pass_by(world, timedelta(hours=25))
+        if not can_be_found:
+            with pytest.raises(errors.IdempotencyMismatch, match="twice"):
+                await charge(world)
+        world.provider.find_payment = find  # type: ignore[method-assign]
+        await charge(world)
+        assert len(taken(world)) == 1
+
+    asyncio.run(main())
+
+
 def test_a_charge_that_was_declined_is_declined_again_and_another_key_charges() -> None:
     async def main() -> None:
         world = await a_payer()

@@ -247,6 +247,22 @@ def test_usage_goes_to_the_metered_one_of_several_subscriptions() -> None:
     asyncio.run(main())
 
 
+def test_a_key_of_usage_of_one_subscription_swallows_no_usage_of_another() -> None:
+    async def main() -> None:
+        world = World()
+        ids: list[str] = []
+        for _ in range(2):
+            ids.append((await world.subscribe(plan_id="calls", allow_second=True)).id)
+            await world.deliver()
+        assert await world.billing.record_usage("org", 5, idempotency_key="job-1", subscription_id=ids[0])
+        with pytest.raises(errors.IdempotencyMismatch):
+            await world.billing.record_usage("org", 5, idempotency_key="job-1", subscription_id=ids[1])
+        assert await world.billing.record_usage("org", 5, idempotency_key="job-2", subscription_id=ids[1])
+        assert [world.provider._world.store.subscriptions[each].usage for each in ids] == [5, 5]
+
+    asyncio.run(main())
+
+
 def test_usage_of_two_metered_subscriptions_needs_a_plan() -> None:
     async def main() -> None:
         world = World()

@@ -9,7 +9,7 @@ from typing import Generic
 
 import attrs
 
-from ..errors import PaymentError
+from ..errors import Conflict, PaymentError
 from ..idempotency import sub_key
 from ..operations import Capability
 from ..provider import BaseProvider
@@ -124,6 +124,8 @@ class Closing(Generic[Tx]):
                 continue
             if after.status.is_terminal:
                 ended.append(after)
+            elif is_not_ending(after):
+                failed.append(_goes_on(after))
             else:
                 ending.append(after)
         return EndedSubscriptions(tuple(ended), tuple(ending), tuple(failed))
@@ -148,3 +150,11 @@ class Closing(Generic[Tx]):
                 return stored
             wanted = attrs.evolve(wanted, at_period_end=True)
         return await self._subscriptions.end(stored, wanted, own)
+
+
+def _goes_on(stored: BillingSubscription) -> NotEnded:
+    message = (
+        "its provider says that the subscription goes on: somebody resumed it since this key ended it, or the provider has "
+        "not ended it yet. Look at it again, or use another key"
+    )
+    return NotEnded(stored.provider, stored.external_subscription_id, Conflict.__name__, message, transient=False)

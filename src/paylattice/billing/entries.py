@@ -19,7 +19,16 @@ from ..errors import (
 from .commands import Command, command_of
 from .records import BillingOperation, OperationState
 
-__all__ = ["Entry", "entry_of", "forgotten_error", "is_consumed", "refuses", "same_entry", "superseded_error"]
+__all__ = [
+    "Entry",
+    "entry_of",
+    "forgotten_error",
+    "is_consumed",
+    "leaves_in_doubt",
+    "refuses",
+    "same_entry",
+    "superseded_error",
+]
 
 AnyCommand = TypeVar("AnyCommand", bound=Command[Any])
 AnyCommand_co = TypeVar("AnyCommand_co", bound=Command[Any], covariant=True)
@@ -107,3 +116,11 @@ def refuses(error: PaymentError, command: Command[Any], *, first: bool) -> bool:
         # the object is held, or this very key is in use: only what may be asked for anew is given up
         return first and command.sets_a_state
     return first or not isinstance(error, _OF_THE_ATTEMPT)
+
+
+def leaves_in_doubt(error: PaymentError, command: Command[Any], *, first: bool) -> bool:
+    """Whether the provider knows the key for another request, which may be an earlier attempt, worded by another version.
+
+    Then money may have moved under the key: the command stays open until its effect is found, or given up.
+    """
+    return isinstance(error, IdempotencyMismatch) and not first and not command.may_be_sent_anew

@@ -27,7 +27,7 @@ from ..guard import checked
 from ..idempotency import new_key
 from ..provider import BaseProvider
 from .commands import Command, Made
-from .entries import Entry, forgotten_error, refuses, same_entry, superseded_error
+from .entries import Entry, forgotten_error, leaves_in_doubt, refuses, same_entry, superseded_error
 from .records import BillingOperation, OperationState
 from .repository import Tx
 from .store import Store
@@ -298,11 +298,13 @@ class OperationLog(Generic[Tx]):
         return found
 
     async def _find_effect(self, provider: BaseProvider, entry: Entry[Command[R]]) -> R | None:
-        """The effect of a command whose key is forgotten. A payment that is found declined closes its row."""
+        """The effect of a command whose key is no use. A payment that is found declined, or waiting, closes its row."""
         try:
             return await entry.command.find_effect(provider, entry.row)
-        except Declined as error:
-            await self._close(entry.row, OperationState.FAILED, error=type(error).__name__)
+        except (ActionRequired, Declined) as error:
+            waits = entry.command.left_behind(error)
+            state = OperationState.FAILED if waits is None else OperationState.DONE
+            await self._close(entry.row, state, made=Made(waits), error=type(error).__name__)
             raise
 
     # --- sending -------------------------------------------------------------------------------------------------
@@ -347,11 +349,14 @@ class OperationLog(Generic[Tx]):
             return None
         if not refuses(error, command, first=first):
             return None
-        may_be_there = command.sets_a_state and (not first or isinstance(error, InvalidRequest))
-        found = await command.find_effect(provider, row) if may_be_there else None
+        in_doubt = leaves_in_doubt(error, command, first=first)
+        may_be_there = in_doubt or (command.sets_a_state and (not first or isinstance(error, InvalidRequest)))
+        found: R | None = None
+        if may_be_there:
+            found = await self._find_effect(provider, entry)
         if found is not None:
             await self._done(entry, found)
-        else:
+        elif not in_doubt:
             await self._close(row, OperationState.FAILED, error=type(error).__name__)
         return found
 

@@ -591,10 +591,10 @@ class BillingService(DeliveryOperations[Tx], PaymentOperations[Tx], ScheduledOpe
             InvalidRequest: none of them has a metered item, or one has several and ``plan_id`` does not choose one.
         """
         self._parts.handlers.refuse_inside()
-        wanted = RecordUsage(quantity=quantity, timestamp=timestamp)
-        return await self._parts.usage.record(
-            org_id, wanted, idempotency_key, plan_id=plan_id, subscription_id=subscription_id
+        wanted = RecordUsage(
+            quantity=quantity, timestamp=timestamp, asked_subscription_id=subscription_id, asked_plan_id=plan_id
         )
+        return await self._parts.usage.record(org_id, wanted, idempotency_key)
 
     # --- closing -------------------------------------------------------------------------------------------------
 

@@ -40,17 +40,13 @@ class Usage(Generic[Tx]):
         self._log = log
         self._customers = customers
 
-    async def record(
-        self, org_id: str, wanted: RecordUsage, key: str, *, plan_id: str | None, subscription_id: str | None
-    ) -> bool:
+    async def record(self, org_id: str, wanted: RecordUsage, key: str) -> bool:
         """Report it, once, however often this is called with the same key.
 
         Args:
             org_id: who used it.
             wanted: what is to be reported, without the item.
             key: the idempotency key.
-            plan_id: which plan's, if several are metered.
-            subscription_id: which subscription's, if several are metered.
 
         Raises:
             NotFound: the organisation has no subscription, or none of this id.
@@ -61,14 +57,14 @@ class Usage(Generic[Tx]):
             if name != "subscription_item_id" and (value is not None or name == "idempotency_key"):
                 check_argument(wanted.operation, name, value)
         stored = await self._customers.subscriptions(org_id)
-        if subscription_id is not None:
-            stored = with_id(stored, subscription_id)
+        if wanted.asked_subscription_id is not None:
+            stored = with_id(stored, wanted.asked_subscription_id)
         if not stored:
             raise no_subscription("record_usage")
         begun = await self._log.begun(self._providers, key, org_id, wanted)
         if begun is not None:
             return await self._log.repeat(self._providers[begun.row.provider], begun)
-        found = _metered_item(await self._items(stored), plan_id)
+        found = _metered_item(await self._items(stored), wanted.asked_plan_id)
         provider = self._providers[found.subscription.provider]
         return await self._log.run(provider, attrs.evolve(wanted, subscription_item_id=found.item.id), org_id, key)
 

@@ -1,6 +1,6 @@
 """Taking money, holding it, and giving it back. None of these is ever sent again once the provider has forgotten the key."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import attrs
 
@@ -78,29 +78,33 @@ class Charge(Command[Payment]):
 
         Raises:
             Declined: it was declined.
+            ActionRequired: it still waits for the payer.
         """
-        found = await self._read(provider, row)
+        found = await _payment(provider, row.external_id)
         if found is None and row.external_id is None:
             found = await provider.find_payment(row.key, row.created_at, customer_id=self.customer_id)
-        if found is not None and found.status is PaymentStatus.FAILED:
-            message = "the payment was declined"
-            raise Declined(
-                message,
-                reason=DeclineReason.UNKNOWN,
-                payment_id=found.id,
-                provider=row.provider,
-                operation=self.operation,
-                idempotency_key=row.key,
-            )
-        return found
+        if found is not None and found.status is PaymentStatus.REQUIRES_ACTION:
+            message = "the payment still waits for the payer, and the provider no longer says what they have to do"
+            raise ActionRequired(message, payment_id=found.id, **self._context(row))
+        return self._not_declined(found, row)
 
     async def read_done(self, provider: BaseProvider, row: BillingOperation, *, superseded: bool) -> Payment | None:
-        """The payment as it is now; None while it waits for the payer: the stored answer says what they must do."""
-        found = await self._read(provider, row)
+        """The payment as it is now; None while it waits for the payer: the stored answer says what they must do.
+
+        Raises:
+            Declined: it was declined since, for example because the payer did not authenticate.
+        """
+        found = self._not_declined(await _payment(provider, row.external_id), row)
         return None if found is None or found.status is PaymentStatus.REQUIRES_ACTION else found
 
-    async def _read(self, provider: BaseProvider, row: BillingOperation) -> Payment | None:
-        return await _payment(provider, row.external_id)
+    def _not_declined(self, found: Payment | None, row: BillingOperation) -> Payment | None:
+        if found is not None and found.status is PaymentStatus.FAILED:
+            message = "the payment was declined"
+            raise Declined(message, reason=DeclineReason.UNKNOWN, payment_id=found.id, **self._context(row))
+        return found
+
+    def _context(self, row: BillingOperation) -> dict[str, Any]:
+        return {"provider": row.provider, "operation": self.operation, "idempotency_key": row.key}
 
 
 @attrs.frozen(kw_only=True)

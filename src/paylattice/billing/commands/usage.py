@@ -20,6 +20,8 @@ class RecordUsage(Command[bool]):
         subscription_item_id: the metered line of a subscription.
         quantity: how many units.
         timestamp: when; aware. None: when the provider gets it.
+        asked_subscription_id: the subscription that the caller asked for.
+        asked_plan_id: the plan that the caller asked for.
     """
 
     kind: ClassVar[str] = "record_usage"
@@ -28,6 +30,16 @@ class RecordUsage(Command[bool]):
     subscription_item_id: str = decided_here()
     quantity: int
     timestamp: datetime | None = None
+    asked_subscription_id: str | None = None
+    asked_plan_id: str | None = None
+
+    def arguments(self) -> dict[str, object]:
+        """What ``create_usage_record`` is called with."""
+        return {
+            "subscription_item_id": self.subscription_item_id,
+            "quantity": self.quantity,
+            "timestamp": self.timestamp,
+        }
 
     async def send(self, provider: BaseProvider, key: str) -> bool:
         """Report it."""
