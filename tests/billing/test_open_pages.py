@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from paylattice import BillingService, InMemoryRepository, Money
+from paylattice import BillingService, CheckoutSession, CheckoutStatus, InMemoryRepository, Money
 from paylattice.errors import Conflict, OutcomeUnknown
 from paylattice.providers.memory import InMemoryProvider
 from paylattice.providers.stripe import StripeConfig, StripeProvider
@@ -50,6 +50,46 @@ def test_another_plan_closes_the_page_before() -> None:
         three = await billing.start_checkout("org", "basic", **PAGE)
         assert len({one.id, two.id, three.id}) == 3
         provider.complete_checkout(three.id)
+        with pytest.raises(Conflict, match="just subscribed"):
+            await billing.start_checkout("org", "pro", **PAGE)
+
+    asyncio.run(life())
+
+
+def test_a_page_that_is_found_begun_is_closed_when_another_one_replaces_it() -> None:
+    """Its worker may be slow, and show it yet."""
+
+    async def life() -> None:
+        provider, billing = shop()
+        await billing.ensure_customer("org", email="pay@example.com")
+        provider.time_out_next_call(after_effect=True)
+        with pytest.raises(OutcomeUnknown):
+            await billing.start_checkout("org", "basic", **PAGE)
+        assert len(provider._world.store.sessions) == 1
+        page = await billing.start_checkout("org", "pro", **PAGE)
+        open_now = [each for each in provider._world.store.sessions.values() if each.url is not None]
+        assert [each.id for each in open_now] == [page.id]
+
+    asyncio.run(life())
+
+
+class PaidMeanwhile(InMemoryProvider):
+    """The payer pays between the answer to a question about a page and whatever is asked next."""
+
+    async def get_checkout_session(self, session_id: str) -> CheckoutSession | None:
+        session = await super().get_checkout_session(session_id)
+        if session is not None and session.status is CheckoutStatus.OPEN:
+            self.complete_checkout(session_id)
+        return session
+
+
+def test_a_page_that_is_paid_while_another_one_is_to_replace_it_stops_that() -> None:
+    async def life() -> None:
+        provider = PaidMeanwhile(now=datetime(2026, 1, 10, tzinfo=UTC))
+        provider.add_plan("basic", Money(1000, "USD"))
+        provider.add_plan("pro", Money(5000, "USD"))
+        billing = BillingService(provider, InMemoryRepository())
+        await billing.start_checkout("org", "basic", **PAGE)
         with pytest.raises(Conflict, match="just subscribed"):
             await billing.start_checkout("org", "pro", **PAGE)
 

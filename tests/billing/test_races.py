@@ -124,6 +124,31 @@ def test_deliveries_customers_and_keeping_interleaved_statement_by_statement_los
     race.check("evt_1", "evt_2")
 
 
+@settings(max_examples=300, deadline=None)
+@given(schedule=st.lists(st.integers(0, 7), max_size=80), elsewhere=st.booleans())
+def test_of_two_subscriptions_that_begin_at_once_one_is_told_to_be_the_second(
+    schedule: list[int], elsewhere: bool
+) -> None:
+    class Other(Fake):
+        name = "other"
+
+    repository = Concurrent(fine=True)
+    billing = BillingService([Fake(), Other()], repository, select=lambda _: "fake", clock=lambda: NOW)
+    for provider in ("fake", "other"):
+        customer = BillingCustomer(id=provider, org_id="org", provider=provider, external_customer_id="cus")
+        repository._committed.of(BillingCustomer).add(customer)
+
+    @billing.on("subscription.second")
+    def second(event: WebhookEvent, context: Context) -> None:
+        repository.note(context.transaction, str(event.subscription_id))
+
+    async def deliver(number: int, provider: str) -> None:
+        await billing.apply_event(an_event(number, subscription_id=f"sub_{number}", provider=provider))
+
+    run([deliver(1, "fake"), deliver(2, "other" if elsewhere else "fake")], schedule)
+    assert len(repository.notes) == 1
+
+
 class LooksOnlyOnce(Finder[InMemoryTransaction]):
     """Wrong on purpose: it finds the same when it is asked again, after keeping."""
 

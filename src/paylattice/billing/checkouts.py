@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Generic
+from typing import Generic, TypeAlias
 
 import attrs
 
@@ -26,6 +26,7 @@ from .webhooks import EventPipeline
 
 __all__ = ["Checkouts", "OpenPage"]
 
+_Page: TypeAlias = tuple[Place, CheckoutSession]
 _MOST_ROUNDS = 10
 """How often a worker looks again after others have replaced the page."""
 _DEBITS_TAKE = timedelta(days=14)
@@ -116,8 +117,9 @@ class Checkouts(Generic[Tx]):
                 raise Conflict(message, provider=current.provider, operation="start_checkout")
             await self._check_key(key, org_id, wanted, provider_name)
             places = await self._pages.newest(self._providers, org_id, product)
-            session = await self._open_already(places, org_id, wanted, provider_name, second=allow_second)
-            if session is None and await self._all_closed(places):
+            pages = [(place, page) for place in places if (page := await self._at(place)) is not None]
+            session = await self._open_already(pages, wanted, provider_name, second=allow_second)
+            if session is None and await self._all_closed(pages):
                 customer = await self._customers.ensure(
                     org_id, email=email, name=name, metadata=None, provider_name=provider_name
                 )
@@ -143,13 +145,7 @@ class Checkouts(Generic[Tx]):
             raise IdempotencyMismatch(message, provider=provider_name, operation=wanted.operation, idempotency_key=key)
 
     async def _open_already(
-        self,
-        places: Sequence[Place],
-        org_id: str,
-        wanted: StartCheckout,
-        provider_name: str | None,
-        *,
-        second: bool,
+        self, pages: Sequence[_Page], wanted: StartCheckout, provider_name: str | None, *, second: bool
     ) -> CheckoutSession | None:
         """The page that is open, if it is for the same; None: there is none.
 
@@ -157,11 +153,8 @@ class Checkouts(Generic[Tx]):
             Conflict: the organisation has paid on it, and the money is under way.
         """
         found: CheckoutSession | None = None
-        for place in places:
-            session = await self._at(place)
-            if session is None or place.row is None:
-                continue
-            if not second:
+        for place, session in pages:
+            if place.row is not None and not second:
                 await self._check_paid(place, place.row, session)
             same = place.command is not None and place.command.is_for_the_same(wanted)
             usable = same and session.url is not None and provider_name in {None, place.provider}
@@ -238,16 +231,14 @@ class Checkouts(Generic[Tx]):
                 left.append(OpenPage(place.provider, error))
         return left
 
-    async def _all_closed(self, places: Sequence[Place]) -> bool:
-        """Close the pages that another one is to replace, where the provider can. False: one was paid in this moment."""
-        for place in places:
-            if place.row is None or place.row.external_id is None or place.row.state is not OperationState.DONE:
-                continue
+    async def _all_closed(self, pages: Sequence[_Page]) -> bool:
+        """Close the pages that another one is to replace, where the provider can. False: one was paid in this moment.
+
+        A page that was open when it was read is closed without reading it again: the answer says whether it was paid since.
+        """
+        for place, session in pages:
             provider = self._providers[place.provider]
-            if Capability.EXPIRE_CHECKOUT not in provider.capabilities:
-                continue
-            session = await provider.get_checkout_session(place.row.external_id)
-            if session is None or session.status is not CheckoutStatus.OPEN:
+            if session.status is not CheckoutStatus.OPEN or Capability.EXPIRE_CHECKOUT not in provider.capabilities:
                 continue
             try:
                 closed = await self._closed(place, session)

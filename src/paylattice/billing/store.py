@@ -111,9 +111,11 @@ class Store(Generic[Tx]):
         """Write external id, e-mail, name, metadata and ``updated_at``; False if the external id is another customer's."""
         return await self.repository.update(customer, tx=tx)
 
-    async def get_customer(self, org_id: str, provider: str, *, tx: Tx | None = None) -> BillingCustomer | None:
-        """Get the org's customer at the provider."""
-        return await self.repository.get(BillingCustomer, {"org_id": org_id, "provider": provider}, tx=tx)
+    async def get_customer(
+        self, org_id: str, provider: str, *, lock: bool = False, tx: Tx | None = None
+    ) -> BillingCustomer | None:
+        """Get the org's customer at the provider; with ``lock``, keep others from its row until the transaction ends."""
+        return await self.repository.get(BillingCustomer, {"org_id": org_id, "provider": provider}, lock=lock, tx=tx)
 
     async def get_customer_by_id(self, customer_id: str, *, tx: Tx | None = None) -> BillingCustomer | None:
         """Get the customer with this record id."""

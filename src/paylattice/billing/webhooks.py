@@ -472,12 +472,14 @@ class EventPipeline(Generic[Tx]):
         """Whether the organisation has a current subscription besides the one that has begun."""
         if customer is None or stored is None:
             return False
-        for name in self._providers:
-            own = (
-                customer if name == customer.provider else await self._store.get_customer(customer.org_id, name, tx=tx)
-            )
-            found = [] if own is None else await self._store.list_subscriptions(own.id, tx=tx)
-            if any(each.status.is_current and _is_other(each, stored) for each in found):
+        customers: list[BillingCustomer] = []
+        for name in sorted(self._providers):
+            # Of two that begin at once, the later one waits at the first of these rows, and then sees the earlier one.
+            found = await self._store.get_customer(customer.org_id, name, lock=not customers, tx=tx)
+            customers += [found] if found is not None else []
+        for each in customers:
+            known = await self._store.list_subscriptions(each.id, tx=tx)
+            if any(one.status.is_current and _is_other(one, stored) for one in known):
                 return True
         return False
 
