@@ -2,9 +2,12 @@
 
 import asyncio
 import contextvars
+import sys
+import threading
 import tracemalloc
 from datetime import timedelta
 
+import attrs
 import pytest
 
 from paylattice import (
@@ -18,6 +21,7 @@ from paylattice import (
     sync,
 )
 from paylattice.billing.records import TABLES, BillingOperation
+from paylattice.billing.records.customers import CUSTOMERS_BY_PROVIDER
 from paylattice.billing.store import Store
 
 from .support import NOW, Fake, all_of, an_event
@@ -50,6 +54,39 @@ def test_a_transaction_that_ends_badly_leaves_nothing_and_lets_the_next_one_in(f
         assert await Store(repository).insert_customer(a_customer(1))
 
     asyncio.run(main())
+
+
+def test_threads_see_a_row_that_is_written_over_all_the_time() -> None:
+    """A commit takes the old row away and puts the new one there: nobody looks between the two."""
+    repository = sync.InMemoryRepository()
+    repository.insert(a_customer(1))
+    started, over = threading.Barrier(3), threading.Event()
+    seen: set[object] = set()
+
+    def read() -> None:
+        started.wait()
+        while not over.is_set():
+            try:
+                seen.add(repository.get(BillingCustomer, {"org_id": "o1", "provider": "p"}) is not None)
+                seen.add(len(repository.find(BillingCustomer, CUSTOMERS_BY_PROVIDER, {"provider": "p"})) == 1)
+            except LookupError as error:
+                seen.add(type(error))
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    for each in readers:
+        each.start()
+    try:
+        started.wait()
+        for number in range(2000):
+            repository.update(attrs.evolve(a_customer(1), external_customer_id=f"c{number}"))
+    finally:
+        over.set()
+        sys.setswitchinterval(interval)
+        for each in readers:
+            each.join()
+    assert seen == {True}
 
 
 def test_a_block_may_end_in_another_context_than_it_began_in() -> None:

@@ -35,6 +35,8 @@ INDEXES = """
     )
     from pg_index where indrelid::regclass::text like 'billing%' and not indisunique order by 1, 2
 """
+A_SECOND_COUNTER = "insert into billing_tickets select * from billing_tickets"
+"""What two migrations do that run at the same time, and both find the counter missing."""
 SEQUENCES = "select sequencename::text, increment_by, cache_size from pg_sequences order by 1"
 
 
@@ -69,6 +71,8 @@ def test_sqlite_takes_it_and_every_page_is_served_by_its_index(tmp_path: Path) -
     connection = sqlite3.connect(tmp_path / "billing.db")
     connection.executescript(schema("sqlite"))
     assert connection.execute("select last from billing_tickets").fetchall() == [(0,)]
+    with pytest.raises(sqlite3.IntegrityError):
+        connection.execute(A_SECOND_COUNTER)
     for table in TABLES:
         for index in table.indexes:
             where = " and ".join(f'"{name}" = ?' for name in index.columns)
@@ -95,6 +99,8 @@ def test_mariadb_takes_it_and_compares_ids_character_by_character(mariadb: Maria
         mariadb.execute(row.format(id="cus_a"))
     assert mariadb.execute("select count(*) from billing_customers").split() == ["5"]
     assert mariadb.execute("select last from billing_tickets").split() == ["0"]
+    with pytest.raises(subprocess.CalledProcessError):
+        mariadb.execute(A_SECOND_COUNTER)
     for table in TABLES:
         for index in table.indexes:
             where = " and ".join(f"`{name}` = 'x'" for name in index.columns)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 import attrs
 
 from ..errors import ConfigurationError, InvalidRequest
-from ..transport.primitives import AsyncPrimitives, Primitives
+from ..transport.primitives import AsyncPrimitives, Primitives, mutex
 from ..wiring import check_methods
 from .records import BillingEvent, table_of
 from .tables import Index, Record, Table
@@ -198,6 +198,7 @@ class InMemoryRepository:
         self._lock = (primitives or AsyncPrimitives()).lock()
         self._tickets = itertools.count(1)
         self._committed = _Tables()
+        self._looking = mutex()  # another thread sees the rows before a commit, or those after it
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[InMemoryTransaction]:
@@ -224,16 +225,17 @@ class InMemoryRepository:
             self._commit(tx)
 
     def _commit(self, tx: InMemoryTransaction) -> None:
-        for kind, primary in tx.touched:
-            rows = self._committed.of(kind)
-            rows.discard(primary)
-            written = tx.written.of(kind).rows.get(primary)
-            if written is not None:
-                rows.add(written)
-        if self._max_events is not None:
-            events = self._committed.of(BillingEvent)
-            while len(events.rows) > self._max_events:
-                events.discard(next(iter(events.rows)))
+        with self._looking:
+            for kind, primary in tx.touched:
+                rows = self._committed.of(kind)
+                rows.discard(primary)
+                written = tx.written.of(kind).rows.get(primary)
+                if written is not None:
+                    rows.add(written)
+            if self._max_events is not None:
+                events = self._committed.of(BillingEvent)
+                while len(events.rows) > self._max_events:
+                    events.discard(next(iter(events.rows)))
 
     @asynccontextmanager
     async def _in(self, tx: InMemoryTransaction | None) -> AsyncGenerator[InMemoryTransaction]:
@@ -265,7 +267,8 @@ class InMemoryRepository:
         tx: InMemoryTransaction | None = None,
     ) -> R | None:
         """Get the row with this key."""
-        return cast("R | None", self._row(tx, kind, key))
+        with self._looking:
+            return cast("R | None", self._row(tx, kind, key))
 
     async def find(
         self,
@@ -279,16 +282,17 @@ class InMemoryRepository:
     ) -> list[R]:
         """Find a page of rows by one of the table's indexes."""
         where = tuple(values[name] for name in index.columns)
-        committed = self._committed.of(kind)
-        places = committed.find(index, where, after)
-        own: Mapping[_Key, Record] = {}
-        if tx is not None:
-            written = _open(tx).written.of(kind)
-            own = written.rows
-            kept = (place for place in places if (kind, place[-1]) not in tx.touched)
-            places = heapq.merge(kept, written.find(index, where, after))
-        page = itertools.islice(places, limit)
-        return [cast("R", own.get(place[-1]) or committed.rows[place[-1]]) for place in page]
+        with self._looking:
+            committed = self._committed.of(kind)
+            places = committed.find(index, where, after)
+            own: Mapping[_Key, Record] = {}
+            if tx is not None:
+                written = _open(tx).written.of(kind)
+                own = written.rows
+                kept = (place for place in places if (kind, place[-1]) not in tx.touched)
+                places = heapq.merge(kept, written.find(index, where, after))
+            page = itertools.islice(places, limit)
+            return [cast("R", own.get(place[-1]) or committed.rows[place[-1]]) for place in page]
 
     async def update(self, record: Record, *, tx: InMemoryTransaction | None = None) -> bool:
         """Write the updatable columns of the row with the record's primary key; False if it is not there, or a key is taken."""

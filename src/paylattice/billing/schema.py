@@ -47,8 +47,8 @@ class _Sql:
 
 _RESERVED = frozenset({"key"})
 _COUNTER = """\
-CREATE TABLE IF NOT EXISTS billing_tickets (last {integer} NOT NULL){end};
-INSERT INTO billing_tickets SELECT 0{dual} WHERE NOT EXISTS (SELECT * FROM billing_tickets);"""
+CREATE TABLE IF NOT EXISTS billing_tickets (id {integer} NOT NULL PRIMARY KEY, last {integer} NOT NULL){end};
+INSERT INTO billing_tickets SELECT 1, 0{dual} WHERE NOT EXISTS (SELECT * FROM billing_tickets);"""
 _INNODB = " ENGINE = InnoDB DEFAULT CHARACTER SET = utf8mb4 COLLATE = utf8mb4_bin"
 
 _DIALECTS: Mapping[Dialect, _Sql] = {
