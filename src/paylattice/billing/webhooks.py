@@ -219,10 +219,11 @@ class EventPipeline(Generic[Tx]):
         """Try one unmatched event again. One that fails stays, with the class of its error, and raises nothing."""
         try:
             event = _converter().structure(unmatched.payload, WebhookEvent)
+            provider = self._providers[event.provider]
         except Exception as exc:  # noqa: BLE001 - whatever the row holds by now, it keeps no other waiting
             return await self._stays_unmatched(unmatched, exc)
         try:
-            check_mode(self._providers[event.provider], event)
+            check_mode(provider, event)
         except WebhookError as refused:
             _log.warning("an event of %s stays unmatched: %s", unmatched.provider, refused.diagnosis)
             return Retried(is_nobodys=True)
