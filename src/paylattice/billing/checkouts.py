@@ -232,11 +232,8 @@ class Checkouts(Generic[Tx]):
         return left
 
     async def _all_closed(self, pages: Sequence[_Page]) -> bool:
-        """Close the pages that another one is to replace, where the provider can. False: one was paid in this moment.
-
-        A page that was open when it was read is closed without reading it again: the answer says whether it was paid since.
-        """
-        for place, session in pages:
+        """Close the pages that another one is to replace, where the provider can. False: one was paid in this moment."""
+        for place, session in pages:  # not read again: closing one says whether it was paid since
             provider = self._providers[place.provider]
             if session.status is not CheckoutStatus.OPEN or Capability.EXPIRE_CHECKOUT not in provider.capabilities:
                 continue
