@@ -237,3 +237,10 @@ def test_a_thin_event_about_something_else(related: object) -> None:
 @pytest.mark.parametrize(("snapshot", "key"), [("evt_1", "evt_1"), (None, "evt_thin_1"), ({"id": "evt_1"}, "evt_1")])
 def test_a_thin_event_and_its_snapshot_are_one(snapshot: object, key: str) -> None:
     assert parse(thin_event(snapshot_event=snapshot)).dedupe_key == key
+
+
+def test_a_thin_event_of_a_failed_refund_and_its_snapshot_are_one() -> None:
+    thin = thin_event(
+        "v1.refund.failed", related_object={"id": refund()["id"], "type": "refund"}, snapshot_event="evt_1"
+    )
+    assert parse(thin).dedupe_key == parse(event("refund.failed", refund(status="failed"))).dedupe_key

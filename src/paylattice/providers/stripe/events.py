@@ -233,7 +233,7 @@ def _thin(data: JsonObject, otherwise: _Otherwise | None) -> WebhookEvent:
         id=event_id,
         type=shared or f"stripe:{stripe_type}",
         created_at=_known(rfc3339(data, "created"), otherwise),
-        dedupe_key=reference(data, "snapshot_event") or event_id,
+        dedupe_key=_key_of(reference(data, "snapshot_event") or event_id, shared or "", related),
         customer_id=ids.get("customer"),
         subscription_id=ids.get("subscription"),
         livemode=_livemode(data),
