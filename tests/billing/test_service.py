@@ -165,7 +165,8 @@ def test_of_two_subscriptions_stored_in_the_same_moment_the_later_one_counts() -
         assert stored is not None
         assert stored.external_subscription_id == second.id
 
-    asyncio.run(main())
+    for _ in range(8):  # not by chance
+        asyncio.run(main())
 
 
 @pytest.mark.parametrize("after_effect", [True, False])

@@ -1,10 +1,14 @@
 """The ids of new records."""
 
 import os
+import time
 
 __all__ = ["new_record_id"]
 
 
 def new_record_id() -> str:
-    """The id of a new record: random, 32 characters of ``0-9a-f``."""
-    return os.urandom(16).hex()
+    """Return the id of a new record: 32 characters of ``0-9a-f``, the time first, so that a later record sorts later.
+
+    Only the order of records that have the same ticket depends on it, and on this machine's clock.
+    """
+    return f"{time.time_ns():016x}{os.urandom(8).hex()}"
