@@ -244,14 +244,16 @@ class Store(Generic[Tx]):
         """Write the outcome of an operation. What was asked for stays.
 
         What is DONE stays DONE: nothing but another DONE is written over it, even where two workers close one operation at the
-        same time. So the row is compared and written under its lock.
+        same time. So anything else is compared and written under the row's lock.
         """
+        if operation.state is OperationState.DONE:
+            await self.repository.update(operation, tx=tx)
+            return
         key = {"provider": operation.provider, "key": operation.key}
         async with self._in(tx) as own:
             stored = await self.repository.get(BillingOperation, key, lock=True, tx=own)
-            if stored is None or (stored.state is OperationState.DONE and operation.state is not OperationState.DONE):
-                return
-            await self.repository.update(operation, tx=own)
+            if stored is not None and stored.state is not OperationState.DONE:
+                await self.repository.update(operation, tx=own)
 
     async def list_operations(
         self,
