@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .billing.maintenance.recover import Recovered
     from .billing.maintenance.report import FailedPart, MaintenanceReport
     from .billing.memory import InMemoryRepository
+    from .billing.outcomes import WebhookOutcome
     from .billing.ownership import RefusalReason, RefusedSubscription
     from .billing.records import (
         BillingCustomer,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from .billing.replies import WebhookReply
     from .billing.repository import BillingRepository
     from .billing.service import BillingService
-    from .billing.webhooks import WebhookOutcome
     from .events import EventType, WebhookEvent
     from .idempotency import operation_key
     from .models import (
@@ -152,7 +152,7 @@ _HOMES = {
     "billing.replies": "WebhookReply",
     "billing.repository": "BillingRepository",
     "billing.service": "BillingService",
-    "billing.webhooks": "WebhookOutcome",
+    "billing.outcomes": "WebhookOutcome",
     "events": "EventType WebhookEvent",
     "idempotency": "operation_key",
     "models": (

@@ -17,6 +17,7 @@ from .billing.maintenance.reconcile import Difference, Reconciled
 from .billing.maintenance.recover import Recovered
 from .billing.maintenance.report import MaintenanceReport
 from .billing.memory import InMemoryRepository as AsyncInMemoryRepository, InMemoryTransaction, R
+from .billing.outcomes import WebhookOutcome
 from .billing.ownership import RefusedSubscription
 from .billing.records.customers import BillingCustomer
 from .billing.records.subscriptions import BillingSubscription
@@ -25,7 +26,6 @@ from .billing.replies import WebhookReply
 from .billing.repository import BillingRepository, BlockingBillingRepository, Tx
 from .billing.service import BillingService as AsyncBillingService
 from .billing.tables import Index, Record
-from .billing.webhooks import WebhookOutcome
 from .config import ProviderConfig
 from .declines import DeclineReason
 from .driving import run as run

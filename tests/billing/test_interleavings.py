@@ -10,9 +10,9 @@ from paylattice import BillingEvent, BillingSubscription, EventContext, Subscrip
 from paylattice.billing.finding import Finder, Reading
 from paylattice.billing.handlers import Handlers
 from paylattice.billing.memory import InMemoryTransaction
+from paylattice.billing.pipeline import EventPipeline
 from paylattice.billing.records import Record
 from paylattice.billing.store import Store
-from paylattice.billing.webhooks import EventPipeline
 
 from .interleaving import CUSTOMER, NOW, OneSubscription, ReadCommitted
 from .scheduler import Pause, Task, in_every_order, run

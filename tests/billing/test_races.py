@@ -18,8 +18,8 @@ from paylattice import (
 from paylattice.billing.finding import Finder, Found
 from paylattice.billing.handlers import Handlers
 from paylattice.billing.memory import InMemoryTransaction
+from paylattice.billing.pipeline import EventPipeline
 from paylattice.billing.store import Store
-from paylattice.billing.webhooks import EventPipeline
 
 from .scheduler import Task, in_every_order, run
 from .support import NOW, Concurrent, Context, Fake, all_of, an_event

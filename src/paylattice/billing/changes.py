@@ -8,11 +8,11 @@ from datetime import datetime
 
 import attrs
 
-from ..events import EventType
-from ..models import SubscriptionStatus
+from ..events import EventType, WebhookEvent
+from ..models import DisputeStatus, SubscriptionStatus
 from .records import BillingSubscription
 
-__all__ = ["SubscriptionStateChange", "changes_between"]
+__all__ = ["SubscriptionStateChange", "changes_between", "words_of", "words_of_a_reading"]
 
 _E = EventType
 
@@ -103,3 +103,36 @@ def _is_later(previous: BillingSubscription, current: BillingSubscription) -> bo
 
 def _after(before: datetime | None, now: datetime | None) -> bool:
     return before is not None and now is not None and now > before
+
+
+def words_of_a_reading(change: SubscriptionStateChange) -> tuple[EventType, ...]:
+    """The words for a state that was read without an event: the provider's own event will find nothing changed any more."""
+    changed = change.plan or change.quantity or change.period or change.cancellation
+    return (EventType.SUBSCRIPTION_UPDATED, *change.words) if changed else change.words
+
+
+def words_of(event: WebhookEvent, change: SubscriptionStateChange, *, observed: bool) -> tuple[str, ...]:
+    """The words whose handlers run: the event's own, and those of what changed; the latter once for each change.
+
+    A word for a change is told by the change, whichever event brought it; so it is not repeated for an event of that name that
+    changed nothing any more. One event of a provider may tell two things: that a period was paid, and its payment; that a
+    dispute was opened, and waits for an answer.
+
+    Args:
+        event: what the provider told.
+        change: what of the stored subscription changed with it.
+        observed: whether the event brought a state of a subscription.
+    """
+    changed = change.words
+    if isinstance(event.type, EventType) and event.type.is_derived and observed:
+        return changed
+    told: list[str] = [event.type]
+    if event.type is EventType.INVOICE_PAID and event.payment is not None:
+        told.append(EventType.PAYMENT_SUCCEEDED)
+    if (
+        event.type is EventType.DISPUTE_OPENED
+        and event.dispute is not None
+        and event.dispute.status is DisputeStatus.NEEDS_RESPONSE
+    ):
+        told.append(EventType.DISPUTE_NEEDS_RESPONSE)
+    return (*told, *changed)

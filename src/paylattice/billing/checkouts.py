@@ -17,12 +17,12 @@ from .entries import Entry
 from .open_pages import OpenPages, Place
 from .operation_log import OperationLog
 from .ownership import Ownership
+from .pipeline import EventPipeline
 from .records import BillingCustomer, BillingOperation, BillingSubscription, OperationState
 from .replaced_customers import ReplacedCustomers
 from .repository import Tx
 from .store import Store
 from .subscriptions import Subscriptions
-from .webhooks import EventPipeline
 
 __all__ = ["Checkouts", "OpenPage"]
 

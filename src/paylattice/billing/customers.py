@@ -14,10 +14,10 @@ from .commands import CreateCustomer
 from .entries import Entry, is_consumed
 from .handlers import Handlers
 from .operation_log import OperationLog
+from .pipeline import EventPipeline
 from .records import BillingCustomer, BillingSubscription, OperationState
 from .repository import Tx
 from .store import Store
-from .webhooks import EventPipeline
 
 __all__ = ["Customers", "check_org", "provider_named"]
 

@@ -9,9 +9,10 @@ import attrs
 from ..errors import ConfigurationError, Diagnosis, MalformedPayload, PaymentError, WebhookError
 from ..events import WebhookEvent
 from ..provider import BaseProvider, Headers
+from .outcomes import WebhookOutcome
+from .pipeline import EventPipeline
 from .replies import OK, WebhookReply, check_body, log_failed, log_refused, reply_to
 from .repository import Tx
-from .webhooks import EventPipeline, WebhookOutcome
 
 __all__ = ["Deliveries", "RejectedWebhook"]
 

@@ -10,9 +10,9 @@ from ..protocol import Headers
 from .customers import provider_named
 from .inputs import CHECKS
 from .maintenance.purge import PurgedEvents
+from .outcomes import WebhookOutcome
 from .replies import WebhookReply
 from .repository import Tx
-from .webhooks import WebhookOutcome
 from .wiring import Wired
 
 __all__ = ["DeliveryOperations"]

@@ -18,10 +18,10 @@ from ..operations import Capability
 from ..provider import BaseProvider
 from ..redaction import redact
 from .customers import Customers
+from .pipeline import EventPipeline
 from .records import BillingCustomer, BillingSubscription
 from .repository import Tx
 from .store import Store
-from .webhooks import EventPipeline
 
 __all__ = ["ReplacedCustomer", "ReplacedCustomers"]
 

@@ -18,7 +18,7 @@ from ..errors import (
     VerificationUnavailable,
     WebhookError,
 )
-from .webhooks import WebhookOutcome
+from .outcomes import WebhookOutcome
 
 __all__ = ["WebhookReply", "check_body", "log_failed", "log_refused", "reply_to"]
 

@@ -27,11 +27,11 @@ from .customers import Customers
 from .entries import Entry
 from .finding import Finder
 from .operation_log import OperationLog
+from .pipeline import EventPipeline
 from .records import BillingCustomer, BillingSubscription
 from .replaced_customers import ReplacedCustomers
 from .repository import Tx
 from .store import Store
-from .webhooks import EventPipeline
 
 __all__ = ["Subscriptions"]
 

@@ -23,12 +23,12 @@ from .maintenance.recover import Recovery
 from .operation_log import OperationLog
 from .ownership import Ownership, RefusedSubscription
 from .payments import Payments
+from .pipeline import EventPipeline
 from .replaced_customers import ReplacedCustomer, ReplacedCustomers
 from .repository import Tx
 from .store import Store
 from .subscriptions import Subscriptions
 from .usage import Usage
-from .webhooks import EventPipeline
 
 __all__ = ["Options", "Parts", "Wired", "wire"]
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 from ..billing.handlers import EventContext
 from ..billing.memory import InMemoryRepository, InMemoryTransaction
+from ..billing.outcomes import WebhookOutcome
 from ..billing.records import BillingEvent
 from ..billing.service import BillingService
-from ..billing.webhooks import WebhookOutcome
 from ..errors import Declined, OutcomeUnknown, WebhookError
 from ..events import WebhookEvent
 from ..models import CheckoutSession, Payment, Subscription

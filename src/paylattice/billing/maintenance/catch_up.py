@@ -12,8 +12,9 @@ from ...errors import Diagnosis, PaymentError, WebhookError
 from ...events import WebhookEvent
 from ...operations import Capability
 from ...provider import BaseProvider
+from ..outcomes import WebhookOutcome
+from ..pipeline import EventPipeline
 from ..repository import Tx
-from ..webhooks import EventPipeline, WebhookOutcome
 
 __all__ = ["CatchUp", "CaughtUp", "Gap"]
 

@@ -20,10 +20,10 @@ from ...arguments import check_timedelta, check_utc
 from ...errors import InvalidRequest, PaymentError
 from ...operations import Capability
 from ...provider import BaseProvider
+from ..pipeline import EventPipeline
 from ..records import OperationState, UnmatchedEvent
 from ..repository import Tx
 from ..store import Store
-from ..webhooks import EventPipeline
 from .bookmarks import Bookmark, Bookmarks
 from .catch_up import CatchUp, CaughtUp
 from .purge import FailedEvent, event_id_of

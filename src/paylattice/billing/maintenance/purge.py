@@ -5,10 +5,10 @@ from typing import Generic
 
 import attrs
 
+from ..pipeline import EventPipeline
 from ..records import UnmatchedEvent
 from ..repository import Tx
 from ..store import Store
-from ..webhooks import EventPipeline
 
 __all__ = ["FailedEvent", "Purge", "PurgedEvents", "event_id_of"]
 

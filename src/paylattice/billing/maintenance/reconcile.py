@@ -15,11 +15,11 @@ from ...provider import BaseProvider
 from ...transport.primitives import Primitives
 from ..finding import Finder
 from ..ownership import RefusalReason, RefusedSubscription
+from ..pipeline import EventPipeline
 from ..records import BillingCustomer, BillingSubscription
 from ..replaced_customers import ReplacedCustomers
 from ..repository import Tx
 from ..store import Store
-from ..webhooks import EventPipeline
 
 __all__ = ["Difference", "Lacks", "Reconciled", "Reconciliation"]
 

@@ -12,10 +12,10 @@ from ...provider import BaseProvider
 from ..commands import Command
 from ..entries import entry_of
 from ..operation_log import OperationLog
+from ..pipeline import EventPipeline
 from ..records import BillingOperation, OperationState
 from ..repository import Tx
 from ..store import Store
-from ..webhooks import EventPipeline
 
 __all__ = ["Recovered", "Recovery"]
 

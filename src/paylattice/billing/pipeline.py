@@ -13,7 +13,6 @@ overwrite what it wrote, and that one read later still. So every order of delive
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Generic
 
@@ -21,14 +20,15 @@ import attrs
 
 from ..errors import ConfigurationError, Conflict, WebhookError
 from ..events import EventType, WebhookEvent
-from ..models import DisputeStatus, Subscription
+from ..models import Subscription
 from ..provider import BaseProvider
 from ..serialization import converter
 from ..storable import check_event
 from ..webhook_guard import check_mode
-from .changes import SubscriptionStateChange, changes_between
+from .changes import SubscriptionStateChange, changes_between, words_of, words_of_a_reading
 from .finding import Finder, Found, Reading
 from .handlers import EventContext, Handlers
+from .outcomes import Retried, WebhookOutcome
 from .ownership import RefusedSubscription
 from .record_ids import new_record_id
 from .records import BillingCustomer, BillingEvent, BillingSubscription, UnmatchedEvent
@@ -38,42 +38,11 @@ from .store import Store, Upserted
 if TYPE_CHECKING:
     from cattrs import Converter
 
-__all__ = ["EventContext", "EventPipeline", "WebhookOutcome"]
+__all__ = ["EventPipeline"]
 
 _log = logging.getLogger("paylattice")
 _WORDS = frozenset(EventType)
 _NO_TIME = timedelta(0)
-_ASKED = DisputeStatus.NEEDS_RESPONSE
-
-
-class WebhookOutcome(StrEnum):
-    """What became of a delivery. All of them are answered with 200."""
-
-    PROCESSED = "processed"
-    """It was applied."""
-    DUPLICATE = "duplicate"
-    """It had been applied before; nothing was done."""
-    STALE = "stale"
-    """Its handlers ran, but a newer state of the subscription is stored already and stays."""
-    IGNORED = "ignored"
-    """It is of a kind that nobody here listens to."""
-    UNMATCHED = "unmatched"
-    """It is about somebody who is not known here yet; it is kept, and applied when they appear."""
-
-
-@attrs.frozen
-class Retried:
-    """What became of an unmatched event that was tried again.
-
-    Args:
-        applied: how many events were applied by it: this one, and those that waited for what it brought.
-        is_nobodys: nobody here is known whom it is about.
-        error: the class of the error that keeps it unmatched.
-    """
-
-    applied: int = 0
-    is_nobodys: bool = False
-    error: str | None = None
 
 
 @cache
@@ -334,7 +303,7 @@ class EventPipeline(Generic[Tx]):
         async with self._store.transaction() as tx:
             version = subscription.version if self._finder.believes_payloads(provider) else None
             stored, upserted, owner = await self._write(customer, Reading(subscription, ticket, version), tx)
-            words = _words_of_a_reading(_change(stored, upserted))
+            words = words_of_a_reading(_change(stored, upserted))
             if words:
                 event = self._own_event(provider, owner, subscription, words[0], ticket)
                 record = self._record(event, owner)
@@ -384,7 +353,7 @@ class EventPipeline(Generic[Tx]):
                 stored = await self._store.get_subscription(event.provider, event.subscription_id, tx=tx)
             if customer is not None and event.type is EventType.CUSTOMER_MERGED and event.customer is not None:
                 customer = await self._follow(customer, event.customer.id, tx)
-            words = _words(event, stored, upserted)
+            words = words_of(event, _change(stored, upserted), observed=upserted is not None)
             if await self._run(words, event, customer, stored, upserted, tx, found.claimed):
                 await self._stamp(record, tx)
         profile = reading.subscription.customer_id if reading is not None else None
@@ -494,27 +463,3 @@ def _change(stored: BillingSubscription | None, upserted: Upserted | None) -> Su
     if stored is None or upserted is None or not upserted.written:
         return SubscriptionStateChange()
     return changes_between(upserted.previous, stored)
-
-
-def _words_of_a_reading(change: SubscriptionStateChange) -> tuple[EventType, ...]:
-    """The words for a state that was read without an event: the provider's own event will find nothing changed any more."""
-    changed = change.plan or change.quantity or change.period or change.cancellation
-    return (EventType.SUBSCRIPTION_UPDATED, *change.words) if changed else change.words
-
-
-def _words(event: WebhookEvent, stored: BillingSubscription | None, upserted: Upserted | None) -> tuple[str, ...]:
-    """The words whose handlers run: the event's own, and those of what changed; the latter once for each change.
-
-    A word for a change is told by the change, whichever event brought it; so it is not repeated for an event of that name that
-    changed nothing any more. One event of a provider may tell two things: that a period was paid, and its payment; that a
-    dispute was opened, and waits for an answer.
-    """
-    changed = _change(stored, upserted).words
-    if isinstance(event.type, EventType) and event.type.is_derived and upserted is not None:
-        return changed
-    told: list[str] = [event.type]
-    if event.type is EventType.INVOICE_PAID and event.payment is not None:
-        told.append(EventType.PAYMENT_SUCCEEDED)
-    if event.type is EventType.DISPUTE_OPENED and event.dispute is not None and event.dispute.status is _ASKED:
-        told.append(EventType.DISPUTE_NEEDS_RESPONSE)
-    return (*told, *changed)
