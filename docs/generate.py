@@ -272,7 +272,7 @@ FOLDERS_OF_VALUES = {"models"}
 
 
 def module_files() -> dict[str, Path]:
-    """Every module of the package with its file, by a name such as ``billing.journal``; the package itself is the empty one."""
+    """Every module of the package with its file, such as ``billing.store``; the package itself is the empty one."""
     paths = sorted(PACKAGE.rglob("*.py"))
     return {
         ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix("__init__").rstrip("."): path

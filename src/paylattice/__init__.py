@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .billing.maintenance.report import FailedPart, MaintenanceReport
     from .billing.memory import InMemoryRepository
     from .billing.outcomes import WebhookOutcome
-    from .billing.ownership import RefusalReason, RefusedSubscription
+    from .billing.owners import RefusalReason, RefusedSubscription
     from .billing.records import (
         BillingCustomer,
         BillingEvent,
@@ -146,7 +146,7 @@ _HOMES = {
     "billing.maintenance.reconcile": "Difference Reconciled",
     "billing.maintenance.recover": "Recovered",
     "billing.maintenance.report": "FailedPart MaintenanceReport",
-    "billing.ownership": "RefusalReason RefusedSubscription",
+    "billing.owners": "RefusalReason RefusedSubscription",
     "billing.replaced_customers": "ReplacedCustomer",
     "billing.records": "BillingCustomer BillingEvent BillingOperation BillingSubscription OperationState UnmatchedEvent",
     "billing.replies": "WebhookReply",

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
+from .construction import said_as
 from .errors import InvalidRequest
 from .idempotency import MAX_KEY_LENGTH
 from .money import Money
-from .wiring import said_as
 
 __all__ = ["check_argument", "check_id", "check_timedelta", "check_utc", "web_address"]
 

@@ -5,8 +5,8 @@ import inspect
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
+from .construction import is_async, said_as
 from .errors import InvalidRequest
-from .wiring import is_async, said_as
 
 __all__ = ["Check", "checking_class", "flag", "instance", "number", "observer", "one_of", "whole", "word", "wrong"]
 

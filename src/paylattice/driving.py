@@ -8,8 +8,8 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from .construction import said_as
 from .errors import ConfigurationError
-from .wiring import said_as
 
 __all__ = ["run"]
 

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from .config import ProviderConfig
+from .construction import check_methods, refused, said_as, seconds_clock
 from .diagnoses import Diagnoses
 from .errors import ConfigurationError, InvalidRequest, OutcomeUnknown, PaymentError
 from .event_lists import since_by_since
@@ -23,7 +24,6 @@ from .idempotency import KeyLedger
 from .invoice_facts import described_by
 from .operations import Capability, UnsupportedReason
 from .protocol import Headers, PaymentProvider
-from .wiring import check_methods, refused, said_as, seconds_clock
 
 if TYPE_CHECKING:
     from .events import EventType, WebhookEvent

@@ -16,11 +16,11 @@ import attrs
 
 from .adapting import as_provider
 from .config import ProviderConfig
+from .construction import refused
 from .discovery import GROUP, REGISTERED, announced
 from .errors import ConfigurationError
 from .frames import clearing_ours
 from .provider import CONTRACT_VERSION, BaseProvider, PaymentProvider, hand_over
-from .wiring import refused
 
 if TYPE_CHECKING:
     from .providers.memory import InMemoryProvider, MemoryConfig

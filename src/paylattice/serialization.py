@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .arguments import check_utc
 from .config import Secret
+from .construction import said_as
 from .errors import ConfigurationError, Diagnosis, InvalidRequest, MalformedPayload
 from .events import EventType, WebhookEvent
 from .frames import clearing_all
 from .frozen import FrozenMap
 from .jsonlike import parse_event
 from .storable import check_event
-from .wiring import said_as
 
 if TYPE_CHECKING:
     from cattrs import Converter

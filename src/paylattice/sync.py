@@ -13,10 +13,10 @@ from typing import Any, Concatenate, Final, Generic, ParamSpec, Self, TypeVar, c
 
 from . import registry
 from .adapting import listed
+from .billing.construction import check_repository, check_transport, provider_of
 from .billing.memory import InMemoryRepository as AsyncInMemoryRepository
 from .billing.memory import InMemoryTransaction
-from .billing.ownership import RefusedSubscription
-from .billing.parts import check_repository, check_world, provider_of
+from .billing.owners import RefusedSubscription
 from .billing.replaced_customers import ReplacedCustomer
 from .billing.repository import BillingRepository, BlockingBillingRepository, Tx
 from .billing.service import BillingService as AsyncBillingService
@@ -112,7 +112,7 @@ class Provider:
 
     def __init__(self, wrapped: PaymentProvider, *, transport: Transport | None = None) -> None:
         self._wrapped: BaseProvider = provider_of("paylattice.sync.Provider(wrapped)", wrapped)
-        check_world(self._wrapped, awaited=False)
+        check_transport(self._wrapped, awaited=False)
         send_with(self._wrapped, BlockingTransport)
         self._transport = transport
 

@@ -18,7 +18,7 @@ from .billing.maintenance.recover import Recovered
 from .billing.maintenance.report import MaintenanceReport
 from .billing.memory import InMemoryRepository as AsyncInMemoryRepository, InMemoryTransaction, R
 from .billing.outcomes import WebhookOutcome
-from .billing.ownership import RefusedSubscription
+from .billing.owners import RefusedSubscription
 from .billing.records.customers import BillingCustomer
 from .billing.records.subscriptions import BillingSubscription
 from .billing.replaced_customers import ReplacedCustomer

@@ -313,7 +313,7 @@ def test_a_change_of_plan_that_billing_asked_for_is_followed_and_so_is_the_plan_
     drive(main)
 
 
-def test_it_does_not_matter_that_the_journal_has_forgotten_the_checkout_of_what_is_stored() -> None:
+def test_it_does_not_matter_that_the_operation_log_has_forgotten_the_checkout_of_what_is_stored() -> None:
     async def main(shop: Shop) -> None:
         session = await shop.sell("org")
         shop.server.complete_checkout(session.id)
@@ -391,7 +391,7 @@ def eager(shop: Shop, **options: Any) -> Eager:
 
 
 @pytest.mark.parametrize("agrees", [False, True], ids=["created", "created, activated and paid"])
-def test_events_that_come_before_the_journal_knows_the_session_wait_for_it(agrees: bool) -> None:
+def test_events_that_come_before_the_operation_log_knows_the_session_wait_for_it(agrees: bool) -> None:
     async def main(shop: Shop) -> None:
         wire = eager(shop)
         wire.agrees = agrees

@@ -320,7 +320,7 @@ class Eager(httpx.AsyncBaseTransport):
         return answer
 
 
-def test_square_events_that_come_before_the_journal_knows_the_session_wait_for_it() -> None:
+def test_square_events_that_come_before_the_operation_log_knows_the_session_wait_for_it() -> None:
     async def main() -> None:
         desk = AtSquare("invoice")
         wire = Eager(desk)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paylattice import BillingEvent, BillingSubscription, EventContext, SubscriptionStatus, WebhookEvent, WebhookOutcome
-from paylattice.billing.finding import Finder, Reading
+from paylattice.billing.attribution import Attributor, Reading
 from paylattice.billing.handlers import Handlers
 from paylattice.billing.memory import InMemoryTransaction
 from paylattice.billing.pipeline import EventPipeline
@@ -21,7 +21,7 @@ from .support import all_of
 LIFE = (SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE, SubscriptionStatus.CANCELED)
 
 
-class ReadThenTicket(Finder[InMemoryTransaction]):
+class ReadThenTicket(Attributor[InMemoryTransaction]):
     """Wrong on purpose: the ticket is taken after the read."""
 
     async def read(self, event: WebhookEvent) -> Reading | None:
@@ -31,7 +31,7 @@ class ReadThenTicket(Finder[InMemoryTransaction]):
         return Reading(subscription, ticket) if subscription else None
 
 
-class PayloadAsItComes(Finder[InMemoryTransaction]):
+class PayloadAsItComes(Attributor[InMemoryTransaction]):
     """Wrong on purpose: the payload is believed, in the order of arrival."""
 
     async def read(self, event: WebhookEvent) -> Reading | None:
@@ -44,7 +44,7 @@ class History:
 
     def __init__(
         self,
-        finder: type[Finder[InMemoryTransaction]] = Finder,
+        attributor: type[Attributor[InMemoryTransaction]] = Attributor,
         *,
         changes: int,
         duplicates: int = 0,
@@ -63,8 +63,8 @@ class History:
             handlers.on(f"subscription.{status}")(self.on_change)
         providers = {"fake": self.provider}
         store = Store(self.repository)
-        found_by = finder(store, providers, refetch=True, clock=lambda: NOW)
-        self.pipeline = EventPipeline(store, providers, found_by, handlers, refetch=True, clock=lambda: NOW)
+        made = attributor(store, providers, refetch=True, clock=lambda: NOW)
+        self.pipeline = EventPipeline(store, providers, made, handlers, refetch=True, clock=lambda: NOW)
         self.tasks: list[Task] = [self.change(changes)]
         self.tasks += [self.deliver(number) for number in range(changes)]
         self.tasks += [self.deliver(number % changes) for number in range(duplicates)]
@@ -136,7 +136,7 @@ def test_longer_histories_with_interleaved_transactions_end_in_the_true_state(
 
 
 @pytest.mark.parametrize("wrong", [ReadThenTicket, PayloadAsItComes])
-def test_the_checker_catches_a_pipeline_that_loses_the_order(wrong: type[Finder[InMemoryTransaction]]) -> None:
+def test_the_checker_catches_a_pipeline_that_loses_the_order(wrong: type[Attributor[InMemoryTransaction]]) -> None:
     with pytest.raises(AssertionError, match="stale"):
         in_every_order(lambda: History(wrong, changes=2), History.check)
 

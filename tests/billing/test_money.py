@@ -14,7 +14,7 @@ from paylattice.billing.store import Store
 from paylattice.errors import DeclineReason
 from paylattice.providers.memory import InMemoryProvider
 
-from .journal_support import ABANDONED, DONE, FAILED, NOBODY_WAITS, OPEN, forget_keys, journal, state_of
+from .operation_log_support import ABANDONED, DONE, FAILED, NOBODY_WAITS, OPEN, forget_keys, operation_log, state_of
 from .support import World
 
 PRICE = Money(2500, "USD")
@@ -354,7 +354,7 @@ def test_pausing_and_resuming_are_commands_of_the_log() -> None:
             assert row is not None
             await Store(world.repository).insert_operation(_again(row))
             await world.billing.pause("org", idempotency_key="p-again")
-        states = {each.key: each.state for each in await journal(world)}
+        states = {each.key: each.state for each in await operation_log(world)}
         assert (states["p"], states["q"], states["r"]) == (DONE, DONE, DONE)
 
     asyncio.run(main())

@@ -15,7 +15,7 @@ from paylattice import (
     WebhookEvent,
     WebhookOutcome,
 )
-from paylattice.billing.finding import Finder, Found
+from paylattice.billing.attribution import Attribution, Attributor
 from paylattice.billing.handlers import Handlers
 from paylattice.billing.memory import InMemoryTransaction
 from paylattice.billing.pipeline import EventPipeline
@@ -149,13 +149,13 @@ def test_of_two_subscriptions_that_begin_at_once_one_is_told_to_be_the_second(
     assert len(repository.notes) == 1
 
 
-class LooksOnlyOnce(Finder[InMemoryTransaction]):
+class LooksOnlyOnce(Attributor[InMemoryTransaction]):
     """Wrong on purpose: it finds the same when it is asked again, after keeping."""
 
-    first: Found | None = None
+    first: Attribution | None = None
 
-    async def find(self, event: WebhookEvent, *, waited: timedelta = timedelta(0)) -> Found:
-        self.first = self.first or await super().find(event, waited=waited)
+    async def attribute(self, event: WebhookEvent, *, waited: timedelta = timedelta(0)) -> Attribution:
+        self.first = self.first or await super().attribute(event, waited=waited)
         return self.first
 
 
@@ -163,8 +163,10 @@ def test_the_checker_catches_a_pipeline_that_does_not_look_again_after_keeping()
     def make() -> Race:
         race = Race()
         providers = race.billing._providers
-        finder = LooksOnlyOnce(Store(race.repository), providers, refetch=True, clock=lambda: NOW)
-        wrong = EventPipeline(Store(race.repository), providers, finder, Handlers(), refetch=True, clock=lambda: NOW)
+        attributor = LooksOnlyOnce(Store(race.repository), providers, refetch=True, clock=lambda: NOW)
+        wrong = EventPipeline(
+            Store(race.repository), providers, attributor, Handlers(), refetch=True, clock=lambda: NOW
+        )
 
         async def deliver() -> None:
             await wrong.apply(WITH_CUSTOMER)

@@ -13,7 +13,7 @@ from paylattice.billing.store import Store
 from paylattice.models import SubscriptionStatus
 from paylattice.providers.memory import InMemoryProvider
 
-from .journal_support import DONE, NOBODY_WAITS, Counting, MortalRepository, journal
+from .operation_log_support import DONE, NOBODY_WAITS, Counting, MortalRepository, operation_log
 from .support import NOW, World
 from .test_crashes import Fate, Killed
 
@@ -288,7 +288,7 @@ def test_whatever_is_lost_there_is_one_new_customer(lost: str | None, way: str) 
         assert session.customer_id == (await world.record()).external_customer_id
         assert world.customers_made() == 1, f"lost at call {at}"
         assert (await world.record()).id == GONE.id
-        made = [each for each in await journal(world) if each.operation == "create_customer"]
+        made = [each for each in await operation_log(world) if each.operation == "create_customer"]
         assert [(each.state, each.reference) for each in made] == [(DONE, GONE.external_customer_id)]
         return calls
 

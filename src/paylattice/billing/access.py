@@ -10,8 +10,8 @@ from enum import StrEnum
 
 import attrs
 
+from ..construction import check_instance, refused
 from ..models import SubscriptionStatus
-from ..wiring import check_instance, refused
 from .records import BillingSubscription
 
 __all__ = [

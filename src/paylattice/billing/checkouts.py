@@ -16,7 +16,7 @@ from .customers import Customers, provider_named
 from .entries import Entry
 from .open_pages import OpenPages, Place
 from .operation_log import OperationLog
-from .ownership import Ownership
+from .owners import Owners
 from .pipeline import EventPipeline
 from .records import BillingCustomer, BillingOperation, BillingSubscription, OperationState
 from .replaced_customers import ReplacedCustomers
@@ -57,7 +57,7 @@ class Checkouts(Generic[Tx]):
         pipeline: reads and stores subscriptions.
         log: sends.
         customers: whose checkouts they are.
-        ownership: knows where a checkout has to say whose a subscription is.
+        owners: knows where a checkout has to name the owner of a subscription.
         replaced: knows which customers are gone at their provider.
         subscriptions: knows who has had a trial.
         clock: the time, aware.
@@ -70,7 +70,7 @@ class Checkouts(Generic[Tx]):
         pipeline: EventPipeline[Tx],
         log: OperationLog[Tx],
         customers: Customers[Tx],
-        ownership: Ownership[Tx],
+        owners: Owners[Tx],
         replaced: ReplacedCustomers[Tx],
         subscriptions: Subscriptions[Tx],
         clock: Callable[[], datetime],
@@ -80,7 +80,7 @@ class Checkouts(Generic[Tx]):
         self._pipeline = pipeline
         self._log = log
         self._customers = customers
-        self._ownership = ownership
+        self._owners = owners
         self._replaced = replaced
         self._subscriptions = subscriptions
         self._clock = clock
@@ -328,7 +328,7 @@ class Checkouts(Generic[Tx]):
         there = self._providers[provider]
         is_itself = there.checkout_session_of(session.id) == session.id
         subscription_id = session.subscription_id or (session.id if is_itself else None)
-        if subscription_id is not None and not self._ownership.is_proven(provider):
+        if subscription_id is not None and not self._owners.is_proven(provider):
             await self._pipeline.apply_unmatched(provider, external_subscription_id=subscription_id)
 
     # --- coming back ---------------------------------------------------------------------------------------------
@@ -387,7 +387,7 @@ class Checkouts(Generic[Tx]):
         stored = await self._store.get_subscription(provider, session.subscription_id)
         if stored is not None:
             return await self._store.get_customer_by_id(stored.customer_id)
-        return await self._ownership.owner(provider, session.subscription_id)
+        return await self._owners.owner_of(provider, session.subscription_id)
 
     async def _find_session(self, name: str, session_id: str) -> CheckoutSession | None:
         try:

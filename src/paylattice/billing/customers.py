@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Generic
 
+from ..construction import said_as
 from ..errors import ConfigurationError, Conflict, IdempotencyMismatch, InvalidRequest
 from ..idempotency import operation_key
 from ..models import Customer
 from ..provider import BaseProvider
-from ..wiring import said_as
 from .access import answers
 from .commands import CreateCustomer
 from .entries import Entry, is_consumed

@@ -10,9 +10,9 @@ from typing import Any, TypeVar, cast
 
 import attrs
 
+from ..construction import check_methods
 from ..errors import ConfigurationError, InvalidRequest
 from ..transport.primitives import AsyncPrimitives, Primitives, mutex
-from ..wiring import check_methods
 from .records import BillingEvent, table_of
 from .tables import Index, Record, Table
 

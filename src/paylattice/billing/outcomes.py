@@ -19,7 +19,7 @@ class WebhookOutcome(StrEnum):
     IGNORED = "ignored"
     """It is of a kind that nobody here listens to."""
     UNMATCHED = "unmatched"
-    """It is about somebody who is not known here yet; it is kept, and applied when they appear."""
+    """It concerns a customer or a subscription that is not stored yet; it is kept, and applied when that appears."""
 
 
 @attrs.frozen

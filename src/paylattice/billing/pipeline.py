@@ -25,11 +25,11 @@ from ..provider import BaseProvider
 from ..serialization import converter
 from ..storable import check_event
 from ..webhook_guard import check_mode
+from .attribution import Attribution, Attributor, Reading
 from .changes import SubscriptionStateChange, changes_between, words_of, words_of_a_reading
-from .finding import Finder, Found, Reading
 from .handlers import EventContext, Handlers
 from .outcomes import Retried, WebhookOutcome
-from .ownership import RefusedSubscription
+from .owners import RefusedSubscription
 from .record_ids import new_record_id
 from .records import BillingCustomer, BillingEvent, BillingSubscription, UnmatchedEvent
 from .repository import Tx
@@ -56,7 +56,7 @@ class EventPipeline(Generic[Tx]):
     Args:
         store: where the records are.
         providers: by name.
-        finder: finds out whom an event is about.
+        attributor: finds the owner of an event.
         handlers: the application's.
         refetch: whether an event is confirmed, and read again, at the provider.
         clock: the time, aware.
@@ -66,7 +66,7 @@ class EventPipeline(Generic[Tx]):
         self,
         store: Store[Tx],
         providers: Mapping[str, BaseProvider],
-        finder: Finder[Tx],
+        attributor: Attributor[Tx],
         handlers: Handlers[Tx],
         *,
         refetch: bool,
@@ -74,7 +74,7 @@ class EventPipeline(Generic[Tx]):
     ) -> None:
         self._store = store
         self._providers = providers
-        self._finder = finder
+        self._attributor = attributor
         self._handlers = handlers
         self._refetch = refetch
         self._clock = clock
@@ -96,36 +96,36 @@ class EventPipeline(Generic[Tx]):
         if self._refetch:
             event = await self._providers[event.provider].verify_with_provider(event)
             event = await self._linked(event)
-        return await self._find_and_commit(event)
+        return await self._attribute_and_commit(event)
 
-    async def _find_and_commit(self, event: WebhookEvent) -> WebhookOutcome:
-        found = await self._finder.find(event)
-        if found.customer is None and found.concerns_somebody:
-            waiting = await self._keep_unmatched(found)
+    async def _attribute_and_commit(self, event: WebhookEvent) -> WebhookOutcome:
+        attribution = await self._attributor.attribute(event)
+        if attribution.customer is None and attribution.concerns_customer:
+            waiting = await self._keep_unmatched(attribution)
             # The customer may have appeared after it was looked for and before the event was unmatched. Whoever brought it
             # looked for unmatched events after committing it; so one of the two sees the other.
-            again = await self._finder.find(event)
-            self._finder.tell(again)
+            again = await self._attributor.attribute(event)
+            self._attributor.report_refused(again)
             if again.customer is None:
                 return await self._after_keeping(event)
             outcome, _ = await self._commit(again, waiting)
             return outcome
-        self._finder.tell(found)
-        outcome, _ = await self._commit(found)
+        self._attributor.report_refused(attribution)
+        outcome, _ = await self._commit(attribution)
         return outcome
 
     async def _linked(self, event: WebhookEvent) -> WebhookEvent:
         """The event with what its money leads to, where it does not say that itself.
 
         A payment that names its customer is followed only where that proves nothing, or a handler wants to know; and never
-        where the customer is nobody's here.
+        where the customer is not stored.
         """
         money = event.refund or event.dispute or event.payment
         if money is None or event.subscription_id is not None:
             return event
         if event.customer_id is not None:
-            wanted = self._handlers.listens_to(event.type) or not self._finder.ownership.is_proven(event.provider)
-            if not wanted or not await self._finder.knows_profile(event):
+            wanted = self._handlers.listens_to(event.type) or not self._attributor.owners.is_proven(event.provider)
+            if not wanted or not await self._attributor.knows_customer(event):
                 return event
         return await self._providers[event.provider].follow_links(event)
 
@@ -138,8 +138,8 @@ class EventPipeline(Generic[Tx]):
 
     # --- events that wait ----------------------------------------------------------------------------------------
 
-    async def _keep_unmatched(self, found: Found) -> UnmatchedEvent:
-        event, reading = found.event, found.reading
+    async def _keep_unmatched(self, attribution: Attribution) -> UnmatchedEvent:
+        event, reading = attribution.event, attribution.reading
         check_event(event, whole=True)  # all of it is kept now
         payload: dict[str, object] = _converter().unstructure(event)
         waiting = UnmatchedEvent(
@@ -197,15 +197,15 @@ class EventPipeline(Generic[Tx]):
             _log.warning("an event of %s stays unmatched: %s", unmatched.provider, refused.diagnosis)
             return Retried(is_nobodys=True)
         try:
-            found = await self._finder.find(event, waited=self._waited(event, unmatched))
-        except Exception as exc:  # noqa: BLE001 - whose it is cannot be told now: that is no error of its handlers
+            attribution = await self._attributor.attribute(event, waited=self._waited(event, unmatched))
+        except Exception as exc:  # noqa: BLE001 - its owner cannot be found now: that is no error of its handlers
             _log.warning("an event of %s stays unmatched: %s", unmatched.provider, type(exc).__name__)
             return Retried(error=type(exc).__name__)
-        self._finder.tell(found)
-        if found.customer is None:
+        self._attributor.report_refused(attribution)
+        if attribution.customer is None:
             return Retried(is_nobodys=True)
         try:
-            outcome, others = await self._commit(found, unmatched)
+            outcome, others = await self._commit(attribution, unmatched)
         except Exception as exc:  # noqa: BLE001 - it stays unmatched, whatever its handlers stumbled over
             return await self._stays_unmatched(unmatched, exc)
         return Retried(others + (outcome is not WebhookOutcome.DUPLICATE))
@@ -223,11 +223,11 @@ class EventPipeline(Generic[Tx]):
         return Retried(error=error)
 
     async def purge_unmatched(self, unmatched: UnmatchedEvent) -> Retried:
-        """Forget an unmatched event if it is nobody's here. One that is somebody's is applied; one that fails stays."""
+        """Purge an unmatched event if it matches no customer. One that matches is applied; one that fails stays."""
         retried = await self.retry_unmatched(unmatched)
         if not retried.is_nobodys:
             return retried
-        if unmatched.error is not None:  # it was somebody's when its handlers failed
+        if unmatched.error is not None:  # it matched a customer when its handlers failed
             return Retried(error=unmatched.error)
         await self._store.delete_unmatched(unmatched)
         # Its customer may have appeared after they were looked for, and may have looked for the event after it was deleted.
@@ -291,17 +291,17 @@ class EventPipeline(Generic[Tx]):
             Conflict: it is not what was asked for, and ``strict``.
         """
         self._handlers.refuse_inside()
-        admission = await self._finder.ownership.admitted(provider, subscription)
+        admission = await self._attributor.owners.admitted(provider, subscription)
         if admission.refused is not None:
             refused = RefusedSubscription(provider, subscription.id, admission.refused, customer.org_id)
-            self._finder.ownership.tell(refused)
+            self._attributor.owners.report(refused)
             if admission.subscription is None and strict:
                 raise Conflict(str(refused), provider=provider)
         if admission.subscription is None:
             return await self._store.get_subscription(provider, subscription.id)
         subscription = admission.subscription
         async with self._store.transaction() as tx:
-            version = subscription.version if self._finder.believes_payloads(provider) else None
+            version = subscription.version if self._attributor.trusts_payloads(provider) else None
             stored, upserted, owner = await self._write(customer, Reading(subscription, ticket, version), tx)
             words = words_of_a_reading(_change(stored, upserted))
             if words:
@@ -330,10 +330,12 @@ class EventPipeline(Generic[Tx]):
 
     # --- the one transaction -------------------------------------------------------------------------------------
 
-    async def _commit(self, found: Found, waiting: UnmatchedEvent | None = None) -> tuple[WebhookOutcome, int]:
+    async def _commit(
+        self, attribution: Attribution, waiting: UnmatchedEvent | None = None
+    ) -> tuple[WebhookOutcome, int]:
         """What became of the event, and how many unmatched ones were applied after it."""
-        customer, reading = found.customer, found.reading
-        event = self._described(found.event, reading)
+        customer, reading = attribution.customer, attribution.reading
+        event = self._described(attribution.event, reading)
         outcome = WebhookOutcome.PROCESSED
         stored: BillingSubscription | None = None
         upserted: Upserted | None = None
@@ -354,7 +356,7 @@ class EventPipeline(Generic[Tx]):
             if customer is not None and event.type is EventType.CUSTOMER_MERGED and event.customer is not None:
                 customer = await self._follow(customer, event.customer.id, tx)
             words = words_of(event, _change(stored, upserted), observed=upserted is not None)
-            if await self._run(words, event, customer, stored, upserted, tx, found.claimed):
+            if await self._run(words, event, customer, stored, upserted, tx, attribution.claimed_customer):
                 await self._stamp(record, tx)
         profile = reading.subscription.customer_id if reading is not None else None
         return outcome, await self._apply_what_waited_for(stored, upserted, profile)
@@ -401,7 +403,7 @@ class EventPipeline(Generic[Tx]):
         return stored, upserted, await self._owner(stored, customer, tx)
 
     async def _owner(self, stored: BillingSubscription, customer: BillingCustomer, tx: Tx) -> BillingCustomer:
-        """Whose a subscription is: who stored it first has the last word."""
+        """The owner of a subscription: the customer that it was first stored for."""
         if stored.customer_id == customer.id:
             return customer
         return await self._store.get_customer_by_id(stored.customer_id, tx=tx) or customer
@@ -422,7 +424,7 @@ class EventPipeline(Generic[Tx]):
         stored: BillingSubscription | None,
         upserted: Upserted | None,
         tx: Tx,
-        claimed: BillingCustomer | None = None,
+        claimed_customer: BillingCustomer | None = None,
     ) -> bool:
         """Run the handlers; whether there were any."""
         if EventType.SUBSCRIPTION_STARTED in words and await self._has_another(customer, stored, tx):
@@ -434,7 +436,7 @@ class EventPipeline(Generic[Tx]):
             transaction=tx,
             previous=previous,
             change=_change(stored, upserted),
-            claimed_customer=claimed if customer is None else None,
+            claimed_customer=claimed_customer if customer is None else None,
         )
         return await self._handlers.run(words, event, context)
 

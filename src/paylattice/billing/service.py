@@ -17,12 +17,12 @@ from .access import DEFAULT_POLICY, Access, AccessPolicy, access_over
 from .closing import EndedSubscriptions
 from .commands import CancelSubscription, RecordUsage, StartCheckout
 from .commands.checkout import Once
+from .construction import check_options, check_repository, check_transport, clock_of, providers_of
 from .customers import provider_named
 from .deliveries import RejectedWebhook
 from .delivery_operations import DeliveryOperations
 from .inputs import CHECKS
-from .ownership import RefusedSubscription
-from .parts import check_parts, check_repository, check_world, clock_of, providers_of
+from .owners import RefusedSubscription
 from .payment_operations import PaymentOperations
 from .records import BillingCustomer, BillingSubscription
 from .replaced_customers import ReplacedCustomer
@@ -84,15 +84,15 @@ class BillingService(DeliveryOperations[Tx], PaymentOperations[Tx], ScheduledOpe
         providers = providers_of(provider)
         clock = clock_of(providers) if clock is None else clock
         for each in providers:
-            check_world(each, awaited=primitives is None)
+            check_transport(each, awaited=primitives is None)
         check_repository(repository, awaited=True)
-        check_parts(
+        check_options(
             select=select,
             several=len(providers) > 1,
             require=require,
             refetch=refetch,
             clock=clock,
-            told={"on_rejected": on_rejected, "on_refused": on_refused, "on_replaced": on_replaced},
+            observers={"on_rejected": on_rejected, "on_refused": on_refused, "on_replaced": on_replaced},
             primitives=primitives,
         )
         required = tuple(require)

@@ -14,6 +14,7 @@ from ..idempotency import new_key
 from ..models import Subscription, SubscriptionChange
 from ..operations import Capability
 from ..provider import BaseProvider
+from .attribution import Attributor
 from .choosing import has_begun, is_not_ending, is_paused, no_subscription, the_one, with_id
 from .commands import (
     AssignSubscription,
@@ -25,7 +26,6 @@ from .commands import (
 )
 from .customers import Customers
 from .entries import Entry
-from .finding import Finder
 from .operation_log import OperationLog
 from .pipeline import EventPipeline
 from .records import BillingCustomer, BillingSubscription
@@ -51,7 +51,7 @@ class Subscriptions(Generic[Tx]):
         pipeline: reads and stores subscriptions.
         log: sends.
         customers: whose subscriptions there are.
-        finder: knows whose a subscription is.
+        attributor: knows the owner of a subscription.
         replaced: knows which customers are gone at their provider.
     """
 
@@ -62,7 +62,7 @@ class Subscriptions(Generic[Tx]):
         pipeline: EventPipeline[Tx],
         log: OperationLog[Tx],
         customers: Customers[Tx],
-        finder: Finder[Tx],
+        attributor: Attributor[Tx],
         replaced: ReplacedCustomers[Tx],
     ) -> None:
         self._store = store
@@ -70,7 +70,7 @@ class Subscriptions(Generic[Tx]):
         self._pipeline = pipeline
         self._log = log
         self._customers = customers
-        self._finder = finder
+        self._attributor = attributor
         self._replaced = replaced
 
     async def one(self, org_id: str, subscription_id: str | None = None) -> BillingSubscription | None:
@@ -291,7 +291,7 @@ class Subscriptions(Generic[Tx]):
         stored = await self._store.get_subscription(customer.provider, subscription.id)
         if stored is not None:
             return stored.customer_id == customer.id
-        owner = await self._finder.ownership.whose_by_itself(customer.provider, subscription)
+        owner = await self._attributor.owners.owner_without_assignment(customer.provider, subscription)
         return owner is None or owner.id == customer.id
 
     # --- reading again -------------------------------------------------------------------------------------------
@@ -317,7 +317,7 @@ class Subscriptions(Generic[Tx]):
             ticket = await self._store.next_ticket()
             for each in reversed(await self._replaced.listed(customer)):
                 listed.add(each.id)
-                owner = (await self._finder.whose(customer, each)).customer
+                owner = (await self._attributor.listed_owner(customer, each)).customer
                 if owner is not None and owner.id == customer.id:
                     await self._pipeline.store(customer.provider, customer, each, ticket)
         for stored in await self._store.list_subscriptions(customer.id):

@@ -1,4 +1,4 @@
-"""What a BillingService is put together of, by name: the one place where its parts are made and meet."""
+"""Wires a BillingService: the one place where its parts are made and meet."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -8,11 +8,11 @@ import attrs
 
 from ..provider import BaseProvider
 from ..transport.primitives import Primitives
+from .attribution import Attributor
 from .checkouts import Checkouts
 from .closing import Closing
 from .customers import Customers
 from .deliveries import Deliveries, RejectedWebhook
-from .finding import Finder
 from .handlers import Handlers
 from .invoices import Invoices
 from .maintenance.catch_up import CatchUp
@@ -21,7 +21,7 @@ from .maintenance.purge import Purge
 from .maintenance.reconcile import Reconciliation
 from .maintenance.recover import Recovery
 from .operation_log import OperationLog
-from .ownership import Ownership, RefusedSubscription
+from .owners import Owners, RefusedSubscription
 from .payments import Payments
 from .pipeline import EventPipeline
 from .replaced_customers import ReplacedCustomer, ReplacedCustomers
@@ -78,18 +78,18 @@ def wire(store: Store[Tx], providers: Mapping[str, BaseProvider], options: Optio
     """Make the parts."""
     clock, refetch = options.clock, options.refetch
     handlers: Handlers[Tx] = Handlers()
-    ownership = Ownership(store, providers, options.on_refused)
-    finder = Finder(store, providers, ownership, refetch=refetch, clock=clock)
-    pipeline = EventPipeline(store, providers, finder, handlers, refetch=refetch, clock=clock)
+    owners = Owners(store, providers, options.on_refused)
+    attributor = Attributor(store, providers, owners, refetch=refetch, clock=clock)
+    pipeline = EventPipeline(store, providers, attributor, handlers, refetch=refetch, clock=clock)
     log = OperationLog(store, clock)
     customers = Customers(store, providers, pipeline, log, handlers, clock, options.select)
     replaced = ReplacedCustomers(store, providers, pipeline, customers, clock, options.on_replaced)
     invoices = Invoices(providers, customers)
     recovery = Recovery(store, pipeline, log, clock)
     catch_up = CatchUp(pipeline, clock)
-    reconciliation = Reconciliation(store, pipeline, finder, replaced, options.primitives, clock)
-    subscriptions = Subscriptions(store, providers, pipeline, log, customers, finder, replaced)
-    checkouts = Checkouts(store, providers, pipeline, log, customers, ownership, replaced, subscriptions, clock)
+    reconciliation = Reconciliation(store, pipeline, attributor, replaced, options.primitives, clock)
+    subscriptions = Subscriptions(store, providers, pipeline, log, customers, attributor, replaced)
+    checkouts = Checkouts(store, providers, pipeline, log, customers, owners, replaced, subscriptions, clock)
     return Parts(
         handlers=handlers,
         pipeline=pipeline,

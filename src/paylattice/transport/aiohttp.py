@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import Unpack
 
-from ..wiring import check_methods
+from ..construction import check_methods
 from .asynchronous import AsyncHTTPTransport, AsyncOptions
 from .base import Timeouts
 from .exchange import Body, NoAnswer, encoded

@@ -9,9 +9,9 @@ from typing import Protocol, TypeVar, cast
 
 import attrs
 
+from ..construction import check_function, check_instance, refused
 from ..errors import ConfigurationError, NetworkError, NetworkOutcomeUnknown, PaymentError
 from ..redaction import matching
-from ..wiring import check_function, check_instance, refused
 from .exchange import NoAnswer
 from .messages import REQUEST_ID, Request, Response
 from .observers import Observer, RequestSent, ResponseReceived, RetryScheduled, tell

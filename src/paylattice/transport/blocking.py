@@ -4,8 +4,8 @@ from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypedDict, TypeVar
 
+from ..construction import check_function
 from ..errors import PaymentError
-from ..wiring import check_function
 from .base import (
     DEFAULT_RETRY,
     DEFAULT_TIMEOUTS,

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from ..wiring import is_async, refused
+from ..construction import is_async, refused
 from .asynchronous import AsyncHTTPTransport
 from .base import DEFAULT_RETRY, DEFAULT_TIMEOUTS, Timeouts, monotonic, uniform
 from .blocking import BlockingHTTPTransport

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import attrs
 
-from ..wiring import refused
+from ..construction import refused
 from .messages import Request, Response
 
 __all__ = ["SERVER_ERROR", "RetryPolicy", "retry_after"]

@@ -5,7 +5,7 @@ from urllib.parse import unquote, urlsplit
 
 from typing_extensions import Unpack
 
-from ..wiring import check_methods
+from ..construction import check_methods
 from .base import Timeouts
 from .blocking import BlockingHTTPTransport, BlockingOptions
 from .discretion import discreet

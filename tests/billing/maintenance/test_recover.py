@@ -14,7 +14,7 @@ from paylattice import (
 from paylattice.billing.records.operations import OPERATIONS_BY_EXTERNAL_ID
 from paylattice.billing.store import Store
 from paylattice.billing.tables import Index
-from tests.billing.journal_support import (
+from tests.billing.operation_log_support import (
     FAILED,
     NOBODY_WAITS,
     OPEN,
@@ -194,7 +194,7 @@ def test_a_handler_that_fails_does_not_keep_the_other_operations_open() -> None:
     asyncio.run(main())
 
 
-def test_a_journal_that_pages_in_circles_ends_in_an_error() -> None:
+def test_an_operation_log_that_pages_in_circles_ends_in_an_error() -> None:
     class Circles(InMemoryRepository):
         goes_round = False
 

@@ -63,7 +63,7 @@ def run_checkouts(
             "workers": workers,
             "workers killed": crew.kills,
             "jobs in hand when killed": crew.interrupted,
-            "operations left open, and finished from the journal": sum(
+            "operations left open, and finished from the operation log": sum(
                 int(answer.split()[2]) for answer in crew.answers["recover"]
             ),
             "jobs refused with an error": dict(crew.failures),
@@ -80,7 +80,7 @@ async def _live(crew: Crew, stand_in: StripeStandIn, orgs: int, clicks: int, kil
         {"do": "check out", "about": f"org-{number}", "org": f"org-{number}", "key": f"click-{number}"}
         for number in range(orgs)
     ]
-    # Every other organisation clicks once, and gives up when nothing comes back: what was begun is left to the journal.
+    # Every other organisation clicks once, and gives up when nothing comes back: what was begun is left to the operation log.
     jobs = [*every[::2] * clicks, *({**job, "once": "yes"} for job in every[1::2])]
     crew.dice.shuffle(jobs)
     sent: list[str] = []
@@ -156,7 +156,7 @@ def _wrong_checkouts(connection: Connection, stand_in: StripeStandIn, crew: Crew
         yield f"the provider made {stand_in.count('checkout.session')} pages for {orgs} clicks"
     left = _rows(connection, "select operation from billing_operations where state <> 'done'")
     if left or not all(answer.startswith("0 open") for answer in crew.answers["recover"]):
-        yield "an operation of the journal is still open"
+        yield "an operation of the operation log is still open"
 
 
 def _wrong_lives(connection: Connection, stand_in: StripeStandIn, crew: Crew, sent: list[str]) -> Iterable[str]:

@@ -13,8 +13,8 @@ from ...models import Subscription
 from ...operations import Capability
 from ...provider import BaseProvider
 from ...transport.primitives import Primitives
-from ..finding import Finder
-from ..ownership import RefusalReason, RefusedSubscription
+from ..attribution import Attributor
+from ..owners import RefusalReason, RefusedSubscription
 from ..pipeline import EventPipeline
 from ..records import BillingCustomer, BillingSubscription
 from ..replaced_customers import ReplacedCustomers
@@ -86,7 +86,7 @@ class Reconciliation(Generic[Tx]):
     Args:
         store: the records.
         pipeline: stores what is read.
-        finder: finds the owner of a subscription.
+        attributor: finds the owner of a subscription.
         replaced: knows which customers are missing at their provider.
         primitives: runs several comparisons at a time.
         clock: returns the time, aware.
@@ -96,14 +96,14 @@ class Reconciliation(Generic[Tx]):
         self,
         store: Store[Tx],
         pipeline: EventPipeline[Tx],
-        finder: Finder[Tx],
+        attributor: Attributor[Tx],
         replaced: ReplacedCustomers[Tx],
         primitives: Primitives,
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._pipeline = pipeline
-        self._finder = finder
+        self._attributor = attributor
         self._replaced = replaced
         self._primitives = primitives
         self._clock = clock
@@ -197,11 +197,11 @@ class Reconciliation(Generic[Tx]):
             if name not in stored:
                 if await self._store.get_subscription(customer.provider, name) is not None:
                     continue  # it is another customer's, and compared there
-                whose = await self._finder.whose(customer, there[name])
-                if whose.refused is not None:
-                    found.append(self._refused(customer, there[name], whose.refused))
+                listed = await self._attributor.listed_owner(customer, there[name])
+                if listed.refused is not None:
+                    found.append(self._refused(customer, there[name], listed.refused))
                     continue
-                owner = whose.customer
+                owner = listed.customer
             if owner is None:
                 continue  # its checkout is still in progress
             difference = _difference(owner, stored.get(name), there.get(name), self._clock())
@@ -226,7 +226,7 @@ class Reconciliation(Generic[Tx]):
         found = await self._store.get_subscription(customer.provider, there.id)
         if found is not None and _difference(customer, found, there, self._clock()) is None:
             return None
-        admission = await self._finder.ownership.admitted(customer.provider, there)
+        admission = await self._attributor.owners.admitted(customer.provider, there)
         if admission.refused is not None:
             difference = attrs.evolve(difference, refused=admission.refused)
         if not repair:
@@ -236,7 +236,7 @@ class Reconciliation(Generic[Tx]):
 
     def _refused(self, customer: BillingCustomer, there: Subscription, reason: RefusalReason) -> Difference:
         """A subscription that carries the customer's id, but belongs to no organisation."""
-        self._finder.ownership.tell(RefusedSubscription(customer.provider, there.id, reason, customer.org_id))
+        self._attributor.owners.report(RefusedSubscription(customer.provider, there.id, reason, customer.org_id))
         return Difference(customer.org_id, there.id, lacks=Lacks.HERE, refused=reason)
 
     async def _there(
@@ -247,7 +247,7 @@ class Reconciliation(Generic[Tx]):
         waiting: list[str] = []
         if provider.capabilities >= _LISTS_BY_CUSTOMER:
             found = {each.id: each for each in await self._replaced.listed(customer)}
-        elif not self._finder.ownership.is_proven(customer.provider):
+        elif not self._attributor.owners.is_proven(customer.provider):
             unmatched = await self._store.list_unmatched(
                 customer.provider, external_customer_id=customer.external_customer_id, limit=PAGE
             )

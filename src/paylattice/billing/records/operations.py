@@ -21,14 +21,14 @@ __all__ = [
 
 
 class OperationState(StrEnum):
-    """Where an operation in the journal is."""
+    """The state of an operation in the log."""
 
     OPEN = "open"
-    """It was, or was about to be, sent; nobody knows what came of it."""
+    """It was sent, or was about to be sent; its outcome is unknown."""
     DONE = "done"
     """The provider did it."""
     FAILED = "failed"
-    """Nothing was changed. The provider refused it, or it never got there."""
+    """Nothing was changed, as the provider refused it, or never received it."""
     ABANDONED = "abandoned"
     """Not known to have been done, and not sent again by itself, as the provider has forgotten its key, or something newer
     was asked for since."""
@@ -36,17 +36,17 @@ class OperationState(StrEnum):
 
 @attrs.frozen
 class BillingOperation:
-    """One line of the journal: what the service sends to a provider is written down before it is sent.
+    """A row of the operation log: what the service sends to a provider is recorded before it is sent.
 
     Unique: ``(provider, key)``.
 
     Args:
         provider: the provider's name.
         key: the idempotency key that it is sent with.
-        operation: the provider's method.
-        org_id: for whom.
+        operation: the name of the provider's operation.
+        org_id: the organisation that it is for.
         arguments: what it is sent with, ready for JSON.
-        created_at: UTC; when it was written down, before the first attempt.
+        created_at: UTC; when it was recorded, before the first attempt.
         state: see :class:`OperationState`.
         external_id: the provider's id of what it made: a customer, a checkout session; or of the subscription it changes,
             which is known from the beginning.
@@ -55,7 +55,7 @@ class BillingOperation:
         error: the class of the error that ended it.
         closed_at: UTC.
         ticket: its place in the order in which operations were asked for: a fencing token, strictly increasing, so that no
-            clock has to be believed.
+            clock has to be trusted.
     """
 
     provider: str

@@ -10,6 +10,7 @@ import attrs
 
 from ...arguments import check_utc
 from ...config import ProviderConfig
+from ...construction import check_instance, refused
 from ...errors import ConfigurationError
 from ...events import EventType, WebhookEvent
 from ...frozen import FrozenMap
@@ -29,7 +30,6 @@ from ...operations import Capability
 from ...provider import BaseProvider, Headers
 from ...signatures import SigningKey, secret_from
 from ...transport import Transport
-from ...wiring import check_instance, refused
 from .calls import Calls
 from .checkout import Checkouts
 from .config import MemoryConfig, refuse_production

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 
+from ...construction import check_instance
 from ...errors import (
     AuthenticationError,
     InvalidRequest,
@@ -16,7 +17,6 @@ from ...errors import (
 )
 from ...idempotency import sub_key
 from ...jsonlike import JsonObject, children, text
-from ...wiring import check_instance
 from ..api import JSONAPI, ErrorResponse, Request, Response, path_of
 from . import errors
 from .access import Account, Token, TokenCache, basic, token_from

@@ -1,4 +1,4 @@
-"""What a BillingService is put together of, checked when it is made: one mistake, one message, with the cure."""
+"""Checks the arguments that a BillingService is constructed with: one mistake, one message, with the cure."""
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -7,14 +7,14 @@ from typing import cast
 
 from ..adapting import as_provider, listed
 from ..config import ProviderConfig
+from ..construction import check_clock, check_function, check_instance, check_methods, refused
 from ..errors import ConfigurationError, InvalidProvider
 from ..provider import BaseProvider, PaymentProvider, transport_of
 from ..transport.asynchronous import AsyncHTTPTransport
 from ..transport.blocking import BlockingHTTPTransport
-from ..wiring import check_clock, check_function, check_instance, check_methods, refused
 from .repository import BillingRepository
 
-__all__ = ["check_parts", "check_repository", "check_world", "clock_of", "provider_of", "providers_of"]
+__all__ = ["check_options", "check_repository", "check_transport", "clock_of", "provider_of", "providers_of"]
 
 _METHODS = tuple(name for name in vars(BillingRepository) if not name.startswith("_"))
 
@@ -69,7 +69,7 @@ def _made_of(given: object) -> str | None:
         return f"create_provider({given.provider!r}, config=...) makes one of its settings"
     if not isinstance(given, BaseProvider) and isinstance(getattr(given, "wrapped", None), BaseProvider):
         return (
-            "it is the blocking face of one, which would hold up the event loop. Take paylattice.create_provider(...) here, "
+            "it is the sync API of one, which would hold up the event loop. Take paylattice.create_provider(...) here, "
             "or paylattice.sync.BillingService there"
         )
     if given is None or isinstance(given, bytes | int | float | Mapping) or inspect.iscoroutine(given):
@@ -77,7 +77,7 @@ def _made_of(given: object) -> str | None:
     return None
 
 
-def check_world(provider: BaseProvider, *, awaited: bool) -> None:
+def check_transport(provider: BaseProvider, *, awaited: bool) -> None:
     """Refuse a provider that sends in the other way: one would hold up the event loop, the other has none.
 
     Raises:
@@ -90,9 +90,9 @@ def check_world(provider: BaseProvider, *, awaited: bool) -> None:
         else (AsyncHTTPTransport, "asynchronous", "BlockingTransport")
     )
     if isinstance(transport, wrong):
-        face, other = ("BillingService", "sync.BillingService") if awaited else ("sync", "BillingService")
+        name, other = ("BillingService", "sync.BillingService") if awaited else ("sync", "BillingService")
         message = (
-            f"the {provider.get_provider_name()} provider has a {kind} transport, which paylattice.{face} cannot use: "
+            f"the {provider.get_provider_name()} provider has a {kind} transport, which paylattice.{name} cannot use: "
             f"give it {right}(...), or take paylattice.{other}"
         )
         raise ConfigurationError(message, provider=provider.get_provider_name())
@@ -102,7 +102,7 @@ def check_repository(repository: object, *, awaited: bool) -> None:
     """Refuse what lacks a method of the protocol, or has it in the other way.
 
     Raises:
-        ConfigurationError: it is no repository, or one for the other face.
+        ConfigurationError: it is no repository, or one for the other API.
     """
     argument = "BillingService(repository)"
     example = "InMemoryRepository()" if awaited else "paylattice.sync.InMemoryRepository()"
@@ -122,7 +122,7 @@ def check_repository(repository: object, *, awaited: bool) -> None:
 
 
 def _is_wrong(repository: object, name: str, *, awaited: bool) -> bool:
-    """Whether the method is of the other face. One that a decorator stands for, and does not say, is taken as it is."""
+    """Whether the method is of the other API. One that a decorator stands for, and does not say, is taken as it is."""
     method: object = inspect.unwrap(getattr(repository, name))
     if inspect.iscoroutinefunction(method):
         return not awaited
@@ -132,14 +132,14 @@ def _is_wrong(repository: object, name: str, *, awaited: bool) -> bool:
     return awaited and own and not any(word in returns for word in ("Awaitable", "Coroutine", "Future", "Task"))
 
 
-def check_parts(
+def check_options(
     *,
     select: object,
     several: bool,
     require: object,
     refetch: object,
     clock: object,
-    told: Mapping[str, object],
+    observers: Mapping[str, object],
     primitives: object,
 ) -> None:
     """Refuse options that would fail later.
@@ -150,7 +150,7 @@ def check_parts(
         require: capabilities.
         refetch: a bool.
         clock: a function.
-        told: the observers, by the name of their argument; None where there is none.
+        observers: the observers, by the name of their argument; None where there is none.
         primitives: how to do several things at a time; None: on the running event loop.
 
     Raises:
@@ -168,6 +168,6 @@ def check_parts(
     check_clock("BillingService(clock=...)", clock)
     if primitives is not None:
         check_methods("BillingService(primitives=...)", primitives, ("sleep", "lock", "gather"), "primitives")
-    for name, observer in told.items():
+    for name, observer in observers.items():
         if observer is not None:
             check_function(f"BillingService({name}=...)", observer, "a function of one argument")

@@ -1,10 +1,10 @@
-"""Whose a subscription is where the customer id in it proves nothing, and whether it is what billing asked for.
+"""The owner of a subscription where its customer id proves nothing, and whether its terms are what billing asked for.
 
 At most providers only the holder of the secret key writes a subscription's customer. Not at all of them: PayPal's browser code
 makes subscriptions with what is public (the client id), and writes customer id, plan, quantity and prices as it likes; Square
-books what somebody buys on the profile of whatever phone number they type. There, a subscription belongs to an organisation by
-what the journal knows: a checkout that billing started, or the application's own word
-(:meth:`~paylattice.BillingService.assign_subscription`). Everything else waits, grants nothing, and is reported.
+books a purchase on the profile of whatever phone number the buyer types. There, the operation log decides the owner: a checkout
+that billing started, or an assignment by the application (:meth:`~paylattice.BillingService.assign_subscription`). Everything
+else waits, grants nothing, and is reported.
 """
 
 import logging
@@ -25,7 +25,7 @@ from .records import BillingCustomer, BillingOperation, BillingSubscription, Ope
 from .repository import Tx
 from .store import Store
 
-__all__ = ["Admission", "Ownership", "RefusalReason", "RefusedSubscription"]
+__all__ = ["Admission", "Owners", "RefusalReason", "RefusedSubscription"]
 
 _log = logging.getLogger("paylattice")
 _PAGE = 100
@@ -40,7 +40,7 @@ class RefusalReason(StrEnum):
     """Why a subscription grants nothing."""
 
     NO_CHECKOUT = "no_checkout"
-    """It carries an organisation's customer id, and no checkout that billing started is known to have brought it."""
+    """It carries an organisation's customer id, and no checkout that billing started is known to have made it."""
     OTHER_PLAN = "other_plan"
     """It is for another plan than was asked for."""
     OTHER_QUANTITY = "other_quantity"
@@ -49,8 +49,8 @@ class RefusalReason(StrEnum):
     """It has prices, cycles, fees or taxes of its own, in place of the plan's."""
 
 
-_SAID: Mapping[RefusalReason, str] = {
-    RefusalReason.NO_CHECKOUT: "no checkout that billing started is known to have brought it",
+_EXPLANATIONS: Mapping[RefusalReason, str] = {
+    RefusalReason.NO_CHECKOUT: "no checkout that billing started is known to have made it",
     RefusalReason.OTHER_PLAN: "it is for another plan than was asked for",
     RefusalReason.OTHER_QUANTITY: "it is for another quantity than was asked for",
     RefusalReason.OTHER_TERMS: "it has prices or terms of its own, in place of the plan's",
@@ -59,15 +59,15 @@ _SAID: Mapping[RefusalReason, str] = {
 
 @attrs.frozen
 class RefusedSubscription:
-    """A subscription that grants nothing: nobody asked for it, or for what it has become. For alerts.
+    """A subscription that grants nothing: billing did not start it, or did not ask for its terms. For alerts.
 
     :meth:`~paylattice.BillingService.assign_subscription` accepts it, as it then is; otherwise cancel it at the provider.
 
     Args:
-        provider: whose.
-        subscription_id: the provider's id.
-        reason: why.
-        org_id: the organisation that it would be of.
+        provider: the provider's name.
+        subscription_id: the provider's id of it.
+        reason: why it is refused.
+        org_id: the organisation that would own it.
     """
 
     provider: str
@@ -77,7 +77,7 @@ class RefusedSubscription:
 
     def __str__(self) -> str:
         return (
-            f"a subscription at {self.provider} ({redact(self.subscription_id)}) grants nothing: {_SAID[self.reason]}. "
+            f"a subscription at {self.provider} ({redact(self.subscription_id)}) grants nothing: {_EXPLANATIONS[self.reason]}. "
             "Cancel it at the provider, or accept it with assign_subscription()"
         )
 
@@ -87,7 +87,7 @@ class Admission:
     """What of a subscription's state may be stored.
 
     Args:
-        subscription: that; None: nothing of it.
+        subscription: the state to store; None: none of it.
         refused: why not all of it.
     """
 
@@ -95,11 +95,11 @@ class Admission:
     refused: RefusalReason | None = None
 
 
-class Ownership(Generic[Tx]):
-    """Knows what billing asked for, by the journal.
+class Owners(Generic[Tx]):
+    """Knows the owners of subscriptions, and the terms that billing asked for, by the operation log.
 
     Args:
-        store: where the journal is.
+        store: where the operation log is.
         providers: by name.
         on_refused: told of every subscription that is refused, once in this process for each reason. What it raises is
             logged and otherwise ignored.
@@ -114,22 +114,22 @@ class Ownership(Generic[Tx]):
         self._store = store
         self._providers = providers
         self._on_refused = on_refused
-        self._told: OrderedDict[RefusedSubscription, None] = OrderedDict()
+        self._reported: OrderedDict[RefusedSubscription, None] = OrderedDict()
         self._lock = mutex()
 
     def is_proven(self, provider: str) -> bool:
-        """Whether the customer id in a subscription and its events proves whose it is."""
+        """Whether the customer id in a subscription and its events proves its owner."""
         there = self._providers[provider]
         proves = there.customer_id_is_proof and not there.browser_makes_subscriptions
         return proves and there.preserves_customer
 
-    async def owner(self, provider: str, subscription_id: str) -> BillingCustomer | None:
-        """Whose a subscription is that is not stored: who started its checkout, or whom the application gave it to last."""
+    async def owner_of(self, provider: str, subscription_id: str) -> BillingCustomer | None:
+        """The owner of a subscription that is not stored: of its checkout, or of its last assignment."""
         decided = await self._asked(provider, subscription_id, _DECIDE_THE_OWNER)
         return await self._store.get_customer(decided[-1].org_id, provider) if decided else None
 
-    async def whose_by_itself(self, provider: str, subscription: Subscription) -> BillingCustomer | None:
-        """Whose a subscription is that is not stored, without the application's word: by its checkout, or its customer."""
+    async def owner_without_assignment(self, provider: str, subscription: Subscription) -> BillingCustomer | None:
+        """The owner of a subscription that is not stored, assignments apart: by its checkout, or its customer."""
         started = await self._asked(provider, subscription.id, _CHECKOUTS)
         if started:
             return await self._store.get_customer(started[0].org_id, provider)
@@ -138,7 +138,7 @@ class Ownership(Generic[Tx]):
         return await self._store.get_customer_by_external_id(provider, subscription.customer_id)
 
     async def may_be_under_way(self, provider: str, org_id: str) -> bool:
-        """Whether a checkout of the organisation has begun, and what came of it is not known yet."""
+        """Whether a checkout of the organisation has begun, and its outcome is not known yet."""
         begun = await self._store.list_operations(provider, state=OperationState.OPEN, limit=_PAGE)
         return any(each.operation in _CHECKOUTS and each.org_id == org_id for each in begun)
 
@@ -159,24 +159,24 @@ class Ownership(Generic[Tx]):
             return Admission(None, refused)
         return Admission(_ended(subscription, stored), refused)
 
-    def tell(self, refused: RefusedSubscription) -> None:
+    def report(self, refused: RefusedSubscription) -> None:
         """Report a refusal: in the log, and to the application; once."""
         with self._lock:
-            if refused in self._told:
+            if refused in self._reported:
                 return
-            self._told[refused] = None
-            while len(self._told) > _REMEMBERED:
-                self._told.popitem(last=False)
+            self._reported[refused] = None
+            while len(self._reported) > _REMEMBERED:
+                self._reported.popitem(last=False)
         _log.warning("%s", refused)
         if self._on_refused is None:
             return
         try:
             self._on_refused(refused)
-        except Exception:  # noqa: BLE001 - it is somebody else's code, and only watches
+        except Exception:  # noqa: BLE001 - it is the application's code, and only watches
             _log.exception("the observer of refused subscriptions failed")
 
     async def _asked(self, provider: str, subscription_id: str, kinds: frozenset[str]) -> list[BillingOperation]:
-        """What was asked for of the subscription, the first first: its checkout, then all else."""
+        """The commands about the subscription, the first first: its checkout, then all others."""
         session_id = self._providers[provider].checkout_session_of(subscription_id)
         found: list[BillingOperation] = []
         for name in dict.fromkeys((session_id, subscription_id)):
@@ -199,9 +199,9 @@ class Ownership(Generic[Tx]):
 def _deviation(
     subscription: Subscription, asked: Sequence[BillingOperation], stored: BillingSubscription | None
 ) -> RefusalReason | None:
-    """What a subscription has that nobody asked for; None: nothing.
+    """Why the terms of a subscription are not those that billing asked for; None: they are.
 
-    A change counts as asked for from the moment that it was written down, and what was there before it still does: the payer
+    A change counts as asked for from the moment that it is recorded, and what was there before it still does: the payer
     may agree later, or never.
     """
     commands = [readable_command_of(each) for each in asked]
@@ -222,7 +222,7 @@ def _deviation(
 
 
 def _ended(subscription: Subscription, stored: BillingSubscription) -> Subscription:
-    """That it has ended, with what it granted as long as it was what was asked for."""
+    """The subscription as ended, with what it granted while its terms were those that billing asked for."""
     return attrs.evolve(
         subscription,
         plan_id=stored.plan_id,

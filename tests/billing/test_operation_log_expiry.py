@@ -11,7 +11,7 @@ from paylattice import (
 from paylattice.billing.store import Store
 from paylattice.providers.memory import InMemoryProvider
 
-from .journal_support import (
+from .operation_log_support import (
     DONE,
     EMAIL,
     OPEN,

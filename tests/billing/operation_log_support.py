@@ -146,12 +146,12 @@ async def until_the_end_of(world: World, call: Callable[[], Awaitable[object]]) 
     return calls
 
 
-async def journal(world: World, provider: str = "memory") -> list[BillingOperation]:
+async def operation_log(world: World, provider: str = "memory") -> list[BillingOperation]:
     return await Store(world.repository).list_operations(provider, limit=1000)
 
 
 async def states(world: World, operation: str | None = None) -> list[OperationState]:
-    return [each.state for each in await journal(world) if operation in {None, each.operation}]
+    return [each.state for each in await operation_log(world) if operation in {None, each.operation}]
 
 
 async def state_of(world: World, key: str) -> OperationState:
@@ -162,7 +162,7 @@ async def state_of(world: World, key: str) -> OperationState:
 
 async def state_of_click(world: World) -> OperationState:
     """Where the operation is that the test asked for: the one of its key, or the creation of the customer."""
-    lines = await journal(world)
+    lines = await operation_log(world)
     [known] = [each for each in lines if each.key == "click"] or lines
     return known.state
 

@@ -1,4 +1,4 @@
-"""What an object is put together of, checked when it is made: while the application starts, not in front of a customer."""
+"""Checks the arguments of constructors: a mistake shows while the application starts, not in front of a customer."""
 
 import inspect
 import time

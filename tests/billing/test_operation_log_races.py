@@ -22,7 +22,7 @@ from paylattice.billing.records import BillingOperation, OperationState
 from paylattice.billing.store import Store
 from paylattice.providers.memory import InMemoryProvider
 
-from .journal_support import (
+from .operation_log_support import (
     DONE,
     EMAIL,
     FAILED,
@@ -30,7 +30,7 @@ from .journal_support import (
     OPEN,
     MortalRepository,
     forget_the_organisation,
-    journal,
+    operation_log,
 )
 from .scheduler import Pause, Task, in_every_order, run
 from .support import NOW, Coarse, Concurrent, Fake, World, all_of
@@ -160,7 +160,7 @@ def test_many_at_once_interleaved_statement_by_statement_make_one_customer(
     crowd.check()
 
 
-def test_the_checker_catches_a_journal_that_takes_the_next_key_after_any_refusal(
+def test_the_checker_catches_an_operation_log_that_takes_the_next_key_after_any_refusal(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("paylattice.billing.customers.is_consumed", lambda known: known.state is FAILED)
@@ -236,7 +236,7 @@ def test_a_provider_that_takes_a_moment_to_show_a_customer_does_not_get_a_second
 
 
 def test_both_halves_of_a_finished_creation_are_committed_together() -> None:
-    """There is no moment in which the journal says DONE and the record is missing."""
+    """There is no moment in which the operation log says DONE and the record is missing."""
 
     async def main() -> None:
         world = World(repository=MortalRepository())
@@ -247,7 +247,7 @@ def test_both_halves_of_a_finished_creation_are_committed_together() -> None:
             with suppress(Killed):
                 await world.billing.ensure_customer(org, email="a@example.com")
             world.repository.fate = Fate(0)
-            done = any(each.org_id == org and each.state is DONE for each in await journal(world))
+            done = any(each.org_id == org and each.state is DONE for each in await operation_log(world))
             assert done is (await Store(world.repository).get_customer(org, "memory") is not None)
 
     asyncio.run(main())

@@ -21,17 +21,17 @@ from paylattice import (
     SubscriptionStatus,
     errors,
 )
+from paylattice.billing.checkout_correlation import CheckoutCorrelation
 from paylattice.billing.commands import ChangeSubscription, StartCheckout
 from paylattice.billing.entries import entry_of
 from paylattice.billing.memory import InMemoryTransaction
 from paylattice.billing.operation_log import OperationLog
-from paylattice.billing.origins import Origins
 from paylattice.billing.records import BillingOperation, OperationState
 from paylattice.billing.store import Store
 from paylattice.provider import BaseProvider
 from paylattice.providers.memory import InMemoryProvider
 
-from .journal_support import ABANDONED, DONE, NOBODY_WAITS, OPEN, forget_keys, journal, plan_of, record_of
+from .operation_log_support import ABANDONED, DONE, NOBODY_WAITS, OPEN, forget_keys, operation_log, plan_of, record_of
 from .scheduler import Pause, Task, in_every_order, run
 from .support import NOW, PAGES, Concurrent, R, World, all_of, an_event
 from .test_unmatched import Listening
@@ -77,7 +77,9 @@ def test_recovering_never_applies_the_older_change_over_the_newer_one(
             await workers[recovered_by].recover_open()
             world.provider.advance(hours=2)
         assert plan_of(world) == "solo"
-        assert {each.key: each.state for each in await journal(world) if each.operation == ChangeSubscription.kind} == {
+        assert {
+            each.key: each.state for each in await operation_log(world) if each.operation == ChangeSubscription.kind
+        } == {
             "older": ABANDONED,
             "newer": DONE,
         }
@@ -210,7 +212,7 @@ class Shop(BaseProvider):
 
 
 class Tickets(Concurrent):
-    """Pauses where a worker may be overtaken between its ticket and its line in the journal."""
+    """Pauses where a worker may be overtaken between its ticket and its row of the operation log."""
 
     async def next_ticket(self) -> int:
         found = next(self._tickets)
@@ -262,7 +264,7 @@ def test_two_changes_in_flight_at_once_end_in_the_newer_one_in_every_order() -> 
     assert in_every_order(lambda: Rivals({"a": "team", "b": "solo"}), Rivals.check) > 1000
 
 
-def test_the_checker_catches_a_journal_that_does_not_look_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_checker_catches_an_operation_log_that_does_not_look_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
     async def looks_away(*args: object, **options: object) -> None:
         return None
 
@@ -330,7 +332,7 @@ def test_a_change_that_cannot_be_looked_after_stays_open_until_it_can() -> None:
         world.provider.get_subscription = down  # type: ignore[method-assign]  # the test is the network
         with pytest.raises(errors.ProviderUnavailable):  # what is stored cannot be read afterwards
             await world.other.change_plan("org", "solo", idempotency_key="b")
-        states = {each.key: each.state for each in await journal(world)}
+        states = {each.key: each.state for each in await operation_log(world)}
         assert (states["a"], states["b"]) == (OPEN, OPEN)
         world.provider.get_subscription = read  # type: ignore[method-assign]  # the test is the network
         recovered = await world.billing.recover_open(older_than=NOBODY_WAITS)
@@ -347,7 +349,7 @@ LINE = BillingOperation("memory", "ours", StartCheckout.kind, "org", {"plan_id":
 
 
 class ManyCheckouts(InMemoryRepository):
-    """Counts how its journal is read."""
+    """Counts how its operation log is read."""
 
     reads = 0
 
@@ -357,7 +359,7 @@ class ManyCheckouts(InMemoryRepository):
 
 
 @pytest.mark.parametrize("apart", [timedelta(0), timedelta(hours=2), timedelta(hours=-2), timedelta(hours=20)], ids=str)
-def test_a_checkout_is_found_by_its_time_in_a_long_journal_also_if_the_clock_that_wrote_it_down_differs(
+def test_a_checkout_is_found_by_its_time_in_a_long_operation_log_also_if_the_clock_of_its_writer_differs(
     apart: timedelta,
 ) -> None:
     async def main() -> None:
@@ -385,7 +387,7 @@ def test_a_checkout_is_found_by_its_time_in_a_long_journal_also_if_the_clock_tha
         )
         await Store(repository).insert_operation(attrs.evolve(ours, ticket=await repository.next_ticket()))
         repository.reads = 0
-        origin = await Origins(Store(repository), {"memory": provider}).by_asking(
+        origin = await CheckoutCorrelation(Store(repository), {"memory": provider}).by_sessions(
             "memory", subscription.id, subscription, when
         )
         assert origin is not None

@@ -14,7 +14,7 @@ from paylattice.billing.records import BillingOperation
 from paylattice.billing.store import Store
 from paylattice.providers.memory import InMemoryProvider
 
-from .journal_support import (
+from .operation_log_support import (
     DONE,
     EMAIL,
     FAILED,
@@ -23,8 +23,8 @@ from .journal_support import (
     ORDERS,
     forget_keys,
     forget_the_organisation,
-    journal,
     lose,
+    operation_log,
     state_of_click,
     states,
 )
@@ -40,7 +40,7 @@ def test_a_definite_refusal_uses_up_the_key_and_the_next_attempt_has_the_next_on
                 await world.billing.ensure_customer("org", email=f"{number}@wrong.example")
         customer = await world.billing.ensure_customer("org", email="ada@right.example")
         assert customer.email == "ada@right.example"
-        lines = await journal(world)
+        lines = await operation_log(world)
         assert sorted(each.state for each in lines) == [DONE, FAILED, FAILED, FAILED]
         assert len({each.key for each in lines}) == 4
         assert {each.error for each in lines if each.state is FAILED} == {"InvalidRequest"}
@@ -83,11 +83,11 @@ def test_a_key_is_as_old_as_its_first_attempt() -> None:
             with pytest.raises(errors.RateLimited):
                 await world.billing.ensure_customer("org", email=EMAIL)
             world.provider.advance(hours=5)
-        [line] = await journal(world)
+        [line] = await operation_log(world)
         assert line.created_at == NOW
         forget_keys(world)
         await world.billing.ensure_customer("org", email=EMAIL)
-        [line] = await journal(world)
+        [line] = await operation_log(world)
         assert line.created_at == world.provider.now
 
     asyncio.run(main())

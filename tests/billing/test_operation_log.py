@@ -1,4 +1,4 @@
-"""The journal: whatever crashes, and whichever answer is lost, each thing is done once, and nothing stays in doubt."""
+"""The operation log: whatever crashes, and whichever answer is lost, each thing is done once, and nothing stays in doubt."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ from paylattice.billing.records import BillingOperation, Record
 from paylattice.billing.store import Store
 from paylattice.providers.memory import InMemoryProvider
 
-from .journal_support import (
+from .operation_log_support import (
     DONE,
     EMAIL,
     NOBODY_WAITS,
@@ -30,8 +30,8 @@ from .journal_support import (
     Order,
     a_world,
     in_order,
-    journal,
     lose,
+    operation_log,
     record_of,
     state_of_click,
     until_the_end_of,
@@ -75,9 +75,9 @@ def test_whatever_is_lost_recover_open_finishes_what_was_written_down(name: str,
         assert not recovered.failed
         assert not recovered.abandoned
         if name != "ensure_customer":
-            written = [each for each in await journal(world) if each.key == "click"]
+            written = [each for each in await operation_log(world) if each.key == "click"]
         else:
-            written = await journal(world)
+            written = await operation_log(world)
         await in_order(world, order, len(written), f"lost at call {at}")
         assert (await world.billing.recover_open(older_than=NOBODY_WAITS)).done == ()
         await order.ask(world)
@@ -141,7 +141,7 @@ def test_a_key_is_refused_for_anything_else_and_nothing_is_sent() -> None:
             with pytest.raises(errors.IdempotencyMismatch, match="used before with other parameters"):
                 await call()
         assert len(world.provider._calls._answers) == calls
-        assert len(await journal(world)) == 7  # two customers, two pages with their places, and the usage
+        assert len(await operation_log(world)) == 7  # two customers, two pages with their places, and the usage
 
     asyncio.run(main())
 
@@ -233,15 +233,17 @@ BAD = [
 
 
 @pytest.mark.parametrize("call", BAD)
-def test_what_no_provider_would_take_does_not_get_into_the_journal(call: Callable[[World], Awaitable[object]]) -> None:
+def test_what_no_provider_would_take_does_not_get_into_the_operation_log(
+    call: Callable[[World], Awaitable[object]],
+) -> None:
     async def main() -> None:
         world = World()
         await world.subscribe(plan_id="calls")
         await world.deliver()
-        before = await journal(world)
+        before = await operation_log(world)
         with pytest.raises(errors.InvalidRequest):
             await call(world)
-        assert await journal(world) == before
+        assert await operation_log(world) == before
 
     asyncio.run(main())
 
@@ -268,7 +270,7 @@ def test_operations_come_back_from_json_and_are_recognised() -> None:
         for same in (when, when.astimezone(timezone(timedelta(hours=2)))):
             assert await world.billing.record_usage("org", 5, idempotency_key="job", timestamp=same)
         assert record_of(world).usage == 5
-        [usage] = [each for each in await journal(world) if each.operation == "record_usage"]
+        [usage] = [each for each in await operation_log(world) if each.operation == "record_usage"]
         assert usage.arguments["timestamp"] == "2026-01-01T00:00:00.000001+00:00"
         await lose(world, Order(timed, lambda world: 0), after_effect=True, reads=1)
         assert len((await world.billing.recover_open(older_than=NOBODY_WAITS)).done) == 1
@@ -286,7 +288,7 @@ def test_an_operation_says_what_it_made_and_its_repr_nothing_personal() -> None:
         subscription = await world.subscribe()
         await world.deliver()
         await world.billing.cancel("org")
-        lines = {each.operation: each for each in await journal(world)}
+        lines = {each.operation: each for each in await operation_log(world)}
         customer = await Store(world.repository).get_customer("org", "memory")
         assert customer is not None
         assert lines["create_customer"].external_id == customer.external_customer_id

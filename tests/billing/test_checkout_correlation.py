@@ -20,7 +20,7 @@ from paylattice import (
     WebhookEvent,
     errors,
 )
-from paylattice.billing.ownership import Ownership, RefusalReason, RefusedSubscription
+from paylattice.billing.owners import Owners, RefusalReason, RefusedSubscription
 from paylattice.billing.store import Store
 
 from .forgetful import Forgetful
@@ -284,7 +284,7 @@ def test_everything_at_once_interleaved_statement_by_statement_binds_each_to_who
 
 
 def test_the_checker_catches_a_pipeline_that_believes_the_profile(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Ownership, "is_proven", lambda _self, _provider: True)
+    monkeypatch.setattr(Owners, "is_proven", lambda _self, _provider: True)
     with pytest.raises((AssertionError, ValueError)):
         in_every_history(orders(*TWO), {1: "Y", 2: "Y"})
 
