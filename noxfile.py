@@ -32,11 +32,17 @@ def install(session: nox.Session, *groups: str) -> None:
     session.install("--no-build-isolation", "-e", ".[all]", *[line for name in groups for line in group(name)])
 
 
+SHARED = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
+"""Tests are shared among the cores of this machine; more than four would only start more database servers."""
+
+
 def run_tests(session: nox.Session) -> None:
     """Run the test suite under coverage."""
     install(session, "tests")
-    data = f".coverage.{session.name}"
-    session.run("coverage", "run", f"--data-file={data}", "-m", "pytest", *session.posargs)
+    measured = ("--cov", "--cov-report=", *SHARED)
+    session.run(
+        "python", "-m", "pytest", "-q", *measured, *session.posargs, env={"COVERAGE_FILE": f".coverage.{session.name}"}
+    )
 
 
 @nox.session
@@ -91,7 +97,7 @@ def lowest(session: nox.Session) -> None:
         install_exactly(session, *into, "--resolution", "lowest-direct", ".", *optional["stripe"], *optional["paypal"])
         install_exactly(session, *into, *RUN_CORE)
         at = str(Path(python) / "bin" / "python")
-        session.run(at, "-m", "pytest", "-q", "-p", "no:anyio", *(session.posargs or CORE), external=True)
+        session.run(at, "-m", "pytest", "-q", "-p", "no:anyio", *SHARED, *(session.posargs or CORE), external=True)
 
 
 @nox.session
@@ -102,7 +108,7 @@ def httpx2(session: nox.Session) -> None:
     install_exactly(session, *needed, *optional["stripe"], *optional["paypal"], *optional["httpx2"], *RUN_CORE)
     install_exactly(session, "--no-deps", ".")
     sends = ["tests/transport", "tests/providers", "tests/main_job"]
-    session.run("python", "-m", "pytest", "-q", "-p", "tests.httpx2_alone", *(session.posargs or sends))
+    session.run("python", "-m", "pytest", "-q", "-p", "tests.httpx2_alone", *SHARED, *(session.posargs or sends))
 
 
 @nox.session

@@ -22,6 +22,7 @@ from paylattice import (
     sync,
 )
 from paylattice.billing.repository import BillingRepository, BlockingBillingRepository
+from paylattice.driving import run
 from paylattice.operations import OPERATIONS
 from paylattice.providers.memory import InMemoryProvider
 from paylattice.transport import BlockingTransport
@@ -120,7 +121,8 @@ def test_a_handed_in_transport_stays_open() -> None:
     transport = BlockingTransport()
     with sync.create_provider("memory", transport=transport):
         pass
-    transport._client().close()
+    assert transport._client()
+    run(transport.aclose())
 
 
 def test_recover_finds_the_one_customer() -> None:

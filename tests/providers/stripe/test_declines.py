@@ -74,9 +74,11 @@ def declined(error: dict[str, Any], status: int = 402) -> Declined:
 
 def test_every_code_that_the_sdk_knows_is_in_one_table() -> None:
     known, by_status = codes_of_the_sdk(), set(BY_STATUS.split())
-    assert len(known) > 200
+    assert len(known) > 150
     assert known - ERROR_CODES.keys() - KINDS.keys() - by_status == set()
-    assert (ERROR_CODES.keys() | by_status) - known == set()
+    if int(stripe.VERSION.partition(".")[0]) >= 16:  # earlier ones do not know the latest codes
+        assert len(known) > 200
+        assert (ERROR_CODES.keys() | by_status) - known == set()
     assert ERROR_CODES.keys() & KINDS.keys() == set()
     assert by_status & (ERROR_CODES.keys() | KINDS.keys()) == set()
 
