@@ -14,8 +14,19 @@ from paylattice.billing.store import Store
 from paylattice.errors import DeclineReason
 from paylattice.providers.memory import InMemoryProvider
 
-from .operation_log_support import ABANDONED, DONE, FAILED, NOBODY_WAITS, OPEN, forget_keys, operation_log, state_of
+from .operation_log_support import (
+    ABANDONED,
+    DONE,
+    FAILED,
+    NOBODY_WAITS,
+    OPEN,
+    forget_keys,
+    operation_log,
+    record_of,
+    state_of,
+)
 from .support import World
+from .test_crashes import Killed
 
 PRICE = Money(2500, "USD")
 AGES = [timedelta(hours=1), timedelta(hours=25), timedelta(days=46), timedelta(days=1096)]
@@ -204,6 +215,71 @@ def test_a_key_that_the_provider_knows_for_other_words_may_have_charged_before(c
         world.provider.find_payment = find  # type: ignore[method-assign]
         await charge(world)
         assert len(taken(world)) == 1
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("can_be_found", [True, False])
+def test_a_worker_that_is_refused_does_not_say_so_for_another_one_that_died(can_be_found: bool) -> None:
+    """Two workers with one key: one is told to come again later, the other one charges, and dies before it can record that."""
+
+    async def main() -> None:
+        world = await a_payer()
+        create = world.provider.create_payment
+
+        async def of_the_one(*_: Any, **__: Any) -> Any:
+            world.provider.create_payment = of_the_other  # type: ignore[method-assign]
+            with pytest.raises(Killed):
+                await charge(world)
+            message = "slowly"
+            raise errors.RateLimited(message)
+
+        async def of_the_other(*args: Any, **kwargs: Any) -> Any:
+            await create(*args, **kwargs)
+            raise Killed
+
+        async def finds_nothing(*_: Any, **__: Any) -> None:
+            return None
+
+        world.provider.create_payment = of_the_one  # type: ignore[method-assign]
+        with pytest.raises(errors.RateLimited):
+            await charge(world)
+        world.provider.create_payment = create  # type: ignore[method-assign]
+        assert await state_of(world, "order-7") is OPEN
+        pass_by(world, timedelta(days=46))
+        if can_be_found:
+            assert (await charge(world)).status is PaymentStatus.SUCCEEDED
+        else:
+            world.provider.find_payment = finds_nothing  # type: ignore[method-assign]
+            with pytest.raises(errors.IdempotencyMismatch, match="twice"):
+                await charge(world)
+        assert len(taken(world)) == 1
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("error", [errors.NotFound("gone"), errors.UnsupportedOperation(reason="no meters")], ids=repr)
+def test_usage_that_is_refused_after_its_answer_was_lost_is_not_reported_again(error: errors.PaymentError) -> None:
+    async def main() -> None:
+        world = World()
+        await world.subscribe(plan_id="calls")
+        await world.deliver()
+        losing(world, "create_usage_record", after_effect=True)
+
+        async def report() -> bool:
+            return await world.billing.record_usage("org", 5, idempotency_key="job")
+
+        with pytest.raises(errors.OutcomeUnknown):
+            await report()
+        world.provider.fail_next_call(error)
+        with pytest.raises(type(error)):
+            await report()
+        pass_by(world, timedelta(hours=25))
+        recovered = await world.billing.recover_open(older_than=NOBODY_WAITS)
+        assert [each.key for each in recovered.abandoned] == ["job"]
+        with pytest.raises(errors.IdempotencyMismatch):
+            await report()
+        assert record_of(world).usage == 5
 
     asyncio.run(main())
 

@@ -1,8 +1,11 @@
 """A key of a charge or a refund in a new process, long after: one effect, or it is reported; never two."""
 
 import asyncio
+import copy
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar
 
 import attrs
@@ -147,6 +150,25 @@ class Shop:
             "org", PRICE, payment_method_id=self.method, description="setup", idempotency_key=key
         )
 
+    async def refund(self, payment_id: str) -> Refund:
+        return await self.process().refund("org", payment_id=payment_id, idempotency_key="back-7")
+
+    def refusing(self, operation: str, error: errors.PaymentError) -> Callable[[], BaseProvider]:
+        """The provider, as one that refuses the operation before anything is sent."""
+        make = type(self.place).provider
+
+        async def refuses(*_: Any, **__: Any) -> Any:
+            raise error
+
+        def provider() -> BaseProvider:
+            made: BaseProvider = make(self.place)
+            if isinstance(made, InMemoryProvider):
+                made = copy.copy(made)
+            setattr(made, operation, refuses)
+            return made
+
+        return provider
+
     async def losing(self, operation: str, call: Callable[[], Awaitable[object]], *, after_effect: bool) -> None:
         """Let the answers of the operation get lost, or the requests before they had any effect."""
         source = self.place.source
@@ -247,6 +269,46 @@ def test_a_refund(place: Callable[[], Any], age: str, amount: Money | None, lost
             await shop.process().recover_open(older_than=timedelta(0))
             assert await shop.state("back-7") is OperationState.ABANDONED
             assert shop.place.amounts() == ([2500], [])
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("age", AGES)
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("operation", ["create_payment", "refund_payment"])
+def test_what_refuses_a_later_attempt_does_not_undo_the_first(
+    place: Callable[[], Any], operation: str, age: str
+) -> None:
+    """The answer is lost, and when it is asked for again, the customer is gone: that says nothing of what was sent before."""
+
+    async def main() -> None:
+        shop = Shop(place())
+        await shop.open()
+        payment = await shop.charge("order-6")
+        taken, back = shop.place.amounts()
+        if operation == "create_payment":
+            ask, key, after = partial(shop.charge, "order-7"), "order-7", ([*taken, 2500], back)
+        else:
+            ask, key, after = partial(shop.refund, payment.id), "back-7", (taken, [*back, 2500])
+        await shop.losing(operation, ask, after_effect=True)
+        shop.place.provider = shop.refusing(operation, errors.NotFound("there is no such customer"))
+        with suppress(errors.NotFound):  # where the provider cannot find it yet
+            await ask()
+            assert await shop.state(key) is OperationState.DONE
+        assert await shop.state(key) in {OperationState.OPEN, OperationState.DONE}
+        del shop.place.provider
+        shop.wait(AGES[age])
+        try:
+            first, again = await ask(), await ask()
+        except errors.IdempotencyMismatch:
+            report = await shop.process().recover_open(older_than=timedelta(0))
+            assert [each.key for each in report.abandoned] == [key]
+            assert operation == "create_payment"
+            assert age not in shop.place.finds
+        else:
+            assert first.id == again.id
+            assert await shop.state(key) is OperationState.DONE
+        assert shop.place.amounts() == after
 
     asyncio.run(main())
 

@@ -8,6 +8,7 @@ from ..errors import (
     AuthenticationError,
     ConfigurationError,
     Conflict,
+    Declined,
     IdempotencyMismatch,
     InvalidResponse,
     NetworkError,
@@ -119,8 +120,10 @@ def refuses(error: PaymentError, command: Command[Any], *, first: bool) -> bool:
 
 
 def leaves_in_doubt(error: PaymentError, command: Command[Any], *, first: bool) -> bool:
-    """Whether the provider knows the key for another request, which may be an earlier attempt, worded by another version.
+    """Whether an earlier attempt under the key may have had an effect, whatever was the error of this one.
 
-    Then money may have moved under the key: the command stays open until its effect is found, or given up.
+    Its answer was lost. What refuses a later attempt may not even have asked the provider about the key: the customer is gone,
+    say, or the operation is not supported any more. Only a decline is the answer of the key itself. So what must not be done
+    twice stays open until its effect is found, or it is given up and reported: what is FAILED has certainly not been done.
     """
-    return isinstance(error, IdempotencyMismatch) and not first and not command.may_be_sent_anew
+    return not first and not command.may_be_sent_anew and not isinstance(error, Declined)

@@ -219,11 +219,13 @@ class OperationLog(Generic[Tx]):
                 return found
             if not command.may_be_sent_anew and (not failed or row.error == ActionRequired.__name__):
                 raise forgotten_error(row, command)  # a payment that waited for its payer may have been paid since
-        if forgotten or row.state is not OperationState.OPEN:
+        if forgotten or row.state is not OperationState.OPEN or not command.may_be_sent_anew:
             begun = self._clock() if forgotten else row.created_at
-            row = attrs.evolve(row, state=OperationState.OPEN, created_at=begun, error=None, closed_at=None)
-            await self._store.update_operation(row)
-        return await self._send(provider, Entry(row, command), first=failed, contested=True)
+            row = await self._store.reopen_operation(row, begun=begun, closed_too=True)
+            if row.state is OperationState.DONE:
+                return await self._as_it_was_done(provider, Entry(row, command))
+        first = failed and not row.is_in_doubt
+        return await self._send(provider, Entry(row, command), first=first, contested=True)
 
     async def finish(self, provider: BaseProvider, entry: Entry[Command[Any]]) -> BillingOperation:
         """Find out the outcome of an open command, and close its row.
@@ -254,7 +256,11 @@ class OperationLog(Generic[Tx]):
 
     async def _finish(self, provider: BaseProvider, entry: Entry[Command[Any]]) -> None:
         if not await self._is_forgotten(provider, entry.row):
-            await self._send(provider, entry, contested=True)
+            if not entry.command.may_be_sent_anew:
+                row = await self._store.reopen_operation(entry.row, begun=entry.row.created_at, closed_too=False)
+                entry = Entry(row, entry.command)
+            if entry.row.state is OperationState.OPEN:
+                await self._send(provider, entry, contested=True)
             return
         found = await self._find_effect(provider, entry)
         if found is None:
@@ -317,7 +323,7 @@ class OperationLog(Generic[Tx]):
         Args:
             provider: the provider that gets it.
             entry: what.
-            first: whether this process has not sent it before.
+            first: whether it was never sent before, or certainly without effect.
             contested: whether something older may take effect after it.
         """
         row, command = entry.row, entry.command
@@ -333,7 +339,8 @@ class OperationLog(Generic[Tx]):
                     return found
             raise
         if not command.was_accepted(answer):
-            await self._close(row, OperationState.FAILED, error="NotAccepted")
+            if first or command.may_be_sent_anew:
+                await self._close(row, OperationState.FAILED, error="NotAccepted", only_attempt=first)
         elif command.waits_for_payer(answer) or await self._is_the_last_one(provider, entry, contested=contested):
             await self._done(entry, answer)
         return answer
@@ -357,7 +364,7 @@ class OperationLog(Generic[Tx]):
         if found is not None:
             await self._done(entry, found)
         elif not in_doubt:
-            await self._close(row, OperationState.FAILED, error=type(error).__name__)
+            await self._close(row, OperationState.FAILED, error=type(error).__name__, only_attempt=first)
         return found
 
     async def _is_the_last_one(self, provider: BaseProvider, entry: Entry[Command[Any]], *, contested: bool) -> bool:
@@ -396,9 +403,10 @@ class OperationLog(Generic[Tx]):
         *,
         made: Made | None = None,
         error: str | None = None,
+        only_attempt: bool = False,
         tx: Tx | None = None,
     ) -> None:
-        """Record how it ended; not over what another worker's attempt under the same key has brought."""
+        """Record how it ended; not over what another worker's attempt under the same key has brought, or may bring yet."""
         made = made or Made()
         closed = attrs.evolve(
             row,
@@ -408,4 +416,4 @@ class OperationLog(Generic[Tx]):
             error=error,
             closed_at=self._clock(),
         )
-        await self._store.update_operation(closed, tx=tx)
+        await self._store.update_operation(closed, only_attempt=only_attempt, tx=tx)

@@ -6,6 +6,7 @@ is said here; the rest of billing calls these methods and no repository.
 
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime
 from typing import Generic, TypeVar
 
 import attrs
@@ -22,6 +23,7 @@ from .records import (
 from .records.customers import CUSTOMERS_BY_PROVIDER
 from .records.events import UNMATCHED_BY_CUSTOMER, UNMATCHED_BY_PROVIDER, UNMATCHED_BY_SUBSCRIPTION
 from .records.operations import (
+    IN_DOUBT,
     OPERATIONS_BY_EXTERNAL_ID,
     OPERATIONS_BY_PROVIDER,
     OPERATIONS_BY_REFERENCE,
@@ -236,24 +238,52 @@ class Store(Generic[Tx]):
         """Record an operation; False if ``(provider, key)`` is there already."""
         return await self.repository.insert(operation, tx=tx)
 
-    async def get_operation(self, provider: str, key: str, *, tx: Tx | None = None) -> BillingOperation | None:
+    async def get_operation(
+        self, provider: str, key: str, *, lock: bool = False, tx: Tx | None = None
+    ) -> BillingOperation | None:
         """Get the operation with this key."""
-        return await self.repository.get(BillingOperation, {"provider": provider, "key": key}, tx=tx)
+        return await self.repository.get(BillingOperation, {"provider": provider, "key": key}, lock=lock, tx=tx)
 
-    async def update_operation(self, operation: BillingOperation, *, tx: Tx | None = None) -> None:
+    async def update_operation(
+        self, operation: BillingOperation, *, only_attempt: bool = False, tx: Tx | None = None
+    ) -> None:
         """Write the outcome of an operation. What was asked for stays.
 
         What is DONE stays DONE: nothing but another DONE is written over it, even where two workers close one operation at the
-        same time. So anything else is compared and written under the row's lock.
+        same time. So anything else is compared and written under the row's lock. What is known of the only attempt
+        (``only_attempt``) is not written if another one began meanwhile: see :meth:`reopen_operation`.
         """
         if operation.state is OperationState.DONE:
             await self.repository.update(operation, tx=tx)
             return
-        key = {"provider": operation.provider, "key": operation.key}
         async with self._in(tx) as own:
-            stored = await self.repository.get(BillingOperation, key, lock=True, tx=own)
-            if stored is not None and stored.state is not OperationState.DONE:
-                await self.repository.update(operation, tx=own)
+            stored = await self.get_operation(operation.provider, operation.key, lock=True, tx=own)
+            if stored is None or stored.state is OperationState.DONE or (only_attempt and stored.is_in_doubt):
+                return
+            await self.repository.update(operation, tx=own)
+
+    async def reopen_operation(
+        self, operation: BillingOperation, *, begun: datetime, closed_too: bool
+    ) -> BillingOperation:
+        """Record, before an operation is sent once more, that it is: then no refusal of another attempt says that it failed.
+
+        Args:
+            operation: it.
+            begun: since when the provider knows its key; UTC.
+            closed_too: whether one that is closed, and not DONE, is opened again.
+
+        Returns:
+            It as stored now. If it is open, it is in doubt unless nothing has been done under its key so far. If it is not,
+            another worker has closed it meanwhile.
+        """
+        async with self.transaction() as tx:
+            stored = await self.get_operation(operation.provider, operation.key, lock=True, tx=tx) or operation
+            if stored.state is OperationState.DONE or not (closed_too or stored.state is OperationState.OPEN):
+                return stored
+            error = None if stored.state is OperationState.FAILED else IN_DOUBT
+            opened = attrs.evolve(stored, state=OperationState.OPEN, created_at=begun, error=error, closed_at=None)
+            await self.repository.update(opened, tx=tx)
+            return opened
 
     async def list_operations(
         self,

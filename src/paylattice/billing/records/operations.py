@@ -10,6 +10,7 @@ from ..tables import Index, Table
 from .fields import personal
 
 __all__ = [
+    "IN_DOUBT",
     "OPERATIONS",
     "OPERATIONS_BY_EXTERNAL_ID",
     "OPERATIONS_BY_PROVIDER",
@@ -20,6 +21,10 @@ __all__ = [
 ]
 
 
+IN_DOUBT = "OutcomeUnknown"
+"""The ``error`` of an open operation of which several attempts may be under way: a refusal of one says nothing of the others."""
+
+
 class OperationState(StrEnum):
     """The state of an operation in the log."""
 
@@ -28,7 +33,7 @@ class OperationState(StrEnum):
     DONE = "done"
     """The provider did it."""
     FAILED = "failed"
-    """Nothing was changed, as the provider refused it, or never received it."""
+    """Nothing was changed, by any attempt: the provider refused it, or never received it."""
     ABANDONED = "abandoned"
     """Not known to have been done, and not sent again by itself, as the provider has forgotten its key, or something newer
     was asked for since."""
@@ -52,7 +57,7 @@ class BillingOperation:
             which is known from the beginning.
         reference: of a checkout: what the provider's events call it by, where that is not its id. Of the creation of a
             customer: the provider's id of the one that it replaces, who was deleted there.
-        error: the class of the error that ended it.
+        error: the class of the error that ended it; of an open one ``OutcomeUnknown``, where several attempts may be under way.
         closed_at: UTC.
         ticket: its place in the order in which operations were asked for: a fencing token, strictly increasing, so that no
             clock has to be trusted.
@@ -76,6 +81,11 @@ class BillingOperation:
     error: str | None = None
     closed_at: datetime | None = None
     ticket: int = 0
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether it was sent more than once, or may have been, and it is not known what came of it."""
+        return self.state is OperationState.OPEN and self.error == IN_DOUBT
 
 
 _AS_ASKED_FOR = ("ticket", "key")
