@@ -22,7 +22,7 @@ __all__ = [
 
 
 IN_DOUBT = "OutcomeUnknown"
-"""The ``error`` of an open operation of which several attempts may be under way: a refusal of one says nothing of the others."""
+"""The ``error`` of an open operation with several attempts, perhaps: a refusal of one says nothing of the others."""
 
 
 class OperationState(StrEnum):
@@ -33,7 +33,7 @@ class OperationState(StrEnum):
     DONE = "done"
     """The provider did it."""
     FAILED = "failed"
-    """Nothing was changed, by any attempt: the provider refused it, or never received it."""
+    """Nothing was changed by any attempt, as the provider refused it, or never received it."""
     ABANDONED = "abandoned"
     """Not known to have been done, and not sent again by itself, as the provider has forgotten its key, or something newer
     was asked for since."""
