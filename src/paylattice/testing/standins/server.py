@@ -165,6 +165,16 @@ class StandIn(Dispatcher[R, K], Generic[W, R, K]):
                 raise ValueError(message)
             self._world.outbox.append(self._again(event))
 
+    def send_event(self, name: str, about: Mapping[str, object]) -> None:
+        """Send an event whose cause is not simulated, about an object as you hand it over.
+
+        Args:
+            name: the provider's own word.
+            about: the object that is delivered; take one of :meth:`objects`, and change what is to be different.
+        """
+        with self._lock:
+            self._tell(name, dict(about))
+
     def _now_for_signatures(self) -> datetime:
         now = self._clock()
         return now if isinstance(now, datetime) else datetime.fromtimestamp(now, UTC)
@@ -250,6 +260,10 @@ class StandIn(Dispatcher[R, K], Generic[W, R, K]):
     @abstractmethod
     def _again(self, event: JSON) -> JSON:
         """Return what is delivered when an event is delivered again."""
+
+    @abstractmethod
+    def _tell(self, name: str, about: JSON) -> None:
+        """Put an event into the outbox."""
 
     @abstractmethod
     def _advance_to(self, until: datetime) -> None:

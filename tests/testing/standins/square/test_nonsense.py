@@ -25,6 +25,7 @@ _RIGHT: Mapping[str, tuple[Any, ...]] = {
     "card_id": ("ccof:STANDIN000001",),
     "currency": ("USD",),
     "customer_id": ("CUSSTANDIN000001",),
+    "dispute_id": ("none",),
     "due_date": ("2026-11-05",),
     "id": ("LINKSTANDIN000001", "#new", "PRO", "CATSTANDIN000001"),
     "invoice_id": ("inv:0-STANDIN000001", "inv:0-STANDIN000002"),

@@ -33,6 +33,7 @@ def test_the_provider_and_the_sdk_accept_every_delivery(shop: Shop) -> None:
         "payment_intent.created",
         "charge.succeeded",
         "payment_intent.succeeded",
+        "invoice_payment.paid",
         "invoice.paid",
         "invoice.payment_succeeded",
         "customer.subscription.updated",

@@ -1,4 +1,4 @@
-"""The invoices that a merchant writes, searched: https://developer.paypal.com/docs/api/invoicing/v2/#invoices_search-invoices."""
+"""The invoices that a merchant writes, read and searched: https://developer.paypal.com/docs/api/invoicing/v2/#invoices_search-invoices."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -66,6 +66,7 @@ def add_invoice(world: World, recipient: str, amount: Mapping[str, str], status:
         "links": [link(f"/v2/invoicing/invoices/{invoice['id']}", "self")],
     }
     del invoice["create_time"]
+    world.tell("INVOICING.INVOICE.CREATED", {"invoice": invoice}, "invoices")
     return invoice
 
 
@@ -81,4 +82,7 @@ def _search(world: World, request: Request) -> JSON:
     return page(world, rows, "items", request, "/v2/invoicing/search-invoices", usual=20, most=100)
 
 
-INVOICE_ROUTES = (Route("POST", "/v2/invoicing/search-invoices", _search, _SEARCH, query=PAGED),)
+INVOICE_ROUTES = (
+    Route("POST", "/v2/invoicing/search-invoices", _search, _SEARCH, query=PAGED),
+    Route("GET", "/v2/invoicing/invoices/{id}", lambda world, request: world.need("invoice", request.ids[0])),
+)

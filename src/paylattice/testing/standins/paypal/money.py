@@ -4,12 +4,19 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from ..shapes import sendable
-from . import orders, payments, sales
+from . import disputes, orders, payments, sales
 from .dispatch import PayPalRequests
 from .invoices import add_invoice
 from .sales import given_back
 
 __all__ = ["PayPalMoney"]
+
+
+_OUTCOMES: Mapping[bool | None, str] = {
+    True: "RESOLVED_SELLER_FAVOUR",
+    False: "RESOLVED_BUYER_FAVOUR",
+    None: "CANCELED_BY_BUYER",
+}
 
 
 class PayPalMoney(PayPalRequests):
@@ -92,6 +99,48 @@ class PayPalMoney(PayPalRequests):
             )
             for capture in [each for each in captures if each["status"] == "PENDING"] or captures:
                 payments.settle(self._world, capture, succeeded=succeeded)
+
+    def open_dispute(
+        self, payment_id: str, *, reason: str = "UNAUTHORISED", asks: bool = False, risk: bool = False
+    ) -> Mapping[str, object]:
+        """Play the payer who wants the money of a payment back.
+
+        Args:
+            payment_id: of the capture, of its order, or of a subscription's sale.
+            reason: PayPal's word for why.
+            asks: whether your evidence is wanted at once.
+            risk: whether PayPal tells it a second time, as ``RISK.DISPUTE.CREATED``.
+
+        Returns:
+            The dispute.
+
+        Raises:
+            ValueError: the payment has not taken any money.
+        """
+        with self._lock:
+            return dict(disputes.open_dispute(self._world, payment_id, reason, asks=asks, risk=risk))
+
+    def ask_for_evidence(self, dispute_id: str) -> None:
+        """Let PayPal want your evidence; where it does already, only a message was written.
+
+        Raises:
+            ValueError: the dispute is over.
+        """
+        with self._lock:
+            disputes.ask(self._world, self._need("dispute", dispute_id))
+
+    def decide_dispute(self, dispute_id: str, *, won: bool | None) -> None:
+        """Let PayPal decide.
+
+        Args:
+            dispute_id: of the dispute.
+            won: by the seller; None: the payer has withdrawn it.
+
+        Raises:
+            ValueError: it is over already.
+        """
+        with self._lock:
+            disputes.decide(self._world, self._need("dispute", dispute_id), _OUTCOMES[won])
 
     def tell_sale_again(self, sale_id: str) -> None:
         """Tell of a sale a second time, in another event, as PayPal does when a hold is released."""

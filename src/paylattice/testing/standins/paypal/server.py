@@ -360,6 +360,9 @@ class PayPalStandIn(PayPalMoney):
     def _again(self, event: JSON) -> JSON:
         return self._world.transmission(event)
 
+    def _tell(self, name: str, about: JSON) -> None:
+        self._world.tell(name, about, name.split(".")[-2].lower())
+
     def _advance_to(self, until: datetime) -> None:
         billing.advance_to(self._world, until)
         payments.lapse(self._world)

@@ -20,6 +20,7 @@ from ..shapes import flat_json, sendable
 from .cards import CARD_ROUTES
 from .catalog import CATALOG_ROUTES
 from .customers import CUSTOMER_ROUTES
+from .disputes import DISPUTE_ROUTES
 from .events import EVENT_ROUTES
 from .fields import checked
 from .invoices import INVOICE_ROUTES
@@ -46,6 +47,7 @@ ROUTES: tuple[Route, ...] = (
     *REFUND_ROUTES,
     *SUBSCRIPTION_ROUTES,
     *INVOICE_ROUTES,
+    *DISPUTE_ROUTES,
     *EVENT_ROUTES,
 )
 """Every endpoint."""

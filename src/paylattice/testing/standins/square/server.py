@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from ..messages import Delivery
 from ..shapes import sendable
-from . import billing, links, refunds
+from . import billing, disputes, links, refunds
 from .cards import new_card
 from .catalog import shown_object
 from .clock import advance_to
@@ -23,6 +23,7 @@ from .world import JSON, Variants, World
 __all__ = ["SquareStandIn"]
 
 _MERCHANT = "MSTANDIN"
+_DECIDED: Mapping[bool | None, str] = {True: "WON", False: "LOST", None: "INQUIRY_CLOSED"}
 
 
 class SquareStandIn(SquareSeller):
@@ -275,6 +276,54 @@ class SquareStandIn(SquareSeller):
             refunds.settle(self._world, refund, succeeded=succeeded)
             return self._shown("refund", refund)
 
+    def open_dispute(
+        self, payment_id: str, *, amount: int | None = None, reason: str = "NO_KNOWLEDGE", inquiry: bool = False
+    ) -> Mapping[str, object]:
+        """Play the cardholder's bank that wants the money of a payment back.
+
+        Args:
+            payment_id: of the payment.
+            amount: how much, in the smallest unit; None: all.
+            reason: Square's word for why.
+            inquiry: only ask, and take no money yet.
+
+        Returns:
+            The dispute.
+
+        Raises:
+            ValueError: the payment has not taken any money.
+        """
+        with self._lock:
+            payment = self._need("payment", payment_id)
+            return dict(sendable(disputes.open_dispute(self._world, payment, amount, reason, inquiry=inquiry)))
+
+    def move_dispute(self, dispute_id: str, state: str) -> Mapping[str, object]:
+        """Let a dispute come into another of Square's states, for example ``PROCESSING`` or ``EVIDENCE_REQUIRED``.
+
+        Returns:
+            The dispute.
+
+        Raises:
+            ValueError: it is over already.
+        """
+        with self._lock:
+            return dict(sendable(disputes.move(self._world, self._need("dispute", dispute_id), state)))
+
+    def decide_dispute(self, dispute_id: str, *, won: bool | None) -> Mapping[str, object]:
+        """Play the bank that decides.
+
+        Args:
+            dispute_id: of the dispute.
+            won: by the seller; None: it was an inquiry, and is closed.
+
+        Returns:
+            The dispute.
+
+        Raises:
+            ValueError: it is over already.
+        """
+        return self.move_dispute(dispute_id, _DECIDED[won])
+
     # --- what a test can do: time --------------------------------------------------------------------------------
 
     def expire_cursors(self) -> None:
@@ -305,6 +354,9 @@ class SquareStandIn(SquareSeller):
     def _again(self, event: JSON) -> JSON:
         event["_retry"] = event.get("_retry", 0) + 1
         return dict(event)
+
+    def _tell(self, name: str, about: JSON) -> None:
+        self._world.tell(name, about)
 
     def _advance_to(self, until: datetime) -> None:
         advance_to(self._world, until)

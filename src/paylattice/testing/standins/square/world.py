@@ -163,7 +163,7 @@ class World(Store):
         about: JSON = {"type": kind, "id": data["id"]}
         if deleted:
             about["deleted"] = True
-        return self.send(name, {**about, "object": {kind: sendable(data)}}, located=kind == "invoice")
+        return self.send(name, {**about, "object": {kind: sendable(data)}}, located=kind in {"invoice", "dispute"})
 
     def tell_order(self, order: JSON, *, made: bool = False) -> None:
         """Orders tell of themselves in a way of their own: only some of their fields, under the name of the event."""

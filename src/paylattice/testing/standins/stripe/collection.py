@@ -87,7 +87,8 @@ def mark_paid(world: World, invoice: JSON, *, attempts: int = 0) -> None:
     """The invoice is paid, and its subscription in good standing."""
     for one in world.all("invoice_payment", invoice=invoice["id"]):
         transitions = {**one["status_transitions"], "paid_at": world.now}
-        world.change(one, amount_paid=one["amount_requested"], status="paid", status_transitions=transitions)
+        paid = {"amount_paid": one["amount_requested"], "status": "paid", "status_transitions": transitions}
+        world.change(one, "invoice_payment.paid", **paid)
     world.change(
         invoice,
         ("invoice.paid", "invoice.payment_succeeded"),

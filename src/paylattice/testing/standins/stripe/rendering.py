@@ -51,7 +51,7 @@ def rendered(world: World, data: JSON) -> JSON:
         if shown["price"]["recurring"]["usage_type"] == "metered":
             del shown["quantity"]
     for name in _ABSENT.get(data["object"], ()):
-        del shown[name]
+        shown.pop(name, None)
     return shown
 
 

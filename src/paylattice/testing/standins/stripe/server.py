@@ -25,6 +25,9 @@ from .world import JSON, World
 __all__ = ["StripeStandIn"]
 
 
+_DECIDED: Mapping[bool | None, str] = {True: "won", False: "lost", None: "warning_closed"}
+
+
 class StripeStandIn(StripeRequests):
     """A Stripe account in this process.
 
@@ -259,8 +262,12 @@ class StripeStandIn(StripeRequests):
             intent = self._world.need("payment_intent", payment_id)
             return rendered(self._world, disputes.open_dispute(self._world, intent, amount, reason, inquiry=inquiry))
 
-    def decide_dispute(self, dispute_id: str, status: str) -> Mapping[str, object]:
-        """Play the bank that decides: ``won``, ``lost``, or ``warning_closed`` for an inquiry.
+    def decide_dispute(self, dispute_id: str, *, won: bool | None) -> Mapping[str, object]:
+        """Play the bank that decides.
+
+        Args:
+            dispute_id: of the dispute.
+            won: by the seller; None: it was an inquiry, and is closed.
 
         Returns:
             The dispute.
@@ -270,7 +277,7 @@ class StripeStandIn(StripeRequests):
         """
         with self._lock:
             dispute = self._world.need("dispute", dispute_id)
-            return rendered(self._world, disputes.decide(self._world, dispute, status))
+            return rendered(self._world, disputes.decide(self._world, dispute, _DECIDED[won]))
 
     def require_authentication(self, *, customer_id: str | None = None, times: int = 1) -> None:
         """Play the bank that wants the payer to authenticate. Off session, this is a decline."""
@@ -319,6 +326,9 @@ class StripeStandIn(StripeRequests):
 
     def _again(self, event: JSON) -> JSON:
         return event
+
+    def _tell(self, name: str, about: JSON) -> None:
+        self._world.tell(name, about)
 
     def _advance_to(self, until: datetime) -> None:
         advance_to(self._world, int(until.timestamp()))

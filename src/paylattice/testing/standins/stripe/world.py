@@ -98,7 +98,7 @@ class World(Store):
         """Note an event: it is listed, and waits to be delivered."""
         now = self.render(self, data)
         about: JSON = {"object": now}
-        if before is not None and event.endswith("updated"):
+        if before is not None and event.endswith(("updated", "detached")):
             about["previous_attributes"] = {
                 name: value for name, value in before.items() if name in now and now[name] != value
             }
