@@ -449,15 +449,16 @@ def events_page() -> str:
         f"|---|---|---|{'---|' * len(providers)}---|",
     ]
     for word, row in EVENTS.items():
-        heard = " | ".join(sign[told_at(word, each.sends)] for each in providers.values())
-        brings = ", ".join(f"`{name}`" for name in row.carries)
+        heard = " | ".join(sign[told_at(word, each.sends, each.never_leads_to)] for each in providers.values())
+        brings = ", ".join((*(f"`{name}`" for name in row.carries), *(f"some `{name}`" for name in row.sometimes)))
         rows.append(f"| `{word}` | {row.when} | {brings} | {heard} | {row.instead} |")
     table = "\n".join(rows)
     return f"""# Events
 
 This page is made from the code. An event means the same at every provider. *Sends it*: the provider sends it.
-*Derived*: billing derives it from a change of the stored subscription, at every provider, once for each change.
-Empty: you do not get it there; the last column says what to do instead.
+*Derived*: billing derives it from a change of the stored subscription, once for each change. Empty: you do not get it there;
+the last column says what to do instead. An event about a subscription also has `subscription`, as billing has just read it.
+`subscription.updated` can come several times for one change; listen to the event of the change.
 
 `billing.on(name)` accepts every event. `billing.on(name, everywhere=True)` refuses, at start-up, an event that one of your
 providers never leads to.
@@ -465,8 +466,8 @@ providers never leads to.
 {table}
 
 One delivery can report two events: PayPal's payment of a subscription is `invoice.paid` and `payment.succeeded`, and a new
-dispute can need your response at once. An invoice over zero (a trial at Stripe, a discount) is `invoice.paid`, too:
-check its `amount` and its `reason`.
+dispute can need your response at once. Each arrives once, also if the provider tells it again, or in two ways.
+An invoice over zero (a trial at Stripe, a discount) is `invoice.paid`, too: check its `amount` and its `reason`.
 
 Billing follows money through the provider's objects: from a refund or a dispute to its payment, then by order and invoice to
 the subscription and the organisation. You find them in `context.customer` and `context.subscription`.

@@ -1,16 +1,18 @@
 """The table of shared events: what each means, which objects it has, and what to use where a provider does not send it.
 
 Each provider lists the events that it sends (``sends``, made from its own tables). Billing derives the events of a changed
-subscription from the stored state, at every provider: see :attr:`~paylattice.EventType.is_derived`.
+subscription from the stored state: see :attr:`~paylattice.EventType.is_derived`. A provider lists those that no subscription of
+it leads to (``never_leads_to``).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
+from typing import Protocol
 
 import attrs
 
 from .events import EventType
 
-__all__ = ["EVENTS", "SharedEvent", "senders", "told_at"]
+__all__ = ["EVENTS", "Sender", "SharedEvent", "senders", "told_at"]
 
 _E = EventType
 
@@ -21,17 +23,34 @@ class SharedEvent:
 
     Args:
         when: what happened.
-        carries: the fields of :class:`~paylattice.WebhookEvent` that hold an object, where the provider sends it along.
+        carries: the fields of :class:`~paylattice.WebhookEvent` that hold an object, at every provider that sends it. An event
+            about a subscription has that, too, as it is now.
+        sometimes: the fields that hold one at some of the providers.
         instead: what to do where a provider does not send it.
     """
 
     when: str
     carries: tuple[str, ...] = ()
     instead: str = ""
+    sometimes: tuple[str, ...] = ()
 
 
-def _row(when: str, carries: str = "", instead: str = "") -> SharedEvent:
-    return SharedEvent(when, tuple(carries.split()), instead)
+class Sender(Protocol):
+    """What a provider says of its events."""
+
+    @property
+    def sends(self) -> frozenset[EventType] | None:
+        """The events that it sends; None: it does not say."""
+        ...
+
+    @property
+    def never_leads_to(self) -> frozenset[EventType]:
+        """The derived events to which none of its subscriptions leads."""
+        ...
+
+
+def _row(when: str, carries: str = "", instead: str = "", sometimes: str = "") -> SharedEvent:
+    return SharedEvent(when, tuple(carries.split()), instead, tuple(sometimes.split()))
 
 
 _OPEN = "ask get_invoices() when you need it"
@@ -73,9 +92,13 @@ EVENTS: Mapping[EventType, SharedEvent] = {
         "another period began, paid or not; also the first one after a trial", "subscription"
     ),
     _E.SUBSCRIPTION_PLAN_CHANGED: _row("the plan has changed", "subscription"),
-    _E.SUBSCRIPTION_QUANTITY_CHANGED: _row("the quantity has changed", "subscription"),
-    _E.SUBSCRIPTION_CANCELLATION_SCHEDULED: _row("it was set to end", "subscription"),
-    _E.SUBSCRIPTION_CANCELLATION_WITHDRAWN: _row("it is not set to end any more", "subscription"),
+    _E.SUBSCRIPTION_QUANTITY_CHANGED: _row(
+        "the quantity has changed", "subscription", "a provider without quantities has a plan for each size"
+    ),
+    _E.SUBSCRIPTION_CANCELLATION_SCHEDULED: _row("it was set to end", "subscription", "listen to 'subscription.ended'"),
+    _E.SUBSCRIPTION_CANCELLATION_WITHDRAWN: _row(
+        "it is not set to end any more", "subscription", "a cancellation is final: subscribe again"
+    ),
     _E.SUBSCRIPTION_SECOND: _row(
         "a subscription began while the organisation had another current one, at any provider", "subscription"
     ),
@@ -92,7 +115,11 @@ EVENTS: Mapping[EventType, SharedEvent] = {
     _E.SUBSCRIPTION_TRIALING: _row("its status is trialing", "subscription"),
     _E.SUBSCRIPTION_ACTIVE: _row("its status is active", "subscription"),
     _E.SUBSCRIPTION_PAST_DUE: _row("a payment is overdue", "subscription"),
-    _E.SUBSCRIPTION_UNPAID: _row("a payment is overdue, and the provider has stopped retrying", "subscription"),
+    _E.SUBSCRIPTION_UNPAID: _row(
+        "a payment is overdue, and the provider has stopped retrying",
+        "subscription",
+        "listen to 'subscription.past_due'",
+    ),
     _E.SUBSCRIPTION_PAUSED: _row("it is paused, or its collection is", "subscription"),
     _E.SUBSCRIPTION_CANCELED: _row("it was canceled for good", "subscription"),
     _E.SUBSCRIPTION_EXPIRED: _row("it expired, or was never paid", "subscription"),
@@ -101,10 +128,11 @@ EVENTS: Mapping[EventType, SharedEvent] = {
     _E.INVOICE_UPDATED: _row("an invoice was changed", "invoice", _OPEN),
     _E.INVOICE_SENT: _row("an invoice was sent to the customer", "invoice", _OPEN),
     _E.INVOICE_PAID: _row(
-        "a period, or another invoice, was paid: see its reason, period and amount, which can be nothing",
-        "invoice payment",
+        "a period, or another invoice, was paid: see its reason, period, amount (which can be nothing) and payment_ids",
+        "invoice",
+        sometimes="payment",
     ),
-    _E.INVOICE_PAYMENT_FAILED: _row("the payment of an invoice failed", "invoice subscription"),
+    _E.INVOICE_PAYMENT_FAILED: _row("the payment of an invoice failed", "subscription", sometimes="invoice"),
     _E.INVOICE_PAYMENT_RECORDED: _row(
         "a part of an invoice was paid", "invoice", "'invoice.paid' comes when all of it is paid"
     ),
@@ -131,20 +159,26 @@ EVENTS: Mapping[EventType, SharedEvent] = {
     _E.PAYMENT_PARTIALLY_FUNDED: _row(
         "a part of a bank transfer arrived", "payment", "get_payment() says how much arrived"
     ),
-    _E.REFUND_CREATED: _row("a refund was created", "refund"),
-    _E.REFUND_UPDATED: _row("a refund was changed", "refund", "listen to 'refund.succeeded' and 'refund.failed'"),
+    _E.REFUND_CREATED: _row("a refund was created", "refund payment"),
+    _E.REFUND_UPDATED: _row(
+        "a refund was changed", "refund payment", "listen to 'refund.succeeded' and 'refund.failed'"
+    ),
     _E.REFUND_SUCCEEDED: _row("a refund succeeded; once for each refund", "refund payment"),
     _E.REFUND_FAILED: _row("a refund failed, or was canceled: the money stayed", "refund payment"),
     _E.DISPUTE_OPENED: _row("the payer disputes a payment, or asks about it", "dispute payment", _DASHBOARD),
     _E.DISPUTE_NEEDS_RESPONSE: _row("a dispute waits for your evidence", "dispute payment", _DASHBOARD),
-    _E.DISPUTE_UPDATED: _row("a dispute was changed", "dispute", "listen to 'dispute.won' and 'dispute.lost'"),
+    _E.DISPUTE_UPDATED: _row("a dispute was changed", "dispute payment", "listen to 'dispute.won' and 'dispute.lost'"),
     _E.DISPUTE_WON: _row("a dispute was decided for you", "dispute payment", _DASHBOARD),
     _E.DISPUTE_LOST: _row("a dispute was decided against you, or accepted", "dispute payment", _DASHBOARD),
     _E.DISPUTE_CLOSED: _row(
-        "a dispute ended without a decision", "dispute", "listen to 'dispute.won' and 'dispute.lost'"
+        "a dispute ended without a decision", "dispute payment", "listen to 'dispute.won' and 'dispute.lost'"
     ),
-    _E.DISPUTE_FUNDS_WITHDRAWN: _row("the disputed money was taken from you", "dispute", "listen to 'dispute.lost'"),
-    _E.DISPUTE_FUNDS_REINSTATED: _row("the disputed money came back to you", "dispute", "listen to 'dispute.won'"),
+    _E.DISPUTE_FUNDS_WITHDRAWN: _row(
+        "the disputed money was taken from you", "payment", "listen to 'dispute.lost'", sometimes="dispute"
+    ),
+    _E.DISPUTE_FUNDS_REINSTATED: _row(
+        "the disputed money came back to you", "dispute payment", "listen to 'dispute.won'"
+    ),
     _E.PAYMENT_METHOD_ATTACHED: _row("a payment method was saved", "payment_method"),
     _E.PAYMENT_METHOD_DETACHED: _row("a payment method was removed", "payment_method"),
     _E.PAYMENT_METHOD_UPDATED: _row(
@@ -159,23 +193,23 @@ EVENTS: Mapping[EventType, SharedEvent] = {
     _E.PAYMENT_METHOD_SETUP_FAILED: _row(
         "a payment method could not be saved", "", "get_payment_methods() says what is saved"
     ),
-    _E.FRAUD_WARNING: _row("the card's bank suspects fraud", "", "listen to 'dispute.opened'"),
+    _E.FRAUD_WARNING: _row("the card's bank suspects fraud", "payment", "listen to 'dispute.opened'"),
 }
 """Every word."""
 
 
-def told_at(word: str, sends: Iterable[EventType] | None) -> str:
+def told_at(word: str, sends: Collection[EventType] | None, never_leads_to: Collection[EventType] = ()) -> str:
     """How you get an event at a provider: "native", "derived", "never", or "unknown" if the provider does not say."""
     if word in _DERIVED:
-        return "derived"
+        return "never" if word in never_leads_to else "derived"
     if sends is None:
         return "unknown"
-    return "native" if word in set(sends) else "never"
+    return "native" if word in sends else "never"
 
 
-def senders(word: str, providers: Mapping[str, Iterable[EventType] | None]) -> tuple[list[str], list[str]]:
+def senders(word: str, providers: Mapping[str, Sender]) -> tuple[list[str], list[str]]:
     """Return the providers at which you get the event, and those at which you never do."""
-    lacking = [name for name, sends in providers.items() if told_at(word, sends) == "never"]
+    lacking = [name for name, each in providers.items() if told_at(word, each.sends, each.never_leads_to) == "never"]
     return [name for name in providers if name not in lacking], lacking
 
 

@@ -185,6 +185,8 @@ class WebhookEvent(Model):
         dedupe_key: the same for every delivery of the same event.
         delivery_id: the signed id of this delivery, if the provider signs one: each delivery counts once.
         known_as: other keys under which the event may have been applied.
+        also: keys of further words that the event tells: the word, a colon, and of what. Each is told once, whichever event
+            brings it.
         livemode: False for test events. None: the provider does not say.
         provider_type: the provider's own name of the event.
         raw: the whole delivery, unchanged.
@@ -207,5 +209,6 @@ class WebhookEvent(Model):
     checkout_reference: str | None = attrs.field(default=None, kw_only=True)
     delivery_id: str | None = attrs.field(default=None, kw_only=True)
     known_as: tuple[str, ...] = attrs.field(default=(), kw_only=True, converter=_keys)
+    also: tuple[str, ...] = attrs.field(default=(), kw_only=True, converter=_keys)
     livemode: bool | None = attrs.field(default=None, kw_only=True)
     provider_type: str | None = attrs.field(default=None, kw_only=True)

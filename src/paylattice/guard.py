@@ -39,7 +39,7 @@ from .guarded import Guarded, stray, unsupported_operation
 from .idempotency import new_key
 from .operations import OPERATIONS, Operation
 from .parameters import Parameters
-from .webhook_guard import guarded_parse, guarded_verify
+from .webhook_guard import guarded_parse, guarded_step, guarded_verify
 
 __all__ = ["checked", "current_operation", "guard_class", "provider_specific"]
 
@@ -48,7 +48,6 @@ R = TypeVar("R")
 _LEADS_OUT = frozenset(
     {
         "__init__",
-        "verify_with_provider",
         "find_created_customer",
         "find_payment",
         "find_refund",
@@ -107,6 +106,8 @@ def guard_class(cls: type, base: type) -> None:
     for name, operation in OPERATIONS.items():
         _put_under_guard(cls, base, name, functools.partial(_guarded, operation, like=getattr(base, name)))
     _put_under_guard(cls, base, "events_since", _guarded_stream)
+    for name in ("verify_with_provider", "follow_links"):
+        _put_under_guard(cls, base, name, guarded_step)
     _put_under_guard(cls, base, "parse_webhook", guarded_parse)
     _put_under_guard(cls, base, "verify_webhook_signature", guarded_verify)
 

@@ -72,6 +72,9 @@ class BaseProvider(PaymentProvider):
     sends: "frozenset[EventType] | None" = None
     """The shared events that the provider itself sends, in addition to those that billing derives from the stored state. None
     if it does not say. ``billing.on(name, everywhere=True)`` checks it."""
+    never_leads_to: "frozenset[EventType]" = frozenset()
+    """The events that billing derives from the stored state, and to which no subscription of the provider leads, for example
+    because it has no quantities."""
     preserves_customer: bool = True
     """Whether the result of a checkout session belongs to the customer that you created it for. If False, the provider may
     book it on another profile of the buyer, and only the session leads to its result."""
@@ -218,11 +221,11 @@ class BaseProvider(PaymentProvider):
         """Return the event with the customer, the subscription and the checkout that its money leads to, where it lacks them.
 
         Billing calls this for a refund, a dispute or a payment that names no customer, so that the provider's objects decide
-        who owns it: refund, payment, order, invoice, subscription. It takes a few reads at most, and leaves out what it cannot
-        find. The default follows nothing.
+        who owns it: refund, payment, order, invoice, subscription; and for a paid invoice that does not name its payments. It
+        takes a few reads at most, and leaves out what it cannot find. The default follows nothing.
 
         Args:
-            event: an event about money, without a subscription of its own.
+            event: an event about money.
         """
         return event
 

@@ -94,7 +94,7 @@ def _columns(event: WebhookEvent) -> str | None:
     """What is wrong with a field that goes into a column. Quick where nothing is: it is asked for every event."""
     about, subscription = event.subscription_id, event.subscription
     ids: list[object] = [event.id, event.type, event.dedupe_key, event.provider, event.customer_id, event.delivery_id]
-    ids += event.known_as
+    ids += (*event.known_as, *event.also)
     if about is not None and not _is_sendable_id(about):
         return _not_sendable("subscription_id")
     if subscription is not None:
@@ -108,7 +108,11 @@ def _columns(event: WebhookEvent) -> str | None:
             return _not_keepable("subscription")
     if _are_plain(ids):
         return None
-    named = zip((*_IDS, *("known_as" for _ in event.known_as), *_IDS_OF_A_SUBSCRIPTION), ids, strict=False)
+    named = zip(
+        (*_IDS, *("known_as" for _ in event.known_as), *("also" for _ in event.also), *_IDS_OF_A_SUBSCRIPTION),
+        ids,
+        strict=False,
+    )
     wrong = next((name for name, value in named if value is not None and not _is_keepable_id(value)), None)
     return None if wrong is None else _not_an_id(wrong)
 

@@ -5,13 +5,13 @@ import re
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 
-from .errors import Diagnosis, MalformedPayload, PaymentError, WebhookError
+from .errors import Diagnosis, InvalidResponse, MalformedPayload, PaymentError, WebhookError
 from .events import WebhookEvent
-from .frames import clear_all
+from .frames import clear_all, clearing_all
 from .guarded import Guarded, stray
 from .storable import check_event
 
-__all__ = ["check_mode", "guarded_parse", "guarded_verify"]
+__all__ = ["check_mode", "guarded_parse", "guarded_step", "guarded_verify"]
 
 _ODD = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
@@ -86,6 +86,30 @@ def guarded_verify(method: Callable[..., object]) -> Callable[..., object]:
         raise broken
 
     return call
+
+
+def guarded_step(method: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
+    """Put the guard around a method that billing hands an event to before it applies it: it answers with an event.
+
+    What it raises otherwise is an :class:`~paylattice.errors.InvalidResponse`: the provider delivers again.
+    """
+
+    @functools.wraps(method)
+    async def call(self: Guarded, event: WebhookEvent) -> WebhookEvent:
+        try:
+            found = await method(self, event)
+            if isinstance(found, WebhookEvent) and found.provider == event.provider:
+                return found
+            broken = f"{type(self).__name__}.{method.__name__}() returns no event of its own"
+        except PaymentError as error:
+            error.provider = error.provider or self.get_provider_name()
+            error.operation = error.operation or method.__name__
+            raise
+        except Exception as exc:  # noqa: BLE001 - whatever it is, it must not carry a payload to the caller
+            broken = stray(self, exc)
+        raise InvalidResponse(broken, provider=self.get_provider_name(), operation=method.__name__)
+
+    return clearing_all(call)
 
 
 def _event(provider: Guarded, parsed: object, payload: object) -> WebhookEvent:

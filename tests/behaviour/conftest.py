@@ -87,7 +87,7 @@ def _memory() -> tuple[Simulator, BaseProvider]:
 
 
 def _stripe() -> tuple[Simulator, BaseProvider]:
-    stand_in = StripeStandIn(now=NOW, clock=lambda: stand_in.now)
+    stand_in = StripeStandIn(now=NOW, when_retries_fail="unpaid", clock=lambda: stand_in.now)
     config = StripeConfig(secret_key=stand_in.secret_key, webhook_secret=stand_in.webhook_secret)
     transport = AsyncTransport(transport=stand_in.transport(), sleep=_no_wait)
     return stand_in, StripeProvider(config, transport=transport, clock=lambda: stand_in.now)
@@ -117,7 +117,7 @@ def _square() -> tuple[Simulator, BaseProvider]:
     return stand_in, SquareProvider(config, transport=transport, clock=lambda: stand_in.now)
 
 
-_MAKERS: dict[str, Callable[[], tuple[Simulator, BaseProvider]]] = {
+MAKERS: dict[str, Callable[[], tuple[Simulator, BaseProvider]]] = {
     "memory": _memory,
     "stripe": _stripe,
     "paypal": _paypal,
@@ -128,7 +128,7 @@ _MAKERS: dict[str, Callable[[], tuple[Simulator, BaseProvider]]] = {
 @pytest.fixture(params=PROVIDERS)
 def place(request: pytest.FixtureRequest) -> Place:
     """Each of the four, with a plan, a larger one, and one with a trial."""
-    simulator, provider = _MAKERS[request.param]()
+    simulator, provider = MAKERS[request.param]()
     product = {"product": "PRODUCT"} if request.param == "paypal" else {}
     simulator.add_plan("pro", PRICE, **product)
     simulator.add_plan("team", PRICE * 2, **product)

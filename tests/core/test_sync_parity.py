@@ -61,6 +61,7 @@ def test_what_the_base_of_all_providers_adds_is_there_too() -> None:
         "find_refund",
         "follow_links",
         "is_same",
+        "never_leads_to",
         "sends",
     }
     assert missing == of_no_use_to_who_calls | for_the_core

@@ -159,7 +159,7 @@ def test_a_lost_dispute_changes_the_payment_and_a_won_one_does_not() -> None:
         payment_id = str(account.objects("payment_intent")[0]["id"])
         dispute = account.open_dispute(payment_id)
         assert (await provider.get_payment(payment_id)).status is PaymentStatus.SUCCEEDED  # type: ignore[union-attr]
-        account.decide_dispute(str(dispute["id"]), decision)
+        account.decide_dispute(str(dispute["id"]), won=decision == "won")
         found = await provider.get_payment(payment_id)
         assert found is not None
         return found.status

@@ -183,6 +183,9 @@ class Attributor(Generic[Tx]):
         """By the operation log, and what is stored because of it; by the profile only if the event is about the profile."""
         profile = await self._by_customer_id(event.provider, event.customer_id)
         if event.subscription_id is None:
+            payer = await self._payer(event)
+            if payer is not None:
+                return Attribution(event, payer, concerns_customer=True)
             if Capability.CUSTOMERS not in self._providers[event.provider].capabilities:  # there are no profiles
                 return Attribution(event, claimed_customer=profile)
             return Attribution(event, profile, concerns_customer=event.customer_id is not None)
@@ -196,6 +199,14 @@ class Attributor(Generic[Tx]):
             if owner is not None
             else await self._attribute_purchase(event, profile, waited)
         )
+
+    async def _payer(self, event: WebhookEvent) -> BillingCustomer | None:
+        """The owner of the event's money, by the charge that billing sent."""
+        about = event.refund or event.dispute
+        named = (event.payment and event.payment.id, about and about.payment_id, event.checkout_reference)
+        session_id = event.checkout_session.id if event.checkout_session is not None else None
+        ids = dict.fromkeys(each for each in (*named, session_id) if each)
+        return await self.owners.owner_of_payment(event.provider, ids)
 
     async def _attribute_purchase(
         self, event: WebhookEvent, profile: BillingCustomer | None, waited: timedelta

@@ -9,7 +9,7 @@ from datetime import datetime
 import attrs
 
 from ..events import EventType, WebhookEvent
-from ..models import DisputeStatus, SubscriptionStatus
+from ..models import SubscriptionStatus
 from .records import BillingSubscription
 
 __all__ = ["SubscriptionStateChange", "changes_between", "words_of", "words_of_a_reading"]
@@ -115,8 +115,7 @@ def words_of(event: WebhookEvent, change: SubscriptionStateChange, *, observed: 
     """The words whose handlers run: the event's own, and those of what changed; the latter once for each change.
 
     A word for a change is told by the change, whichever event brought it; so it is not repeated for an event of that name that
-    changed nothing any more. One event of a provider may tell two things: that a period was paid, and its payment; that a
-    dispute was opened, and waits for an answer.
+    changed nothing any more.
 
     Args:
         event: what the provider told.
@@ -126,13 +125,4 @@ def words_of(event: WebhookEvent, change: SubscriptionStateChange, *, observed: 
     changed = change.words
     if isinstance(event.type, EventType) and event.type.is_derived and observed:
         return changed
-    told: list[str] = [event.type]
-    if event.type is EventType.INVOICE_PAID and event.payment is not None:
-        told.append(EventType.PAYMENT_SUCCEEDED)
-    if (
-        event.type is EventType.DISPUTE_OPENED
-        and event.dispute is not None
-        and event.dispute.status is DisputeStatus.NEEDS_RESPONSE
-    ):
-        told.append(EventType.DISPUTE_NEEDS_RESPONSE)
-    return (*told, *changed)
+    return (event.type, *changed)

@@ -1,7 +1,7 @@
 """Your handlers of events, and the context that they get."""
 
 import difflib
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from inspect import isasyncgenfunction, isawaitable, isgeneratorfunction, signature
@@ -10,7 +10,7 @@ from typing import Generic, TypeAlias, TypeVar, cast
 import attrs
 
 from ..errors import ConfigurationError
-from ..event_table import EVENTS, senders
+from ..event_table import EVENTS, Sender, senders
 from ..events import EventType, WebhookEvent
 from ..models import SubscriptionStatus
 from .changes import SubscriptionStateChange
@@ -77,14 +77,14 @@ class Handlers(Generic[Tx]):
         event_type: EventType | str,
         *,
         everywhere: bool = False,
-        sends: Mapping[str, Iterable[EventType] | None] | None = None,
+        providers: Mapping[str, Sender] | None = None,
     ) -> Callable[[H], H]:
         """Register the decorated function for an event.
 
         Args:
             event_type: a member of :class:`~paylattice.EventType`, or ``<provider>:<its own name>``.
             everywhere: refuse an event that not all providers lead to.
-            sends: the events that each provider sends itself, by its name.
+            providers: by name.
 
         Raises:
             ConfigurationError: no event has this name; or not all providers lead to it, and ``everywhere``; or the decorated
@@ -98,7 +98,7 @@ class Handlers(Generic[Tx]):
             raise ConfigurationError(message)
 
         if everywhere:
-            _check_everywhere(word, sends or {})
+            _check_everywhere(word, providers or {})
 
         def register(function: H) -> H:
             _check(function, word)
@@ -164,12 +164,12 @@ class Handlers(Generic[Tx]):
             _running.reset(token)
 
 
-def _check_everywhere(word: str, sends: Mapping[str, Iterable[EventType] | None]) -> None:
+def _check_everywhere(word: str, providers: Mapping[str, Sender]) -> None:
     """Refuse an event that a provider of the service never leads to, and suggest what to use instead."""
     if ":" in word:
         message = f"{word[:60]!r} is one provider's own event: no other provider sends it"
         raise ConfigurationError(message)
-    having, lacking = senders(word, sends)
+    having, lacking = senders(word, providers)
     if lacking:
         instead = EVENTS[EventType(word)].instead
         where = f"{', '.join(having)} only" if having else "none of your providers"

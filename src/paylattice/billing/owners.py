@@ -9,7 +9,7 @@ else waits, grants nothing, and is reported.
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Generic
@@ -20,7 +20,7 @@ from ..models import Subscription
 from ..provider import BaseProvider
 from ..redaction import redact
 from ..transport.primitives import mutex
-from .commands import AssignSubscription, ChangeSubscription, StartCheckout, readable_command_of
+from .commands import AssignSubscription, Authorize, ChangeSubscription, Charge, StartCheckout, readable_command_of
 from .records import BillingCustomer, BillingOperation, BillingSubscription, OperationState
 from .repository import Tx
 from .store import Store
@@ -33,6 +33,7 @@ _MOST_PAGES = 20
 _REMEMBERED = 1024
 _CHECKOUTS = frozenset({StartCheckout.kind})
 _DECIDE_THE_OWNER = frozenset({StartCheckout.kind, AssignSubscription.kind})
+_TAKE_MONEY = frozenset({Charge.kind, Authorize.kind})
 _ASK_FOR_TERMS = _DECIDE_THE_OWNER | {ChangeSubscription.kind}
 
 
@@ -127,6 +128,14 @@ class Owners(Generic[Tx]):
         """The owner of a subscription that is not stored: of its checkout, or of its last assignment."""
         decided = await self._asked(provider, subscription_id, _DECIDE_THE_OWNER)
         return await self._store.get_customer(decided[-1].org_id, provider) if decided else None
+
+    async def owner_of_payment(self, provider: str, payment_ids: Iterable[str]) -> BillingCustomer | None:
+        """The owner of a payment that billing asked for, by any of its ids."""
+        for payment_id in payment_ids:
+            for each in await self._pages(provider, payment_id):
+                if each.operation in _TAKE_MONEY:
+                    return await self._store.get_customer(each.org_id, provider)
+        return None
 
     async def owner_without_assignment(self, provider: str, subscription: Subscription) -> BillingCustomer | None:
         """The owner of a subscription that is not stored, assignments apart: by its checkout, or its customer."""

@@ -20,6 +20,7 @@ import attrs
 
 from ..errors import ConfigurationError, Conflict, WebhookError
 from ..events import EventType, WebhookEvent
+from ..idempotency import operation_key
 from ..models import Subscription
 from ..provider import BaseProvider
 from ..serialization import converter
@@ -43,6 +44,7 @@ __all__ = ["EventPipeline"]
 _log = logging.getLogger("paylattice")
 _WORDS = frozenset(EventType)
 _NO_TIME = timedelta(0)
+_MONEY = frozenset({"payment", "refund", "dispute", "fraud"})
 
 
 @cache
@@ -104,7 +106,7 @@ class EventPipeline(Generic[Tx]):
             waiting = await self._keep_unmatched(attribution)
             # The customer may have appeared after it was looked for and before the event was unmatched. Whoever brought it
             # looked for unmatched events after committing it; so one of the two sees the other.
-            again = await self._attributor.attribute(event)
+            again = await self._led_on(await self._attributor.attribute(event))
             self._attributor.report_refused(again)
             if again.customer is None:
                 return await self._after_keeping(event)
@@ -117,17 +119,24 @@ class EventPipeline(Generic[Tx]):
     async def _linked(self, event: WebhookEvent) -> WebhookEvent:
         """The event with what its money leads to, where it does not say that itself.
 
-        A payment that names its customer is followed only where that proves nothing, or a handler wants to know; and never
-        where the customer is not stored.
+        It is followed where it does not say whose it is, or that proves nothing; or a handler wants to know. Never where it
+        names a customer who is not stored.
         """
-        money = event.refund or event.dispute or event.payment
-        if money is None or event.subscription_id is not None:
+        if not _leads_on(event):
             return event
-        if event.customer_id is not None:
-            wanted = self._handlers.listens_to(event.type) or not self._attributor.owners.is_proven(event.provider)
-            if not wanted or not await self._attributor.knows_customer(event):
-                return event
+        proven = event.customer_id is not None and self._attributor.owners.is_proven(event.provider)
+        has_owner = proven or event.subscription_id is not None
+        if has_owner and not self._handlers.listens_to(event.type):
+            return event
+        if event.customer_id is not None and not await self._attributor.knows_customer(event):
+            return event
         return await self._providers[event.provider].follow_links(event)
+
+    async def _led_on(self, attribution: Attribution) -> Attribution:
+        """The same, with what the event's money leads to: as long as its customer was not stored, it was not followed."""
+        if not self._refetch or attribution.customer is None:
+            return attribution
+        return attrs.evolve(attribution, event=await self._linked(attribution.event))
 
     async def _was_applied(self, event: WebhookEvent, tx: Tx | None = None) -> bool:
         for key in (event.dedupe_key, *event.known_as):
@@ -197,7 +206,9 @@ class EventPipeline(Generic[Tx]):
             _log.warning("an event of %s stays unmatched: %s", unmatched.provider, refused.diagnosis)
             return Retried(is_nobodys=True)
         try:
-            attribution = await self._attributor.attribute(event, waited=self._waited(event, unmatched))
+            attribution = await self._led_on(
+                await self._attributor.attribute(event, waited=self._waited(event, unmatched))
+            )
         except Exception as exc:  # noqa: BLE001 - its owner cannot be found now: that is no error of its handlers
             _log.warning("an event of %s stays unmatched: %s", unmatched.provider, type(exc).__name__)
             return Retried(error=type(exc).__name__)
@@ -316,7 +327,7 @@ class EventPipeline(Generic[Tx]):
     def _own_event(
         self, provider: str, customer: BillingCustomer, subscription: Subscription, word: EventType, ticket: int
     ) -> WebhookEvent:
-        name = f"paylattice:{subscription.id}:{ticket}"
+        name = f"paylattice:{operation_key(word, subscription.id)}:{ticket}"  # ids can be as long as a key may be
         return WebhookEvent(
             id=name,
             type=word,
@@ -355,21 +366,31 @@ class EventPipeline(Generic[Tx]):
                 stored = await self._store.get_subscription(event.provider, event.subscription_id, tx=tx)
             if customer is not None and event.type is EventType.CUSTOMER_MERGED and event.customer is not None:
                 customer = await self._follow(customer, event.customer.id, tx)
-            words = words_of(event, _change(stored, upserted), observed=upserted is not None)
+            also = [word for key in event.also if (word := await self._first_told(key, record, tx)) is not None]
+            words = (*words_of(event, _change(stored, upserted), observed=upserted is not None), *also)
             if await self._run(words, event, customer, stored, upserted, tx, attribution.claimed_customer):
                 await self._stamp(record, tx)
         profile = reading.subscription.customer_id if reading is not None else None
         return outcome, await self._apply_what_waited_for(stored, upserted, profile)
 
     def _described(self, event: WebhookEvent, reading: Reading | None) -> WebhookEvent:
-        """The event with an invoice that says why it was written, and for which period."""
-        if event.invoice is None or reading is None:
+        """The event with its subscription as it is now, and an invoice that says why it was written, for which period."""
+        if reading is None:
+            return event
+        event = attrs.evolve(event, subscription=reading.subscription)
+        if event.invoice is None:
             return event
         invoice = self._providers[event.provider].describe_invoice(event.invoice, reading.subscription)
         return attrs.evolve(event, invoice=invoice)
 
     def _record(self, event: WebhookEvent, customer: BillingCustomer | None) -> BillingEvent:
         return BillingEvent.of(event, id=new_record_id(), customer=customer, processed_at=self._clock())
+
+    async def _first_told(self, key: str, record: BillingEvent, tx: Tx) -> str | None:
+        """The further word of an event that has this key; None if another event has told it."""
+        word = key.partition(":")[0]
+        told = attrs.evolve(record, id=new_record_id(), event_type=word, external_event_id=key, delivery_id=None)
+        return word if await self._store.insert_event(told, tx=tx) else None
 
     async def _stamp(self, record: BillingEvent, tx: Tx) -> None:
         """Stamp the event once its handlers have run: the last statement of the transaction.
@@ -454,6 +475,15 @@ class EventPipeline(Generic[Tx]):
             if any(one.status.is_current and _is_other(one, stored) for one in known):
                 return True
         return False
+
+
+def _leads_on(event: WebhookEvent) -> bool:
+    """Whether the event is about money, and does not say whose, or what paid it."""
+    kind = event.type.partition(".")[0]
+    if kind == "invoice":
+        paid = event.type is EventType.INVOICE_PAID and event.invoice is not None and not event.invoice.payment_ids
+        return paid or (event.customer_id is None and event.subscription_id is None)
+    return kind in _MONEY and (event.subscription_id is None or event.payment is None)
 
 
 def _is_other(one: BillingSubscription, other: BillingSubscription) -> bool:

@@ -146,8 +146,7 @@ class BillingService(DeliveryOperations[Tx], PaymentOperations[Tx], ScheduledOpe
             ConfigurationError: there is no such event; some provider does not send it (with ``everywhere``); or the handler is
                 not a function of event and context.
         """
-        sends = {name: provider.sends for name, provider in self._providers.items()}
-        return self._parts.handlers.on(event_type, everywhere=everywhere, sends=sends)
+        return self._parts.handlers.on(event_type, everywhere=everywhere, providers=self._providers)
 
     # --- customers -----------------------------------------------------------------------------------------------
 

@@ -95,7 +95,7 @@ WORDS: list[tuple[str, Any, str, str | None]] = [
     ("CHECKOUT.ORDER.COMPLETED", order("COMPLETED"), "checkout.completed", "checkout_session"),
     ("CHECKOUT.ORDER.COMPLETED", order(captures=[capture(status="PENDING")]), "checkout.pending", "checkout_session"),
     ("CHECKOUT.ORDER.COMPLETED", order(captures=[capture(status="DECLINED")]), "checkout.failed", "checkout_session"),
-    ("CHECKOUT.PAYMENT-APPROVAL.REVERSED", {"order_id": ORDER}, "checkout.expired", None),
+    ("CHECKOUT.PAYMENT-APPROVAL.REVERSED", {"order_id": ORDER}, "checkout.expired", "checkout_session"),
     ("PAYMENT.AUTHORIZATION.CREATED", authorization(), "payment.authorized", "payment"),
     ("PAYMENT.AUTHORIZATION.VOIDED", authorization(status="VOIDED"), "payment.canceled", "payment"),
     ("PAYMENT.CAPTURE.COMPLETED", capture(), "payment.succeeded", "payment"),
@@ -159,7 +159,10 @@ def test_the_end_of_a_dispute_is_told_by_its_own_event() -> None:
     assert read("CUSTOMER.DISPUTE.RESOLVED", lost).type == "dispute.lost"
     assert read("CUSTOMER.DISPUTE.UPDATED", lost).type == "dispute.updated"
     asked = {"dispute_id": "PP-D-1", "status": "WAITING_FOR_SELLER_RESPONSE"}
-    assert read("CUSTOMER.DISPUTE.UPDATED", asked).type == "dispute.needs_response"
+    updated, opened = (read(f"CUSTOMER.DISPUTE.{word}", asked) for word in ("UPDATED", "CREATED"))
+    assert (updated.type, updated.also) == ("dispute.updated", ("dispute.needs_response:PP-D-1:",))
+    assert opened.also == updated.also, "which is told once"
+    assert opened.dedupe_key == read("RISK.DISPUTE.CREATED", asked).dedupe_key
 
 
 def test_a_sale_names_its_subscription_and_its_customer() -> None:

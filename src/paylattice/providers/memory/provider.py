@@ -71,6 +71,7 @@ class InMemoryProvider(Controls, BaseProvider):
     config_class: ClassVar[type[ProviderConfig] | None] = MemoryConfig
     capabilities: frozenset[Capability] = frozenset(Capability)
     sends: frozenset[EventType] | None = SENT
+    never_leads_to: frozenset[EventType] = frozenset({EventType.SUBSCRIPTION_CANCELLATION_WITHDRAWN})
 
     def __init__(
         self,

@@ -203,6 +203,7 @@ class World:
             dispute=dispute,
             payment_method=payment_method,
             checkout_session=checkout_session,
+            also=(f"{_E.DISPUTE_NEEDS_RESPONSE}:{dispute.id}",) if dispute and event_type is _E.DISPUTE_OPENED else (),
             livemode=False,
             provider_type=str(event_type),
             provider=self.name,

@@ -31,7 +31,7 @@ from ...models import (
 from ...redaction import redact
 from . import orders, wire
 from .disputes import dispute_from
-from .order_parts import capture_of, order_of, parts_of
+from .order_parts import agreed, capture_of, order_of, parts_of
 from .sale_invoices import invoice_from_sale
 from .verification.transmission import Signed
 
@@ -40,8 +40,6 @@ __all__ = [
     "EVENT_TYPES",
     "REREAD",
     "SENT",
-    "capture_path_of",
-    "copy_bears_out",
     "event_from",
     "is_proven",
     "subject_of",
@@ -185,6 +183,17 @@ def _order(data: JsonObject, _now: datetime) -> _Carried:
     return {"checkout_session": orders.order_session_from(data)}
 
 
+def _left(data: JsonObject, _now: datetime) -> _Carried:
+    order_id = text(data, "order_id")
+    if order_id is None:
+        return {}
+    customer_id = agreed(children(data, "purchase_units"), "custom_id")
+    expired = CheckoutStatus.EXPIRED
+    return {
+        "checkout_session": CheckoutSession(order_id, None, customer_id, status=expired, provider="paypal", raw=data)
+    }
+
+
 def _invoice(data: JsonObject, _now: datetime) -> _Carried:
     return {"invoice": wire.searched_invoice_from(child(data, "invoice") or data)}
 
@@ -211,6 +220,7 @@ ABOUT_SUBSCRIPTIONS = frozenset(name for name in EVENT_TYPES if name.startswith(
 _READERS: Mapping[str, _Read] = {
     **dict.fromkeys(ABOUT_SUBSCRIPTIONS, _subscription),
     **{name: _BY_PLACE[place] for name, place in REREAD.items()},
+    "CHECKOUT.PAYMENT-APPROVAL.REVERSED": _left,
     **{name: _dispute for name in EVENT_TYPES if ".DISPUTE." in name},
     **{name: _token for name in EVENT_TYPES if name.startswith("VAULT.")},
 }
@@ -251,15 +261,17 @@ def event_from(
     carried = _carried(name, resource, now, event_id)
     shared = _by_what_it_carries(shared, carried)
     money_id = _money_id(name, resource)
+    about = money_id or (carried["dispute"].id if "dispute" in carried and shared in _OF_DISPUTES else None)
     delivery_id, known_as = _also_known_as(data, event_id, signed)
     return WebhookEvent(
         id=event_id,
         type=shared or f"paypal:{name}",
         created_at=created,
-        dedupe_key=_key_of(event_id, signed) if money_id is None else f"{shared}:{money_id}",
+        dedupe_key=_key_of(event_id, signed) if about is None else f"{shared}:{about}",
         delivery_id=delivery_id,
         known_as=known_as if money_id is None else (),
-        customer_id=text(resource, "custom_id") or text(resource, "custom"),
+        also=_also(shared, carried, money_id),
+        customer_id=_named_customer(resource),
         subscription_id=text(resource, _NAMES_SUBSCRIPTION[name]) if name in _NAMES_SUBSCRIPTION else None,
         livemode=livemode,
         provider_type=name,
@@ -277,6 +289,8 @@ _ORDER_EVENTS: Mapping[CheckoutStatus, EventType] = {
 }
 """An order that is said to be completed, by the standing of its captures: they may be pending, or declined. Of which some were
 paid and others were not, no shared word tells: the event keeps PayPal's."""
+_OF_DISPUTES = frozenset({_E.DISPUTE_OPENED, _E.DISPUTE_WON, _E.DISPUTE_LOST, _E.DISPUTE_CLOSED})
+"""What happens to a dispute once, and PayPal may tell under two names."""
 _CAME_BACK = frozenset({RefundStatus.FAILED, RefundStatus.CANCELED})
 
 
@@ -292,13 +306,29 @@ def _by_what_it_carries(shared: EventType | None, carried: _Carried) -> EventTyp
         if carried["payment"].status is PaymentStatus.PROCESSING:
             return _E.PAYMENT_PROCESSING
         return _E.INVOICE_PAID if "invoice" in carried else _E.PAYMENT_SUCCEEDED
-    if shared in {_E.DISPUTE_UPDATED, _E.DISPUTE_CLOSED} and "dispute" in carried:
-        status = carried["dispute"].status  # its end is told by its own event, and not by an update beside it, too
-        tells = status.is_over if shared is _E.DISPUTE_CLOSED else status is DisputeStatus.NEEDS_RESPONSE
-        return _E.of_dispute(status) if tells else shared
+    if shared is _E.DISPUTE_CLOSED and "dispute" in carried and carried["dispute"].status.is_over:
+        return _E.of_dispute(carried["dispute"].status)  # which is not told by the update beside it, too
     if shared is _E.REFUND_SUCCEEDED and "refund" in carried:
         return _E.REFUND_FAILED if carried["refund"].status in _CAME_BACK else shared
     return shared
+
+
+def _named_customer(resource: JsonObject) -> str | None:
+    """The application's own id of the customer, in whichever place the object has it."""
+    owner = child(resource, "customer")  # of what is saved in the vault
+    told = text(resource, "custom_id") or text(resource, "custom") or text(owner, "merchant_customer_id")
+    return told or agreed(children(resource, "purchase_units"), "custom_id")
+
+
+def _also(shared: EventType | None, carried: _Carried, money_id: str | None) -> tuple[str, ...]:
+    """A paid period is a payment, too; and any event of a dispute can say that evidence is wanted, until when."""
+    if shared is _E.INVOICE_PAID and "payment" in carried:
+        return (f"{_E.PAYMENT_SUCCEEDED}:{money_id}",)
+    dispute = carried.get("dispute")
+    if dispute is None or dispute.status is not DisputeStatus.NEEDS_RESPONSE:
+        return ()
+    due = dispute.evidence_due_at.isoformat() if dispute.evidence_due_at is not None else ""
+    return (f"{_E.DISPUTE_NEEDS_RESPONSE}:{dispute.id}:{due}",)
 
 
 def _money_id(name: str, resource: JsonObject) -> str | None:
@@ -334,19 +364,7 @@ def _also_known_as(data: JsonObject, event_id: str, signed: Signed | None) -> tu
 
 def is_proven(event: WebhookEvent) -> bool:
     """Whether the event's id comes from PayPal itself, rather than from the body of a delivery."""
-    return event.dedupe_key == event.id
-
-
-def copy_bears_out(copy: WebhookEvent, told: WebhookEvent) -> bool:
-    """Whether PayPal's copy of an event is of the kind that was delivered, and was sent in this delivery, if it says."""
-    sent = copy.known_as
-    return copy.id == told.id and copy.provider_type == told.provider_type and (not sent or told.delivery_id in sent)
-
-
-def capture_path_of(refund: JsonObject) -> str | None:
-    """Where the capture is that a refund is of, if the refund does not say itself which order that belongs to."""
-    capture = capture_of(refund)
-    return f"{_CAPTURE}/{capture}" if capture is not None and order_of(refund) is None else None
+    return event.id not in event.known_as
 
 
 def _carried(name: str, resource: JsonObject, now: datetime, event_id: str) -> _Carried:

@@ -6,13 +6,14 @@ import attrs
 
 from ...errors import NotFound
 from ...events import WebhookEvent
-from ...jsonlike import JsonObject, text
+from ...jsonlike import JsonObject, child, text
 from ...models import Payment, PaymentStatus
+from ...payment_facts import after_dispute
 from . import order_parts, orders
 from .api import PayPalAPI, path_of
-from .order_parts import TAKEN
+from .order_parts import TAKEN, capture_of
 
-__all__ = ["ORDERS", "SALES", "Found", "Kind", "PaymentLookup"]
+__all__ = ["CAPTURES", "ORDERS", "SALES", "Found", "Kind", "PaymentLookup"]
 
 ORDERS, CAPTURES, AUTHORIZATIONS, SALES = (
     "/v2/checkout/orders",
@@ -101,17 +102,20 @@ class PaymentLookup:
         return await self.find(transaction_id) if sale is None else orders.payment_from_sale(sale)
 
     async def followed(self, event: WebhookEvent) -> WebhookEvent:
-        """The event with the payment that its refund or dispute is of."""
+        """The event with the payment that its refund or dispute is of, or that was taken back."""
         about = event.refund or event.dispute
-        if about is None or about.payment_id is None:
-            return event
-        payment = await self.paid_by(about.payment_id)
+        taken_back = event.provider_type == "PAYMENT.CAPTURE.REVERSED"
+        told_of = about.payment_id if about is not None else None
+        payment_id = capture_of(child(event.raw, "resource")) if taken_back else told_of
+        payment = await self.paid_by(payment_id) if payment_id is not None else None
         if payment is None:
             return event
+        payment = after_dispute(payment, event.dispute)
         return attrs.evolve(
             event,
             customer_id=event.customer_id or payment.customer_id,
             subscription_id=event.subscription_id or payment.subscription_id,
+            checkout_reference=event.checkout_reference or order_parts.order_of(payment.raw),
             payment=payment,
         )
 

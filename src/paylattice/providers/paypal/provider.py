@@ -81,6 +81,9 @@ class PayPalProvider(BaseProvider):
     idempotency_lifetime: timedelta = timedelta(hours=6)  # of an order; others are remembered for days
     events_kept: timedelta | None = EVENTS_KEPT
     sends: frozenset[EventType] | None = SENT
+    never_leads_to: frozenset[EventType] = frozenset(
+        {EventType.SUBSCRIPTION_CANCELLATION_SCHEDULED, EventType.SUBSCRIPTION_CANCELLATION_WITHDRAWN}
+    )
     capabilities: frozenset[Capability] = CAPABILITIES
     unsupported: Mapping[Capability, UnsupportedReason] = UNSUPPORTED
 

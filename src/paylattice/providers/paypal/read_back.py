@@ -20,15 +20,14 @@ from .event_list import EVENTS
 from .events import (
     ABOUT_SUBSCRIPTIONS,
     REREAD,
-    capture_path_of,
-    copy_bears_out,
     event_from,
     is_proven,
     subject_of,
     with_subject,
 )
 from .invoices import Invoices
-from .payment_lookup import SALES
+from .order_parts import capture_of, order_of
+from .payment_lookup import CAPTURES, SALES
 
 __all__ = ["INVOICES", "PAYMENTS", "REFUNDS", "ReadBack", "bears_out"]
 
@@ -105,7 +104,7 @@ class ReadBack:
             data = await self._api.get(f"{EVENTS}{path_of(event.id)}")
             if data is not None:
                 copy = event_from(data, self._api.now(), livemode=event.livemode, otherwise=event.created_at)
-                if copy_bears_out(copy, event):
+                if _copy_bears_out(copy, event):
                     return attrs.evolve(copy, delivery_id=event.delivery_id, known_as=(event.dedupe_key,))
         except ConfigurationError:
             raise
@@ -125,7 +124,7 @@ class ReadBack:
             sale = await self._api.get(f"{SALES}{path_of(sale_id)}")
             agreement = text(sale or {}, "billing_agreement_id")
             return {**subject, "billing_agreement_id": agreement} if agreement is not None else subject
-        path = capture_path_of(subject)
+        path = _capture_path_of(subject)
         capture = await self._api.get(path) if path is not None else None
         related = capture.get("supplementary_data") if capture is not None else None
         return {**subject, "supplementary_data": related} if related is not None else subject
@@ -172,3 +171,15 @@ def _was_taken_back(data: JsonObject) -> bool:
     word = (text(data, "status") or text(data, "state") or "").upper()
     reason = text(child(data, "status_details"), "reason") or text(data, "reason_code")
     return word == "REVERSED" or (word == "PENDING" and (reason or "").upper() in _BACK)
+
+
+def _copy_bears_out(copy: WebhookEvent, told: WebhookEvent) -> bool:
+    """Whether PayPal's copy of an event is of the kind that was delivered, and was sent in this delivery, if it says."""
+    sent = copy.known_as
+    return copy.id == told.id and copy.provider_type == told.provider_type and (not sent or told.delivery_id in sent)
+
+
+def _capture_path_of(refund: JsonObject) -> str | None:
+    """Where the capture is that a refund is of, if the refund does not say itself which order that belongs to."""
+    capture = capture_of(refund)
+    return f"{CAPTURES}/{capture}" if capture is not None and order_of(refund) is None else None

@@ -96,6 +96,10 @@ _ONCE = frozenset(
         EventType.REFUND_SUCCEEDED,
         EventType.REFUND_FAILED,
         EventType.INVOICE_PAYMENT_FAILED,
+        EventType.DISPUTE_OPENED,
+        EventType.DISPUTE_WON,
+        EventType.DISPUTE_LOST,
+        EventType.DISPUTE_CLOSED,
     }
 )
 """What happens to an object once, and Square tells several times, under other ids: a completed payment is updated again when
@@ -140,9 +144,8 @@ def event_from(
         id=event_id,
         type=event_type or f"square:{square_type}",
         created_at=created_at,
-        dedupe_key=f"{event_type.value}:{subject_id}"
-        if event_type and subject_id and event_type in _ONCE
-        else event_id,
+        dedupe_key=_key_of(event_type, subject_id, subject) or event_id,
+        also=_also(event_type, subject_id, subject),
         customer_id=_customer_of(kind, subject, subject_id),
         subscription_id=subject_id if kind == "subscription" else text(subject, "subscription_id"),
         checkout_reference=text(delivered, "id") if kind == "order" else wire.order_of(subject),
@@ -153,6 +156,21 @@ def event_from(
         **_carried(kind, subject, square_type, created_at, reference_key),
     )
     return _merged(event, data) if event_type is EventType.CUSTOMER_DELETED else event
+
+
+def _key_of(event_type: EventType | None, subject_id: str | None, subject: JsonObject) -> str | None:
+    """What is the same in all events that tell this; None: nothing is. Evidence can be wanted again, until another day."""
+    if event_type is EventType.DISPUTE_NEEDS_RESPONSE:
+        return f"{event_type}:{subject_id}:{text(subject, 'state')}:{text(subject, 'due_at') or ''}"
+    return f"{event_type}:{subject_id}" if event_type in _ONCE and subject_id else None
+
+
+def _also(event_type: EventType | None, subject_id: str | None, subject: JsonObject) -> tuple[str, ...]:
+    """A new dispute can wait for evidence at once."""
+    asked = BY_STATUS.get(("dispute.state.updated", text(subject, "state")))
+    if event_type is not EventType.DISPUTE_OPENED or asked is not EventType.DISPUTE_NEEDS_RESPONSE:
+        return ()
+    return (_key_of(asked, subject_id, subject) or "",)
 
 
 def _type_of(square_type: str, subject: JsonObject) -> EventType | None:

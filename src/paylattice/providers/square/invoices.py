@@ -67,7 +67,7 @@ class Invoices:
 
         found = await self._customers.followed(customer_id, of, wire.recipient_of)
         invoices = [wire.invoice_from(data, currency=location.currency) for data in found]
-        invoices = await self._described(await self._with_payments(invoices))
+        invoices = await self._described(await self.with_payments(invoices))
         return sorted(invoices, key=lambda invoice: invoice.created_at or _NEVER, reverse=True)
 
     async def of_order(self, order_id: str | None, customer_id: str | None) -> Invoice | None:
@@ -86,7 +86,8 @@ class Invoices:
                 return wire.invoice_from(data, currency=location.currency)
         return None
 
-    async def _with_payments(self, invoices: Sequence[Invoice]) -> list[Invoice]:
+    async def with_payments(self, invoices: Sequence[Invoice]) -> list[Invoice]:
+        """Return the invoices with what paid them, by their orders: a hundred in one request."""
         orders: dict[str, JsonObject] = {}
         ids = [order_id for invoice in invoices if (order_id := wire.order_of(invoice.raw)) is not None]
         for begin in range(0, len(ids), _ORDERS_AT_ONCE):

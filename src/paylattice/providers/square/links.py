@@ -2,7 +2,7 @@
 
 import attrs
 
-from ...events import WebhookEvent
+from ...events import EventType, WebhookEvent
 from ...payment_facts import after_dispute
 from .invoices import Invoices
 from .payments import Payments
@@ -12,7 +12,9 @@ __all__ = ["followed"]
 
 
 async def followed(event: WebhookEvent, payments: Payments, invoices: Invoices) -> WebhookEvent:
-    """The event with its payment, and with what this payment's order belongs to."""
+    """The event with its payment, and with what this payment's order belongs to; of a paid invoice, with its payments."""
+    if event.invoice is not None and event.type is EventType.INVOICE_PAID:
+        return attrs.evolve(event, invoice=(await invoices.with_payments([event.invoice]))[0])
     about = event.refund or event.dispute
     payment = event.payment
     if payment is None and about is not None and about.payment_id is not None:

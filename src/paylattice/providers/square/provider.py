@@ -72,6 +72,9 @@ class SquareProvider(BaseProvider):
     idempotency_lifetime: timedelta = timedelta(hours=1)
     events_kept: timedelta | None = EVENTS_KEPT
     sends: frozenset[EventType] | None = SENT
+    never_leads_to: frozenset[EventType] = frozenset(
+        {EventType.SUBSCRIPTION_QUANTITY_CHANGED, EventType.SUBSCRIPTION_UNPAID}
+    )
     customer_id_is_proof: bool = False  # the buyer of a link becomes the profile of the phone number that they type
 
     def __init__(

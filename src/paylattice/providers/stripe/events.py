@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from ...errors import InvalidResponse
 from ...events import EventType, WebhookEvent
 from ...jsonlike import JsonObject, child, identity, reference, rfc3339, text, timestamp
-from ...models import Model, RefundStatus
+from ...models import Dispute, DisputeStatus, Model, RefundStatus
 from ...redaction import redact
 from . import wire
 from .disputes import DISPUTE_STATUS, dispute_from
@@ -68,7 +68,6 @@ EVENT_TYPES: Mapping[str, EventType] = {
     "refund.created": EventType.REFUND_CREATED,
     "refund.updated": EventType.REFUND_UPDATED,
     "refund.failed": EventType.REFUND_FAILED,
-    "charge.refund.updated": EventType.REFUND_UPDATED,
     "customer.source.expiring": EventType.PAYMENT_METHOD_EXPIRING,
     "charge.dispute.created": EventType.DISPUTE_OPENED,
     "charge.dispute.updated": EventType.DISPUTE_UPDATED,
@@ -86,6 +85,8 @@ EVENT_TYPES: Mapping[str, EventType] = {
 """The events whose type says it all. ``checkout.session.completed`` is not here: only its session tells what it is."""
 
 CHECKOUT_COMPLETED = "checkout.session.completed"
+REFUND_OF_CHARGE = "charge.refund.updated"
+"""Comes beside ``refund.updated``, or alone: it tells the end of a refund, and a change before that only in Stripe's name."""
 
 COMPLETED_CHECKOUTS: Mapping[str | None, EventType] = {
     "paid": EventType.CHECKOUT_COMPLETED,
@@ -152,6 +153,7 @@ def _snapshot(data: JsonObject, otherwise: _Otherwise | None) -> WebhookEvent:
     subject = child(data, "data", "object")
     before = child(data, "data", "previous_attributes")
     word = _snapshot_type(stripe_type, subject, before)
+    carried = _carried(subject, event_id, stripe_type)
     return WebhookEvent(
         id=event_id,
         type=word,
@@ -163,15 +165,23 @@ def _snapshot(data: JsonObject, otherwise: _Otherwise | None) -> WebhookEvent:
         provider_type=stripe_type,
         provider="stripe",
         raw=data,
-        **_carried(subject, event_id, stripe_type),
+        also=_also(word, carried.get("dispute")),
+        **carried,
     )
+
+
+def _also(word: EventType | str, dispute: Dispute | None) -> tuple[str, ...]:
+    """A new dispute can wait for evidence at once."""
+    if dispute is None or dispute.status is not DisputeStatus.NEEDS_RESPONSE or word is not EventType.DISPUTE_OPENED:
+        return ()
+    return (f"{EventType.DISPUTE_NEEDS_RESPONSE}:{dispute.id}",)
 
 
 def _snapshot_type(stripe_type: str, subject: JsonObject, before: JsonObject) -> EventType | str:
     shared = EVENT_TYPES.get(stripe_type)
     if stripe_type == CHECKOUT_COMPLETED:
         shared = COMPLETED_CHECKOUTS.get(text(subject, "payment_status"))
-    if shared in _OF_REFUNDS:
+    if shared in _OF_REFUNDS or stripe_type == REFUND_OF_CHARGE:
         shared = _REFUND_ENDS.get(wire.REFUND_STATUS.get(text(subject, "status")), shared)
     if shared is EventType.DISPUTE_CLOSED or (shared is EventType.DISPUTE_UPDATED and "status" in before):
         status = DISPUTE_STATUS.get(text(subject, "status"))

@@ -8,7 +8,7 @@ import attrs
 
 from ...errors import Conflict, InvalidRequest
 from ...events import WebhookEvent
-from ...jsonlike import JsonObject, child, flag, integer, string_map, text
+from ...jsonlike import JsonObject, child, flag, integer, reference, string_map, text
 from ...models import Payment, PaymentStatus, Refund
 from ...money import Money
 from ...payment_facts import after_dispute
@@ -66,9 +66,10 @@ class Payments:
         )
 
     async def of_event(self, event: WebhookEvent) -> Payment | None:
-        """The payment that a refund or a dispute is of; None if there is none, or it is a charge of the old kind."""
+        """The payment that a refund, a dispute or a warning is of; None if there is none, or it is a charge of the old kind."""
         about = event.refund or event.dispute
-        payment_id = about.payment_id if about is not None else None
+        subject = child(event.raw, "data", "object")
+        payment_id = about.payment_id if about is not None else reference(subject, "payment_intent")
         if payment_id is None or not payment_id.startswith("pi_"):
             return None
         found = await self._api.find(path_of("payment_intents", payment_id), _EXPANDED)

@@ -88,8 +88,8 @@ class StripeProvider(BaseProvider):
         self._webhooks = Webhooks(settings, self._clock, lambda: self.diagnoses)
 
     async def follow_links(self, event: WebhookEvent) -> WebhookEvent:
-        """Follow a refund or a dispute to its payment, and a payment to its invoice, which names the subscription."""
-        return await self._payments.followed(event)
+        """Follow a refund or a dispute to its payment, a payment to its invoice, and that to the payments that paid it."""
+        return await self._invoices.followed(await self._payments.followed(event))
 
     # Customers
 
