@@ -1,13 +1,17 @@
 """What the guard needs to know of a provider, and the sentences in which it speaks of one."""
 
+import inspect
 from collections.abc import Mapping
 from typing import Protocol
 
 from .errors import UnsupportedOperation
 from .idempotency import KeyLedger
-from .operations import Capability, UnsupportedReason
+from .operations import OPERATIONS, Capability, UnsupportedReason
 
-__all__ = ["Guarded", "stray", "unsupported_operation"]
+__all__ = ["Guarded", "not_written", "stray", "unsupported_operation"]
+
+
+_PROTOCOL = f"{__package__}.protocol"
 
 
 class Guarded(Protocol):
@@ -47,9 +51,30 @@ def unsupported_operation(provider: Guarded, operation: str, capability: Capabil
     """The error for an operation that the provider lacks, in the provider's own words if it has some."""
     name = provider.get_provider_name()
     told = provider.unsupported.get(capability) if capability else None
+    if operation in not_written(provider, capability):
+        told = _only_declared(provider, operation, capability)
     if told is None:
         told = UnsupportedReason(f"{name} does not offer {capability.replace('_', ' ') if capability else operation}.")
     return UnsupportedOperation(reason=told.reason, alternative=told.alternative, provider=name, operation=operation)
+
+
+def not_written(provider: Guarded, capability: Capability | None) -> list[str]:
+    """The operations that a later contract added, and that a provider lacks though it declares the capability."""
+    if capability is None or capability not in provider.capabilities:
+        return []
+    needed = (name for name, row in OPERATIONS.items() if row.capability is capability and row.since > 1)
+    return [name for name in needed if getattr(getattr(type(provider), name, None), "__module__", "") == _PROTOCOL]
+
+
+def _only_declared(provider: Guarded, operation: str, capability: Capability | None) -> UnsupportedReason:
+    kind, since = type(provider), OPERATIONS[operation].since
+    parameters = inspect.signature(getattr(kind, operation)).parameters.values()
+    bare = [each.replace(annotation=inspect.Parameter.empty) for each in parameters]
+    return UnsupportedReason(
+        f"{kind.__name__} declares Capability.{str(capability).upper()}, and does not have {operation}, which is part of the "
+        f"provider contract since version {since}.",
+        f"Write async def {operation}{inspect.Signature(bare)} in {kind.__name__}, or declare fewer capabilities.",
+    )
 
 
 def stray(provider: Guarded, exc: Exception) -> str:

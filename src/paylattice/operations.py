@@ -34,6 +34,7 @@ class Capability(StrEnum):
     LIST_SUBSCRIPTIONS = "list_subscriptions"
     CANCEL_NOW = "cancel_now"
     CANCEL_AT_PERIOD_END = "cancel_at_period_end"
+    UNCANCEL = "uncancel"
     CHANGE_SUBSCRIPTION = "change_subscription"
     PAUSE = "pause"
     METERED_USAGE = "metered_usage"
@@ -68,6 +69,7 @@ class Operation:
         many: whether the answer is a list.
         optional: whether None is an answer.
         echoes: argument -> attribute of the answer that must be equal to it.
+        since: the version of the contract that added it.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Operation:
     many: bool = False
     optional: bool = False
     echoes: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    since: int = 1
 
     def capability_for(self, arguments: Mapping[str, object]) -> Capability | None:
         """The capability that this call needs: each way to cancel is one of its own."""
@@ -104,6 +107,9 @@ _ROWS = (
         "list_subscriptions", _C.LIST_SUBSCRIPTIONS, Subscription, many=True, echoes={"customer_id": "customer_id"}
     ),
     Operation("cancel_subscription", _C.CANCEL_NOW, Subscription, writes=True, echoes={"subscription_id": "id"}),
+    Operation(
+        "uncancel_subscription", _C.UNCANCEL, Subscription, writes=True, echoes={"subscription_id": "id"}, since=2
+    ),
     Operation(
         "change_subscription",
         _C.CHANGE_SUBSCRIPTION,

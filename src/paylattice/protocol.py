@@ -245,6 +245,23 @@ class PaymentProvider(Protocol):
         """
         raise _unsupported(self, "cancel_subscription")
 
+    async def uncancel_subscription(
+        self, subscription_id: str, *, idempotency_key: str | None = None
+    ) -> "Subscription":
+        """Take back a cancellation that has not taken effect yet. The subscription goes on after the paid period.
+
+        A subscription that is not set to end is no error: you get its current state.
+
+        Args:
+            subscription_id: the provider's id of the subscription.
+            idempotency_key: calls with the same key have one effect. None: the library makes a key for this call.
+
+        Raises:
+            NotFound: the subscription does not exist.
+            Conflict: the subscription has ended.
+        """
+        raise _unsupported(self, "uncancel_subscription")
+
     async def change_subscription(
         self,
         subscription_id: str,

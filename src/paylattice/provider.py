@@ -19,7 +19,7 @@ from .event_lists import since_by_since
 from .frames import clearing_all
 from .frozen import FrozenMap
 from .guard import guard_class
-from .guarded import Guarded, unsupported_operation
+from .guarded import Guarded, not_written, unsupported_operation
 from .idempotency import KeyLedger
 from .invoice_facts import described_by
 from .operations import Capability, UnsupportedReason
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CONTRACT_VERSION", "BaseProvider", "Capability", "Headers", "PaymentProvider", "UnsupportedReason"]
 
-CONTRACT_VERSION = 1
-"""The version of the contract between this library and its providers."""
+CONTRACT_VERSION = 2
+"""The version of the contract between this library and its providers. Every version has all operations of those before."""
 
 
 class BaseProvider(PaymentProvider):
@@ -59,8 +59,8 @@ class BaseProvider(PaymentProvider):
     config_class: ClassVar[type[ProviderConfig] | None] = None
     capabilities: frozenset[Capability] = frozenset()  # pyright: ignore[reportIncompatibleMethodOverride] - reads the same
     unsupported: Mapping[Capability, UnsupportedReason] = FrozenMap()  # pyright: ignore[reportIncompatibleMethodOverride] - reads the same
-    contract_version: ClassVar[int] = 1
-    """The version of the contract that the provider was written for."""
+    contract_version: ClassVar[int] = CONTRACT_VERSION
+    """The version of the contract that the provider was written for. An earlier one lacks the operations that came later."""
     idempotency_lifetime: timedelta = timedelta(hours=24)
     """How long, at least, the provider remembers an idempotency key. After that, the same call with the same key is a new one.
     Billing then looks up the outcome, and never sends it again."""
@@ -177,8 +177,9 @@ class BaseProvider(PaymentProvider):
                 near = difflib.get_close_matches(str(capability), list(Capability), n=1)
                 cure = f"Capability.{near[0].upper()}" if near else "the words are those of paylattice.Capability"
                 raise refused("require(...)", capability, "capabilities", cure)
-            if capability not in self.capabilities:
-                raise unsupported_operation(self, f"require({capability})", capability)
+            missing = not_written(self, capability)
+            if capability not in self.capabilities or missing:
+                raise unsupported_operation(self, next(iter(missing), f"require({capability})"), capability)
 
     @clearing_all
     async def recover(self, error: PaymentError) -> object:

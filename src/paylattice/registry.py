@@ -93,10 +93,10 @@ def _fitting(name: str, loaded: Any) -> ProviderClass:
         message = f"provider {name!r} is no class: its entry point must name one"
         raise ConfigurationError(message, provider=name)
     version = getattr(loaded, "contract_version", CONTRACT_VERSION)
-    if version != CONTRACT_VERSION:
+    if version not in range(1, CONTRACT_VERSION + 1):
         message = (
             f"provider {name!r} was written for version {version} of the provider contract, this paylattice speaks "
-            f"version {CONTRACT_VERSION}: install a matching version of the plugin"
+            f"versions 1 to {CONTRACT_VERSION}: install a matching version of the plugin"
         )
         raise ConfigurationError(message, provider=name)
     return cast("ProviderClass", loaded)

@@ -63,6 +63,9 @@ class Counting(InMemoryProvider):
     async def cancel_subscription(self, *args: Any, **kwargs: Any) -> Any:
         return await self._fateful(super().cancel_subscription, *args, **kwargs)
 
+    async def uncancel_subscription(self, *args: Any, **kwargs: Any) -> Any:
+        return await self._fateful(super().uncancel_subscription, *args, **kwargs)
+
     async def change_subscription(self, *args: Any, **kwargs: Any) -> Any:
         return await self._fateful(super().change_subscription, *args, **kwargs)
 
@@ -83,6 +86,7 @@ class Order:
     ask: Callable[[World], Awaitable[object]]
     effects: Callable[[World], int]
     plan: str | None = None
+    before: Callable[[World], Awaitable[object]] | None = None
 
 
 def record_of(world: World) -> Any:
@@ -101,6 +105,12 @@ ORDERS: Mapping[str, Order] = {
         lambda world: world.billing.cancel("org", idempotency_key="click"),
         lambda world: int(record_of(world).cancel_at_period_end),
         "pro",
+    ),
+    "uncancel": Order(
+        lambda world: world.billing.uncancel("org", idempotency_key="click"),
+        lambda world: int(not record_of(world).cancel_at_period_end),
+        "pro",
+        before=lambda world: world.billing.cancel("org"),
     ),
     "cancel now": Order(
         lambda world: world.billing.cancel("org", at_period_end=False, idempotency_key="click"),
@@ -130,6 +140,8 @@ async def a_world(at: int, order: Order, lost: str | None) -> World:
         await world.subscribe(plan_id=order.plan)
         await world.deliver()
         world.provider.advance(days=15.5)
+        if order.before is not None:
+            await order.before(world)
         assert order.effects(world) == 0
     provider.lost = lost
     provider.fate.calls, provider.fate.at = 0, at

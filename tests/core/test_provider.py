@@ -10,6 +10,7 @@ import pytest
 
 from paylattice import BaseProvider, Capability, Customer, PaymentProvider, UnsupportedReason
 from paylattice.config import ProviderConfig, env
+from paylattice.driving import run
 from paylattice.errors import ConfigurationError, PaymentError, UnsupportedOperation
 from paylattice.operations import OPERATIONS
 from paylattice.provider import CONTRACT_VERSION
@@ -74,6 +75,26 @@ def test_an_operation_that_is_declared_and_not_written_is_unsupported_all_the_sa
 
     with pytest.raises(UnsupportedOperation):
         asyncio.run(call(Boastful(), name))
+
+
+def test_what_a_later_contract_added_is_named_where_it_is_declared_and_lacking() -> None:
+    class Early(Bare):
+        contract_version = 1
+        capabilities = frozenset(Capability)
+
+    provider = Early()
+    for attempt in (
+        lambda: provider.require(Capability.UNCANCEL),
+        lambda: run(provider.uncancel_subscription("sub_1")),
+    ):
+        with pytest.raises(UnsupportedOperation) as caught:
+            attempt()
+        assert caught.value.reason == (
+            "Early declares Capability.UNCANCEL, and does not have uncancel_subscription, which is part of the provider "
+            "contract since version 2."
+        )
+        assert "async def uncancel_subscription(self, subscription_id, *, idempotency_key=None)" in str(caught.value)
+    provider.require(Capability.PAUSE)
 
 
 def test_webhooks_that_are_not_written_are_unsupported() -> None:

@@ -9,7 +9,7 @@ from ..errors import Conflict, NotFound
 from ..models import SubscriptionStatus
 from .records import BillingSubscription
 
-__all__ = ["has_begun", "is_not_ending", "is_paused", "named", "no_subscription", "the_one", "with_id"]
+__all__ = ["has_begun", "is_ending", "is_not_ending", "is_paused", "named", "no_subscription", "the_one", "with_id"]
 
 _MOST_NAMED = 10
 
@@ -57,6 +57,11 @@ def has_begun(subscription: BillingSubscription) -> bool:
 def is_not_ending(subscription: BillingSubscription) -> bool:
     """Whether it goes on if nothing else happens."""
     return not subscription.status.is_terminal and subscription.cancel_at is None
+
+
+def is_ending(subscription: BillingSubscription) -> bool:
+    """Whether it goes on only until the end that is set."""
+    return not subscription.status.is_terminal and subscription.cancel_at is not None
 
 
 def is_paused(subscription: BillingSubscription) -> bool:

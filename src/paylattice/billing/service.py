@@ -29,6 +29,7 @@ from .replaced_customers import ReplacedCustomer
 from .repository import BillingRepository, Tx
 from .scheduled_operations import ScheduledOperations
 from .store import Store
+from .subscription_operations import SubscriptionOperations
 from .wiring import Options, wire
 
 __all__ = ["BillingService", "RejectedWebhook"]
@@ -38,7 +39,9 @@ H = TypeVar("H", bound=Callable[..., Awaitable[None] | None])
 
 @clearing_class
 @checking_class(CHECKS)
-class BillingService(DeliveryOperations[Tx], PaymentOperations[Tx], ScheduledOperations[Tx], Generic[Tx]):
+class BillingService(
+    DeliveryOperations[Tx], SubscriptionOperations[Tx], PaymentOperations[Tx], ScheduledOperations[Tx], Generic[Tx]
+):
     """Billing for your organisations, over one or several providers and a repository.
 
     Args:

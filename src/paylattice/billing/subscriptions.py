@@ -15,7 +15,7 @@ from ..models import Subscription, SubscriptionChange
 from ..operations import Capability
 from ..provider import BaseProvider
 from .attribution import Attributor
-from .choosing import has_begun, is_not_ending, is_paused, no_subscription, the_one, with_id
+from .choosing import has_begun, is_ending, is_not_ending, is_paused, no_subscription, the_one, with_id
 from .commands import (
     AssignSubscription,
     CancelSubscription,
@@ -23,6 +23,7 @@ from .commands import (
     PauseSubscription,
     ResumeSubscription,
     SubscriptionCommand,
+    UncancelSubscription,
 )
 from .customers import Customers
 from .entries import Entry
@@ -96,6 +97,14 @@ class Subscriptions(Generic[Tx]):
 
         prefer = is_not_ending if wanted.at_period_end else _any
         _, stored = await self._send(org_id, command_at, key, subscription_id=subscription_id, prefer=prefer)
+        return stored
+
+    async def uncancel(self, org_id: str, subscription_id: str | None, key: str | None) -> BillingSubscription:
+        """Take back the end that is set. Returns what is stored afterwards."""
+        command = UncancelSubscription()
+        _, stored = await self._send(
+            org_id, lambda _provider: command, key, subscription_id=subscription_id, prefer=is_ending
+        )
         return stored
 
     async def end(

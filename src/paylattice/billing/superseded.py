@@ -86,13 +86,14 @@ class Superseded(Generic[Tx]):
         Raises:
             PaymentError: it cannot be found out now.
         """
-        if not isinstance(command, SubscriptionCommand) or command.sets is None:
+        if not isinstance(command, SubscriptionCommand) or command.can_be_set_back is None:
             return
         for number in range(_MOST_ROUNDS):
             rivals = [
                 (each.row, each.command)
                 for each in await self._about(sent, command.target)
-                if isinstance(each.command, SubscriptionCommand) and each.command.sets == command.sets
+                if isinstance(each.command, SubscriptionCommand)
+                and each.command.can_be_set_back == command.can_be_set_back
             ]
             newest, wanted = next(
                 (each for each in reversed(rivals) if each[0].state not in _NOT_DONE), (sent, command)

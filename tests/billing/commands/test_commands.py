@@ -29,6 +29,7 @@ from paylattice.billing.commands import (
     ResumeSubscription,
     StartCheckout,
     SubscriptionCommand,
+    UncancelSubscription,
     Void,
     command_of,
     readable_command_of,
@@ -59,6 +60,7 @@ SAMPLES: list[Command[Any]] = [
     ClaimPage(page_key="key"),
     PauseSubscription(subscription_id="sub_1"),
     ResumeSubscription(subscription_id="sub_1"),
+    UncancelSubscription(subscription_id="sub_1"),
     Charge(amount=Money(2500, "USD"), metadata={"org_id": "org"}, description="secret"),
     Charge(amount=Money(1, "JPY"), customer_id="cus_1", payment_method_id="pm_1", asked_method_id="pm_1"),
     Authorize(amount=Money(2500, "USD"), customer_id="cus_1", payment_method_id="pm_1"),
@@ -143,8 +145,10 @@ CANCEL = CancelSubscription(subscription_id="sub_1", at_period_end=True)
 CHANGE = ChangeSubscription(subscription_id="sub_1", plan_id="team")
 PAUSE = PauseSubscription(subscription_id="sub_1")
 RESUME = ResumeSubscription(subscription_id="sub_1")
+KEEP = UncancelSubscription(subscription_id="sub_1")
 SUPERSEDES: Mapping[Command[Any], list[Command[Any]]] = {
-    CANCEL: [CANCEL, CHANGE, PAUSE, RESUME],
+    CANCEL: [CANCEL, KEEP, CHANGE, PAUSE, RESUME],
+    KEEP: [CANCEL, KEEP],
     CHANGE: [CANCEL, CHANGE],
     PAUSE: [PAUSE, RESUME],
     RESUME: [PAUSE, RESUME],

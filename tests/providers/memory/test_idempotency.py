@@ -27,6 +27,12 @@ def _saved(shop: Shop) -> Mapping[str, Any]:
     return {"amount": usd(500), "customer_id": customer.id, "payment_method_id": shop.card(customer)}
 
 
+def _ending(shop: Shop) -> Mapping[str, Any]:
+    made = shop.subscribe()
+    run(shop.provider.cancel_subscription(made.id, at_period_end=True))
+    return {"subscription_id": made.id}
+
+
 def _paused(shop: Shop) -> Mapping[str, Any]:
     made = shop.subscribe()
     shop.pause(made)
@@ -41,6 +47,7 @@ WRITES: Mapping[str, tuple[Arrange, Mapping[str, Any]]] = {
     "create_payment_session": (lambda _: {"amount": usd(500), **PLACES}, {"capture": False}),
     "expire_checkout_session": (lambda shop: {"session_id": shop.checkout().id}, {"session_id": "cs_other"}),
     "cancel_subscription": (lambda shop: {"subscription_id": shop.subscribe().id}, {"at_period_end": True}),
+    "uncancel_subscription": (_ending, {"subscription_id": "sub_other"}),
     "change_subscription": (
         lambda shop: {"subscription_id": shop.subscribe().id, "plan_id": "team"},
         {"prorate": False},

@@ -96,6 +96,18 @@ CASES: list[tuple[Any, tuple[str, str], Call, dict[tuple[str, str], Any]]] = [
     (
         sdk.SubscriptionUpdateParams,
         ("POST", SUB),
+        lambda p: p.uncancel_subscription("sub_1"),
+        {("GET", SUB): subscription(cancel_at_period_end=True, cancel_at=1)},
+    ),
+    (
+        sdk.SubscriptionUpdateParams,
+        ("POST", SUB),
+        lambda p: p.uncancel_subscription("sub_1"),
+        {("GET", SUB): subscription(cancel_at=1)},
+    ),
+    (
+        sdk.SubscriptionUpdateParams,
+        ("POST", SUB),
         lambda p: p.change_subscription("sub_1", plan_id="price_max", quantity=2),
         {("GET", SUB): subscription(), ("GET", "/v1/prices/price_max"): price(id="price_max")},
     ),

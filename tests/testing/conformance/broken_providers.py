@@ -40,7 +40,7 @@ class ShoutsItsName(InMemoryProvider):
 
 @caught_by("it_was_written_for_this_contract")
 class WrittenForAnotherContract(InMemoryProvider):
-    contract_version = 2
+    contract_version = 99
 
 
 @caught_by("it_declares_capabilities_of_this_library")

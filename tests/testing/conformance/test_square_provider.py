@@ -35,6 +35,7 @@ class SquareHooks(ProviderConformance):
             "pause_subscription",
             "remove_payment_method",
             "resume_subscription",
+            "uncancel_subscription",
             "update_customer",
         }
     )

@@ -37,7 +37,7 @@ class AcmeProvider(BaseProvider):
     """
 
     name: ClassVar[str] = "acme"
-    contract_version: ClassVar[int] = 1
+    contract_version: ClassVar[int] = 2
     config_class: ClassVar[type[ProviderConfig]] = AcmeConfig
     capabilities = frozenset(
         {Capability.CUSTOMERS, Capability.CHECKOUT, Capability.SUBSCRIPTIONS, Capability.CANCEL_NOW}

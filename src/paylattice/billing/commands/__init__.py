@@ -17,6 +17,7 @@ from .subscriptions import (
     ResumeSubscription,
     SubscriptionCommand,
 )
+from .uncancel import UncancelSubscription
 from .usage import RecordUsage
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "ResumeSubscription",
     "StartCheckout",
     "SubscriptionCommand",
+    "UncancelSubscription",
     "Void",
     "command_of",
     "readable_command_of",
@@ -49,6 +51,7 @@ _ALL: tuple[type[Command[Any]], ...] = (
     AssignSubscription,
     ChangeSubscription,
     CancelSubscription,
+    UncancelSubscription,
     PauseSubscription,
     ResumeSubscription,
     RecordUsage,

@@ -24,6 +24,7 @@ __all__ = [
 R = TypeVar("R")
 _TERMS = "plan and quantity"
 _COLLECTION = "collection"
+END = "end"
 
 
 @attrs.frozen(kw_only=True)
@@ -44,6 +45,11 @@ class SubscriptionCommand(Command[R]):
     """What earlier commands of the same subscription must not set any more, once this was asked for: their ``sets``."""
 
     subscription_id: str = decided_here()
+
+    @property
+    def can_be_set_back(self) -> str | None:
+        """``sets``, or None where this one is final though others like it are not."""
+        return self.sets
 
     @property
     def target(self) -> str:
@@ -110,11 +116,16 @@ class CancelSubscription(SubscriptionCommand[Subscription]):
 
     kind: ClassVar[str] = "cancel_subscription"
     operation: ClassVar[str] = "cancel_subscription"
-    overrides: ClassVar[frozenset[str | None]] = frozenset({None, _TERMS, _COLLECTION})
+    overrides: ClassVar[frozenset[str | None]] = frozenset({None, _TERMS, _COLLECTION, END})
 
     at_period_end: bool
     reason: str | None = attrs.field(default=None, repr=False)
     final_invoice: bool = False
+
+    @property
+    def can_be_set_back(self) -> str | None:
+        """An end that has not come yet."""
+        return END if self.at_period_end else None
 
     async def send(self, provider: BaseProvider, key: str) -> Subscription:
         """End it."""

@@ -27,9 +27,10 @@ from ...models import (
 )
 from ...money import Money
 from ...operations import Capability
-from ...provider import BaseProvider, Headers
+from ...provider import Headers
 from ...signatures import SigningKey, secret_from
 from ...transport import Transport
+from .after_sale import AfterSale
 from .calls import Calls
 from .checkout import Checkouts
 from .config import MemoryConfig, refuse_production
@@ -47,7 +48,7 @@ _SLACK = timedelta(minutes=5)
 """How far the application's clock may be ahead of the simulated one."""
 
 
-class InMemoryProvider(Controls, BaseProvider):
+class InMemoryProvider(Controls, AfterSale):
     """A whole provider without a network, for tests, demos and development.
 
     ``Controls`` has its controls: complete a checkout, advance the time, take the webhooks.

@@ -166,6 +166,15 @@ class Subscriptions:
         record.canceled_at = record.canceled_at or self._world.now
         self._end(record, Trigger.CANCELED)
 
+    def uncancel(self, record: SubscriptionRecord) -> None:
+        """Let it go on after the period. One that is not set to end stays as it is."""
+        if record.status.is_terminal:
+            message = f"a subscription that is {record.status} does not come back: start a new one"
+            raise Conflict(message)
+        if record.cancel_at_period_end:
+            record.cancel_at_period_end, record.canceled_at = False, None
+            self._changed(record, EventType.SUBSCRIPTION_UPDATED)
+
     def change(self, record: SubscriptionRecord, plan: Plan | None, quantity: int | None, *, prorate: bool) -> None:
         """Another plan, another quantity, or both. A period of another length begins at once, but after a trial."""
         if record.status.is_terminal or record.status is SubscriptionStatus.INCOMPLETE:

@@ -11,6 +11,7 @@ CAPABILITIES: frozenset[Capability] = frozenset(Capability) - {
     Capability.CUSTOMERS,
     Capability.EXPIRE_CHECKOUT,
     Capability.CANCEL_AT_PERIOD_END,
+    Capability.UNCANCEL,
     Capability.METERED_USAGE,
 }
 UNSUPPORTED: Mapping[Capability, UnsupportedReason] = FrozenMap(
@@ -28,6 +29,11 @@ UNSUPPORTED: Mapping[Capability, UnsupportedReason] = FrozenMap(
             "PayPal ends a subscription at once, and for good.",
             "Cancel now: access continues until cancel_at, the day up to which it is paid. Or suspend it, and cancel it "
             "when the period is over.",
+        ),
+        Capability.UNCANCEL: UnsupportedReason(
+            "PayPal ends a subscription at once, and for good.",
+            "Start a new subscription with create_checkout_session, whose trial_days last until cancel_at: up to then the "
+            "ended one is paid.",
         ),
         Capability.METERED_USAGE: UnsupportedReason(
             "PayPal's subscriptions have no metering. They have quantities, and the payer has to agree to each change.",

@@ -10,7 +10,6 @@ from ...config import ProviderConfig
 from ...event_lists import first_of
 from ...events import EventType, WebhookEvent
 from ...frozen import FrozenMap
-from ...guard import provider_specific
 from ...models import (
     CheckoutSession,
     Customer,
@@ -23,7 +22,8 @@ from ...models import (
     SubscriptionChange,
 )
 from ...money import Money
-from ...provider import BaseProvider, Capability, Headers, UnsupportedReason
+from ...provider import Capability, Headers, UnsupportedReason
+from .after_sale import AfterSale
 from .api import SquareAPI
 from .capabilities import CAPABILITIES, UNSUPPORTED
 from .checkout import PREFIX, Checkout
@@ -53,7 +53,7 @@ _log = logging.getLogger("paylattice")
 _CLOCKS_DIFFER = timedelta(minutes=10)
 
 
-class SquareProvider(BaseProvider):
+class SquareProvider(AfterSale):
     """Square.
 
     Args:
@@ -277,21 +277,6 @@ class SquareProvider(BaseProvider):
         Square bills every period in advance, and no usage: ``final_invoice`` makes no difference.
         """
         return await self._subscriptions.cancel(subscription_id)
-
-    @provider_specific(returns=Subscription, writes=True)
-    async def uncancel_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
-        """Take a cancellation back that has not taken effect yet.
-
-        This is Square's alone, and not a part of the protocol.
-
-        Args:
-            subscription_id: what is not set to end is answered as it is.
-            idempotency_key: not used: the state is read first.
-
-        Raises:
-            Conflict: the subscription has ended.
-        """
-        return await self._subscriptions.uncancel(subscription_id)
 
     async def change_subscription(
         self,

@@ -24,7 +24,8 @@ from ...models import (
     SubscriptionChange,
 )
 from ...money import Money
-from ...provider import BaseProvider, Capability, Headers
+from ...provider import Capability, Headers
+from .after_sale import AfterSale
 from .api import StripeAPI, missing_sdk
 from .checkout import Checkout
 from .config import StripeConfig
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["StripeProvider"]
 
 
-class StripeProvider(BaseProvider):
+class StripeProvider(AfterSale):
     """Stripe.
 
     Args:

@@ -2,7 +2,7 @@
 
 import attrs
 
-from ...errors import InvalidRequest, NotFound, OutcomeUnknown, PaymentError
+from ...errors import Conflict, InvalidRequest, NotFound, OutcomeUnknown, PaymentError
 from ...jsonlike import JsonObject, child, children, flag, integer, reference, text
 from ...models import Subscription, SubscriptionChange
 from .api import Answer, StripeAPI, path_of
@@ -63,6 +63,22 @@ class Subscriptions:
         if ended is not None:
             return ended
         raise failure
+
+    async def uncancel(self, subscription_id: str, key: str | None) -> Subscription:
+        """Take back an end that is set, by period or by date. What is not set to end is answered as it is.
+
+        Raises:
+            Conflict: it has ended.
+        """
+        found = await self._read(subscription_id)
+        if _has_ended(found):
+            message = "the subscription has ended, and Stripe brings none back: start a new one"
+            raise Conflict(message)
+        if flag(found, "cancel_at_period_end"):
+            return await self._update(subscription_id, {"cancel_at_period_end": False}, key)
+        if integer(found, "cancel_at") is not None:
+            return await self._update(subscription_id, {"cancel_at": ""}, key)
+        return subscription_from(await self._whole(found))
 
     async def change(
         self, subscription_id: str, *, plan_id: str | None, quantity: int | None, prorate: bool, key: str | None

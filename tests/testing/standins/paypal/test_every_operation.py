@@ -27,6 +27,7 @@ LACKS = {
     "update_customer": Capability.CUSTOMERS,
     "delete_customer": Capability.CUSTOMERS,
     "expire_checkout_session": Capability.EXPIRE_CHECKOUT,
+    "uncancel_subscription": Capability.UNCANCEL,
     "create_usage_record": Capability.METERED_USAGE,
 }
 
@@ -222,6 +223,18 @@ def test_what_paypal_lacks_is_refused_with_a_reason(shop: PayPalShop, operation:
 def test_there_is_no_cancel_at_the_periods_end(shop: PayPalShop) -> None:
     with pytest.raises(UnsupportedOperation):
         shop.run(shop.provider.cancel_subscription("I-1", at_period_end=True))
+
+
+def test_what_has_ended_is_sold_again_from_the_day_on_that_is_not_paid(shop: PayPalShop) -> None:
+    ended = shop.run(shop.provider.cancel_subscription(subscribed(shop)))
+    assert ended.cancel_at is not None
+    with pytest.raises(UnsupportedOperation, match=r"Start a new subscription with create_checkout_session"):
+        shop.run(shop.provider.uncancel_subscription(ended.id))
+    days = (ended.cancel_at - NOW).days
+    again = subscribed(shop, trial_days=days)
+    found = shop.run(shop.provider.get_subscription(again))
+    assert found is not None
+    assert (found.status, found.trial_end) == (SubscriptionStatus.TRIALING, ended.cancel_at)
 
 
 # --- payments ----------------------------------------------------------------------------------------------------

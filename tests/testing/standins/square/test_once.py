@@ -16,8 +16,8 @@ from .support import NO, OK, Market
 KEY = "one-key"
 CUSTOMER, LONELY, CARD, SPARE = "CUSSTANDIN000001", "CUSSTANDIN000002", "ccof:STANDIN000001", "ccof:STANDIN000002"
 PAGE = "LINKSTANDIN000001"
-SUB, PAUSED = "sub-STANDIN000001", "sub-STANDIN000002"
-PAID, HELD = "PAYSTANDIN000003", "PAYSTANDIN000004"
+SUB, PAUSED, ENDING = "sub-STANDIN000001", "sub-STANDIN000002", "sub-STANDIN000003"
+PAID, HELD = "PAYSTANDIN000004", "PAYSTANDIN000005"
 USD = Money(500, "USD")
 Call = Callable[[SquareProvider], Coroutine[Any, Any, Any]]
 
@@ -29,6 +29,7 @@ WRITES: dict[str, Call] = {
     "create_payment_session": lambda p: p.create_payment_session(USD, OK, NO, idempotency_key=KEY),
     "expire_checkout_session": lambda p: p.expire_checkout_session(PAGE, idempotency_key=KEY),
     "cancel_subscription": lambda p: p.cancel_subscription(SUB, at_period_end=True, idempotency_key=KEY),
+    "uncancel_subscription": lambda p: p.uncancel_subscription(ENDING, idempotency_key=KEY),
     "change_subscription": lambda p: p.change_subscription(SUB, plan_id="TEAM", idempotency_key=KEY),
     "pause_subscription": lambda p: p.pause_subscription(SUB, idempotency_key=KEY),
     "resume_subscription": lambda p: p.resume_subscription(PAUSED, idempotency_key=KEY),
@@ -53,9 +54,10 @@ def market_in(mode: str, **settings: Any) -> Market:
     market.customer()
     card = market.server.add_payment_method(customer)
     market.server.add_payment_method(customer)
-    for _ in range(2):
+    for _ in range(3):
         market.server.add_subscription(customer, "PRO", card=card)
     market.ok("POST", f"/v2/subscriptions/{PAUSED}/pause", {})
+    market.ok("POST", f"/v2/subscriptions/{ENDING}/cancel")
     market.payment(1900)
     market.payment(500, autocomplete=False)
     market.run(market.provider.create_checkout_session(customer, "PRO", OK, NO))
@@ -117,7 +119,7 @@ def test_a_checkout_by_invoice_whose_answer_was_lost_subscribes_once(mode: str) 
         market.another(checkout="invoice").create_checkout_session(CUSTOMER, "PRO", OK, NO, idempotency_key=KEY)
     )
     assert again.id == session.id
-    assert market.server.count("subscription") == 3
+    assert market.server.count("subscription") == 4
 
 
 def test_every_write_of_the_protocol_is_here() -> None:

@@ -168,6 +168,26 @@ def test_a_subscription_is_canceled_now_once(shop: Shop) -> None:
     }
 
 
+@pytest.mark.parametrize("by_date", [False, True])
+def test_a_cancellation_is_taken_back_whichever_way_it_was_set(shop: Shop, by_date: bool) -> None:
+    shop.server.add_plan("price_pro", USD)
+    subscription = shop.server.add_subscription(shop.customer(), "price_pro")
+    if by_date:
+        shop.raw("POST", f"/v1/subscriptions/{subscription}", cancel_at=str(int(NOW.timestamp()) + 86_400))
+    else:
+        shop.run(shop.provider.cancel_subscription(subscription, at_period_end=True))
+    kept = shop.run(shop.provider.uncancel_subscription(subscription))
+    assert (kept.status, kept.cancel_at, kept.canceled_at) == (SubscriptionStatus.ACTIVE, None, None)
+    assert shop.run(shop.provider.uncancel_subscription(subscription)) == kept
+    shop.server.advance(days=40)
+    found = shop.run(shop.provider.get_subscription(subscription))
+    assert found is not None
+    assert found.status is SubscriptionStatus.ACTIVE
+    shop.run(shop.provider.cancel_subscription(subscription))
+    with pytest.raises(Conflict, match="start a new one"):
+        shop.run(shop.provider.uncancel_subscription(subscription))
+
+
 def test_a_subscription_is_canceled_at_the_end_of_its_period(shop: Shop) -> None:
     subscription = shop.subscription()
     scheduled = shop.run(shop.provider.cancel_subscription(subscription, at_period_end=True))

@@ -36,6 +36,7 @@ WRITES: dict[str, Call] = {
     "cancel_subscription at its period's end": lambda p: p.cancel_subscription(
         SUB, at_period_end=True, idempotency_key=KEY
     ),
+    "uncancel_subscription": lambda p: p.uncancel_subscription("sub_standin000004", idempotency_key=KEY),
     "change_subscription": lambda p: p.change_subscription(SUB, plan_id="price_max", quantity=2, idempotency_key=KEY),
     "pause_subscription": lambda p: p.pause_subscription(SUB, idempotency_key=KEY),
     "resume_subscription": lambda p: p.resume_subscription("sub_standin000002", idempotency_key=KEY),
@@ -63,6 +64,8 @@ def shop_in(mode: str) -> Shop:
     paused = shop.server.add_subscription(customer, "price_pro")
     shop.raw("POST", f"/v1/subscriptions/{paused}/pause")
     shop.server.add_subscription(customer, "calls")
+    ending = shop.server.add_subscription(customer, "price_pro")
+    shop.raw("POST", f"/v1/subscriptions/{ending}", cancel_at_period_end="true")
     shop.run(shop.provider.create_checkout_session(customer, "price_pro", OK, NO))
     shop.server.forget_requests()
     return shop

@@ -1,5 +1,6 @@
 """One call of every operation, with arguments that every provider takes: for checks that need no object to exist."""
 
+import inspect
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -7,6 +8,7 @@ import attrs
 
 from ....money import Money
 from ....operations import OPERATIONS, Capability, Operation
+from ....protocol import PaymentProvider
 
 __all__ = ["CALLS", "EMAIL", "WRITES", "Call", "unlike"]
 
@@ -30,34 +32,13 @@ _SAMPLES: Mapping[str, object] = {
     "name": "Conformance",
 }
 
-_TAKES: Mapping[str, str] = {
-    "create_customer": "email",
-    "get_customer": "customer_id",
-    "update_customer": "customer_id name",
-    "delete_customer": "customer_id",
-    "create_checkout_session": "customer_id plan_id success_url cancel_url",
-    "create_payment_session": "amount success_url cancel_url",
-    "get_checkout_session": "session_id",
-    "expire_checkout_session": "session_id",
-    "get_subscription": "subscription_id",
-    "list_subscriptions": "customer_id",
-    "cancel_subscription": "subscription_id",
-    "change_subscription": "subscription_id plan_id quantity",
-    "pause_subscription": "subscription_id",
-    "resume_subscription": "subscription_id",
-    "create_usage_record": "subscription_item_id quantity timestamp",
-    "get_invoices": "customer_id",
-    "get_payment": "payment_id",
-    "capture_payment": "payment_id",
-    "cancel_payment": "payment_id",
-    "create_payment": "amount customer_id payment_method_id",
-    "refund_payment": "payment_id amount",
-    "get_payment_methods": "customer_id",
-    "remove_payment_method": "payment_method_id",
-    "get_plan": "plan_id",
-    "list_plans": "",
-    "list_events": "since",
+_ALSO: Mapping[str, str] = {
+    "update_customer": "name",
+    "change_subscription": "plan_id quantity",
+    "create_usage_record": "timestamp",
+    "refund_payment": "amount",
 }
+"""What an operation is called with besides what it cannot do without."""
 
 
 @attrs.frozen
@@ -94,7 +75,9 @@ class Call:
 def _calls() -> tuple[Call, ...]:
     found: list[Call] = []
     for name, operation in OPERATIONS.items():
-        call = Call(operation, {argument: _SAMPLES[argument] for argument in _TAKES[name].split()})
+        parameters = list(inspect.signature(getattr(PaymentProvider, name)).parameters.values())[1:]
+        required = [each.name for each in parameters if each.default is inspect.Parameter.empty]
+        call = Call(operation, {each: _SAMPLES[each] for each in (*required, *_ALSO.get(name, "").split())})
         found.append(call)
         if name == "cancel_subscription":
             found.append(Call(operation, {**call.arguments, "at_period_end": True}))

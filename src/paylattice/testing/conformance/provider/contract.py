@@ -41,10 +41,10 @@ class ContractChecks(ProviderChecks):
         expect(isinstance(given, BaseProvider), f"{type(provider).__name__} {cure}")
 
     def test_it_was_written_for_this_contract(self, provider: BaseProvider) -> None:
-        """``contract_version`` is that of this library."""
+        """``contract_version`` is one that this library speaks."""
         expect(
-            provider.contract_version == CONTRACT_VERSION,
-            f"contract_version is {provider.contract_version}, this library speaks {CONTRACT_VERSION}",
+            provider.contract_version in range(1, CONTRACT_VERSION + 1),
+            f"contract_version is {provider.contract_version}, this library speaks 1 to {CONTRACT_VERSION}",
         )
 
     def test_it_declares_capabilities_of_this_library(self, provider: BaseProvider) -> None:

@@ -3,7 +3,7 @@
 from ....errors import InvalidRequest
 from ....operations import Capability
 from ..expectations import expect
-from .calls import CALLS, EMAIL
+from .calls import EMAIL
 from .fixtures import ProviderFixtures
 from .harness import ProviderHarness
 from .models import expect_model
@@ -12,13 +12,6 @@ __all__ = ["CustomerChecks"]
 
 _C = Capability
 _SEVERAL = 3
-_LOOKUPS = tuple(call for call in CALLS if call.operation.optional)
-_CHANGES = tuple(
-    call
-    for call in CALLS
-    if call.name in {"update_customer", "cancel_subscription", "change_subscription", "pause_subscription"}
-    or call.name in {"resume_subscription", "capture_payment", "cancel_payment", "refund_payment"}
-)
 
 
 def _name(harness: ProviderHarness) -> str:

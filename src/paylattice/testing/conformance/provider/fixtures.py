@@ -122,6 +122,10 @@ class ProviderFixtures(ProviderChecks):
                 subscription = await self.subscribed(harness)
                 at_end = bool(call.arguments.get("at_period_end"))
                 arguments = {"subscription_id": subscription.id, "at_period_end": at_end}
+            case "uncancel_subscription":
+                subscription = await self.subscribed(harness)
+                await provider.cancel_subscription(subscription.id, at_period_end=True)
+                arguments = {"subscription_id": subscription.id}
             case "change_subscription":
                 subscription = await self.subscribed(harness)
                 if self.quantities:

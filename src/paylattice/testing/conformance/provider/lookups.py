@@ -20,8 +20,8 @@ _LOOKUPS = tuple(call for call in CALLS if call.operation.optional)
 _CHANGES = tuple(
     call
     for call in CALLS
-    if call.name in {"update_customer", "cancel_subscription", "change_subscription", "pause_subscription"}
-    or call.name in {"resume_subscription", "capture_payment", "cancel_payment", "refund_payment"}
+    if call.name in {"update_customer", "cancel_subscription", "uncancel_subscription", "change_subscription"}
+    or call.name in {"pause_subscription", "resume_subscription", "capture_payment", "cancel_payment", "refund_payment"}
 )
 
 

@@ -21,13 +21,6 @@ __all__ = ["SubscriptionChecks"]
 
 _C = Capability
 _SEVERAL = 3
-_LOOKUPS = tuple(call for call in CALLS if call.operation.optional)
-_CHANGES = tuple(
-    call
-    for call in CALLS
-    if call.name in {"update_customer", "cancel_subscription", "change_subscription", "pause_subscription"}
-    or call.name in {"resume_subscription", "capture_payment", "cancel_payment", "refund_payment"}
-)
 
 
 def _name(harness: ProviderHarness) -> str:
@@ -209,6 +202,29 @@ class SubscriptionChecks(ProviderFixtures):
                 found.cancel_at is not None and found.cancel_at > datetime.now(UTC) - timedelta(minutes=5),
                 "a subscription that is set to end at the end of its period has ended",
             )
+
+        harness.run(life())
+
+    def test_a_cancellation_is_taken_back(self, harness: ProviderHarness) -> None:
+        """The subscription goes on; taking back what is not set to end answers it as it is."""
+        self.only_if_simulated(harness, _C.UNCANCEL, _C.CANCEL_AT_PERIOD_END)
+
+        async def life() -> None:
+            provider = harness.provider
+            subscription = await self.subscribed(harness)
+            await provider.cancel_subscription(subscription.id, at_period_end=True)
+            kept = await provider.uncancel_subscription(subscription.id)
+            expect_model(kept, _name(harness))
+            expect(kept.cancel_at is None, "a subscription whose cancellation was taken back still says when it ends")
+            again = await provider.uncancel_subscription(subscription.id)
+            for each in (again, await provider.get_subscription(subscription.id)):
+                expect(each is not None and each.cancel_at is None, "a cancellation that was taken back came back")
+                expect(
+                    each is not None and each.status.grants_access, "taking a cancellation back ended the subscription"
+                )
+            await provider.cancel_subscription(subscription.id, at_period_end=True)
+            found = await provider.get_subscription(subscription.id)
+            expect(found is not None and found.cancel_at is not None, "it cannot be canceled again afterwards")
 
         harness.run(life())
 
