@@ -171,6 +171,9 @@ class Provider:
     ) -> Subscription:
         """End the subscription now, or at the end of the paid period."""
 
+    def uncancel_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
+        """Take back a cancellation that has not taken effect yet. The subscription goes on after the paid period."""
+
     def change_subscription(
         self,
         subscription_id: str,
@@ -316,9 +319,6 @@ class SquareProvider(Provider):
     @property
     def wrapped(self) -> AsyncSquareProvider:
         """The provider itself."""
-
-    def uncancel_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
-        """Take a cancellation back that has not taken effect yet."""
 
 class InMemoryProvider(Provider):
     """The embedded provider without ``await``, with its controls: time travel, payers, deliveries."""
@@ -626,6 +626,15 @@ class BillingService(Generic[Tx]):
         idempotency_key: str | None = None,
     ) -> BillingSubscription:
         """End a subscription at the end of the paid period, or now."""
+
+    def uncancel(
+        self,
+        org_id: str,
+        *,
+        subscription_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> BillingSubscription:
+        """Take back a cancellation at the end of the period: the subscription goes on. One that is not set to end stays so."""
 
     def cancel_all(
         self,
