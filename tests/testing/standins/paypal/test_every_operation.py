@@ -459,4 +459,5 @@ def test_every_operation_of_the_protocol_is_called_in_this_file() -> None:
         Capability.EXPIRE_CHECKOUT,
         Capability.METERED_USAGE,
         Capability.CANCEL_AT_PERIOD_END,
+        Capability.UNCANCEL,
     }
