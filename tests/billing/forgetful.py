@@ -20,7 +20,7 @@ from paylattice import (
 )
 from paylattice.money import Money
 
-from .scheduler import Pause
+from .scheduler import Access, Pause, touch
 from .support import NOW
 
 
@@ -49,7 +49,8 @@ class Forgetful(BaseProvider):
 
     async def _wait(self) -> None:
         if self.pauses:
-            await Pause()
+            await Pause(told=True)
+        touch(self.name, Access.READ)
 
     async def create_customer(
         self,
@@ -59,6 +60,7 @@ class Forgetful(BaseProvider):
         *,
         idempotency_key: str | None = None,
     ) -> Customer:
+        touch(self.name)
         made = Customer(f"X{len(self.customers) + 1}", email, name, metadata)
         return self.customers.setdefault(made.id, made)
 
@@ -78,6 +80,7 @@ class Forgetful(BaseProvider):
         customer_email: str | None = None,
         idempotency_key: str | None = None,
     ) -> CheckoutSession:
+        touch(self.name)
         number = len(self.sessions) + 1
         session = CheckoutSession(
             f"link_{number}",
@@ -107,6 +110,7 @@ class Forgetful(BaseProvider):
 
     def pay(self, session_id: str, profile: str, *, named: bool = True) -> WebhookEvent:
         """Be the buyer. Returns the event of the payment, which names the order and who paid."""
+        touch(self.name)
         session = self.sessions[session_id]
         self.sessions[session_id] = attrs.evolve(session, status=CheckoutStatus.PENDING)
         payment = Payment(f"pay_{session_id}", Money(1900, "USD"), PaymentStatus.SUCCEEDED)
@@ -120,6 +124,7 @@ class Forgetful(BaseProvider):
 
     def make(self, session_id: str, profile: str) -> list[WebhookEvent]:
         """Make the subscription that was paid for. Returns the events of it: created, and its first invoice paid."""
+        touch(self.name)
         name = f"sub_{session_id}"
         self.subscriptions[name] = Subscription(
             name, profile, SubscriptionStatus.ACTIVE, plan_id=self.plans[session_id], created_at=self.now

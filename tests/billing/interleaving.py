@@ -10,15 +10,14 @@ from paylattice import (
     BillingCustomer,
     Capability,
     EventType,
-    InMemoryRepository,
     Subscription,
     SubscriptionStatus,
     WebhookEvent,
 )
 from paylattice.billing.tables import Index
 
-from .scheduler import Pause
-from .support import Concurrent, R
+from .scheduler import Access, Pause, touch
+from .support import Concurrent, R, Telling
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CUSTOMER = BillingCustomer(id="c", org_id="org", provider="fake", external_customer_id="cus")
@@ -36,10 +35,11 @@ class OneSubscription(BaseProvider):
         self.fine = fine
 
     async def get_subscription(self, subscription_id: str) -> Subscription | None:
-        await Pause()
+        await Pause(told=True)
+        touch(self.name, Access.READ)
         answer = self.payload(subscription_id)
         if self.fine:
-            await Pause()
+            await Pause(told=True)
         return answer
 
     def payload(self, subscription_id: str = "sub") -> Subscription:
@@ -69,10 +69,10 @@ class ReadCommitted(Concurrent):
 
     async def next_ticket(self) -> int:
         if not self.fine:
-            await Pause()
+            await Pause(told=True)
         return await super().next_ticket()
 
     async def find(self, kind: type[R], index: Index, values: Mapping[str, object], **options: Any) -> list[R]:
         if self.fine:
             return await super().find(kind, index, values, **options)
-        return await InMemoryRepository.find(self, kind, index, values, **options)
+        return await Telling.find(self, kind, index, values, **options)

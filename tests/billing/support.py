@@ -29,9 +29,10 @@ from paylattice.billing.memory import InMemoryTransaction
 from paylattice.billing.records import BillingOperation, Record, table_of
 from paylattice.billing.service import RejectedWebhook
 from paylattice.billing.tables import Index
+from paylattice.idempotency import KeyLedger
 from paylattice.providers.memory import Delivery, InMemoryProvider
 
-from .scheduler import Pause
+from .scheduler import Access, Pause, touch
 
 R = TypeVar("R", bound=Record)
 Context = EventContext[InMemoryTransaction]
@@ -99,6 +100,14 @@ def an_event(number: int = 1, **changes: object) -> WebhookEvent:
     return attrs.evolve(event, **changes)  # type: ignore[arg-type]  # fields of the event
 
 
+class TellingLedger(KeyLedger):
+    """Tells the scheduler which keys a step uses."""
+
+    def note(self, key: str, operation: str, arguments: object) -> None:
+        touch(("key", key), Access.ADD)  # all that a story sends under one key has the same parameters
+        super().note(key, operation, arguments)
+
+
 class Fake(BaseProvider):
     """One customer, ``cus``, with one subscription, ``sub``. It pauses where the network would be waited for."""
 
@@ -107,6 +116,7 @@ class Fake(BaseProvider):
 
     def __init__(self, *, pauses: bool = False, says_customer: bool = True) -> None:
         super().__init__()
+        self.key_ledger = TellingLedger()
         self.status = SubscriptionStatus.ACTIVE
         self.customers_by_key: dict[str, Customer] = {}
         self.pauses = pauses
@@ -121,15 +131,17 @@ class Fake(BaseProvider):
         idempotency_key: str | None = None,
     ) -> Customer:
         if self.pauses:
-            await Pause()
+            await Pause(told=True)
+        touch(self.name)
         made = self.customers_by_key.setdefault(str(idempotency_key), Customer("cus", email, name, metadata))
         if self.pauses:
-            await Pause()
+            await Pause(told=True)
         return made
 
     async def get_subscription(self, subscription_id: str) -> Subscription | None:
         if self.pauses:
-            await Pause()
+            await Pause(told=True)
+        touch(self.name, Access.READ)
         return self.payload(subscription_id)
 
     def payload(self, subscription_id: str = "sub", **changes: object) -> Subscription:
@@ -160,10 +172,43 @@ class Noting(InMemoryRepository):
         self.notes += self.pending.pop(tx, [])
 
 
+class Telling(Noting):
+    """Tells the scheduler which committed rows, keys and places in an index each step reads and changes."""
+
+    async def next_ticket(self) -> int:
+        touch("tickets")
+        return await super().next_ticket()
+
+    async def find(self, kind: type[R], index: Index, values: Mapping[str, object], **options: Any) -> list[R]:
+        touch((kind, index.name, *(values[name] for name in index.columns)), Access.READ)
+        return await super().find(kind, index, values, **options)
+
+    def _primary(
+        self, tx: InMemoryTransaction | None, kind: type[Record], key: Mapping[str, object]
+    ) -> tuple[Any, ...] | None:
+        touch((kind, frozenset(key.items())), Access.READ)
+        return super()._primary(tx, kind, key)
+
+    def _commit(self, tx: InMemoryTransaction) -> None:
+        for kind, primary in tx.touched:
+            for row in (self._committed.of(kind).rows.get(primary), tx.written.of(kind).rows.get(primary)):
+                if row is not None:
+                    self._tell(row)
+        super()._commit(tx)
+
+    @staticmethod
+    def _tell(row: Record) -> None:
+        table = table_of(type(row))
+        for columns in table.keys:
+            touch((type(row), frozenset((name, getattr(row, name)) for name in columns)))
+        for index in table.indexes:
+            touch((type(row), index.name, *(getattr(row, name) for name in index.columns)), Access.ADD)
+
+
 Lock = tuple[type[Record], tuple[str, ...], tuple[object, ...]]
 
 
-class Concurrent(Noting):
+class Concurrent(Telling):
     """The embedded repository without its one lock: transactions run at the same time, as with READ COMMITTED.
 
     A key that another transaction has written or locked is waited for, by whoever wants to write or lock it. A task pauses
@@ -181,17 +226,20 @@ class Concurrent(Noting):
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[InMemoryTransaction]:
         tx = InMemoryTransaction()
-        await Pause()
+        await Pause(told=True)
         self.locks[tx] = set()
         try:
             yield tx
             if self.fine:
-                await Pause()
+                await Pause(told=True)
             self._commit(tx)
-            self.notes += self.pending.pop(tx, [])
+            if tx in self.pending:
+                touch("notes")
+                self.notes += self.pending.pop(tx)
         finally:
             tx.over = True
-            del self.locks[tx]
+            for lock in self.locks.pop(tx):
+                touch(("lock", lock))
 
     async def _hold(self, tx: InMemoryTransaction, *records: Record) -> None:
         """Wait until no other transaction holds a key of the records."""
@@ -203,9 +251,11 @@ class Concurrent(Noting):
         if wanted <= self.locks[tx]:
             return
         if self.fine:
-            await Pause()
+            await Pause(told=True)
 
         def free() -> bool:
+            for lock in wanted:
+                touch(("lock", lock))
             return not any(wanted & held for other, held in self.locks.items() if other is not tx)
 
         while not free():
@@ -214,7 +264,7 @@ class Concurrent(Noting):
 
     async def next_ticket(self) -> int:
         if self.fine:
-            await Pause()
+            await Pause(told=True)
         return await super().next_ticket()
 
     async def insert(self, record: Record, *, tx: InMemoryTransaction | None = None) -> bool:
@@ -232,12 +282,12 @@ class Concurrent(Noting):
     ) -> R | None:
         looked_for = kind in self.pauses_before and "id" not in key
         if tx is None and (looked_for or (kind is BillingOperation and self.fine)):
-            await Pause()
+            await Pause(told=True)
         found = await super().get(kind, key, tx=tx)
         if lock and tx is not None:
             if found is None:
                 if self.fine:
-                    await Pause()
+                    await Pause(told=True)
                 return await super().get(kind, key, tx=tx)
             await self._hold(tx, found)
             found = await super().get(kind, key, tx=tx)
@@ -245,7 +295,7 @@ class Concurrent(Noting):
 
     async def find(self, kind: type[R], index: Index, values: Mapping[str, object], **options: Any) -> list[R]:
         if kind is UnmatchedEvent:
-            await Pause()
+            await Pause(told=True)
         return await super().find(kind, index, values, **options)
 
     async def update(self, record: Record, *, tx: InMemoryTransaction | None = None) -> bool:

