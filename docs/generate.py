@@ -12,6 +12,7 @@ import attrs
 
 from paylattice import (
     BaseProvider,
+    BillingCheckout,
     BillingCustomer,
     BillingEvent,
     BillingOperation,
@@ -21,6 +22,7 @@ from paylattice import (
     errors,
 )
 from paylattice.billing.records import TABLES
+from paylattice.billing.records.checkouts import TRANSITIONS
 from paylattice.event_table import EVENTS, told_at
 from paylattice.operations import OPERATIONS
 from paylattice.providers.memory import InMemoryProvider
@@ -34,7 +36,7 @@ from paylattice.providers.stripe import declines as stripe_declines
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parent / "src" / "paylattice"
-RECORDS = (BillingCustomer, BillingSubscription, BillingEvent, UnmatchedEvent, BillingOperation)
+RECORDS = (BillingCustomer, BillingSubscription, BillingCheckout, BillingEvent, UnmatchedEvent, BillingOperation)
 
 
 def errors_page() -> str:
@@ -221,6 +223,13 @@ stateDiagram-v2
 
 {chr(10).join(rows)}
 """
+
+
+def checkout_states() -> str:
+    """The states of a checkout, and what leads from one to another."""
+    moves = [(one, news, other) for one, row in TRANSITIONS.items() for news, other in row.items()]
+    arrows = [f"    {one} --> {other}: {news}" for one, news, other in moves]
+    return "\n".join(("```mermaid", "stateDiagram-v2", "    [*] --> open", *arrows, "```"))
 
 
 def tables() -> str:
@@ -489,6 +498,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "errors.md": errors_page,
     "events.md": events_page,
     "lifecycle.md": lifecycle_page,
+    "concepts.md": partial(with_sections, "concepts.md", checkout_states=checkout_states),
     "repositories.md": partial(with_sections, "repositories.md", tables=tables, personal_data=personal_data),
 }
 

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from .billing.outcomes import WebhookOutcome
     from .billing.owners import RefusalReason, RefusedSubscription
     from .billing.records import (
+        BillingCheckout,
         BillingCustomer,
         BillingEvent,
         BillingOperation,
         BillingSubscription,
+        CheckoutState,
         OperationState,
         UnmatchedEvent,
     )
@@ -67,6 +69,7 @@ __all__ = [
     "AccessPolicy",
     "AccessReason",
     "BaseProvider",
+    "BillingCheckout",
     "BillingCustomer",
     "BillingEvent",
     "BillingOperation",
@@ -76,6 +79,7 @@ __all__ = [
     "Capability",
     "CaughtUp",
     "CheckoutSession",
+    "CheckoutState",
     "CheckoutStatus",
     "Customer",
     "Difference",
@@ -148,7 +152,10 @@ _HOMES = {
     "billing.maintenance.report": "FailedPart MaintenanceReport",
     "billing.owners": "RefusalReason RefusedSubscription",
     "billing.replaced_customers": "ReplacedCustomer",
-    "billing.records": "BillingCustomer BillingEvent BillingOperation BillingSubscription OperationState UnmatchedEvent",
+    "billing.records": (
+        "BillingCheckout BillingCustomer BillingEvent BillingOperation BillingSubscription CheckoutState OperationState "
+        "UnmatchedEvent"
+    ),
     "billing.replies": "WebhookReply",
     "billing.repository": "BillingRepository",
     "billing.service": "BillingService",

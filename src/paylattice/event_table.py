@@ -100,7 +100,8 @@ EVENTS: Mapping[EventType, SharedEvent] = {
         "it is not set to end any more", "subscription", "a cancellation is final: subscribe again"
     ),
     _E.SUBSCRIPTION_SECOND: _row(
-        "a subscription began while the organisation had another current one, at any provider", "subscription"
+        "the organisation has a second current subscription, at any provider: one of a replaced page, or the later one",
+        "subscription",
     ),
     _E.SUBSCRIPTION_ENDED: _row("it had begun, and has ended", "subscription"),
     _E.SUBSCRIPTION_TRIAL_ENDING: _row(

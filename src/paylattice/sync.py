@@ -19,6 +19,7 @@ from .billing.memory import InMemoryTransaction
 from .billing.owners import RefusedSubscription
 from .billing.replaced_customers import ReplacedCustomer
 from .billing.repository import BillingRepository, BlockingBillingRepository, Tx
+from .billing.seconds import OnSecond
 from .billing.service import BillingService as AsyncBillingService
 from .billing.service import RejectedWebhook
 from .config import ProviderConfig
@@ -354,6 +355,7 @@ class BillingService(Generic[Tx]):
         on_rejected: Callable[[RejectedWebhook], None] | None = None,
         on_refused: Callable[[RefusedSubscription], None] | None = None,
         on_replaced: Callable[[ReplacedCustomer], None] | None = None,
+        on_second_subscription: OnSecond = "report",
     ) -> None:
         check_repository(repository, awaited=False)
         given: list[Provider | PaymentProvider] = listed(provider)
@@ -369,6 +371,7 @@ class BillingService(Generic[Tx]):
             on_rejected=on_rejected,
             on_refused=on_refused,
             on_replaced=on_replaced,
+            on_second_subscription=on_second_subscription,
             primitives=BlockingPrimitives(),
         )
 

@@ -24,6 +24,7 @@ from .billing.records.subscriptions import BillingSubscription
 from .billing.replaced_customers import ReplacedCustomer
 from .billing.replies import WebhookReply
 from .billing.repository import BillingRepository, BlockingBillingRepository, Tx
+from .billing.seconds import OnSecond
 from .billing.service import BillingService as AsyncBillingService
 from .billing.tables import Index, Record
 from .config import ProviderConfig
@@ -538,6 +539,7 @@ class BillingService(Generic[Tx]):
         on_rejected: Callable[[RejectedWebhook], None] | None = None,
         on_refused: Callable[[RefusedSubscription], None] | None = None,
         on_replaced: Callable[[ReplacedCustomer], None] | None = None,
+        on_second_subscription: OnSecond = 'report',
     ) -> None: ...
 
     wrapped: AsyncBillingService[Tx]
@@ -805,6 +807,7 @@ class BillingService(Generic[Tx]):
         reconcile_every: timedelta = ...,
         repair: bool = True,
         purge_unmatched_after: timedelta | None = None,
+        purge_checkouts_after: timedelta | None = None,
     ) -> MaintenanceReport:
         """Do all scheduled work once. Run it from one job, every five minutes."""
 

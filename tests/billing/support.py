@@ -25,9 +25,16 @@ from paylattice import (
     WebhookEvent,
     WebhookOutcome,
 )
+from paylattice.billing.attribution import Attributor
+from paylattice.billing.handlers import Handlers
 from paylattice.billing.memory import InMemoryTransaction
+from paylattice.billing.operation_log import OperationLog
+from paylattice.billing.pages import Pages
+from paylattice.billing.pipeline import EventPipeline
 from paylattice.billing.records import BillingOperation, Record, table_of
+from paylattice.billing.seconds import Seconds
 from paylattice.billing.service import RejectedWebhook
+from paylattice.billing.store import Store
 from paylattice.billing.tables import Index
 from paylattice.idempotency import KeyLedger
 from paylattice.providers.memory import Delivery, InMemoryProvider
@@ -148,6 +155,20 @@ class Fake(BaseProvider):
         owner = "cus" if self.says_customer else None
         subscription = Subscription(id=subscription_id, customer_id=owner, status=self.status, provider=self.name)
         return attrs.evolve(subscription, **changes)  # type: ignore[arg-type]  # fields of the subscription
+
+
+def pipeline_of(
+    store: Store[InMemoryTransaction],
+    providers: Mapping[str, BaseProvider],
+    attributor: Attributor[InMemoryTransaction],
+    handlers: Handlers[InMemoryTransaction],
+    *,
+    clock: Callable[[], datetime],
+) -> EventPipeline[InMemoryTransaction]:
+    """A pipeline with the parts of one's own."""
+    log = OperationLog(store, clock)
+    pages, seconds = Pages(store, providers, log, clock), Seconds(store, providers, log, clock, undo=False)
+    return EventPipeline(store, providers, attributor, handlers, pages, seconds, refetch=True, clock=clock)
 
 
 class Noting(InMemoryRepository):

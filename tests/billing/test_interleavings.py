@@ -10,13 +10,12 @@ from paylattice import BillingEvent, BillingSubscription, EventContext, Subscrip
 from paylattice.billing.attribution import Attributor, Reading
 from paylattice.billing.handlers import Handlers
 from paylattice.billing.memory import InMemoryTransaction
-from paylattice.billing.pipeline import EventPipeline
 from paylattice.billing.records import Record
 from paylattice.billing.store import Store
 
 from .interleaving import CUSTOMER, NOW, OneSubscription, ReadCommitted
 from .scheduler import Pause, Task, in_every_order, run
-from .support import all_of
+from .support import all_of, pipeline_of
 
 LIFE = (SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE, SubscriptionStatus.CANCELED)
 
@@ -64,7 +63,7 @@ class History:
         providers = {"fake": self.provider}
         store = Store(self.repository)
         made = attributor(store, providers, refetch=True, clock=lambda: NOW)
-        self.pipeline = EventPipeline(store, providers, made, handlers, refetch=True, clock=lambda: NOW)
+        self.pipeline = pipeline_of(store, providers, made, handlers, clock=lambda: NOW)
         self.tasks: list[Task] = [self.change(changes)]
         self.tasks += [self.deliver(number) for number in range(changes)]
         self.tasks += [self.deliver(number % changes) for number in range(duplicates)]

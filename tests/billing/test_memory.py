@@ -11,6 +11,7 @@ import attrs
 import pytest
 
 from paylattice import (
+    BillingCheckout,
     BillingCustomer,
     BillingEvent,
     BillingService,
@@ -142,6 +143,7 @@ def test_a_bounded_repository_takes_no_more_memory_after_many_webhooks() -> None
             BillingSubscription: 1,
             BillingEvent: 100,
             UnmatchedEvent: 0,
+            BillingCheckout: 0,
             BillingOperation: 1,
         }
 

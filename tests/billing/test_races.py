@@ -18,11 +18,10 @@ from paylattice import (
 from paylattice.billing.attribution import Attribution, Attributor
 from paylattice.billing.handlers import Handlers
 from paylattice.billing.memory import InMemoryTransaction
-from paylattice.billing.pipeline import EventPipeline
 from paylattice.billing.store import Store
 
 from .scheduler import Task, in_every_order, run
-from .support import NOW, Concurrent, Context, Fake, all_of, an_event
+from .support import NOW, Concurrent, Context, Fake, all_of, an_event, pipeline_of
 
 CUSTOMER = BillingCustomer(id="c", org_id="org", provider="fake", external_customer_id="cus")
 
@@ -164,9 +163,7 @@ def test_the_checker_catches_a_pipeline_that_does_not_look_again_after_keeping()
         race = Race()
         providers = race.billing._providers
         attributor = LooksOnlyOnce(Store(race.repository), providers, refetch=True, clock=lambda: NOW)
-        wrong = EventPipeline(
-            Store(race.repository), providers, attributor, Handlers(), refetch=True, clock=lambda: NOW
-        )
+        wrong = pipeline_of(Store(race.repository), providers, attributor, Handlers(), clock=lambda: NOW)
 
         async def deliver() -> None:
             await wrong.apply(WITH_CUSTOMER)

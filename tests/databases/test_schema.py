@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from sqlite_repository import SQLiteRepository
 
-from paylattice import BillingCustomer
+from paylattice import BillingCheckout, BillingCustomer
 from paylattice.billing.records import TABLES
 from paylattice.billing.schema import Dialect, schema
 from tests.mariadb import MariaDB
@@ -121,4 +121,4 @@ def test_no_column_of_an_order_may_be_null_or_change_and_each_key_identifies() -
             assert any({*key} <= {*index.columns, *index.order} and not nullable & {*key} for key in table.keys)
         assert not {*table.primary_key} & {*table.updatable}
         assert {*table.updatable} <= {*table.kinds}
-        assert table.update_may_clash is (table.record is BillingCustomer)
+        assert table.update_may_clash is (table.record in {BillingCustomer, BillingCheckout})

@@ -48,7 +48,15 @@ def test_the_fragments_of_a_page_are_python(page: Path) -> None:
         ast.parse(code)
 
 
-GENERATED = ["architecture.md", "capabilities.md", "errors.md", "events.md", "lifecycle.md", "repositories.md"]
+GENERATED = [
+    "architecture.md",
+    "capabilities.md",
+    "concepts.md",
+    "errors.md",
+    "events.md",
+    "lifecycle.md",
+    "repositories.md",
+]
 
 
 @pytest.mark.parametrize("name", GENERATED)

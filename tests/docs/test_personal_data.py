@@ -17,6 +17,7 @@ from tests.main_job.streets import Street, choose, environment, street_of
 RECORDS = (
     records.BillingCustomer,
     records.BillingSubscription,
+    records.BillingCheckout,
     records.BillingEvent,
     records.UnmatchedEvent,
     records.BillingOperation,

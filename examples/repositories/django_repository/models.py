@@ -10,6 +10,7 @@ from django.db import models
 
 from paylattice.billing.records import (
     TABLES,
+    BillingCheckout,
     BillingCustomer,
     BillingEvent,
     BillingOperation,
@@ -29,6 +30,7 @@ FIELDS = {
 NAMES: dict[type[Record], str] = {
     BillingCustomer: "Customer",
     BillingSubscription: "Subscription",
+    BillingCheckout: "Checkout",
     BillingEvent: "Event",
     UnmatchedEvent: "UnmatchedEvent",
     BillingOperation: "Operation",

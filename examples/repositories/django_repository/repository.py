@@ -6,7 +6,7 @@
 A handler's ``context.transaction`` is the database's alias; in a handler, everything that is written to that database commits
 with the event: ``Ledger.objects.using(context.transaction).create(...)``.
 
-Migration: ``migrations/0001_initial.py`` makes the tables, keys included. Columns of a later version of paylattice appear in
+Migration: ``migrations`` makes the tables, keys included. Columns of a later version of paylattice appear in
 the models by themselves: run ``makemigrations billing`` after an upgrade.
 
 Settings: ``USE_TZ = True``. ``ATOMIC_REQUESTS`` would put the whole request into one transaction, with the calls to the

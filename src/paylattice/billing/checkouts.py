@@ -1,8 +1,8 @@
 """Checkouts: opening a page where an organisation subscribes, and reading what it brought when the customer is back."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Generic, TypeAlias
+from typing import Generic
 
 import attrs
 
@@ -13,12 +13,11 @@ from ..operations import Capability
 from ..provider import BaseProvider
 from .commands import StartCheckout, readable_command_of
 from .customers import Customers, provider_named
-from .entries import Entry
-from .open_pages import OpenPages, Place
 from .operation_log import OperationLog
 from .owners import Owners
+from .pages import Page, Pages, PlaceTaken
 from .pipeline import EventPipeline
-from .records import BillingCustomer, BillingOperation, BillingSubscription, OperationState
+from .records import BillingCheckout, BillingCustomer, BillingOperation, BillingSubscription, OperationState
 from .replaced_customers import ReplacedCustomers
 from .repository import Tx
 from .store import Store
@@ -26,7 +25,6 @@ from .subscriptions import Subscriptions
 
 __all__ = ["Checkouts", "OpenPage"]
 
-_Page: TypeAlias = tuple[Place, CheckoutSession]
 _MOST_ROUNDS = 10
 """How often a worker looks again after others have replaced the page."""
 _DEBITS_TAKE = timedelta(days=14)
@@ -56,6 +54,7 @@ class Checkouts(Generic[Tx]):
         providers: by name.
         pipeline: reads and stores subscriptions.
         log: sends.
+        pages: which are open.
         customers: whose checkouts they are.
         owners: knows where a checkout has to name the owner of a subscription.
         replaced: knows which customers are gone at their provider.
@@ -69,6 +68,7 @@ class Checkouts(Generic[Tx]):
         providers: Mapping[str, BaseProvider],
         pipeline: EventPipeline[Tx],
         log: OperationLog[Tx],
+        pages: Pages[Tx],
         customers: Customers[Tx],
         owners: Owners[Tx],
         replaced: ReplacedCustomers[Tx],
@@ -79,12 +79,12 @@ class Checkouts(Generic[Tx]):
         self._providers = providers
         self._pipeline = pipeline
         self._log = log
+        self._pages = pages
         self._customers = customers
         self._owners = owners
         self._replaced = replaced
         self._subscriptions = subscriptions
         self._clock = clock
-        self._pages = OpenPages(store, log)
 
     # --- opening -------------------------------------------------------------------------------------------------
 
@@ -116,14 +116,13 @@ class Checkouts(Generic[Tx]):
                 )
                 raise Conflict(message, provider=current.provider, operation="start_checkout")
             await self._check_key(key, org_id, wanted, provider_name)
-            places = await self._pages.newest(self._providers, org_id, product)
-            pages = [(place, page) for place in places if (page := await self._at(place)) is not None]
-            session = await self._open_already(pages, wanted, provider_name, second=allow_second)
-            if session is None and await self._all_closed(pages):
+            page = await self._read(await self._store.get_checkout(org_id, product))
+            session = await self._open_already(page, wanted, provider_name, second=allow_second)
+            if session is None and await self._is_closed(page):
                 customer = await self._customers.ensure(
                     org_id, email=email, name=name, metadata=None, provider_name=provider_name
                 )
-                session = await self._in_place_of(places, customer, wanted, product, key)
+                session = await self._in_place_of(page, customer, wanted, product, key)
             opened = None if session is None else OpenCheckout.of(session)
             if opened is not None:
                 return opened
@@ -144,47 +143,38 @@ class Checkouts(Generic[Tx]):
             message = "this idempotency key was used before at another provider: a new operation needs a new key"
             raise IdempotencyMismatch(message, provider=provider_name, operation=wanted.operation, idempotency_key=key)
 
+    async def _read(self, checkout: BillingCheckout | None) -> Page | None:
+        if checkout is None:
+            return None
+        page = await self._pages.read(checkout)
+        if page.session is not None:
+            await self._apply_what_waits(checkout.provider, page.session)
+        return page
+
     async def _open_already(
-        self, pages: Sequence[_Page], wanted: StartCheckout, provider_name: str | None, *, second: bool
+        self, page: Page | None, wanted: StartCheckout, provider_name: str | None, *, second: bool
     ) -> CheckoutSession | None:
-        """The page that is open, if it is for the same; None: there is none.
+        """The page, if it is open, and for the same; None: it is not.
 
         Raises:
             Conflict: the organisation has paid on it, and the money is under way.
         """
-        found: CheckoutSession | None = None
-        for place, session in pages:
-            if place.row is not None and not second:
-                await self._check_paid(place, place.row, session)
-            same = place.command is not None and place.command.is_for_the_same(wanted)
-            usable = same and session.url is not None and provider_name in {None, place.provider}
-            if usable and not await self._is_gone(place):
-                found = session
-        return found
+        if page is None or page.session is None:
+            return None
+        if not second:
+            await self._check_paid(page.checkout, page.session)
+        same = page.command is not None and page.command.is_for_the_same(wanted)
+        usable = same and page.session.url is not None and provider_name in {None, page.checkout.provider}
+        return page.session if usable and not await self._is_gone(page) else None
 
-    async def _is_gone(self, place: Place) -> bool:
+    async def _is_gone(self, page: Page) -> bool:
         """Whether the provider does not know the page's customer any more."""
-        provider = self._providers[place.provider]
-        if Capability.CUSTOMERS not in provider.capabilities or place.command is None:
+        provider = self._providers[page.checkout.provider]
+        if Capability.CUSTOMERS not in provider.capabilities or page.command is None:
             return False
-        return await provider.get_customer(place.command.customer_id) is None
+        return await provider.get_customer(page.command.customer_id) is None
 
-    async def _at(self, place: Place) -> CheckoutSession | None:
-        """What the provider says of the page at a place; None: it was never opened. One that was begun is finished."""
-        row, command = place.row, place.command
-        if row is None or command is None or row.state in {OperationState.FAILED, OperationState.ABANDONED}:
-            return None
-        provider = self._providers[place.provider]
-        if row.state is OperationState.DONE and row.external_id is not None:
-            return await provider.get_checkout_session(row.external_id)
-        try:
-            session = await self._log.repeat(provider, Entry(row, command))
-        except (InvalidRequest, NotFound):
-            return None
-        await self._apply_what_waits(place.provider, session)
-        return session
-
-    async def _check_paid(self, place: Place, row: BillingOperation, session: CheckoutSession) -> None:
+    async def _check_paid(self, checkout: BillingCheckout, session: CheckoutSession) -> None:
         """Refuse a second purchase while what was bought on the page is under way, or has just come.
 
         Raises:
@@ -194,86 +184,67 @@ class Checkouts(Generic[Tx]):
             return
         waits = session.status is CheckoutStatus.PENDING
         if not waits and session.subscription_id is None:
-            waits = abs(self._clock() - row.created_at) < _SUBSCRIPTION_COMES_WITHIN
-        customer = await self._store.get_customer(row.org_id, place.provider)
+            waits = abs(self._clock() - checkout.created_at) < _SUBSCRIPTION_COMES_WITHIN
+        customer = await self._store.get_customer(checkout.org_id, checkout.provider)
         if not waits and session.subscription_id is not None and customer is not None:
-            stored = await self._pipeline.observe(place.provider, customer, session.subscription_id)
+            stored = await self._pipeline.observe(checkout.provider, customer, session.subscription_id)
             if stored is not None and stored.status.is_current and not await self._replaced.is_gone(stored):
                 message = (
                     f"the organisation has just subscribed: {stored.external_subscription_id!r} is {stored.status}. Change it "
                     "with change_plan(), cancel it, or pass allow_second=True to let it pay for two"
                 )
-                raise Conflict(message, provider=place.provider, operation="start_checkout")
+                raise Conflict(message, provider=checkout.provider, operation="start_checkout")
             waits = stored is not None and stored.status is SubscriptionStatus.INCOMPLETE
         if waits:
-            until = session.expires_at if session.expires_at is not None else row.created_at + _DEBITS_TAKE
-            until = max(until, row.created_at + _DEBITS_TAKE)
+            until = checkout.created_at + _DEBITS_TAKE
+            until = until if session.expires_at is None else max(until, session.expires_at)
             message = (
                 f"the organisation has paid on the page {session.id}, and the money is under way: until "
                 f"{until:%Y-%m-%d} at the latest, as a rule. Wait for 'subscription.started' or 'checkout.failed', or pass "
                 "allow_second=True to let it pay for two"
             )
-            raise Conflict(message, provider=place.provider, operation="start_checkout")
+            raise Conflict(message, provider=checkout.provider, operation="start_checkout")
 
     async def close(self, org_id: str) -> list[OpenPage]:
-        """Close the organisation's page at each provider. Returns those that may still be paid.
-
-        Pages that were opened with ``allow_second`` are not looked for: there is one for each plan.
-        """
+        """Close the organisation's open pages, for every product and at every provider. Returns those that may be paid yet."""
         left: list[OpenPage] = []
-        for place in await self._pages.newest(self._providers, org_id, ""):
+        for checkout in await self._store.list_checkouts(org_id):
+            if checkout.place is None:
+                continue
             try:
-                session = await self._at(place)
-                if session is None or session.status is not CheckoutStatus.OPEN:
-                    continue
-                await self._closed(place, session)
+                page = await self._read(checkout)
+                if page is not None and page.session is not None and page.session.status is CheckoutStatus.OPEN:
+                    await self._pages.close(checkout, page.session)
             except PaymentError as error:
-                left.append(OpenPage(place.provider, error))
+                left.append(OpenPage(checkout.provider, error))
         return left
 
-    async def _all_closed(self, pages: Sequence[_Page]) -> bool:
-        """Close the pages that another one is to replace, where the provider can. False: one was paid in this moment."""
-        for place, session in pages:  # not read again: closing one says whether it was paid since
-            provider = self._providers[place.provider]
-            if session.status is not CheckoutStatus.OPEN or Capability.EXPIRE_CHECKOUT not in provider.capabilities:
-                continue
-            try:
-                closed = await self._closed(place, session)
-            except NotFound:
-                continue
-            if closed.status is not CheckoutStatus.EXPIRED:
-                return False
-        return True
-
-    async def _closed(self, place: Place, session: CheckoutSession) -> CheckoutSession:
-        key = sub_key(place.page_key, "close")
-        return await self._providers[place.provider].expire_checkout_session(session.id, idempotency_key=key)
+    async def _is_closed(self, page: Page | None) -> bool:
+        """Close a page that another one is to replace, where the provider can. False: it was paid in this moment."""
+        if page is None or page.session is None or page.session.status is not CheckoutStatus.OPEN:
+            return True
+        if Capability.EXPIRE_CHECKOUT not in self._providers[page.checkout.provider].capabilities:
+            return True
+        try:
+            closed = await self._pages.close(page.checkout, page.session)
+        except NotFound:
+            return True
+        return closed.status is CheckoutStatus.EXPIRED
 
     async def _in_place_of(
-        self,
-        places: Sequence[Place],
-        customer: BillingCustomer,
-        wanted: StartCheckout,
-        product: str,
-        key: str | None,
+        self, page: Page | None, customer: BillingCustomer, wanted: StartCheckout, product: str, key: str | None
     ) -> CheckoutSession | None:
-        """A new page for the customer in the newest place; None: another worker took it, look again."""
-        before = next((each for each in places if each.provider == customer.provider), None)
-        if before is not None and before.row is None:
-            page_key = before.page_key  # whoever took the place has not opened a page yet, or never will
+        """A new page for the customer in the place of another one; None: another worker took it, look again."""
+        command = attrs.evolve(wanted, customer_id=customer.external_customer_id)
+        insert = self._pages.taking(product, command.plan_id, None if page is None else page.checkout)
+        if key is not None and page is not None and page.is_to_be_opened(customer.provider, key):
+            insert, page_key = self._store.insert_operation, key
         else:
             page_key = await self._next_key(customer.provider, key)
-            taken = before is not None and before.page_key == page_key
-            if not taken and not await self._pages.take(
-                customer.provider, customer.org_id, product, page_key, after=before
-            ):
-                return None
         try:
-            return await self._opened(customer, wanted, product, page_key)
-        except IdempotencyMismatch:
-            if page_key == key:
-                raise
-            return None  # the worker who took the place has opened another page
+            return await self._opened(customer, command, product, page_key, insert)
+        except PlaceTaken:
+            return None
 
     async def _next_key(self, provider: str, key: str | None) -> str:
         """The caller's key; the next one made of it, if it has opened a page already, which is closed."""
@@ -281,47 +252,54 @@ class Checkouts(Generic[Tx]):
             return new_key()
         while True:
             row = await self._store.get_operation(provider, key)
-            if row is None or row.state not in {OperationState.DONE, OperationState.ABANDONED}:
+            begun = await self._store.get_checkout_by_key(provider, key)
+            if begun is None and (row is None or row.state not in {OperationState.DONE, OperationState.ABANDONED}):
                 return key
             key = sub_key(key, "next page")
 
     async def _opened(
-        self, customer: BillingCustomer, wanted: StartCheckout, product: str, key: str
-    ) -> CheckoutSession | None:
-        """A new page for the customer; for a new customer, if the provider knows this one no more."""
-        command = attrs.evolve(wanted, customer_id=customer.external_customer_id)
+        self,
+        customer: BillingCustomer,
+        command: StartCheckout,
+        product: str,
+        key: str,
+        insert: Callable[[BillingOperation], Awaitable[bool]],
+    ) -> CheckoutSession:
+        """A new page for the customer; for a new customer, if the provider knows this one no more.
+
+        Raises:
+            PlaceTaken: another worker has opened another page.
+        """
+        name = customer.provider
         try:
-            session = await self._log.run(self._providers[customer.provider], command, customer.org_id, key)
+            session = await self._log.run(self._providers[name], command, customer.org_id, key, insert=insert)
         except (InvalidRequest, NotFound) as error:
-            return await self._for_another(customer.org_id, customer.provider, command, product, key, error)
-        await self._apply_what_waits(customer.provider, session)
+            another = await self._in_place_of_the_gone(customer, command, key, error)
+            taken = await self._store.get_checkout_by_key(name, key)
+            insert = self._pages.taking(product, command.plan_id, taken)
+            key = sub_key(key, another.customer_id)
+            session = await self._log.run(self._providers[name], another, customer.org_id, key, insert=insert)
+        await self._apply_what_waits(name, session)
         return session
 
-    async def _for_another(
-        self, org_id: str, provider: str, refused: StartCheckout, product: str, key: str, error: PaymentError
-    ) -> CheckoutSession | None:
+    async def _in_place_of_the_gone(
+        self, customer: BillingCustomer, refused: StartCheckout, key: str, error: PaymentError
+    ) -> StartCheckout:
         """The page for the customer in the place of one who is gone. The key is consumed: the page has one made of it.
 
         Raises:
-            PaymentError: the error, if that is not what it says; or what the page for the new customer ends in.
+            PaymentError: the error, if that is not what it says.
         """
         email = str(refused.customer_email)
-        row = await self._store.get_operation(provider, key)
+        row = await self._store.get_operation(customer.provider, key)
         told = None if row is None else readable_command_of(row)
         told = told if isinstance(told, StartCheckout) else refused
-        customer = await self._replaced.in_place_of(org_id, provider, told.customer_id, error, email=email)
-        if customer is None:
+        found = await self._replaced.in_place_of(
+            customer.org_id, customer.provider, told.customer_id, error, email=email
+        )
+        if found is None:
             raise error
-        command = attrs.evolve(refused, customer_id=customer.external_customer_id)
-        another = sub_key(key, customer.external_customer_id)
-        newest = await self._pages.newest([provider], org_id, product)
-        before = newest[0] if newest else None
-        taken = before is not None and before.page_key == another
-        if not taken and not await self._pages.take(provider, org_id, product, another, after=before):
-            return None
-        session = await self._log.run(self._providers[provider], command, org_id, another)
-        await self._apply_what_waits(provider, session)
-        return session
+        return attrs.evolve(refused, customer_id=found.external_customer_id)
 
     async def _apply_what_waits(self, provider: str, session: CheckoutSession) -> None:
         """Apply the events about the session's subscription that came before the log knew whose it is."""

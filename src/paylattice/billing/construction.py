@@ -16,6 +16,7 @@ from .repository import BillingRepository
 
 __all__ = ["check_options", "check_repository", "check_transport", "clock_of", "provider_of", "providers_of"]
 
+_ON_SECOND = ("report", "cancel_and_refund")
 _METHODS = tuple(name for name in vars(BillingRepository) if not name.startswith("_"))
 
 
@@ -140,6 +141,7 @@ def check_options(
     refetch: object,
     clock: object,
     observers: Mapping[str, object],
+    on_second_subscription: object,
     primitives: object,
 ) -> None:
     """Refuse options that would fail later.
@@ -151,6 +153,7 @@ def check_options(
         refetch: a bool.
         clock: a function.
         observers: the observers, by the name of their argument; None where there is none.
+        on_second_subscription: one of two words.
         primitives: how to do several things at a time; None: on the running event loop.
 
     Raises:
@@ -168,6 +171,9 @@ def check_options(
     check_clock("BillingService(clock=...)", clock)
     if primitives is not None:
         check_methods("BillingService(primitives=...)", primitives, ("sleep", "lock", "gather"), "primitives")
+    if on_second_subscription not in _ON_SECOND:
+        rule = " or ".join(repr(word) for word in _ON_SECOND)
+        raise refused("BillingService(on_second_subscription=...)", on_second_subscription, rule, "'report'")
     for name, observer in observers.items():
         if observer is not None:
             check_function(f"BillingService({name}=...)", observer, "a function of one argument")

@@ -9,7 +9,7 @@ the change that came after it. What each command needs for this, it says itself:
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
@@ -66,6 +66,7 @@ class OperationLog(Generic[Tx]):
         *,
         reference: str | None = None,
         look_first: bool = False,
+        insert: Callable[[BillingOperation], Awaitable[bool]] | None = None,
     ) -> R:
         """Do it, once, however often this is called with the same key.
 
@@ -76,6 +77,7 @@ class OperationLog(Generic[Tx]):
             key: the idempotency key.
             reference: kept in its row, see :class:`BillingOperation`.
             look_first: whether it seems to be in effect already. If the provider says so, too, nothing is sent.
+            insert: inserts its row, with what else is recorded with it; False: there is one under the key.
 
         Returns:
             What the provider's operation returns.
@@ -87,7 +89,8 @@ class OperationLog(Generic[Tx]):
             PaymentError: what the operation raises.
         """
         with checked(provider, command.operation, {**command.arguments(), "idempotency_key": key}):
-            return await self._run(provider, command, org_id, key, reference, look_first=look_first)
+            insert = insert or self._store.insert_operation
+            return await self._run(provider, command, org_id, key, reference, insert, look_first=look_first)
 
     async def _run(
         self,
@@ -96,6 +99,7 @@ class OperationLog(Generic[Tx]):
         org_id: str,
         key: str,
         reference: str | None,
+        insert: Callable[[BillingOperation], Awaitable[bool]],
         *,
         look_first: bool,
     ) -> R:
@@ -110,7 +114,7 @@ class OperationLog(Generic[Tx]):
             external_id=command.target,
             reference=reference,
         )
-        if await self._store.insert_operation(row):
+        if await insert(row):
             superseded, contested = await self._superseded.rivals(row, command)
             if superseded:
                 await self._close(row, OperationState.ABANDONED)
@@ -165,8 +169,7 @@ class OperationLog(Generic[Tx]):
         org_id: str,
         *,
         external_id: str | None = None,
-        key: str | None = None,
-    ) -> bool:
+    ) -> None:
         """Record what was decided here, and is sent to no provider.
 
         Args:
@@ -174,16 +177,12 @@ class OperationLog(Generic[Tx]):
             command: what was decided.
             org_id: your id of the organisation.
             external_id: the provider's id of the object.
-            key: of its row, where only one worker may record it. None: one of its own.
-
-        Returns:
-            Whether it is recorded. False: there is a row under the key.
         """
         now = self._clock()
-        return await self._store.insert_operation(
+        await self._store.insert_operation(
             BillingOperation(
                 provider=provider,
-                key=key or new_key(),
+                key=new_key(),
                 operation=command.kind,
                 org_id=org_id,
                 arguments=command.to_json(),

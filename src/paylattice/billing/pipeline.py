@@ -31,9 +31,11 @@ from .changes import SubscriptionStateChange, changes_between, words_of, words_o
 from .handlers import EventContext, Handlers
 from .outcomes import Retried, WebhookOutcome
 from .owners import RefusedSubscription
+from .pages import Pages
 from .record_ids import new_record_id
 from .records import BillingCustomer, BillingEvent, BillingSubscription, UnmatchedEvent
 from .repository import Tx
+from .seconds import Second, Seconds
 from .store import Store, Upserted
 
 if TYPE_CHECKING:
@@ -60,6 +62,8 @@ class EventPipeline(Generic[Tx]):
         providers: by name.
         attributor: finds the owner of an event.
         handlers: the application's.
+        pages: know which one has brought a subscription.
+        seconds: know which of several is the second subscription, and undo it.
         refetch: whether an event is confirmed, and read again, at the provider.
         clock: the time, aware.
     """
@@ -70,10 +74,14 @@ class EventPipeline(Generic[Tx]):
         providers: Mapping[str, BaseProvider],
         attributor: Attributor[Tx],
         handlers: Handlers[Tx],
+        pages: Pages[Tx],
+        seconds: Seconds[Tx],
         *,
         refetch: bool,
         clock: Callable[[], datetime],
     ) -> None:
+        self._pages = pages
+        self._seconds = seconds
         self._store = store
         self._providers = providers
         self._attributor = attributor
@@ -83,6 +91,11 @@ class EventPipeline(Generic[Tx]):
 
     async def apply(self, event: WebhookEvent) -> WebhookOutcome:
         """Apply an event that was verified before, here or in another process."""
+        outcome = await self._apply(event)
+        await self._undo(event.provider, event.subscription_id)
+        return outcome
+
+    async def _apply(self, event: WebhookEvent) -> WebhookOutcome:
         self._handlers.refuse_inside()
         check_event(event)
         if event.provider not in self._providers:
@@ -311,6 +324,8 @@ class EventPipeline(Generic[Tx]):
         if admission.subscription is None:
             return await self._store.get_subscription(provider, subscription.id)
         subscription = admission.subscription
+        await self._pages.learn(customer, subscription)
+        second: Second | None = None
         async with self._store.transaction() as tx:
             version = subscription.version if self._attributor.trusts_payloads(provider) else None
             stored, upserted, owner = await self._write(customer, Reading(subscription, ticket, version), tx)
@@ -321,7 +336,9 @@ class EventPipeline(Generic[Tx]):
                 await self._store.insert_event(record, tx=tx)
                 if await self._run(words, event, owner, stored, upserted, tx):
                     await self._stamp(record, tx)
+                second = await self._second(words, owner, stored, tx)
         await self._apply_what_waited_for(stored, upserted, subscription.customer_id)
+        await self._undo_second(second)
         return stored
 
     def _own_event(
@@ -350,6 +367,8 @@ class EventPipeline(Generic[Tx]):
         outcome = WebhookOutcome.PROCESSED
         stored: BillingSubscription | None = None
         upserted: Upserted | None = None
+        if customer is not None and reading is not None:
+            await self._pages.learn(customer, reading.subscription)
         async with self._store.transaction() as tx:
             if waiting is not None:
                 await self._store.delete_unmatched(waiting, tx=tx)
@@ -370,6 +389,8 @@ class EventPipeline(Generic[Tx]):
             words = (*words_of(event, _change(stored, upserted), observed=upserted is not None), *also)
             if await self._run(words, event, customer, stored, upserted, tx, attribution.claimed_customer):
                 await self._stamp(record, tx)
+            second = await self._second(words, customer, stored, tx)
+        await self._undo_second(second)
         profile = reading.subscription.customer_id if reading is not None else None
         return outcome, await self._apply_what_waited_for(stored, upserted, profile)
 
@@ -448,8 +469,6 @@ class EventPipeline(Generic[Tx]):
         claimed_customer: BillingCustomer | None = None,
     ) -> bool:
         """Run the handlers; whether there were any."""
-        if EventType.SUBSCRIPTION_STARTED in words and await self._has_another(customer, stored, tx):
-            words = (*words, EventType.SUBSCRIPTION_SECOND)
         previous = upserted.previous if upserted is not None and upserted.written else stored
         context = EventContext(
             customer=customer,
@@ -461,20 +480,36 @@ class EventPipeline(Generic[Tx]):
         )
         return await self._handlers.run(words, event, context)
 
-    async def _has_another(self, customer: BillingCustomer | None, stored: BillingSubscription | None, tx: Tx) -> bool:
-        """Whether the organisation has a current subscription besides the one that has begun."""
-        if customer is None or stored is None:
-            return False
-        customers: list[BillingCustomer] = []
-        for name in sorted(self._providers):
-            # Of two that begin at once, the later one waits at the first of these rows, and then sees the earlier one.
-            found = await self._store.get_customer(customer.org_id, name, lock=not customers, tx=tx)
-            customers += [found] if found is not None else []
-        for each in customers:
-            known = await self._store.list_subscriptions(each.id, tx=tx)
-            if any(one.status.is_current and _is_other(one, stored) for one in known):
-                return True
-        return False
+    # --- second subscriptions ------------------------------------------------------------------------------------
+
+    async def _second(
+        self, words: tuple[str, ...], customer: BillingCustomer | None, stored: BillingSubscription | None, tx: Tx
+    ) -> Second | None:
+        """The second subscription, where one has begun beside another; told once, as an event of its own."""
+        if EventType.SUBSCRIPTION_STARTED not in words:
+            return None
+        second = await self._seconds.beside(customer, stored, tx)
+        if second is None:
+            return None
+        record = self._record(second.event, second.customer)
+        if await self._store.insert_event(record, tx=tx):
+            context = EventContext(second.customer, second.subscription, tx, previous=second.subscription)
+            if await self._handlers.run((second.event.type,), second.event, context):
+                await self._stamp(record, tx)
+        return second
+
+    async def _undo_second(self, second: Second | None) -> None:
+        if second is not None:
+            await self._undo(second.event.provider, second.event.subscription_id)
+
+    async def _undo(self, provider: str, subscription_id: str | None) -> None:
+        """Undo a second subscription, if that was recorded and not done yet, and store what it is then."""
+        if not await self._seconds.undo(provider, subscription_id) or subscription_id is None:
+            return
+        stored = await self._store.get_subscription(provider, subscription_id)
+        owner = None if stored is None else await self._store.get_customer_by_id(stored.customer_id)
+        if owner is not None:
+            await self.observe(provider, owner, subscription_id)
 
 
 def _leads_on(event: WebhookEvent) -> bool:
@@ -484,10 +519,6 @@ def _leads_on(event: WebhookEvent) -> bool:
         paid = event.type is EventType.INVOICE_PAID and event.invoice is not None and not event.invoice.payment_ids
         return paid or (event.customer_id is None and event.subscription_id is None)
     return kind in _MONEY and (event.subscription_id is None or event.payment is None)
-
-
-def _is_other(one: BillingSubscription, other: BillingSubscription) -> bool:
-    return (one.provider, one.external_subscription_id) != (other.provider, other.external_subscription_id)
 
 
 def _change(stored: BillingSubscription | None, upserted: Upserted | None) -> SubscriptionStateChange:

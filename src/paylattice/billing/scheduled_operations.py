@@ -97,6 +97,7 @@ class ScheduledOperations(Wired[Tx]):
         reconcile_every: timedelta = timedelta(days=1),
         repair: bool = True,
         purge_unmatched_after: timedelta | None = None,
+        purge_checkouts_after: timedelta | None = None,
     ) -> MaintenanceReport:
         """Do all scheduled work once. Run it from one job, every five minutes.
 
@@ -114,6 +115,8 @@ class ScheduledOperations(Wired[Tx]):
             reconcile_every: how often a comparison of all customers starts.
             repair: store the provider's state where it differs, as a webhook would.
             purge_unmatched_after: delete events that have waited for longer and match no customer. None: never.
+            purge_checkouts_after: delete checkouts that were begun longer ago, at least 30 days. None: never. A second
+                subscription that a deleted one brings is reported, and not undone.
 
         Returns:
             The report; ``needs_a_person`` lists what no further run can fix.
@@ -123,6 +126,6 @@ class ScheduledOperations(Wired[Tx]):
             ConfigurationError: a handler called this.
         """
         self._parts.handlers.refuse_inside()
-        plan = Plan(budget, since, older_than, reconcile_every, repair, purge_unmatched_after)
+        plan = Plan(budget, since, older_than, reconcile_every, repair, purge_unmatched_after, purge_checkouts_after)
         plan.check()
         return await self._parts.maintainer.run(plan)

@@ -28,6 +28,7 @@ from .records import BillingCustomer, BillingSubscription
 from .replaced_customers import ReplacedCustomer
 from .repository import BillingRepository, Tx
 from .scheduled_operations import ScheduledOperations
+from .seconds import OnSecond
 from .store import Store
 from .subscription_operations import SubscriptionOperations
 from .wiring import Options, wire
@@ -61,6 +62,9 @@ class BillingService(
             what billing asked for. Called once per process; also logged.
         on_replaced: called for every customer that the provider does not know any more and that was replaced by a new one:
             see :meth:`start_checkout`. Its errors are logged and otherwise ignored.
+        on_second_subscription: what to do if an organisation pays on a page that another page has replaced, and on that
+            one, too. "report": only ``subscription.second`` tells it. "cancel_and_refund": the subscription of the replaced
+            page is also canceled at once (at Square, with its period), and its payment is given back.
         primitives: runs several things at a time. None: the running event loop.
 
     Raises:
@@ -82,6 +86,7 @@ class BillingService(
         on_rejected: Callable[[RejectedWebhook], None] | None = None,
         on_refused: Callable[[RefusedSubscription], None] | None = None,
         on_replaced: Callable[[ReplacedCustomer], None] | None = None,
+        on_second_subscription: OnSecond = "report",
         primitives: Primitives | None = None,
     ) -> None:
         providers = providers_of(provider)
@@ -96,6 +101,7 @@ class BillingService(
             refetch=refetch,
             clock=clock,
             observers={"on_rejected": on_rejected, "on_refused": on_refused, "on_replaced": on_replaced},
+            on_second_subscription=on_second_subscription,
             primitives=primitives,
         )
         required = tuple(require)
@@ -111,6 +117,7 @@ class BillingService(
             on_rejected=on_rejected,
             on_refused=on_refused,
             on_replaced=on_replaced,
+            undo_second=on_second_subscription == "cancel_and_refund",
             primitives=primitives or AsyncPrimitives(),
         )
         self._parts = wire(self._store, self._providers, options)
@@ -206,7 +213,8 @@ class BillingService(
 
         Calling again on the same terms returns the same page as long as it can be paid. Other terms (another plan, quantity
         or URL) open a new page and close the old one. PayPal closes no pages: if the customer pays on the old one, too, you
-        get ``subscription.second``. A page that nobody pays keeps nobody from coming back.
+        get ``subscription.second``, and ``on_second_subscription`` undoes it. A page that nobody pays keeps nobody from
+        coming back.
 
         If the provider says for certain that it does not know the organisation's customer any more (deleted, or from
         another account, or from test mode), this creates a new customer, once, and stores its id. It calls ``on_replaced`` and

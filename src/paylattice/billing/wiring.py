@@ -22,10 +22,12 @@ from .maintenance.reconcile import Reconciliation
 from .maintenance.recover import Recovery
 from .operation_log import OperationLog
 from .owners import Owners, RefusedSubscription
+from .pages import Pages
 from .payments import Payments
 from .pipeline import EventPipeline
 from .replaced_customers import ReplacedCustomer, ReplacedCustomers
 from .repository import Tx
+from .seconds import Seconds
 from .store import Store
 from .subscriptions import Subscriptions
 from .usage import Usage
@@ -43,6 +45,7 @@ class Options:
     on_rejected: Callable[[RejectedWebhook], None] | None
     on_refused: Callable[[RefusedSubscription], None] | None
     on_replaced: Callable[[ReplacedCustomer], None] | None
+    undo_second: bool
     primitives: Primitives
 
 
@@ -80,8 +83,10 @@ def wire(store: Store[Tx], providers: Mapping[str, BaseProvider], options: Optio
     handlers: Handlers[Tx] = Handlers()
     owners = Owners(store, providers, options.on_refused)
     attributor = Attributor(store, providers, owners, refetch=refetch, clock=clock)
-    pipeline = EventPipeline(store, providers, attributor, handlers, refetch=refetch, clock=clock)
     log = OperationLog(store, clock)
+    pages = Pages(store, providers, log, clock)
+    seconds = Seconds(store, providers, log, clock, undo=options.undo_second)
+    pipeline = EventPipeline(store, providers, attributor, handlers, pages, seconds, refetch=refetch, clock=clock)
     customers = Customers(store, providers, pipeline, log, handlers, clock, options.select)
     replaced = ReplacedCustomers(store, providers, pipeline, customers, clock, options.on_replaced)
     invoices = Invoices(providers, customers)
@@ -89,7 +94,7 @@ def wire(store: Store[Tx], providers: Mapping[str, BaseProvider], options: Optio
     catch_up = CatchUp(pipeline, clock)
     reconciliation = Reconciliation(store, pipeline, attributor, replaced, options.primitives, clock)
     subscriptions = Subscriptions(store, providers, pipeline, log, customers, attributor, replaced)
-    checkouts = Checkouts(store, providers, pipeline, log, customers, owners, replaced, subscriptions, clock)
+    checkouts = Checkouts(store, providers, pipeline, log, pages, customers, owners, replaced, subscriptions, clock)
     return Parts(
         handlers=handlers,
         pipeline=pipeline,

@@ -20,7 +20,6 @@ from paylattice.billing.commands import (
     Capture,
     ChangeSubscription,
     Charge,
-    ClaimPage,
     Command,
     CreateCustomer,
     PauseSubscription,
@@ -30,6 +29,7 @@ from paylattice.billing.commands import (
     StartCheckout,
     SubscriptionCommand,
     UncancelSubscription,
+    UndoSubscription,
     Void,
     command_of,
     readable_command_of,
@@ -57,7 +57,6 @@ SAMPLES: list[Command[Any]] = [
     ChangeSubscription(subscription_id="sub_1", plan_id="team", quantity=2, prorate=False),
     ChangeSubscription(quantity=1),
     AssignSubscription(subscription_id="sub_1", plan_id=None, quantity=1, plan_overridden=True),
-    ClaimPage(page_key="key"),
     PauseSubscription(subscription_id="sub_1"),
     ResumeSubscription(subscription_id="sub_1"),
     UncancelSubscription(subscription_id="sub_1"),
@@ -67,6 +66,7 @@ SAMPLES: list[Command[Any]] = [
     Capture(payment_id="pay_1", amount=Money(5, "USD")),
     Capture(payment_id="pay_1"),
     Void(payment_id="pay_1"),
+    UndoSubscription(subscription_id="sub", customer_id="cus"),
     RefundPayment(payment_id="pay_1", amount=Money(5, "USD"), reason="secret reason"),
     RefundPayment(payment_id="pay_1", asked_invoice_id="in_1"),
     RefundPayment(asked_payment_id="pay_1"),
@@ -94,7 +94,7 @@ def test_a_command_comes_back_from_json_as_it_was(command: Command[Any]) -> None
 
 @pytest.mark.parametrize("command", SAMPLES, ids=lambda each: each.kind)
 def test_a_command_is_called_with_what_its_operation_takes(command: Command[Any]) -> None:
-    if isinstance(command, AssignSubscription | ClaimPage):
+    if isinstance(command, AssignSubscription):
         return
     operation = OPERATIONS[command.operation]
     method = getattr(PaymentProvider, operation.name)
@@ -122,7 +122,9 @@ class Recorded:
 @pytest.mark.parametrize("command", SAMPLES, ids=lambda each: each.kind)
 def test_what_is_sent_is_what_was_checked(command: Command[Any]) -> None:
     provider: Any = Recorded()
-    if isinstance(command, AssignSubscription | ClaimPage):
+    if isinstance(command, UndoSubscription):
+        return  # several operations, in tests/billing/test_second_subscriptions.py
+    if isinstance(command, AssignSubscription):
         with pytest.raises(errors.ConfigurationError, match="sent to no provider"):
             asyncio.run(command.send(provider, "k"))
         return

@@ -6,7 +6,7 @@ from typing import Any
 from ...errors import ConfigurationError
 from ..records import BillingOperation
 from .base import Command, Made
-from .checkout import ClaimPage, StartCheckout
+from .checkout import StartCheckout
 from .customers import CreateCustomer
 from .money import Authorize, Capture, Charge, RefundPayment, Void
 from .subscriptions import (
@@ -18,6 +18,7 @@ from .subscriptions import (
     SubscriptionCommand,
 )
 from .uncancel import UncancelSubscription
+from .undoing import UndoSubscription
 from .usage import RecordUsage
 
 __all__ = [
@@ -28,7 +29,6 @@ __all__ = [
     "Capture",
     "ChangeSubscription",
     "Charge",
-    "ClaimPage",
     "Command",
     "CreateCustomer",
     "Made",
@@ -39,6 +39,7 @@ __all__ = [
     "StartCheckout",
     "SubscriptionCommand",
     "UncancelSubscription",
+    "UndoSubscription",
     "Void",
     "command_of",
     "readable_command_of",
@@ -47,7 +48,6 @@ __all__ = [
 _ALL: tuple[type[Command[Any]], ...] = (
     CreateCustomer,
     StartCheckout,
-    ClaimPage,
     AssignSubscription,
     ChangeSubscription,
     CancelSubscription,
@@ -60,6 +60,7 @@ _ALL: tuple[type[Command[Any]], ...] = (
     Capture,
     Void,
     RefundPayment,
+    UndoSubscription,
 )
 
 COMMANDS: Mapping[str, type[Command[Any]]] = {each.kind: each for each in _ALL}

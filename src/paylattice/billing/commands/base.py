@@ -100,6 +100,11 @@ class Command(ABC, Generic[R]):
         """The provider's id of the subscription whose state it sets; None: it sets the state of none."""
         return None
 
+    @property
+    def changed(self) -> str | None:
+        """The provider's id of the subscription that is another one afterwards, and is read then; None: none is."""
+        return self.target
+
     def supersedes(self, other: "Command[Any]") -> bool:
         """Whether the other one, which was asked for earlier, must not be sent any more once this was asked for."""
         return False

@@ -1,10 +1,10 @@
 """Opening a page where an organisation subscribes."""
 
+from datetime import datetime
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import attrs
 
-from ...errors import ConfigurationError
 from ...frozen import FrozenMap
 from ...models import NOTHING, CheckoutSession
 from ...provider import BaseProvider
@@ -12,7 +12,7 @@ from ..records import BillingOperation
 from ..store import Store
 from .base import Command, Made, decided_here, string_map
 
-__all__ = ["ClaimPage", "Once", "StartCheckout"]
+__all__ = ["Once", "StartCheckout"]
 
 Once: TypeAlias = Literal["once"]
 """The plan's own trial, for who has had none before."""
@@ -37,6 +37,7 @@ class StartCheckout(Command[CheckoutSession]):
     kind: ClassVar[str] = "start_checkout"
     operation: ClassVar[str] = "create_checkout_session"
     may_be_sent_anew: ClassVar[bool] = True
+    has_record: ClassVar[bool] = True
     events_may_wait: ClassVar[bool] = True
 
     customer_id: str = decided_here()
@@ -83,6 +84,12 @@ class StartCheckout(Command[CheckoutSession]):
         """The session."""
         return Made(answer.id, answer.reference)
 
+    async def record(
+        self, row: BillingOperation, answer: CheckoutSession, store: Store[Any], *, now: datetime, tx: Any
+    ) -> None:
+        """The session, in the checkout's record."""
+        await store.note_session(row.provider, row.key, answer, now=now, tx=tx)
+
     async def find_effect(self, provider: BaseProvider, row: BillingOperation) -> CheckoutSession | None:
         """The session, if its id came back."""
         return None if row.external_id is None else await provider.get_checkout_session(row.external_id)
@@ -93,22 +100,3 @@ class StartCheckout(Command[CheckoutSession]):
         if customer is None:
             return False
         return all(each.status.is_terminal for each in await store.list_subscriptions(customer.id))
-
-
-@attrs.frozen(kw_only=True)
-class ClaimPage(Command[None]):
-    """That a page is the organisation's newest one. It is sent to no provider; see :mod:`paylattice.billing.open_pages`.
-
-    Args:
-        page_key: the idempotency key of the page's own row.
-    """
-
-    kind: ClassVar[str] = "claim_page"
-    operation: ClassVar[str] = "get_checkout_session"
-
-    page_key: str
-
-    async def send(self, provider: BaseProvider, key: str) -> None:
-        """It is not sent."""
-        message = "which page is the newest one is decided here, and sent to no provider"
-        raise ConfigurationError(message, operation=self.kind)

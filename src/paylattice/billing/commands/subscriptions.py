@@ -68,16 +68,7 @@ class SubscriptionCommand(Command[R]):
 
     def seems_in_effect(self, stored: BillingSubscription) -> bool:
         """Whether what is stored has what was asked for. The provider may know better."""
-        return self.is_in_effect(
-            Subscription(
-                stored.external_subscription_id,
-                status=stored.status,
-                plan_id=stored.plan_id,
-                quantity=stored.quantity,
-                cancel_at=stored.cancel_at,
-                collection_paused=stored.collection_paused,
-            )
-        )
+        return self.is_in_effect(stored.as_subscription())
 
     @abstractmethod
     def as_answer(self, subscription: Subscription) -> R:

@@ -21,7 +21,7 @@ from ...errors import InvalidRequest, PaymentError
 from ...operations import Capability
 from ...provider import BaseProvider
 from ..pipeline import EventPipeline
-from ..records import OperationState, UnmatchedEvent
+from ..records import BillingCheckout, OperationState, UnmatchedEvent
 from ..repository import Tx
 from ..store import Store
 from .bookmarks import Bookmark, Bookmarks
@@ -43,6 +43,8 @@ SLICE = 20
 """How many customers are compared between two looks at the clock."""
 IN_FLIGHT = 10
 PAGE = 100
+A_PAGE_LASTS = timedelta(days=30)
+"""How long a page may be open, or its payment under way: a younger checkout is never deleted."""
 
 
 @attrs.frozen
@@ -56,6 +58,7 @@ class Plan:
         reconcile_every: how often all customers are compared.
         repair: whether to store the provider's state where it differs.
         purge_unmatched_after: delete events that have waited for longer and match no customer. None: never.
+        purge_checkouts_after: delete checkouts that were begun longer ago. None: never.
     """
 
     budget: timedelta
@@ -64,6 +67,7 @@ class Plan:
     reconcile_every: timedelta
     repair: bool
     purge_unmatched_after: timedelta | None
+    purge_checkouts_after: timedelta | None
 
     def check(self) -> None:
         """Refuse wrong arguments before anything is done.
@@ -78,11 +82,16 @@ class Plan:
         }
         if self.purge_unmatched_after is not None:
             times["purge_unmatched_after"] = self.purge_unmatched_after
+        if self.purge_checkouts_after is not None:
+            times["purge_checkouts_after"] = self.purge_checkouts_after
         for name, value in times.items():
             check_timedelta(name, value)
             if value < timedelta():
                 message = f"{name} must not be negative"
                 raise InvalidRequest(message, param=name, operation="maintain")
+        if self.purge_checkouts_after is not None and self.purge_checkouts_after < A_PAGE_LASTS:
+            message = f"purge_checkouts_after must be at least {A_PAGE_LASTS.days} days: a younger page may be paid yet"
+            raise InvalidRequest(message, param="purge_checkouts_after", operation="maintain")
         if self.since is not None:
             check_utc("since", self.since)
 
@@ -116,6 +125,7 @@ class _Tally:
     outcomes: Outcomes = attrs.field(factory=Outcomes)
     applied: int = 0
     dropped: int = 0
+    purged_checkouts: int = 0
     failed_events: list[FailedEvent] = attrs.field(factory=list[FailedEvent])
     caught_up: dict[str, CaughtUp] = attrs.field(factory=dict[str, CaughtUp])
     reconciled: dict[str, Reconciled] = attrs.field(factory=dict[str, Reconciled])
@@ -129,6 +139,7 @@ class _Tally:
             recovered=self.outcomes.recovered(),
             applied=self.applied,
             dropped=self.dropped,
+            purged_checkouts=self.purged_checkouts,
             failed_events=tuple(self.failed_events),
             caught_up=self.caught_up,
             reconciled=self.reconciled,
@@ -205,6 +216,7 @@ class Maintainer(Generic[Tx]):
             Part.APPLY_WAITING: self._apply_waiting,
             Part.CATCH_UP: self._catch_up,
             Part.RECONCILE: self._reconcile,
+            Part.PURGE_CHECKOUTS: self._purge_checkouts,
         }
 
     async def _recover(self, provider: BaseProvider, share: _Share, plan: Plan, tally: _Tally) -> None:
@@ -296,6 +308,20 @@ class Maintainer(Generic[Tx]):
             began = self._clock() if begins else mark.at
             await self._bookmarks.write(name, Part.RECONCILE, Bookmark(began, None if finished else so_far.after))
             if finished or share.is_spent():
+                break
+
+    async def _purge_checkouts(self, provider: BaseProvider, share: _Share, plan: Plan, tally: _Tally) -> None:
+        if plan.purge_checkouts_after is None:
+            return
+        name, before = provider.get_provider_name(), self._clock() - plan.purge_checkouts_after
+        last: BillingCheckout | None = None
+        while page := await self._store.list_oldest_checkouts(name, after=last, limit=PAGE):
+            last = page[-1]
+            old = [each for each in page if each.created_at < before]
+            for each in old:
+                await self._store.delete_checkout(each)
+            tally.purged_checkouts += len(old)
+            if not old or share.is_spent():
                 break
 
     async def _keep(self, provider: str, part: Part, before: Bookmark, *, after: str | None) -> None:

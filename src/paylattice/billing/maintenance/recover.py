@@ -136,11 +136,12 @@ class Recovery(Generic[Tx]):
         return after
 
     async def _store_effect(self, done: BillingOperation, command: Command[Any]) -> None:
-        if command.target is not None:
-            stored = await self._store.get_subscription(done.provider, command.target)
+        changed = command.changed
+        if changed is not None:
+            stored = await self._store.get_subscription(done.provider, changed)
             customer = await self._store.get_customer_by_id(stored.customer_id) if stored is not None else None
             if customer is not None:
-                await self._pipeline.observe(done.provider, customer, command.target)
+                await self._pipeline.observe(done.provider, customer, changed)
         elif command.events_may_wait:
             owner = await self._store.get_customer(done.org_id, done.provider)
             if owner is not None:

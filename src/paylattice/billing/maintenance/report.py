@@ -29,6 +29,8 @@ class Part(StrEnum):
     """Retry or delete waiting events, as ``apply_unmatched`` and ``purge_unmatched`` do."""
     RECONCILE = "reconcile"
     """Compare the database with the provider, as ``reconcile`` does."""
+    PURGE_CHECKOUTS = "purge_checkouts"
+    """Delete checkouts that were begun long ago."""
 
 
 @attrs.frozen
@@ -57,6 +59,7 @@ class MaintenanceReport:
         recovered: the outcomes of the operations that were open.
         applied: how many waiting events were applied.
         dropped: how many waiting events were deleted.
+        purged_checkouts: how many old checkouts were deleted.
         failed_events: waiting events that were tried and stay, with their errors.
         caught_up: the result of catching up, by provider; without providers that list no events.
         reconciled: how far the comparison came in this run, by provider; without providers where nothing was
@@ -70,6 +73,7 @@ class MaintenanceReport:
     recovered: Recovered = attrs.field(factory=Recovered)
     applied: int = 0
     dropped: int = 0
+    purged_checkouts: int = 0
     failed_events: tuple[FailedEvent, ...] = ()
     caught_up: Mapping[str, CaughtUp] = attrs.field(
         factory=FrozenMap[str, CaughtUp], converter=FrozenMap[str, CaughtUp]

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 
 from ..tables import Record, Table
+from .checkouts import CHECKOUTS, BillingCheckout, CheckoutNews, CheckoutState
 from .customers import CUSTOMERS, BillingCustomer
 from .events import EVENTS, UNMATCHED_EVENTS, BillingEvent, UnmatchedEvent
 from .fields import personal
@@ -16,10 +17,13 @@ from .subscriptions import SUBSCRIPTIONS, BillingSubscription
 
 __all__ = [
     "TABLES",
+    "BillingCheckout",
     "BillingCustomer",
     "BillingEvent",
     "BillingOperation",
     "BillingSubscription",
+    "CheckoutNews",
+    "CheckoutState",
     "OperationState",
     "Record",
     "UnmatchedEvent",
@@ -29,7 +33,7 @@ __all__ = [
 
 R = TypeVar("R", bound=Record)
 
-TABLES: tuple[Table[Any], ...] = (CUSTOMERS, SUBSCRIPTIONS, EVENTS, UNMATCHED_EVENTS, OPERATIONS)
+TABLES: tuple[Table[Any], ...] = (CUSTOMERS, SUBSCRIPTIONS, CHECKOUTS, EVENTS, UNMATCHED_EVENTS, OPERATIONS)
 """Every table there is."""
 
 _BY_RECORD: Mapping[type[Record], Table[Any]] = {table.record: table for table in TABLES}

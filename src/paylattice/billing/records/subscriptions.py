@@ -127,6 +127,29 @@ class BillingSubscription:
             trial_end=_ended_by(stored.trial_end, self.updated_at) if self.trial_end is None else self.trial_end,
         )
 
+    def as_subscription(self, external_customer_id: str | None = None) -> Subscription:
+        """What is stored of it, as a subscription. The provider may know better.
+
+        Args:
+            external_customer_id: the provider's id of who pays.
+        """
+        return Subscription(
+            id=self.external_subscription_id,
+            customer_id=external_customer_id,
+            status=self.status,
+            plan_id=self.plan_id,
+            quantity=self.quantity,
+            current_period_start=self.current_period_start,
+            current_period_end=self.current_period_end,
+            metadata=self.metadata,
+            cancel_at=self.cancel_at,
+            trial_end=self.trial_end,
+            collection_paused=self.collection_paused,
+            paid_through=self.paid_through,
+            ended_at=self.ended_at,
+            provider=self.provider,
+        )
+
     @classmethod
     def of(
         cls,
