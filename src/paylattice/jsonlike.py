@@ -86,9 +86,9 @@ def as_object(value: object) -> JsonObject | None:
 
 
 def text(data: JsonObject, key: str) -> str | None:
-    """A text; None for everything that is not one."""
+    """A text; None for everything that is not one. An empty one is missing: PayPal writes ``""`` where there is nothing."""
     value = data.get(key)
-    return value if isinstance(value, str) else None
+    return value if isinstance(value, str) and value else None
 
 
 def integer(data: JsonObject, key: str) -> int | None:

@@ -18,6 +18,7 @@ FILES = (
     "billing_subscriptions_v1",
     "checkout_orders_v2",
     "payments_payment_v2",
+    "payments_payment_v1",
     "reporting_transactions_v1",
     "vault_payment_tokens_v3",
     "invoicing_v2",
@@ -30,8 +31,6 @@ official = pytest.mark.skipif(
 
 UNDESCRIBED = (
     re.compile(r"GET /v1/billing/subscriptions"),  # the list is newer than the description
-    re.compile(r"GET /v1/payments/(sale|refund)/[^/]+"),  # the older API has none
-    re.compile(r"POST /v1/payments/sale/[^/]+/refund"),
     re.compile(r"POST /v1/oauth2/token"),
 )
 KEY_THOUGH_UNDESCRIBED = re.compile(r"/v2/payments/authorizations/[^/]+/void")

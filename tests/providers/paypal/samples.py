@@ -217,6 +217,60 @@ def sale_refund(**changes: Any) -> dict[str, Any]:
     }
 
 
+def v1_capture(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": "8F148933LY9388354",
+        "state": "completed",
+        "amount": v1(),
+        "is_final_capture": True,
+        "reason_code": "NONE",
+        "parent_payment": "PAY-3KA96482AM105222NKRLNJVY",
+        "invoice_number": "",
+        "custom": "",
+        "transaction_fee": {"value": "0.85", "currency": "USD"},
+        "create_time": "2026-09-21T14:01:00Z",
+        "update_time": "2026-09-21T14:01:00Z",
+        "links": [
+            link("self", f"{API}/v1/payments/capture/8F148933LY9388354"),
+            link("authorization", f"{API}/v1/payments/authorization/3WG12057BW522780J"),
+            link("parent_payment", f"{API}/v1/payments/payment/PAY-3KA96482AM105222NKRLNJVY"),
+        ],
+        **changes,
+    }
+
+
+def v1_authorization(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": "3WG12057BW522780J",
+        "state": "authorized",
+        "amount": v1(),
+        "payment_mode": "INSTANT_TRANSFER",
+        "parent_payment": "PAY-3KA96482AM105222NKRLNJVY",
+        "valid_until": "2026-10-20T14:01:00Z",
+        "create_time": "2026-09-21T14:01:00Z",
+        "links": [link("capture", f"{API}/v1/payments/authorization/3WG12057BW522780J/capture", "POST")],
+        **changes,
+    }
+
+
+def v1_invoice(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": "INV2-9BTP-HZQP-2P35-KZ92",
+        "number": "0042",
+        "status": "PAID",
+        "invoice_date": "2026-09-07 PDT",
+        "payment_term": {"term_type": "NET_10", "due_date": "2026-09-17 PDT"},
+        "total_amount": {"currency": "USD", "value": "19.00"},
+        "paid_amount": {"paypal": {"currency": "USD", "value": "12.00"}, "other": {"currency": "USD", "value": "7.00"}},
+        "payments": [{"type": "PAYPAL", "transaction_id": "8F148933LY9388354", "date": "2026-09-08 10:05:49 PDT"}],
+        "metadata": {
+            "created_date": "2026-09-07 10:05:49 PDT",
+            "payer_view_url": f"{SITE}/invoice/payerView/details/INV2-9BTP-HZQP-2P35-KZ92",
+        },
+        **changes,
+    }
+
+
 def payment_token(**changes: Any) -> dict[str, Any]:
     return {
         "id": "8kk8451t",

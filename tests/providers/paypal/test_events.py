@@ -561,7 +561,6 @@ FORGED: list[tuple[str, Any, str, Any]] = [
         capture(status="PENDING", status_details={"reason": "PENDING_REVIEW"}),
     ),
     ("PAYMENT.SALE.COMPLETED", sale(), f"{SALES}/{SALE}", sale(payment_hold_status="HELD")),
-    ("PAYMENT.SALE.COMPLETED", sale(payment_hold_status="HELD"), f"{SALES}/{SALE}", sale(state="pending")),
     ("PAYMENT.CAPTURE.DENIED", capture(status="DECLINED"), f"{CAPTURES}/{CAPTURE}", capture()),
     (
         "PAYMENT.AUTHORIZATION.VOIDED",

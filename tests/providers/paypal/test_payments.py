@@ -26,7 +26,6 @@ from paylattice.providers.paypal.orders import (
     payment_from_order,
     payment_from_sale,
     refund_from,
-    refund_from_sale,
 )
 
 from .samples import (
@@ -182,7 +181,7 @@ def test_refunds_of_both_kinds_are_amounts_above_zero() -> None:
     assert refund_from(refund(), payment_id="X").amount == USD19
     assert refund_from(refund(status="PENDING"), payment_id="X").status is RefundStatus.PENDING
     assert refund_from(refund(status="CANCELLED"), payment_id="X").status is RefundStatus.CANCELED
-    found = refund_from_sale(sale_refund())
+    found = refund_from(sale_refund())
     assert (found.amount, found.payment_id, found.status) == (USD19, SALE, RefundStatus.SUCCEEDED)
     sparse = {"id": "R", "status": "COMPLETED"}
     assert refund_from(sparse, payment_id="X", asked=USD19).amount == USD19

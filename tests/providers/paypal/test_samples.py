@@ -38,7 +38,10 @@ READERS: dict[str, Callable[[Any], Model]] = {
     "authorization": orders.payment_from_authorization,
     "refund": lambda data: orders.refund_from(data, payment_id="X"),
     "sale": orders.payment_from_sale,
-    "sale refund": orders.refund_from_sale,
+    "sale refund": orders.refund_from,
+    "v1 capture": orders.payment_from_capture,
+    "v1 authorization": orders.payment_from_authorization,
+    "v1 invoice": wire.searched_invoice_from,
     "event": lambda data: event_from(data, WHEN, SIGNED),
 }
 BY_HAND: dict[str, dict[str, Any]] = {
@@ -62,6 +65,9 @@ BY_HAND: dict[str, dict[str, Any]] = {
     "refund": samples.refund(),
     "sale": samples.sale(),
     "sale refund": samples.sale_refund(),
+    "v1 capture": samples.v1_capture(),
+    "v1 authorization": samples.v1_authorization(),
+    "v1 invoice": samples.v1_invoice(),
     "event": samples.event(),
 }
 DEMANDED: dict[str, dict[str, Any]] = {
@@ -78,6 +84,9 @@ DEMANDED: dict[str, dict[str, Any]] = {
     "refund": {"id": "R", "amount": samples.usd()},
     "sale": {"id": "S", "amount": samples.v1()},
     "sale refund": {"id": "R", "amount": samples.v1()},
+    "v1 capture": {"id": "C", "amount": samples.v1()},
+    "v1 authorization": {"id": "A", "amount": samples.v1()},
+    "v1 invoice": {"id": "INV2-1", "total_amount": {"currency": "USD", "value": "1.00"}},
     "event": {"id": "WH-1", "event_type": "X"},
 }
 SCHEMAS: dict[str, tuple[str, str]] = {
@@ -92,6 +101,10 @@ SCHEMAS: dict[str, tuple[str, str]] = {
     "capture": ("payments_payment_v2", "capture-2"),
     "authorization": ("payments_payment_v2", "authorization-2"),
     "refund": ("payments_payment_v2", "refund"),
+    "sale": ("payments_payment_v1", "sale"),
+    "sale refund": ("payments_payment_v1", "detailed_refund"),
+    "v1 capture": ("payments_payment_v1", "capture"),
+    "v1 authorization": ("payments_payment_v1", "authorization"),
     "event": ("notifications_webhooks_v1", "event"),
 }
 STRANGE: list[Any] = [
@@ -260,6 +273,7 @@ def text_of(key: str, schema: dict[str, Any]) -> str:
         return "2026-09-01T10:00:00Z"
     return {
         "value": "19.00",
+        "total": "19.00",
         "currency_code": "USD",
         "currency": "USD",
         "href": "https://api.paypal.com/v2/x/Y1",

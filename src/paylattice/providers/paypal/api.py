@@ -44,6 +44,9 @@ PLAIN = "[A-Z0-9]+"
 _CREATED = 201
 _OK = 200
 
+_V1_PAYMENTS = "/v1/payments/"
+"""Endpoints that always answer with the whole object, and know no header that asks for it."""
+
 
 class PayPalAPI(JSONAPI[PayPalConfig]):
     """Sends to PayPal with an access token, and reads its lists page by page.
@@ -155,7 +158,8 @@ class PayPalAPI(JSONAPI[PayPalConfig]):
     ) -> T:
         """Send a write whose endpoint takes a key. One that is too long for PayPal is sent as a digest of itself."""
         short = sub_key(key, "paypal") if key is not None and len(key) > _LONGEST_KEY else key
-        request = Request("POST", path, json=dict(body), headers=REPRESENTATION, idempotency_key=short)
+        headers = {} if path.startswith(_V1_PAYMENTS) else REPRESENTATION
+        request = Request("POST", path, json=dict(body), headers=headers, idempotency_key=short)
         return await self.send(request, into)
 
     async def act(self, path: str, body: Mapping[str, object]) -> JsonObject:

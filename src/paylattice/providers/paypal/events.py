@@ -31,7 +31,7 @@ from ...models import (
 from ...redaction import redact
 from . import orders, wire
 from .disputes import dispute_from
-from .order_parts import agreed, capture_of, order_of, parts_of
+from .order_parts import agreed, order_of, parts_of
 from .sale_invoices import invoice_from_sale
 from .verification.transmission import Signed
 
@@ -163,16 +163,12 @@ def _sale(data: JsonObject, _now: datetime) -> _Carried:
     return {"payment": payment} if invoice is None else {"payment": payment, "invoice": invoice}
 
 
-def _sale_refund(data: JsonObject, _now: datetime) -> _Carried:
-    return {"refund": orders.refund_from_sale(data)}
-
-
 def _capture(data: JsonObject, _now: datetime) -> _Carried:
     return {"payment": orders.payment_from_capture(data, order_of(data))}
 
 
 def _refund(data: JsonObject, _now: datetime) -> _Carried:
-    return {"refund": orders.refund_from(data, payment_id=order_of(data) or capture_of(data))}
+    return {"refund": orders.refund_from(data, payment_id=order_of(data))}
 
 
 def _authorization(data: JsonObject, _now: datetime) -> _Carried:
@@ -208,7 +204,7 @@ def _token(data: JsonObject, _now: datetime) -> _Carried:
 
 _BY_PLACE: Mapping[str, _Read] = {
     _SALE: _sale,
-    _SALE_REFUND: _sale_refund,
+    _SALE_REFUND: _refund,
     _CAPTURE: _capture,
     _REFUND: _refund,
     _AUTHORIZATION: _authorization,
@@ -291,6 +287,7 @@ _ORDER_EVENTS: Mapping[CheckoutStatus, EventType] = {
 paid and others were not, no shared word tells: the event keeps PayPal's."""
 _OF_DISPUTES = frozenset({_E.DISPUTE_OPENED, _E.DISPUTE_WON, _E.DISPUTE_LOST, _E.DISPUTE_CLOSED})
 """What happens to a dispute once, and PayPal may tell under two names."""
+_UNDER_WAY = frozenset({PaymentStatus.PENDING, PaymentStatus.PROCESSING})
 _CAME_BACK = frozenset({RefundStatus.FAILED, RefundStatus.CANCELED})
 
 
@@ -303,7 +300,8 @@ def _by_what_it_carries(shared: EventType | None, carried: _Carried) -> EventTyp
         in_parts = bool(parts_of(session.raw).captures)
         return _ORDER_EVENTS.get(session.status, None if in_parts else shared)
     if shared in {_E.PAYMENT_SUCCEEDED, _E.INVOICE_PAID} and "payment" in carried:
-        if carried["payment"].status is PaymentStatus.PROCESSING:
+        payment = carried["payment"]  # two words for one fact: the cautious one counts
+        if payment.status in _UNDER_WAY and not orders.was_taken_back(payment.raw):
             return _E.PAYMENT_PROCESSING
         return _E.INVOICE_PAID if "invoice" in carried else _E.PAYMENT_SUCCEEDED
     if shared is _E.DISPUTE_CLOSED and "dispute" in carried and carried["dispute"].status.is_over:

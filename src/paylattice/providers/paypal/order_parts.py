@@ -14,6 +14,7 @@ from ...jsonlike import JsonObject, child, children, identity, rfc3339, text
 from ...models import PaymentStatus
 from ...money import Money
 from .amounts import money_from, optional_money_from
+from .generations import capital_word_of, status_in, word_of
 
 __all__ = [
     "AUTHORIZATION_STATUS",
@@ -44,15 +45,18 @@ CAPTURE_STATUS: Mapping[str | None, PaymentStatus] = {
     "COMPLETED": PaymentStatus.SUCCEEDED,
     "PENDING": PaymentStatus.PENDING,
     "DECLINED": PaymentStatus.FAILED,
+    "DENIED": PaymentStatus.FAILED,
     "FAILED": PaymentStatus.FAILED,
     "PARTIALLY_REFUNDED": PaymentStatus.PARTIALLY_REFUNDED,
     "REFUNDED": PaymentStatus.REFUNDED,
     "REVERSED": PaymentStatus.CHARGED_BACK,
 }
-"""https://developer.paypal.com/docs/api/payments/v2/#captures_get; REVERSED comes in events, and in old objects."""
+"""https://developer.paypal.com/docs/api/payments/v2/#captures_get, and ``state`` of v1's captures and sales, which say DENIED:
+https://developer.paypal.com/docs/api/payments/v1/#sale. REVERSED comes in events, and in old objects."""
 
 AUTHORIZATION_STATUS: Mapping[str | None, PaymentStatus] = {
     "CREATED": PaymentStatus.AUTHORIZED,
+    "AUTHORIZED": PaymentStatus.AUTHORIZED,
     "CAPTURED": PaymentStatus.SUCCEEDED,
     "PARTIALLY_CAPTURED": PaymentStatus.SUCCEEDED,
     "DENIED": PaymentStatus.FAILED,
@@ -60,7 +64,7 @@ AUTHORIZATION_STATUS: Mapping[str | None, PaymentStatus] = {
     "VOIDED": PaymentStatus.CANCELED,
     "PENDING": PaymentStatus.PENDING,
 }
-"""https://developer.paypal.com/docs/api/payments/v2/#authorizations_get"""
+"""https://developer.paypal.com/docs/api/payments/v2/#authorizations_get; v1 says AUTHORIZED, and EXPIRED."""
 
 ORDER_STATUS: Mapping[str | None, PaymentStatus] = {
     "CREATED": PaymentStatus.REQUIRES_ACTION,
@@ -83,8 +87,9 @@ _DECIDING = (frozenset({PaymentStatus.PENDING}), TAKEN)
 """Of several captures of a unit, those that decide."""
 _CAME_BACK = frozenset({"FAILED", "CANCELLED"})
 """The statuses of refunds that moved no money. What is pending, or has an unknown status, counts as refunded."""
-_CAPTURE = re.compile(r"/v2/payments/captures/([A-Za-z0-9]{1,50})/?\Z")
-_AUTHORIZATION = re.compile(r"/v2/payments/authorizations/([A-Za-z0-9]{1,50})/?\Z")
+_ABOVE = frozenset({"up", "capture", "authorization"})
+_CAPTURE = re.compile(r"/(?:v2/payments/captures|v1/payments/capture)/([A-Za-z0-9]{1,50})/?\Z")
+_AUTHORIZATION = re.compile(r"/(?:v2/payments/authorizations|v1/payments/authorization)/([A-Za-z0-9]{1,50})/?\Z")
 
 
 @attrs.frozen
@@ -180,7 +185,7 @@ def _captured_of(unit: JsonObject) -> tuple[Captured, ...]:
 
 def _counting(unit: JsonObject) -> tuple[JsonObject, ...]:
     refunds = children(child(unit, "payments"), "refunds")
-    return tuple(each for each in refunds if text(each, "status") not in _CAME_BACK)
+    return tuple(each for each in refunds if capital_word_of(each) not in _CAME_BACK)
 
 
 def _captured(capture: JsonObject, refunds: list[JsonObject], *, known: bool) -> Captured:
@@ -287,7 +292,7 @@ def _joined(found: set[PaymentStatus]) -> PaymentStatus:
 
 
 def _status(table: Mapping[str | None, PaymentStatus], data: JsonObject) -> PaymentStatus:
-    return table.get(text(data, "status"), PaymentStatus.UNKNOWN)
+    return status_in(table, data, PaymentStatus.UNKNOWN)
 
 
 def words_of(order: JsonObject) -> str | None:
@@ -301,7 +306,7 @@ def words_of(order: JsonObject) -> str | None:
     }
     alone = len(parts.units) == 1
     captures = next((each for each in found.values() if each and alone), None) or parts.captures
-    words = (text(each, "status") for each in captures or parts.authorizations or (order,))
+    words = (word_of(each) for each in captures or parts.authorizations or (order,))
     return ", ".join(dict.fromkeys(word for word in words if word)) or None
 
 
@@ -320,17 +325,17 @@ def live_of(authorizations: tuple[JsonObject, ...]) -> tuple[JsonObject, ...]:
 
 
 def capture_of(refund: JsonObject) -> str | None:
-    """The id of the capture that a refund is of: a link "up" ends in it."""
-    return _above(refund, _CAPTURE)
+    """The id of the capture that a refund is of: a link "up" ends in it; v1's say it in ``capture_id``."""
+    return text(refund, "capture_id") or _above(refund, _CAPTURE)
 
 
 def authorization_of(capture: JsonObject) -> str | None:
-    """The id of the authorization that a capture is of, if it says so: likewise."""
+    """The id of the authorization that a capture is of, if it says so: in a link "up", or v1's "authorization"."""
     return _above(capture, _AUTHORIZATION)
 
 
 def _above(data: JsonObject, kind: re.Pattern[str]) -> str | None:
-    ups = (text(link, "href") or "" for link in children(data, "links") if text(link, "rel") == "up")
+    ups = (text(link, "href") or "" for link in children(data, "links") if text(link, "rel") in _ABOVE)
     return next((found[1] for up in ups if (found := kind.search(up)) is not None), None)
 
 

@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from ...jsonlike import JsonObject, identity, rfc3339, text
+from ...jsonlike import JsonObject, child, identity, rfc3339, text
 from ...models import CheckoutSession, CheckoutStatus, Payment, PaymentStatus, Refund, RefundStatus
 from ...money import Money
 from . import order_parts
 from .amounts import money_from, optional_money_from
+from .generations import capital_word_of, status_in, word_of
 from .order_parts import AUTHORIZATION_STATUS, CAPTURE_STATUS, TAKEN, Captured
 from .wire import approval_url
 
@@ -26,18 +27,8 @@ __all__ = [
     "payment_from_order",
     "payment_from_sale",
     "refund_from",
-    "refund_from_sale",
+    "was_taken_back",
 ]
-
-SALE_STATUS: Mapping[str | None, PaymentStatus] = {
-    "completed": PaymentStatus.SUCCEEDED,
-    "partially_refunded": PaymentStatus.PARTIALLY_REFUNDED,
-    "refunded": PaymentStatus.REFUNDED,
-    "reversed": PaymentStatus.CHARGED_BACK,
-    "pending": PaymentStatus.PENDING,
-    "denied": PaymentStatus.FAILED,
-}
-"""``state`` of a sale, in whatever case; https://developer.paypal.com/docs/api/payments/v1/#sale"""
 
 REFUND_STATUS: Mapping[str | None, RefundStatus] = {
     "COMPLETED": RefundStatus.SUCCEEDED,
@@ -45,7 +36,7 @@ REFUND_STATUS: Mapping[str | None, RefundStatus] = {
     "FAILED": RefundStatus.FAILED,
     "CANCELLED": RefundStatus.CANCELED,
 }
-"""https://developer.paypal.com/docs/api/payments/v2/#refunds_get; v1 says the same in lower case."""
+"""https://developer.paypal.com/docs/api/payments/v2/#refunds_get; v1 says the same in small letters."""
 
 _CHECKOUT: Mapping[PaymentStatus, CheckoutStatus] = {
     PaymentStatus.REQUIRES_ACTION: CheckoutStatus.OPEN,
@@ -58,6 +49,10 @@ _CHECKOUT: Mapping[PaymentStatus, CheckoutStatus] = {
     PaymentStatus.CANCELED: CheckoutStatus.EXPIRED,
 }
 """The status of the payment, as that of the page."""
+
+_BACK = frozenset({"BUYER_COMPLAINT", "CHARGEBACK", "REFUNDED", "GUARANTEE", "REFUND"})
+"""Why a payment that was completed is pending:
+https://developer.paypal.com/docs/api/payments/v2/#definition-capture_status_details, and ``reason_code`` of v1."""
 
 
 def payment_from_order(order: JsonObject) -> Payment:
@@ -112,9 +107,7 @@ def payment_from_capture(
         identifier: the id that the payment goes by, if that is not the capture's.
         captured: the same capture in its order, which alone tells how much was given back.
     """
-    word = text(data, "status")
-    status = CAPTURE_STATUS.get(word, PaymentStatus.UNKNOWN)
-    return _payment(data, "capture", identifier, status, word, captured)
+    return _payment(data, "capture", identifier, CAPTURE_STATUS, captured)
 
 
 def payment_from_authorization(
@@ -127,41 +120,42 @@ def payment_from_authorization(
         identifier: the id that the payment goes by, if that is not the authorization's.
         captured: the captures of it in its order, which alone tells how much was taken, and given back.
     """
-    word = text(data, "status")
-    status = AUTHORIZATION_STATUS.get(word, PaymentStatus.UNKNOWN)
-    return _payment(data, "authorization", identifier, status, word, captured)
+    return _payment(data, "authorization", identifier, AUTHORIZATION_STATUS, captured)
 
 
 def payment_from_sale(data: JsonObject) -> Payment:
-    """The payment of a subscription, of the older kind: ``{total, currency}``, and a state in lower case.
-
-    One that is both completed and held is PROCESSING until PayPal releases it: of two words for one fact, the cautious one.
-    """
-    word = text(data, "state") or text(data, "status")
-    status = SALE_STATUS.get((word or "").lower(), PaymentStatus.UNKNOWN)
-    if is_held(data) and status is PaymentStatus.SUCCEEDED:
-        status = PaymentStatus.PROCESSING
-    payment = _payment(data, "sale", None, status, word)
-    subscription_id = text(data, "billing_agreement_id") or None
+    """The payment of a subscription: a sale, which is of v1."""
+    payment = _payment(data, "sale", None, CAPTURE_STATUS)
+    subscription_id = text(data, "billing_agreement_id")
     if subscription_id is None:
         return payment
     return attrs.evolve(payment, invoice_id=payment.id, subscription_id=subscription_id)
 
 
-def is_held(sale: JsonObject) -> bool:
+def is_held(payment: JsonObject) -> bool:
     """Whether PayPal has taken the money from the payer, and keeps it from the merchant for the time being."""
-    return (text(sale, "payment_hold_status") or "").upper() == "HELD"
+    return (text(payment, "payment_hold_status") or "").upper() == "HELD"
+
+
+def was_taken_back(payment: JsonObject) -> bool:
+    """Whether the payer has had the money of a completed payment back, or asks for it."""
+    word = capital_word_of(payment)
+    reason = text(child(payment, "status_details"), "reason") or text(payment, "reason_code") or ""
+    return word == "REVERSED" or (word == "PENDING" and reason.upper() in _BACK)
 
 
 def _payment(
     data: JsonObject,
     what: str,
     identifier: str | None,
-    status: PaymentStatus,
-    word: str | None,
+    table: Mapping[str | None, PaymentStatus],
     captured: tuple[Captured, ...] = (),
 ) -> Payment:
+    """A payment. One that is both completed and held is PROCESSING until PayPal releases it: the cautious word counts."""
     amount = money_from(data, "amount", what=what)
+    status = status_in(table, data, PaymentStatus.UNKNOWN)
+    if is_held(data) and status is PaymentStatus.SUCCEEDED:
+        status = PaymentStatus.PROCESSING
     taken: Money | None = amount if status in TAKEN else amount * 0
     returned = amount if status is PaymentStatus.REFUNDED else None
     if status in TAKEN and captured:
@@ -178,46 +172,29 @@ def _payment(
         amount_captured=taken,
         refunded=returned,
         created_at=rfc3339(data, "create_time"),
-        raw_status=word,
+        raw_status=word_of(data),
         provider="paypal",
         raw=data,
     )
 
 
-def refund_from(data: JsonObject, *, payment_id: str | None, asked: Money | None = None) -> Refund:
-    """A refund of a capture.
+def refund_from(data: JsonObject, *, payment_id: str | None = None, asked: Money | None = None) -> Refund:
+    """A refund, of a capture or a sale. v1 writes its amount as a negative number now and then.
 
     Args:
         data: the refund.
-        payment_id: what was refunded.
+        payment_id: what was refunded, if that does not go by the id in the refund.
         asked: the amount that was asked for, where the answer leaves it out.
     """
-    word = text(data, "status")
-    return Refund(
-        id=identity(data, "id", "refund"),
-        amount=optional_money_from(data, "amount") or asked or money_from(data, "amount", what="refund"),
-        status=REFUND_STATUS.get(word, RefundStatus.UNKNOWN),
-        payment_id=payment_id,
-        reason=text(data, "note_to_payer"),
-        created_at=rfc3339(data, "create_time"),
-        raw_status=word,
-        provider="paypal",
-        raw=data,
-    )
-
-
-def refund_from_sale(data: JsonObject, *, payment_id: str | None = None, asked: Money | None = None) -> Refund:
-    """A refund of a sale. Its amount is written as a negative number now and then."""
-    word = text(data, "state") or text(data, "status")
     amount = optional_money_from(data, "amount") or asked or money_from(data, "amount", what="refund")
     return Refund(
         id=identity(data, "id", "refund"),
         amount=amount if amount.amount >= 0 else -amount,
-        status=REFUND_STATUS.get((word or "").upper(), RefundStatus.UNKNOWN),
-        payment_id=payment_id or text(data, "sale_id"),
-        reason=text(data, "reason") or text(data, "description"),
+        status=status_in(REFUND_STATUS, data, RefundStatus.UNKNOWN),
+        payment_id=payment_id or text(data, "sale_id") or order_parts.capture_of(data),
+        reason=text(data, "note_to_payer") or text(data, "reason") or text(data, "description"),
         created_at=rfc3339(data, "create_time"),
-        raw_status=word,
+        raw_status=word_of(data),
         provider="paypal",
         raw=data,
     )

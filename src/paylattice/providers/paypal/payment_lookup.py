@@ -13,7 +13,7 @@ from . import order_parts, orders
 from .api import PayPalAPI, path_of
 from .order_parts import TAKEN, capture_of
 
-__all__ = ["CAPTURES", "ORDERS", "SALES", "Found", "Kind", "PaymentLookup"]
+__all__ = ["AUTHORIZATIONS", "CAPTURES", "ORDERS", "SALES", "Found", "Kind", "PaymentLookup"]
 
 ORDERS, CAPTURES, AUTHORIZATIONS, SALES = (
     "/v2/checkout/orders",

@@ -13,7 +13,7 @@ import attrs
 
 from ...errors import ConfigurationError, PaymentError, VerificationUnavailable
 from ...events import EventType, WebhookEvent
-from ...jsonlike import JsonObject, child, identity, text
+from ...jsonlike import JsonObject, identity, text
 from ...models import CheckoutStatus, InvoiceStatus, PaymentStatus, RefundStatus
 from .api import PayPalAPI, path_of
 from .event_list import EVENTS
@@ -25,9 +25,11 @@ from .events import (
     subject_of,
     with_subject,
 )
+from .generations import is_v1
 from .invoices import Invoices
 from .order_parts import capture_of, order_of
-from .payment_lookup import CAPTURES, SALES
+from .orders import was_taken_back
+from .payment_lookup import AUTHORIZATIONS, CAPTURES, SALES
 
 __all__ = ["INVOICES", "PAYMENTS", "REFUNDS", "ReadBack", "bears_out"]
 
@@ -55,9 +57,12 @@ INVOICES: Mapping[str, frozenset[InvoiceStatus]] = {
     _E.INVOICE_PAID: frozenset({InvoiceStatus.PAID}),  # which it stays when it is refunded
 }
 
-_BACK = frozenset({"BUYER_COMPLAINT", "CHARGEBACK", "REFUNDED", "GUARANTEE", "REFUND"})
-"""Why a payment that was completed is pending:
-https://developer.paypal.com/docs/api/payments/v2/#definition-capture_status_details, and ``reason_code`` of sales."""
+_V1: Mapping[str, str] = {
+    CAPTURES: "/v1/payments/capture",
+    AUTHORIZATIONS: "/v1/payments/authorization",
+    "/v2/payments/refunds": "/v1/payments/refund",
+}
+"""Where an object that was delivered in v1's shape is read again. What is read is PayPal's own, wherever the body leads to."""
 
 
 class ReadBack:
@@ -79,7 +84,7 @@ class ReadBack:
             VerificationUnavailable: PayPal has no such object, or one in another state, or cannot be asked now.
         """
         name = event.provider_type or ""
-        place = REREAD.get(name)
+        place = _place_of(event)
         if place is None:
             unproven = name not in ABOUT_SUBSCRIPTIONS and not is_proven(event) and not self._api.config.simulator
             return await self._copy_of(event) if unproven else event
@@ -138,6 +143,12 @@ class ReadBack:
         return {**subject, "billing_agreement_id": told} if is_of else subject
 
 
+def _place_of(event: WebhookEvent) -> str | None:
+    """Where the object that the event is about is read again, by the generation of what was delivered; None: nowhere."""
+    place = REREAD.get(event.provider_type or "")
+    return _V1.get(place, place) if place is not None and is_v1(subject_of(event)) else place
+
+
 def bears_out(confirmed: WebhookEvent, told: WebhookEvent) -> bool:
     """Whether what PayPal has is what the event said, or can follow it: above all, that what is said to be paid was paid.
 
@@ -153,7 +164,7 @@ def _allows(word: str, event: WebhookEvent) -> bool:
     if word in PAYMENTS:
         return event.payment is not None and (
             event.payment.status in PAYMENTS[word]
-            or (word == _E.PAYMENT_SUCCEEDED and _was_taken_back(subject_of(event)))
+            or (word == _E.PAYMENT_SUCCEEDED and was_taken_back(subject_of(event)))
         )
     if word in INVOICES and event.payment is not None:  # the payment of a subscription, which is its own invoice
         return _allows(_E.PAYMENT_SUCCEEDED, event)
@@ -166,13 +177,6 @@ def _allows(word: str, event: WebhookEvent) -> bool:
     return True
 
 
-def _was_taken_back(data: JsonObject) -> bool:
-    """Whether the payer has had the money of a completed payment back, or asks for it."""
-    word = (text(data, "status") or text(data, "state") or "").upper()
-    reason = text(child(data, "status_details"), "reason") or text(data, "reason_code")
-    return word == "REVERSED" or (word == "PENDING" and (reason or "").upper() in _BACK)
-
-
 def _copy_bears_out(copy: WebhookEvent, told: WebhookEvent) -> bool:
     """Whether PayPal's copy of an event is of the kind that was delivered, and was sent in this delivery, if it says."""
     sent = copy.known_as
@@ -180,6 +184,6 @@ def _copy_bears_out(copy: WebhookEvent, told: WebhookEvent) -> bool:
 
 
 def _capture_path_of(refund: JsonObject) -> str | None:
-    """Where the capture is that a refund is of, if the refund does not say itself which order that belongs to."""
+    """Where the capture is that a refund is of, if the refund does not say itself which order that belongs to: v1 has none."""
     capture = capture_of(refund)
-    return f"{CAPTURES}/{capture}" if capture is not None and order_of(refund) is None else None
+    return f"{CAPTURES}/{capture}" if capture is not None and order_of(refund) is None and not is_v1(refund) else None

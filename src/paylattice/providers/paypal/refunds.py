@@ -54,7 +54,7 @@ class Refunds:
                 f"{Kind.SALE.path(payment_id)}/refund",
                 requests.sale_refund_request(amount, reason),
                 key,
-                lambda data: orders.refund_from_sale(data, payment_id=payment_id, asked=amount),
+                lambda data: orders.refund_from(data, payment_id=payment_id, asked=amount),
             )
         captures = await self._captures_of(found)
         return await _CapturesRefund(self._api, payment_id, captures, reason, key).of(amount)

@@ -11,31 +11,24 @@ from ...jsonlike import JsonObject, child, identity, rfc3339, text
 from ...models import Invoice, InvoiceLine, InvoiceReason, InvoiceStatus, Subscription
 from ...money import Money
 from .amounts import money_from
-from .orders import payment_from_sale
+from .generations import status_in, word_of
+from .orders import is_held, payment_from_sale
 from .periods import SLACK, cycles_from, period_around
+from .wire import TRANSACTION_STATUS
 
 __all__ = ["described", "invoice_from_sale"]
 
-_STATUS = {
-    "completed": InvoiceStatus.PAID,
-    "partially_refunded": InvoiceStatus.PAID,
-    "refunded": InvoiceStatus.PAID,
-    "reversed": InvoiceStatus.PAID,
-    "pending": InvoiceStatus.OPEN,
-    "denied": InvoiceStatus.OPEN,
-}
-"""``state`` of a sale, as that of its invoice. What was denied is still owed, and what was given back was paid."""
-
 
 def invoice_from_sale(sale: JsonObject) -> Invoice | None:
-    """The invoice that a payment of a subscription is; None: it is of no subscription."""
-    subscription_id = text(sale, "billing_agreement_id") or None
+    """The invoice that a payment of a subscription is; None: it is of no subscription. Held money has not paid it."""
+    subscription_id = text(sale, "billing_agreement_id")
     if subscription_id is None:
         return None
     sale_id = identity(sale, "id", "sale")
     amount = money_from(sale, "amount", what="sale")
-    word = text(sale, "state") or text(sale, "status")
-    status = _STATUS.get((word or "").lower(), InvoiceStatus.UNKNOWN)
+    status = status_in(TRANSACTION_STATUS, sale, InvoiceStatus.UNKNOWN)
+    if status is InvoiceStatus.PAID and is_held(sale):
+        status = InvoiceStatus.OPEN
     paid, when = status is InvoiceStatus.PAID, rfc3339(sale, "create_time")
     return Invoice(
         id=sale_id,
@@ -47,7 +40,7 @@ def invoice_from_sale(sale: JsonObject) -> Invoice | None:
         amount_paid=amount if paid else Money(0, amount.currency),
         subscription_id=subscription_id,
         created_at=when,
-        raw_status=word,
+        raw_status=word_of(sale),
         payment_ids=(sale_id,),
         provider="paypal",
         raw=sale,

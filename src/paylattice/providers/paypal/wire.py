@@ -19,6 +19,7 @@ from ...models import (
     Subscription,
     SubscriptionItem,
 )
+from ...money import Money
 from .amounts import money_from, optional_money_from
 from .standing import Standing
 
@@ -47,10 +48,13 @@ TRANSACTION_STATUS: Mapping[str | None, InvoiceStatus] = {
     "COMPLETED": InvoiceStatus.PAID,
     "PARTIALLY_REFUNDED": InvoiceStatus.PAID,
     "REFUNDED": InvoiceStatus.PAID,
+    "REVERSED": InvoiceStatus.PAID,
     "PENDING": InvoiceStatus.OPEN,
     "DECLINED": InvoiceStatus.OPEN,
+    "DENIED": InvoiceStatus.OPEN,
 }
-"""The status of a subscription's transaction, as that of the invoice it would be. What was declined is still owed."""
+"""The status of a subscription's transaction, or sale, as that of the invoice it would be. What was declined is still owed, and
+what was given back was paid."""
 
 INVOICE_STATUS: Mapping[str | None, InvoiceStatus] = {
     "DRAFT": InvoiceStatus.DRAFT,
@@ -69,6 +73,8 @@ INVOICE_STATUS: Mapping[str | None, InvoiceStatus] = {
 """https://developer.paypal.com/docs/api/invoicing/v2/#definition-invoice_status"""
 
 _EXPIRY = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
+_ZONES: Mapping[str | None, str] = {None: "Z", "UTC": "Z", "GMT": "Z", "PST": "-08:00", "PDT": "-07:00"}
+_INVOICE_TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?: ([0-9:]{8}))?(?: (UTC|GMT|PST|PDT))?")
 _TRIAL_DAYS: Mapping[str, int] = {"DAY": 1, "WEEK": 7, "MONTH": 30, "YEAR": 365}
 
 
@@ -204,36 +210,50 @@ def invoice_from(data: JsonObject, *, customer_id: str | None, subscription_id: 
 
 
 def searched_invoice_from(data: JsonObject) -> Invoice:
-    """An invoice that the merchant wrote with PayPal's Invoicing."""
-    detail = child(data, "detail")
+    """An invoice that the merchant wrote with PayPal's Invoicing, of v2; or of v1, which has no ``detail``."""
+    detail = child(data, "detail") or data
+    metadata = child(detail, "metadata")
     word = text(data, "status")
     status = INVOICE_STATUS.get(word, InvoiceStatus.UNKNOWN)
-    payments = children(child(data, "payments"), "transactions")
-    paid_on = [rfc3339(each, "payment_date") or _day(each, "payment_date") for each in payments]
+    payments = children(child(data, "payments"), "transactions") or children(data, "payments")
+    paid_on = [_when(each, "payment_date") or _when(each, "date") for each in payments]
+    amount = optional_money_from(data, "total_amount") or money_from(data, "amount", what="invoice")
     return Invoice(
         id=identity(data, "id", "invoice"),
         customer_id=None,
-        amount=money_from(data, "amount", what="invoice"),
+        amount=amount,
         status=status,
-        due_date=_day(child(detail, "payment_term"), "due_date"),
+        due_date=_when(child(detail, "payment_term"), "due_date"),
         paid_at=max(filter(None, paid_on), default=None) if status is InvoiceStatus.PAID else None,
         amount_due=optional_money_from(data, "due_amount"),
-        amount_paid=optional_money_from(data, "payments", "paid_amount"),
-        number=text(detail, "invoice_number"),
-        hosted_url=text(child(detail, "metadata"), "recipient_view_url"),
-        created_at=rfc3339(child(detail, "metadata"), "create_time") or _day(detail, "invoice_date"),
+        amount_paid=optional_money_from(data, "payments", "paid_amount") or _paid(data, amount),
+        number=text(detail, "invoice_number") or text(data, "number"),
+        hosted_url=text(metadata, "recipient_view_url") or text(metadata, "payer_view_url"),
+        created_at=_when(metadata, "create_time") or _when(metadata, "created_date") or _when(detail, "invoice_date"),
         raw_status=word,
         reason=InvoiceReason.MANUAL,
-        payment_ids=tuple(each for payment in payments if (each := text(payment, "payment_id"))),
+        payment_ids=tuple(
+            each for payment in payments if (each := text(payment, "payment_id") or text(payment, "transaction_id"))
+        ),
         provider="paypal",
         raw=data,
     )
 
 
-def _day(data: JsonObject, key: str) -> datetime | None:
-    """A date without a time, as its beginning in UTC: PayPal says no zone."""
-    value = text(data, key)
-    return rfc3339({key: f"{value}T00:00:00Z"}, key) if value is not None and len(value) == 10 else None  # noqa: PLR2004 - YYYY-MM-DD
+def _paid(data: JsonObject, like: Money) -> Money | None:
+    """What v1 says was paid: with PayPal, and otherwise."""
+    parts = (optional_money_from(data, "paid_amount", way) for way in ("paypal", "other"))
+    known = [part for part in parts if part is not None and part.currency == like.currency]
+    return sum(known, like * 0) if known else None
+
+
+def _when(data: JsonObject, key: str) -> datetime | None:
+    """A time as invoices say it: as all do; a date, as its beginning; v1's "2017-09-07 10:05:49 PDT". No zone is UTC."""
+    found = _INVOICE_TIME.fullmatch(text(data, key) or "")
+    if found is None:
+        return rfc3339(data, key)
+    day, clock, zone = found.groups()
+    return rfc3339({key: f"{day}T{clock or '00:00:00'}{_ZONES[zone]}"}, key)
 
 
 def payment_method_from(data: JsonObject) -> PaymentMethod:

@@ -20,6 +20,7 @@ NAMES = (
     "catalogs_products_v1",
     "checkout_orders_v2",
     "payments_payment_v2",
+    "payments_payment_v1",
     "reporting_transactions_v1",
     "vault_payment_tokens_v3",
     "invoicing_v2",

@@ -18,14 +18,10 @@ __all__ = ["REFUNDED_FOR", "SALE_ROUTES", "add_sale", "given_back", "release"]
 REFUNDED_FOR = timedelta(days=180)
 """How long after a payment PayPal refunds it."""
 _REFUND: Shape = {
-    "amount": {"total!": str, "currency!": str},
+    "amount": {"total!": str, "currency!": str, "details": ANYTHING},
     "description": str,
     "reason": str,
     "invoice_number": str,
-    "refund_source": str,
-    "payer_info": ANYTHING,
-    "refund_advice": bool,
-    "supplementary_data": [ANYTHING],
 }
 
 
