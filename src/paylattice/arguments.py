@@ -168,6 +168,7 @@ _CHECKS: Mapping[str, Callable[[str, object], None]] = {
     "idempotency_key": _key,
     "at_period_end": _flag,
     "final_invoice": _flag,
+    "void_open_invoices": _flag,
     "prorate": _flag,
     "capture": _flag,
 }

@@ -167,8 +167,14 @@ class SubscriptionChange:
 
     Args:
         subscription: the subscription after the change, or unchanged while consent is missing.
-        approval_url: where the payer must consent. None: the change is done.
+        approval_url: where the payer must consent, or pay. None: the change is done, or the provider has no such page.
+        client_secret: runs the payment that the change waits for in the browser, without a page of the provider's.
+        is_pending: whether the change is not done before the payer consents, authenticates or pays.
     """
 
     subscription: Subscription
     approval_url: str | None = attrs.field(default=None, repr=False)
+    client_secret: str | None = attrs.field(default=None, repr=False)
+    is_pending: bool = attrs.field(
+        default=attrs.Factory(lambda self: self.approval_url is not None, takes_self=True), kw_only=True
+    )

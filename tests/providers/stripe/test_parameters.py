@@ -114,6 +114,18 @@ CASES: list[tuple[Any, tuple[str, str], Call, dict[tuple[str, str], Any]]] = [
     (
         sdk.SubscriptionUpdateParams,
         ("POST", SUB),
+        lambda p: p.change_subscription("sub_1", quantity=2, payment="first"),
+        {("GET", SUB): subscription()},
+    ),
+    (
+        sdk.SubscriptionScheduleReleaseParams,
+        ("POST", "/v1/subscription_schedules/sub_sched_1/release"),
+        lambda p: p.change_subscription("sub_1", quantity=2),
+        {("GET", SUB): subscription(schedule="sub_sched_1"), ("POST", SUB): subscription()},
+    ),
+    (
+        sdk.SubscriptionUpdateParams,
+        ("POST", SUB),
         lambda p: p.pause_subscription("sub_1"),
         {("GET", SUB): subscription()},
     ),

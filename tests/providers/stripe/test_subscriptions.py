@@ -185,6 +185,7 @@ def test_a_change_of_plan_keeps_item_and_quantity(world: World) -> None:
         "items[0][price]": "price_max",
         "items[0][quantity]": "3",
         "proration_behavior": "create_prorations",
+        "expand[0]": "latest_invoice.confirmation_secret",
     }
     assert sent.key == "change"
 
@@ -197,6 +198,7 @@ def test_a_change_of_quantity_keeps_the_plan_and_can_go_without_proration(world:
         "items[0][price]": "price_pro",
         "items[0][quantity]": "9",
         "proration_behavior": "none",
+        "expand[0]": "latest_invoice.confirmation_secret",
     }
 
 

@@ -174,7 +174,7 @@ class ChangeSubscription(SubscriptionCommand[SubscriptionChange]):
 
     def waits_for_payer(self, answer: SubscriptionChange) -> bool:
         """Where the payer has to agree first."""
-        return answer.approval_url is not None
+        return answer.is_pending
 
     def is_in_effect(self, subscription: Subscription) -> bool:
         """Plan and quantity are those that were asked for."""

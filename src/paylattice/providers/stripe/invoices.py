@@ -2,14 +2,15 @@
 
 import attrs
 
+from ...errors import Conflict, InvalidRequest
 from ...events import EventType, WebhookEvent
-from ...jsonlike import child, reference
-from ...models import Invoice
+from ...jsonlike import child, identity, reference, text, timestamp
+from ...models import Invoice, Subscription
 from .api import StripeAPI, path_of
 from .invoice_parts import has_invoice_payments
 from .wire import invoice_from
 
-__all__ = ["Invoices"]
+__all__ = ["Invoices", "void_open"]
 
 
 class Invoices:
@@ -52,3 +53,22 @@ class Invoices:
             return None
         found = await self._api.find(path_of("invoices", invoice_id), {"expand": ["payments"]})
         return None if found is None else invoice_from(found)
+
+
+async def void_open(api: StripeAPI, ended: Subscription) -> None:
+    """Void the open invoices of a subscription that has ended, but not the last one, which was made when it ended.
+
+    Args:
+        api: where they are.
+        ended: the subscription.
+    """
+    async for data in api.pages("/v1/invoices", {"subscription": ended.id, "status": "open"}):
+        made = timestamp(data, "created")
+        if ended.ended_at is not None and made is not None and made >= ended.ended_at:
+            continue
+        path = path_of("invoices", identity(data, "id", "invoice"))
+        try:
+            await api.post(f"{path}/void", {}, None)
+        except (Conflict, InvalidRequest):
+            if text(await api.get(path), "status") == "open":  # otherwise it was paid or voided since
+                raise

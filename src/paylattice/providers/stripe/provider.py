@@ -80,7 +80,7 @@ class StripeProvider(AfterSale):
         lookups = Lookups(api, self._clock)
         self._customers = Customers(api)
         self._checkout = Checkout(api, lookups)
-        self._subscriptions = Subscriptions(api, lookups)
+        self._subscriptions = Subscriptions(api, lookups, settings.api_version)
         self._usage = Usage(api, lookups, self._clock)
         self._invoices = Invoices(api, settings.api_version)
         self._payments = Payments(api, settings.api_version)
@@ -244,16 +244,18 @@ class StripeProvider(AfterSale):
         at_period_end: bool = False,
         reason: str | None = None,
         final_invoice: bool = False,
+        void_open_invoices: bool = False,
         idempotency_key: str | None = None,
     ) -> Subscription:
         """End the subscription now, or when the paid period does. Nothing is refunded or credited.
 
         Usage that is not billed yet is billed when the period ends. Now, it is billed with ``final_invoice`` (Stripe's
-        ``invoice_now``), as are prorations that wait; without it, both are dropped.
+        ``invoice_now``), as are prorations that wait; without it, both are dropped. Open invoices stay payable and are not
+        collected any more; ``void_open_invoices`` voids them, which only Stripe has.
         """
-        if at_period_end:
-            return await self._subscriptions.cancel_at_period_end(subscription_id, reason, idempotency_key)
-        return await self._subscriptions.cancel_now(subscription_id, reason, final_invoice=final_invoice)
+        return await self._subscriptions.cancel(
+            subscription_id, at_period_end, reason, final_invoice, void_open_invoices, idempotency_key
+        )
 
     async def change_subscription(
         self,
@@ -262,11 +264,17 @@ class StripeProvider(AfterSale):
         plan_id: str | None = None,
         quantity: int | None = None,
         prorate: bool = True,
+        payment: str = "invoice",
+        subscription_item_id: str | None = None,
         idempotency_key: str | None = None,
     ) -> SubscriptionChange:
-        """Change the plan, the quantity or both, at once; what is not given stays as it is."""
+        """Change the plan, the quantity or both, at once; what is not given stays as it is.
+
+        Only Stripe takes ``payment`` (``invoice``: with the next invoice; ``now``; ``first``: now, and changed once it is paid)
+        and ``subscription_item_id``, for a subscription with several items.
+        """
         return await self._subscriptions.change(
-            subscription_id, plan_id=plan_id, quantity=quantity, prorate=prorate, key=idempotency_key
+            subscription_id, plan_id, quantity, prorate, payment, subscription_item_id, idempotency_key
         )
 
     async def pause_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:

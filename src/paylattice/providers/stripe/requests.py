@@ -29,6 +29,12 @@ _MOST_KEYS = 50
 _LONGEST_KEY = 40
 _LONGEST_VALUE = 500
 _LONGEST_IDENTIFIER = 100
+PAYMENTS: Mapping[str, Params] = {
+    "invoice": {},
+    "now": {"proration_behavior": "always_invoice"},
+    "first": {"proration_behavior": "always_invoice", "payment_behavior": "pending_if_incomplete"},
+}
+"""When a change is paid, in Stripe's parameters: with the next invoice; at once; at once, and changed only if it is paid."""
 _REFUND_REASONS = frozenset({"duplicate", "fraudulent", "requested_by_customer"})
 
 
@@ -176,14 +182,29 @@ def cancellation(reason: str | None, *, final_invoice: bool = False) -> Params:
     return {**why, "invoice_now": True, "prorate": False} if final_invoice else why
 
 
-def change_request(item_id: str, *, plan_id: str | None, quantity: int | None, metered: bool, prorate: bool) -> Params:
+def change_request(
+    item_id: str, *, plan_id: str | None, quantity: int | None, metered: bool, prorate: bool, payment: str = "invoice"
+) -> Params:
     """What changes a subscription's item.
 
     The item's id keeps Stripe from adding a second one; a new price without a quantity would reset it to 1.
+
+    Raises:
+        InvalidRequest: ``payment`` is none of Stripe's ways, or wants to charge what is not prorated.
     """
+    paid = PAYMENTS.get(payment)
+    if paid is None or (paid and not prorate):
+        ways = ", ".join(PAYMENTS)
+        message = (
+            f"payment must be one of {ways}"
+            if paid is None
+            else f"payment={payment!r} charges the proration at once: leave prorate as it is, or payment"
+        )
+        raise InvalidRequest(message, param="payment")
     return {
         "items": [_given({"id": item_id, "price": plan_id, "quantity": None if metered else quantity})],
         "proration_behavior": "create_prorations" if prorate else "none",
+        **paid,
     }
 
 

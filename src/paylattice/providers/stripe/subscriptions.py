@@ -2,12 +2,15 @@
 
 import attrs
 
-from ...errors import Conflict, InvalidRequest, NotFound, OutcomeUnknown, PaymentError
-from ...jsonlike import JsonObject, child, children, flag, integer, reference, text
+from ...errors import Conflict, InvalidRequest, NotFound, OutcomeUnknown, PaymentError, ResponseOutcomeUnknown
+from ...jsonlike import JsonObject, child, flag, integer, reference, text
 from ...models import Subscription, SubscriptionChange
 from .api import Answer, StripeAPI, path_of
+from .changes import change_from, expanded_for_change, item_to_change
+from .invoices import void_open
 from .lookups import Lookups
 from .requests import Params, cancellation, change_request
+from .schedules import release
 from .standing import SUBSCRIPTION_STATUS
 from .wire import is_metered, price_of, subscription_from
 
@@ -23,9 +26,11 @@ class Subscriptions:
     Args:
         api: where they are.
         lookups: for the prices that they change to.
+        api_version: which the API speaks.
     """
 
-    def __init__(self, api: StripeAPI, lookups: Lookups) -> None:
+    def __init__(self, api: StripeAPI, lookups: Lookups, api_version: str) -> None:
+        self._expanded = expanded_for_change(api_version)
         self._api = api
         self._lookups = lookups
 
@@ -40,18 +45,52 @@ class Subscriptions:
         found = await self._api.listed("/v1/subscriptions", params)
         return [subscription_from(await self._whole(data)) for data in found]
 
-    async def cancel_at_period_end(self, subscription_id: str, reason: str | None, key: str | None) -> Subscription:
-        """Let it end when the paid period does. What has ended already is answered as it is."""
+    async def cancel(
+        self,
+        subscription_id: str,
+        at_period_end: bool,
+        reason: str | None,
+        final_invoice: bool,
+        void_open_invoices: bool,
+        key: str | None,
+    ) -> Subscription:
+        """Let it end when the paid period does; or end it, and then void what it owed before. What has ended is as it is.
+
+        Raises:
+            InvalidRequest: invoices are to be voided that do not exist yet.
+            ResponseOutcomeUnknown: it has ended, and not all of its open invoices are voided.
+        """
+        if at_period_end and void_open_invoices:
+            message = "void_open_invoices needs at_period_end=False: what is open when the period ends is not known yet"
+            raise InvalidRequest(message, param="void_open_invoices")
+        if at_period_end:
+            return await self._end_with_period(subscription_id, reason, key)
+        ended = await self._end(subscription_id, reason, key, final_invoice=final_invoice)
+        try:
+            if void_open_invoices:
+                await void_open(self._api, ended)
+        except PaymentError as error:
+            why = error.message
+        else:
+            return ended
+        message = f"the subscription has ended, but not all of its open invoices are voided: {why}. Cancel it again"
+        raise ResponseOutcomeUnknown(message)
+
+    async def _end_with_period(self, subscription_id: str, reason: str | None, key: str | None) -> Subscription:
         found = await self._read(subscription_id)
         if _has_ended(found):
             return subscription_from(await self._whole(found))
+        await release(self._api, found, key)
         return await self._update(subscription_id, {"cancel_at_period_end": True, **cancellation(reason)}, key)
 
-    async def cancel_now(self, subscription_id: str, reason: str | None, *, final_invoice: bool) -> Subscription:
+    async def _end(
+        self, subscription_id: str, reason: str | None, key: str | None, *, final_invoice: bool
+    ) -> Subscription:
         """End it. Stripe has no idempotency key for this, so the state is read before, and after an unknown outcome."""
         found = await self._read(subscription_id)
         if _has_ended(found):
             return subscription_from(await self._whole(found))
+        await release(self._api, found, key)
         failure: PaymentError
         try:
             params = cancellation(reason, final_invoice=final_invoice)
@@ -77,38 +116,51 @@ class Subscriptions:
         if flag(found, "cancel_at_period_end"):
             return await self._update(subscription_id, {"cancel_at_period_end": False}, key)
         if integer(found, "cancel_at") is not None:
+            await release(self._api, found, key)  # a schedule has set the end, and would set it again
             return await self._update(subscription_id, {"cancel_at": ""}, key)
         return subscription_from(await self._whole(found))
 
     async def change(
-        self, subscription_id: str, *, plan_id: str | None, quantity: int | None, prorate: bool, key: str | None
+        self,
+        subscription_id: str,
+        plan_id: str | None,
+        quantity: int | None,
+        prorate: bool,
+        payment: str,
+        item_id: str | None,
+        key: str | None,
     ) -> SubscriptionChange:
         """Change the plan or the quantity of the item that is meant.
 
         Raises:
-            InvalidRequest: nothing would change, or it cannot be told which of several items is meant.
+            InvalidRequest: nothing would change, or it cannot be told which of several items is meant; or it is to be paid, and
+                nothing is to be charged.
         """
         if plan_id is None and quantity is None:
             message = "give a plan_id, a quantity or both"
             raise InvalidRequest(message, param="plan_id")
         found = await self._whole(await self._read(subscription_id))
         metered = plan_id is not None and (await self._lookups.price(plan_id)).metered
-        item = _item_to_change(found, metered=metered)
-        item_id = text(item, "id") or ""
+        item = item_to_change(found, item_id, metered=metered)
+        changed_id = text(item, "id") or ""
         present = reference(item, "price") or reference(item, "plan"), integer(item, "quantity")
         if plan_id is None and is_metered(price_of(item)):
             message = "a metered item has no quantity: report usage with create_usage_record"
             raise InvalidRequest(message, param="quantity")
         wanted = plan_id or present[0], present[1] if quantity is None else quantity
-        request = change_request(item_id, plan_id=wanted[0], quantity=wanted[1], metered=metered, prorate=prorate)
+        request = change_request(
+            changed_id, plan_id=wanted[0], quantity=wanted[1], metered=metered, prorate=prorate, payment=payment
+        )
         same = wanted[0] == present[0] and (metered or wanted[1] == present[1])
-        answer = await self._api.post(path_of("subscriptions", subscription_id), request, key)
-        if same and not answer.replayed:
+        released = await release(self._api, found, key, keep_end=True)
+        params = {**request, "expand": self._expanded}
+        answer = await self._api.post(path_of("subscriptions", subscription_id), params, key)
+        if same and not answer.replayed and not released:
             # Sent anyway: if it is the repetition of a change that was made, Stripe says so and gives its answer.
             message = "the subscription has this plan and quantity already; nothing was changed"
             raise InvalidRequest(message, param="quantity" if plan_id is None else "plan_id")
-        self._lookups.forget_item(item_id)
-        return SubscriptionChange(await self._answered(answer))
+        self._lookups.forget_item(changed_id)
+        return change_from(answer.data, found, await self._answered(answer), replayed=answer.replayed)
 
     async def pause(self, subscription_id: str, key: str | None) -> Subscription:
         """Stop billing. What is paused already, in either way, is answered as it is."""
@@ -167,21 +219,3 @@ class Subscriptions:
 def _has_ended(data: JsonObject) -> bool:
     status = SUBSCRIPTION_STATUS.get(text(data, "status"))
     return status is not None and status.is_terminal
-
-
-def _item_to_change(data: JsonObject, *, metered: bool) -> JsonObject:
-    """The only item, or the only one of the kind (licensed or metered) that is changed to.
-
-    Raises:
-        InvalidRequest: there are several.
-    """
-    items = [item for item in children(child(data, "items"), "data") if text(item, "id")]
-    alike = [item for item in items if is_metered(price_of(item)) is metered]
-    chosen = items if len(items) == 1 else alike
-    if len(chosen) == 1:
-        return chosen[0]
-    message = (
-        f"the subscription has {len(items)} items, and it cannot be told which of them is meant: "
-        "change it with Stripe's own API"
-    )
-    raise InvalidRequest(message, param="subscription_id")

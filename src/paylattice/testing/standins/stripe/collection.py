@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from . import payments
 from .payment_methods import new_card
+from .pending import apply_pending
 from .world import JSON, World
 
 __all__ = [
@@ -100,6 +101,7 @@ def mark_paid(world: World, invoice: JSON, *, attempts: int = 0) -> None:
         status="paid",
         status_transitions={**invoice["status_transitions"], "paid_at": world.now},
     )
+    apply_pending(world, invoice, subscription_of(world, invoice))
     _follow(world, invoice, _AFTER_SUCCESS)
 
 

@@ -30,6 +30,7 @@ from .refunds import REFUND_ROUTES
 from .refusals import Refusal, invalid
 from .rendering import check_expandable, expanded, rendered
 from .routes import Params, Route, find_route
+from .schedules import SCHEDULE_ROUTES
 from .subscriptions import SUBSCRIPTION_ROUTES
 from .usage import USAGE_ROUTES
 from .world import API_VERSION, JSON, World
@@ -42,6 +43,7 @@ ROUTES: tuple[Route, ...] = (
     *CATALOG_ROUTES,
     *CHECKOUT_ROUTES,
     *SUBSCRIPTION_ROUTES,
+    *SCHEDULE_ROUTES,
     *INVOICE_ROUTES,
     *INTENT_ROUTES,
     *REFUND_ROUTES,

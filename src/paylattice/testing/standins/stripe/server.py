@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from ..amounts import Amount, currency_of
 from ..messages import Delivery
-from . import checkout, collection, disputes, refunds
+from . import checkout, collection, disputes, refunds, schedules
 from .bank import AUTHENTICATE
 from .catalog import new_price, new_product, smallest_unit
 from .clock import advance_to
@@ -173,6 +173,21 @@ class StripeStandIn(StripeRequests):
             owner = self._world.need("customer", customer)["id"]
             wanted = Start(owner, [(self._world.need("price", price), quantity)], billing_mode=billing_mode)
             return str(start(self._world, wanted)[0]["id"])
+
+    def add_schedule(self, subscription_id: str, *, cancel_at: datetime | None = None) -> str:
+        """Let a schedule manage a subscription, as the customer portal and the Dashboard do for changes to come.
+
+        Args:
+            subscription_id: the subscription's id.
+            cancel_at: when the schedule ends it; None: never.
+
+        Returns:
+            The schedule's id.
+        """
+        with self._lock:
+            subscription = self._world.need("subscription", subscription_id)
+            end = None if cancel_at is None else int(cancel_at.timestamp())
+            return str(schedules.attach(self._world, subscription, cancel_at=end)["id"])
 
     def complete_checkout(self, session_id: str, *, delayed: bool = False) -> Mapping[str, object]:
         """Play the customer who fills in the page.

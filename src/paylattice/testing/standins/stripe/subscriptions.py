@@ -22,9 +22,11 @@ from .lifecycle import (
 from .metadata import merged
 from .pages import page
 from .payment_methods import usable_method
+from .pending import keep_pending
 from .periods import period_after
 from .refusals import Refusal, invalid, missing
 from .routes import Params, Route, retrieve
+from .schedules import refuse_if_managed
 from .world import JSON, World
 
 __all__ = ["SUBSCRIPTION_ROUTES", "price_for"]
@@ -100,7 +102,13 @@ def _update(world: World, params: Params, subscription_id: str) -> JSON:
     if subscription["status"] in ENDED and set(params) - {"metadata", "cancellation_details", "expand"}:
         message = "A canceled subscription can only update its cancellation_details and metadata."
         raise invalid(message)
+    unsupported = sorted(set(params) - _PENDING_TAKES)
+    if params.get("payment_behavior") == "pending_if_incomplete" and unsupported:
+        message = f"{unsupported[0]} is not supported when payment_behavior is set to pending_if_incomplete."
+        raise invalid(message, param=unsupported[0])
     before = world.render(world, subscription)
+    if {"cancel_at", "cancel_at_period_end"} & set(params):
+        refuse_if_managed(subscription)
     if "default_payment_method" in params:
         chosen = params["default_payment_method"] or None
         if chosen:
@@ -145,6 +153,7 @@ def _change_items(world: World, subscription: JSON, params: Params) -> None:
     period = period_of(world, subscription)
     present = {item["id"]: item for item in items_of(world, subscription)}
     old = {item_id: (world.need("price", item["price"]), item["quantity"]) for item_id, item in present.items()}
+    status = subscription["status"]
     _check_items(world, present, params["items"])
     for index, sent in enumerate(params["items"]):
         item = present.get(sent.get("id", ""))
@@ -165,6 +174,10 @@ def _change_items(world: World, subscription: JSON, params: Params) -> None:
         _restart(world, subscription, rhythm)
     elif behavior == "always_invoice":
         bill(world, subscription, [], "subscription_update")
+    latest = world.get("invoice", subscription["latest_invoice"] or "")
+    unpaid = latest is not None and latest["status"] == "open" and latest["billing_reason"] == "subscription_update"
+    if unpaid and params.get("payment_behavior") == "pending_if_incomplete":
+        keep_pending(world, subscription, old, status)
 
 
 def _check_items(world: World, present: Mapping[str, JSON], wanted: list[Params]) -> None:
@@ -209,6 +222,7 @@ def _cancel(world: World, params: Params, subscription_id: str) -> JSON:
     subscription = world.need("subscription", subscription_id)
     if subscription["status"] in ENDED:
         raise missing("subscription", subscription_id)
+    refuse_if_managed(subscription)
     _note_reason(subscription, params)
     if params.get("prorate"):
         _give_back(world, subscription)
@@ -232,6 +246,7 @@ def _give_back(world: World, subscription: JSON) -> None:
 
 def _pause(world: World, params: Params, subscription_id: str) -> JSON:
     subscription = world.need("subscription", subscription_id)
+    refuse_if_managed(subscription)
     if subscription["billing_mode"]["type"] != "flexible":
         message = "Only subscriptions with billing_mode[type]=flexible can be paused."
         raise invalid(message)
@@ -292,6 +307,7 @@ def _list_items(world: World, params: Params) -> JSON:
 
 
 _STATUSES = "active|all|canceled|ended|incomplete|incomplete_expired|past_due|paused|trialing|unpaid"
+_PENDING_TAKES = frozenset({"items", "expand", "payment_behavior", "proration_behavior"})
 _PRORATION = "proration_behavior:always_invoice|create_prorations|none"
 _DETAILS = "cancellation_details[comment]? cancellation_details[feedback]?"
 _CREATE = (
@@ -302,7 +318,7 @@ _CREATE = (
 _UPDATE = (
     "items[][id] items[][price] items[][quantity]:int items[][deleted]:bool metadata[*]? default_payment_method? "
     "cancel_at_period_end:bool cancel_at:int? pause_collection[behavior]:keep_as_draft|mark_uncollectible|void? "
-    f"pause_collection[resumes_at]:int {_PRORATION} {_DETAILS}"
+    f"pause_collection[resumes_at]:int {_PRORATION} {_DETAILS} payment_behavior:allow_incomplete|pending_if_incomplete"
 )
 
 SUBSCRIPTION_ROUTES = (

@@ -1,0 +1,74 @@
+"""A change of a subscription: which item it means, and whether it waits for the payer. Pure functions.
+
+A change is invoiced at once, and may need the payer's authentication, where the interval changes or a trial ends, and where
+that is asked for. Stripe makes the change all the same, unless ``payment_behavior`` is ``pending_if_incomplete``: then
+``pending_update`` holds it until the invoice is paid: https://docs.stripe.com/billing/subscriptions/pending-updates.
+"""
+
+from ...arguments import web_address
+from ...errors import InvalidRequest
+from ...jsonlike import JsonObject, child, children, reference, text
+from ...models import Subscription, SubscriptionChange
+from .invoice_parts import has_invoice_payments
+from .wire import is_metered, price_of
+
+__all__ = ["change_from", "expanded_for_change", "item_to_change"]
+
+_CHANGE = "subscription_update"
+_OWED = "open"
+_BY_ITSELF = "charge_automatically"
+
+
+def item_to_change(subscription: JsonObject, item_id: str | None, *, metered: bool) -> JsonObject:
+    """The item of this id; else the only item, or the only one of the kind (licensed or metered) that is changed to.
+
+    Raises:
+        InvalidRequest: there is none, or several.
+    """
+    items = [item for item in children(child(subscription, "items"), "data") if text(item, "id")]
+    if item_id is not None:
+        named = [item for item in items if text(item, "id") == item_id]
+        if named:
+            return named[0]
+        message = "the subscription has no such item: get_subscription() says which it has"
+        raise InvalidRequest(message, param="subscription_item_id")
+    alike = [item for item in items if is_metered(price_of(item)) is metered]
+    chosen = items if len(items) == 1 else alike
+    if len(chosen) == 1:
+        return chosen[0]
+    message = (
+        f"the subscription has {len(items)} items, and it cannot be told which of them is meant: "
+        "name one of Subscription.items with subscription_item_id="
+    )
+    raise InvalidRequest(message, param="subscription_id")
+
+
+def expanded_for_change(api_version: str) -> list[str]:
+    """What a change has to bring along: the invoice that it made, with the secret of its payment."""
+    secret = "confirmation_secret" if has_invoice_payments(api_version) else "payment_intent"
+    return [f"latest_invoice.{secret}"]
+
+
+def change_from(data: JsonObject, before: JsonObject, after: Subscription, *, replayed: bool) -> SubscriptionChange:
+    """The change, with what the payer still has to do.
+
+    Args:
+        data: Stripe's answer.
+        before: the subscription as it was read before.
+        after: the subscription in the answer.
+        replayed: whether the answer is that to an earlier request, which ``before`` may be younger than.
+    """
+    invoice = child(data, "latest_invoice")
+    pending = bool(child(data, "pending_update"))
+    is_new = replayed or text(invoice, "id") != reference(before, "latest_invoice")
+    caused = text(invoice, "billing_reason") == _CHANGE and is_new
+    owed = text(invoice, "status") == _OWED and text(invoice, "collection_method") in {None, _BY_ITSELF}
+    if not (pending or (caused and owed)):
+        return SubscriptionChange(after)
+    return SubscriptionChange(
+        after,
+        approval_url=web_address(text(invoice, "hosted_invoice_url")),
+        client_secret=text(child(invoice, "confirmation_secret"), "client_secret")
+        or text(child(invoice, "payment_intent"), "client_secret"),
+        is_pending=True,
+    )
