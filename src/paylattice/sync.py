@@ -402,6 +402,7 @@ class BillingService(Generic[Tx]):
     close_organisation: Final = blocking(AsyncBillingService.close_organisation)
     had_trial: Final = blocking(AsyncBillingService.had_trial)
     change_plan: Final = blocking(AsyncBillingService.change_plan)
+    add_quantity: Final = blocking(AsyncBillingService.add_quantity)
     sync_subscription: Final = blocking(AsyncBillingService.sync_subscription)
     invoices: Final = blocking(AsyncBillingService.invoices)
     record_usage: Final = blocking(AsyncBillingService.record_usage)

@@ -669,10 +669,22 @@ class BillingService(Generic[Tx]):
         *,
         subscription_id: str | None = None,
         quantity: int | None = None,
+        expected_quantity: int | None = None,
         prorate: bool = True,
         idempotency_key: str | None = None,
     ) -> SubscriptionChange:
         """Change the plan, the quantity or both. If the result has an ``approval_url``, the payer has to consent there first."""
+
+    def add_quantity(
+        self,
+        org_id: str,
+        delta: int,
+        *,
+        subscription_id: str | None = None,
+        prorate: bool = True,
+        idempotency_key: str,
+    ) -> SubscriptionChange:
+        """Add units to a subscription, or remove some: none is lost and none counts twice, however many workers do it at once."""
 
     def sync_subscription(self, org_id: str, subscription_id: str | None = None) -> BillingSubscription | None:
         """Read the current state of all of the organisation's subscriptions, or of one, from the provider, and store it."""

@@ -1,9 +1,11 @@
 """Several subscriptions, setting what is set already, one trial for each organisation: asked of all four providers."""
 
+import asyncio
+
 import pytest
 
-from paylattice import Capability, OpenCheckout, Subscription
-from paylattice.errors import InvalidRequest
+from paylattice import Capability, OpenCheckout, Subscription, SubscriptionChange
+from paylattice.errors import Conflict, InvalidRequest
 
 from .conftest import PAGES, Place
 from .test_behaviour import story
@@ -60,6 +62,50 @@ async def test_the_plan_that_is_there_already_is_no_error_and_no_request(place: 
         change = await place.billing.change_plan("org", "pro")
         assert (change.subscription.plan_id, change.approval_url) == (before.plan_id, None)
     assert await place.now() == before, "nothing was written"
+
+
+@story
+async def test_seats_that_are_added_at_the_same_time_add_up(place: Place) -> None:
+    subscription = await place.subscribed()
+
+    async def add(delta: int, key: str) -> SubscriptionChange:
+        return await place.billing.add_quantity("org", delta, idempotency_key=key)
+
+    if place.name == "square":
+        with pytest.raises(InvalidRequest) as caught:  # it has no quantities
+            await add(1, "a")
+        assert caught.value.param == "quantity"
+        return
+    changes = await asyncio.gather(*(add(1, key) for key in ("a", "b", "a", "b")))
+    if (
+        place.name == "paypal"
+    ):  # nothing is added before the customer consents: each page is for one seat more than are paid
+        assert all(each.approval_url for each in changes)
+        assert (await place.now()).quantity in {None, 1}
+        place.simulator.approve_change(subscription.id)
+        place.simulator.renew(subscription.id)
+        await place.deliver()
+        assert (await place.now()).quantity == (await place.billing.access("org")).quantity == 2
+        assert (await add(1, "a")).approval_url is None, "the same key: this seat is there"
+        return
+    assert (await place.now()).quantity == (await place.billing.access("org")).quantity == 3
+    assert (await add(-2, "c")).subscription.quantity == 1
+    with pytest.raises(InvalidRequest, match="cancel"):
+        await add(-1, "d")
+    assert (await add(1, "a")).subscription.quantity == 1
+
+
+@story
+async def test_a_quantity_that_is_not_the_expected_one_is_not_changed(place: Place) -> None:
+    await place.subscribed()
+    before = await place.now()
+    for attempt in range(2):
+        with pytest.raises(Conflict, match="not 7") as caught:
+            await place.billing.change_plan("org", "team", expected_quantity=7, idempotency_key=f"k{attempt // 2}")
+        assert not caught.value.retryable
+    assert await place.now() == before
+    change = await place.billing.change_plan("org", "team", expected_quantity=1)
+    assert change.approval_url or (await place.now()) != before
 
 
 @story

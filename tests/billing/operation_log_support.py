@@ -122,6 +122,11 @@ ORDERS: Mapping[str, Order] = {
         lambda world: record_of(world).carried // 1500,  # half a period of the difference of the two prices
         "pro",
     ),
+    "add_quantity": Order(
+        lambda world: world.billing.add_quantity("org", 1, idempotency_key="click"),
+        lambda world: record_of(world).quantity - 1,
+        "pro",
+    ),
     "record_usage": Order(
         lambda world: world.billing.record_usage("org", 5, idempotency_key="click"),
         lambda world: record_of(world).usage // 5,
@@ -225,7 +230,7 @@ async def lost_long_ago(name: str, *, after_effect: bool) -> World:
         await world.subscribe(plan_id=order.plan)
         await world.deliver()
         world.provider.advance(days=12)
-    await lose(world, order, after_effect=after_effect, reads=int(name == "record_usage"))
+    await lose(world, order, after_effect=after_effect, reads=int(name in {"record_usage", "add_quantity"}))
     assert await state_of_click(world) is OPEN
     forget_keys(world)
     return world

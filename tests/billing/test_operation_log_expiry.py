@@ -68,7 +68,7 @@ def test_the_lookup_takes_no_other_organisation_s_customer_nor_an_older_one() ->
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("name", ["cancel at the period's end", "cancel now", "change_plan"])
+@pytest.mark.parametrize("name", ["cancel at the period's end", "cancel now", "change_plan", "add_quantity"])
 @pytest.mark.parametrize("after_effect", [True, False])
 def test_a_change_whose_key_is_forgotten_is_judged_by_the_subscription_and_not_sent(
     name: str, after_effect: bool
@@ -80,6 +80,25 @@ def test_a_change_whose_key_is_forgotten_is_judged_by_the_subscription_and_not_s
         became = recovered.done if after_effect else recovered.abandoned
         assert [each.key for each in became] == ["click"]
         assert ORDERS[name].effects(world) == before == int(after_effect)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("after_effect", [True, False])
+def test_seats_whose_key_is_forgotten_are_not_added_again(after_effect: bool) -> None:
+    async def main() -> None:
+        order = ORDERS["add_quantity"]
+        world = await lost_long_ago("add_quantity", after_effect=after_effect)
+        if after_effect:
+            await order.ask(world)
+        else:
+            for _ in range(2):
+                with pytest.raises(errors.IdempotencyMismatch, match="Check at the provider"):
+                    await order.ask(world)
+            assert [each.key for each in (await world.billing.recover_open()).abandoned] == ["click"]
+        assert order.effects(world) == int(after_effect)
+        await world.billing.add_quantity("org", 2, idempotency_key="another click")
+        assert order.effects(world) == 2 + int(after_effect)
 
     asyncio.run(main())
 
@@ -129,7 +148,7 @@ def test_usage_that_is_done_is_done_however_long_ago() -> None:
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("name", ["cancel now", "change_plan", "start_checkout", "ensure_customer"])
+@pytest.mark.parametrize("name", ["cancel now", "change_plan", "add_quantity", "start_checkout", "ensure_customer"])
 def test_what_is_done_is_not_done_again_when_its_key_is_forgotten(name: str) -> None:
     async def main() -> None:
         order = ORDERS[name]

@@ -33,6 +33,12 @@ def _plans(name: str, value: object) -> None:
         word(name, each)
 
 
+def _delta(name: str, value: object) -> None:
+    whole(name, value)
+    if value == 0:
+        raise wrong(name, value, "a whole number that is not 0")
+
+
 CHECKS: Mapping[str, Check] = {
     "org_id": lambda _name, value: check_org(value),
     "provider_name": instance(str, "the name of a provider"),
@@ -43,6 +49,8 @@ CHECKS: Mapping[str, Check] = {
     "after": word,
     "url": word,
     "quantity": whole,
+    "expected_quantity": whole,
+    "delta": _delta,
     "limit": _limit,
     "metadata": instance(Mapping, "a mapping of str to str"),
     "headers": _headers,

@@ -27,7 +27,8 @@ from ..guard import checked
 from ..idempotency import new_key
 from ..provider import BaseProvider
 from .commands import Command, Made
-from .entries import Entry, forgotten_error, leaves_in_doubt, refuses, same_entry, superseded_error
+from .deciding import Deciding
+from .entries import Entry, entry_of, forgotten_error, leaves_in_doubt, refuses, same_entry, superseded_error
 from .records import BillingOperation, OperationState
 from .repository import Tx
 from .store import Store
@@ -56,6 +57,7 @@ class OperationLog(Generic[Tx]):
         self._store = store
         self._clock = clock
         self._superseded = Superseded(store)
+        self._deciding = Deciding(store, self._superseded, self.finish)
 
     async def run(
         self,
@@ -220,7 +222,10 @@ class OperationLog(Generic[Tx]):
                 raise forgotten_error(row, command)  # a payment that waited for its payer may have been paid since
         if forgotten or row.state is not OperationState.OPEN or not command.may_be_sent_anew:
             begun = self._clock() if forgotten else row.created_at
-            row = await self._store.reopen_operation(row, begun=begun, closed_too=True)
+            row = await self._store.reopen_operation(
+                row, begun=begun, closed_too=True, if_failed=command.not_decided().to_json()
+            )
+            command = type(command).from_json(row.arguments)
             if row.state is OperationState.DONE:
                 return await self._as_it_was_done(provider, Entry(row, command))
         first = failed and not row.is_in_doubt
@@ -257,7 +262,7 @@ class OperationLog(Generic[Tx]):
         if not await self._is_forgotten(provider, entry.row):
             if not entry.command.may_be_sent_anew:
                 row = await self._store.reopen_operation(entry.row, begun=entry.row.created_at, closed_too=False)
-                entry = Entry(row, entry.command)
+                entry = entry_of(row)
             if entry.row.state is OperationState.OPEN:
                 await self._send(provider, entry, contested=True)
             return
@@ -325,7 +330,11 @@ class OperationLog(Generic[Tx]):
             first: whether it was never sent before, or certainly without effect.
             contested: whether something older may take effect after it.
         """
-        row, command = entry.row, entry.command
+        done = entry.row.state is OperationState.DONE
+        row, command, first = await self._ready(provider, entry, first=first)
+        entry = Entry(row, command)
+        if row.state is OperationState.DONE and not done:
+            return await self._as_it_was_done(provider, entry)
         try:
             answer = await command.send(provider, row.key)
         except OutcomeUnknown:
@@ -340,9 +349,29 @@ class OperationLog(Generic[Tx]):
         if not command.was_accepted(answer):
             if first or command.may_be_sent_anew:
                 await self._close(row, OperationState.FAILED, error="NotAccepted", only_attempt=first)
-        elif command.waits_for_payer(answer) or await self._is_the_last_one(provider, entry, contested=contested):
+        elif command.waits_for_payer(answer):
+            await self._done(entry, answer, error=ActionRequired.__name__)
+        elif await self._is_the_last_one(provider, entry, contested=contested):
             await self._done(entry, answer)
         return answer
+
+    async def _ready(
+        self, provider: BaseProvider, entry: Entry[Command[R]], *, first: bool
+    ) -> tuple[BillingOperation, Command[R], bool]:
+        """What is sent now, decided. What cannot be decided is closed, if nothing was sent."""
+        try:
+            ready = await self._deciding.ready(provider, entry, first=first)
+        except PaymentError as error:
+            if refuses(error, entry.command, first=first):
+                await self._close(entry.row, OperationState.FAILED, error=type(error).__name__, only_attempt=True)
+            raise
+        if ready is not None:
+            return ready.row, ready.command, ready.first
+        if first:
+            await self._close(entry.row, OperationState.ABANDONED)
+        else:
+            await self._give_way(provider, entry)
+        raise superseded_error(entry.row, entry.command)
 
     async def _after_error(
         self, provider: BaseProvider, entry: Entry[Command[R]], error: PaymentError, *, first: bool
@@ -362,7 +391,7 @@ class OperationLog(Generic[Tx]):
             found = await self._find_effect(provider, entry)
         if found is not None:
             await self._done(entry, found)
-        elif not in_doubt:
+        elif not in_doubt or await command.is_undone(provider):
             await self._close(row, OperationState.FAILED, error=type(error).__name__, only_attempt=first)
         return found
 
@@ -384,12 +413,12 @@ class OperationLog(Generic[Tx]):
             if stored is not None and stored.state is OperationState.FAILED:
                 await self._store.update_operation(row)
 
-    async def _done(self, entry: Entry[Command[R]], answer: R) -> None:
+    async def _done(self, entry: Entry[Command[R]], answer: R, *, error: str | None = None) -> None:
         row, made = entry.row, entry.command.made(answer)
         if row.state is OperationState.DONE and made.external_id in {None, row.external_id}:
             return
         if not entry.command.has_record:
-            await self._close(row, OperationState.DONE, made=made)
+            await self._close(row, OperationState.DONE, made=made, error=error)
             return
         async with self._store.transaction() as tx:
             await self._close(row, OperationState.DONE, made=made, tx=tx)

@@ -216,7 +216,7 @@ def _deviation(
     commands = [readable_command_of(each) for each in asked]
     terms = [each for each in commands if isinstance(each, StartCheckout | ChangeSubscription | AssignSubscription)]
     plans = {each.plan_id for each in terms}
-    quantities = {each.quantity for each in terms}
+    quantities = {each.new_quantity if isinstance(each, ChangeSubscription) else each.quantity for each in terms}
     overridden = any(isinstance(each, AssignSubscription) and each.plan_overridden for each in terms)
     if stored is not None and not any(
         each.operation in _DECIDE_THE_OWNER for each in asked

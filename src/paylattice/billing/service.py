@@ -15,7 +15,7 @@ from ..provider import BaseProvider, PaymentProvider
 from ..transport.primitives import AsyncPrimitives, Primitives
 from .access import DEFAULT_POLICY, Access, AccessPolicy, access_over
 from .closing import EndedSubscriptions
-from .commands import CancelSubscription, RecordUsage, StartCheckout
+from .commands import CancelSubscription, ChangeSubscription, RecordUsage, StartCheckout
 from .commands.checkout import Once
 from .construction import check_options, check_repository, check_transport, clock_of, providers_of
 from .customers import provider_named
@@ -471,6 +471,7 @@ class BillingService(
         *,
         subscription_id: str | None = None,
         quantity: int | None = None,
+        expected_quantity: int | None = None,
         prorate: bool = True,
         idempotency_key: str | None = None,
     ) -> SubscriptionChange:
@@ -481,22 +482,61 @@ class BillingService(
             plan_id: the provider's id of the new plan. None: the plan stays.
             subscription_id: the provider's id of the subscription. None: the only current one.
             quantity: the new number of units. None: the quantity stays.
+            expected_quantity: change it only if this is the quantity at the provider: the one that you have shown, say. Of two
+                workers that expect the same quantity, and set another one, one changes it. None: any quantity.
             prorate: charge or credit the rest of the current period. False: the change is free until the next period.
             idempotency_key: your own key, so that you can repeat the call. None: every call is a command of its own.
 
         Raises:
             NotFound: the organisation has no subscription, or none with this id.
-            Conflict: there are several candidates; the message names them. Or a newer or simultaneous command of the same
-                subscription supersedes this one. Nothing was sent.
+            Conflict: there are several candidates; the message names them. Or the quantity is not the expected one. Or a newer
+                or simultaneous command of the same subscription supersedes this one. Nothing was sent. If it is
+                ``retryable``, another change is under way: repeat it with the same key.
         """
         self._parts.handlers.refuse_inside()
+        wanted = ChangeSubscription(
+            plan_id=plan_id, quantity=quantity, expected_quantity=expected_quantity, prorate=prorate
+        )
         return await self._parts.subscriptions.change(
-            org_id,
-            subscription_id=subscription_id,
-            plan_id=plan_id,
-            quantity=quantity,
-            prorate=prorate,
-            key=idempotency_key,
+            org_id, wanted, subscription_id=subscription_id, key=idempotency_key
+        )
+
+    async def add_quantity(
+        self,
+        org_id: str,
+        delta: int,
+        *,
+        subscription_id: str | None = None,
+        prorate: bool = True,
+        idempotency_key: str,
+    ) -> SubscriptionChange:
+        """Add units to a subscription, or remove some: none is lost and none counts twice, however many workers do it at once.
+
+        It counts from the quantity that the provider has once everything that was sent before is done. So two workers that add
+        one seat each add two, whichever of them crashes: repeat it with the same key, or let :meth:`maintain` finish it.
+
+        At PayPal the payer has to consent to the sum: while the result has an ``approval_url``, nothing is added, and another
+        call counts from the old quantity. Of two pages that wait at once, the one that is agreed to last sets its own sum.
+        Square has no quantities.
+
+        Args:
+            org_id: your id of the organisation.
+            delta: how many more; fewer, if negative. At least one unit has to stay.
+            subscription_id: the provider's id of the subscription. None: the only current one.
+            prorate: charge or credit the rest of the current period. False: the change is free until the next period.
+            idempotency_key: the same for the same units, however often you try: for example the id of the invitation.
+
+        Raises:
+            NotFound: the organisation has no subscription, or none with this id.
+            Conflict: there are several candidates; the message names them. Or the subscription was canceled since. Nothing was
+                sent. If it is ``retryable``, another change is under way: repeat it with the same key.
+            IdempotencyMismatch: the provider has forgotten the key, and billing cannot see whether the units were added.
+            InvalidRequest: no unit would stay, or the provider has no quantities.
+        """
+        self._parts.handlers.refuse_inside()
+        wanted = ChangeSubscription(delta=delta, prorate=prorate)
+        return await self._parts.subscriptions.change(
+            org_id, wanted, subscription_id=subscription_id, key=idempotency_key
         )
 
     async def pause(

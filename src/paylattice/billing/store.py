@@ -4,7 +4,7 @@ A repository knows rows and keys. What may be written over what, which row is lo
 is said here; the rest of billing calls these methods and no repository.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -170,11 +170,11 @@ class Store(Generic[Tx]):
         raise ConfigurationError(message)
 
     async def get_subscription(
-        self, provider: str, external_subscription_id: str, *, tx: Tx | None = None
+        self, provider: str, external_subscription_id: str, *, lock: bool = False, tx: Tx | None = None
     ) -> BillingSubscription | None:
-        """Get the subscription with the provider's id."""
+        """Get the subscription with the provider's id; with ``lock``, keep others from its row until the transaction ends."""
         key = {"provider": provider, "external_subscription_id": external_subscription_id}
-        return await self.repository.get(BillingSubscription, key, tx=tx)
+        return await self.repository.get(BillingSubscription, key, lock=lock, tx=tx)
 
     async def list_subscriptions(self, customer_id: str, *, tx: Tx | None = None) -> list[BillingSubscription]:
         """List all subscriptions of the customer with this record id, in the order in which they became known."""
@@ -319,7 +319,7 @@ class Store(Generic[Tx]):
     async def update_operation(
         self, operation: BillingOperation, *, only_attempt: bool = False, tx: Tx | None = None
     ) -> None:
-        """Write the outcome of an operation. What was asked for stays.
+        """Write the outcome of an operation. What was asked for, and decided, stays.
 
         What is DONE stays DONE: nothing but another DONE is written over it, even where two workers close one operation at the
         same time. So anything else is compared and written under the row's lock. What is known of the only attempt
@@ -330,12 +330,24 @@ class Store(Generic[Tx]):
             return
         async with self._in(tx) as own:
             stored = await self.get_operation(operation.provider, operation.key, lock=True, tx=own)
-            if stored is None or stored.state is OperationState.DONE or (only_attempt and stored.is_in_doubt):
+            if stored is None or stored.state is OperationState.DONE:
                 return
-            await self.repository.update(operation, tx=own)
+            if only_attempt and (stored.is_in_doubt or stored.arguments != operation.arguments):
+                return
+            await self.repository.update(attrs.evolve(operation, arguments=stored.arguments), tx=own)
+
+    async def decide_operation(self, operation: BillingOperation, *, tx: Tx) -> None:
+        """Write what was decided of an operation, whose row is locked."""
+        await self.repository.update(operation, tx=tx)
 
     async def reopen_operation(
-        self, operation: BillingOperation, *, begun: datetime, closed_too: bool
+        self,
+        operation: BillingOperation,
+        *,
+        begun: datetime,
+        closed_too: bool,
+        if_failed: Mapping[str, object] | None = None,
+        tx: Tx | None = None,
     ) -> BillingOperation:
         """Record, before an operation is sent once more, that it is: then no refusal of another attempt says that it failed.
 
@@ -343,18 +355,27 @@ class Store(Generic[Tx]):
             operation: it.
             begun: since when the provider knows its key; UTC.
             closed_too: whether one that is closed, and not DONE, is opened again.
+            if_failed: its arguments then, if nothing has been done under its key. None: as they are.
+            tx: the transaction; None: one of its own.
 
         Returns:
             It as stored now. If it is open, it is in doubt unless nothing has been done under its key so far. If it is not,
             another worker has closed it meanwhile.
         """
-        async with self.transaction() as tx:
-            stored = await self.get_operation(operation.provider, operation.key, lock=True, tx=tx) or operation
+        async with self._in(tx) as own:
+            stored = await self.get_operation(operation.provider, operation.key, lock=True, tx=own) or operation
             if stored.state is OperationState.DONE or not (closed_too or stored.state is OperationState.OPEN):
                 return stored
-            error = None if stored.state is OperationState.FAILED else IN_DOUBT
-            opened = attrs.evolve(stored, state=OperationState.OPEN, created_at=begun, error=error, closed_at=None)
-            await self.repository.update(opened, tx=tx)
+            failed = stored.state is OperationState.FAILED
+            opened = attrs.evolve(
+                stored,
+                state=OperationState.OPEN,
+                created_at=begun,
+                error=None if failed else IN_DOUBT,
+                closed_at=None,
+                arguments=if_failed if failed and if_failed is not None else stored.arguments,
+            )
+            await self.repository.update(opened, tx=own)
             return opened
 
     async def list_operations(

@@ -132,23 +132,15 @@ class Subscriptions(Generic[Tx]):
         )
 
     async def change(
-        self,
-        org_id: str,
-        *,
-        subscription_id: str | None,
-        plan_id: str | None,
-        quantity: int | None,
-        prorate: bool,
-        key: str | None,
+        self, org_id: str, wanted: ChangeSubscription, *, subscription_id: str | None, key: str | None
     ) -> SubscriptionChange:
         """Change plan, quantity or both of a subscription.
 
         Raises:
             NotFound: the organisation has none, or none of this id.
-            Conflict: it has several that can be meant.
+            Conflict: it has several that can be meant; or the quantity is another one than was expected.
         """
-        command = ChangeSubscription(plan_id=plan_id, quantity=quantity, prorate=prorate)
-        change, _ = await self._send(org_id, lambda _provider: command, key, subscription_id=subscription_id)
+        change, _ = await self._send(org_id, lambda _provider: wanted, key, subscription_id=subscription_id)
         return change
 
     async def pause(self, org_id: str, subscription_id: str | None, key: str | None) -> BillingSubscription:

@@ -7,17 +7,18 @@ after, also if its process dies in between.
 """
 
 import logging
+from collections.abc import Iterable
 from typing import Any, Generic, NamedTuple
 
 from ..errors import ConfigurationError, Conflict
 from ..idempotency import sub_key
 from ..provider import BaseProvider
-from .commands import Command, SubscriptionCommand, readable_command_of
+from .commands import ChangeSubscription, Command, SubscriptionCommand, readable_command_of
 from .records import BillingOperation, OperationState
 from .repository import Tx
 from .store import Store
 
-__all__ = ["Superseded"]
+__all__ = ["Other", "Superseded"]
 
 _log = logging.getLogger("paylattice")
 _PAGE = 100
@@ -25,11 +26,16 @@ _MOST_ROUNDS = 5
 _NOT_DONE = frozenset({OperationState.FAILED, OperationState.ABANDONED})
 
 
-class _Other(NamedTuple):
+class Other(NamedTuple):
     """Another row about the subscription; with no command where this version of paylattice cannot read it."""
 
     row: BillingOperation
     command: Command[Any] | None
+
+    @property
+    def ticket(self) -> int:
+        """Its place in the order."""
+        return self.row.ticket if self.command is None else self.command.ticket_of(self.row)
 
 
 class Superseded(Generic[Tx]):
@@ -49,8 +55,20 @@ class Superseded(Generic[Tx]):
         """
         if command.target is None:
             return False
-        others = await self._about(row, command.target, after=row)
-        return any(_is_after(each.row, row) and _may_supersede(each.command, command) for each in others)
+        return self.is_newer_among(await self._about(row, command.target), row, command)
+
+    def is_newer_among(self, others: Iterable[Other], row: BillingOperation, command: Command[Any]) -> bool:
+        """Whether one of the others was asked for later, and must not be set back by this."""
+        this = Other(row, command)
+        return any(_is_after(each, this) and _may_supersede(each.command, command) for each in others)
+
+    async def changes_beside(
+        self, row: BillingOperation, command: ChangeSubscription, *, tx: Tx | None = None
+    ) -> list[Other]:
+        """The other changes of the subscription, in the order of tickets, and what cannot be read."""
+        about = await self._about(row, command.target, tx=tx)
+        found = [each for each in about if each.command is None or isinstance(each.command, ChangeSubscription)]
+        return [each for each in found if each.row.key != row.key]
 
     async def rivals(self, row: BillingOperation, command: Command[Any]) -> tuple[bool, bool]:
         """What else is recorded about the subscription, just after this was.
@@ -62,11 +80,9 @@ class Superseded(Generic[Tx]):
         if command.target is None:
             return False, False
         others = [each for each in await self._about(row, command.target) if each.row.key != row.key]
-        newer = any(
-            _is_after(each.row, row) and each.command != command and _may_supersede(each.command, command)
-            for each in others
-        )
-        older_in_flight = any(_is_after(row, each.row) and each.row.state is OperationState.OPEN for each in others)
+        newer = self.is_newer_among((each for each in others if each.command != command), row, command)
+        this = Other(row, command)
+        older_in_flight = any(_is_after(this, each) and each.row.state is OperationState.OPEN for each in others)
         return newer, older_in_flight
 
     async def let_the_last_one_win(
@@ -89,11 +105,13 @@ class Superseded(Generic[Tx]):
         if not isinstance(command, SubscriptionCommand) or command.can_be_set_back is None:
             return
         for number in range(_MOST_ROUNDS):
+            about = sorted(await self._about(sent, command.target), key=_place)
             rivals = [
                 (each.row, each.command)
-                for each in await self._about(sent, command.target)
+                for each in about
                 if isinstance(each.command, SubscriptionCommand)
                 and each.command.can_be_set_back == command.can_be_set_back
+                if not isinstance(each.command, ChangeSubscription) or each.command.is_decided
             ]
             newest, wanted = next(
                 (each for each in reversed(rivals) if each[0].state not in _NOT_DONE), (sent, command)
@@ -112,15 +130,15 @@ class Superseded(Generic[Tx]):
         message = "several changes of the subscription are under way: which one is in effect is looked at again later"
         raise Conflict(message, provider=sent.provider, operation=command.operation, retryable=True)
 
-    async def _about(
-        self, row: BillingOperation, subscription_id: str, *, after: BillingOperation | None = None
-    ) -> list[_Other]:
-        """What was asked for of the subscription, in the order of tickets, and what cannot be read."""
-        found: list[_Other] = []
-        last = after
+    async def _about(self, row: BillingOperation, subscription_id: str, *, tx: Tx | None = None) -> list[Other]:
+        """What was asked for of the subscription, in the order of its rows' tickets, and what cannot be read."""
+        found: list[Other] = []
+        last: BillingOperation | None = None
         while True:
-            page = await self._store.list_operations(row.provider, external_id=subscription_id, after=last, limit=_PAGE)
-            read = [_Other(each, readable_command_of(each)) for each in page]
+            page = await self._store.list_operations(
+                row.provider, external_id=subscription_id, after=last, limit=_PAGE, tx=tx
+            )
+            read = [Other(each, readable_command_of(each)) for each in page]
             found += (each for each in read if each.command is None or each.command.target is not None)
             if len(page) < _PAGE:
                 return found
@@ -130,8 +148,12 @@ class Superseded(Generic[Tx]):
             last = page[-1]
 
 
-def _is_after(other: BillingOperation, row: BillingOperation) -> bool:
-    return (other.ticket, other.key) > (row.ticket, row.key) and other.state is not OperationState.FAILED
+def _place(each: Other) -> tuple[int, str]:
+    return each.ticket, each.row.key
+
+
+def _is_after(other: Other, this: Other) -> bool:
+    return _place(other) > _place(this) and other.row.state is not OperationState.FAILED
 
 
 def _may_supersede(other: Command[Any] | None, command: Command[Any]) -> bool:

@@ -38,6 +38,7 @@ from paylattice.billing.records import BillingOperation
 from paylattice.operations import OPERATIONS
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+ADDED = ChangeSubscription(subscription_id="sub_1", delta=1)
 SAMPLES: list[Command[Any]] = [
     CreateCustomer("ada@secret.example"),
     CreateCustomer("ada@secret.example", "Ada", {"org_id": "org", "größe": "ein\u2028Paar"}),
@@ -56,6 +57,9 @@ SAMPLES: list[Command[Any]] = [
     CancelSubscription(at_period_end=True),
     ChangeSubscription(subscription_id="sub_1", plan_id="team", quantity=2, prorate=False),
     ChangeSubscription(quantity=1),
+    ChangeSubscription(subscription_id="sub_1", quantity=3, expected_quantity=2),
+    ADDED,
+    attrs.evolve(ADDED, found_quantity=5, decided_ticket=9),
     AssignSubscription(subscription_id="sub_1", plan_id=None, quantity=1, plan_overridden=True),
     PauseSubscription(subscription_id="sub_1"),
     ResumeSubscription(subscription_id="sub_1"),
@@ -162,6 +166,14 @@ def test_a_command_supersedes_what_would_set_back_what_it_sets(newer: Command[An
     assert [each for each in SUPERSEDES if newer.supersedes(each)] == SUPERSEDES[newer]
     elsewhere = [attrs.evolve(each, subscription_id="sub_2") for each in SUPERSEDES]
     assert not any(newer.supersedes(each) for each in elsewhere)
+
+
+def test_what_depends_on_the_quantity_is_given_up_for_a_cancellation_alone() -> None:
+    decided = attrs.evolve(ADDED, found_quantity=5, decided_ticket=9)
+    for added in (ADDED, decided):
+        assert [each for each in (*SUPERSEDES, ADDED, decided) if each.supersedes(added)] == [CANCEL]
+    assert not any(ADDED.supersedes(each) for each in SUPERSEDES)
+    assert [each for each in SUPERSEDES if decided.supersedes(each)] == [CHANGE]
 
 
 def test_no_other_command_supersedes_anything() -> None:

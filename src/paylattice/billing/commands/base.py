@@ -31,9 +31,9 @@ R = TypeVar("R")
 _DECIDED_HERE = "decided_here"
 
 
-def decided_here() -> Any:
+def decided_here(empty: object = "") -> Any:
     """A field that billing decides, not the caller: which customer, which subscription. Empty until it is decided."""
-    return attrs.field(default="", metadata={_DECIDED_HERE: True})
+    return attrs.field(default=empty, metadata={_DECIDED_HERE: True})
 
 
 def string_map(value: Mapping[str, str] | None) -> FrozenMap[str, str]:
@@ -69,9 +69,6 @@ class Command(ABC, Generic[R]):
     """Of the fields: counted up when rows of before can no longer be read as they are."""
     operation: ClassVar[str]
     """The operation of the protocol that it is sent with, whose rules its fields must keep."""
-    may_be_sent_anew: ClassVar[bool] = False
-    """Whether its caller may have it sent once more although the provider has forgotten the key and its effect is not seen:
-    harmless if it is done twice. Never so for money and usage."""
     sets_a_state: ClassVar[bool] = False
     """Whether its effect is a state that can be read: then a refusal may only say that it was done before."""
     has_record: ClassVar[bool] = False
@@ -96,6 +93,14 @@ class Command(ABC, Generic[R]):
         )
 
     @property
+    def may_be_sent_anew(self) -> bool:
+        """Whether its caller may have it sent once more although the provider has forgotten the key and its effect is not seen.
+
+        So it is harmless if it is done twice. Never so for money, usage, and what counts from a quantity.
+        """
+        return False
+
+    @property
     def target(self) -> str | None:
         """The provider's id of the subscription whose state it sets; None: it sets the state of none."""
         return None
@@ -108,6 +113,14 @@ class Command(ABC, Generic[R]):
     def supersedes(self, other: "Command[Any]") -> bool:
         """Whether the other one, which was asked for earlier, must not be sent any more once this was asked for."""
         return False
+
+    def ticket_of(self, row: BillingOperation) -> int:
+        """Its place among the commands of one subscription: its row's, or a later one where it was decided later."""
+        return row.ticket
+
+    def not_decided(self) -> Self:
+        """It, as it was before billing decided what only holds for the attempt that is made then."""
+        return self
 
     # --- how it is stored ----------------------------------------------------------------------------------------
 
@@ -201,6 +214,14 @@ class Command(ABC, Generic[R]):
             PaymentError: it cannot be found out now.
         """
         return None
+
+    async def is_undone(self, provider: BaseProvider) -> bool:
+        """Whether it can be seen that it has had no effect, where an attempt before a refusal left that open.
+
+        Raises:
+            PaymentError: it cannot be found out now.
+        """
+        return False
 
     async def read_done(self, provider: BaseProvider, row: BillingOperation, *, superseded: bool) -> R | None:
         """The answer of a command that is done, read again instead of sent again; None: it cannot be read.

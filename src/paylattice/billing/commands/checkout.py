@@ -36,7 +36,6 @@ class StartCheckout(Command[CheckoutSession]):
 
     kind: ClassVar[str] = "start_checkout"
     operation: ClassVar[str] = "create_checkout_session"
-    may_be_sent_anew: ClassVar[bool] = True
     has_record: ClassVar[bool] = True
     events_may_wait: ClassVar[bool] = True
 
@@ -49,6 +48,11 @@ class StartCheckout(Command[CheckoutSession]):
     trial_days: int | None = None
     trial_once: bool = False
     customer_email: str | None = attrs.field(default=None, repr=False)
+
+    @property
+    def may_be_sent_anew(self) -> bool:
+        """A page that nobody was sent to does no harm."""
+        return True
 
     def arguments(self) -> dict[str, object]:
         """What the operation is called with, but for the key."""

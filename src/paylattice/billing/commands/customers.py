@@ -31,13 +31,17 @@ class CreateCustomer(Command[Customer]):
 
     kind: ClassVar[str] = "create_customer"
     operation: ClassVar[str] = "create_customer"
-    may_be_sent_anew: ClassVar[bool] = True
     has_record: ClassVar[bool] = True
     events_may_wait: ClassVar[bool] = True
 
     email: str = attrs.field(repr=False)
     name: str | None = attrs.field(default=None, repr=False)
     metadata: FrozenMap[str, str] = attrs.field(default=NOTHING, converter=string_map, repr=False)
+
+    @property
+    def may_be_sent_anew(self) -> bool:
+        """A customer who pays for nothing does no harm."""
+        return True
 
     async def send(self, provider: BaseProvider, key: str) -> Customer:
         """Create it."""

@@ -1,11 +1,12 @@
 """What is asked of a subscription: to change, to end; and what was decided about one without asking its provider."""
 
 from abc import abstractmethod
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import attrs
 
-from ...errors import ConfigurationError
+from ...errors import ActionRequired, ConfigurationError, Conflict, InvalidRequest
+from ...idempotency import sub_key
 from ...models import Subscription, SubscriptionChange, SubscriptionStatus
 from ...operations import Capability
 from ...provider import BaseProvider
@@ -35,7 +36,6 @@ class SubscriptionCommand(Command[R]):
         subscription_id: the provider's id of the subscription.
     """
 
-    may_be_sent_anew: ClassVar[bool] = True
     sets_a_state: ClassVar[bool] = True
     sets: ClassVar[str | None] = None
     """What of the subscription it sets, where another command can set it back. Of two such commands in flight at once, the
@@ -50,6 +50,11 @@ class SubscriptionCommand(Command[R]):
     def can_be_set_back(self) -> str | None:
         """``sets``, or None where this one is final though others like it are not."""
         return self.sets
+
+    @property
+    def may_be_sent_anew(self) -> bool:
+        """A state that is set twice is the same."""
+        return True
 
     @property
     def target(self) -> str:
@@ -147,10 +152,18 @@ class CancelSubscription(SubscriptionCommand[Subscription]):
 class ChangeSubscription(SubscriptionCommand[SubscriptionChange]):
     """Change plan, quantity or both.
 
+    With ``delta`` or ``expected_quantity`` it depends on the quantity that it finds. Such changes are decided one after the
+    other, and from then on set what was decided: see :mod:`paylattice.billing.deciding`.
+
     Args:
         plan_id: the new plan; None: as it is.
         quantity: the new quantity; None: as it is.
         prorate: whether the rest of the period is charged, or credited.
+        expected_quantity: only if this is the quantity.
+        delta: how many more than there are; fewer, if negative. Instead of ``quantity``.
+        found_quantity: the quantity that it was decided by.
+        decided_ticket: its place in the order of what was sent, where it was decided; 0: its row's.
+        failed_decisions: how often it was decided, and certainly not done then.
     """
 
     kind: ClassVar[str] = "change_subscription"
@@ -161,15 +174,91 @@ class ChangeSubscription(SubscriptionCommand[SubscriptionChange]):
     plan_id: str | None = None
     quantity: int | None = None
     prorate: bool = True
+    expected_quantity: int | None = None
+    delta: int | None = None
+    found_quantity: int | None = decided_here(None)
+    decided_ticket: int = decided_here(0)
+    failed_decisions: int = decided_here(0)
+
+    @property
+    def depends(self) -> bool:
+        """Whether it depends on the quantity that it finds."""
+        return self.delta is not None or self.expected_quantity is not None
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether it is known what it sets."""
+        return not self.depends or self.found_quantity is not None
+
+    @property
+    def new_quantity(self) -> int | None:
+        """The quantity that it sets; None: it sets none, or it is not decided."""
+        if self.delta is None or self.found_quantity is None:
+            return self.quantity
+        return self.found_quantity + self.delta
+
+    @property
+    def may_be_sent_anew(self) -> bool:
+        """Not what was decided by the quantity of another day."""
+        return not self.depends or not self.is_decided
+
+    def arguments(self) -> dict[str, object]:
+        """What ``change_subscription`` is called with."""
+        return {
+            "subscription_id": self.subscription_id,
+            "plan_id": self.plan_id,
+            "quantity": self.new_quantity,
+            "prorate": self.prorate,
+        }
+
+    def supersedes(self, other: Command[Any]) -> bool:
+        """What was asked for before. But nothing that depends on a quantity: that is finished first, or comes later.
+
+        What depends itself supersedes no cancellation, and what was there when it was decided, was finished.
+        """
+        if not super().supersedes(other) or (isinstance(other, ChangeSubscription) and other.depends):
+            return False
+        return not self.depends or (self.is_decided and isinstance(other, ChangeSubscription))
+
+    def ticket_of(self, row: BillingOperation) -> int:
+        """Of the decision, if there was one."""
+        return self.decided_ticket or row.ticket
+
+    def not_decided(self) -> Self:
+        """It, to be decided again: nothing came of the last time."""
+        if self.found_quantity is None:
+            return self
+        failed = self.failed_decisions + 1
+        return attrs.evolve(self, found_quantity=None, decided_ticket=0, failed_decisions=failed)
+
+    def decided(self, subscription: Subscription, ticket: int) -> Self:
+        """It, decided by the quantity that there is.
+
+        Raises:
+            Conflict: it is another one than was expected.
+            InvalidRequest: nothing would be left.
+        """
+        found = quantity_of(subscription)
+        if self.expected_quantity not in {None, found}:
+            message = (
+                f"the subscription's quantity is {found}, not {self.expected_quantity}: nothing was changed. Look at it "
+                "again, and use a new key for another change"
+            )
+            raise Conflict(message, operation=self.operation)
+        decided = attrs.evolve(self, found_quantity=found, decided_ticket=ticket)
+        if decided.new_quantity is not None and decided.new_quantity < 1:
+            message = f"the subscription's quantity is {found}: {-found} and less leave none. To end it, use cancel"
+            raise InvalidRequest(message, param="delta", operation=self.operation)
+        return decided
 
     async def send(self, provider: BaseProvider, key: str) -> SubscriptionChange:
-        """Change it."""
+        """Change it. What was decided anew is another request, and has another key."""
         return await provider.change_subscription(
             subscription_id=self.subscription_id,
             plan_id=self.plan_id,
-            quantity=self.quantity,
+            quantity=self.new_quantity,
             prorate=self.prorate,
-            idempotency_key=key,
+            idempotency_key=sub_key(key, f"decision {self.failed_decisions}") if self.failed_decisions else key,
         )
 
     def waits_for_payer(self, answer: SubscriptionChange) -> bool:
@@ -177,15 +266,35 @@ class ChangeSubscription(SubscriptionCommand[SubscriptionChange]):
         return answer.is_pending
 
     def is_in_effect(self, subscription: Subscription) -> bool:
-        """Plan and quantity are those that were asked for."""
+        """Plan and quantity are those that were asked for, or decided."""
         plans = [each.plan_id for each in subscription.scheduled_changes if each.plan_id is not None]
         plan_id = plans[-1] if plans else subscription.plan_id
-        wanted = ((self.plan_id, plan_id), (self.quantity, subscription.quantity))
-        return all(asked is None or asked == found for asked, found in wanted)
+        wanted = ((self.plan_id, plan_id), (self.new_quantity, subscription.quantity))
+        return self.is_decided and all(asked is None or asked == found for asked, found in wanted)
+
+    async def is_undone(self, provider: BaseProvider) -> bool:
+        """The quantity is still the one that it was decided by."""
+        if not self.depends or self.new_quantity in {None, self.found_quantity}:
+            return False
+        subscription = await self.read(provider)
+        return subscription is not None and quantity_of(subscription) == self.found_quantity
 
     def as_answer(self, subscription: Subscription) -> SubscriptionChange:
         """A change that waits for no one."""
         return SubscriptionChange(subscription)
+
+    async def read_done(
+        self, provider: BaseProvider, row: BillingOperation, *, superseded: bool
+    ) -> SubscriptionChange | None:
+        """The subscription. What depends on a quantity is not sent again, unless it waits for the payer, who may have left."""
+        if self.depends and not (row.error == ActionRequired.__name__ and await self.is_undone(provider)):
+            superseded = True
+        return await super().read_done(provider, row, superseded=superseded)
+
+
+def quantity_of(subscription: Subscription) -> int:
+    """The quantity that it has; one, where the provider says none."""
+    return 1 if subscription.quantity is None else subscription.quantity
 
 
 @attrs.frozen(kw_only=True)

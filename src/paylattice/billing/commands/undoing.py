@@ -34,11 +34,15 @@ class UndoSubscription(Command[Subscription]):
 
     kind: ClassVar[str] = "undo_subscription"
     operation: ClassVar[str] = "cancel_subscription"
-    may_be_sent_anew: ClassVar[bool] = True
     sets_a_state: ClassVar[bool] = True
 
     subscription_id: str
     customer_id: str
+
+    @property
+    def may_be_sent_anew(self) -> bool:
+        """No more is given back than was taken, however often it is done."""
+        return True
 
     def arguments(self) -> dict[str, object]:
         """What ``cancel_subscription`` is called with, but for the way."""

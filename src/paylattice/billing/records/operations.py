@@ -50,14 +50,15 @@ class BillingOperation:
         key: the idempotency key that it is sent with.
         operation: the name of the provider's operation.
         org_id: the organisation that it is for.
-        arguments: what it is sent with, ready for JSON.
+        arguments: what it is sent with, ready for JSON. What billing decides later is added to it once.
         created_at: UTC; when it was recorded, before the first attempt.
         state: see :class:`OperationState`.
         external_id: the provider's id of what it made: a customer, a checkout session; or of the subscription it changes,
             which is known from the beginning.
         reference: of a checkout: what the provider's events call it by, where that is not its id. Of the creation of a
             customer: the provider's id of the one that it replaces, who was deleted there.
-        error: the class of the error that ended it; of an open one ``OutcomeUnknown``, where several attempts may be under way.
+        error: the class of the error that ended it. Of one that is done, ``ActionRequired``: the payer has to agree first. Of
+            an open one, ``OutcomeUnknown``: several attempts may be under way.
         closed_at: UTC.
         ticket: its place in the order in which operations were asked for: a fencing token, strictly increasing, so that no
             clock has to be trusted.
@@ -99,5 +100,5 @@ OPERATIONS = Table(
     BillingOperation,
     primary_key=("provider", "key"),
     indexes=(OPERATIONS_BY_PROVIDER, OPERATIONS_BY_STATE, OPERATIONS_BY_EXTERNAL_ID, OPERATIONS_BY_REFERENCE),
-    updatable=("created_at", "state", "external_id", "reference", "error", "closed_at"),
+    updatable=("arguments", "created_at", "state", "external_id", "reference", "error", "closed_at"),
 )
