@@ -18,6 +18,7 @@ __all__ = ["check_argument", "check_id", "check_timedelta", "check_utc", "web_ad
 _MAX_ID = 255
 _MAX_TEXT = 5000
 _MAX_URL = 5000
+_MAX_TOKEN = 16384
 _MAX_INTEGER = 10**15
 _UNSENDABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters other than white space, and halves of characters, which UTF-8 cannot say."""
@@ -82,6 +83,14 @@ def _text(name: str, value: object) -> None:
         raise _fail(
             name, f"must not be empty, longer than {_MAX_TEXT} characters, or hold control characters or surrogates"
         )
+
+
+def _token(name: str, value: object) -> None:
+    """What a browser got: printable ASCII in one piece, of any length that providers hand out."""
+    if not isinstance(value, str):
+        raise _fail(name, f"must be a str, not {said_as(value)}")
+    if not 0 < len(value) <= _MAX_TOKEN or not value.isascii() or not value.isprintable() or " " in value:
+        raise _fail(name, f"is no token: it must be 1 to {_MAX_TOKEN} printable ASCII characters, without white space")
 
 
 def _email(name: str, value: object) -> None:
@@ -155,6 +164,8 @@ _CHECKS: Mapping[str, Callable[[str, object], None]] = {
     "name": _text,
     "description": _text,
     "reason": _text,
+    "token": _token,
+    "verification_token": _token,
     "metadata": _metadata,
     "success_url": _url,
     "cancel_url": _url,

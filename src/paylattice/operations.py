@@ -40,6 +40,10 @@ class Capability(StrEnum):
     METERED_USAGE = "metered_usage"
     INVOICES = "invoices"
     PAYMENT_METHODS = "payment_methods"
+    SETUP_SESSION = "setup_session"
+    SAVE_PAYMENT_METHOD = "save_payment_method"
+    SET_PAYMENT_METHOD = "set_payment_method"
+    DEFAULT_PAYMENT_METHOD = "default_payment_method"
     PLANS = "plans"
     LIST_EVENTS = "list_events"
 
@@ -117,6 +121,14 @@ _ROWS = (
         writes=True,
         echoes={"subscription_id": "subscription.id"},
     ),
+    Operation(
+        "set_payment_method",
+        _C.SET_PAYMENT_METHOD,
+        Subscription,
+        writes=True,
+        echoes={"subscription_id": "id"},
+        since=2,
+    ),
     Operation("pause_subscription", _C.PAUSE, Subscription, writes=True, echoes={"subscription_id": "id"}),
     Operation("resume_subscription", _C.PAUSE, Subscription, writes=True, echoes={"subscription_id": "id"}),
     Operation("create_usage_record", _C.METERED_USAGE, bool, writes=True),
@@ -142,6 +154,30 @@ _ROWS = (
     ),
     Operation(
         "get_payment_methods", _C.PAYMENT_METHODS, PaymentMethod, many=True, echoes={"customer_id": "customer_id"}
+    ),
+    Operation(
+        "create_setup_session",
+        _C.SETUP_SESSION,
+        CheckoutSession,
+        writes=True,
+        echoes={"customer_id": "customer_id"},
+        since=2,
+    ),
+    Operation(
+        "save_payment_method",
+        _C.SAVE_PAYMENT_METHOD,
+        PaymentMethod,
+        writes=True,
+        echoes={"customer_id": "customer_id"},
+        since=2,
+    ),
+    Operation(
+        "set_default_payment_method",
+        _C.DEFAULT_PAYMENT_METHOD,
+        Customer,
+        writes=True,
+        echoes={"customer_id": "id"},
+        since=2,
     ),
     Operation("remove_payment_method", _C.PAYMENT_METHODS, type(None), writes=True),
     Operation("get_plan", _C.PLANS, Plan, optional=True, echoes={"plan_id": "id"}),

@@ -186,6 +186,15 @@ class Provider:
     ) -> SubscriptionChange:
         """Change the plan, the quantity or both. If the result has an ``approval_url``, the payer has to consent there first."""
 
+    def set_payment_method(
+        self,
+        subscription_id: str,
+        payment_method_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Subscription:
+        """Pay the next invoices of a subscription with another saved payment method."""
+
     def pause_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
         """Stop billing until :meth:`resume_subscription`. Pausing twice is no error."""
 
@@ -245,6 +254,36 @@ class Provider:
 
     def get_payment_methods(self, customer_id: str) -> list[PaymentMethod]:
         """Return the customer's saved payment methods."""
+
+    def create_setup_session(
+        self,
+        customer_id: str,
+        success_url: str,
+        cancel_url: str,
+        metadata: Mapping[str, str] | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> CheckoutSession:
+        """Create a hosted page where the customer saves a payment method, and pays nothing."""
+
+    def save_payment_method(
+        self,
+        customer_id: str,
+        token: str,
+        *,
+        verification_token: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> PaymentMethod:
+        """Save what the customer's browser got for a card or an account, so that you can charge it again and again."""
+
+    def set_default_payment_method(
+        self,
+        customer_id: str,
+        payment_method_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Customer:
+        """Choose which saved payment method pays the customer's subscriptions that have none of their own."""
 
     def remove_payment_method(self, payment_method_id: str, *, idempotency_key: str | None = None) -> None:
         """Remove a saved payment method for good. Removing it twice is no error."""

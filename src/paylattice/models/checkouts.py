@@ -23,7 +23,7 @@ class CheckoutStatus(StrEnum):
 
 @attrs.frozen
 class CheckoutSession(Model):
-    """A hosted page where the customer pays or subscribes.
+    """A hosted page where the customer pays, subscribes, or saves a payment method.
 
     Args:
         id: the provider's id.
@@ -35,6 +35,7 @@ class CheckoutSession(Model):
         payment_id: the payment that the customer made.
         expires_at: when the page closes; UTC. None: the provider does not say.
         raw_status: the provider's own status.
+        payment_method_id: what the customer saved on a setup page. None: nothing yet, or the provider does not say.
         reference: the id that the provider's events use for the session, if it is not its own id.
     """
 
@@ -48,6 +49,7 @@ class CheckoutSession(Model):
     expires_at: datetime | None = None
     raw_status: str | None = None
     reference: str | None = None
+    payment_method_id: str | None = None
 
 
 class OpenCheckout(CheckoutSession):

@@ -33,6 +33,19 @@ def _ending(shop: Shop) -> Mapping[str, Any]:
     return {"subscription_id": made.id}
 
 
+def _another_card(shop: Shop) -> Mapping[str, Any]:
+    made = shop.subscribe()
+    card = run(shop.provider.save_payment_method(made.customer_id or "", "tok_another"))
+    return {"subscription_id": made.id, "payment_method_id": card.id}
+
+
+def _second_card(shop: Shop) -> Mapping[str, Any]:
+    customer = shop.customer()
+    shop.card(customer)
+    card = run(shop.provider.save_payment_method(customer.id, "tok_another"))
+    return {"customer_id": customer.id, "payment_method_id": card.id}
+
+
 def _paused(shop: Shop) -> Mapping[str, Any]:
     made = shop.subscribe()
     shop.pause(made)
@@ -62,6 +75,16 @@ WRITES: Mapping[str, tuple[Arrange, Mapping[str, Any]]] = {
     "cancel_payment": (lambda shop: {"payment_id": shop.pay(capture=False).id}, {"payment_id": "pay_other"}),
     "create_payment": (_saved, {"description": "Setup"}),
     "refund_payment": (lambda shop: {"payment_id": shop.pay().id, "amount": usd(100)}, {"reason": "goodwill"}),
+    "set_payment_method": (_another_card, {"payment_method_id": "pm_other"}),
+    "create_setup_session": (
+        lambda shop: {"customer_id": shop.customer().id, **PLACES},
+        {"success_url": "https://shop.example/other"},
+    ),
+    "save_payment_method": (
+        lambda shop: {"customer_id": shop.customer().id, "token": "tok_new"},
+        {"token": "tok_other"},
+    ),
+    "set_default_payment_method": (_second_card, {"payment_method_id": "pm_other"}),
     "remove_payment_method": (
         lambda shop: {"payment_method_id": shop.card(shop.customer())},
         {"payment_method_id": "pm_other"},

@@ -35,6 +35,8 @@ UNDESCRIBED = (
 )
 KEY_THOUGH_UNDESCRIBED = re.compile(r"/v2/payments/authorizations/[^/]+/void")
 """The SDK's newer description has ``PayPal-Request-Id`` there, too."""
+NEWER_WORD = "'SETUP_TOKEN' is not one of"
+"""The type of a setup token is newer than the description: https://developer.paypal.com/docs/api/payment-tokens/v3/."""
 _SENT_BY_ALL = {"host", "accept", "accept-encoding", "connection", "user-agent", "authorization", "content-type"} | {
     "content-length"
 }
@@ -207,7 +209,8 @@ def complaints(seen: Seen) -> list[str]:
         return []
     name, operation, _ = operation_of(seen)
     parameters = [_resolved(name, one) for one in operation.get("parameters", [])]
-    return [*_of_query(name, seen, parameters), *_of_headers(name, seen, parameters), *_of_body(name, seen, operation)]
+    found = [*_of_query(name, seen, parameters), *_of_headers(name, seen, parameters), *_of_body(name, seen, operation)]
+    return [each for each in found if NEWER_WORD not in each]
 
 
 def _of_query(name: str, seen: Seen, parameters: list[dict[str, Any]]) -> Iterator[str]:

@@ -281,6 +281,17 @@ def payment_token(**changes: Any) -> dict[str, Any]:
     }
 
 
+def setup_token(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": "5C991763VB2781612",
+        "customer": {"id": "customer_4029352050", "merchant_customer_id": "cus_1"},
+        "status": "PAYER_ACTION_REQUIRED",
+        "payment_source": {"paypal": {}},
+        "links": [link("approve", "https://www.paypal.com/agreements/approve?approval_session_id=5C991763VB2781612")],
+        **changes,
+    }
+
+
 def invoice(**changes: Any) -> dict[str, Any]:
     return {
         "id": "INV2-Z56S-5LLA-Q52L-CPZ5",

@@ -21,6 +21,7 @@ from .samples import (
     refund,
     sale,
     sale_refund,
+    setup_token,
     subscription,
     transaction,
     usd,
@@ -47,6 +48,7 @@ SUBS, ORDERS, CAPTURES, AUTHS, SALES, TOKENS = (
     "/v1/payments/sale",
     "/v3/vault/payment-tokens",
 )
+SETUP, SETUPS = "5C991763VB2781612", "/v3/vault/setup-tokens"
 KNOWN = {ORDER: ORDERS, CAPTURE: CAPTURES, AUTH: AUTHS, SALE: SALES}
 
 
@@ -66,6 +68,9 @@ def furnished(world: World) -> World:
         ("POST", f"{CAPTURES}/{CAPTURE}/refund", (201, refund())),
         ("POST", f"{SALES}/{SALE}/refund", (201, sale_refund())),
         ("GET", f"{TOKENS}/{TOKEN}", payment_token()),
+        ("POST", TOKENS, (201, payment_token())),
+        ("POST", SETUPS, (201, setup_token())),
+        ("GET", f"{SETUPS}/{SETUP}", setup_token(status="APPROVED")),
         ("GET", TOKENS, {"payment_tokens": [payment_token()], "links": []}),
         ("GET", f"/v1/billing/plans/{PLAN}", plan()),
         ("GET", "/v1/billing/plans", {"plans": [plan()], "links": []}),
@@ -285,6 +290,12 @@ SCENARIOS: dict[str, Scenario] = {
         lambda w: w.provider.refund_payment(SALE, Money(1900, "USD"), "Because"), writes=1, keyed=True
     ),
     "get_payment_methods": Scenario(lambda w: w.provider.get_payment_methods("customer_4029352050")),
+    "create_setup_session": Scenario(
+        lambda w: w.provider.create_setup_session("customer_4029352050", THANKS, BACK), writes=1, keyed=True
+    ),
+    "save_payment_method": Scenario(
+        lambda w: w.provider.save_payment_method("customer_4029352050", SETUP), writes=1, keyed=True
+    ),
     "remove_payment_method": Scenario(
         lambda w: w.provider.remove_payment_method(TOKEN),
         turns(

@@ -261,6 +261,17 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "refund_payment of all": Scenario(lambda w: w.provider.refund_payment("PAY1"), writes=1, keyed=True),
     "get_payment_methods": Scenario(lambda w: w.provider.get_payment_methods("CUST1")),
+    "set_payment_method": Scenario(
+        lambda w: w.provider.set_payment_method("SUB1", "ccof:CARD2"),
+        _answer("PUT", "/v2/subscriptions/SUB1", {"subscription": subscription(card_id="ccof:CARD2")}),
+        writes=1,
+    ),
+    "save_payment_method": Scenario(
+        lambda w: w.provider.save_payment_method("CUST1", "cnon:token", verification_token="verf:1"),
+        _answer("POST", "/v2/cards", {"card": card()}),
+        writes=1,
+        keyed=True,
+    ),
     "remove_payment_method": Scenario(lambda w: w.provider.remove_payment_method("ccof:CARD1"), writes=1),
     "get_plan": Scenario(lambda w: w.provider.get_plan("VAR1")),
     "list_plans": Scenario(lambda w: w.provider.list_plans()),

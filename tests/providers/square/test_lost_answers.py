@@ -47,6 +47,7 @@ DONE: dict[str, tuple[str, object]] = {
     ),
     "uncancel_subscription by its action": ("/v2/subscriptions/SUB1", {"subscription": subscription()}),
     "uncancel_subscription by its date": ("/v2/subscriptions/SUB1", {"subscription": subscription()}),
+    "set_payment_method": ("/v2/subscriptions/SUB1", {"subscription": subscription(card_id="ccof:CARD2")}),
     "change_subscription": (
         "/v2/subscriptions/SUB1",
         {"subscription": subscription(actions=[action("SWAP_PLAN", new_plan_variation_id="VAR2")])},

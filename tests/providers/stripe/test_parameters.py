@@ -108,6 +108,30 @@ CASES: list[tuple[Any, tuple[str, str], Call, dict[tuple[str, str], Any]]] = [
     (
         sdk.SubscriptionUpdateParams,
         ("POST", SUB),
+        lambda p: p.set_payment_method("sub_1", "pm_1"),
+        {},
+    ),
+    (
+        sdk.checkout.SessionCreateParams,
+        ("POST", "/v1/checkout/sessions"),
+        lambda p: p.create_setup_session("cus_1", OK, NO, META),
+        {},
+    ),
+    (
+        sdk.PaymentMethodAttachParams,
+        ("POST", "/v1/payment_methods/pm_1/attach"),
+        lambda p: p.save_payment_method("cus_1", "pm_1"),
+        {},
+    ),
+    (
+        sdk.CustomerUpdateParams,
+        ("POST", "/v1/customers/cus_1"),
+        lambda p: p.set_default_payment_method("cus_1", "pm_1"),
+        {},
+    ),
+    (
+        sdk.SubscriptionUpdateParams,
+        ("POST", SUB),
         lambda p: p.change_subscription("sub_1", plan_id="price_max", quantity=2),
         {("GET", SUB): subscription(), ("GET", "/v1/prices/price_max"): price(id="price_max")},
     ),
@@ -231,6 +255,7 @@ ANSWERS: dict[str, Any] = {
     "/v1/payment_intents": intent(),
     "/v1/refunds": refund(),
     "/v1/billing/meter_events": {"object": "billing.meter_event"},
+    "/v1/payment_methods/pm_1/attach": payment_method(customer="cus_1"),
     "/v1/payment_methods/pm_1/detach": payment_method(customer=None),
     "/v1/prices/price_pro": price(),
     "/v1/invoices": listing(invoice()),

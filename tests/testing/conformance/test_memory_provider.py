@@ -8,6 +8,7 @@ import pytest
 from paylattice import CheckoutSession, Money
 from paylattice.config import Secret
 from paylattice.driving import run
+from paylattice.idempotency import new_key
 from paylattice.provider import BaseProvider
 from paylattice.providers.memory import InMemoryProvider, MemoryConfig
 from paylattice.providers.memory.webhooks import SIGNATURE
@@ -49,6 +50,13 @@ class MemoryHooks(ProviderConformance):
     def saved_payment_method(self, provider: BaseProvider, customer_id: str) -> str:
         assert isinstance(provider, InMemoryProvider)
         return provider._payments.save_card(customer_id).id
+
+    def payment_token(self, provider: BaseProvider, customer_id: str) -> str:
+        return f"tok_{new_key()}"
+
+    def complete_setup(self, provider: BaseProvider, session: CheckoutSession) -> None:
+        assert isinstance(provider, InMemoryProvider)
+        provider.complete_checkout(session.id)
 
     def declining_payment_method(self, provider: BaseProvider, customer_id: str) -> str:
         assert isinstance(provider, InMemoryProvider)

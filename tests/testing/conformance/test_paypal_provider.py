@@ -10,6 +10,7 @@ from paylattice.provider import BaseProvider
 from paylattice.providers.paypal import PayPalConfig, PayPalProvider
 from paylattice.testing import PayPalStandIn, ProviderConformance
 from paylattice.testing.conformance.provider import SentRequest
+from paylattice.testing.conformance.provider.fixtures import CANCEL_URL, SUCCESS_URL
 from paylattice.transport import AsyncTransport
 
 WEBHOOK = "0EH40505U7160970P"
@@ -69,6 +70,19 @@ class TestPayPal(ProviderConformance):
 
     def saved_payment_method(self, provider: BaseProvider, customer_id: str) -> str:
         return self.paypal.add_payment_method(customer_id)
+
+    async def payment_token(self, provider: BaseProvider, customer_id: str) -> str:
+        session = await provider.create_setup_session(customer_id, SUCCESS_URL, CANCEL_URL)
+        self.paypal.complete_checkout(session.id)
+        return session.id
+
+    def payer(self, provider: BaseProvider, customer_id: str) -> str:
+        owners = [token["customer"] for token in self.paypal._world.all("token")]
+        ids = {owner.get("merchant_customer_id"): owner["id"] for owner in owners}
+        return str(ids.get(customer_id, customer_id))
+
+    def complete_setup(self, provider: BaseProvider, session: CheckoutSession) -> None:
+        self.paypal.complete_checkout(session.id)
 
     def declining_payment_method(self, provider: BaseProvider, customer_id: str) -> str:
         return self.paypal.add_payment_method(customer_id, declines="TRANSACTION_REFUSED")

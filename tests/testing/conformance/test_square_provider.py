@@ -6,6 +6,7 @@ from typing import ClassVar
 import pytest
 
 from paylattice import CheckoutSession, Customer, Money
+from paylattice.idempotency import new_key
 from paylattice.provider import BaseProvider
 from paylattice.providers.square import SquareConfig, SquareProvider
 from paylattice.testing import ProviderConformance, SquareStandIn
@@ -36,6 +37,7 @@ class SquareHooks(ProviderConformance):
             "remove_payment_method",
             "resume_subscription",
             "uncancel_subscription",
+            "set_payment_method",
             "update_customer",
         }
     )
@@ -67,6 +69,9 @@ class SquareHooks(ProviderConformance):
 
     def saved_payment_method(self, provider: BaseProvider, customer_id: str) -> str:
         return self.square.add_payment_method(customer_id)
+
+    def payment_token(self, provider: BaseProvider, customer_id: str) -> str:
+        return f"cnon:{new_key()}"
 
     def declining_payment_method(self, provider: BaseProvider, customer_id: str) -> str:
         return self.square.add_payment_method(customer_id, declines="GENERIC_DECLINE")

@@ -43,6 +43,12 @@ class TestStripe(ProviderConformance):
     def saved_payment_method(self, provider: BaseProvider, customer_id: str) -> str:
         return self.stripe.add_payment_method(customer_id)
 
+    def payment_token(self, provider: BaseProvider, customer_id: str) -> str:
+        return "pm_card_visa"
+
+    def complete_setup(self, provider: BaseProvider, session: CheckoutSession) -> None:
+        self.stripe.complete_checkout(session.id)
+
     def declining_payment_method(self, provider: BaseProvider, customer_id: str) -> str:
         return self.stripe.add_payment_method(customer_id, declines="insufficient_funds")
 

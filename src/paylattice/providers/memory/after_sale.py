@@ -1,9 +1,16 @@
 """The operations after the sale, in the order of the protocol; the provider has the others."""
 
-from ...models import Subscription
+from collections.abc import Mapping
+
+from ...frozen import FrozenMap
+from ...models import CheckoutSession, Customer, PaymentMethod, Subscription
 from ...provider import BaseProvider
 from .calls import Calls
+from .checkout import Checkouts
+from .payments import Payments
+from .state import CheckoutOrder
 from .subscriptions import Subscriptions
+from .world import World
 
 __all__ = ["AfterSale"]
 
@@ -12,7 +19,10 @@ class AfterSale(BaseProvider):
     """What can still be done with what was sold. :class:`InMemoryProvider` makes the parts that do it."""
 
     _calls: Calls
+    _checkouts: Checkouts
+    _payments: Payments
     _subscriptions: Subscriptions
+    _world: World
 
     async def uncancel_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
         """Take back a cancellation at the period's end."""
@@ -23,3 +33,58 @@ class AfterSale(BaseProvider):
             return record.model()
 
         return self._calls.write(idempotency_key, subscription_id, effect)
+
+    async def set_payment_method(
+        self, subscription_id: str, payment_method_id: str, *, idempotency_key: str | None = None
+    ) -> Subscription:
+        """Collect the subscription's invoices with another saved card."""
+
+        def effect() -> Subscription:
+            record = self._subscriptions.get(subscription_id)
+            self._subscriptions.pay_with(record, payment_method_id)
+            return record.model()
+
+        return self._calls.write(idempotency_key, (subscription_id, payment_method_id), effect)
+
+    async def create_setup_session(
+        self,
+        customer_id: str,
+        success_url: str,
+        cancel_url: str,
+        metadata: Mapping[str, str] | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> CheckoutSession:
+        """A page that the test completes with :meth:`complete_checkout`: a card is saved, and nothing paid."""
+        order, kept = CheckoutOrder(saves=True), FrozenMap(metadata or {})
+        asked = (customer_id, kept, success_url, cancel_url)
+        return self._calls.write(idempotency_key, asked, lambda: self._checkouts.open(order, customer_id, kept))
+
+    async def save_payment_method(
+        self,
+        customer_id: str,
+        token: str,
+        *,
+        verification_token: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> PaymentMethod:
+        """Save a card: of ``tok_`` and any word, which serves once, of a setup session, or none of ``tok_declined``."""
+
+        def effect() -> PaymentMethod:
+            if token.startswith("cs_"):
+                return self._checkouts.saved_on(customer_id, token)
+            return self._payments.save_token(customer_id, token)
+
+        return self._calls.write(idempotency_key, (customer_id, token, verification_token), effect)
+
+    async def set_default_payment_method(
+        self, customer_id: str, payment_method_id: str, *, idempotency_key: str | None = None
+    ) -> Customer:
+        """Charge this card before the customer's others."""
+
+        def effect() -> Customer:
+            customer = self._world.customer(customer_id)
+            self._payments.make_default(customer.id, payment_method_id)
+            return customer
+
+        return self._calls.write(idempotency_key, (customer_id, payment_method_id), effect)

@@ -5,10 +5,10 @@ from functools import partial
 
 import attrs
 
-from ...errors import Conflict, DeclineReason, InvalidRequest, NotFound
+from ...errors import ActionRequired, Conflict, DeclineReason, InvalidRequest, NotFound
 from ...events import EventType
 from ...frozen import FrozenMap
-from ...models import CheckoutSession, CheckoutStatus, Payment, PaymentStatus
+from ...models import CheckoutSession, CheckoutStatus, Payment, PaymentMethod, PaymentStatus
 from ...money import Money
 from .payments import Payments
 from .plans import check_price, check_trial
@@ -89,6 +89,32 @@ class Checkouts:
         )
         self._close(attrs.evolve(session, subscription_id=record.id), payment)
 
+    def _save(self, session: CheckoutSession, *, declined: DeclineReason | None) -> None:
+        """The customer enters a card. One that is declined leaves the page open."""
+        customer = self._world.customer(session.customer_id or "")
+        if declined is not None:
+            self._world.tell(EventType.PAYMENT_METHOD_SETUP_FAILED, customer_id=customer.id)
+            return
+        card = self._payments.add_card(customer.id)
+        self._world.tell(EventType.PAYMENT_METHOD_SETUP_SUCCEEDED, customer_id=customer.id, payment_method=card)
+        self._close(attrs.evolve(session, payment_method_id=card.id), None)
+
+    def saved_on(self, customer_id: str, session_id: str) -> PaymentMethod:
+        """The card that was saved on a page.
+
+        Raises:
+            ActionRequired: the customer has not entered one.
+            InvalidRequest: it is another customer's page.
+        """
+        session = self.get(session_id)
+        if session.customer_id != customer_id or not self._world.store.orders[session_id].saves:
+            message = "this is no page where this customer saves a payment method"
+            raise InvalidRequest(message, param="token")
+        if session.payment_method_id is None:
+            message = "the customer has not saved a payment method there"
+            raise ActionRequired(message, url=session.url)
+        return self._payments.card_of(customer_id, session.payment_method_id)
+
     def _pay(
         self,
         session: CheckoutSession,
@@ -117,7 +143,9 @@ class Checkouts:
     def complete(self, session_id: str, *, delayed: bool, declined: DeclineReason | None) -> CheckoutSession:
         """The customer subscribes or pays, whichever the page is for."""
         session, order = self._open_session(session_id)
-        if order.amount is None:
+        if order.saves:
+            self._save(session, declined=declined)
+        elif order.amount is None:
             self._subscribe(session, order, delayed=delayed, declined=declined)
         else:
             self._pay(session, order, order.amount, delayed=delayed, declined=declined)

@@ -69,7 +69,8 @@ class Invoices:
         if invoice.amount.amount == 0:
             self.paid(record, invoice)
             return True
-        card = next(iter(self._payments.cards(record.customer_id)), None)
+        cards = self._payments.cards(record.customer_id)
+        card = next((each for each in cards if each.id == record.payment_method_id), next(iter(cards), None))
         if card is not None:
             declined = self._world.fails_next(record.customer_id)
             payment = self._payments.charge(

@@ -57,8 +57,10 @@ class Payments:
 
     def save_card(self, customer_id: str) -> PaymentMethod:
         """Return the customer's saved card; a new one if there is none."""
-        for method in self.cards(customer_id):
-            return method
+        return next(iter(self.cards(customer_id)), None) or self.add_card(customer_id)
+
+    def add_card(self, customer_id: str) -> PaymentMethod:
+        """Return a new card, saved after the others."""
         method = PaymentMethod(
             id=self._world.new_id("pm"),
             type="card",
@@ -74,6 +76,41 @@ class Payments:
         store.methods_of.setdefault(customer_id, []).append(method.id)
         self._world.tell(EventType.PAYMENT_METHOD_ATTACHED, customer_id=customer_id, payment_method=method)
         return method
+
+    def save_token(self, customer_id: str, token: str) -> PaymentMethod:
+        """Save the card that a token stands for. ``tok_declined`` is declined; ``tok_`` and any other word serves once."""
+        customer = self._world.customer(customer_id)
+        if not token.startswith("tok_"):
+            message = "the tokens of the embedded provider are tok_ and any word, which serves once, or tok_declined"
+            raise InvalidRequest(message, param="token", code="token_missing")
+        if token == "tok_declined":  # noqa: S105 - it says what it is
+            self._world.tell(EventType.PAYMENT_METHOD_SETUP_FAILED, customer_id=customer.id)
+            message = "the card was declined"
+            raise Declined(message, reason=DeclineReason.DO_NOT_HONOR)
+        if token in self._world.store.used_tokens:
+            message = "a card was made of this token before: the customer has to enter it again"
+            raise InvalidRequest(message, param="token", code="token_used")
+        self._world.store.used_tokens.add(token)
+        return self.add_card(customer.id)
+
+    def card_of(self, customer_id: str, payment_method_id: str) -> PaymentMethod:
+        """The saved card, if it is the customer's.
+
+        Raises:
+            InvalidRequest: it is not.
+        """
+        for method in self.cards(customer_id):
+            if method.id == payment_method_id:
+                return method
+        message = "the payment method is not one of the customer's"
+        raise InvalidRequest(message, param="payment_method_id", code="payment_method_missing")
+
+    def make_default(self, customer_id: str, payment_method_id: str) -> None:
+        """Charge this card before the others."""
+        card = self.card_of(customer_id, payment_method_id)
+        saved = self._world.store.methods_of[customer_id]
+        saved.remove(card.id)
+        saved.insert(0, card.id)
 
     def forget_card(self, payment_method_id: str) -> None:
         """Forget a saved card, if it is there."""

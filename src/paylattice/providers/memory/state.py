@@ -43,6 +43,8 @@ class SubscriptionRecord:
     metadata: FrozenMap[str, str]
     provider: str
     first_payment_id: str | None = None
+    payment_method_id: str | None = None
+    """What pays it; None: the customer's first card."""
     period_number: int = 0
     billed: bool = False
     """Whether there is an invoice for the present period: not in a trial, nor for a period that begins unpaid."""
@@ -119,6 +121,8 @@ class CheckoutOrder:
     amount: Money | None = None
     capture: bool = True
     description: str | None = None
+    saves: bool = False
+    """Whether the page only saves a card."""
 
 
 @attrs.define
@@ -147,3 +151,5 @@ class Store:
     disputes: dict[str, Dispute] = attrs.field(factory=dict[str, Dispute])
     made_under: dict[str, str] = attrs.field(factory=dict[str, str])
     """Idempotency key -> the payment, or refund, that was made under it; kept longer than the answers are."""
+    used_tokens: set[str] = attrs.field(factory=set[str])
+    """The tokens of browsers that a card was made of."""

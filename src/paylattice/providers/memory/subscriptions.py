@@ -175,6 +175,16 @@ class Subscriptions:
             record.cancel_at_period_end, record.canceled_at = False, None
             self._changed(record, EventType.SUBSCRIPTION_UPDATED)
 
+    def pay_with(self, record: SubscriptionRecord, payment_method_id: str) -> None:
+        """Collect its invoices with this card."""
+        if record.status.is_terminal:
+            message = f"the subscription is {record.status}"
+            raise Conflict(message)
+        card = self._payments.card_of(record.customer_id, payment_method_id)
+        if record.payment_method_id != card.id:
+            record.payment_method_id = card.id
+            self._changed(record, EventType.SUBSCRIPTION_UPDATED)
+
     def change(self, record: SubscriptionRecord, plan: Plan | None, quantity: int | None, *, prorate: bool) -> None:
         """Another plan, another quantity, or both. A period of another length begins at once, but after a trial."""
         if record.status.is_terminal or record.status is SubscriptionStatus.INCOMPLETE:

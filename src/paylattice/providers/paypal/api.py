@@ -44,7 +44,7 @@ PLAIN = "[A-Z0-9]+"
 _CREATED = 201
 _OK = 200
 
-_V1_PAYMENTS = "/v1/payments/"
+_WITHOUT_PREFER = ("/v1/payments/", "/v3/vault/")
 """Endpoints that always answer with the whole object, and know no header that asks for it."""
 
 
@@ -158,7 +158,7 @@ class PayPalAPI(JSONAPI[PayPalConfig]):
     ) -> T:
         """Send a write whose endpoint takes a key. One that is too long for PayPal is sent as a digest of itself."""
         short = sub_key(key, "paypal") if key is not None and len(key) > _LONGEST_KEY else key
-        headers = {} if path.startswith(_V1_PAYMENTS) else REPRESENTATION
+        headers = {} if path.startswith(_WITHOUT_PREFER) else REPRESENTATION
         request = Request("POST", path, json=dict(body), headers=headers, idempotency_key=short)
         return await self.send(request, into)
 

@@ -12,6 +12,8 @@ CAPABILITIES: frozenset[Capability] = frozenset(Capability) - {
     Capability.EXPIRE_CHECKOUT,
     Capability.CANCEL_AT_PERIOD_END,
     Capability.UNCANCEL,
+    Capability.SET_PAYMENT_METHOD,
+    Capability.DEFAULT_PAYMENT_METHOD,
     Capability.METERED_USAGE,
 }
 UNSUPPORTED: Mapping[Capability, UnsupportedReason] = FrozenMap(
@@ -34,6 +36,15 @@ UNSUPPORTED: Mapping[Capability, UnsupportedReason] = FrozenMap(
             "PayPal ends a subscription at once, and for good.",
             "Start a new subscription with create_checkout_session, whose trial_days last until cancel_at: up to then the "
             "ended one is paid.",
+        ),
+        Capability.SET_PAYMENT_METHOD: UnsupportedReason(
+            "The payer alone chooses what pays a PayPal subscription, in the PayPal account.",
+            "Send the payer to https://www.paypal.com/myaccount/autopay/, or ask for consent to a new subscription with "
+            "create_checkout_session, and cancel the old one when the new one has begun.",
+        ),
+        Capability.DEFAULT_PAYMENT_METHOD: UnsupportedReason(
+            "PayPal has no customers, and its vault no default payment method.",
+            "Name the saved payment method in each create_payment.",
         ),
         Capability.METERED_USAGE: UnsupportedReason(
             "PayPal's subscriptions have no metering. They have quantities, and the payer has to agree to each change.",

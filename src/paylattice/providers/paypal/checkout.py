@@ -14,6 +14,7 @@ from .api import PayPalAPI, path_of
 from .payment_lookup import ORDERS
 from .plans import Plans
 from .subscriptions import Subscriptions
+from .vault import Vault
 
 __all__ = ["Checkout"]
 
@@ -24,10 +25,12 @@ class Checkout:
     Args:
         api: how to ask PayPal.
         subscriptions: starts and reads those that a page is about.
+        vault: knows the pages where a payment method is saved.
     """
 
-    def __init__(self, api: PayPalAPI, subscriptions: Subscriptions) -> None:
+    def __init__(self, api: PayPalAPI, subscriptions: Subscriptions, vault: Vault) -> None:
         self._api = api
+        self._vault = vault
         self._subscriptions = subscriptions
         self._plans = Plans(api)
 
@@ -99,12 +102,12 @@ class Checkout:
         return attrs.evolve(session, metadata=metadata, customer_id=session.customer_id or customer_id)
 
     async def find(self, session_id: str) -> CheckoutSession | None:
-        """Read the session of either kind: ``I-...`` is a subscription's, everything else an order's."""
+        """Read the session of any kind: ``I-...`` is a subscription's, everything else an order's or a setup token's."""
         if session_id.startswith("I-"):
             subscription = await self._subscriptions.read(session_id)
             return wire.subscription_session_from(subscription) if subscription is not None else None
         order = await self._api.get(f"{ORDERS}{path_of(session_id)}", named=session_id)
-        return orders.order_session_from(order) if order is not None else None
+        return await self._vault.session(session_id) if order is None else orders.order_session_from(order)
 
 
 def _order_session(data: JsonObject, amount: Money) -> CheckoutSession:

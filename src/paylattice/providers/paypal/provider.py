@@ -23,8 +23,9 @@ from ...models import (
     SubscriptionChange,
 )
 from ...money import Money
-from ...provider import BaseProvider, Capability, Headers, UnsupportedReason
+from ...provider import Capability, Headers, UnsupportedReason
 from .access import TokenCache
+from .after_sale import AfterSale
 from .api import PayPalAPI
 from .capabilities import CAPABILITIES, UNSUPPORTED
 from .checkout import Checkout
@@ -55,7 +56,7 @@ _C = Capability
 _CLOCKS_DIFFER = timedelta(minutes=10)
 
 
-class PayPalProvider(BaseProvider):
+class PayPalProvider(AfterSale):
     """PayPal.
 
     There are no customers at PayPal: ``create_customer`` makes an id of this library's own, which travels in the ``custom_id``
@@ -103,10 +104,10 @@ class PayPalProvider(BaseProvider):
             require_cryptography()
         lookup = PaymentLookup(api)
         self._subscriptions = Subscriptions(api)
-        self._checkout = Checkout(api, self._subscriptions)
+        self._vault = Vault(api)
+        self._checkout = Checkout(api, self._subscriptions, self._vault)
         self._invoices = Invoices(api, self._subscriptions)
         self._lookup = lookup
-        self._vault = Vault(api)
         self._payments = Payments(api, lookup, self._vault)
         self._refunds = Refunds(api, lookup)
         self._transactions = Transactions(api, lookup)
@@ -209,7 +210,7 @@ class PayPalProvider(BaseProvider):
         )
 
     async def get_checkout_session(self, session_id: str) -> CheckoutSession | None:
-        """The session of either kind: ``I-...`` is a subscription's, everything else an order's."""
+        """The session of any kind: ``I-...`` is a subscription's, everything else an order's or a setup token's."""
         return await self._checkout.find(session_id)
 
     # Subscriptions

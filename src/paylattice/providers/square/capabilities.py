@@ -7,12 +7,25 @@ from ...operations import Capability, UnsupportedReason
 
 __all__ = ["CAPABILITIES", "UNSUPPORTED"]
 
-CAPABILITIES: frozenset[Capability] = frozenset(Capability) - {Capability.CANCEL_NOW, Capability.METERED_USAGE}
+CAPABILITIES: frozenset[Capability] = frozenset(Capability) - {
+    Capability.CANCEL_NOW,
+    Capability.METERED_USAGE,
+    Capability.SETUP_SESSION,
+    Capability.DEFAULT_PAYMENT_METHOD,
+}
 UNSUPPORTED: Mapping[Capability, UnsupportedReason] = FrozenMap(
     {
         Capability.CANCEL_NOW: UnsupportedReason(
             "Square ends a subscription only at the end of the paid period.",
             "Use cancel_subscription(..., at_period_end=True), and refund the unused part with refund_payment.",
+        ),
+        Capability.SETUP_SESSION: UnsupportedReason(
+            "Square has no page that saves a card without a payment.",
+            "Put the card form of Square's Web Payments SDK on your own page, and pass its token to save_payment_method.",
+        ),
+        Capability.DEFAULT_PAYMENT_METHOD: UnsupportedReason(
+            "Square's customers have no default card: each subscription names its own.",
+            "Call set_payment_method for each of the customer's subscriptions, and name the card in create_payment.",
         ),
         Capability.METERED_USAGE: UnsupportedReason(
             "Square has no usage, meters or quantities.",

@@ -4,7 +4,7 @@ None of the changing endpoints knows a key. So each operation reads the subscrip
 as wanted; it sends once; and where the outcome is not known, it reads again.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
@@ -148,12 +148,31 @@ class Subscriptions:
             return await self.model(data)
         if _ids_of(_actions(data, "CANCEL")):
             return await self._drop(data, "CANCEL")
+        return await self._put(data, {"canceled_date": None}, lambda found: not _is_canceling(found))
+
+    async def _put(
+        self, data: JsonObject, changes: Mapping[str, object], done: Callable[[JsonObject], bool]
+    ) -> Subscription:
         version = integer(data, "version")
-        changes: dict[str, object] = {"canceled_date": None}
-        if version is not None:
-            changes["version"] = version
+        body = {"subscription": {**changes, **({} if version is None else {"version": version})}}
         path = path_of("v2", "subscriptions", identity(data, "id", "subscription"))
-        return await self._change(data, "PUT", path, {"subscription": changes}, lambda found: not _is_canceling(found))
+        return await self._change(data, "PUT", path, body, done)
+
+    async def pay_with(self, subscription_id: str, card_id: str) -> Subscription:
+        """Charge another card on file. What is charged to it already is answered as it is."""
+        try:
+            return await self._pay_with(subscription_id, card_id)
+        except Conflict as error:
+            if error.http_status is None:
+                raise
+            return await self._pay_with(subscription_id, card_id)  # another request was faster: the version has changed
+
+    async def _pay_with(self, subscription_id: str, card_id: str) -> Subscription:
+        data = await self._existing(subscription_id)
+        self._refuse_ended(data)
+        if text(data, "card_id") == card_id:
+            return await self.model(data)
+        return await self._put(data, {"card_id": card_id}, lambda found: text(found, "card_id") == card_id)
 
     async def pause(self, subscription_id: str) -> Subscription:
         """Schedule a pause for the next billing date. What is paused, or will be, is answered as it is."""

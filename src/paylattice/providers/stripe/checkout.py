@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from ...errors import InvalidRequest, InvalidResponse
+from ...jsonlike import text
 from ...models import CheckoutSession, CheckoutStatus
 from ...money import Money
 from .api import StripeAPI, path_of
@@ -79,7 +80,10 @@ class Checkout:
 
     async def find(self, session_id: str) -> CheckoutSession | None:
         """Return the session of either kind, or None if it does not exist."""
-        found = await self._api.find(path_of("checkout/sessions", session_id))
+        path = path_of("checkout/sessions", session_id)
+        found = await self._api.find(path)
+        if found is not None and text(found, "mode") == "setup":  # the intent alone names what was saved
+            found = await self._api.find(path, {"expand": ["setup_intent"]})
         return None if found is None else checkout_session_from(found)
 
     async def expire(self, session_id: str, key: str | None) -> CheckoutSession:

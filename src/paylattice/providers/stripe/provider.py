@@ -34,6 +34,7 @@ from .event_list import EVENTS_KEPT, EventList
 from .events import SENT
 from .invoices import Invoices
 from .lookups import Lookups
+from .payment_methods import PaymentMethods
 from .payments import Payments
 from .plans import Plans
 from .subscriptions import Subscriptions
@@ -83,6 +84,7 @@ class StripeProvider(AfterSale):
         self._subscriptions = Subscriptions(api, lookups, settings.api_version)
         self._usage = Usage(api, lookups, self._clock)
         self._invoices = Invoices(api, settings.api_version)
+        self._methods = PaymentMethods(api)
         self._payments = Payments(api, settings.api_version)
         self._plans = Plans(api)
         self._events = EventList(api)

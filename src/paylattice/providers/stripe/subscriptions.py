@@ -120,6 +120,10 @@ class Subscriptions:
             return await self._update(subscription_id, {"cancel_at": ""}, key)
         return subscription_from(await self._whole(found))
 
+    async def pay_with(self, subscription_id: str, payment_method_id: str, key: str | None) -> Subscription:
+        """Pay its invoices with a payment method of its own."""
+        return await self._update(subscription_id, {"default_payment_method": payment_method_id}, key)
+
     async def change(
         self,
         subscription_id: str,

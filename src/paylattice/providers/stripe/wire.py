@@ -278,6 +278,7 @@ def checkout_session_from(data: JsonObject) -> CheckoutSession:
         subscription_id=reference(data, "subscription"),
         payment_id=reference(data, "payment_intent"),
         expires_at=timestamp(data, "expires_at"),
+        payment_method_id=reference(child(data, "setup_intent"), "payment_method"),
         raw_status=raw_status,
         provider="stripe",
         raw=data,

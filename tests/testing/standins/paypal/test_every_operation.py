@@ -28,6 +28,8 @@ LACKS = {
     "delete_customer": Capability.CUSTOMERS,
     "expire_checkout_session": Capability.EXPIRE_CHECKOUT,
     "uncancel_subscription": Capability.UNCANCEL,
+    "set_payment_method": Capability.SET_PAYMENT_METHOD,
+    "set_default_payment_method": Capability.DEFAULT_PAYMENT_METHOD,
     "create_usage_record": Capability.METERED_USAGE,
 }
 
@@ -213,7 +215,12 @@ def test_invoices_that_the_merchant_wrote_are_searched(shop: PayPalShop) -> None
 
 @pytest.mark.parametrize("operation", sorted(LACKS))
 def test_what_paypal_lacks_is_refused_with_a_reason(shop: PayPalShop, operation: str) -> None:
-    arguments = {"create_usage_record": ("item", 1), "update_customer": ("org_1",)}.get(operation, ("org_1",))
+    arguments = {
+        "create_usage_record": ("item", 1),
+        "set_payment_method": ("I-1", "tok"),
+        "set_default_payment_method": ("org_1", "tok"),
+        "update_customer": ("org_1",),
+    }.get(operation, ("org_1",))
     with pytest.raises(UnsupportedOperation) as caught:
         shop.run(getattr(shop.provider, operation)(*arguments))
     assert caught.value.alternative
@@ -223,6 +230,23 @@ def test_what_paypal_lacks_is_refused_with_a_reason(shop: PayPalShop, operation:
 def test_there_is_no_cancel_at_the_periods_end(shop: PayPalShop) -> None:
     with pytest.raises(UnsupportedOperation):
         shop.run(shop.provider.cancel_subscription("I-1", at_period_end=True))
+
+
+def test_a_wallet_is_saved_once_its_owner_has_agreed_and_is_charged(shop: PayPalShop) -> None:
+    session = shop.run(shop.provider.create_setup_session("org_1", OK, NO))
+    with pytest.raises(ActionRequired) as caught:
+        shop.run(shop.provider.save_payment_method("org_1", session.id))
+    assert caught.value.url == session.url
+    shop.server.complete_checkout(session.id)
+    agreed_to = shop.run(shop.provider.get_checkout_session(session.id))
+    assert agreed_to is not None
+    assert (agreed_to.status, agreed_to.url) == (CheckoutStatus.PENDING, None)
+    with pytest.raises(InvalidRequest, match="this customer"):
+        shop.run(shop.provider.save_payment_method("org_2", session.id))
+    saved = shop.run(shop.provider.save_payment_method("org_1", session.id))
+    assert (saved.type, saved.customer_id) == ("paypal", "org_1")
+    charge = shop.provider.create_payment(USD, customer_id="org_1", payment_method_id=saved.id)  # in place of a default
+    assert shop.run(charge).status is PaymentStatus.SUCCEEDED
 
 
 def test_what_has_ended_is_sold_again_from_the_day_on_that_is_not_paid(shop: PayPalShop) -> None:
@@ -460,4 +484,6 @@ def test_every_operation_of_the_protocol_is_called_in_this_file() -> None:
         Capability.METERED_USAGE,
         Capability.CANCEL_AT_PERIOD_END,
         Capability.UNCANCEL,
+        Capability.SET_PAYMENT_METHOD,
+        Capability.DEFAULT_PAYMENT_METHOD,
     }

@@ -304,6 +304,25 @@ def test_a_subscription_is_canceled_with_its_period_and_uncanceled(market: Marke
         market.run(market.provider.uncancel_subscription(subscription_id))
 
 
+def test_a_card_of_the_browser_is_saved_and_pays_the_subscription(market: Market) -> None:
+    _, subscription_id = bought(market)
+    found = market.run(market.provider.get_subscription(subscription_id))
+    assert found is not None
+    assert found.customer_id is not None
+    saved = market.run(market.provider.save_payment_method(found.customer_id, "cnon:new", verification_token="verf:1"))
+    assert (saved.customer_id, saved.last4) == (found.customer_id, "1111")
+    changed = market.run(market.provider.set_payment_method(subscription_id, saved.id))
+    assert changed.raw["card_id"] == saved.id
+    assert market.run(market.provider.set_payment_method(subscription_id, saved.id)) == changed
+
+
+def test_what_square_lacks_names_the_way_that_the_test_above_goes(market: Market) -> None:
+    with pytest.raises(UnsupportedOperation, match="pass its token to save_payment_method"):
+        market.run(market.provider.create_setup_session("CUST", OK, NO))
+    with pytest.raises(UnsupportedOperation, match="Call set_payment_method for each"):
+        market.run(market.provider.set_default_payment_method("CUST", "ccof:1"))
+
+
 def test_a_subscription_is_paused_and_resumed(market: Market) -> None:
     _, subscription_id = bought(market)
     pausing = market.run(market.provider.pause_subscription(subscription_id))

@@ -168,6 +168,29 @@ def test_a_subscription_is_canceled_now_once(shop: Shop) -> None:
     }
 
 
+def test_a_card_that_is_saved_on_a_page_pays_what_it_is_chosen_for(shop: Shop) -> None:
+    shop.server.add_plan("price_pro", USD)
+    customer = shop.customer()
+    subscription = shop.server.add_subscription(customer, "price_pro")
+    session = shop.run(shop.provider.create_setup_session(customer, OK, NO, {"from": "settings"}))
+    with pytest.raises(ActionRequired) as caught:
+        shop.run(shop.provider.save_payment_method(customer, session.id))
+    assert caught.value.url == session.url
+    shop.server.complete_checkout(session.id)
+    done = shop.run(shop.provider.get_checkout_session(session.id))
+    assert done is not None
+    saved = shop.run(shop.provider.save_payment_method(customer, session.id))
+    assert (done.status, done.payment_method_id, saved.customer_id) == (CheckoutStatus.COMPLETE, saved.id, customer)
+    assert shop.run(shop.provider.save_payment_method(customer, str(done.raw["setup_intent"]["id"]))).id == saved.id
+    changed = shop.run(shop.provider.set_payment_method(subscription, saved.id))
+    assert changed.raw["default_payment_method"] == saved.id
+    chosen = shop.run(shop.provider.set_default_payment_method(customer, saved.id))
+    assert chosen.raw["invoice_settings"]["default_payment_method"] == saved.id
+    assert "setup_intent.succeeded" in shop.told()
+    with pytest.raises(InvalidRequest):
+        shop.run(shop.provider.save_payment_method(shop.customer(), session.id))
+
+
 @pytest.mark.parametrize("by_date", [False, True])
 def test_a_cancellation_is_taken_back_whichever_way_it_was_set(shop: Shop, by_date: bool) -> None:
     shop.server.add_plan("price_pro", USD)

@@ -22,6 +22,7 @@ CUSTOMER, METHOD, INTENT, HELD, SUB = (
     "sub_standin000001",
 )
 PAGE = "cs_test_standin000001"
+SPARE = "pm_standin000002"
 USD = Money(500, "USD")
 Call = Callable[[StripeProvider], Coroutine[Any, Any, Any]]
 
@@ -47,6 +48,10 @@ WRITES: dict[str, Call] = {
         USD, customer_id=CUSTOMER, payment_method_id=METHOD, idempotency_key=KEY
     ),
     "refund_payment": lambda p: p.refund_payment(INTENT, USD, idempotency_key=KEY),
+    "set_payment_method": lambda p: p.set_payment_method(SUB, METHOD, idempotency_key=KEY),
+    "create_setup_session": lambda p: p.create_setup_session(CUSTOMER, OK, NO, idempotency_key=KEY),
+    "save_payment_method": lambda p: p.save_payment_method(CUSTOMER, "pm_card_visa", idempotency_key=KEY),
+    "set_default_payment_method": lambda p: p.set_default_payment_method(CUSTOMER, SPARE, idempotency_key=KEY),
     "remove_payment_method": lambda p: p.remove_payment_method(METHOD, idempotency_key=KEY),
 }
 
@@ -67,6 +72,7 @@ def shop_in(mode: str) -> Shop:
     ending = shop.server.add_subscription(customer, "price_pro")
     shop.raw("POST", f"/v1/subscriptions/{ending}", cancel_at_period_end="true")
     shop.run(shop.provider.create_checkout_session(customer, "price_pro", OK, NO))
+    shop.server.add_payment_method(customer, default=False)
     shop.server.forget_requests()
     return shop
 

@@ -28,6 +28,7 @@ _SAMPLES: Mapping[str, object] = {
     "payment_id": "pay_conformance1",
     "payment_method_id": "pm_conformance1",
     "amount": Money(1900, "USD"),
+    "token": "tok_conformance1",
     "since": datetime.now(UTC).replace(microsecond=0) - timedelta(days=1),
     "name": "Conformance",
 }

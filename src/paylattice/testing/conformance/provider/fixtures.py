@@ -133,6 +133,11 @@ class ProviderFixtures(ProviderChecks):
                 else:
                     change = {"plan_id": await self.some_plan(harness, other_than=subscription.plan_id)}
                 arguments = {"subscription_id": subscription.id, **change}
+            case "set_payment_method":
+                subscription = await self.subscribed(harness)
+                owner = subscription.customer_id or (await self.new_customer(harness)).id
+                method = await settled(self.saved_payment_method(provider, owner))
+                arguments = {"subscription_id": subscription.id, "payment_method_id": method}
             case "pause_subscription":
                 arguments = {"subscription_id": (await self.subscribed(harness)).id}
             case "resume_subscription":
@@ -156,6 +161,17 @@ class ProviderFixtures(ProviderChecks):
                 arguments = {"amount": self.money(), "customer_id": customer.id, "payment_method_id": method}
             case "refund_payment":
                 arguments = {"payment_id": (await self.paid(harness)).id, "amount": self.money(400)}
+            case "create_setup_session":
+                arguments = {"customer_id": (await self.new_customer(harness)).id, **_PLACES}
+            case "save_payment_method":
+                customer = await self.new_customer(harness)
+                token = await settled(self.payment_token(provider, customer.id))
+                arguments = {"customer_id": customer.id, "token": token}
+            case "set_default_payment_method":
+                customer = await self.new_customer(harness)
+                method = await settled(self.saved_payment_method(provider, customer.id))
+                await settled(self.saved_payment_method(provider, customer.id))  # which may be the default now
+                arguments = {"customer_id": customer.id, "payment_method_id": method}
             case "remove_payment_method":
                 customer = await self.new_customer(harness)
                 arguments = {"payment_method_id": await settled(self.saved_payment_method(provider, customer.id))}

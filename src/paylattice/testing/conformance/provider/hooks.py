@@ -107,6 +107,14 @@ class ProviderHooks:
         """The id of a payment method that is saved for the customer."""
         self.needs("saved_payment_method", "how a customer comes to have a saved payment method")
 
+    def payment_token(self, provider: BaseProvider, customer_id: str) -> Awaitable[str] | str:
+        """A new token of a browser, with which ``save_payment_method`` saves a payment method for the customer."""
+        self.needs("payment_token", "what the provider's JavaScript returns for a card or an account")
+
+    def complete_setup(self, provider: BaseProvider, session: CheckoutSession) -> Awaitable[None] | None:
+        """Play the customer who saves a payment method on the session's page, which ``create_setup_session`` made."""
+        self.needs("complete_setup", "who saves a payment method on the setup page")
+
     def declining_payment_method(self, provider: BaseProvider, customer_id: str) -> Awaitable[str] | str:
         """The id of one whose bank refuses every charge."""
         self.needs("declining_payment_method", "how a saved payment method is refused")

@@ -16,6 +16,7 @@ from .hostile_responses import HostileAnswerChecks
 from .idempotency import IdempotencyChecks
 from .lookups import LookupChecks
 from .partial_failure import PartialFailureChecks
+from .payment_methods import PaymentMethodChecks
 from .payments import PaymentChecks
 from .subscriptions import SubscriptionChecks
 from .webhooks import WebhookChecks
@@ -30,6 +31,7 @@ class ProviderConformance(
     SubscriptionChecks,
     LookupChecks,
     PaymentChecks,
+    PaymentMethodChecks,
     IdempotencyChecks,
     PartialFailureChecks,
     HostileAnswerChecks,

@@ -11,12 +11,21 @@ from .pages import page
 from .payment_methods import new_card
 from .refusals import invalid
 from .routes import Params, Route, retrieve
+from .setups import new_setup
 from .subscriptions import price_for
 from .world import JSON, World
 
 __all__ = ["CHECKOUT_ROUTES", "complete", "expire", "settle"]
 
 _DAY = 86_400
+_ONLY_IN = {
+    "line_items": ("payment", "subscription"),
+    "payment_intent_data": ("payment",),
+    "subscription_data": ("subscription",),
+    "setup_intent_data": ("setup",),
+    "currency": ("setup",),
+}
+"""Parameters that go with certain modes (Stripe takes a currency in others, too; this stand-in sells by the prices alone)."""
 _SOONEST = 30 * 60
 
 
@@ -26,11 +35,11 @@ def _create(world: World, params: Params) -> JSON:
         message = "You may only specify one of these parameters: customer, customer_email."
         raise invalid(message, param="customer")
     mode = params["mode"]
-    other = "payment_intent_data" if mode == "subscription" else "subscription_data"
-    if other in params:
-        message = f"You can not pass `{other}` in `{mode}` mode."
-        raise invalid(message, param=other)
-    lines = [_line(world, sent, index, mode) for index, sent in enumerate(params["line_items"])]
+    for other in _ONLY_IN.keys() & params.keys():
+        if mode not in _ONLY_IN[other]:
+            message = f"You can not pass `{other}` in `{mode}` mode."
+            raise invalid(message, param=other)
+    lines = _lines_of(world, params, mode)
     expires_at = params.get("expires_at", world.now + _DAY)
     if not world.now + _SOONEST <= expires_at <= world.now + _DAY:
         message = "expires_at must be between 30 minutes and 24 hours from now."
@@ -49,9 +58,9 @@ def _create(world: World, params: Params) -> JSON:
         "cancel_url": params.get("cancel_url"),
         "client_reference_id": params.get("client_reference_id"),
         "client_secret": None,
-        "currency": lines[0]["currency"],
+        "currency": lines[0]["currency"] if lines else params.get("currency"),
         "customer": customer,
-        "customer_creation": None if customer or mode == "subscription" else "if_required",
+        "customer_creation": None if customer or mode != "payment" else "if_required",
         "customer_details": None,
         "customer_email": params.get("customer_email"),
         "expires_at": expires_at,
@@ -60,10 +69,10 @@ def _create(world: World, params: Params) -> JSON:
         "metadata": merged({}, params.get("metadata", {})),
         "mode": mode,
         "payment_intent": None,
-        "payment_method_collection": "always" if mode == "subscription" else "if_required",
+        "payment_method_collection": "if_required" if mode == "payment" else "always",
         "payment_method_types": ["card"],
-        "payment_status": "unpaid",
-        "setup_intent": None,
+        "payment_status": "no_payment_required" if mode == "setup" else "unpaid",
+        "setup_intent": new_setup(world, customer, params)["id"] if mode == "setup" else None,
         "status": "open",
         "submit_type": None,
         "subscription": None,
@@ -74,6 +83,23 @@ def _create(world: World, params: Params) -> JSON:
         "_params": params,
     }
     return world.add("cs_test", data, known_as=identifier)
+
+
+def _lines_of(world: World, params: Params, mode: str) -> list[JSON]:
+    """What is sold; nothing where a payment method is only saved.
+
+    Raises:
+        Refusal: nothing is sold, or, where nothing is, Stripe cannot tell which payment methods there are.
+    """
+    if mode == "setup":
+        if "currency" not in params and not params.get("allowed_payment_method_types"):
+            message = "You must provide `currency` or `allowed_payment_method_types` in `setup` mode."
+            raise invalid(message, param="currency", code="parameter_missing")
+        return []
+    if not params.get("line_items"):
+        message = "Missing required param: line_items."
+        raise invalid(message, param="line_items", code="parameter_missing")
+    return [_line(world, sent, index, mode) for index, sent in enumerate(params["line_items"])]
 
 
 def _line(world: World, sent: Params, index: int, mode: str) -> JSON:
@@ -130,13 +156,15 @@ def complete(world: World, session: JSON, *, delayed: bool = False) -> JSON:
     if session["status"] != "open":
         message = f"the session is {session['status']}, not open"
         raise ValueError(message)
-    if delayed and session["mode"] == "subscription":
+    if delayed and session["mode"] != "payment":
         message = "delayed payment methods are simulated for one-off payments only"
         raise ValueError(message)
     customer: str | None = session["customer"]
     if session["mode"] == "subscription":
         customer = customer or str(new_customer(world, {"email": session["customer_email"]})["id"])
         result = _subscribe(world, session, customer)
+    elif session["mode"] == "setup":
+        result = _save(world, session, customer)
     else:
         result = _pay(world, session, customer, delayed=delayed)
     if result is None:
@@ -194,6 +222,18 @@ def _subscribe(world: World, session: JSON, customer: str) -> JSON | None:
     }
 
 
+def _save(world: World, session: JSON, customer: str | None) -> JSON | None:
+    """The customer enters a card, which the bank may decline."""
+    intent = world.need("setup_intent", session["setup_intent"])
+    verdict = world.bank.verdict(customer, None)
+    if verdict is not None:
+        world.change(intent, "setup_intent.setup_failed", status="requires_payment_method")
+        return None
+    method = new_card(world, customer)
+    world.change(intent, "setup_intent.succeeded", status="succeeded", payment_method=method["id"])
+    return {}
+
+
 def _pay(world: World, session: JSON, customer: str | None, *, delayed: bool) -> JSON | None:
     data = session["_params"].get("payment_intent_data", {})
     method = new_card(world, None)
@@ -249,15 +289,16 @@ def _portal(world: World, params: Params) -> JSON:
 
 
 _LINES = (
-    "line_items[][price]! line_items[][quantity]:int line_items[][price_data][currency] "
+    "line_items[][price] line_items[][quantity]:int line_items[][price_data][currency] "
     "line_items[][price_data][unit_amount]:int line_items[][price_data][product_data][name] "
     "line_items[][price_data][recurring][interval]:day|week|month|year "
     "line_items[][price_data][recurring][interval_count]:int"
 )
 _CREATE = (
-    f"mode:payment|subscription! success_url! cancel_url customer customer_email client_reference_id {_LINES} "
+    f"mode:payment|setup|subscription! success_url! cancel_url customer customer_email client_reference_id {_LINES} "
     "metadata[*] expires_at:int subscription_data[metadata][*] subscription_data[trial_period_days]:int "
     "subscription_data[billing_mode][type]:classic|flexible payment_intent_data[metadata][*] "
+    "currency allowed_payment_method_types[] setup_intent_data[metadata][*] "
     "payment_intent_data[description] payment_intent_data[capture_method]:automatic|automatic_async|manual"
 )
 

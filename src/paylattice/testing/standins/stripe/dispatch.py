@@ -31,6 +31,7 @@ from .refusals import Refusal, invalid
 from .rendering import check_expandable, expanded, rendered
 from .routes import Params, Route, find_route
 from .schedules import SCHEDULE_ROUTES
+from .setups import SETUP_ROUTES
 from .subscriptions import SUBSCRIPTION_ROUTES
 from .usage import USAGE_ROUTES
 from .world import API_VERSION, JSON, World
@@ -40,6 +41,7 @@ __all__ = ["ROUTES", "StripeRequests"]
 ROUTES: tuple[Route, ...] = (
     *CUSTOMER_ROUTES,
     *PAYMENT_METHOD_ROUTES,
+    *SETUP_ROUTES,
     *CATALOG_ROUTES,
     *CHECKOUT_ROUTES,
     *SUBSCRIPTION_ROUTES,

@@ -22,6 +22,7 @@ _REFERENCES: Mapping[str, str] = {
     "payment_intent": "payment_intent",
     "payment_method": "payment_method",
     "product": "product",
+    "setup_intent": "setup_intent",
     "subscription": "subscription",
 }
 """Fields that hold an id, and the kind of what it is of."""

@@ -1,0 +1,47 @@
+"""The operations after the sale, in the order of the protocol; the provider has the others."""
+
+from collections.abc import Mapping
+
+from ...idempotency import new_key
+from ...models import CheckoutSession, PaymentMethod
+from ...provider import BaseProvider
+from .vault import Vault
+
+__all__ = ["AfterSale"]
+
+
+class AfterSale(BaseProvider):
+    """What can still be done with what was sold. :class:`PayPalProvider` makes the parts that do it."""
+
+    _vault: Vault
+
+    async def create_setup_session(
+        self,
+        customer_id: str,
+        success_url: str,
+        cancel_url: str,
+        metadata: Mapping[str, str] | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> CheckoutSession:
+        """PayPal's page where the payer agrees that their wallet is saved: a setup token of the vault.
+
+        ``metadata`` is on the returned session only. The session is ``PENDING`` when the payer has agreed: pass its id to
+        :meth:`save_payment_method`, within three days.
+        """
+        return await self._vault.ask(customer_id, success_url, cancel_url, metadata, idempotency_key or new_key())
+
+    async def save_payment_method(
+        self,
+        customer_id: str,
+        token: str,
+        *,
+        verification_token: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> PaymentMethod:
+        """Make a payment token of an approved setup token: that of a setup session, or of PayPal's JavaScript.
+
+        The setup token must be for this customer (``merchant_customer_id``, or the vault's own id). ``raw`` has the id of the
+        vault's customer. ``verification_token`` is not used.
+        """
+        return await self._vault.save(customer_id, token, idempotency_key or new_key())
