@@ -86,7 +86,7 @@ class Payments:
         if token == "tok_declined":  # noqa: S105 - it says what it is
             self._world.tell(EventType.PAYMENT_METHOD_SETUP_FAILED, customer_id=customer.id)
             message = "the card was declined"
-            raise Declined(message, reason=DeclineReason.DO_NOT_HONOR)
+            raise Declined(message, reason=DeclineReason.ISSUER_DECLINED)
         if token in self._world.store.used_tokens:
             message = "a card was made of this token before: the customer has to enter it again"
             raise InvalidRequest(message, param="token", code="token_used")
