@@ -187,6 +187,7 @@ class WebhookEvent(Model):
         known_as: other keys under which the event may have been applied.
         also: keys of further words that the event tells: the word, a colon, and of what. Each is told once, whichever event
             brings it.
+        account_id: the account at the provider in which it happened, if that is not the credentials' own (Stripe Connect).
         livemode: False for test events. None: the provider does not say.
         provider_type: the provider's own name of the event.
         raw: the whole delivery, unchanged.
@@ -210,5 +211,6 @@ class WebhookEvent(Model):
     delivery_id: str | None = attrs.field(default=None, kw_only=True)
     known_as: tuple[str, ...] = attrs.field(default=(), kw_only=True, converter=_keys)
     also: tuple[str, ...] = attrs.field(default=(), kw_only=True, converter=_keys)
+    account_id: str | None = attrs.field(default=None, kw_only=True)
     livemode: bool | None = attrs.field(default=None, kw_only=True)
     provider_type: str | None = attrs.field(default=None, kw_only=True)

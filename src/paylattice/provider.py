@@ -78,6 +78,8 @@ class BaseProvider(PaymentProvider):
     preserves_customer: bool = True
     """Whether the result of a checkout session belongs to the customer that you created it for. If False, the provider may
     book it on another profile of the buyer, and only the session leads to its result."""
+    account_id: str | None = None
+    """The account at the provider that it acts for, if that is not the credentials' own. Billing ignores events of others."""
     customer_id_is_proof: bool = True
     """Whether only a holder of the secret key can write the customer id in a subscription and its events. False if a buyer can
     choose it, for example with a phone number: billing then relies on the checkouts that it started."""

@@ -102,6 +102,8 @@ class EventPipeline(Generic[Tx]):
             message = f"there is no provider {event.provider!r} in this service"
             raise ConfigurationError(message, provider=event.provider)
         check_mode(self._providers[event.provider], event)
+        if event.account_id != self._providers[event.provider].account_id:
+            return WebhookOutcome.IGNORED  # another account's objects can have the ids of this one's
         if not isinstance(event.type, EventType) and event.type in _WORDS:
             event = attrs.evolve(event, type=EventType(event.type))
         if (self._refetch or event.known_as) and await self._was_applied(event):  # otherwise its unique key says so

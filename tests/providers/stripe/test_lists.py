@@ -204,3 +204,39 @@ def test_a_list_on_an_error_page_is_an_invalid_response(world: World) -> None:
     world.on("GET", "/v1/prices", httpx.Response(200, text="<html>maintenance</html>"))
     with pytest.raises(InvalidResponse):
         world.run(world.provider.list_plans())
+
+
+# https://docs.stripe.com/api/plans/object: what was sold before there were prices, and what old versions embed
+
+
+@pytest.mark.parametrize(
+    ("changes", "amount", "metered"),
+    [
+        ({}, Money(1900, "USD"), False),
+        ({"amount": 0}, Money(0, "USD"), False),
+        ({"amount": None, "billing_scheme": "tiered", "usage_type": "metered"}, None, True),
+        ({"transform_usage": {"divide_by": 10, "round": "up"}}, None, False),
+    ],
+)
+def test_a_plan_of_the_old_kind_is_read_like_a_price(
+    world: World, changes: dict[str, Any], amount: Money | None, metered: bool
+) -> None:
+    plan = {
+        "id": "gold",
+        "object": "plan",
+        "active": True,
+        "amount": 1900,
+        "currency": "usd",
+        "interval": "month",
+        "interval_count": 3,
+        "name": "Gold",
+        "product": "prod_1",
+        "trial_period_days": 14,
+        "usage_type": "licensed",
+        **changes,
+    }
+    world.on("GET", "/v1/prices/gold", plan)
+    found = world.run(world.provider.get_plan("gold"))
+    assert found is not None
+    assert (found.id, found.name, found.amount, found.metered) == ("gold", "Gold", amount, metered)
+    assert (found.interval, found.interval_count, found.trial_days) == ("month", 3, 14)

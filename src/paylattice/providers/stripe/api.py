@@ -91,12 +91,22 @@ class StripeAPI:
     Args:
         config: the provider's settings.
         transport: gives the transport; asked at each request.
+        account_id: the connected account that the requests are for; None: that of the settings.
     """
 
-    def __init__(self, config: StripeConfig, transport: Callable[[], "Transport"]) -> None:
+    def __init__(
+        self, config: StripeConfig, transport: Callable[[], "Transport"], account_id: str | None = None
+    ) -> None:
         self._config = config
+        self._account_id = account_id or config.account
         self._transport = transport
         self._sdk: SDK | None = None
+
+    def at(self, account_id: str | None) -> "StripeAPI":
+        """The API for a connected account; None: as it is."""
+        if account_id in {None, self._account_id}:
+            return self
+        return StripeAPI(self._config, self._transport, account_id)
 
     async def get(self, path: str, params: Mapping[str, object] = _NONE) -> JsonObject:
         """The object at the path.
@@ -174,7 +184,7 @@ class StripeAPI:
     async def _send(self, method: str, path: str, params: Mapping[str, object], key: str | None = None) -> Response:
         if self._sdk is None:
             self._sdk = _sdk(self._config, self._transport)
-        return await self._sdk.send(method, path, params, key)
+        return await self._sdk.send(method, path, params, key, self._account_id)
 
     def _asked(self, *, writes: bool = False, key: str | None = None) -> Asked:
         return Asked(

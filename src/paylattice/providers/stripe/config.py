@@ -99,6 +99,12 @@ def _webhook_secret(_config: object, _field: "attrs.Attribute[tuple[Secret, ...]
             raise ConfigurationError(message, provider="stripe")
 
 
+def _connected_account(_config: object, _field: "attrs.Attribute[str | None]", value: str | None) -> None:
+    if value is not None and not (value.startswith("acct_") and value.isascii() and value.isprintable()):
+        message = f"the connected account (STRIPE_ACCOUNT) must start with acct_; this is {_kind(value)}"
+        raise ConfigurationError(message, provider="stripe")
+
+
 def _header_safe(_config: object, _field: "attrs.Attribute[str]", value: str) -> None:
     if not value.isascii() or not value.isprintable():
         message = f"the Stripe API version must look like {API_VERSION!r}"
@@ -117,6 +123,8 @@ class StripeConfig(ProviderConfig):
         base_url: instead of Stripe's own servers, for a local one.
         mode: ``live`` or ``test``, for a key that does not say it: one of an organisation, or of a proxy. Events of the other
             mode are refused; with a key that does not tell, and no ``mode``, those of either are taken.
+        account: ``acct_...`` of a connected account, for which a Connect platform's key acts: every request is for it, and
+            billing applies only its events.
 
     Raises:
         ConfigurationError: a value is of the wrong kind, for example a publishable key in place of the secret key.
@@ -151,6 +159,12 @@ class StripeConfig(ProviderConfig):
         converter=_word,
         validator=_said_mode,
         metadata=env("STRIPE_MODE", "say live or test where the key does not"),
+    )
+    account: str | None = attrs.field(
+        default=None,
+        converter=_plain,
+        validator=_connected_account,
+        metadata=env("STRIPE_ACCOUNT", "act for a connected account (Connect)"),
     )
 
     @property

@@ -25,15 +25,17 @@ class EventList:
 
     Args:
         api: Stripe's API.
+        account_id: the connected account whose events it lists; None: the key's own.
     """
 
-    def __init__(self, api: StripeAPI) -> None:
+    def __init__(self, api: StripeAPI, account_id: str | None) -> None:
         self._api = api
+        self._account_id = account_id
 
     async def since(self, since: datetime) -> AsyncGenerator[list[WebhookEvent]]:
         """The events since a time, some at a time. One that cannot be read is left out, and logged."""
         async for part in in_windows(self._between, _made_at, since):
-            yield [event for data in part if (event := _read(data, since)) is not None]
+            yield [event for data in part if (event := _read(data, since, self._account_id)) is not None]
 
     def _between(self, since: datetime, until: datetime | None) -> AsyncGenerator[JsonObject]:
         created: dict[str, object] = {"gte": int(since.timestamp())}
@@ -46,9 +48,9 @@ def _made_at(data: JsonObject) -> datetime | None:
     return timestamp(data, "created")
 
 
-def _read(data: JsonObject, since: datetime) -> WebhookEvent | None:
+def _read(data: JsonObject, since: datetime, account_id: str | None) -> WebhookEvent | None:
     try:
-        return event_from(data, lambda: since)
+        return event_from(data, lambda: since, account_id=account_id)
     except InvalidResponse as error:
         _log.warning("stripe: an event in the list cannot be read: %s", error.message)
         return None

@@ -1,9 +1,10 @@
 """Stripe's events in the words that all providers share.
 
 Two kinds are read: snapshot events (``object: event``), which carry an object, and thin ones (``v2.core.event``), which
-only name it. The table is https://docs.stripe.com/api/events/types, without the low-level duplicates of other events
-(``charge.succeeded`` beside ``payment_intent.succeeded``, ``invoice.payment_succeeded`` beside ``invoice.paid``,
-``charge.refunded`` beside ``refund.created``): those keep Stripe's name, so that nothing is counted twice.
+only name it: it is read back (:mod:`.read_back`). The table is https://docs.stripe.com/api/events/types, without the
+low-level duplicates of other events (``charge.succeeded`` beside ``payment_intent.succeeded``, ``invoice.payment_succeeded``
+beside ``invoice.paid``): those keep Stripe's name, so that nothing is counted twice. ``charge.refunded``, which old versions of
+the API send alone, tells how a refund ended if it holds it, once.
 """
 
 import logging
@@ -11,15 +12,17 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
 
+import attrs
+
 from ...errors import InvalidResponse
 from ...events import EventType, WebhookEvent
-from ...jsonlike import JsonObject, child, identity, reference, rfc3339, text, timestamp
+from ...jsonlike import JsonObject, child, children, identity, integer, reference, rfc3339, text, timestamp
 from ...models import Dispute, DisputeStatus, Model, RefundStatus
 from ...redaction import redact
 from . import wire
 from .disputes import DISPUTE_STATUS, dispute_from
 
-__all__ = ["EVENT_TYPES", "SENT", "SNAPSHOT", "THIN", "event_from"]
+__all__ = ["EVENT_TYPES", "SENT", "SNAPSHOT", "THIN", "event_from", "is_thin", "with_subject"]
 
 _log = logging.getLogger("paylattice")
 
@@ -85,8 +88,9 @@ EVENT_TYPES: Mapping[str, EventType] = {
 """The events whose type says it all. ``checkout.session.completed`` is not here: only its session tells what it is."""
 
 CHECKOUT_COMPLETED = "checkout.session.completed"
-REFUND_OF_CHARGE = "charge.refund.updated"
-"""Comes beside ``refund.updated``, or alone: it tells the end of a refund, and a change before that only in Stripe's name."""
+REFUNDS_OF_CHARGES = frozenset({"charge.refund.updated", "charge.refunded"})
+"""Come beside ``refund.*``, or alone: they tell the end of a refund, and what is before that only in Stripe's name."""
+ON_A_PAGE = "checkout.session."
 
 COMPLETED_CHECKOUTS: Mapping[str | None, EventType] = {
     "paid": EventType.CHECKOUT_COMPLETED,
@@ -104,6 +108,13 @@ THIN_ONLY: Mapping[str, EventType] = {
     "customer.subscription.unpaid": EventType.SUBSCRIPTION_UNPAID,
 }
 """Events that come as thin ones only. Thin types are the snapshot's, after ``v1.``."""
+
+THIN_WORDS: Mapping[str, EventType] = {
+    **THIN_ONLY,
+    CHECKOUT_COMPLETED: EventType.CHECKOUT_PENDING,
+    "charge.dispute.closed": EventType.DISPUTE_UPDATED,
+}
+"""What thin events say otherwise before their object is read back: not more than is certain."""
 
 
 SENT: frozenset[EventType] = frozenset(
@@ -129,17 +140,23 @@ _REFUND_ENDS: Mapping[RefundStatus | None, EventType] = {
 _Otherwise: TypeAlias = Callable[[], datetime]
 
 
-def event_from(data: JsonObject, otherwise: _Otherwise | None = None) -> WebhookEvent:
+def event_from(data: JsonObject, otherwise: _Otherwise | None = None, *, account_id: str | None = None) -> WebhookEvent:
     """The event, of either kind. An object in it that cannot be read is left out, its ids are not.
 
     Args:
         data: the body of a delivery, or an event of Stripe's list.
         otherwise: when it happened, if it does not say so: a delivery was signed just now.
+        account_id: the connected account that it is of, if it does not say so.
 
     Raises:
         InvalidResponse: it has no id, no type, or no time.
     """
-    return _thin(data, otherwise) if is_thin(data) else _snapshot(data, otherwise)
+    thin = is_thin(data)
+    event = _thin(data, otherwise) if thin else _snapshot(data, otherwise)
+    # of a thin event it can be a path: a platform's account, then the connected one
+    told = (text(data, "context") or "").rpartition("/")[2] if thin else text(data, "account")
+    account_id = told or account_id
+    return event if account_id is None else attrs.evolve(event, account_id=account_id)
 
 
 def is_thin(data: JsonObject) -> bool:
@@ -151,6 +168,7 @@ def is_thin(data: JsonObject) -> bool:
 def _snapshot(data: JsonObject, otherwise: _Otherwise | None) -> WebhookEvent:
     event_id, stripe_type = identity(data, "id", "event"), identity(data, "type", "event")
     subject = child(data, "data", "object")
+    subject = _refund_of(stripe_type, subject) or subject
     before = child(data, "data", "previous_attributes")
     word = _snapshot_type(stripe_type, subject, before)
     carried = _carried(subject, event_id, stripe_type)
@@ -159,7 +177,7 @@ def _snapshot(data: JsonObject, otherwise: _Otherwise | None) -> WebhookEvent:
         type=word,
         created_at=_known(timestamp(data, "created"), otherwise),
         dedupe_key=_key_of(event_id, word, subject),
-        customer_id=_own_id(subject, "customer") or reference(subject, "customer") or reference(before, "customer"),
+        customer_id=_own_id(subject, "customer") or wire.customer_of(subject) or wire.customer_of(before),
         subscription_id=_own_id(subject, "subscription") or wire.invoice_subscription_id(subject),
         livemode=_livemode(data, subject),
         provider_type=stripe_type,
@@ -181,12 +199,23 @@ def _snapshot_type(stripe_type: str, subject: JsonObject, before: JsonObject) ->
     shared = EVENT_TYPES.get(stripe_type)
     if stripe_type == CHECKOUT_COMPLETED:
         shared = COMPLETED_CHECKOUTS.get(text(subject, "payment_status"))
-    if shared in _OF_REFUNDS or stripe_type == REFUND_OF_CHARGE:
+    if stripe_type.startswith(ON_A_PAGE) and text(subject, "mode") == "setup":
+        shared = None  # it saves a payment method, and sells nothing: setup_intent.succeeded tells of that
+    if shared in _OF_REFUNDS or (stripe_type in REFUNDS_OF_CHARGES and text(subject, "object") == "refund"):
         shared = _REFUND_ENDS.get(wire.REFUND_STATUS.get(text(subject, "status")), shared)
     if shared is EventType.DISPUTE_CLOSED or (shared is EventType.DISPUTE_UPDATED and "status" in before):
         status = DISPUTE_STATUS.get(text(subject, "status"))
         shared = shared if status is None else EventType.of_dispute(status)
     return shared or f"stripe:{stripe_type}"
+
+
+def _refund_of(stripe_type: str, charge: JsonObject) -> JsonObject | None:
+    """The newest refund of a charge that was refunded, where the charge holds its refunds: until 2022-11-15 it does."""
+    refunds = children(child(charge, "refunds"), "data") if stripe_type == "charge.refunded" else []
+    if not refunds:
+        return None
+    newest = max(refunds, key=lambda each: integer(each, "created") or 0)
+    return {**{name: charge.get(name) for name in ("customer", "payment_intent")}, **newest}
 
 
 _ONCE = frozenset({*_REFUND_ENDS.values(), EventType.DISPUTE_WON, EventType.DISPUTE_LOST, EventType.DISPUTE_CLOSED})
@@ -234,9 +263,7 @@ def _own_id(subject: JsonObject, kind: str) -> str | None:
 def _thin(data: JsonObject, otherwise: _Otherwise | None) -> WebhookEvent:
     event_id, stripe_type = identity(data, "id", "event"), identity(data, "type", "event")
     name = stripe_type.removeprefix("v1.")
-    shared = (EVENT_TYPES.get(name) or THIN_ONLY.get(name)) if name != stripe_type else None
-    if shared is EventType.DISPUTE_CLOSED:  # won or lost: only the dispute tells
-        shared = None
+    shared = (THIN_WORDS.get(name) or EVENT_TYPES.get(name)) if name != stripe_type else None
     related = child(data, "related_object")
     ids = {text(related, "type"): text(related, "id")}
     return WebhookEvent(
@@ -250,6 +277,31 @@ def _thin(data: JsonObject, otherwise: _Otherwise | None) -> WebhookEvent:
         provider_type=stripe_type,
         provider="stripe",
         raw=data,
+    )
+
+
+def with_subject(event: WebhookEvent, subject: JsonObject, before: JsonObject, snapshot_id: str | None) -> WebhookEvent:
+    """A thin event with its object, in the words of the snapshot that tells of the same.
+
+    Args:
+        event: the thin event.
+        subject: the object, as it is now.
+        before: what has changed, as it was.
+        snapshot_id: the id of the snapshot, if there is one.
+    """
+    name = (event.provider_type or "").removeprefix("v1.")
+    about: JsonObject = {"object": subject, "previous_attributes": before}
+    told: JsonObject = {**event.raw, "id": snapshot_id or event.id, "object": SNAPSHOT, "type": name, "data": about}
+    again = _snapshot(told, lambda: event.created_at)
+    return attrs.evolve(
+        again,
+        id=event.id,
+        type=THIN_ONLY.get(name, again.type),
+        account_id=event.account_id,
+        known_as=(event.dedupe_key,),
+        livemode=event.livemode,
+        provider_type=event.provider_type,
+        raw={**event.raw, "data": about},
     )
 
 

@@ -115,7 +115,7 @@ class Lookups:
         if found is None:
             message = "Stripe has no such price, in this account and mode (test or live)"
             raise InvalidRequest(message, param="plan_id")
-        trial_days = integer(child(found, "recurring"), "trial_period_days")
+        trial_days = integer(child(found, "recurring") or found, "trial_period_days")
         return self._prices.put(plan_id, PriceFacts(is_metered(found), trial_days))
 
     async def usage_route(self, item_id: str) -> UsageRoute:

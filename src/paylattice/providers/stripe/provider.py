@@ -37,6 +37,7 @@ from .lookups import Lookups
 from .payment_methods import PaymentMethods
 from .payments import Payments
 from .plans import Plans
+from .read_back import ReadBack
 from .subscriptions import Subscriptions
 from .usage import Usage
 from .webhooks import Webhooks
@@ -87,8 +88,14 @@ class StripeProvider(AfterSale):
         self._methods = PaymentMethods(api)
         self._payments = Payments(api, settings.api_version)
         self._plans = Plans(api)
-        self._events = EventList(api)
+        self._events = EventList(api, settings.account)
+        self._read_back = ReadBack(api, settings.api_version)
+        self.account_id = settings.account
         self._webhooks = Webhooks(settings, self._clock, lambda: self.diagnoses)
+
+    async def verify_with_provider(self, event: WebhookEvent) -> WebhookEvent:
+        """Give a thin event its object, which it only names. A snapshot is taken as it is: the signature covers all of it."""
+        return await self._read_back.completed(event)
 
     async def follow_links(self, event: WebhookEvent) -> WebhookEvent:
         """Follow a refund or a dispute to its payment, a payment to its invoice, and that to the payments that paid it."""

@@ -121,7 +121,9 @@ class SDK:
             base_addresses={"api": base, "connect": base, "files": base, "meter_events": base} if base else {},
         )
 
-    async def send(self, method: str, path: str, params: Mapping[str, object], key: str | None) -> Response:
+    async def send(
+        self, method: str, path: str, params: Mapping[str, object], key: str | None, account_id: str | None = None
+    ) -> Response:
         """Send a request, and return the transport's answer whatever its status.
 
         Args:
@@ -129,6 +131,7 @@ class SDK:
             path: begins with a slash; ids in it are quoted already.
             params: nested as Stripe's API reference has them.
             key: the idempotency key of a POST.
+            account_id: the connected account that it is for; None: the key's own.
 
         Raises:
             InvalidRequest: a parameter cannot be encoded; nothing was sent.
@@ -136,6 +139,8 @@ class SDK:
         token = _sending.set(True)
         try:
             options = {"idempotency_key": key} if key else {}
+            if account_id is not None:  # https://docs.stripe.com/connect/authentication; version 2 has another word
+                options["stripe_context" if path.startswith("/v2/") else "stripe_account"] = account_id
             answer = await self._client.raw_request_async(  # pyright: ignore[reportUnknownMemberType] - untyped **params
                 method, path, **_spelled(params), **options
             )

@@ -27,18 +27,19 @@ SIGNATURE = TimestampedScheme("Stripe", "Stripe-Signature", _is_event)
 """Each endpoint has a secret of its own (``whsec_...``), and so has ``stripe listen``."""
 
 
-def delivered(data: JsonObject, now: float) -> WebhookEvent:
+def delivered(data: JsonObject, now: float, account_id: str | None = None) -> WebhookEvent:
     """The event of a verified body.
 
     Args:
         data: the body.
         now: seconds since 1970; when it happened, if it does not say so: it was signed a moment ago.
+        account_id: the connected account that it is of, if it does not say so.
 
     Raises:
         MalformedPayload: it is none.
     """
     try:
-        return event_from(data, lambda: datetime.fromtimestamp(now, UTC))
+        return event_from(data, lambda: datetime.fromtimestamp(now, UTC), account_id=account_id)
     except InvalidResponse as error:
         why = error.message
     raise MalformedPayload(why, diagnosis=Diagnosis.BODY_NOT_AN_EVENT)
@@ -71,4 +72,4 @@ class Webhooks:
         data = SIGNATURE.verified(
             payload, headers, self._keys, clock=self._clock, diagnoses=self._diagnoses(), livemode=livemode
         )
-        return delivered(data, self._clock())
+        return delivered(data, self._clock(), self._config.account)

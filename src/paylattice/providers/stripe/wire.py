@@ -37,6 +37,7 @@ __all__ = [
     "KEY_WORD",
     "checkout_session_from",
     "customer_from",
+    "customer_of",
     "invoice_from",
     "invoice_subscription_id",
     "is_metered",
@@ -95,6 +96,11 @@ KEY_WORD = "paylattice_key"
 """The word of the metadata of payments and refunds that holds the idempotency key."""
 
 
+def customer_of(data: JsonObject) -> str | None:
+    """The customer that an object is of; an account that stands in for one, where accounts of version 2 are customers."""
+    return reference(data, "customer") or text(data, "customer_account")
+
+
 def customer_from(data: JsonObject) -> Customer:
     """A customer."""
     return Customer(
@@ -117,7 +123,7 @@ def payment_method_from(data: JsonObject) -> PaymentMethod:
         type=kind,
         last4=text(details, "last4"),
         brand=text(details, "brand") or text(details, "bank_name"),
-        customer_id=reference(data, "customer"),
+        customer_id=customer_of(data),
         exp_month=integer(details, "exp_month"),
         exp_year=integer(details, "exp_year"),
         provider="stripe",
@@ -126,14 +132,14 @@ def payment_method_from(data: JsonObject) -> PaymentMethod:
 
 
 def plan_from(data: JsonObject) -> Plan:
-    """A price: what Stripe calls the thing that is subscribed to. Its product should be expanded, for the name."""
-    recurring = child(data, "recurring")
+    """A price, or a plan of the old kind. Its product should be expanded, for the name."""
+    recurring = child(data, "recurring") or data  # plans have no type for what recurs: all of them do
     product = child(data, "product")
-    per_package = bool(child(data, "transform_quantity"))
+    per_package = bool(child(data, "transform_quantity") or child(data, "transform_usage"))
     return Plan(
         id=identity(data, "id", "price"),
-        name=text(data, "nickname") or text(product, "name"),
-        amount=None if per_package else optional_money_from(data, "unit_amount"),
+        name=text(data, "nickname") or text(product, "name") or text(data, "name"),
+        amount=None if per_package else optional_money_from(data, "unit_amount" if "unit_amount" in data else "amount"),
         interval=text(recurring, "interval"),
         interval_count=integer(recurring, "interval_count") or 1,
         trial_days=integer(recurring, "trial_period_days"),
@@ -165,7 +171,7 @@ def subscription_from(data: JsonObject) -> Subscription:
     main = _main_item(items)
     return Subscription(
         id=identity(data, "id", "subscription"),
-        customer_id=reference(data, "customer"),
+        customer_id=customer_of(data),
         status=status,
         current_period_start=start,
         current_period_end=end,
@@ -237,7 +243,7 @@ def invoice_from(data: JsonObject) -> Invoice:
     start, end = billed_period(data)
     return Invoice(
         id=identity(data, "id", "invoice"),
-        customer_id=reference(data, "customer"),
+        customer_id=customer_of(data),
         amount=money_from(data, "total", "invoice"),
         status=INVOICE_STATUS.get(raw_status, InvoiceStatus.UNKNOWN),
         due_date=timestamp(data, "due_date"),
@@ -272,7 +278,7 @@ def checkout_session_from(data: JsonObject) -> CheckoutSession:
     return CheckoutSession(
         id=identity(data, "id", "checkout session"),
         url=text(data, "url"),
-        customer_id=reference(data, "customer"),
+        customer_id=customer_of(data),
         metadata=string_map(data, "metadata"),
         status=gone_through or OPEN_CHECKOUT_STATUS.get(raw_status, CheckoutStatus.UNKNOWN),
         subscription_id=reference(data, "subscription"),
@@ -313,7 +319,7 @@ def payment_from(data: JsonObject) -> Payment:
         id=identity(data, "id", "payment"),
         amount=money_from(data, "amount", "payment"),
         status=status,
-        customer_id=reference(data, "customer"),
+        customer_id=customer_of(data),
         amount_captured=optional_money_from(data, "amount_received"),
         payment_method_id=reference(data, "payment_method"),
         description=text(data, "description"),

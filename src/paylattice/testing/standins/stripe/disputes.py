@@ -107,6 +107,7 @@ DISPUTE_ROUTES = (
     Route("GET", "/v1/disputes/{id}", retrieve("dispute"), "", "DisputeRetrieveParams"),
     Route("POST", "/v1/disputes/{id}", _update, "evidence[uncategorized_text] submit:bool", "DisputeUpdateParams"),
     Route("POST", "/v1/disputes/{id}/close", _close, "", "DisputeCloseParams"),
+    Route("GET", "/v1/invoice_payments/{id}", retrieve("invoice_payment"), "", "InvoicePaymentRetrieveParams"),
     Route(
         "GET",
         "/v1/invoice_payments",

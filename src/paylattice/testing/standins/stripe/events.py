@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+from datetime import UTC, datetime
 
 from ..messages import Delivery
 from .pages import page
@@ -10,8 +11,9 @@ from .refusals import invalid
 from .routes import Params, Route, retrieve
 from .world import JSON, World
 
-__all__ = ["EVENT_ROUTES", "delivery_of"]
+__all__ = ["EVENT_ROUTES", "delivery_of", "thin_of"]
 
+_THIN = "evt_thin_"
 _MONTH = 30 * 86_400
 
 
@@ -25,6 +27,35 @@ def delivery_of(event: JSON, secret: str, at: int) -> Delivery:
         "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
     }
     return Delivery(event["type"], payload, headers, event["id"])
+
+
+def thin_of(event: JSON) -> JSON | None:
+    """The notification that a thin destination gets of an event; None: there is none of what has no id."""
+    subject = event["data"]["object"]
+    if "id" not in subject:
+        return None
+    return {
+        "id": event["id"].replace("evt_", _THIN, 1),
+        "object": "v2.core.event",
+        "context": None,
+        "created": datetime.fromtimestamp(event["created"], UTC).isoformat().replace("+00:00", "Z"),
+        "livemode": event["livemode"],
+        "reason": None,
+        "related_object": {
+            "id": subject["id"],
+            "type": subject["object"],
+            "url": f"/v1/{subject['object'].replace('.', '/')}s/{subject['id']}",
+        },
+        "type": f"v1.{event['type']}",
+    }
+
+
+def _retrieve_thin(world: World, _params: Params, event_id: str) -> JSON:
+    event = world.need("event", event_id.replace(_THIN, "evt_", 1))
+    before = event["data"].get("previous_attributes")
+    after = None if before is None else {name: event["data"]["object"][name] for name in before}
+    notification = thin_of(event) or {}
+    return {**notification, "changes": {"after": after, "before": before}, "snapshot_event": event["id"]}
 
 
 def _list(world: World, params: Params) -> JSON:
@@ -42,5 +73,6 @@ def _is_wanted(name: str, wanted: list[str]) -> bool:
 
 EVENT_ROUTES = (
     Route("GET", "/v1/events/{id}", retrieve("event"), "", "EventRetrieveParams"),
+    Route("GET", "/v2/core/events/{id}", _retrieve_thin),
     Route("GET", "/v1/events", _list, "type types[] <list>", "EventListParams"),
 )

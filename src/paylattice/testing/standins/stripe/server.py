@@ -15,7 +15,7 @@ from .bank import AUTHENTICATE
 from .catalog import new_price, new_product, smallest_unit
 from .clock import advance_to
 from .dispatch import StripeRequests
-from .events import delivery_of
+from .events import delivery_of, thin_of
 from .lifecycle import Start, period_of, start
 from .payment_methods import new_card
 from .rendering import rendered
@@ -38,6 +38,7 @@ class StripeStandIn(StripeRequests):
         largest_page: how many objects a page of a list holds at most: a small number lets few objects fill many pages.
         retry_days: when the payment of a renewal is tried again, in days after the attempt before.
         when_retries_fail: the status of a subscription whose last retry failed: ``canceled``, ``unpaid``, ``past_due``.
+        thin_events: deliver notifications, which only name their objects, instead of snapshots.
         clock: the real time, for the signatures of deliveries: seconds since 1970, or an aware datetime.
     """
 
@@ -50,6 +51,7 @@ class StripeStandIn(StripeRequests):
         largest_page: int = 100,
         retry_days: tuple[int, ...] = (3, 5, 7),
         when_retries_fail: str = "canceled",
+        thin_events: bool = False,
         clock: Callable[[], float | datetime] = time.time,
     ) -> None:
         if when_retries_fail not in {"canceled", "unpaid", "past_due"}:
@@ -60,6 +62,7 @@ class StripeStandIn(StripeRequests):
         world = World(begin, largest_page, rendered, tuple(retry_days), when_retries_fail, livemode=live)
         super().__init__(secret_key, world, clock)
         self.webhook_secret = webhook_secret
+        self._thin_events = thin_events
 
     @property
     def now(self) -> datetime:
@@ -337,7 +340,9 @@ class StripeStandIn(StripeRequests):
         return rendered(self._world, row)
 
     def _signed(self, event: JSON, at: datetime) -> Delivery:
-        return delivery_of(rendered(self._world, event), self.webhook_secret, int(at.timestamp()))
+        sent = rendered(self._world, event)
+        told = thin_of(sent) if self._thin_events else None
+        return delivery_of(told or sent, self.webhook_secret, int(at.timestamp()))
 
     def _again(self, event: JSON) -> JSON:
         return event
