@@ -50,6 +50,7 @@ def test_what_the_base_of_all_providers_adds_is_there_too() -> None:
     for_the_core = {
         "browser_makes_subscriptions",
         "access_until_period_end",
+        "account_id",
         "preserves_customer",
         "checkout_session_of",
         "verify_with_provider",
