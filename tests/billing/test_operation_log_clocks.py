@@ -266,6 +266,24 @@ def test_two_changes_in_flight_at_once_end_in_the_newer_one_in_every_order() -> 
     assert in_every_order(lambda: Rivals({"a": "team", "b": "solo"}), Rivals.check) > 50
 
 
+def test_what_is_recorded_after_something_newer_is_refused_and_never_sent() -> None:
+    tickets = iter([2, 1])  # the second worker took its ticket first, and was held up before it wrote its row
+
+    class HeldUp(Concurrent):
+        async def next_ticket(self) -> int:
+            return next(tickets)
+
+    async def main() -> None:
+        provider, repository = Shop(), HeldUp()
+        log: OperationLog[InMemoryTransaction] = OperationLog(Store(repository), lambda: NOW)
+        await log.run(provider, ChangeSubscription(subscription_id="sub", plan_id="solo"), "org", "newer")
+        with pytest.raises(errors.Conflict, match="newer"):
+            await log.run(provider, ChangeSubscription(subscription_id="sub", plan_id="team"), "org", "older")
+        assert (provider.plan_id, provider.sent) == ("solo", ["newer"])
+
+    run([main()], [])
+
+
 def test_the_checker_catches_an_operation_log_that_does_not_look_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
     async def looks_away(*args: object, **options: object) -> None:
         return None

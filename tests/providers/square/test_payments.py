@@ -311,6 +311,17 @@ def test_with_another_key_nothing_more_is_refunded(world: World) -> None:
         world.run(world.provider.refund_payment("PAY1"))
 
 
+@pytest.mark.parametrize(
+    ("status", "left"), [("PENDING", 1200), ("COMPLETED", 1200), ("FAILED", 1900), ("REJECTED", 1900)]
+)
+def test_a_refund_that_failed_has_given_nothing_back(world: World, status: str, left: int) -> None:
+    at(world, refund_ids=["PAY1_REF1"])
+    world.on("GET", "/v2/refunds/PAY1_REF1", {"refund": refund(status=status, amount_money=usd(700))})
+    world.on("POST", "/v2/refunds", {"refund": refund(amount_money=usd(left))})
+    world.run(world.provider.refund_payment("PAY1"))
+    assert world.server.only("POST").body["amount_money"] == usd(left)
+
+
 def test_where_nothing_is_left_and_nothing_is_known_nothing_is_sent(world: World) -> None:
     at(world, refunded_money=usd(1900))
     with pytest.raises(Conflict, match="nothing of the payment is left"):
