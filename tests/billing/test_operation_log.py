@@ -64,7 +64,7 @@ def test_whatever_is_lost_a_retry_leaves_one_effect_and_nothing_open(name: str, 
 
 @pytest.mark.parametrize("lost", [None, "answer", "request"], ids=["killed", "answer lost", "request lost"])
 @pytest.mark.parametrize("name", ORDERS)
-def test_whatever_is_lost_recover_open_finishes_what_was_written_down(name: str, lost: str | None) -> None:
+def test_whatever_is_lost_recover_open_finishes_what_was_recorded(name: str, lost: str | None) -> None:
     order = ORDERS[name]
 
     async def main(at: int) -> int:
@@ -250,7 +250,7 @@ def test_what_no_provider_would_take_does_not_get_into_the_operation_log(
     asyncio.run(main())
 
 
-# --- what is written down ------------------------------------------------------------------------------------------
+# --- what is recorded ----------------------------------------------------------------------------------------------
 
 
 class ThroughJSON(InMemoryRepository):

@@ -114,7 +114,7 @@ def test_of_two_changes_that_are_both_in_doubt_the_newer_one_is_done(apart: time
 @pytest.mark.parametrize("apart", [timedelta(hours=2), timedelta(days=3)], ids=str)
 @pytest.mark.parametrize("way", ["recover_open", "retry"])
 def test_usage_whose_age_nobody_knows_is_not_sent_again(apart: timedelta, way: str) -> None:
-    """Written down by a clock that is ahead: it seems young when the provider has long forgotten the key."""
+    """Recorded by a clock that is ahead: it seems young when the provider has long forgotten the key."""
 
     async def main() -> None:
         world = TwoWorkers(apart)
@@ -141,7 +141,7 @@ def test_usage_whose_age_nobody_knows_is_not_sent_again(apart: timedelta, way: s
     asyncio.run(main())
 
 
-def test_a_clock_that_is_behind_learns_from_what_others_have_written_down_since_how_old_a_key_is() -> None:
+def test_a_clock_that_is_behind_learns_from_what_others_have_recorded_since_how_old_a_key_is() -> None:
     async def main() -> None:
         world = TwoWorkers(timedelta(days=-1, hours=-1))
         await world.begin("calls")
@@ -214,7 +214,7 @@ class Shop(BaseProvider):
 
 
 class Tickets(Concurrent):
-    """Pauses where a worker may be overtaken between its ticket and its row of the operation log."""
+    """Pauses where another worker may pass between its ticket and its row of the operation log."""
 
     async def next_ticket(self) -> int:
         found = await Telling.next_ticket(self)
@@ -308,7 +308,7 @@ def test_also_where_an_answer_is_lost_and_the_rest_is_recovered(what: str) -> No
 
 @settings(max_examples=300, deadline=None)
 @given(schedule=st.lists(st.integers(0, 5), max_size=120), lost=st.sets(st.sampled_from("abc")))
-@example(schedule=[2, 1, 1, 2, 2, 1, 2, 2, 2], lost=set())  # a change that is sent again is overtaken, too
+@example(schedule=[2, 1, 1, 2, 2, 1, 2, 2, 2], lost=set())  # a change that is sent again is superseded, too
 def test_three_changes_in_flight_at_once_end_in_the_newest_one(schedule: list[int], lost: set[str]) -> None:
     plans = {"a": "team", "b": "solo", "c": "year"}
     rivals = Rivals(plans, loses=lambda key: "answer" if key in lost else None)

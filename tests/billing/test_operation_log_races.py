@@ -97,7 +97,7 @@ class Crowd:
         self.tasks += [self.recover() for _ in range(jobs)]
 
     def begin(self) -> None:
-        """A process died after it had written down what it was about to send."""
+        """A process died after it had recorded what it was about to send."""
         from paylattice.idempotency import operation_key
 
         key = operation_key("customer", "fake", "org")

@@ -365,7 +365,7 @@ def test_a_sync_finds_what_no_webhook_told() -> None:
     asyncio.run(main())
 
 
-def test_of_several_subscriptions_the_living_one_counts() -> None:
+def test_of_several_subscriptions_the_current_one_is_primary() -> None:
     async def main() -> None:
         world = World()
         old = await world.subscribe()

@@ -226,7 +226,7 @@ def test_a_payment_that_came_unseen_makes_the_next_failure_a_new_one() -> None:
     assert access_of(second, on(61)).until == on(60) + GRACE
 
 
-def test_what_was_paid_for_is_kept_and_a_debt_that_is_settled_is_forgotten() -> None:
+def test_what_was_paid_for_is_kept_and_a_debt_that_is_paid_is_forgotten() -> None:
     owing = read(S.PAST_DUE, 31, payment_failed_at=on(30), paid_through=on(30))
     settled = read(S.ACTIVE, 33).replacing(owing)
     assert (settled.payment_failed_at, settled.paid_through) == (None, on(30))

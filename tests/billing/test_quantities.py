@@ -150,7 +150,7 @@ class Team:
             return
 
     async def change_plan(self) -> None:
-        with suppress(errors.Conflict):  # it was overtaken: told, and not done
+        with suppress(errors.Conflict):  # it was superseded: told, and not done
             try:
                 await self.process().change_plan("org", "team", idempotency_key="plan")
             except (errors.OutcomeUnknown, errors.RateLimited):

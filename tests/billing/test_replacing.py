@@ -123,7 +123,7 @@ def test_a_subscription_that_is_left_over_with_its_customer_locks_nobody_out_and
     asyncio.run(main())
 
 
-def test_a_living_subscription_of_a_living_customer_still_refuses_a_second_one() -> None:
+def test_a_current_subscription_of_a_customer_who_exists_still_refuses_a_second_one() -> None:
     async def main() -> None:
         world = Left()
         await world.subscribe()

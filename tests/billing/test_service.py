@@ -80,7 +80,7 @@ def test_a_second_subscription_is_refused_at_another_provider_too_and_nobody_is_
     asyncio.run(main())
 
 
-def test_an_organisation_with_two_providers_is_where_its_living_subscription_is() -> None:
+def test_an_organisation_with_two_providers_is_where_its_current_subscription_is() -> None:
     async def main() -> None:
         eu, us, billing = two_regions()
         await billing.confirm_return(await subscribe(billing, eu, "org_eu"))
@@ -474,7 +474,7 @@ def test_a_provider_that_is_down_keeps_no_return_from_another_one_s_page_waiting
 
 @pytest.mark.parametrize("name", ["plan_id", "email", "success_url", "cancel_url", "quantity"])
 def test_none_is_no_value_for_what_a_checkout_needs(name: str) -> None:
-    """What was checked before it was written down is not checked again; None was not checked."""
+    """What was checked before it was recorded is not checked again; None was not checked."""
 
     async def main() -> None:
         provider = InMemoryProvider(now=NOW)

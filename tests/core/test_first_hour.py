@@ -405,7 +405,7 @@ CHECKED_ELSEWHERE = {
     *("success_url", "timestamp", "trial_days"),
     *("amount", "description", "payment_id", "payment_method_id", "invoice_id"),
 }
-"""By the guard, where they are written down and sent; by who reads them; or by the method itself."""
+"""By the guard, where they are recorded and sent; by who reads them; or by the method itself."""
 
 
 def test_no_argument_of_a_service_is_forgotten() -> None:

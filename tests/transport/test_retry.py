@@ -336,9 +336,9 @@ def test_an_answer_to_a_write_says_whether_an_earlier_attempt_may_have_worked(
 
 
 @pytest.mark.parametrize("first", [httpx.ReadTimeout("x"), 500])
-def test_a_read_is_never_unsettled(wire: MakeWire, first: Exception | int) -> None:
+def test_the_outcome_of_a_read_is_never_unknown(wire: MakeWire, first: Exception | int) -> None:
     assert not wire(first, 200).send(READ).unsettled
 
 
-def test_the_first_answer_is_not_unsettled_whatever_it_is(wire: MakeWire) -> None:
+def test_the_outcome_of_a_first_answer_is_known_whatever_it_is(wire: MakeWire) -> None:
     assert not wire(500).send(WRITE).unsettled

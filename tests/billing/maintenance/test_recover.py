@@ -27,7 +27,7 @@ from tests.billing.operation_log_support import (
 from tests.billing.support import World
 
 
-async def change_that_was_overtaken() -> World:
+async def superseded_change() -> World:
     """A change to the plan "team" was lost on its way; then the organisation chose "solo"."""
     world = World()
     world.provider.add_plan("solo", Money(900, "USD"))
@@ -42,7 +42,7 @@ async def change_that_was_overtaken() -> World:
 
 def test_a_change_that_was_left_open_does_not_undo_the_one_that_came_after_it() -> None:
     async def main() -> None:
-        world = await change_that_was_overtaken()
+        world = await superseded_change()
         recovered = await world.billing.recover_open()
         assert [each.key for each in recovered.abandoned] == ["click"]
         assert plan_of(world) == "solo"
@@ -52,7 +52,7 @@ def test_a_change_that_was_left_open_does_not_undo_the_one_that_came_after_it() 
 
 def test_a_retry_that_comes_after_a_newer_change_is_refused_and_sends_nothing() -> None:
     async def main() -> None:
-        world = await change_that_was_overtaken()
+        world = await superseded_change()
         for _ in range(2):
             with pytest.raises(errors.Conflict, match="newer operation"):
                 await ORDERS["change_plan"].ask(world)
@@ -160,7 +160,7 @@ def test_young_operations_are_left_alone() -> None:
     asyncio.run(main())
 
 
-def test_more_open_operations_than_a_page_holds_are_all_settled() -> None:
+def test_more_open_operations_than_a_page_holds_are_all_closed() -> None:
     async def main() -> None:
         world = World()
         for number in range(250):

@@ -175,7 +175,7 @@ def test_the_payer_who_fails_to_authenticate_on_the_page_leaves_no_payment_behin
         shop.provider.authenticate_payment(failed.payment.id)
 
 
-def test_settings_to_fail_are_used_up_in_their_order_by_those_they_are_for() -> None:
+def test_settings_to_fail_are_consumed_in_their_order_by_those_they_are_for() -> None:
     shop = Shop()
     ada, eve = shop.customer(), shop.customer("eve@example.com")
     shop.provider.decline_next_payment(customer_id=ada.id)

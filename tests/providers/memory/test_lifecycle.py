@@ -29,7 +29,7 @@ def test_every_status_can_be_reached() -> None:
     assert reached - {None} == STATUSES
 
 
-def test_from_every_living_status_there_is_a_way_to_the_end() -> None:
+def test_from_every_current_status_there_is_a_way_to_the_end() -> None:
     ended: set[SubscriptionStatus | None] = {status for status in STATUSES if status.is_terminal}
     while more := {row.start for row in TABLE if row.end in ended} - ended:
         ended |= more

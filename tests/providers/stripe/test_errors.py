@@ -207,7 +207,7 @@ def test_a_refusal_after_an_attempt_without_an_answer_leaves_the_outcome_unknown
         (refusal(500), UnavailableOutcomeUnknown),
     ],
 )
-def test_an_answer_of_the_endpoint_itself_settles_an_earlier_attempt(
+def test_an_answer_of_the_endpoint_itself_decides_about_an_earlier_attempt(
     answer: httpx.Response, expected: type[PaymentError]
 ) -> None:
     world = World("blocking", attempts=2).on("POST", PATH, httpx.ReadTimeout("lost"), answer)

@@ -154,7 +154,7 @@ class Wire(httpx.BaseTransport, httpx.AsyncBaseTransport):
         self.seen: list[SentRequest] = []
         self.crash: Exception | None = None
         self._behind = behind
-        self._manners = kinds
+        self._kinds = kinds
         self._aside = aside
         self._lost = 0
         self._loss: Loss = broken_connection
@@ -262,10 +262,10 @@ class Wire(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     def _seen(self, request: httpx.Request, body: bytes) -> SentRequest | None:
         """The request, which is noted unless it only fetches access; None then."""
-        if self._manners.fetches_access(request):
+        if self._kinds.fetches_access(request):
             return None
         headers = tuple(request.headers.multi_items())
-        seen = SentRequest(request.method, str(request.url), headers, body, self._manners.writes(request))
+        seen = SentRequest(request.method, str(request.url), headers, body, self._kinds.writes(request))
         self.seen.append(seen)
         return seen
 
