@@ -3,13 +3,16 @@
 import asyncio
 import itertools
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import attrs
+import httpx
 import pytest
 
-from paylattice import BillingService, InMemoryRepository, Money
+from paylattice import BillingService, CheckoutState, InMemoryRepository, Money, OperationState
+from paylattice.billing.store import Store
 from tests.testing.standins.paypal.support import PayPalShop
 from tests.testing.standins.square.support import Market
 from tests.testing.standins.stripe.support import Shop
@@ -21,6 +24,24 @@ SHOPS: dict[str, Callable[[], Any]] = {
     "paypal": lambda: PayPalShop("async"),
     "square": lambda: Market("async"),
 }
+
+
+class Died(BaseException):
+    """The process has ended."""
+
+
+class Dying(httpx.AsyncBaseTransport):
+    def __init__(self, inner: Any, at: int, *, after: bool) -> None:
+        self.inner, self.left, self.after = inner, at, after
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.left -= 1
+        if self.left == 0 and not self.after:
+            raise Died
+        answer: httpx.Response = await self.inner.handle_async_request(request)
+        if self.left == 0:
+            raise Died
+        return answer
 
 
 @attrs.define
@@ -37,6 +58,15 @@ class Here:
         for name, cents in PRICES.items():
             self.shop.server.add_plan(name, Money(cents, "USD"))
         self.workers = [self.worker(), self.worker()]
+
+    def dying(self, at: int, *, after: bool) -> BillingService[Any]:
+        """A worker whose process dies at a request: before it arrives, or before its answer is read."""
+        server = self.shop.server
+        server.transport, real = lambda: Dying(real(), at, after=after), server.transport
+        try:
+            return self.worker()
+        finally:
+            server.transport = real
 
     @property
     def name(self) -> str:
@@ -107,5 +137,115 @@ def test_two_workers_at_once_and_every_page_paid_in_every_order_take_one_price(p
             assert here.taken() - before == PRICES[str(plan)]
             assert len(here.seconds) == len(set(paid)) - 1
             assert place == "paypal" or len(paid) == 1  # the others close the page that is replaced
+
+    asyncio.run(life())
+
+
+@pytest.mark.parametrize("place", SHOPS)
+def test_whoever_dies_while_a_page_is_replaced_leaves_one_price_to_take(place: str) -> None:
+    async def life(at: int, *, after: bool) -> bool:
+        here = Here(SHOPS[place]())
+        page = await here.workers[0].start_checkout("org", "BASIC", **PAGE)
+        died = False
+        try:
+            await here.dying(at, after=after).start_checkout("org", "PRO", **PAGE)
+        except Died:
+            died = True
+        again = await here.workers[1].start_checkout("org", "PRO", **PAGE)
+        assert again.id == (await here.workers[0].start_checkout("org", "PRO", **PAGE)).id
+        assert here.pay(again.id)
+        assert here.pay(page.id) is (place == "paypal")
+        await here.deliver()
+        assert await here.going_on("org") == ["PRO"]
+        assert here.taken() == PRICES["PRO"]
+        return died
+
+    ends = [asyncio.run(life(at, after=after)) for at, after in itertools.product((1, 2, 3, 4, 5, 6), [False, True])]
+    assert any(ends)
+
+
+def test_whoever_dies_while_a_second_subscription_is_undone_leaves_nothing_undone() -> None:
+    async def life(at: int, *, after: bool) -> bool:
+        here = Here(PayPalShop("async"))
+        pages = [await here.workers[0].start_checkout("org", plan, **PAGE) for plan in ("BASIC", "PRO")]
+        for page in pages:
+            assert here.pay(page.id)
+        told, died = here.shop.server.deliveries(), False
+        worker = here.dying(at, after=after)
+        for each in told:
+            try:
+                await worker.handle_webhook("paypal", each.payload, each.headers)
+            except Died:
+                died, worker = True, here.workers[1]
+                rows = await Store(here.repository).list_operations("paypal", state=OperationState.OPEN)
+                if rows and (at + after) % 2:
+                    await worker.recover_open(older_than=timedelta())
+                else:
+                    await worker.handle_webhook("paypal", each.payload, each.headers)
+        await here.deliver()
+        assert await here.going_on("org") == ["PRO"]
+        assert here.taken() == PRICES["PRO"]
+        assert here.seconds == [pages[0].id]
+        assert not await Store(here.repository).list_operations("paypal", state=OperationState.OPEN)
+        return died
+
+    for at in itertools.count(1):
+        ends = [asyncio.run(life(at, after=after)) for after in (False, True)]
+        if not any(ends):
+            break
+    assert at > 8
+
+
+def test_a_second_subscription_is_undone_once_however_often_it_is_told() -> None:
+    async def life() -> None:
+        here = Here(PayPalShop("async"))
+        pages = [await here.workers[0].start_checkout("org", plan, **PAGE) for plan in ("BASIC", "PRO")]
+        for page in pages:
+            here.pay(page.id)
+        told = here.shop.server.deliveries()
+        for _ in range(2):
+            for each in told:
+                await asyncio.gather(
+                    *(worker.handle_webhook("paypal", each.payload, each.headers) for worker in here.workers)
+                )
+        requests = len(here.shop.server.objects("refund"))
+        await here.deliver()
+        assert len(here.shop.server.objects("refund")) == requests
+        assert here.seconds == [pages[0].id]
+        states = [each.state for each in await Store(here.repository).list_checkouts("org")]
+        assert states == [CheckoutState.REPLACED, CheckoutState.COMPLETE]
+
+    asyncio.run(life())
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_second_subscription_is_told_and_left_as_it_is_where_the_application_wants_that(
+    order: tuple[int, int],
+) -> None:
+    async def life() -> None:
+        here = Here(PayPalShop("async"), choice="report")
+        pages = [await here.workers[0].start_checkout("org", plan, **PAGE) for plan in ("BASIC", "PRO")]
+        for place in order:
+            here.pay(pages[place].id)
+            await here.deliver()
+        assert here.seconds == [pages[0].id]
+        assert sorted(map(str, await here.going_on("org"))) == ["BASIC", "PRO"]
+        assert here.taken() == sum(PRICES.values())
+
+    asyncio.run(life())
+
+
+def test_a_second_subscription_that_was_allowed_is_told_and_not_undone() -> None:
+    async def life() -> None:
+        here = Here(PayPalShop("async"))
+        pages = [
+            await here.workers[0].start_checkout("org", "BASIC", **PAGE),
+            await here.workers[0].start_checkout("org", "PRO", **PAGE, allow_second=True),
+        ]
+        for page in pages:
+            here.pay(page.id)
+        await here.deliver(backwards=True)
+        assert here.seconds == [pages[1].id]
+        assert sorted(map(str, await here.going_on("org"))) == ["BASIC", "PRO"]
 
     asyncio.run(life())
