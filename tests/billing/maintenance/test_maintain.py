@@ -393,7 +393,25 @@ def test_a_bookmark_is_no_line_that_anything_else_finds() -> None:
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("name", ["budget", "older_than", "reconcile_every", "purge_unmatched_after"])
+def test_checkouts_are_deleted_only_if_asked_and_only_old_ones() -> None:
+    async def main() -> None:
+        world = World()
+        await world.checkout()
+        world.provider.advance(days=40)
+        page = await world.checkout()
+        assert (await world.billing.maintain()).purged_checkouts == 0
+        assert (await world.billing.maintain(purge_checkouts_after=timedelta(days=30))).purged_checkouts == 1
+        assert (await world.billing.maintain(purge_checkouts_after=timedelta(days=30))).purged_checkouts == 0
+        assert (await world.checkout()).id == page.id
+        with pytest.raises(errors.InvalidRequest, match="at least 30 days"):
+            await world.billing.maintain(purge_checkouts_after=timedelta(days=29))
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "name", ["budget", "older_than", "reconcile_every", "purge_unmatched_after", "purge_checkouts_after"]
+)
 @pytest.mark.parametrize("wrong", [300, timedelta(seconds=-1)])
 def test_a_time_that_is_none_is_refused_before_anything_is_done(name: str, wrong: object) -> None:
     with pytest.raises(errors.InvalidRequest) as refused:
