@@ -1,12 +1,13 @@
 """A checkout is a state: at most one page is open, and whoever paid is neither charged twice nor locked out."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paylattice import (
@@ -23,6 +24,9 @@ from paylattice.billing.records.checkouts import TRANSITIONS
 from paylattice.billing.store import Store
 from paylattice.errors import ConfigurationError, Conflict, OutcomeUnknown
 from paylattice.providers.memory import InMemoryProvider
+
+from .scheduler import Pause, run
+from .support import Concurrent
 
 PAGE = {"email": "pay@example.com", "success_url": "https://app.test/ok", "cancel_url": "https://app.test/no"}
 
@@ -199,6 +203,72 @@ def test_one_page_is_open_also_of_two_providers_that_are_asked_at_once() -> None
         assert len([each for each in sessions if each.url is not None]) == 10
 
     asyncio.run(life())
+
+
+class Slow(InMemoryProvider):
+    """It pauses where the network would be waited for, before it does something and after."""
+
+    async def create_checkout_session(
+        self,
+        customer_id: str,
+        plan_id: str,
+        success_url: str,
+        cancel_url: str,
+        metadata: Mapping[str, str] | None = None,
+        **more: Any,
+    ) -> CheckoutSession:
+        await Pause()
+        answer = await super().create_checkout_session(customer_id, plan_id, success_url, cancel_url, metadata, **more)
+        await Pause()
+        return answer
+
+    async def get_checkout_session(self, session_id: str) -> CheckoutSession | None:
+        await Pause()
+        return await super().get_checkout_session(session_id)
+
+    async def expire_checkout_session(self, session_id: str, **arguments: Any) -> CheckoutSession:
+        await Pause()
+        answer = await super().expire_checkout_session(session_id, **arguments)
+        await Pause()
+        return answer
+
+
+class Statements(Concurrent):
+    pauses_before = Concurrent.pauses_before | {BillingCheckout}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    schedule=st.lists(st.integers(0, 3), max_size=60),
+    wanted=st.lists(
+        st.tuples(st.sampled_from(["basic", "pro"]), st.sampled_from(["memory", "elsewhere"])), min_size=2, max_size=3
+    ),
+)
+def test_one_page_is_open_whichever_statement_of_whom_comes_first(
+    schedule: list[int], wanted: list[tuple[str, str]]
+) -> None:
+    providers = [Slow(now=datetime(2026, 1, 10, tzinfo=UTC), name=name) for name in ("memory", "elsewhere")]
+    for provider in providers:
+        provider.add_plan("basic", Money(1000, "USD"))
+        provider.add_plan("pro", Money(5000, "USD"))
+    billing = BillingService(providers, Statements(fine=True), select=lambda _: "memory")
+    shown: list[str] = []
+
+    async def customers() -> None:
+        for provider in providers:
+            await billing.ensure_customer("org", email="pay@example.com", provider_name=provider.get_provider_name())
+
+    async def visit(plan: str, name: str) -> None:
+        shown.append((await billing.start_checkout("org", plan, **PAGE, provider_name=name)).id)
+
+    run([customers()], [])
+    run([visit(*each) for each in wanted], schedule)
+    sessions = [each for provider in providers for each in provider._world.store.sessions.values()]
+    [page] = [each.id for each in sessions if each.url is not None]
+    assert page in shown
+    if len(set(wanted)) == 1:
+        assert set(shown) == {page}
+        assert len(sessions) == 1
 
 
 def test_money_under_way_at_one_provider_stops_a_purchase_at_the_other() -> None:
