@@ -4,7 +4,7 @@ The names are those of the protocol, so that the same word is held to the same r
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
@@ -13,13 +13,14 @@ from .errors import InvalidRequest
 from .idempotency import MAX_KEY_LENGTH
 from .money import Money
 
-__all__ = ["check_argument", "check_id", "check_timedelta", "check_utc", "web_address"]
+__all__ = ["check_argument", "check_arguments", "check_id", "check_timedelta", "check_utc", "web_address"]
 
 _MAX_ID = 255
 _MAX_TEXT = 5000
 _MAX_URL = 5000
 _MAX_TOKEN = 16384
 _MAX_INTEGER = 10**15
+_NOT_IN_AN_ID = frozenset("/\\?#% ")
 _UNSENDABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters other than white space, and halves of characters, which UTF-8 cannot say."""
 
@@ -38,7 +39,7 @@ def check_id(name: str, value: object) -> None:
         raise _fail(name, f"must be a str, not {said_as(value)}")
     if not value or len(value) > _MAX_ID:
         raise _fail(name, f"must not be empty, nor longer than {_MAX_ID} characters")
-    if value.strip(".") == "" or not value.isprintable() or any(c in "/\\?#% " for c in value):
+    if value.strip(".") == "" or not value.isprintable() or not _NOT_IN_AN_ID.isdisjoint(value):
         raise _fail(name, "is no id: it holds one of / \\ ? # %, white space or control characters, or only dots")
 
 
@@ -199,6 +200,12 @@ def check_argument(operation: str, name: str, value: object) -> None:
     check = check_id if name.endswith("_id") else _IN_ONE_OPERATION.get((operation, name)) or _CHECKS.get(name)
     if check is not None:
         check(name, value)
+
+
+def check_arguments(operation: str, arguments: Iterable[tuple[str, object]]) -> None:
+    """Check several arguments, in their order: see :func:`check_argument`."""
+    for name, value in arguments:
+        check_argument(operation, name, value)
 
 
 def web_address(url: str | None) -> str | None:

@@ -1,12 +1,12 @@
 """Checks what methods are given by the names of their arguments, from a table: one rule for each word, wherever it stands."""
 
-import functools
 import inspect
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
 from .construction import is_async, said_as
 from .errors import InvalidRequest
+from .frames import clearing_ours
 
 __all__ = ["Check", "checking_class", "flag", "instance", "number", "observer", "one_of", "whole", "word", "wrong"]
 
@@ -68,7 +68,7 @@ def observer(name: str, value: object) -> None:
 
 
 def checking_class(checks: Mapping[str, Check]) -> Callable[[K], K]:
-    """A decorator of a class, whose public methods then check their arguments.
+    """A decorator of a class, whose public methods then check their arguments, and leave empty frames behind an error.
 
     An argument whose default is None may be None; one that the table does not know passes.
 
@@ -78,38 +78,27 @@ def checking_class(checks: Mapping[str, Check]) -> Callable[[K], K]:
 
     def decorate(cls: K) -> K:
         for name, method in list(vars(cls).items()):
-            if not name.startswith("_") and inspect.isfunction(method):
-                setattr(cls, name, _checking(method, checks))
+            if inspect.isfunction(method) and (name == "__init__" or not name.startswith("_")):
+                check = _check_of(method, checks)
+                if check is not None or name == "__init__" or inspect.iscoroutinefunction(method):
+                    setattr(cls, name, clearing_ours(method, check))
         return cls
 
     return decorate
 
 
-def _checking(method: Callable[..., Any], table: Mapping[str, Check]) -> Callable[..., Any]:
+def _check_of(method: Callable[..., Any], table: Mapping[str, Check]) -> Callable[..., None] | None:
+    """What checks the method's arguments; None if there is nothing to check."""
     parameters = list(inspect.signature(method).parameters.values())[1:]
     names = [each.name for each in parameters]
     checks = {each.name: table[each.name] for each in parameters if each.name in table}
     optional = {each.name for each in parameters if each.default is None}
     if not checks:
-        return method
+        return None
 
-    def check(args: tuple[object, ...], given: Mapping[str, object]) -> None:
+    def check(_self: object, *args: object, **given: object) -> None:
         for name, value in (*zip(names, args, strict=False), *given.items()):
             if name in checks and (value is not None or name not in optional):
                 checks[name](name, value)
 
-    if inspect.iscoroutinefunction(method):
-
-        @functools.wraps(method)
-        async def wait(self: object, *args: object, **kwargs: object) -> object:
-            check(args, kwargs)
-            return await method(self, *args, **kwargs)
-
-        return wait
-
-    @functools.wraps(method)
-    def call(self: object, *args: object, **kwargs: object) -> object:
-        check(args, kwargs)
-        return method(self, *args, **kwargs)
-
-    return call
+    return check

@@ -1,6 +1,6 @@
 """Webhook events, with names that all providers share."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -153,10 +153,6 @@ _OF_DISPUTE: Mapping[DisputeStatus, EventType] = {
 }
 
 
-def _keys(value: Iterable[str]) -> tuple[str, ...]:
-    return tuple(value)
-
-
 def _named(value: str | None) -> str | None:
     """The id; None for an empty one, which PayPal sometimes sends."""
     return None if value == "" else value
@@ -209,8 +205,8 @@ class WebhookEvent(Model):
     checkout_session: CheckoutSession | None = attrs.field(default=None, kw_only=True)
     checkout_reference: str | None = attrs.field(default=None, kw_only=True)
     delivery_id: str | None = attrs.field(default=None, kw_only=True)
-    known_as: tuple[str, ...] = attrs.field(default=(), kw_only=True, converter=_keys)
-    also: tuple[str, ...] = attrs.field(default=(), kw_only=True, converter=_keys)
+    known_as: tuple[str, ...] = attrs.field(default=(), kw_only=True, converter=tuple[str, ...])
+    also: tuple[str, ...] = attrs.field(default=(), kw_only=True, converter=tuple[str, ...])
     account_id: str | None = attrs.field(default=None, kw_only=True)
     livemode: bool | None = attrs.field(default=None, kw_only=True)
     provider_type: str | None = attrs.field(default=None, kw_only=True)

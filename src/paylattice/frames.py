@@ -32,12 +32,16 @@ def clearing_all(function: Callable[P, R]) -> Callable[P, R]:
     return _clearing(function, clear_all)
 
 
-def clearing_ours(function: Callable[P, R]) -> Callable[P, R]:
+def clearing_ours(function: Callable[P, R], check: Callable[P, None] | None = None) -> Callable[P, R]:
     """The function; of the frames that its errors came through, those of this library are emptied.
 
     For what runs code of the application, too (handlers, a repository): its frames and its causes stay as they are.
+
+    Args:
+        function: the function.
+        check: is called with the same arguments first, and may raise.
     """
-    return _clearing(function, _clear_ours)
+    return _clearing(function, _clear_ours, check)
 
 
 def clear_methods(cls: type, names: Collection[str]) -> None:
@@ -55,13 +59,19 @@ def clearing_class(cls: K) -> K:
     return cls
 
 
-def _clearing(function: Callable[P, R], clear: Callable[[BaseException, BaseException | None], None]) -> Callable[P, R]:
+def _clearing(
+    function: Callable[P, R],
+    clear: Callable[[BaseException, BaseException | None], None],
+    check: Callable[P, None] | None = None,
+) -> Callable[P, R]:
     if inspect.iscoroutinefunction(function):
 
         @functools.wraps(function)
         async def wait(*args: Any, **kwargs: Any) -> Any:
             outer = sys.exception()
             try:
+                if check is not None:
+                    check(*args, **kwargs)
                 return await function(*args, **kwargs)
             except (
                 BaseException
@@ -92,6 +102,8 @@ def _clearing(function: Callable[P, R], clear: Callable[[BaseException, BaseExce
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         outer = sys.exception()
         try:
+            if check is not None:
+                check(*args, **kwargs)
             return function(*args, **kwargs)
         except BaseException as error:
             clear(error, outer)

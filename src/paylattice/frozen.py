@@ -1,7 +1,7 @@
 """An immutable mapping: hashable and picklable, which ``types.MappingProxyType`` is not, and what ``json.dumps`` takes."""
 
 from collections.abc import Mapping
-from typing import NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 __all__ = ["FrozenMap"]
 
@@ -20,13 +20,14 @@ class FrozenMap(dict[K, V]):
     It is a ``dict`` so that everything that writes JSON takes it: ``json.dumps``, ``attrs.asdict``, a JSON column.
 
     Args:
-        items: a mapping (copied) or nothing.
+        items: a mapping (copied), or nothing.
     """
 
     __slots__ = ()
 
-    def __init__(self, items: Mapping[K, V] | None = None) -> None:
-        super().__init__(items or {})
+    if TYPE_CHECKING:  # otherwise it is dict's own, which is faster
+
+        def __init__(self, items: Mapping[K, V] = ...) -> None: ...
 
     def __hash__(self) -> int:  # type: ignore[override] # a dict has none, because it changes
         return hash(frozenset(self.items()))

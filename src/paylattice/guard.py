@@ -22,7 +22,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 import attrs
 
-from .arguments import check_argument, web_address
+from .arguments import check_arguments, web_address
 from .class_check import class_faults, is_marked, mark
 from .errors import (
     ActionRequired,
@@ -126,8 +126,7 @@ def checked(provider: Guarded, operation: str, arguments: Mapping[str, object]) 
     """
     given = {name: value for name, value in arguments.items() if value is not None}
     try:
-        for name, value in given.items():
-            check_argument(operation, name, value)
+        check_arguments(operation, given.items())
     except InvalidRequest as error:
         error.provider, error.operation = provider.get_provider_name(), operation
         raise
@@ -231,11 +230,14 @@ def _check(
     if capability is not None and capability not in provider.capabilities:
         raise unsupported_operation(provider, operation.name, capability)
     checked = _checked_before(provider, operation, outer)
-    for name, value in arguments.items():
-        if name in checked and _is_what_was_checked(value, checked[name]):
-            continue
-        if value is not None or name in parameters.never_none:
-            check_argument(operation.name, name, value)
+    unchecked = [
+        (name, value)
+        for name, value in arguments.items()
+        if not (name in checked and _is_what_was_checked(value, checked[name]))
+        and (value is not None or name in parameters.never_none)
+    ]
+    if unchecked:
+        check_arguments(operation.name, unchecked)
 
 
 def _checked_before(provider: Guarded, operation: Operation, outer: _Running | None) -> Mapping[str, object]:
@@ -293,14 +295,12 @@ def _compare(provider: Guarded, operation: Operation, arguments: Mapping[str, ob
 
 def _unusable(answer: object) -> str | None:
     """What is wrong with an id or an address in the answer: the application puts them into paths, and before people."""
-    named = getattr(answer, "id", None)
+    found = [
+        ("the_id", getattr(answer, "id", None)),
+        *(("success_url", getattr(answer, each, None)) for each in _ADDRESSES),
+    ]
     try:
-        if named is not None:
-            check_argument("", "the_id", named)
-        for field in _ADDRESSES:
-            address = getattr(answer, field, None)
-            if address is not None:
-                check_argument("", "success_url", address)
+        check_arguments("", [(name, value) for name, value in found if value is not None])
     except InvalidRequest as error:
         return (
             "the answer holds an id that cannot be one"
@@ -366,6 +366,3 @@ def _guarded_stream(
         raise InvalidResponse(broken, provider=self.get_provider_name(), operation=operation.name)
 
     return clearing_all(call)
-
-
-"""By the mode of the key."""

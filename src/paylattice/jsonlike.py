@@ -18,15 +18,19 @@ __all__ = [
     "child",
     "children",
     "flag",
+    "identities",
     "identity",
     "integer",
     "parse_event",
     "parse_object",
     "reference",
+    "references",
     "rfc3339",
     "string_map",
     "text",
+    "texts",
     "timestamp",
+    "timestamps",
     "whole",
 ]
 
@@ -91,6 +95,12 @@ def text(data: JsonObject, key: str) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
+def texts(data: JsonObject, *keys: str) -> tuple[str | None, ...]:
+    """Several texts, in the order of the keys; see :func:`text`."""
+    values = [data.get(key) for key in keys]
+    return tuple([value if isinstance(value, str) and value else None for value in values])
+
+
 def integer(data: JsonObject, key: str) -> int | None:
     """A whole number; None for everything that is not one (``true`` is not)."""
     value = data.get(key)
@@ -104,8 +114,16 @@ def flag(data: JsonObject, key: str) -> bool:
 
 def timestamp(data: JsonObject, key: str) -> datetime | None:
     """Seconds since 1970, as UTC; None for everything that is no such time."""
-    seconds = integer(data, key)
-    if seconds is None or not 0 <= seconds <= _LAST_SECOND:
+    return _time_of(data.get(key))
+
+
+def timestamps(data: JsonObject, *keys: str) -> tuple[datetime | None, ...]:
+    """Several times in seconds since 1970, in the order of the keys."""
+    return tuple([None if (value := data.get(key)) is None else _time_of(value) for key in keys])
+
+
+def _time_of(seconds: object) -> datetime | None:
+    if type(seconds) is not int or not 0 <= seconds <= _LAST_SECOND:
         return None
     return datetime.fromtimestamp(seconds, UTC)
 
@@ -132,13 +150,12 @@ def child(data: JsonObject, *keys: str) -> JsonObject:
     return data
 
 
-def children(data: JsonObject, key: str) -> tuple[JsonObject, ...]:
-    """The objects of a list; what is no object is left out."""
-    value = data.get(key)
+def children(data: JsonObject, *keys: str) -> tuple[JsonObject, ...]:
+    """The objects of the list under the keys, one inside the other; what is no object is left out."""
+    value = child(data, *keys[:-1]).get(keys[-1])
     if not isinstance(value, list):
         return ()
-    found = (as_object(element) for element in cast("list[object]", value))
-    return tuple(element for element in found if element is not None)
+    return tuple([cast("JsonObject", each) for each in cast("list[object]", value) if isinstance(each, dict)])
 
 
 def string_map(data: JsonObject, key: str) -> FrozenMap[str, str]:
@@ -150,6 +167,11 @@ def reference(data: JsonObject, key: str) -> str | None:
     """The id of another object, which comes as the id alone or as the whole object."""
     value = data.get(key)
     return (value if isinstance(value, str) else text(child(data, key), "id")) or None
+
+
+def references(data: JsonObject, *keys: str) -> tuple[str | None, ...]:
+    """Several ids of other objects, in the order of the keys."""
+    return tuple([reference(data, key) for key in keys])
 
 
 def identity(data: JsonObject, key: str, what: str) -> str:
@@ -168,6 +190,11 @@ def identity(data: JsonObject, key: str, what: str) -> str:
         message = f"the answer is no {what}: its {key!r} is missing or no text"
         raise InvalidResponse(message)
     return value
+
+
+def identities(data: JsonObject, what: str, *keys: str) -> tuple[str, ...]:
+    """Several texts that the object cannot be without, in the order of the keys; see :func:`identity`."""
+    return tuple([identity(data, key, what) for key in keys])
 
 
 def whole(data: JsonObject, key: str, what: str) -> int:

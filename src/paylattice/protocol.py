@@ -229,16 +229,9 @@ class PaymentProvider(Protocol):
             subscription_id: the provider's id of the subscription.
             at_period_end: True ends it with the paid period, False now.
             reason: for the provider's records.
+            final_invoice: whether a last invoice bills the usage that has not been billed, if it ends now. False: that usage
+                is given away. At the period's end it is billed in any case. Nothing is credited for the rest of the period.
             idempotency_key: calls with the same key have one effect. None: the library makes a key for this call.
-
-        Args:
-            subscription_id: the provider's id.
-            at_period_end: whether it goes on for as long as is paid for.
-            reason: for the provider's records.
-            final_invoice: whether a last invoice asks for usage that has not been billed, where it ends now. False: the
-                usage is given away. At the period's end it is billed in any case. Nothing is credited for what is left of the
-                period. A provider that bills no usage has nothing to ask for.
-            idempotency_key: makes repeating this harmless.
 
         Raises:
             NotFound: the subscription does not exist.

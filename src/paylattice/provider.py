@@ -129,6 +129,9 @@ class BaseProvider(PaymentProvider):
     @property
     def transport(self) -> "Transport":
         """The transport that sends the requests; made when it is first needed."""
+        return self._opened()
+
+    def _opened(self) -> "Transport":
         if self._transport is None:
             if self._closed:
                 message = f"this {self.name} provider is closed: make a new one"

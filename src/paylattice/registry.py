@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from datetime import datetime
 from importlib.metadata import EntryPoint
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast, overload
 
 import attrs
 
@@ -254,72 +254,10 @@ def _takes(provider: ProviderClass, name: str) -> bool:
     return any(each.name == name or each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters)
 
 
-_create_provider = create_provider
-
-
 class PaymentProviderFactory:
     """Creates, registers and lists providers."""
 
-    @overload
-    @staticmethod
-    def create_provider(
-        name: Literal["stripe"],
-        *,
-        config: "StripeConfig | None" = None,
-        transport: "Transport | Callable[[], Transport] | None" = None,
-        clock: Clock | None = None,
-    ) -> "StripeProvider": ...
-
-    @overload
-    @staticmethod
-    def create_provider(
-        name: Literal["paypal"],
-        *,
-        config: "PayPalConfig | None" = None,
-        transport: "Transport | Callable[[], Transport] | None" = None,
-        clock: Clock | None = None,
-    ) -> "PayPalProvider": ...
-
-    @overload
-    @staticmethod
-    def create_provider(
-        name: Literal["square"],
-        *,
-        config: "SquareConfig | None" = None,
-        transport: "Transport | Callable[[], Transport] | None" = None,
-        clock: Clock | None = None,
-    ) -> "SquareProvider": ...
-
-    @overload
-    @staticmethod
-    def create_provider(
-        name: Literal["memory"],
-        *,
-        config: "MemoryConfig | None" = None,
-        transport: "Transport | Callable[[], Transport] | None" = None,
-        clock: Clock | None = None,
-    ) -> "InMemoryProvider": ...
-
-    @overload
-    @staticmethod
-    def create_provider(
-        name: str | None = None,
-        *,
-        config: ProviderConfig | None = None,
-        transport: "Transport | Callable[[], Transport] | None" = None,
-        clock: Clock | None = None,
-    ) -> BaseProvider: ...
-
-    @staticmethod
-    def create_provider(
-        name: str | None = None,
-        *,
-        config: ProviderConfig | None = None,
-        transport: "Transport | Callable[[], Transport] | None" = None,
-        clock: Clock | None = None,
-    ) -> BaseProvider:
-        """Make a provider, as :func:`paylattice.create_provider` does."""
-        return _create_provider(name, config=config, transport=transport, clock=clock)
+    create_provider: Final = staticmethod(create_provider)
 
     @classmethod
     def register_provider(cls, name: str, provider: ProviderClass) -> None:

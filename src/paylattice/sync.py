@@ -5,11 +5,11 @@ last, in the calling thread, with no event loop (see :mod:`paylattice.driving`).
 """
 
 import inspect
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
-from types import CoroutineType, TracebackType
-from typing import Any, Concatenate, Final, Generic, ParamSpec, Self, TypeVar, cast
+from types import TracebackType
+from typing import Any, Final, Generic, Self, TypeVar
 
 from . import registry
 from .adapting import listed
@@ -23,7 +23,7 @@ from .billing.seconds import OnSecond
 from .billing.service import BillingService as AsyncBillingService
 from .billing.service import RejectedWebhook
 from .config import ProviderConfig
-from .driving import run
+from .driving import awaitable, blocking, driven, run, twin
 from .events import EventType
 from .frames import clearing_class, clearing_ours
 from .operations import Capability
@@ -43,63 +43,13 @@ __all__ = [
     "run",
 ]
 
-P = ParamSpec("P")
 R = TypeVar("R")
-F = TypeVar("F", bound=Callable[..., object])
 H = TypeVar("H", bound=Callable[..., Awaitable[None] | None])
 
 
-def blocking(method: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]]) -> Callable[Concatenate[Any, P], R]:
-    """A method that runs the coroutine of the same name of ``self.wrapped``; its parameters and docstring are the same."""
-
-    def call(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        coroutine: Coroutine[Any, Any, R] = getattr(self.wrapped, method.__name__)(*args, **kwargs)
-        return run(coroutine)
-
-    return clearing_ours(_named_like(method, call))
-
-
-def twin(
-    method: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]],
-) -> Callable[[Callable[..., None]], Callable[Concatenate[Any, P], R]]:
-    """:func:`blocking` as a decorator: what has to fit a protocol must be a method, and not an attribute."""
-
-    def put(_: Callable[..., None]) -> Callable[Concatenate[Any, P], R]:
-        return blocking(method)
-
-    return put
-
-
-def awaitable(method: Callable[Concatenate[Any, P], R]) -> "Callable[Concatenate[Any, P], CoroutineType[Any, Any, R]]":
-    """The opposite: a coroutine that calls the plain method of the same name of ``self.wrapped``."""
-
-    async def call(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        result: R = getattr(self.wrapped, method.__name__)(*args, **kwargs)
-        return result
-
-    return cast("Callable[Concatenate[Any, P], CoroutineType[Any, Any, R]]", _named_like(method, call))
-
-
-def _driven(method: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, R]:
-    def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        return run(method(*args, **kwargs))
-
-    return _named_like(method, call)
-
-
 def _own_names(wrapped: BaseProvider | None) -> set[str]:
-    return (
-        set()
-        if wrapped is None
-        else {name for name in dir(wrapped) if not hasattr(BaseProvider, name) and name[0] != "_"}
-    )
-
-
-def _named_like(method: Callable[..., object], call: F) -> F:
-    for attribute in ("__name__", "__doc__"):
-        setattr(call, attribute, getattr(method, attribute))
-    call.__signature__ = inspect.signature(method)  # type: ignore[attr-defined]  # what help() and IDEs show
-    return call
+    names = [] if wrapped is None else dir(wrapped)
+    return {name for name in names if not hasattr(BaseProvider, name) and name[0] != "_"}
 
 
 class Provider:
@@ -123,7 +73,7 @@ class Provider:
             message = f"{type(self).__name__!r} object has no attribute {name!r}"
             raise AttributeError(message, name=name, obj=self)
         own = getattr(self._wrapped, name)
-        return clearing_ours(_driven(own)) if inspect.iscoroutinefunction(own) else own
+        return clearing_ours(driven(own)) if inspect.iscoroutinefunction(own) else own
 
     def __dir__(self) -> Iterable[str]:
         return sorted({*super().__dir__(), *_own_names(self._wrapped)})

@@ -347,7 +347,7 @@ class PayPalProvider(Provider):
         """Reserve the money of an order that was created with ``capture=False`` and approved. PayPal's alone."""
 
     def preload_certificate(self, url: str) -> None:
-        """Fetch a signing certificate before the first delivery, so that :meth:`verify_webhook_signature` can check with it."""
+        """Fetch a signing certificate, so that :meth:`verify_webhook_signature` can check the first delivery. PayPal's alone."""
 
     def check_webhooks(self, cert_url: str | None = None) -> WebhookCheck:
         """Try out whether deliveries could be verified now; ``python -m paylattice check paypal`` shows it. PayPal's alone."""

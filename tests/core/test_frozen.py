@@ -78,7 +78,7 @@ def test_it_does_not_follow_the_dict_that_it_was_made_from() -> None:
 
 
 def test_it_may_be_empty() -> None:
-    assert FrozenMap() == FrozenMap({}) == FrozenMap(None) == {}
+    assert FrozenMap() == FrozenMap({}) == {}
 
 
 def test_one_that_holds_what_cannot_be_hashed_cannot_be_hashed() -> None:

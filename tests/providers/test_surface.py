@@ -1,9 +1,14 @@
-"""What a user sees on a provider is the protocol, what ``BaseProvider`` says of it, and documented operations of its own."""
+"""What a user sees on a provider: the protocol, what ``BaseProvider`` says of it, and documented operations of its own.
+
+What a reader of the code sees: the same files in every folder, none of them long.
+"""
 
 import inspect
+from pathlib import Path
 
 import pytest
 
+import paylattice.providers
 from paylattice.operations import OPERATIONS
 from paylattice.provider import BaseProvider
 from paylattice.providers.paypal import PayPalConfig, PayPalProvider
@@ -46,3 +51,25 @@ def test_no_provider_inherits_its_wire(providers: list[BaseProvider]) -> None:
         parts = [cls for cls in type(provider).__mro__[1:] if cls.__module__.startswith("paylattice.providers")]
         assert {cls.__name__ for cls in parts} <= {"AfterSale"}
         assert {name for cls in parts for name in vars(cls) if name[0] != "_"} <= set(OPERATIONS)
+
+
+PROVIDERS = Path(paylattice.providers.__file__).parent
+FILES = {
+    *("api.py", "checkout.py", "config.py", "customers.py", "event_list.py", "events.py", "invoices.py", "payments.py"),
+    *("plans.py", "provider.py", "subscriptions.py", "webhooks.py", "wire.py"),
+}
+
+
+@pytest.mark.parametrize("provider", ["memory", "paypal", "square", "stripe"])
+def test_every_folder_has_the_same_files(provider: str) -> None:
+    assert FILES - {path.name for path in (PROVIDERS / provider).glob("*.py")} == set()
+
+
+FACES = {"protocol.py", "billing/service.py"}
+
+
+def test_no_file_is_too_long_to_be_read_at_once() -> None:
+    package = Path(paylattice.__file__).parent
+    lines = {path: len(path.read_text().splitlines()) for path in package.rglob("*.py")}
+    most = {path: 700 if str(path.relative_to(package)) in FACES else 400 for path in lines}
+    assert [(path, number) for path, number in lines.items() if number > most[path]] == []

@@ -6,7 +6,7 @@ from typing import Generic
 
 import attrs
 
-from ..events import EventType, WebhookEvent
+from ..events import WebhookEvent
 from ..models import Subscription, SubscriptionStatus
 from ..operations import Capability
 from ..provider import BaseProvider
@@ -121,15 +121,6 @@ class Attributor(Generic[Tx]):
         return Reading(subscription, ticket) if subscription is not None else None
 
     # --- the owner of an event -----------------------------------------------------------------------------------
-
-    def names_its_customer(self, event: WebhookEvent) -> bool:
-        """Whether the customer that the event names owns it: no checkout has to be asked."""
-        return (
-            event.customer_id is not None
-            and event.checkout_reference is None
-            and self.owners.is_proven(event.provider)
-            and event.type is not EventType.CUSTOMER_MERGED
-        )
 
     async def attribute(self, event: WebhookEvent, *, waited: timedelta = _NO_TIME) -> Attribution:
         """The owner of an event, and the current state of its subscription.

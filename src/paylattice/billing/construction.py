@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import cast
 
 from ..adapting import as_provider, listed
@@ -44,11 +45,7 @@ def clock_of(providers: Sequence[BaseProvider]) -> Callable[[], datetime]:
     first = providers[0]
     if all(isinstance(getattr(each, "now", None), datetime) for each in providers):
         return lambda: cast("datetime", getattr(first, "now"))  # noqa: B009 - only a simulated provider has it
-    return _utc_now
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
+    return partial(datetime.now, UTC)
 
 
 def provider_of(argument: str, given: object) -> BaseProvider:

@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Generic
 
-from ..construction import said_as
-from ..errors import ConfigurationError, Conflict, IdempotencyMismatch, InvalidRequest
+from ..errors import ConfigurationError, Conflict, IdempotencyMismatch
 from ..idempotency import operation_key
 from ..models import Customer
 from ..provider import BaseProvider
@@ -19,7 +18,7 @@ from .records import BillingCustomer, BillingSubscription, OperationState
 from .repository import Tx
 from .store import Store
 
-__all__ = ["Customers", "check_org", "provider_named"]
+__all__ = ["Customers", "provider_named"]
 
 _MAX_FOREIGN_KEYS = 20
 """How many keys in a row the provider may know otherwise than the operation log does, after a database was restored, say."""
@@ -60,7 +59,6 @@ class Customers(Generic[Tx]):
 
     async def known(self, org_id: str) -> list[BillingCustomer]:
         """The organisation's customers, the one with the primary subscription first."""
-        check_org(org_id)
         tx = self._handlers.transaction()
         found = [await self._store.get_customer(org_id, name, tx=tx) for name in self._providers]
         known = [customer for customer in found if customer is not None]
@@ -75,13 +73,12 @@ class Customers(Generic[Tx]):
 
     async def subscriptions(self, org_id: str) -> list[BillingSubscription]:
         """All that the organisation has, at whichever provider, the primary one first."""
-        check_org(org_id)
         tx = self._handlers.transaction()
         found: list[BillingSubscription] = []
         for name in self._providers:
             customer = await self._store.get_customer(org_id, name, tx=tx)
             if customer is not None:
-                found += await self.subscriptions_of(customer)
+                found += await self._store.list_subscriptions(customer.id, tx=tx)
         return [each.subscription for each in answers(found, self._clock()) if each.subscription is not None]
 
     async def ensure(
@@ -215,15 +212,3 @@ def provider_named(providers: Mapping[str, BaseProvider], name: str) -> BaseProv
         message = f"this service has no provider {str(name)[:60]!r}; it has {', '.join(providers)}"
         raise ConfigurationError(message)
     return found
-
-
-def check_org(org_id: object) -> None:
-    """Refuse what names no organisation.
-
-    Raises:
-        InvalidRequest: it is no str, or an empty one.
-    """
-    if not isinstance(org_id, str) or not org_id.strip():
-        message = "org_id must be a str that is not empty"
-        message += "" if isinstance(org_id, str) else f", not {said_as(org_id)}"
-        raise InvalidRequest(message, param="org_id")

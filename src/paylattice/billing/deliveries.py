@@ -63,13 +63,17 @@ class Deliveries(Generic[Tx]):
         event: WebhookEvent | None = None
         try:
             event = await self.parse(provider_name, body, headers, url)
-            outcome = await self.apply(event)
+            outcome = await self._apply(event, checked=True)
         except Exception as error:  # noqa: BLE001 - whatever it is: it is answered, and logged here or by _report
             reply = reply_to(error, verified=event is not None)
             if reply.diagnosis is None:
                 log_failed(provider_name, error, reply.status)
             return reply
         return WebhookReply(OK, outcome)
+
+    async def handle(self, provider_name: str, payload: bytes, headers: Headers, url: str | None) -> WebhookOutcome:
+        """Verify a delivery, and apply its event."""
+        return await self._apply(await self.parse(provider_name, payload, headers, url), checked=True)
 
     async def parse(self, provider_name: str, payload: bytes, headers: Headers, url: str | None) -> WebhookEvent:
         """Verify a delivery and return its event."""
@@ -83,9 +87,12 @@ class Deliveries(Generic[Tx]):
             raise
 
     async def apply(self, event: WebhookEvent) -> WebhookOutcome:
-        """Apply a verified event."""
+        """Apply a verified event that comes from a queue."""
+        return await self._apply(event)
+
+    async def _apply(self, event: WebhookEvent, *, checked: bool = False) -> WebhookOutcome:
         try:
-            return await self._pipeline.apply(event)
+            return await self._pipeline.apply(event, checked=checked)
         except WebhookError as error:
             self._report(getattr(event, "provider", ""), error, error.diagnosis)
             raise

@@ -5,7 +5,6 @@ from datetime import datetime
 from ..arguments import check_utc
 from ..checking import checking_class
 from ..events import WebhookEvent
-from ..frames import clearing_class
 from ..protocol import Headers
 from .customers import provider_named
 from .inputs import CHECKS
@@ -18,7 +17,6 @@ from .wiring import Wired
 __all__ = ["DeliveryOperations"]
 
 
-@clearing_class
 @checking_class(CHECKS)
 class DeliveryOperations(Wired[Tx]):
     """Answer, verify and apply deliveries. :class:`paylattice.BillingService` inherits it."""
@@ -69,7 +67,7 @@ class DeliveryOperations(Wired[Tx]):
             Exception: any other error (a missing setting, the database, the provider, a handler): answer
                 500. Nothing was changed, and the provider delivers again.
         """
-        return await self.apply_event(await self.parse_webhook(provider_name, payload, headers, url=url))
+        return await self._parts.deliveries.handle(provider_name, payload, headers, url)
 
     async def parse_webhook(
         self, provider_name: str, payload: bytes, headers: Headers, *, url: str | None = None

@@ -9,8 +9,9 @@ from typing import cast
 
 from ..arguments import check_argument, check_timedelta, check_utc
 from ..checking import Check, flag, instance, observer, whole, word, wrong
+from ..construction import said_as
+from ..errors import InvalidRequest
 from .access import AccessPolicy
-from .customers import check_org
 
 __all__ = ["CHECKS"]
 
@@ -18,6 +19,13 @@ __all__ = ["CHECKS"]
 def _headers(name: str, value: object) -> None:
     if isinstance(value, str | bytes) or not isinstance(value, Iterable):
         raise wrong(name, value, "the headers of the request, a mapping or pairs")
+
+
+def _org(name: str, value: object) -> None:
+    if not isinstance(value, str) or not value.strip():
+        message = f"{name} must be a str that is not empty"
+        message += "" if isinstance(value, str) else f", not {said_as(value)}"
+        raise InvalidRequest(message, param=name)
 
 
 def _limit(name: str, value: object) -> None:
@@ -40,7 +48,7 @@ def _delta(name: str, value: object) -> None:
 
 
 CHECKS: Mapping[str, Check] = {
-    "org_id": lambda _name, value: check_org(value),
+    "org_id": _org,
     "provider_name": instance(str, "the name of a provider"),
     "session_id": word,
     "subscription_id": word,

@@ -13,7 +13,7 @@ import attrs
 from ..construction import check_methods
 from ..errors import ConfigurationError, InvalidRequest
 from ..transport.primitives import AsyncPrimitives, Primitives, mutex
-from .records import BillingEvent, table_of
+from .records import TABLES, BillingEvent
 from .tables import Index, Record, Table
 
 __all__ = ["InMemoryRepository", "InMemoryTransaction"]
@@ -21,6 +21,7 @@ __all__ = ["InMemoryRepository", "InMemoryTransaction"]
 R = TypeVar("R", bound=Record)
 _Key = tuple[Any, ...]
 _BLOCK = 512
+_TABLES: Mapping[type[Record], Table[Any]] = {table.record: table for table in TABLES}
 
 
 class _Sorted:
@@ -70,19 +71,19 @@ class _Rows:
     """The rows of one table, with a dictionary for each key and a sorted list for each value of each index."""
 
     def __init__(self, table: Table[Any]) -> None:
-        self._table = table
+        self.table = table
         self.rows: dict[_Key, Record] = {}
         self._keys: dict[tuple[str, ...], dict[_Key, _Key]] = {key: {} for key in table.keys[1:]}
         self._found: dict[_Key, _Sorted] = {}
 
     def add(self, record: Record) -> None:
-        primary = _values(record, self._table.primary_key)
+        primary = _values(record, self.table.primary_key)
         self.rows[primary] = record
         for columns, taken in self._keys.items():
             key = _values(record, columns)
             if None not in key:
                 taken[key] = primary
-        for index in self._table.indexes:
+        for index in self.table.indexes:
             where = _values(record, index.columns)
             if None not in where:
                 self._found.setdefault((index.name, *where), _Sorted()).add(_place(record, index, primary))
@@ -93,7 +94,7 @@ class _Rows:
             return None
         for columns, taken in self._keys.items():
             taken.pop(_values(record, columns), None)
-        for index in self._table.indexes:
+        for index in self.table.indexes:
             where = _values(record, index.columns)
             if None not in where:
                 found = self._found[index.name, *where]
@@ -104,13 +105,13 @@ class _Rows:
 
     def primary(self, key: Mapping[str, object]) -> _Key | None:
         """The primary key of the row with this key."""
-        for columns in self._table.keys:
+        for columns in self.table.keys:
             if len(columns) == len(key) and all(name in key for name in columns):
                 wanted = tuple(key[name] for name in columns)
-                if columns == self._table.primary_key:
+                if columns == self.table.primary_key:
                     return wanted if wanted in self.rows else None
                 return self._keys[columns].get(wanted)
-        message = f"{self._table.name} has no key of {', '.join(key)}"
+        message = f"{self.table.name} has no key of {', '.join(key)}"
         raise InvalidRequest(message, param="key")
 
     def find(self, index: Index, where: _Key, after: Record | None) -> Iterator[_Key]:
@@ -150,7 +151,7 @@ class _Tables:
     def of(self, kind: type[Record]) -> _Rows:
         rows = self._tables.get(kind)
         if rows is None:
-            rows = self._tables[kind] = _Rows(table_of(kind))
+            rows = self._tables[kind] = _Rows(_TABLES[kind])
         return rows
 
 
@@ -255,7 +256,7 @@ class InMemoryRepository:
         async with self._in(tx) as own:
             if self._rivals(own, record):
                 return False
-            own.put(kind, _values(record, table_of(kind).primary_key), record)
+            own.put(kind, _values(record, self._committed.of(kind).table.primary_key), record)
             return True
 
     async def get(
@@ -297,9 +298,9 @@ class InMemoryRepository:
     async def update(self, record: Record, *, tx: InMemoryTransaction | None = None) -> bool:
         """Write the updatable columns of the row with the record's primary key; False if it is not there, or a key is taken."""
         kind = type(record)
-        table = table_of(kind)
+        table = self._committed.of(kind).table
         async with self._in(tx) as own:
-            stored: Any = self._row(own, kind, table.key_of(record))
+            stored: Any = self._row(own, kind, {name: getattr(record, name) for name in table.primary_key})
             if stored is None:
                 return False
             new: Record = attrs.evolve(stored, **{name: getattr(record, name) for name in table.updatable})
@@ -312,7 +313,7 @@ class InMemoryRepository:
     async def delete(self, record: Record, *, tx: InMemoryTransaction | None = None) -> bool:
         """Delete the row with the record's primary key; False if there is none."""
         kind = type(record)
-        key = table_of(kind).key_of(record)
+        key = self._committed.of(kind).table.key_of(record)
         async with self._in(tx) as own:
             if self._row(own, kind, key) is None:
                 return False
@@ -336,8 +337,9 @@ class InMemoryRepository:
 
     def _rivals(self, tx: InMemoryTransaction, record: Record) -> set[_Key]:
         """The primary keys of the rows that have one of the record's keys."""
-        keys = ({name: getattr(record, name) for name in columns} for columns in table_of(type(record)).keys)
-        found = (self._primary(tx, type(record), key) for key in keys if None not in key.values())
+        kind = type(record)
+        keys = ({name: getattr(record, name) for name in columns} for columns in self._committed.of(kind).table.keys)
+        found = (self._primary(tx, kind, key) for key in keys if None not in key.values())
         return {primary for primary in found if primary is not None}
 
 

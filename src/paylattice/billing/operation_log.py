@@ -9,26 +9,19 @@ the change that came after it. What each command needs for this, it says itself:
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable
-from datetime import datetime, timedelta
-from typing import Any, Generic, TypeVar
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, TypeVar
 
 import attrs
 
-from ..errors import (
-    ActionRequired,
-    Conflict,
-    Declined,
-    InvalidRequest,
-    OutcomeUnknown,
-    PaymentError,
-)
+from ..errors import ActionRequired, Conflict, Declined, InvalidRequest, OutcomeUnknown, PaymentError
 from ..guard import checked
-from ..idempotency import new_key
 from ..provider import BaseProvider
 from .commands import Command, Made
 from .deciding import Deciding
 from .entries import Entry, entry_of, forgotten_error, leaves_in_doubt, refuses, same_entry, superseded_error
+from .operation_rows import OperationRows
 from .records import BillingOperation, OperationState
 from .repository import Tx
 from .store import Store
@@ -38,14 +31,9 @@ __all__ = ["OperationLog"]
 
 _log = logging.getLogger("paylattice")
 R = TypeVar("R")
-AnyCommand = TypeVar("AnyCommand", bound=Command[Any])
-
-_MARGIN = timedelta(minutes=5)
-"""How long before the end of its life a key is not trusted any more: sending takes time, and clocks differ."""
-_PAGE = 100
 
 
-class OperationLog(Generic[Tx]):
+class OperationLog(OperationRows[Tx]):
     """Sends commands, and remembers them.
 
     Args:
@@ -54,8 +42,7 @@ class OperationLog(Generic[Tx]):
     """
 
     def __init__(self, store: Store[Tx], clock: Callable[[], datetime]) -> None:
-        self._store = store
-        self._clock = clock
+        super().__init__(store, clock)
         self._superseded = Superseded(store)
         self._deciding = Deciding(store, self._superseded, self.finish)
 
@@ -91,47 +78,38 @@ class OperationLog(Generic[Tx]):
             PaymentError: what the operation raises.
         """
         with checked(provider, command.operation, {**command.arguments(), "idempotency_key": key}):
-            insert = insert or self._store.insert_operation
-            return await self._run(provider, command, org_id, key, reference, insert, look_first=look_first)
+            row = BillingOperation(
+                provider=provider.get_provider_name(),
+                key=key,
+                operation=command.kind,
+                org_id=org_id,
+                arguments=command.to_json(),
+                created_at=self._clock(),
+                ticket=await self._store.next_ticket(),
+                external_id=command.target,
+                reference=reference,
+            )
+            if await (insert or self._store.insert_operation)(row):
+                return await self._run(provider, Entry(row, command), look_first=look_first)
+            known = await self._store.get_operation(row.provider, key)
+            if known is None:
+                message = "the operation log holds another command under this key, and does not show it"
+                raise Conflict(message, provider=row.provider, operation=command.operation)
+            return await self.repeat(provider, same_entry(known, command, org_id))
 
-    async def _run(
-        self,
-        provider: BaseProvider,
-        command: Command[R],
-        org_id: str,
-        key: str,
-        reference: str | None,
-        insert: Callable[[BillingOperation], Awaitable[bool]],
-        *,
-        look_first: bool,
-    ) -> R:
-        row = BillingOperation(
-            provider=provider.get_provider_name(),
-            key=key,
-            operation=command.kind,
-            org_id=org_id,
-            arguments=command.to_json(),
-            created_at=self._clock(),
-            ticket=await self._store.next_ticket(),
-            external_id=command.target,
-            reference=reference,
-        )
-        if await insert(row):
-            superseded, contested = await self._superseded.rivals(row, command)
-            if superseded:
-                await self._close(row, OperationState.ABANDONED)
-                raise superseded_error(row, command)
-            entry = Entry(row, command)
-            if look_first and not contested:
-                found = await self._in_effect(provider, entry)
-                if found is not None:
-                    return found
-            return await self._send(provider, entry, first=True, contested=contested)
-        known = await self._store.get_operation(row.provider, key)
-        if known is None:
-            message = "the operation log holds another command under this key, and does not show it"
-            raise Conflict(message, provider=row.provider, operation=command.operation)
-        return await self.repeat(provider, same_entry(known, command, org_id))
+    async def _run(self, provider: BaseProvider, entry: Entry[Command[R]], *, look_first: bool) -> R:
+        """Send what has just been recorded."""
+        target, superseded, contested = entry.row.external_id, False, False  # the target of the command
+        if target is not None:
+            superseded, contested = await self._superseded.rivals(entry.row, target, entry.command)
+        if superseded:
+            await self._close(entry.row, OperationState.ABANDONED)
+            raise superseded_error(entry.row, entry.command)
+        if look_first and not contested:
+            found = await self._in_effect(provider, entry)
+            if found is not None:
+                return found
+        return await self._send(provider, entry, first=True, contested=contested)
 
     async def _in_effect(self, provider: BaseProvider, entry: Entry[Command[R]]) -> R | None:
         """The answer of what is in effect already, although it was never sent."""
@@ -143,58 +121,6 @@ class OperationLog(Generic[Tx]):
         if found is not None:
             await self._done(entry, found)
         return found
-
-    async def begun(
-        self, providers: Iterable[str], key: str, org_id: str, command: AnyCommand
-    ) -> Entry[AnyCommand] | None:
-        """What the caller's key was used for before, at whichever provider.
-
-        Args:
-            providers: the names of those to look at.
-            key: the idempotency key.
-            org_id: your id of the organisation.
-            command: what the caller asks for now; what billing decides may be missing in it.
-
-        Raises:
-            IdempotencyMismatch: the key was used for something else.
-        """
-        for name in providers:
-            known = await self._store.get_operation(name, key)
-            if known is not None:
-                return same_entry(known, command, org_id)
-        return None
-
-    async def note(
-        self,
-        provider: str,
-        command: Command[Any],
-        org_id: str,
-        *,
-        external_id: str | None = None,
-    ) -> None:
-        """Record what was decided here, and is sent to no provider.
-
-        Args:
-            provider: whose object it is about.
-            command: what was decided.
-            org_id: your id of the organisation.
-            external_id: the provider's id of the object.
-        """
-        now = self._clock()
-        await self._store.insert_operation(
-            BillingOperation(
-                provider=provider,
-                key=new_key(),
-                operation=command.kind,
-                org_id=org_id,
-                arguments=command.to_json(),
-                created_at=now,
-                state=OperationState.DONE,
-                external_id=external_id,
-                closed_at=now,
-                ticket=await self._store.next_ticket(),
-            )
-        )
 
     async def repeat(self, provider: BaseProvider, entry: Entry[Command[R]]) -> R:
         """Do again, for its caller, what the log holds: the effect is there once afterwards.
@@ -273,20 +199,6 @@ class OperationLog(Generic[Tx]):
             await self._done(entry, found)
 
     # --- what must not be sent again -----------------------------------------------------------------------------
-
-    async def _is_forgotten(self, provider: BaseProvider, row: BillingOperation) -> bool:
-        """Whether the provider may have forgotten the key, by whichever clock makes it older.
-
-        That is this machine's, the one that recorded it, or one that has recorded something since. What was recorded in the
-        future is of an age that cannot be known.
-        """
-        lifetime, now = provider.idempotency_lifetime, self._clock()
-        margin = min(_MARGIN, lifetime / 10)
-        if row.created_at - now > margin or now - row.created_at >= lifetime - margin:
-            return True
-        since = await self._store.list_operations(row.provider, after=row, limit=_PAGE)
-        times = [now, row.created_at, *(each.created_at for each in since)]
-        return max(times) - min(times) >= lifetime - margin
 
     async def _give_way(self, provider: BaseProvider, entry: Entry[Command[Any]]) -> None:
         """Give up what was superseded: it may have been done, and even after what is newer."""
@@ -397,7 +309,7 @@ class OperationLog(Generic[Tx]):
 
     async def _is_the_last_one(self, provider: BaseProvider, entry: Entry[Command[Any]], *, contested: bool) -> bool:
         """Whether it is over: what is in effect is what was asked for last. Otherwise it stays open, for ``recover_open``."""
-        if entry.row.state is OperationState.DONE:
+        if entry.row.state is OperationState.DONE or entry.row.external_id is None:
             return True
         try:
             await self._superseded.let_the_last_one_win(provider, entry.row, entry.command, contested=contested)

@@ -1,7 +1,6 @@
 """The service's operations that move money, all through the operation log."""
 
 from ..checking import checking_class
-from ..frames import clearing_class
 from ..models import Payment, Refund
 from ..money import Money
 from .commands import Authorize, Capture, Charge, RefundPayment, Void
@@ -12,7 +11,6 @@ from .wiring import Wired
 __all__ = ["PaymentOperations"]
 
 
-@clearing_class
 @checking_class(CHECKS)
 class PaymentOperations(Wired[Tx]):
     """Charge, hold, capture, release and give back. :class:`paylattice.BillingService` inherits it."""

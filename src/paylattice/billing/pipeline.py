@@ -2,9 +2,7 @@
 
 1. An event that was applied before, under one of its keys, is a DUPLICATE at once.
 2. A ticket is taken, THEN the subscription is read again from the provider. No transaction and no lock is open meanwhile.
-3. One transaction: insert the event (its key is unique: of two workers one gets through), write the subscription if its
-   ticket is newer, run the handlers, stamp the event. An exception or a crash undoes all of it, and the provider delivers
-   again.
+3. One transaction (:mod:`.commits`). An exception or a crash undoes all of it, and the provider delivers again.
 
 Why tickets: whoever handles the last change took its ticket, and read, after that change. Only a still later ticket may
 overwrite what it wrote, and that one read later still. So every order of deliveries ends in the provider's true state.
@@ -20,23 +18,21 @@ import attrs
 
 from ..errors import ConfigurationError, Conflict, WebhookError
 from ..events import EventType, WebhookEvent
-from ..idempotency import operation_key
 from ..models import Subscription
 from ..provider import BaseProvider
 from ..serialization import converter
 from ..storable import check_event
 from ..webhook_guard import check_mode
 from .attribution import Attribution, Attributor, Reading
-from .changes import SubscriptionStateChange, changes_between, words_of, words_of_a_reading
-from .handlers import EventContext, Handlers
+from .commits import Commits, Written
+from .handlers import Handlers
 from .outcomes import Retried, WebhookOutcome
 from .owners import RefusedSubscription
 from .pages import Pages
-from .record_ids import new_record_id
-from .records import BillingCustomer, BillingEvent, BillingSubscription, UnmatchedEvent
+from .records import BillingCustomer, BillingSubscription, UnmatchedEvent
 from .repository import Tx
 from .seconds import Second, Seconds
-from .store import Store, Upserted
+from .store import Store
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -88,25 +84,34 @@ class EventPipeline(Generic[Tx]):
         self._handlers = handlers
         self._refetch = refetch
         self._clock = clock
+        self._commits = Commits(store, providers, handlers, seconds, clock)
 
-    async def apply(self, event: WebhookEvent) -> WebhookOutcome:
-        """Apply an event that was verified before, here or in another process."""
-        outcome = await self._apply(event)
-        await self._undo(event.provider, event.subscription_id)
+    async def apply(self, event: WebhookEvent, *, checked: bool = False) -> WebhookOutcome:
+        """Apply an event that was verified before, here or in another process.
+
+        Args:
+            event: the event.
+            checked: whether the guard of the provider has checked it just now.
+        """
+        outcome = await self._apply(event, checked=checked)
+        if self._seconds.undoes:
+            await self._undo(event.provider, event.subscription_id)
         return outcome
 
-    async def _apply(self, event: WebhookEvent) -> WebhookOutcome:
+    async def _apply(self, event: WebhookEvent, *, checked: bool) -> WebhookOutcome:
         self._handlers.refuse_inside()
-        check_event(event)
-        if event.provider not in self._providers:
-            message = f"there is no provider {event.provider!r} in this service"
-            raise ConfigurationError(message, provider=event.provider)
-        check_mode(self._providers[event.provider], event)
+        if not checked:
+            check_event(event)
+            if event.provider not in self._providers:
+                message = f"there is no provider {event.provider!r} in this service"
+                raise ConfigurationError(message, provider=event.provider)
+            check_mode(self._providers[event.provider], event)
         if event.account_id != self._providers[event.provider].account_id:
             return WebhookOutcome.IGNORED  # another account's objects can have the ids of this one's
         if not isinstance(event.type, EventType) and event.type in _WORDS:
             event = attrs.evolve(event, type=EventType(event.type))
-        if (self._refetch or event.known_as) and await self._was_applied(event):  # otherwise its unique key says so
+        # without a refetch, the unique key says so
+        if (self._refetch or event.known_as) and await self._store.was_applied(event):
             return WebhookOutcome.DUPLICATE
         if not isinstance(event.type, EventType) and not self._handlers.listens_to(event.type):
             return WebhookOutcome.IGNORED
@@ -125,11 +130,10 @@ class EventPipeline(Generic[Tx]):
             self._attributor.report_refused(again)
             if again.customer is None:
                 return await self._after_keeping(event)
-            outcome, _ = await self._commit(again, waiting)
-            return outcome
-        self._attributor.report_refused(attribution)
-        outcome, _ = await self._commit(attribution)
-        return outcome
+            return (await self._commit(again, waiting))[0]
+        if attribution.refused is not None:
+            self._attributor.report_refused(attribution)
+        return (await self._commit(attribution))[0]
 
     async def _linked(self, event: WebhookEvent) -> WebhookEvent:
         """The event with what its money leads to, where it does not say that itself.
@@ -153,12 +157,16 @@ class EventPipeline(Generic[Tx]):
             return attribution
         return attrs.evolve(attribution, event=await self._linked(attribution.event))
 
-    async def _was_applied(self, event: WebhookEvent, tx: Tx | None = None) -> bool:
-        for key in (event.dedupe_key, *event.known_as):
-            seen = await self._store.get_event(event.provider, key, tx=tx)
-            if seen is not None and seen.processed_at is not None:
-                return True
-        return False
+    async def _commit(
+        self, attribution: Attribution, waiting: UnmatchedEvent | None = None
+    ) -> tuple[WebhookOutcome, int]:
+        """What became of the event, and how many unmatched ones were applied after it."""
+        if attribution.customer is not None and attribution.reading is not None:
+            await self._pages.learn(attribution.customer, attribution.reading.subscription)
+        written = await self._commits.event(attribution, waiting)
+        await self._undo_second(written.second)
+        profile = attribution.reading.subscription.customer_id if attribution.reading is not None else None
+        return written.outcome, await self._apply_what_waited_for(written, profile)
 
     # --- events that wait ----------------------------------------------------------------------------------------
 
@@ -181,7 +189,7 @@ class EventPipeline(Generic[Tx]):
         """Let a payment that waits for this very subscription be applied, and this event with it."""
         if event.customer_id is not None and not self._providers[event.provider].preserves_customer:
             await self.apply_unmatched(event.provider, external_customer_id=event.customer_id)
-            if await self._was_applied(event):
+            if await self._store.was_applied(event):
                 return WebhookOutcome.PROCESSED
         return WebhookOutcome.UNMATCHED
 
@@ -262,11 +270,10 @@ class EventPipeline(Generic[Tx]):
             await self._store.insert_unmatched(attrs.evolve(unmatched, error=again.error))
         return again
 
-    async def _apply_what_waited_for(
-        self, stored: BillingSubscription | None, upserted: Upserted | None, profile: str | None
-    ) -> int:
+    async def _apply_what_waited_for(self, written: Written, profile: str | None) -> int:
         """Apply what was unmatched for a subscription that has just been stored for the first time, or for its profile."""
-        if stored is None or upserted is None or upserted.previous is not None:
+        stored = written.stored
+        if stored is None or not written.is_first:
             return 0
         name = stored.provider
         applied = await self.apply_unmatched(name, external_subscription_id=stored.external_subscription_id)
@@ -325,180 +332,12 @@ class EventPipeline(Generic[Tx]):
                 raise Conflict(str(refused), provider=provider)
         if admission.subscription is None:
             return await self._store.get_subscription(provider, subscription.id)
-        subscription = admission.subscription
-        await self._pages.learn(customer, subscription)
-        second: Second | None = None
-        async with self._store.transaction() as tx:
-            version = subscription.version if self._attributor.trusts_payloads(provider) else None
-            stored, upserted, owner = await self._write(customer, Reading(subscription, ticket, version), tx)
-            words = words_of_a_reading(_change(stored, upserted))
-            if words:
-                event = self._own_event(provider, owner, subscription, words[0], ticket)
-                record = self._record(event, owner)
-                await self._store.insert_event(record, tx=tx)
-                if await self._run(words, event, owner, stored, upserted, tx):
-                    await self._stamp(record, tx)
-                second = await self._second(words, owner, stored, tx)
-        await self._apply_what_waited_for(stored, upserted, subscription.customer_id)
-        await self._undo_second(second)
-        return stored
-
-    def _own_event(
-        self, provider: str, customer: BillingCustomer, subscription: Subscription, word: EventType, ticket: int
-    ) -> WebhookEvent:
-        name = f"paylattice:{operation_key(word, subscription.id)}:{ticket}"  # ids can be as long as a key may be
-        return WebhookEvent(
-            id=name,
-            type=word,
-            created_at=self._clock(),
-            dedupe_key=name,
-            customer_id=customer.external_customer_id,
-            subscription_id=subscription.id,
-            subscription=subscription,
-            provider=provider,
-        )
-
-    # --- the one transaction -------------------------------------------------------------------------------------
-
-    async def _commit(
-        self, attribution: Attribution, waiting: UnmatchedEvent | None = None
-    ) -> tuple[WebhookOutcome, int]:
-        """What became of the event, and how many unmatched ones were applied after it."""
-        customer, reading = attribution.customer, attribution.reading
-        event = self._described(attribution.event, reading)
-        outcome = WebhookOutcome.PROCESSED
-        stored: BillingSubscription | None = None
-        upserted: Upserted | None = None
-        if customer is not None and reading is not None:
-            await self._pages.learn(customer, reading.subscription)
-        async with self._store.transaction() as tx:
-            if waiting is not None:
-                await self._store.delete_unmatched(waiting, tx=tx)
-            if event.known_as and await self._was_applied(event, tx):  # since it was looked for, or unmatched
-                return WebhookOutcome.DUPLICATE, 0
-            record = self._record(event, customer)
-            if not await self._store.insert_event(record, tx=tx):
-                return WebhookOutcome.DUPLICATE, 0
-            if customer is not None and reading is not None:
-                stored, upserted, customer = await self._write(customer, reading, tx)
-                if not upserted.written:
-                    outcome = WebhookOutcome.STALE
-            elif event.subscription_id is not None:
-                stored = await self._store.get_subscription(event.provider, event.subscription_id, tx=tx)
-            if customer is not None and event.type is EventType.CUSTOMER_MERGED and event.customer is not None:
-                customer = await self._follow(customer, event.customer.id, tx)
-            also = [word for key in event.also if (word := await self._first_told(key, record, tx)) is not None]
-            words = (*words_of(event, _change(stored, upserted), observed=upserted is not None), *also)
-            if await self._run(words, event, customer, stored, upserted, tx, attribution.claimed_customer):
-                await self._stamp(record, tx)
-            second = await self._second(words, customer, stored, tx)
-        await self._undo_second(second)
-        profile = reading.subscription.customer_id if reading is not None else None
-        return outcome, await self._apply_what_waited_for(stored, upserted, profile)
-
-    def _described(self, event: WebhookEvent, reading: Reading | None) -> WebhookEvent:
-        """The event with its subscription as it is now, and an invoice that says why it was written, for which period."""
-        if reading is None:
-            return event
-        event = attrs.evolve(event, subscription=reading.subscription)
-        if event.invoice is None:
-            return event
-        invoice = self._providers[event.provider].describe_invoice(event.invoice, reading.subscription)
-        return attrs.evolve(event, invoice=invoice)
-
-    def _record(self, event: WebhookEvent, customer: BillingCustomer | None) -> BillingEvent:
-        return BillingEvent.of(event, id=new_record_id(), customer=customer, processed_at=self._clock())
-
-    async def _first_told(self, key: str, record: BillingEvent, tx: Tx) -> str | None:
-        """The further word of an event that has this key; None if another event has told it."""
-        word = key.partition(":")[0]
-        told = attrs.evolve(record, id=new_record_id(), event_type=word, external_event_id=key, delivery_id=None)
-        return word if await self._store.insert_event(told, tx=tx) else None
-
-    async def _stamp(self, record: BillingEvent, tx: Tx) -> None:
-        """Stamp the event once its handlers have run: the last statement of the transaction.
-
-        A handler may have let a statement of its own fail in silence. PostgreSQL would then answer the COMMIT with ROLLBACK
-        and no error, and what nothing is left of would pass for applied. This statement fails instead.
-        """
-        await self._store.update_event(attrs.evolve(record, processed_at=self._clock()), tx=tx)
-
-    def _state(self, provider: str, customer_id: str, reading: Reading) -> BillingSubscription:
-        return BillingSubscription.of(
-            reading.subscription,
-            id=new_record_id(),
-            customer_id=customer_id,
-            provider=provider,
-            now=self._clock(),
-            ticket=reading.ticket,
-            version=reading.version,
-        )
-
-    async def _write(
-        self, customer: BillingCustomer, reading: Reading, tx: Tx
-    ) -> tuple[BillingSubscription, Upserted, BillingCustomer]:
-        """Write the state if it is newer. Returns what is stored then, and whose it is."""
-        state = self._state(customer.provider, customer.id, reading)
-        upserted = await self._store.upsert_subscription(state, tx=tx)
-        if upserted.previous is None and not self._providers[customer.provider].preserves_customer:
-            customer = await self._follow(customer, reading.subscription.customer_id, tx)
-        stored = upserted.previous if not upserted.written else None
-        stored = stored or state.replacing(upserted.previous)
-        return stored, upserted, await self._owner(stored, customer, tx)
-
-    async def _owner(self, stored: BillingSubscription, customer: BillingCustomer, tx: Tx) -> BillingCustomer:
-        """The owner of a subscription: the customer that it was first stored for."""
-        if stored.customer_id == customer.id:
-            return customer
-        return await self._store.get_customer_by_id(stored.customer_id, tx=tx) or customer
-
-    async def _follow(self, customer: BillingCustomer, external_customer_id: str | None, tx: Tx) -> BillingCustomer:
-        """Let the record point to the profile that the provider books on; not if that is another organisation's already."""
-        if external_customer_id in {None, customer.external_customer_id}:
-            return customer
-        stored = await self._store.get_customer_by_id(customer.id, tx=tx) or customer
-        moved = attrs.evolve(stored, external_customer_id=external_customer_id, updated_at=self._clock())
-        return moved if await self._store.update_customer(moved, tx=tx) else stored
-
-    async def _run(
-        self,
-        words: tuple[str, ...],
-        event: WebhookEvent,
-        customer: BillingCustomer | None,
-        stored: BillingSubscription | None,
-        upserted: Upserted | None,
-        tx: Tx,
-        claimed_customer: BillingCustomer | None = None,
-    ) -> bool:
-        """Run the handlers; whether there were any."""
-        previous = upserted.previous if upserted is not None and upserted.written else stored
-        context = EventContext(
-            customer=customer,
-            subscription=stored,
-            transaction=tx,
-            previous=previous,
-            change=_change(stored, upserted),
-            claimed_customer=claimed_customer if customer is None else None,
-        )
-        return await self._handlers.run(words, event, context)
-
-    # --- second subscriptions ------------------------------------------------------------------------------------
-
-    async def _second(
-        self, words: tuple[str, ...], customer: BillingCustomer | None, stored: BillingSubscription | None, tx: Tx
-    ) -> Second | None:
-        """The second subscription, where one has begun beside another; told once, as an event of its own."""
-        if EventType.SUBSCRIPTION_STARTED not in words:
-            return None
-        second = await self._seconds.beside(customer, stored, tx)
-        if second is None:
-            return None
-        record = self._record(second.event, second.customer)
-        if await self._store.insert_event(record, tx=tx):
-            context = EventContext(second.customer, second.subscription, tx, previous=second.subscription)
-            if await self._handlers.run((second.event.type,), second.event, context):
-                await self._stamp(record, tx)
-        return second
+        await self._pages.learn(customer, admission.subscription)
+        version = admission.subscription.version if self._attributor.trusts_payloads(provider) else None
+        written = await self._commits.reading(customer, Reading(admission.subscription, ticket, version))
+        await self._apply_what_waited_for(written, admission.subscription.customer_id)
+        await self._undo_second(written.second)
+        return written.stored
 
     async def _undo_second(self, second: Second | None) -> None:
         if second is not None:
@@ -521,10 +360,3 @@ def _leads_on(event: WebhookEvent) -> bool:
         paid = event.type is EventType.INVOICE_PAID and event.invoice is not None and not event.invoice.payment_ids
         return paid or (event.customer_id is None and event.subscription_id is None)
     return kind in _MONEY and (event.subscription_id is None or event.payment is None)
-
-
-def _change(stored: BillingSubscription | None, upserted: Upserted | None) -> SubscriptionStateChange:
-    """What was changed in the stored subscription; nothing, if a newer state was there already."""
-    if stored is None or upserted is None or not upserted.written:
-        return SubscriptionStateChange()
-    return changes_between(upserted.previous, stored)

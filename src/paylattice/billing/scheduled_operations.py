@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 
 from ..arguments import check_timedelta, check_utc
 from ..checking import checking_class
-from ..frames import clearing_class
 from .customers import provider_named
 from .inputs import CHECKS
 from .maintenance.catch_up import CaughtUp
@@ -19,7 +18,6 @@ from .wiring import Wired
 __all__ = ["ScheduledOperations"]
 
 
-@clearing_class
 @checking_class(CHECKS)
 class ScheduledOperations(Wired[Tx]):
     """Catch up, reconcile, recover, and all of it at once. :class:`paylattice.BillingService` inherits it."""

@@ -77,7 +77,7 @@ class Seconds(Generic[Tx]):
         self._providers = providers
         self._log = log
         self._clock = clock
-        self._undo = undo
+        self.undoes = undo
 
     async def beside(
         self, customer: BillingCustomer | None, started: BillingSubscription | None, tx: Tx
@@ -103,7 +103,7 @@ class Seconds(Generic[Tx]):
         first, *others = sorted([started, *current], key=lambda each: _rank(each, pages))
         second = others[0] if _is_same(first, started) else started  # the others were told when they began
         owner = next(each for each in customers if each.id == second.customer_id)
-        if self._undo and _is_of_a_replaced_page(second, first, pages):
+        if self.undoes and _is_of_a_replaced_page(second, first, pages):
             await self._record(owner, second, started.ticket, tx)
         return Second(owner, second, _event(owner, second, self._clock()))
 
@@ -137,7 +137,7 @@ class Seconds(Generic[Tx]):
         Returns:
             Whether anything was sent.
         """
-        if subscription_id is None or not self._undo:
+        if subscription_id is None or not self.undoes:
             return False
         row = await self._store.get_operation(provider, _key(provider, subscription_id))
         if row is None or row.state is not OperationState.OPEN:

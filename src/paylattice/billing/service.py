@@ -8,7 +8,6 @@ from typing import Generic, Self, TypeVar
 from ..arguments import check_utc
 from ..checking import checking_class, word
 from ..events import EventType
-from ..frames import clearing_class
 from ..models import Invoice, OpenCheckout, SubscriptionChange
 from ..operations import Capability
 from ..provider import BaseProvider, PaymentProvider
@@ -38,7 +37,6 @@ __all__ = ["BillingService", "RejectedWebhook"]
 H = TypeVar("H", bound=Callable[..., Awaitable[None] | None])
 
 
-@clearing_class
 @checking_class(CHECKS)
 class BillingService(
     DeliveryOperations[Tx], SubscriptionOperations[Tx], PaymentOperations[Tx], ScheduledOperations[Tx], Generic[Tx]

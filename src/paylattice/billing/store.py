@@ -4,26 +4,22 @@ A repository knows rows and keys. What may be written over what, which row is lo
 is said here; the rest of billing calls these methods and no repository.
 """
 
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Generic, TypeVar
 
 import attrs
 
 from ..errors import ConfigurationError
-from ..models import CheckoutSession
+from ..events import WebhookEvent
+from .checkout_store import CheckoutStore
 from .records import (
-    BillingCheckout,
     BillingCustomer,
     BillingEvent,
     BillingOperation,
     BillingSubscription,
-    CheckoutNews,
     OperationState,
     UnmatchedEvent,
 )
-from .records.checkouts import CHECKOUTS_BY_ORG, CHECKOUTS_BY_PROVIDER, CHECKOUTS_BY_SESSION
 from .records.customers import CUSTOMERS_BY_PROVIDER
 from .records.events import UNMATCHED_BY_CUSTOMER, UNMATCHED_BY_PROVIDER, UNMATCHED_BY_SUBSCRIPTION
 from .records.operations import (
@@ -34,14 +30,11 @@ from .records.operations import (
     OPERATIONS_BY_STATE,
 )
 from .records.subscriptions import SUBSCRIPTIONS_BY_CUSTOMER
-from .repository import BillingRepository, Tx
-from .tables import Index, Record
+from .repository import Tx
+from .rows import PAGE
 
 __all__ = ["Store", "Upserted"]
 
-R = TypeVar("R", bound=Record)
-
-_PAGE = 100
 _ATTEMPTS = 5
 """How often a row is looked for that an insert has found in its way."""
 
@@ -59,7 +52,7 @@ class Upserted:
     previous: BillingSubscription | None
 
 
-class Store(Generic[Tx]):
+class Store(CheckoutStore[Tx]):
     """Reads and writes billing's records.
 
     Every method takes ``tx``, what :meth:`transaction` yields; with None it runs in a transaction of its own.
@@ -67,45 +60,6 @@ class Store(Generic[Tx]):
     Args:
         repository: where the records are kept.
     """
-
-    def __init__(self, repository: BillingRepository[Tx]) -> None:
-        self.repository = repository
-
-    def transaction(self) -> AbstractAsyncContextManager[Tx]:
-        """Open a transaction: what is written with it is committed together, or not at all."""
-        return self.repository.transaction()
-
-    async def next_ticket(self) -> int:
-        """Take a ticket: greater than every one that was given out before, in any process."""
-        return await self.repository.next_ticket()
-
-    @asynccontextmanager
-    async def _in(self, tx: Tx | None) -> AsyncGenerator[Tx]:
-        """The transaction, or one for what follows."""
-        if tx is not None:
-            yield tx
-        else:
-            async with self.repository.transaction() as own:
-                yield own
-
-    async def _all(self, kind: type[R], index: Index, values: dict[str, object], tx: Tx | None) -> list[R]:
-        found: list[R] = []
-        last: R | None = None
-        while True:
-            page = await self._page(kind, index, values, last, _PAGE, tx)
-            found += page
-            if len(page) < _PAGE:
-                return found
-            last = page[-1]
-
-    async def _page(
-        self, kind: type[R], index: Index, values: dict[str, object], after: R | None, limit: int, tx: Tx | None
-    ) -> list[R]:
-        page = await self.repository.find(kind, index, values, after=after, limit=limit, tx=tx)
-        if after is not None and any(_place(each, index) == _place(after, index) for each in page):
-            message = "the repository's find() does not go on after the record that it is given"
-            raise ConfigurationError(message)
-        return page
 
     # --- customers -----------------------------------------------------------------------------------------------
 
@@ -135,7 +89,7 @@ class Store(Generic[Tx]):
         return await self.repository.get(BillingCustomer, key, tx=tx)
 
     async def list_customers(
-        self, provider: str, after: str | None = None, limit: int = _PAGE, *, tx: Tx | None = None
+        self, provider: str, after: str | None = None, limit: int = PAGE, *, tx: Tx | None = None
     ) -> list[BillingCustomer]:
         """List a page of the provider's customers by their record ids; ``after`` is the last page's last ``id``."""
         last = None if after is None else BillingCustomer(after, "", provider, "")
@@ -180,74 +134,6 @@ class Store(Generic[Tx]):
         """List all subscriptions of the customer with this record id, in the order in which they became known."""
         return await self._all(BillingSubscription, SUBSCRIPTIONS_BY_CUSTOMER, {"customer_id": customer_id}, tx)
 
-    # --- checkouts -----------------------------------------------------------------------------------------------
-
-    async def insert_checkout(self, checkout: BillingCheckout, *, tx: Tx | None = None) -> bool:
-        """Insert a checkout; False if there is one under its key, or if another one has the place."""
-        return await self.repository.insert(checkout, tx=tx)
-
-    async def get_checkout(self, org_id: str, product: str, *, tx: Tx | None = None) -> BillingCheckout | None:
-        """Get the organisation's newest checkout for the product."""
-        return await self.repository.get(BillingCheckout, {"org_id": org_id, "place": product}, tx=tx)
-
-    async def get_checkout_by_key(self, provider: str, key: str, *, tx: Tx | None = None) -> BillingCheckout | None:
-        """Get the checkout that was begun under the key."""
-        return await self.repository.get(BillingCheckout, {"provider": provider, "key": key}, tx=tx)
-
-    async def get_checkout_by_session(
-        self, provider: str, session_id: str, *, tx: Tx | None = None
-    ) -> BillingCheckout | None:
-        """Get the checkout with the provider's id of its session."""
-        values: dict[str, object] = {"provider": provider, "session_id": session_id}
-        return next(iter(await self._page(BillingCheckout, CHECKOUTS_BY_SESSION, values, None, 1, tx)), None)
-
-    async def list_checkouts(self, org_id: str, *, tx: Tx | None = None) -> list[BillingCheckout]:
-        """List all checkouts of the organisation, in the order in which they were begun."""
-        return await self._all(BillingCheckout, CHECKOUTS_BY_ORG, {"org_id": org_id}, tx)
-
-    async def list_oldest_checkouts(
-        self, provider: str, *, after: BillingCheckout | None = None, limit: int = _PAGE, tx: Tx | None = None
-    ) -> list[BillingCheckout]:
-        """List a page of the provider's checkouts, in the order in which they were begun."""
-        return await self._page(BillingCheckout, CHECKOUTS_BY_PROVIDER, {"provider": provider}, after, limit, tx)
-
-    async def note_session(
-        self, provider: str, key: str, session: CheckoutSession | None, *, now: datetime, tx: Tx | None = None
-    ) -> BillingCheckout | None:
-        """Write what the provider says of a checkout's session; None: it has no such session.
-
-        Returns:
-            The checkout as it is then; None: there is none under the key.
-        """
-        async with self._in(tx) as own:
-            stored = await self._locked(provider, key, own)
-            if stored is None:
-                return None
-            seen = stored.seen_as(session, now=now)
-            if attrs.evolve(seen, updated_at=stored.updated_at) == stored:
-                return stored
-            await self.repository.update(seen, tx=own)
-            return seen
-
-    async def replace_checkout(
-        self, checkout: BillingCheckout, *, now: datetime, tx: Tx | None = None
-    ) -> BillingCheckout | None:
-        """Take the place of a checkout for another one; None if it has it no more."""
-        async with self._in(tx) as own:
-            stored = await self._locked(checkout.provider, checkout.key, own)
-            if stored is None or stored.place is None:
-                return None
-            replaced = stored.after(CheckoutNews.REPLACED, now=now)
-            await self.repository.update(replaced, tx=own)
-            return replaced
-
-    async def delete_checkout(self, checkout: BillingCheckout, *, tx: Tx | None = None) -> None:
-        """Delete a checkout, if it is still there."""
-        await self.repository.delete(checkout, tx=tx)
-
-    async def _locked(self, provider: str, key: str, tx: Tx) -> BillingCheckout | None:
-        return await self.repository.get(BillingCheckout, {"provider": provider, "key": key}, lock=True, tx=tx)
-
     # --- events --------------------------------------------------------------------------------------------------
 
     async def insert_event(self, event: BillingEvent, *, tx: Tx | None = None) -> bool:
@@ -269,6 +155,14 @@ class Store(Generic[Tx]):
                 return found
         return None
 
+    async def was_applied(self, event: WebhookEvent, *, tx: Tx | None = None) -> bool:
+        """Return whether an event was applied before, under one of its keys."""
+        for key in (event.dedupe_key, *event.known_as):
+            seen = await self.get_event(event.provider, key, tx=tx)
+            if seen is not None and seen.processed_at is not None:
+                return True
+        return False
+
     # --- unmatched events ----------------------------------------------------------------------------------------
 
     async def insert_unmatched(self, event: UnmatchedEvent, *, tx: Tx | None = None) -> bool:
@@ -282,7 +176,7 @@ class Store(Generic[Tx]):
         external_customer_id: str | None = None,
         external_subscription_id: str | None = None,
         after: UnmatchedEvent | None = None,
-        limit: int = _PAGE,
+        limit: int = PAGE,
         tx: Tx | None = None,
     ) -> list[UnmatchedEvent]:
         """List a page of the events that wait, oldest first: the customer's, or the subscription's, or all.
@@ -386,7 +280,7 @@ class Store(Generic[Tx]):
         external_id: str | None = None,
         reference: str | None = None,
         after: BillingOperation | None = None,
-        limit: int = _PAGE,
+        limit: int = PAGE,
         tx: Tx | None = None,
     ) -> list[BillingOperation]:
         """List a page of the operation log in the order of tickets: by one of the three, or all.
@@ -401,7 +295,3 @@ class Store(Generic[Tx]):
         elif reference is not None:
             index, values = OPERATIONS_BY_REFERENCE, {**values, "reference": reference}
         return await self._page(BillingOperation, index, {**values}, after, limit, tx)
-
-
-def _place(record: Record, index: Index) -> tuple[object, ...]:
-    return tuple(getattr(record, name) for name in index.order)

@@ -70,16 +70,19 @@ class Superseded(Generic[Tx]):
         found = [each for each in about if each.command is None or isinstance(each.command, ChangeSubscription)]
         return [each for each in found if each.row.key != row.key]
 
-    async def rivals(self, row: BillingOperation, command: Command[Any]) -> tuple[bool, bool]:
+    async def rivals(self, row: BillingOperation, target: str, command: Command[Any]) -> tuple[bool, bool]:
         """What else is recorded about the subscription, just after this was.
+
+        Args:
+            row: the row of the command.
+            target: the provider's id of the subscription whose state it sets.
+            command: what was recorded.
 
         Returns:
             Whether something newer is, so that this must not be sent; and whether something older is open, which may take
             effect after this.
         """
-        if command.target is None:
-            return False, False
-        others = [each for each in await self._about(row, command.target) if each.row.key != row.key]
+        others = [each for each in await self._about(row, target) if each.row.key != row.key]
         newer = self.is_newer_among((each for each in others if each.command != command), row, command)
         this = Other(row, command)
         older_in_flight = any(_is_after(this, each) and each.row.state is OperationState.OPEN for each in others)

@@ -1,6 +1,5 @@
 """A subscription, its status and its changes."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 
@@ -91,14 +90,6 @@ class ScheduledChange:
     plan_id: str | None = None
 
 
-def _item_tuple(value: Iterable[SubscriptionItem]) -> tuple[SubscriptionItem, ...]:
-    return tuple(value)
-
-
-def _change_tuple(value: Iterable[ScheduledChange]) -> tuple[ScheduledChange, ...]:
-    return tuple(value)
-
-
 @attrs.frozen
 class Subscription(Model):
     """A customer's subscription.
@@ -141,7 +132,7 @@ class Subscription(Model):
     plan_id: str | None = None
     metadata: FrozenMap[str, str] = attrs.field(default=NOTHING, converter=string_map, repr=False)
     quantity: int | None = None
-    items: tuple[SubscriptionItem, ...] = attrs.field(default=(), converter=_item_tuple)
+    items: tuple[SubscriptionItem, ...] = attrs.field(default=(), converter=tuple[SubscriptionItem, ...])
     cancel_at: datetime | None = None
     canceled_at: datetime | None = None
     trial_end: datetime | None = None
@@ -149,7 +140,7 @@ class Subscription(Model):
     created_at: datetime | None = None
     version: int | None = None
     raw_status: str | None = None
-    scheduled_changes: tuple[ScheduledChange, ...] = attrs.field(default=(), converter=_change_tuple)
+    scheduled_changes: tuple[ScheduledChange, ...] = attrs.field(default=(), converter=tuple[ScheduledChange, ...])
     payment_failed_at: datetime | None = None
     paid_through: datetime | None = None
     ended_at: datetime | None = None

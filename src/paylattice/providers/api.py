@@ -268,5 +268,5 @@ class JSONAPI(Generic[C]):
             writes=request.writes,
             key=request.idempotency_key,
             request_id_header=self.request_id_header.lower(),
-            secrets=(*self.config.secrets(), *request.credentials),
+            secrets=lambda: (*self.config.secrets(), *request.credentials),
         )

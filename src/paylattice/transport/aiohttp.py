@@ -6,7 +6,7 @@ from typing_extensions import Unpack
 
 from ..construction import check_methods
 from .asynchronous import AsyncHTTPTransport, AsyncOptions
-from .base import Timeouts
+from .base import Remaining
 from .exchange import Body, NoAnswer, encoded
 from .failures import Meaning, no_answer
 from .messages import Request, Response
@@ -57,7 +57,9 @@ class AiohttpTransport(AsyncHTTPTransport["aiohttp.ClientSession"]):
     async def _close(self, client: "aiohttp.ClientSession") -> None:
         await client.close()
 
-    async def _ask(self, client: "aiohttp.ClientSession", request: Request, timeouts: Timeouts, body: Body) -> Response:
+    async def _ask(
+        self, client: "aiohttp.ClientSession", request: Request, timeouts: Remaining, body: Body
+    ) -> Response:
         import aiohttp  # noqa: PLC0415 - only who sends pays for it
         import yarl  # noqa: PLC0415 - comes with aiohttp
 

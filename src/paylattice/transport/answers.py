@@ -5,7 +5,7 @@ a write may have taken effect in spite of the error.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TypedDict
 
 import attrs
@@ -107,7 +107,7 @@ class Asked:
         writes: whether the request may have changed something.
         key: the idempotency key that it was sent with.
         request_id_header: where the provider's id of the request is, in lower case.
-        secrets: what must not be in a message, whatever the provider repeats.
+        secrets: returns what must not be in a message, whatever the provider repeats.
     """
 
     provider: str
@@ -116,7 +116,7 @@ class Asked:
     writes: bool = False
     key: str | None = None
     request_id_header: str = "request-id"
-    secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
+    secrets: Callable[[], Collection[str]] = attrs.field(default=tuple, repr=False)
 
 
 @attrs.frozen
@@ -179,7 +179,7 @@ def failure_from(response: Response, asked: Asked, error: ErrorResponse | None =
     kind = _kind(response, error)
     error = error or ErrorResponse()
     context = _context(response, asked, error.code)
-    said = "" if issubclass(kind, _SILENT) else redact(error.message, asked.secrets)
+    said = "" if issubclass(kind, _SILENT) else redact(error.message, asked.secrets())
     lead = _LEADS.get(kind, "{sender} refuses the request").format(sender=asked.sender, credentials=asked.credentials)
     lead = f"{lead}. {asked.sender} says: {said}" if said else lead
     if asked.writes and response.status >= SERVER_ERROR:
@@ -189,13 +189,13 @@ def failure_from(response: Response, asked: Asked, error: ErrorResponse | None =
         return OutcomeUnknown(f"{lead}; an earlier attempt brought no answer: {_MAY_HAVE_HAPPENED}", **context)
     if kind is OutcomeUnknown:
         return kind(f"{lead}: {_MAY_HAVE_HAPPENED}", **context)
-    payment_id = matching(_ID, error.payment_id, asked.secrets)
+    payment_id = matching(_ID, error.payment_id, asked.secrets())
     if issubclass(kind, Declined):
         return kind(lead, reason=error.reason, advice_off_session=error.advice, payment_id=payment_id, **context)
     if issubclass(kind, ActionRequired):
         return kind(lead, url=error.url, client_secret=error.client_secret, payment_id=payment_id, **context)
     if issubclass(kind, InvalidRequest):
-        return kind(lead, param=matching(_PARAM, error.param, asked.secrets), **context)
+        return kind(lead, param=matching(_PARAM, error.param, asked.secrets()), **context)
     if issubclass(kind, RateLimited):
         return kind(lead, retry_after=retry_after(response), **context)
     if issubclass(kind, Conflict):
@@ -230,8 +230,8 @@ def _kind(response: Response, error: ErrorResponse | None) -> type[PaymentError]
 def _context(response: Response, asked: Asked, code: str | None) -> _Context:
     return {
         "provider": asked.provider,
-        "code": matching(WORD, code, asked.secrets),
+        "code": matching(WORD, code, asked.secrets()),
         "http_status": response.status,
-        "request_id": matching(REQUEST_ID, response.headers.get(asked.request_id_header), asked.secrets),
+        "request_id": matching(REQUEST_ID, response.headers.get(asked.request_id_header), asked.secrets()),
         "idempotency_key": asked.key,
     }

@@ -9,6 +9,7 @@ from .base import (
     DEFAULT_RETRY,
     DEFAULT_TIMEOUTS,
     HTTPTransport,
+    Remaining,
     Timeouts,
     monotonic,
     uniform,
@@ -67,8 +68,8 @@ class AsyncHTTPTransport(HTTPTransport, Generic[C]):
     def _client(self) -> C:
         import asyncio  # noqa: PLC0415 - already loaded here
 
-        self._check_open(self._given)
         if self._given is not None:
+            self._check_open(self._given)
             return self._given
         return self._pooled(asyncio.get_running_loop(), self._new_client)
 
@@ -81,10 +82,10 @@ class AsyncHTTPTransport(HTTPTransport, Generic[C]):
         """Close a client that was made here."""
 
     @abstractmethod
-    async def _ask(self, client: C, request: Request, timeouts: Timeouts, body: Body) -> Response:
+    async def _ask(self, client: C, request: Request, timeouts: Remaining, body: Body) -> Response:
         """Send, and read the answer. Raises whatever the library does."""
 
-    async def _exchange(self, request: Request, timeouts: Timeouts, deadline: float) -> Response:
+    async def _exchange(self, request: Request, timeouts: Remaining, deadline: float) -> Response:
         import asyncio  # noqa: PLC0415 - already loaded here
 
         client = self._client()

@@ -5,7 +5,7 @@ import random
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
-from typing import Protocol, TypeVar, cast
+from typing import NamedTuple, Protocol, TypeVar, cast
 
 import attrs
 
@@ -20,7 +20,7 @@ from .primitives import Lock, Primitives
 from .retry import SERVER_ERROR, RetryPolicy, retry_after, seconds
 from .surroundings import environment
 
-__all__ = ["HTTPTransport", "Timeouts", "Transport"]
+__all__ = ["HTTPTransport", "Remaining", "Timeouts", "Transport"]
 
 C = TypeVar("C")
 T = TypeVar("T")
@@ -35,10 +35,18 @@ class Timeouts:
     read: float = attrs.field(default=30.0, validator=seconds)
     total: float = attrs.field(default=60.0, validator=seconds)
 
-    def within(self, remaining: float) -> "Timeouts":
-        """Return the same timeouts, but none longer than the remaining time."""
+    def within(self, remaining: float) -> "Remaining":
+        """Return the timeouts of one attempt: none is longer than the remaining time."""
         least = max(remaining, 0.001)
-        return Timeouts(min(self.connect, least), min(self.read, least), least)
+        return Remaining(min(self.connect, least), min(self.read, least), least)
+
+
+class Remaining(NamedTuple):
+    """The timeouts of one attempt, in seconds."""
+
+    connect: float
+    read: float
+    total: float
 
 
 class Transport(Primitives, Protocol):
@@ -131,6 +139,7 @@ class HTTPTransport(ABC):
         Raises:
             ConfigurationError: it cannot be made; nothing was sent.
         """
+        self._check_open()
         if self._key is None:
             self._key = (type(self), self._shared_with(), *environment())
         try:
@@ -142,7 +151,7 @@ class HTTPTransport(ABC):
         message = f"the HTTP client cannot be made ({cause}): check SSL_CERT_FILE, SSL_CERT_DIR and the proxy"
         raise ConfigurationError(message)
 
-    def _check_open(self, given: object) -> None:
+    def _check_open(self, given: object = None) -> None:
         """Refuse to send through what is closed.
 
         Raises:
@@ -164,7 +173,7 @@ class HTTPTransport(ABC):
         """
 
     @abstractmethod
-    async def _exchange(self, request: Request, timeouts: Timeouts, deadline: float) -> Response:
+    async def _exchange(self, request: Request, timeouts: Remaining, deadline: float) -> Response:
         """One attempt. Raises nothing but :class:`NoAnswer`, or a PaymentError that ends the operation."""
 
     async def send(self, request: Request) -> Response:
@@ -192,7 +201,7 @@ class HTTPTransport(ABC):
             self._on_response(request, attempt, outcome, self._clock() - started)
             if isinstance(outcome, Response):
                 again = self._retry.after_answer(request, outcome, attempt)
-                asked = retry_after(outcome)
+                asked = retry_after(outcome) if again else None
             else:
                 unsettled = unsettled or (outcome.sent and request.writes)
                 again = not outcome.lasting and self._retry.after_silence(request, attempt, sent=outcome.sent)

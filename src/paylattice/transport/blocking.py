@@ -10,6 +10,7 @@ from .base import (
     DEFAULT_RETRY,
     DEFAULT_TIMEOUTS,
     HTTPTransport,
+    Remaining,
     Timeouts,
     monotonic,
     uniform,
@@ -66,8 +67,8 @@ class BlockingHTTPTransport(HTTPTransport, Generic[C]):
         self._given = given
 
     def _client(self) -> C:
-        self._check_open(self._given)
         if self._given is not None:
+            self._check_open(self._given)
             return self._given
         return self._pooled(THREADS, self._new_client)
 
@@ -80,10 +81,10 @@ class BlockingHTTPTransport(HTTPTransport, Generic[C]):
         """Close a client that was made here."""
 
     @abstractmethod
-    def _ask(self, client: C, request: Request, timeouts: Timeouts, body: Body) -> Response:
+    def _ask(self, client: C, request: Request, timeouts: Remaining, body: Body) -> Response:
         """Send, and read the answer. Raises whatever the library does."""
 
-    async def _exchange(self, request: Request, timeouts: Timeouts, deadline: float) -> Response:
+    async def _exchange(self, request: Request, timeouts: Remaining, deadline: float) -> Response:
         client = self._client()
         body = Body(self._clock, deadline)
         try:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from ..construction import is_async, refused
 from .asynchronous import AsyncHTTPTransport
-from .base import DEFAULT_RETRY, DEFAULT_TIMEOUTS, Timeouts, monotonic, uniform
+from .base import DEFAULT_RETRY, DEFAULT_TIMEOUTS, Remaining, Timeouts, monotonic, uniform
 from .blocking import BlockingHTTPTransport
 from .discretion import discreet
 from .exchange import OWN_HEADERS, Body, NoAnswer, cannot_be_built, written
@@ -89,7 +89,7 @@ class AsyncTransport(AsyncHTTPTransport["httpx.AsyncClient"]):
     async def _close(self, client: "httpx.AsyncClient") -> None:
         await client.aclose()
 
-    async def _ask(self, client: "httpx.AsyncClient", request: Request, timeouts: Timeouts, body: Body) -> Response:
+    async def _ask(self, client: "httpx.AsyncClient", request: Request, timeouts: Remaining, body: Body) -> Response:
         sending = _built(library(self._library, client), request, timeouts, self._given)
         with discreet():
             answer = await client.send(sending, stream=True, follow_redirects=False)
@@ -158,7 +158,7 @@ class BlockingTransport(BlockingHTTPTransport["httpx.Client"]):
     def _close(self, client: "httpx.Client") -> None:
         client.close()
 
-    def _ask(self, client: "httpx.Client", request: Request, timeouts: Timeouts, body: Body) -> Response:
+    def _ask(self, client: "httpx.Client", request: Request, timeouts: Remaining, body: Body) -> Response:
         sending = _built(library(self._library, client), request, timeouts, self._given)
         with discreet():
             answer = client.send(sending, stream=True, follow_redirects=False)
@@ -174,7 +174,7 @@ class BlockingTransport(BlockingHTTPTransport["httpx.Client"]):
 
 
 def _built(
-    http: HTTPLibrary, request: Request, timeouts: Timeouts, given: "httpx.Client | httpx.AsyncClient | None"
+    http: HTTPLibrary, request: Request, timeouts: Remaining, given: "httpx.Client | httpx.AsyncClient | None"
 ) -> "httpx.Request":
     """The request; through the client's own settings (headers, cookies, base URL) if the application handed it in."""
     try:

@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 from typing_extensions import Unpack
 
 from ..construction import check_methods
-from .base import Timeouts
+from .base import Remaining
 from .blocking import BlockingHTTPTransport, BlockingOptions
 from .discretion import discreet
 from .exchange import Body, NoAnswer, encoded
@@ -72,7 +72,7 @@ class Urllib3Transport(BlockingHTTPTransport["_Managers | urllib3.PoolManager"])
         client.clear()
 
     def _ask(
-        self, client: "_Managers | urllib3.PoolManager", request: Request, timeouts: Timeouts, body: Body
+        self, client: "_Managers | urllib3.PoolManager", request: Request, timeouts: Remaining, body: Body
     ) -> Response:
         import urllib3  # noqa: PLC0415 - only who sends pays for it
 

@@ -11,7 +11,7 @@ from paylattice.driving import run
 from paylattice.errors import DeclineReason
 from paylattice.idempotency import KeyLedger
 from paylattice.operations import OPERATIONS
-from paylattice.providers.memory import InMemoryProvider, calls
+from paylattice.providers.memory import InMemoryProvider, api
 
 from .support import PLACES, START, Shop, usd
 
@@ -227,7 +227,7 @@ def test_a_stored_refusal_is_repeated_although_the_call_would_be_good_now() -> N
 
 
 def test_the_last_10_000_keys_are_remembered() -> None:
-    way = calls.Calls()
+    way = api.Calls()
     made = iter(range(100_000))
     for number in range(10_001):
         way.write(f"key-{number}", None, lambda: next(made))
@@ -236,7 +236,7 @@ def test_the_last_10_000_keys_are_remembered() -> None:
 
 
 def test_a_call_without_a_key_is_not_mistaken_for_another_one_without() -> None:
-    way = calls.Calls()
+    way = api.Calls()
     made = iter(range(10))
     assert [way.write(None, None, lambda: next(made)) for _ in range(3)] == [0, 1, 2]
 

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 import attrs
 
 from ...errors import ConfigurationError, MalformedPayload, PaymentError
-from ...frozen import FrozenMap
-from ...models import NOTHING
 from ...provider import BaseProvider
 from ...serialization import converter
 from ..records import BillingOperation
@@ -24,11 +22,12 @@ if TYPE_CHECKING:
 
     from cattrs import Converter
 
-__all__ = ["Command", "Made", "decided_here", "string_map"]
+__all__ = ["Command", "Made", "decided_here", "not_sent"]
 
 R = TypeVar("R")
 
 _DECIDED_HERE = "decided_here"
+_NOT_SENT = "not_sent"
 
 
 def decided_here(empty: object = "") -> Any:
@@ -36,9 +35,9 @@ def decided_here(empty: object = "") -> Any:
     return attrs.field(default=empty, metadata={_DECIDED_HERE: True})
 
 
-def string_map(value: Mapping[str, str] | None) -> FrozenMap[str, str]:
-    """The metadata, as a command keeps it."""
-    return FrozenMap(value) if value else NOTHING
+def not_sent(default: object) -> Any:
+    """A field that the operation does not take: it says why the others are as they are."""
+    return attrs.field(default=default, metadata={_NOT_SENT: True})
 
 
 @functools.cache
@@ -80,7 +79,8 @@ class Command(ABC, Generic[R]):
 
     def arguments(self) -> dict[str, object]:
         """What the operation is called with, but for the key."""
-        return {field.name: getattr(self, field.name) for field in attrs.fields(type(self))}
+        fields = attrs.fields(type(self))
+        return {field.name: getattr(self, field.name) for field in fields if _NOT_SENT not in field.metadata}
 
     def asks_the_same(self, other: object) -> bool:
         """Whether the other command is the same request: fields that billing decides do not count."""

@@ -7,10 +7,11 @@ import attrs
 
 from ...frozen import FrozenMap
 from ...models import NOTHING, CheckoutSession
+from ...models.base import string_map
 from ...provider import BaseProvider
 from ..records import BillingOperation
 from ..store import Store
-from .base import Command, Made, decided_here, string_map
+from .base import Command, Made, decided_here, not_sent
 
 __all__ = ["Once", "StartCheckout"]
 
@@ -46,17 +47,13 @@ class StartCheckout(Command[CheckoutSession]):
     metadata: FrozenMap[str, str] = attrs.field(default=NOTHING, converter=string_map, repr=False)
     quantity: int = 1
     trial_days: int | None = None
-    trial_once: bool = False
+    trial_once: bool = not_sent(default=False)
     customer_email: str | None = attrs.field(default=None, repr=False)
 
     @property
     def may_be_sent_anew(self) -> bool:
         """A page that nobody was sent to does no harm."""
         return True
-
-    def arguments(self) -> dict[str, object]:
-        """What the operation is called with, but for the key."""
-        return {name: value for name, value in super().arguments().items() if name != "trial_once"}
 
     def asks_the_same(self, other: object) -> bool:
         """Whether a caller who asked for the other one asked for this: a trial that was decided here does not count."""

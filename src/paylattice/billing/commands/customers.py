@@ -9,12 +9,13 @@ import attrs
 from ...errors import InvalidResponse, PaymentError
 from ...frozen import FrozenMap
 from ...models import NOTHING, Customer
+from ...models.base import string_map
 from ...operations import Capability
 from ...provider import BaseProvider
 from ..record_ids import new_record_id
 from ..records import BillingCustomer, BillingOperation
 from ..store import Store
-from .base import Command, Made, string_map
+from .base import Command, Made
 
 __all__ = ["CreateCustomer"]
 

@@ -7,11 +7,12 @@ import attrs
 from ...errors import ActionRequired, Declined, DeclineReason, PaymentError
 from ...frozen import FrozenMap
 from ...models import NOTHING, Payment, PaymentStatus, Refund, RefundStatus
+from ...models.base import string_map
 from ...money import Money
 from ...operations import Capability
 from ...provider import BaseProvider
 from ..records import BillingOperation
-from .base import Command, Made, decided_here, string_map
+from .base import Command, Made, decided_here
 
 __all__ = ["Authorize", "Capture", "Charge", "RefundPayment", "Void"]
 

@@ -6,8 +6,9 @@ import attrs
 
 from ...frozen import FrozenMap
 from ...models import NOTHING
+from ...models.base import string_map
 from ..tables import Index, Table, UniqueKey
-from .fields import personal, string_map
+from .fields import personal
 
 __all__ = ["CUSTOMERS", "CUSTOMERS_BY_PROVIDER", "BillingCustomer"]
 

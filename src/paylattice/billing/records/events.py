@@ -9,9 +9,10 @@ import attrs
 from ...events import WebhookEvent
 from ...frozen import FrozenMap
 from ...models import NOTHING
+from ...models.base import string_map
 from ..tables import Index, Table, UniqueKey
 from .customers import BillingCustomer
-from .fields import personal, string_map
+from .fields import personal
 
 __all__ = [
     "EVENTS",

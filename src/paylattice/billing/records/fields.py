@@ -1,16 +1,6 @@
 """What the fields of several records share."""
 
-from collections.abc import Mapping
-
-from ...frozen import FrozenMap
-from ...models import NOTHING
-
-__all__ = ["personal", "string_map"]
-
-
-def string_map(value: Mapping[str, str] | None) -> FrozenMap[str, str]:
-    """Make an immutable map of metadata."""
-    return value if isinstance(value, FrozenMap) else FrozenMap(value) if value else NOTHING
+__all__ = ["personal"]
 
 
 def personal(what: str) -> dict[str, str]:

@@ -7,8 +7,9 @@ import attrs
 
 from ...frozen import FrozenMap
 from ...models import NOTHING, Subscription, SubscriptionStatus
+from ...models.base import string_map
 from ..tables import Index, Table, UniqueKey
-from .fields import personal, string_map
+from .fields import personal
 
 __all__ = ["SUBSCRIPTIONS", "SUBSCRIPTIONS_BY_CUSTOMER", "BillingSubscription"]
 

@@ -1,14 +1,15 @@
 """The operations after the sale, in the order of the protocol; the provider has the others."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from ...frozen import FrozenMap
 from ...models import CheckoutSession, Customer, PaymentMethod, Subscription
 from ...provider import BaseProvider
-from .calls import Calls
+from .api import Calls
 from .checkout import Checkouts
 from .payments import Payments
-from .state import CheckoutOrder
+from .state import CheckoutOrder, SubscriptionRecord
 from .subscriptions import Subscriptions
 from .world import World
 
@@ -26,25 +27,16 @@ class AfterSale(BaseProvider):
 
     async def uncancel_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
         """Take back a cancellation at the period's end."""
-
-        def effect() -> Subscription:
-            record = self._subscriptions.get(subscription_id)
-            self._subscriptions.uncancel(record)
-            return record.model()
-
-        return self._calls.write(idempotency_key, subscription_id, effect)
+        uncancel = self._subscriptions.uncancel
+        return self._calls.write(idempotency_key, subscription_id, lambda: self._changed(subscription_id, uncancel))
 
     async def set_payment_method(
         self, subscription_id: str, payment_method_id: str, *, idempotency_key: str | None = None
     ) -> Subscription:
         """Collect the subscription's invoices with another saved card."""
-
-        def effect() -> Subscription:
-            record = self._subscriptions.get(subscription_id)
-            self._subscriptions.pay_with(record, payment_method_id)
-            return record.model()
-
-        return self._calls.write(idempotency_key, (subscription_id, payment_method_id), effect)
+        asked = (subscription_id, payment_method_id)
+        pay_with = partial(self._subscriptions.pay_with, payment_method_id=payment_method_id)
+        return self._calls.write(idempotency_key, asked, lambda: self._changed(subscription_id, pay_with))
 
     async def create_setup_session(
         self,
@@ -88,3 +80,8 @@ class AfterSale(BaseProvider):
             return customer
 
         return self._calls.write(idempotency_key, (customer_id, payment_method_id), effect)
+
+    def _changed(self, subscription_id: str, change: Callable[[SubscriptionRecord], None]) -> Subscription:
+        record = self._subscriptions.get(subscription_id)
+        change(record)
+        return record.model()

@@ -1,16 +1,17 @@
 """The embedded provider's settings, and the refusal to run in production."""
 
+import itertools
 import os
 import re
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, cast
 
 import attrs
 
 from ...config import ProviderConfig, Secret, env, secrets_from
 from ...errors import ConfigurationError
 
-__all__ = ["MemoryConfig", "refuse_production"]
+__all__ = ["MemoryConfig", "check_retry_days", "refuse_production"]
 
 _SAYS_WHERE = (
     "PAYLATTICE_ENV",
@@ -67,3 +68,20 @@ def refuse_production(environ: Mapping[str, str] | None = None) -> None:
                 "with PAYMENT_PROVIDER, or pass MemoryConfig(allow_production=True) if you mean it"
             )
             raise ConfigurationError(message, provider="memory")
+
+
+def check_retry_days(retry_days: Sequence[int], provider: str) -> None:
+    """Check on which days a failed renewal is tried again.
+
+    Args:
+        retry_days: whole days after the renewal, ascending.
+        provider: the provider's name.
+
+    Raises:
+        ConfigurationError: they are not.
+    """
+    days = cast("object", retry_days)
+    fits = isinstance(days, Sequence) and not isinstance(days, str) and all(type(day) is int for day in retry_days)
+    if not fits or any(later <= day for day, later in itertools.pairwise((0, *retry_days))):
+        message = "retry_days must be whole days after the renewal, each later than the one before"
+        raise ConfigurationError(message, provider=provider)

@@ -8,8 +8,8 @@ from ...checking import Check, checking_class, flag, instance, number, one_of, w
 from ...errors import Conflict, DeclineReason, InvalidRequest, NotFound, PaymentError
 from ...models import CheckoutSession, Dispute, Invoice, Payment, Plan, Refund, Subscription
 from ...money import Money
+from .api import Calls
 from .calendar import add_months
-from .calls import Calls
 from .checkout import Checkouts
 from .config import MemoryConfig
 from .payments import Payments
@@ -287,10 +287,10 @@ class Controls:
             NotFound: it is none of the last 10,000.
         """
         with self._calls.mutex:
-            for event in self._world.events:
-                if event.id == event_id:
-                    self._world.outbox.append(event)
-                    return
+            event = self._world.events.find(event_id)
+            if event is not None:
+                self._world.outbox.append(event)
+                return
         message = "there is no such event"
         raise NotFound(message, provider=self._world.name)
 

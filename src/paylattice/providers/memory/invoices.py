@@ -1,5 +1,7 @@
 """Invoices: what they add up to, how they are collected, how they end."""
 
+from itertools import islice
+
 import attrs
 
 from ...errors import NotFound
@@ -31,6 +33,12 @@ class Invoices:
             message = "there is no such invoice"
             raise NotFound(message, code="invoice_missing")
         return found
+
+    def of_customer(self, customer_id: str, limit: int, subscription_id: str | None) -> list[Invoice]:
+        """The customer's invoices, or those of one subscription, newest first."""
+        store = self._world.store
+        found = (store.invoices[each] for each in reversed(store.invoices_of.get(customer_id, [])))
+        return list(islice((each for each in found if subscription_id in {None, each.subscription_id}), limit))
 
     def bill(
         self, record: SubscriptionRecord, advance: int, reason: InvoiceReason, invoice_id: str | None = None

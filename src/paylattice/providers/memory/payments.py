@@ -185,7 +185,6 @@ class Payments:
         amount: Money,
         customer_id: str,
         payment_method_id: str,
-        *,
         capture: bool,
         description: str | None,
         metadata: FrozenMap[str, str] | None,

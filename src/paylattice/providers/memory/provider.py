@@ -1,17 +1,14 @@
 """The embedded provider: every operation of the protocol, in its order."""
 
-import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar, cast
-
-import attrs
+from functools import partial
+from typing import ClassVar
 
 from ...arguments import check_utc
 from ...config import ProviderConfig
 from ...construction import check_instance, refused
-from ...errors import ConfigurationError
 from ...events import EventType, WebhookEvent
 from ...frozen import FrozenMap
 from ...models import (
@@ -31,21 +28,21 @@ from ...provider import Headers
 from ...signatures import SigningKey, secret_from
 from ...transport import Transport
 from .after_sale import AfterSale
-from .calls import Calls
+from .api import Calls
 from .checkout import Checkouts
-from .config import MemoryConfig, refuse_production
+from .config import MemoryConfig, check_retry_days, refuse_production
 from .controls import Controls
+from .customers import Customers
+from .events import SENT
+from .invoices import Invoices
 from .payments import Payments
-from .state import CheckoutOrder
+from .state import CheckoutOrder, SubscriptionRecord
 from .subscriptions import Subscriptions
 from .webhooks import SIGNATURE
 from .wire import event_from
-from .world import SENT, Agenda, World
+from .world import Agenda, World
 
 __all__ = ["InMemoryProvider"]
-
-_SLACK = timedelta(minutes=5)
-"""How far the application's clock may be ahead of the simulated one."""
 
 
 class InMemoryProvider(Controls, AfterSale):
@@ -92,11 +89,7 @@ class InMemoryProvider(Controls, AfterSale):
         if not isinstance(name, str) or not name.isprintable() or not name.strip():  # pyright: ignore[reportUnnecessaryIsInstance] - not every caller checks types
             raise refused("InMemoryProvider(name=...)", name, "the name that it goes by, a str")
         check_instance("InMemoryProvider(cancel_when_unpaid=...)", cancel_when_unpaid, bool, "True or False")
-        days = cast("object", retry_days)
-        fits = isinstance(days, Sequence) and not isinstance(days, str) and all(type(day) is int for day in retry_days)
-        if not fits or any(later <= day for day, later in itertools.pairwise((0, *retry_days))):
-            message = "retry_days must be whole days after the renewal, each later than the one before"
-            raise ConfigurationError(message, provider=name)
+        check_retry_days(retry_days, name)
         start = datetime.now(UTC) if now is None else now
         check_utc("now", start)
         self._settings = config
@@ -105,9 +98,15 @@ class InMemoryProvider(Controls, AfterSale):
         self._calls = Calls()
         self._world = World(name, Agenda(start.astimezone(UTC).replace(microsecond=0)))
         self._payments = Payments(self._world)
+        self._invoices = Invoices(self._world, self._payments)
         self._subscriptions = Subscriptions(
-            self._world, self._payments, retry_days=tuple(retry_days), cancel_when_unpaid=cancel_when_unpaid
+            self._world,
+            self._payments,
+            self._invoices,
+            retry_days=tuple(retry_days),
+            cancel_when_unpaid=cancel_when_unpaid,
         )
+        self._customers = Customers(self._world, self._payments, self._subscriptions)
         self._checkouts = Checkouts(self._world, self._payments, self._subscriptions)
 
     def get_provider_name(self) -> str:
@@ -125,14 +124,9 @@ class InMemoryProvider(Controls, AfterSale):
         idempotency_key: str | None = None,
     ) -> Customer:
         """Create a customer."""
-
-        def effect() -> Customer:
-            customer = Customer(self._world.new_id("cus"), email, name, metadata, self._world.now, provider=self._name)
-            self._world.store.customers[customer.id] = customer
-            self._world.tell(EventType.CUSTOMER_CREATED, customer_id=customer.id, customer=customer)
-            return customer
-
-        return self._calls.write(idempotency_key, (email, name, FrozenMap(metadata)), effect)
+        kept = FrozenMap(metadata or {})
+        asked = (email, name, kept)
+        return self._calls.write(idempotency_key, asked, lambda: self._customers.create(email, name, kept))
 
     async def get_customer(self, customer_id: str) -> Customer | None:
         """Return the customer, or None if it does not exist or was deleted."""
@@ -148,36 +142,13 @@ class InMemoryProvider(Controls, AfterSale):
         idempotency_key: str | None = None,
     ) -> Customer:
         """Change the given fields; metadata is merged key by key."""
-
-        def effect() -> Customer:
-            old = self._world.customer(customer_id)
-            customer = attrs.evolve(
-                old,
-                email=email or old.email,
-                name=name or old.name,
-                metadata={**old.metadata, **(metadata or {})},
-            )
-            self._world.store.customers[customer_id] = customer
-            self._world.tell(EventType.CUSTOMER_UPDATED, customer_id=customer_id, customer=customer)
-            return customer
-
-        return self._calls.write(idempotency_key, (customer_id, email, name, FrozenMap(metadata)), effect)
+        kept = FrozenMap(metadata or {})
+        asked = (customer_id, email, name, kept)
+        return self._calls.write(idempotency_key, asked, lambda: self._customers.update(customer_id, email, name, kept))
 
     async def delete_customer(self, customer_id: str, *, idempotency_key: str | None = None) -> None:
         """Delete the customer, which ends its subscriptions at once."""
-
-        def effect() -> None:
-            customer = self._world.store.customers.get(customer_id)
-            if customer is None:
-                return
-            for record in self._subscriptions.of_customer(customer_id):
-                self._subscriptions.cancel(record, at_period_end=False)
-            for card in self._payments.cards(customer_id):
-                self._payments.forget_card(card.id)
-            del self._world.store.customers[customer_id]
-            self._world.tell(EventType.CUSTOMER_DELETED, customer_id=customer_id, customer=customer)
-
-        self._calls.write(idempotency_key, customer_id, effect)
+        self._calls.write(idempotency_key, customer_id, lambda: self._customers.delete(customer_id))
 
     async def find_created_customer(
         self,
@@ -189,14 +160,7 @@ class InMemoryProvider(Controls, AfterSale):
         metadata: Mapping[str, str] | None = None,
     ) -> Customer | None:
         """The newest customer with the same ``org_id`` in its metadata that was created since; None without an ``org_id``."""
-        org_id = (metadata or {}).get("org_id")
-
-        def find() -> Customer | None:
-            newest_first = reversed(self._world.store.customers.values())
-            recent = itertools.takewhile(lambda each: (each.created_at or since) >= since - _SLACK, newest_first)
-            return next((each for each in recent if org_id and each.metadata.get("org_id") == org_id), None)
-
-        return self._calls.read(find)
+        return self._calls.read(lambda: self._customers.created(since, (metadata or {}).get("org_id")))
 
     # --- checkout ------------------------------------------------------------------------------------------------
 
@@ -215,7 +179,7 @@ class InMemoryProvider(Controls, AfterSale):
     ) -> CheckoutSession:
         """A page that the test completes with :meth:`complete_checkout`."""
         order = CheckoutOrder(plan_id=plan_id, quantity=quantity, trial_days=trial_days)
-        kept = FrozenMap(metadata)
+        kept = FrozenMap(metadata or {})
         asked = (customer_id, order, kept, success_url, cancel_url, customer_email)
         return self._calls.write(idempotency_key, asked, lambda: self._checkouts.open(order, customer_id, kept))
 
@@ -233,7 +197,7 @@ class InMemoryProvider(Controls, AfterSale):
     ) -> CheckoutSession:
         """A page that the test completes with :meth:`complete_checkout`."""
         order = CheckoutOrder(amount=amount, capture=capture, description=description)
-        kept = FrozenMap(metadata)
+        kept = FrozenMap(metadata or {})
         asked = (customer_id, order, kept, success_url, cancel_url)
         return self._calls.write(idempotency_key, asked, lambda: self._checkouts.open(order, customer_id, kept))
 
@@ -249,12 +213,10 @@ class InMemoryProvider(Controls, AfterSale):
 
     async def get_subscription(self, subscription_id: str) -> Subscription | None:
         """Return the subscription as it is now, or None if it does not exist."""
-
-        def find() -> Subscription | None:
-            record = self._world.store.subscriptions.get(subscription_id)
-            return record.model() if record else None
-
-        return self._calls.read(find)
+        store = self._world.store
+        return self._calls.read(
+            lambda: record.model() if (record := store.subscriptions.get(subscription_id)) else None
+        )
 
     async def list_subscriptions(self, customer_id: str) -> list[Subscription]:
         """Return all subscriptions of the customer, newest first, ended ones included."""
@@ -275,13 +237,9 @@ class InMemoryProvider(Controls, AfterSale):
 
         Usage that is not billed yet is billed at the end of the period; now, with ``final_invoice``.
         """
-
-        def effect() -> Subscription:
-            record = self._subscriptions.get(subscription_id)
-            self._subscriptions.cancel(record, at_period_end=at_period_end, final_invoice=final_invoice)
-            return record.model()
-
-        return self._calls.write(idempotency_key, (subscription_id, at_period_end, reason, final_invoice), effect)
+        asked = (subscription_id, at_period_end, reason, final_invoice)
+        cancel = partial(self._subscriptions.cancel, at_period_end=at_period_end, final_invoice=final_invoice)
+        return self._calls.write(idempotency_key, asked, lambda: self._changed(subscription_id, cancel))
 
     async def change_subscription(
         self,
@@ -294,33 +252,24 @@ class InMemoryProvider(Controls, AfterSale):
     ) -> SubscriptionChange:
         """Change the plan, the quantity or both, at once; differences are billed with the next invoice."""
 
-        def effect() -> SubscriptionChange:
-            record = self._subscriptions.get(subscription_id)
+        def change(record: SubscriptionRecord) -> None:
             plan = None if plan_id is None else self._world.plan(plan_id)
             self._subscriptions.change(record, plan, quantity, prorate=prorate)
-            return SubscriptionChange(record.model())
 
-        return self._calls.write(idempotency_key, (subscription_id, plan_id, quantity, prorate), effect)
+        asked = (subscription_id, plan_id, quantity, prorate)
+        return self._calls.write(
+            idempotency_key, asked, lambda: SubscriptionChange(self._changed(subscription_id, change))
+        )
 
     async def pause_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
         """Stop billing until :meth:`resume_subscription`."""
-
-        def effect() -> Subscription:
-            record = self._subscriptions.get(subscription_id)
-            self._subscriptions.pause(record)
-            return record.model()
-
-        return self._calls.write(idempotency_key, subscription_id, effect)
+        pause = self._subscriptions.pause
+        return self._calls.write(idempotency_key, subscription_id, lambda: self._changed(subscription_id, pause))
 
     async def resume_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
         """Resume billing."""
-
-        def effect() -> Subscription:
-            record = self._subscriptions.get(subscription_id)
-            self._subscriptions.resume(record)
-            return record.model()
-
-        return self._calls.write(idempotency_key, subscription_id, effect)
+        resume = self._subscriptions.resume
+        return self._calls.write(idempotency_key, subscription_id, lambda: self._changed(subscription_id, resume))
 
     async def create_usage_record(
         self,
@@ -331,25 +280,15 @@ class InMemoryProvider(Controls, AfterSale):
         idempotency_key: str | None = None,
     ) -> bool:
         """Count usage; it is billed when the period ends."""
-
-        def effect() -> bool:
-            self._subscriptions.add_usage(subscription_item_id, quantity, timestamp)
-            return True
-
-        return self._calls.write(idempotency_key, (subscription_item_id, quantity, timestamp), effect)
+        asked = (subscription_item_id, quantity, timestamp)
+        self._calls.write(idempotency_key, asked, lambda: self._subscriptions.add_usage(*asked))
+        return True
 
     async def get_invoices(
         self, customer_id: str, limit: int = 10, *, subscription_id: str | None = None
     ) -> list[Invoice]:
         """Return the customer's invoices, newest first."""
-
-        def find() -> list[Invoice]:
-            store = self._world.store
-            found = (store.invoices[id_] for id_ in reversed(store.invoices_of.get(customer_id, [])))
-            wanted = (invoice for invoice in found if subscription_id in {None, invoice.subscription_id})
-            return list(itertools.islice(wanted, limit))
-
-        return self._calls.read(find)
+        return self._calls.read(lambda: self._invoices.of_customer(customer_id, limit, subscription_id))
 
     # --- payments ------------------------------------------------------------------------------------------------
 
@@ -381,21 +320,8 @@ class InMemoryProvider(Controls, AfterSale):
         idempotency_key: str | None = None,
     ) -> Payment:
         """Charge a saved payment method; :meth:`decline_next_payment` makes it fail."""
-        kept = FrozenMap(metadata)
-
-        def effect() -> Payment:
-            return self._payments.create(
-                amount,
-                customer_id,
-                payment_method_id,
-                capture=capture,
-                description=description,
-                metadata=kept,
-                key=idempotency_key,
-            )
-
-        asked = (amount, customer_id, payment_method_id, capture, description, kept)
-        return self._calls.write(idempotency_key, asked, effect)
+        asked = (amount, customer_id, payment_method_id, capture, description, FrozenMap(metadata or {}))
+        return self._calls.write(idempotency_key, asked, lambda: self._payments.create(*asked, idempotency_key))
 
     async def refund_payment(
         self,
@@ -446,16 +372,11 @@ class InMemoryProvider(Controls, AfterSale):
     def events_kept(self) -> timedelta | None:  # type: ignore[override]  # pyright: ignore[reportIncompatibleVariableOverride] - it keeps a number of them, not a time
         """How long ago the oldest event is that is kept; None where none was forgotten yet."""
         with self._calls.mutex:
-            return self._world.events_kept
+            return self._world.events.kept(self._world.now)
 
     async def list_events(self, since: datetime, limit: int = 100) -> list[WebhookEvent]:
         """Return events since a time, oldest first; the last 10,000 are kept."""
-
-        def find() -> list[WebhookEvent]:
-            found = (event for event in self._world.events if event.created_at >= since)
-            return list(itertools.islice(found, limit))
-
-        return self._calls.read(find)
+        return self._calls.read(lambda: self._world.events.since(since, limit))
 
     # --- webhooks ------------------------------------------------------------------------------------------------
 

@@ -19,16 +19,15 @@ from .calendar import period_boundary
 from .invoices import Invoices
 from .lifecycle import Trigger, transition
 from .payments import Payments
-from .plans import LARGEST, check_price, price_of
+from .plans import check_price, price_of
 from .state import SubscriptionRecord
+from .usage import check_usage
 from .world import World
 
 __all__ = ["Subscriptions"]
 
 _TRIAL_NOTICE = timedelta(days=3)
 _FIRST_PAYMENT_WINDOW = timedelta(hours=23)
-_LATEST_USAGE = timedelta(minutes=5)
-_OLDEST_USAGE = timedelta(days=35)
 
 
 class Subscriptions:
@@ -37,16 +36,23 @@ class Subscriptions:
     Args:
         world: where they live.
         payments: what takes their money.
+        invoices: what bills them.
         retry_days: when a failed payment is tried again, in days after the renewal.
         cancel_when_unpaid: what happens after the last retry: True cancels, False leaves the subscription unpaid.
     """
 
     def __init__(
-        self, world: World, payments: Payments, *, retry_days: tuple[int, ...], cancel_when_unpaid: bool
+        self,
+        world: World,
+        payments: Payments,
+        invoices: Invoices,
+        *,
+        retry_days: tuple[int, ...],
+        cancel_when_unpaid: bool,
     ) -> None:
         self._world = world
         self._payments = payments
-        self._invoices = Invoices(world, payments)
+        self._invoices = invoices
         self._retry_days = retry_days
         self._cancel_when_unpaid = cancel_when_unpaid
 
@@ -243,19 +249,7 @@ class Subscriptions:
             message = "there is no such subscription item"
             raise NotFound(message, code="item_missing")
         record = self.get(subscription_id)
-        if not record.plan.metered:
-            message = "the item's plan is not metered: it is billed by quantity"
-            raise InvalidRequest(message, param="subscription_item_id", code="not_metered")
-        if record.status.is_terminal:
-            message = f"the subscription is {record.status}"
-            raise Conflict(message)
-        moment = when or self._world.now
-        if not self._world.now - _OLDEST_USAGE <= moment <= self._world.now + _LATEST_USAGE:
-            message = "usage can be reported for the past 35 days, and at most 5 minutes ahead"
-            raise InvalidRequest(message, param="timestamp", code="timestamp_out_of_range")
-        if record.price.amount * (record.usage + quantity) > LARGEST:
-            message = "so much usage would cost more than an invoice can hold"
-            raise InvalidRequest(message, param="quantity")
+        check_usage(record, quantity, when, self._world.now)
         record.usage += quantity
 
     def pay(self, invoice_id: str) -> Invoice:

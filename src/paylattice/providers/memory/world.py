@@ -5,7 +5,7 @@ import itertools
 import secrets
 from collections import deque
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from operator import itemgetter
 
 import attrs
@@ -24,33 +24,10 @@ from ...models import (
     Refund,
     Subscription,
 )
+from .event_list import EventList
 from .state import Store
 
-__all__ = ["SENT", "Agenda", "World"]
-
-_E = EventType
-SENT: frozenset[EventType] = frozenset(
-    {
-        *(_E.CUSTOMER_CREATED, _E.CUSTOMER_UPDATED, _E.CUSTOMER_DELETED),
-        *(_E.CHECKOUT_COMPLETED, _E.CHECKOUT_PENDING, _E.CHECKOUT_FAILED, _E.CHECKOUT_EXPIRED),
-        *(_E.SUBSCRIPTION_CREATED, _E.SUBSCRIPTION_UPDATED, _E.SUBSCRIPTION_TRIAL_ENDING),
-        *(
-            _E.INVOICE_CREATED,
-            _E.INVOICE_PAID,
-            _E.INVOICE_PAYMENT_FAILED,
-            _E.INVOICE_ACTION_REQUIRED,
-            _E.INVOICE_VOIDED,
-        ),
-        *(_E.PAYMENT_SUCCEEDED, _E.PAYMENT_AUTHORIZED, _E.PAYMENT_FAILED, _E.PAYMENT_CANCELED, _E.PAYMENT_PROCESSING),
-        _E.PAYMENT_ACTION_REQUIRED,
-        *(_E.REFUND_CREATED, _E.REFUND_SUCCEEDED, _E.REFUND_FAILED),
-        *(_E.DISPUTE_OPENED, _E.DISPUTE_NEEDS_RESPONSE, _E.DISPUTE_WON, _E.DISPUTE_LOST),
-        *(_E.PAYMENT_METHOD_ATTACHED, _E.PAYMENT_METHOD_DETACHED, _E.PAYMENT_METHOD_SETUP_FAILED),
-    }
-)
-"""The shared events that the embedded provider sends."""
-
-_EVENTS_KEPT = 10_000
+__all__ = ["Agenda", "World"]
 
 
 class Agenda:
@@ -89,10 +66,9 @@ class World:
     name: str
     agenda: Agenda
     store: Store = attrs.field(factory=Store)
-    events: deque[WebhookEvent] = attrs.field(factory=lambda: deque(maxlen=_EVENTS_KEPT))
+    events: EventList = attrs.field(factory=EventList)
     outbox: list[WebhookEvent] = attrs.field(factory=list[WebhookEvent])
     delayed_refunds: int = 0
-    _forgot_events: bool = attrs.field(default=False, init=False)
     _failures: dict[str | None, deque[tuple[int, DeclineReason]]] = attrs.field(
         factory=dict[str | None, deque[tuple[int, DeclineReason]]], init=False
     )
@@ -103,11 +79,6 @@ class World:
     def now(self) -> datetime:
         """The simulated time, UTC."""
         return self.agenda.now
-
-    @property
-    def events_kept(self) -> timedelta | None:
-        """How long ago the oldest event is that is kept; None: none was forgotten."""
-        return self.now - self.events[0].created_at if self._forgot_events else None
 
     def new_id(self, prefix: str) -> str:
         """An id that no other run of the provider has given, so that a database outlives the process."""
@@ -188,6 +159,7 @@ class World:
             about = about or (each.subscription_id if each is not None else None)
         if about is None and checkout_session is not None:
             about = checkout_session.subscription_id
+        opened = dispute.id if dispute is not None and event_type is EventType.DISPUTE_OPENED else None
         event = WebhookEvent(
             id=event_id,
             type=event_type,
@@ -203,11 +175,12 @@ class World:
             dispute=dispute,
             payment_method=payment_method,
             checkout_session=checkout_session,
-            also=(f"{_E.DISPUTE_NEEDS_RESPONSE}:{dispute.id}",) if dispute and event_type is _E.DISPUTE_OPENED else (),
+            also=(f"{EventType.DISPUTE_NEEDS_RESPONSE}:{opened}",)
+            if dispute and event_type is EventType.DISPUTE_OPENED
+            else (),
             livemode=False,
             provider_type=str(event_type),
             provider=self.name,
         )
-        self._forgot_events = self._forgot_events or len(self.events) == self.events.maxlen
-        self.events.append(event)
+        self.events.add(event)
         self.outbox.append(event)

@@ -38,6 +38,7 @@ from .verification.transmission import Signed
 __all__ = [
     "ABOUT_SUBSCRIPTIONS",
     "EVENT_TYPES",
+    "NEVER_LED_TO",
     "REREAD",
     "SENT",
     "event_from",
@@ -95,6 +96,8 @@ SENT: frozenset[EventType] = frozenset(
     | {_E.DISPUTE_NEEDS_RESPONSE, _E.DISPUTE_WON, _E.DISPUTE_LOST}
 )
 """The shared events that PayPal sends."""
+NEVER_LED_TO = frozenset({_E.SUBSCRIPTION_CANCELLATION_SCHEDULED, _E.SUBSCRIPTION_CANCELLATION_WITHDRAWN})
+"""Shared events that no change at PayPal leads to."""
 
 _SALE, _SALE_REFUND, _CAPTURE, _REFUND, _AUTHORIZATION, _ORDER, _INVOICE = (
     "/v1/payments/sale",

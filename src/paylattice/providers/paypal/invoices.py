@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from ...errors import UnsupportedOperation
 from ...jsonlike import children, rfc3339, text
 from ...models import Invoice
 from ..api import Request
@@ -28,8 +29,14 @@ class Invoices:
         self._api = api
         self._subscriptions = subscriptions
 
-    async def of_subscription(self, subscription_id: str, limit: int) -> list[Invoice]:
+    async def of_subscription(self, subscription_id: str | None, limit: int) -> list[Invoice]:
         """List the subscription's transactions, newest first: window by window, from now back to its beginning."""
+        if subscription_id is None:
+            raise UnsupportedOperation(
+                reason="PayPal has no customers whose invoices could be listed.",
+                alternative="Pass subscription_id=; BillingService does, for each of the organisation's subscriptions. "
+                "Invoices that you wrote with PayPal's Invoicing: search_invoices(email).",
+            )
         data = await self._subscriptions.required(subscription_id)
         subscription = wire.subscription_from(data, self._api.now())
         began = rfc3339(data, "create_time") or rfc3339(data, "start_time") or self._api.now() - _WINDOW

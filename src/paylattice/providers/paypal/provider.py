@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 from ...config import ProviderConfig
-from ...errors import UnsupportedOperation
 from ...event_lists import first_of
 from ...events import EventType, WebhookEvent
 from ...guard import provider_specific
@@ -32,7 +31,7 @@ from .checkout import Checkout
 from .config import PayPalConfig
 from .customers import customer_for
 from .event_list import EVENTS_KEPT, EventList
-from .events import SENT
+from .events import NEVER_LED_TO, SENT
 from .invoices import Invoices
 from .payment_lookup import PaymentLookup
 from .payments import Payments
@@ -52,16 +51,12 @@ if TYPE_CHECKING:
 
 __all__ = ["PayPalProvider"]
 
-_C = Capability
-_CLOCKS_DIFFER = timedelta(minutes=10)
-
 
 class PayPalProvider(AfterSale):
     """PayPal.
 
-    There are no customers at PayPal: ``create_customer`` makes an id of this library's own, which travels in the ``custom_id``
-    of subscriptions and orders. A payment is known by the id of its order; the payments of subscriptions ("sales"), and
-    captures and authorizations whose order is not known, by their own.
+    There are no customers at PayPal: ``create_customer`` makes an id, which travels in the ``custom_id`` of subscriptions and
+    orders. A payment is known by the id of its order; a subscription's "sale", and what has no known order, by its own.
 
     Args:
         config: PayPal's settings; None: from the environment.
@@ -76,15 +71,11 @@ class PayPalProvider(AfterSale):
     name = "paypal"
     config_class: ClassVar[type[ProviderConfig] | None] = PayPalConfig
     access_until_period_end: bool = True
-    browser_makes_subscriptions: bool = (
-        True  # and orders: its JavaScript takes the client id, and any custom_id and price
-    )
+    browser_makes_subscriptions: bool = True  # with the public client id, and any custom_id and price
     idempotency_lifetime: timedelta = timedelta(hours=6)  # of an order; others are remembered for days
     events_kept: timedelta | None = EVENTS_KEPT
     sends: frozenset[EventType] | None = SENT
-    never_leads_to: frozenset[EventType] = frozenset(
-        {EventType.SUBSCRIPTION_CANCELLATION_SCHEDULED, EventType.SUBSCRIPTION_CANCELLATION_WITHDRAWN}
-    )
+    never_leads_to: frozenset[EventType] = NEVER_LED_TO
     capabilities: frozenset[Capability] = CAPABILITIES
     unsupported: Mapping[Capability, UnsupportedReason] = UNSUPPORTED
 
@@ -98,16 +89,14 @@ class PayPalProvider(AfterSale):
     ) -> None:
         settings = PayPalConfig.from_env() if config is None else config
         super().__init__(settings, transport=transport, clock=clock)
-        api = PayPalAPI(settings, lambda: self.transport, tokens=tokens, clock=self._clock)
-        self._api = api
+        self._api = api = PayPalAPI(settings, self._opened, tokens=tokens, clock=self._clock)
         if settings.webhook_id and settings.verify != "postback":
             require_cryptography()
-        lookup = PaymentLookup(api)
+        self._lookup = lookup = PaymentLookup(api)
         self._subscriptions = Subscriptions(api)
         self._vault = Vault(api)
         self._checkout = Checkout(api, self._subscriptions, self._vault)
         self._invoices = Invoices(api, self._subscriptions)
-        self._lookup = lookup
         self._payments = Payments(api, lookup, self._vault)
         self._refunds = Refunds(api, lookup)
         self._transactions = Transactions(api, lookup)
@@ -158,27 +147,20 @@ class PayPalProvider(AfterSale):
     ) -> CheckoutSession:
         """PayPal's page where the payer agrees to a subscription. The session has the subscription's id.
 
-        Args:
-            customer_id: kept in ``custom_id``, the one field that PayPal leaves to the application.
-            plan_id: ``P-...``.
-            success_url: where the payer comes back to.
-            cancel_url: where the payer goes who gives up.
-            metadata: PayPal cannot keep it: it is on the returned session only.
-            quantity: needs a plan with ``quantity_supported``.
-            trial_days: puts off the start: see :func:`~.requests.subscription_request`. 0: the plan must have no trial.
-            customer_email: shown on the page. The payer may use any account.
-            idempotency_key: calls with the same key have one effect. None: the provider makes a key for this call.
+        ``quantity`` needs a plan with ``quantity_supported``. ``trial_days`` puts off the start
+        (:func:`~.requests.subscription_request`); 0 needs a plan without a trial. The payer may use any account, whatever
+        ``customer_email`` is. PayPal cannot keep ``metadata``: it is on the returned session only.
         """
         return await self._checkout.subscribe(
             customer_id,
             plan_id,
             success_url,
             cancel_url,
-            metadata=metadata,
-            quantity=quantity,
-            trial_days=trial_days,
-            email=customer_email,
-            key=idempotency_key or new_key(),
+            metadata,
+            quantity,
+            trial_days,
+            customer_email,
+            idempotency_key or new_key(),
         )
 
     async def create_payment_session(
@@ -199,14 +181,7 @@ class PayPalProvider(AfterSale):
         at ``checkout.pending``; with ``capture=False`` first :meth:`authorize_payment`.
         """
         return await self._checkout.pay(
-            amount,
-            success_url,
-            cancel_url,
-            customer_id=customer_id,
-            description=description,
-            metadata=metadata,
-            capture=capture,
-            key=idempotency_key or new_key(),
+            amount, success_url, cancel_url, customer_id, description, metadata, capture, idempotency_key or new_key()
         )
 
     async def get_checkout_session(self, session_id: str) -> CheckoutSession | None:
@@ -272,14 +247,6 @@ class PayPalProvider(AfterSale):
         Raises:
             UnsupportedOperation: without ``subscription_id``: PayPal does not know what else is the customer's.
         """
-        if subscription_id is None:
-            raise UnsupportedOperation(
-                reason="PayPal has no customers whose invoices could be listed.",
-                alternative="Pass subscription_id=; BillingService does, for each of the organisation's subscriptions. "
-                "Invoices that you wrote with PayPal's Invoicing: search_invoices(email).",
-                provider=self.name,
-                operation="get_invoices",
-            )
         return await self._invoices.of_subscription(subscription_id, limit)
 
     @provider_specific(returns=Invoice, many=True)
@@ -303,9 +270,7 @@ class PayPalProvider(AfterSale):
     ) -> Payment:
         """Take the money: of an order that the payer has approved, or of an authorization. Twice is no error.
 
-        Raises:
-            ActionRequired: the payer has not approved it, or has to choose another way to pay; ``url`` leads there.
-            Declined: PayPal, or the payer's bank, said no.
+        ``ActionRequired`` says that the payer has not approved it, or has to choose another way to pay; ``url`` leads there.
         """
         return await self._payments.capture(payment_id, amount, idempotency_key or new_key())
 
@@ -334,24 +299,12 @@ class PayPalProvider(AfterSale):
         metadata: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
     ) -> Payment:
-        """Charge a payment method of the vault while the payer is away.
+        """Charge a payment method of the vault, a token, while the payer is away. PayPal cannot keep ``metadata``.
 
-        Args:
-            amount: what to charge.
-            customer_id: the customer of PayPal's vault, or the ``merchant_customer_id`` that it was saved with.
-            payment_method_id: the token.
-            capture: False: only reserve the money.
-            description: for the payer.
-            metadata: PayPal cannot keep it.
-            idempotency_key: calls with the same key have one effect. None: the provider makes a key for this call.
+        ``customer_id`` is the customer of PayPal's vault, or the ``merchant_customer_id`` that the token was saved with.
         """
         return await self._payments.create(
-            amount,
-            customer_id=customer_id,
-            payment_method_id=payment_method_id,
-            capture=capture,
-            description=description,
-            key=idempotency_key or new_key(),
+            amount, customer_id, payment_method_id, capture, description, idempotency_key or new_key()
         )
 
     async def refund_payment(
@@ -368,11 +321,9 @@ class PayPalProvider(AfterSale):
     async def find_payment(self, key: str, since: datetime, *, customer_id: str) -> Payment | None:
         """Return the customer's payment whose invoice id is the key, of those made while the key was good.
 
-        PayPal's transaction search is asked, which your application must be allowed to use, and which knows a transaction
-        after up to three hours and for three years. Without it, nothing is found.
+        It is found only if your application may use PayPal's transaction search, after up to three hours, for three years.
         """
-        until = since + self.idempotency_lifetime + _CLOCKS_DIFFER
-        return await self._transactions.payment_under(key, since - _CLOCKS_DIFFER, until, customer_id)
+        return await self._transactions.payment_under(key, since, since + self.idempotency_lifetime, customer_id)
 
     async def find_refund(
         self, key: str, since: datetime, *, payment_id: str, amount: Money | None = None
@@ -411,9 +362,7 @@ class PayPalProvider(AfterSale):
 
     @provider_specific(returns=type(None))
     async def preload_certificate(self, url: str) -> None:
-        """Fetch a signing certificate before the first delivery, so that :meth:`verify_webhook_signature` can check with it.
-
-        PayPal's alone.
+        """Fetch a signing certificate, so that :meth:`verify_webhook_signature` can check the first delivery. PayPal's alone.
 
         Args:
             url: the ``PAYPAL-CERT-URL`` of an earlier delivery.
@@ -430,24 +379,11 @@ class PayPalProvider(AfterSale):
 
         Args:
             cert_url: the ``PAYPAL-CERT-URL`` of a delivery: without one, it cannot be told which certificate signs at present.
-
-        Raises:
-            PaymentError: PayPal cannot be asked for the webhooks.
-            ConfigurationError: no webhook id is set, or something else that verifying needs is missing.
         """
         return await self._webhooks.check(cert_url)
 
     def verify_webhook_signature(self, payload: bytes, signature: str | Headers, secret: str) -> Mapping[str, object]:
-        """Check a delivery against one webhook id, with a certificate that was fetched before.
-
-        Args:
-            payload: the raw body.
-            signature: all headers: PayPal signs with five of them.
-            secret: the webhook id.
-
-        Raises:
-            VerificationUnavailable: the certificate is not here yet: use :meth:`parse_webhook`.
-        """
+        """Check all headers of a delivery against one webhook id, with a certificate that was fetched before."""
         return self._webhooks.verify(payload, signature, secret)
 
     async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
@@ -457,12 +393,8 @@ class PayPalProvider(AfterSale):
     async def verify_with_provider(self, event: WebhookEvent) -> WebhookEvent:
         """The event with its sale, capture, authorization, refund, order or invoice read again from PayPal.
 
-        Events about subscriptions stay as they are: call ``get_subscription``, as BillingService does. In the place of all
-        others comes PayPal's own copy of the event.
-
-        PayPal signs only a checksum of the body, for which an attacker who has seen one delivery can make another body.
-
-        Raises:
-            VerificationUnavailable: PayPal has no such object, or one in another state, or cannot be asked now.
+        PayPal signs only a checksum of the body, for which an attacker who has seen one delivery can make another body. Events
+        about subscriptions stay as they are: call ``get_subscription``, as BillingService does. In the place of all others
+        comes PayPal's own copy of the event.
         """
         return await self._read_back.verified(event)

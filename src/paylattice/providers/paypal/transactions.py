@@ -4,7 +4,7 @@ https://developer.paypal.com/docs/api/transaction-search/v1/. It lists all trans
 years ago, and has no filter for the invoice id. A transaction is in it after up to three hours.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ...errors import InvalidRequest, PermissionDenied
 from ...jsonlike import JsonObject, child, children, text
@@ -18,6 +18,7 @@ from .requests import wire_time
 __all__ = ["Transactions"]
 
 _PATH = "/v1/reporting/transactions"
+_CLOCKS_DIFFER = timedelta(minutes=10)
 _MOST_PAGES = 20
 _PAGE = 500
 
@@ -38,8 +39,8 @@ class Transactions:
         """The customer's payment of that time whose invoice id is the key; None, too, if PayPal does not let it be known."""
         for number in range(1, _MOST_PAGES + 1):
             params = {
-                "start_date": wire_time(since),
-                "end_date": wire_time(until),
+                "start_date": wire_time(since - _CLOCKS_DIFFER),
+                "end_date": wire_time(until + _CLOCKS_DIFFER),
                 "fields": "transaction_info",
                 "page_size": str(_PAGE),
                 "page": str(number),

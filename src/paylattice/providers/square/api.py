@@ -124,7 +124,7 @@ class SquareAPI(JSONAPI[SquareConfig]):
     def asked(self, request: Request) -> Asked:
         """Who was asked, and what for."""
         asked = super().asked(request)
-        return attrs.evolve(asked, secrets=(*asked.secrets, self.config.token()))
+        return attrs.evolve(asked, secrets=lambda: (*asked.secrets(), self.config.token()))
 
     @overload
     async def send(self, request: Request) -> JsonObject: ...

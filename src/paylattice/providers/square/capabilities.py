@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from ...frozen import FrozenMap
 from ...operations import Capability, UnsupportedReason
 
-__all__ = ["CAPABILITIES", "UNSUPPORTED"]
+__all__ = ["CAPABILITIES", "UNSUPPORTED", "UNSUPPORTED_BY_INVOICE"]
 
 CAPABILITIES: frozenset[Capability] = frozenset(Capability) - {
     Capability.CANCEL_NOW,
@@ -33,3 +33,13 @@ UNSUPPORTED: Mapping[Capability, UnsupportedReason] = FrozenMap(
         ),
     }
 )
+UNSUPPORTED_BY_INVOICE: Mapping[Capability, UnsupportedReason] = FrozenMap(
+    {
+        Capability.EXPIRE_CHECKOUT: UnsupportedReason(
+            "The page is the first invoice of a subscription that exists already: Square has nothing that closes it alone.",
+            "End the subscription with cancel_subscription(..., at_period_end=True), or sell by payment links "
+            '(SquareConfig(checkout="link")).',
+        ),
+    }
+)
+"""What is missing as well where the checkout page is an invoice's."""

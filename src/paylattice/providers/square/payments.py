@@ -77,7 +77,6 @@ class Payments:
     async def create(
         self,
         amount: Money,
-        *,
         customer_id: str,
         payment_method_id: str,
         capture: bool,

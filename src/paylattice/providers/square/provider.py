@@ -1,6 +1,5 @@
 """The operations, in the order of the protocol."""
 
-import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import datetime, timedelta
@@ -25,7 +24,7 @@ from ...money import Money
 from ...provider import Capability, Headers, UnsupportedReason
 from .after_sale import AfterSale
 from .api import SquareAPI
-from .capabilities import CAPABILITIES, UNSUPPORTED
+from .capabilities import CAPABILITIES, UNSUPPORTED, UNSUPPORTED_BY_INVOICE
 from .checkout import PREFIX, Checkout
 from .config import SquareConfig
 from .customers import Customers
@@ -43,13 +42,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SquareProvider"]
 
-_PAGE_OF_AN_INVOICE = UnsupportedReason(
-    "The page is the first invoice of a subscription that exists already: Square has nothing that closes it alone.",
-    "End the subscription with cancel_subscription(..., at_period_end=True), or sell by payment links "
-    '(SquareConfig(checkout="link")).',
-)
-
-_log = logging.getLogger("paylattice")
 _CLOCKS_DIFFER = timedelta(minutes=10)
 
 
@@ -86,21 +78,21 @@ class SquareProvider(AfterSale):
     ) -> None:
         settings = SquareConfig.from_env() if config is None else config
         super().__init__(settings, transport=transport, clock=clock)
-        api = SquareAPI(settings, lambda: self.transport, clock=self._clock)
+        api = SquareAPI(settings, self._opened, clock=self._clock)
         self._api = api
         self._customers = Customers(api)
         self._plans = Plans(api)
         self._payments = Payments(api)
         self._events = EventList(api)
-        self._webhooks = Webhooks(settings, self._clock, lambda: self.diagnoses)
+        self._webhooks = Webhooks(settings, self._clock)
         self._subscriptions = Subscriptions(api, self._plans, self._customers)
         self._invoices = Invoices(api, self._customers, self._subscriptions)
         self._checkout = Checkout(api, self._customers, self._plans, self._payments, self._subscriptions)
         self.preserves_customer: bool = settings.checkout == "invoice"
         if settings.checkout == "invoice":
-            self.capabilities: frozenset[Capability] = type(self).capabilities - {Capability.EXPIRE_CHECKOUT}
+            self.capabilities: frozenset[Capability] = type(self).capabilities - UNSUPPORTED_BY_INVOICE.keys()
             self.unsupported: Mapping[Capability, UnsupportedReason] = FrozenMap(
-                {**type(self).unsupported, Capability.EXPIRE_CHECKOUT: _PAGE_OF_AN_INVOICE}
+                {**type(self).unsupported, **UNSUPPORTED_BY_INVOICE}
             )
 
     def is_same(self, asked: str, answered: str) -> bool:
@@ -131,11 +123,8 @@ class SquareProvider(AfterSale):
     ) -> Customer:
         """Create a profile. Square does not mind a second one with the same e-mail address, and none is looked for.
 
-        Args:
-            email: at most 254 characters.
-            name: split at its last space into given and family name.
-            metadata: one word only, that of ``SquareConfig(reference_key=...)``: it becomes the ``reference_id``.
-            idempotency_key: calls with the same key have one effect. None: the provider makes a key for this call.
+        ``name`` is split at its last space into given and family name. Of the metadata, Square keeps one word, that of
+        ``SquareConfig(reference_key=...)``, as the ``reference_id``.
         """
         return await self._customers.create(email, name, metadata, idempotency_key)
 
@@ -195,27 +184,12 @@ class SquareProvider(AfterSale):
     ) -> CheckoutSession:
         """A payment link that subscribes, or the page of a first invoice: ``SquareConfig(checkout=...)`` chooses.
 
-        Args:
-            customer_id: whose e-mail address and phone number are filled in; with a link, the buyer may become another
-                profile all the same.
-            plan_id: a plan VARIATION. Its price is read, and charged.
-            success_url: where a link leads afterwards; an invoice's page leads nowhere.
-            cancel_url: not used: Square has no place for it.
-            metadata: kept with a link; an invoice keeps none.
-            quantity: 1.
-            trial_days: that of the variation's own free phase.
-            customer_email: filled in instead of the profile's.
-            idempotency_key: calls with the same key have one effect. None: the provider makes a key for this call.
+        ``plan_id`` is a plan VARIATION, whose price is read, and charged; ``quantity`` is 1, ``trial_days`` that of its
+        own free phase. With a link, the buyer may become another profile than ``customer_id``. An invoice's page leads nowhere
+        afterwards, and keeps no metadata. ``cancel_url`` is not used: Square has no place for it.
         """
         return await self._checkout.subscribe(
-            customer_id,
-            plan_id,
-            success_url,
-            metadata=metadata,
-            quantity=quantity,
-            trial_days=trial_days,
-            email=customer_email,
-            key=idempotency_key,
+            customer_id, plan_id, success_url, metadata, quantity, trial_days, customer_email, idempotency_key
         )
 
     async def create_payment_session(
@@ -232,13 +206,7 @@ class SquareProvider(AfterSale):
     ) -> CheckoutSession:
         """A payment link for a one-off payment. It always takes the money: ``capture=False`` is refused."""
         return await self._checkout.pay(
-            amount,
-            success_url,
-            customer_id=customer_id,
-            description=description,
-            metadata=metadata,
-            capture=capture,
-            key=idempotency_key,
+            amount, success_url, customer_id, description, metadata, capture, idempotency_key
         )
 
     async def get_checkout_session(self, session_id: str) -> CheckoutSession | None:
@@ -335,25 +303,13 @@ class SquareProvider(AfterSale):
         metadata: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
     ) -> Payment:
-        """Charge a card on file while the payer is away.
+        """Charge a card on file, ``ccof:...``, in the location's currency, while the payer is away.
 
-        Args:
-            amount: in the location's currency.
-            customer_id: whose card it is.
-            payment_method_id: ``ccof:...``.
-            capture: False: only authorize; Square gives it up after seven days.
-            description: at most 500 characters; the buyer may see it.
-            metadata: one word only, that of ``SquareConfig(reference_key=...)``, of at most 40 characters.
-            idempotency_key: calls with the same key have one effect. None: the provider makes a key for this call.
+        Square releases what is only authorized after seven days. Of the metadata, it keeps one word, that of
+        ``SquareConfig(reference_key=...)``, with at most 40 characters.
         """
         return await self._payments.create(
-            amount,
-            customer_id=customer_id,
-            payment_method_id=payment_method_id,
-            capture=capture,
-            description=description,
-            metadata=metadata,
-            key=idempotency_key,
+            amount, customer_id, payment_method_id, capture, description, metadata, idempotency_key
         )
 
     async def refund_payment(
@@ -412,15 +368,12 @@ class SquareProvider(AfterSale):
 
     def verify_webhook_signature(self, payload: bytes, signature: str | Headers, secret: str) -> Mapping[str, object]:
         """Check a delivery to the configured URL against one key, and nothing else."""
-        return self._webhooks.verify(payload, signature, secret)
+        return self._webhooks.verify(payload, signature, secret, self.diagnoses)
 
     async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
         """Verify a delivery with the configured keys and read it.
 
-        Args:
-            payload: the raw body.
-            headers: the request's headers.
-            url: the notification URL, where it is another than the configured one. Never take it from the request: behind a
-                proxy it is wrong, and its Host header is the sender's.
+        Pass ``url`` if the notification URL is not the configured one. Never take it from the request: behind a proxy it is
+        wrong, and its Host header is the sender's.
         """
-        return self._webhooks.parse(payload, headers, url)
+        return self._webhooks.parse(payload, headers, url, self.diagnoses)

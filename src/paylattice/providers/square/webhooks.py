@@ -216,23 +216,21 @@ class Webhooks:
     Args:
         config: the keys, the URL and the environment.
         clock: seconds since 1970.
-        diagnoses: returns what decides whether to find out why a signature does not match.
     """
 
-    def __init__(self, config: SquareConfig, clock: Callable[[], float], diagnoses: Callable[[], Diagnoses]) -> None:
+    def __init__(self, config: SquareConfig, clock: Callable[[], float]) -> None:
         self._config = config
         self._keys = [SigningKey(key) for key in config.webhook_signature_key]
         self._clock = clock
-        self._diagnoses = diagnoses
 
-    def verify(self, payload: bytes, signature: str | Headers, secret: str) -> JsonObject:
+    def verify(self, payload: bytes, signature: str | Headers, secret: str, diagnoses: Diagnoses) -> JsonObject:
         """Check a delivery to the configured URL against one key."""
         if not self._config.webhook_url:
             self._config.require("webhook_url")
         key = SigningKey(secret_from(secret, "SQUARE_WEBHOOK_SIGNATURE_KEY"))
-        return verified(payload, signature, (key,), url=self._config.webhook_url or "", diagnoses=self._diagnoses())
+        return verified(payload, signature, (key,), url=self._config.webhook_url or "", diagnoses=diagnoses)
 
-    def parse(self, payload: bytes, headers: Headers, url: str | None) -> WebhookEvent:
+    def parse(self, payload: bytes, headers: Headers, url: str | None, diagnoses: Diagnoses) -> WebhookEvent:
         """Verify a delivery with the configured keys, and read it."""
         config = self._config
         signed_url = url or config.webhook_url
@@ -244,7 +242,7 @@ class Webhooks:
             headers,
             self._keys,
             url=signed_url or "",
-            diagnoses=self._diagnoses(),
+            diagnoses=diagnoses,
             other_urls=others,
         )
         check_environment(headers, livemode=config.livemode)

@@ -193,7 +193,7 @@ class StripeAPI:
             credentials="STRIPE_SECRET_KEY",
             writes=writes,
             key=key,
-            secrets=self._config.secrets(),
+            secrets=self._config.secrets,
         )
 
 

@@ -16,7 +16,18 @@ import attrs
 
 from ...errors import InvalidResponse
 from ...events import EventType, WebhookEvent
-from ...jsonlike import JsonObject, child, children, identity, integer, reference, rfc3339, text, timestamp
+from ...jsonlike import (
+    JsonObject,
+    child,
+    children,
+    identities,
+    integer,
+    reference,
+    rfc3339,
+    text,
+    texts,
+    timestamp,
+)
 from ...models import Dispute, DisputeStatus, Model, RefundStatus
 from ...redaction import redact
 from . import wire
@@ -161,24 +172,27 @@ def event_from(data: JsonObject, otherwise: _Otherwise | None = None, *, account
 
 def is_thin(data: JsonObject) -> bool:
     """Whether an event only names its object. One without its own kind is recognised by a field of thin events."""
-    kind = text(data, "object")
+    kind = data.get("object")
     return kind == THIN or (kind != SNAPSHOT and "related_object" in data)
 
 
 def _snapshot(data: JsonObject, otherwise: _Otherwise | None) -> WebhookEvent:
-    event_id, stripe_type = identity(data, "id", "event"), identity(data, "type", "event")
+    event_id, stripe_type = identities(data, "event", "id", "type")
     subject = child(data, "data", "object")
     subject = _refund_of(stripe_type, subject) or subject
     before = child(data, "data", "previous_attributes")
+    kind, subject_id = texts(subject, "object", "id")
     word = _snapshot_type(stripe_type, subject, before)
-    carried = _carried(subject, event_id, stripe_type)
+    carried = _carried(kind, subject, event_id, stripe_type)
+    customer_id = subject_id if kind == "customer" else None
+    subscription_id = subject_id if kind == "subscription" else None
     return WebhookEvent(
         id=event_id,
         type=word,
         created_at=_known(timestamp(data, "created"), otherwise),
-        dedupe_key=_key_of(event_id, word, subject),
-        customer_id=_own_id(subject, "customer") or wire.customer_of(subject) or wire.customer_of(before),
-        subscription_id=_own_id(subject, "subscription") or wire.invoice_subscription_id(subject),
+        dedupe_key=_key_of(event_id, word, subject_id),
+        customer_id=customer_id or wire.customer_of(subject) or wire.customer_of(before),
+        subscription_id=subscription_id or wire.invoice_subscription_id(subject),
         livemode=_livemode(data, subject),
         provider_type=stripe_type,
         provider="stripe",
@@ -222,9 +236,8 @@ _ONCE = frozenset({*_REFUND_ENDS.values(), EventType.DISPUTE_WON, EventType.DISP
 """How a refund or a dispute ends: several events report it, and count once."""
 
 
-def _key_of(event_id: str, word: EventType | str, subject: JsonObject) -> str:
+def _key_of(event_id: str, word: EventType | str, subject_id: str | None) -> str:
     """The key of the event."""
-    subject_id = text(subject, "id")
     return f"{word}:{subject_id}" if word in _ONCE and subject_id else event_id
 
 
@@ -241,8 +254,8 @@ _READERS: Mapping[str, tuple[str, Callable[[JsonObject], Model]]] = {
 """Stripe's word for the kind of an object, and the field of the event that holds it."""
 
 
-def _carried(subject: JsonObject, event_id: str, stripe_type: str) -> dict[str, Any]:
-    field, read = _READERS.get(text(subject, "object") or "", (None, None))
+def _carried(kind: str | None, subject: JsonObject, event_id: str, stripe_type: str) -> dict[str, Any]:
+    field, read = _READERS.get(kind or "", (None, None))
     if field is None or read is None:
         return {}
     if stripe_type == "invoice.upcoming":  # a preview: it has no id yet
@@ -256,21 +269,17 @@ def _carried(subject: JsonObject, event_id: str, stripe_type: str) -> dict[str, 
         return {}
 
 
-def _own_id(subject: JsonObject, kind: str) -> str | None:
-    return text(subject, "id") if text(subject, "object") == kind else None
-
-
 def _thin(data: JsonObject, otherwise: _Otherwise | None) -> WebhookEvent:
-    event_id, stripe_type = identity(data, "id", "event"), identity(data, "type", "event")
+    event_id, stripe_type = identities(data, "event", "id", "type")
     name = stripe_type.removeprefix("v1.")
     shared = (THIN_WORDS.get(name) or EVENT_TYPES.get(name)) if name != stripe_type else None
-    related = child(data, "related_object")
-    ids = {text(related, "type"): text(related, "id")}
+    kind, related_id = texts(child(data, "related_object"), "type", "id")
+    ids = {kind: related_id}
     return WebhookEvent(
         id=event_id,
         type=shared or f"stripe:{stripe_type}",
         created_at=_known(rfc3339(data, "created"), otherwise),
-        dedupe_key=_key_of(reference(data, "snapshot_event") or event_id, shared or "", related),
+        dedupe_key=_key_of(reference(data, "snapshot_event") or event_id, shared or "", related_id),
         customer_id=ids.get("customer"),
         subscription_id=ids.get("subscription"),
         livemode=_livemode(data),

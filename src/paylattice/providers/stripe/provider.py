@@ -78,7 +78,7 @@ class StripeProvider(AfterSale):
         settings.require("secret_key")
         if sys.modules.get("stripe") is None and find_spec("stripe") is None:
             raise missing_sdk()
-        api = StripeAPI(settings, lambda: self.transport)
+        api = StripeAPI(settings, self._opened)
         lookups = Lookups(api, self._clock)
         self._customers = Customers(api)
         self._checkout = Checkout(api, lookups)
@@ -91,7 +91,7 @@ class StripeProvider(AfterSale):
         self._events = EventList(api, settings.account)
         self._read_back = ReadBack(api, settings.api_version)
         self.account_id = settings.account
-        self._webhooks = Webhooks(settings, self._clock, lambda: self.diagnoses)
+        self._webhooks = Webhooks(settings, self._clock)
 
     async def verify_with_provider(self, event: WebhookEvent) -> WebhookEvent:
         """Give a thin event its object, which it only names. A snapshot is taken as it is: the signature covers all of it."""
@@ -161,28 +161,12 @@ class StripeProvider(AfterSale):
         customer_email: str | None = None,
         idempotency_key: str | None = None,
     ) -> CheckoutSession:
-        """A Checkout page for a subscription.
+        """A Checkout page for a subscription to a recurring price, ``price_...``.
 
-        Args:
-            customer_id: ``cus_...``.
-            plan_id: a recurring price, ``price_...``.
-            success_url: may hold ``{CHECKOUT_SESSION_ID}``.
-            cancel_url: where a customer who gives up returns.
-            metadata: stored on the session and on the subscription.
-            quantity: ignored for a metered price.
-            trial_days: instead of the price's own trial; 0: none.
-            customer_email: not used: Stripe takes the customer's.
-            idempotency_key: calls with the same key have one effect. None: the provider makes a key for this call.
+        ``success_url`` may hold ``{CHECKOUT_SESSION_ID}``. ``customer_email`` is not used: Stripe takes the customer's.
         """
         return await self._checkout.subscribe(
-            customer_id,
-            plan_id,
-            success_url,
-            cancel_url,
-            metadata=metadata,
-            quantity=quantity,
-            trial_days=trial_days,
-            key=idempotency_key,
+            customer_id, plan_id, success_url, cancel_url, metadata, quantity, trial_days, idempotency_key
         )
 
     async def create_payment_session(
@@ -199,14 +183,7 @@ class StripeProvider(AfterSale):
     ) -> CheckoutSession:
         """A Checkout page for a one-off payment, with the payment methods that the Dashboard allows."""
         return await self._checkout.pay(
-            amount,
-            success_url,
-            cancel_url,
-            customer_id=customer_id,
-            description=description,
-            metadata=metadata,
-            capture=capture,
-            key=idempotency_key,
+            amount, success_url, cancel_url, customer_id, description, metadata, capture, idempotency_key
         )
 
     async def get_checkout_session(self, session_id: str) -> CheckoutSession | None:
@@ -350,13 +327,7 @@ class StripeProvider(AfterSale):
     ) -> Payment:
         """Charge a saved payment method while the payer is away."""
         return await self._payments.create(
-            amount,
-            customer_id=customer_id,
-            payment_method_id=payment_method_id,
-            capture=capture,
-            description=description,
-            metadata=metadata,
-            key=idempotency_key,
+            amount, customer_id, payment_method_id, capture, description, metadata, idempotency_key
         )
 
     async def refund_payment(
@@ -369,11 +340,7 @@ class StripeProvider(AfterSale):
     ) -> Refund:
         """Refund a payment, in whole or in part.
 
-        Args:
-            payment_id: ``pi_...``.
-            amount: in the payment's currency.
-            reason: ``duplicate``, ``fraudulent`` or ``requested_by_customer``; other words are kept in the metadata.
-            idempotency_key: calls with the same key have one effect. None: the provider makes a key for this call.
+        Stripe takes ``duplicate``, ``fraudulent`` or ``requested_by_customer`` as ``reason``; others are kept in the metadata.
         """
         return await self._payments.refund(payment_id, amount, reason, idempotency_key)
 
@@ -418,8 +385,8 @@ class StripeProvider(AfterSale):
 
     def verify_webhook_signature(self, payload: bytes, signature: str | Headers, secret: str) -> Mapping[str, object]:
         """Verify a delivery against one secret."""
-        return self._webhooks.verify(payload, signature, secret)
+        return self._webhooks.verify(payload, signature, secret, self.diagnoses)
 
     async def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
         """Verify a delivery with the configured secrets, and return its event, be it a snapshot or a thin event."""
-        return self._webhooks.parse(payload, headers, livemode=self.livemode)
+        return self._webhooks.parse(payload, headers, diagnoses=self.diagnoses, livemode=self._livemode)

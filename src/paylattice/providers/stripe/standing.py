@@ -7,11 +7,12 @@ expanded; where it is not, as in events, what only it could tell is None.
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from ...jsonlike import JsonObject, child, text, timestamp
+from ...jsonlike import JsonObject, child, texts, timestamp, timestamps
 from ...models import SubscriptionStatus
 
-__all__ = ["SUBSCRIPTION_STATUS", "paid_through", "payment_failed_at", "subscription_status", "trial_end"]
+__all__ = ["SUBSCRIPTION_STATUS", "Standing", "standing_of"]
 
 SUBSCRIPTION_STATUS: Mapping[str | None, SubscriptionStatus] = {
     "active": SubscriptionStatus.ACTIVE,
@@ -26,6 +27,7 @@ SUBSCRIPTION_STATUS: Mapping[str | None, SubscriptionStatus] = {
 """https://docs.stripe.com/api/subscriptions/object#subscription_object-status"""
 
 _OWING = frozenset({SubscriptionStatus.PAST_DUE, SubscriptionStatus.UNPAID})
+_COVERED = frozenset({SubscriptionStatus.ACTIVE, SubscriptionStatus.PAUSED})
 _ASKED = frozenset({"open", "uncollectible"})
 """An invoice with one of these statuses is owed."""
 _SENT = "send_invoice"
@@ -35,55 +37,65 @@ _LATER = timedelta(days=1)
 """A trial that begins so long after its subscription is a gift to who has paid before."""
 
 
-def subscription_status(data: JsonObject) -> SubscriptionStatus:
-    """The status. Who owes the very first invoice has never paid, and is ``INCOMPLETE``, whatever Stripe calls it."""
-    status = SUBSCRIPTION_STATUS.get(text(data, "status"), SubscriptionStatus.UNKNOWN)
+class Standing(NamedTuple):
+    """How a subscription stands.
+
+    Args:
+        status: the status. Who owes the very first invoice has never paid, and is ``INCOMPLETE``, whatever Stripe calls it.
+        trial_end: when the trial ends, or ended; None if it is over and was given to a subscription that had run before.
+        payment_failed_at: when the payment of the latest invoice failed first, if it is owed.
+        paid_through: until when the subscription is covered; None if what came along does not tell.
+    """
+
+    status: SubscriptionStatus
+    trial_end: datetime | None
+    payment_failed_at: datetime | None
+    paid_through: datetime | None
+
+
+def standing_of(
+    data: JsonObject, raw_status: str | None, start: datetime | None, end: datetime | None, *, is_held: bool
+) -> Standing:
+    """How the subscription stands.
+
+    Args:
+        data: the subscription.
+        raw_status: Stripe's status.
+        start: of the current period.
+        end: of the current period.
+        is_held: whether its invoices are held back.
+    """
+    status = SUBSCRIPTION_STATUS.get(raw_status, SubscriptionStatus.UNKNOWN)
     invoice = child(data, "latest_invoice")
-    first = text(invoice, "billing_reason") == "subscription_create"
-    if status in _OWING and first and text(invoice, "status") in _ASKED:
-        return SubscriptionStatus.INCOMPLETE
-    return status
+    reason, invoice_status, collection_method = texts(invoice, "billing_reason", "status", "collection_method")
+    trial_start, started, created, trial_end = timestamps(data, "trial_start", "start_date", "created", "trial_end")
+    owes = status in _OWING and invoice_status in _ASKED
+    failed_at = _failed_at(invoice, collection_method) if owes else None
+    if owes and reason == "subscription_create":
+        status = SubscriptionStatus.INCOMPLETE
+    made = started or created
+    is_gift = trial_start is not None and made is not None and trial_start - made > _LATER
+    own_trial_end = None if is_gift and status is not SubscriptionStatus.TRIALING else trial_end
+    if status is SubscriptionStatus.TRIALING:
+        return Standing(status, own_trial_end, failed_at, trial_end or end)
+    paid_through: datetime | None = None
+    if status in _COVERED and end is not None:
+        if invoice:
+            made = timestamp(invoice, "created")
+            is_current = start is None or (made is not None and made >= start - _EARLY)
+            paid_through = end if invoice_status == "paid" and is_current else None
+        else:
+            # Not known here: whether the first payment after the trial has arrived, and what a pause holds back.
+            is_unproven = trial_end is not None and start is not None and trial_end >= start
+            is_held = is_held or status is SubscriptionStatus.PAUSED
+            paid_through = None if is_held or is_unproven else end
+    return Standing(status, own_trial_end, failed_at, paid_through)
 
 
-def trial_end(data: JsonObject) -> datetime | None:
-    """When the trial ends, or ended; None if it is over and was given to a subscription that had run before."""
-    begins, made = timestamp(data, "trial_start"), timestamp(data, "start_date") or timestamp(data, "created")
-    given = begins is not None and made is not None and begins - made > _LATER
-    return None if given and text(data, "status") != "trialing" else timestamp(data, "trial_end")
-
-
-def payment_failed_at(data: JsonObject) -> datetime | None:
-    """When the payment of the latest invoice failed first, if it is owed: it is tried when it is finalized, or due on a day."""
-    invoice = child(data, "latest_invoice")
-    if SUBSCRIPTION_STATUS.get(text(data, "status")) not in _OWING or text(invoice, "status") not in _ASKED:
-        return None
-    if text(invoice, "collection_method") == _SENT:
+def _failed_at(invoice: JsonObject, collection_method: str | None) -> datetime | None:
+    """When the payment of an invoice that is owed failed first: it is tried when it is finalized, or due on a day."""
+    if collection_method == _SENT:
         return timestamp(invoice, "due_date")
     if invoice.get("attempted") is False:
         return None
     return timestamp(child(invoice, "status_transitions"), "finalized_at") or timestamp(invoice, "created")
-
-
-def paid_through(data: JsonObject, start: datetime | None, end: datetime | None) -> datetime | None:
-    """Until when the subscription is covered; None if what came along does not tell.
-
-    Args:
-        data: the subscription.
-        start: of the current period.
-        end: of the current period.
-    """
-    status = subscription_status(data)
-    if status is SubscriptionStatus.TRIALING:
-        return timestamp(data, "trial_end") or end
-    if status not in {SubscriptionStatus.ACTIVE, SubscriptionStatus.PAUSED} or end is None:
-        return None
-    invoice = child(data, "latest_invoice")
-    if invoice:
-        made = timestamp(invoice, "created")
-        current = start is None or (made is not None and made >= start - _EARLY)
-        return end if text(invoice, "status") == "paid" and current else None
-    ended = timestamp(data, "trial_end")
-    unproven = ended is not None and start is not None and ended >= start
-    # Not known here: whether the first payment after the trial has arrived, and what a pause holds back.
-    held = status is SubscriptionStatus.PAUSED or bool(child(data, "pause_collection"))
-    return None if held or unproven else end

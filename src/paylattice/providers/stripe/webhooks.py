@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from ...diagnoses import Diagnoses
 from ...errors import Diagnosis, InvalidResponse, MalformedPayload
 from ...events import WebhookEvent
-from ...jsonlike import JsonObject, text
+from ...jsonlike import JsonObject, texts
 from ...provider import Headers
 from ...signatures import SigningKey, TimestampedScheme, secret_from
 from .config import StripeConfig
@@ -19,8 +19,8 @@ __all__ = ["SIGNATURE", "Webhooks", "delivered"]
 
 
 def _is_event(data: JsonObject) -> bool:
-    kind = text(data, "object")  # which is not what makes it an event: its id and its type are
-    return kind in {SNAPSHOT, THIN, None} and bool(text(data, "id")) and bool(text(data, "type"))
+    kind, event_id, event_type = texts(data, "object", "id", "type")  # the kind alone does not make it an event
+    return kind in {SNAPSHOT, THIN, None} and bool(event_id) and bool(event_type)
 
 
 SIGNATURE = TimestampedScheme("Stripe", "Stripe-Signature", _is_event)
@@ -51,25 +51,25 @@ class Webhooks:
     Args:
         config: the settings.
         clock: seconds since 1970.
-        diagnoses: returns what decides whether to find out why a signature does not match.
     """
 
-    def __init__(self, config: StripeConfig, clock: Callable[[], float], diagnoses: Callable[[], Diagnoses]) -> None:
+    def __init__(self, config: StripeConfig, clock: Callable[[], float]) -> None:
         self._config = config
         self._keys = [SigningKey(secret) for secret in config.webhook_secret]
         self._clock = clock
-        self._diagnoses = diagnoses
 
-    def verify(self, payload: bytes, signature: str | Headers, secret: str) -> Mapping[str, object]:
+    def verify(
+        self, payload: bytes, signature: str | Headers, secret: str, diagnoses: Diagnoses
+    ) -> Mapping[str, object]:
         """Check a delivery against one secret."""
         key = SigningKey(secret_from(secret, "STRIPE_WEBHOOK_SECRET"))
-        return SIGNATURE.verified(payload, signature, (key,), clock=self._clock, diagnoses=self._diagnoses())
+        return SIGNATURE.verified(payload, signature, (key,), clock=self._clock, diagnoses=diagnoses)
 
-    def parse(self, payload: bytes, headers: Headers, *, livemode: bool | None) -> WebhookEvent:
+    def parse(self, payload: bytes, headers: Headers, *, diagnoses: Diagnoses, livemode: bool | None) -> WebhookEvent:
         """Verify a delivery with the configured secrets, and return its event."""
         if not self._keys:
             self._config.require("webhook_secret")
         data = SIGNATURE.verified(
-            payload, headers, self._keys, clock=self._clock, diagnoses=self._diagnoses(), livemode=livemode
+            payload, headers, self._keys, clock=self._clock, diagnoses=diagnoses, livemode=livemode
         )
         return delivered(data, self._clock(), self._config.account)

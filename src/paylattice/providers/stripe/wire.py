@@ -6,13 +6,26 @@ become ``UNKNOWN``; only identity and money are demanded. The amounts are those 
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 
 import attrs
 
 from ...arguments import check_argument
 from ...errors import InvalidRequest, InvalidResponse
-from ...jsonlike import JsonObject, child, children, flag, identity, integer, reference, string_map, text, timestamp
+from ...jsonlike import (
+    JsonObject,
+    child,
+    children,
+    flag,
+    identity,
+    integer,
+    reference,
+    references,
+    string_map,
+    text,
+    texts,
+    timestamp,
+    timestamps,
+)
 from ...models import (
     CheckoutSession,
     CheckoutStatus,
@@ -27,11 +40,10 @@ from ...models import (
     RefundStatus,
     Subscription,
     SubscriptionItem,
-    SubscriptionStatus,
 )
 from .amounts import money_from, money_of, optional_money_from
 from .invoice_parts import billed_period, lines_of, payment_ids_of, reason_of
-from .standing import paid_through, payment_failed_at, subscription_status, trial_end
+from .standing import standing_of
 
 __all__ = [
     "KEY_WORD",
@@ -154,7 +166,7 @@ def plan_from(data: JsonObject) -> Plan:
 
 def is_metered(price: JsonObject) -> bool:
     """Whether usage is reported and billed afterwards. Old plans say so at their top level."""
-    return "metered" in {text(child(price, "recurring"), "usage_type"), text(price, "usage_type")}
+    return "metered" in (child(price, "recurring").get("usage_type"), price.get("usage_type"))
 
 
 def price_of(item: JsonObject) -> JsonObject:
@@ -164,30 +176,40 @@ def price_of(item: JsonObject) -> JsonObject:
 
 def subscription_from(data: JsonObject) -> Subscription:
     """A subscription, with the items that came along. Its latest invoice should be expanded: it tells what is paid."""
-    items = tuple(_item_from(item) for item in children(child(data, "items"), "data"))
-    raw_status = text(data, "status")
-    status = subscription_status(data)
-    start, end = _period(data, items)
+    items = tuple([_item_from(item) for item in children(data, "items", "data")])
     main = _main_item(items)
+    raw_status = text(data, "status")
+    is_held = bool(child(data, "pause_collection"))
+    created, start, end, cancel_at, canceled_at, ended_at = timestamps(
+        data, "created", "current_period_start", "current_period_end", "cancel_at", "canceled_at", "ended_at"
+    )
+    # from the last item's start to the first item's end, which is what Stripe's own list filters take
+    start = start or max((each.current_period_start for each in items if each.current_period_start), default=None)
+    end = end or min((each.current_period_end for each in items if each.current_period_end), default=None)
+    standing = standing_of(data, raw_status, start, end, is_held=is_held)
+    if standing.status.is_terminal:
+        cancel_at = ended_at or canceled_at
+    elif cancel_at is None and data.get("cancel_at_period_end") is True:
+        cancel_at = end
     return Subscription(
         id=identity(data, "id", "subscription"),
         customer_id=customer_of(data),
-        status=status,
+        status=standing.status,
         current_period_start=start,
         current_period_end=end,
         plan_id=(main.plan_id if main else None) or reference(data, "plan"),
         metadata=string_map(data, "metadata"),
         quantity=main.quantity if main else integer(data, "quantity"),
         items=items,
-        cancel_at=_cancel_at(data, status, end),
-        canceled_at=timestamp(data, "canceled_at"),
-        trial_end=trial_end(data),
-        collection_paused=bool(child(data, "pause_collection")),
-        created_at=timestamp(data, "created"),
+        cancel_at=cancel_at,
+        canceled_at=canceled_at,
+        trial_end=standing.trial_end,
+        collection_paused=is_held,
+        created_at=created,
         raw_status=raw_status,
-        payment_failed_at=payment_failed_at(data),
-        paid_through=paid_through(data, start, end),
-        ended_at=timestamp(data, "ended_at"),
+        payment_failed_at=standing.payment_failed_at,
+        paid_through=standing.paid_through,
+        ended_at=ended_at,
         provider="stripe",
         raw=data,
     )
@@ -199,42 +221,30 @@ def _main_item(items: tuple[SubscriptionItem, ...]) -> SubscriptionItem | None:
     One with a quantity comes before a metered one, which is billed beside it; then the one that was there first, as what was
     added later is an addition; then the dearest.
     """
+    if len(items) == 1:
+        return items[0]
 
     def rank(item: SubscriptionItem) -> tuple[bool, int, int, str]:
-        price = integer(price_of(item.raw), "unit_amount") or integer(price_of(item.raw), "amount") or 0
-        return item.metered, integer(item.raw, "created") or 0, -price, item.id
+        price = price_of(item.raw)
+        amount = integer(price, "unit_amount") or integer(price, "amount") or 0
+        return item.metered, integer(item.raw, "created") or 0, -amount, item.id
 
     return min(items, key=rank, default=None)
 
 
 def _item_from(item: JsonObject) -> SubscriptionItem:
     metered = is_metered(price_of(item))
+    start, end = timestamps(item, "current_period_start", "current_period_end")
     return SubscriptionItem(
         id=identity(item, "id", "subscription item"),
         plan_id=reference(item, "price") or reference(item, "plan"),
         quantity=None if metered else integer(item, "quantity"),
         metered=metered,
-        current_period_start=timestamp(item, "current_period_start"),
-        current_period_end=timestamp(item, "current_period_end"),
+        current_period_start=start,
+        current_period_end=end,
         provider="stripe",
         raw=item,
     )
-
-
-def _period(data: JsonObject, items: tuple[SubscriptionItem, ...]) -> tuple[datetime | None, datetime | None]:
-    """From the last item's start to the first item's end, which is what Stripe's own list filters take."""
-    starts = [item.current_period_start for item in items if item.current_period_start]
-    ends = [item.current_period_end for item in items if item.current_period_end]
-    return (
-        timestamp(data, "current_period_start") or max(starts, default=None),
-        timestamp(data, "current_period_end") or min(ends, default=None),
-    )
-
-
-def _cancel_at(data: JsonObject, status: SubscriptionStatus, period_end: datetime | None) -> datetime | None:
-    if status.is_terminal:
-        return timestamp(data, "ended_at") or timestamp(data, "canceled_at")
-    return timestamp(data, "cancel_at") or (period_end if flag(data, "cancel_at_period_end") else None)
 
 
 def invoice_from(data: JsonObject) -> Invoice:
@@ -273,16 +283,17 @@ def invoice_subscription_id(data: JsonObject) -> str | None:
 
 def checkout_session_from(data: JsonObject) -> CheckoutSession:
     """A Checkout Session, of either kind."""
-    raw_status = text(data, "status")
-    gone_through = CHECKOUT_STATUS.get((raw_status, text(data, "payment_status")))
+    raw_status, payment_status, url = texts(data, "status", "payment_status", "url")
+    subscription_id, payment_id = references(data, "subscription", "payment_intent")
+    gone_through = CHECKOUT_STATUS.get((raw_status, payment_status))
     return CheckoutSession(
         id=identity(data, "id", "checkout session"),
-        url=text(data, "url"),
+        url=url,
         customer_id=customer_of(data),
         metadata=string_map(data, "metadata"),
         status=gone_through or OPEN_CHECKOUT_STATUS.get(raw_status, CheckoutStatus.UNKNOWN),
-        subscription_id=reference(data, "subscription"),
-        payment_id=reference(data, "payment_intent"),
+        subscription_id=subscription_id,
+        payment_id=payment_id,
         expires_at=timestamp(data, "expires_at"),
         payment_method_id=reference(child(data, "setup_intent"), "payment_method"),
         raw_status=raw_status,

@@ -1,0 +1,83 @@
+"""Billing's checkouts, stored: the newest one of a product has its place, and what its session says is written once."""
+
+from datetime import datetime
+
+import attrs
+
+from ..models import CheckoutSession
+from .records import BillingCheckout, CheckoutNews
+from .records.checkouts import CHECKOUTS_BY_ORG, CHECKOUTS_BY_PROVIDER, CHECKOUTS_BY_SESSION
+from .repository import Tx
+from .rows import PAGE, Rows
+
+__all__ = ["CheckoutStore"]
+
+
+class CheckoutStore(Rows[Tx]):
+    """Reads and writes checkouts. :class:`~.store.Store` has the other records."""
+
+    async def insert_checkout(self, checkout: BillingCheckout, *, tx: Tx | None = None) -> bool:
+        """Insert a checkout; False if there is one under its key, or if another one has the place."""
+        return await self.repository.insert(checkout, tx=tx)
+
+    async def get_checkout(self, org_id: str, product: str, *, tx: Tx | None = None) -> BillingCheckout | None:
+        """Get the organisation's newest checkout for the product."""
+        return await self.repository.get(BillingCheckout, {"org_id": org_id, "place": product}, tx=tx)
+
+    async def get_checkout_by_key(self, provider: str, key: str, *, tx: Tx | None = None) -> BillingCheckout | None:
+        """Get the checkout that was begun under the key."""
+        return await self.repository.get(BillingCheckout, {"provider": provider, "key": key}, tx=tx)
+
+    async def get_checkout_by_session(
+        self, provider: str, session_id: str, *, tx: Tx | None = None
+    ) -> BillingCheckout | None:
+        """Get the checkout with the provider's id of its session."""
+        values: dict[str, object] = {"provider": provider, "session_id": session_id}
+        return next(iter(await self._page(BillingCheckout, CHECKOUTS_BY_SESSION, values, None, 1, tx)), None)
+
+    async def list_checkouts(self, org_id: str, *, tx: Tx | None = None) -> list[BillingCheckout]:
+        """List all checkouts of the organisation, in the order in which they were begun."""
+        return await self._all(BillingCheckout, CHECKOUTS_BY_ORG, {"org_id": org_id}, tx)
+
+    async def list_oldest_checkouts(
+        self, provider: str, *, after: BillingCheckout | None = None, limit: int = PAGE, tx: Tx | None = None
+    ) -> list[BillingCheckout]:
+        """List a page of the provider's checkouts, in the order in which they were begun."""
+        return await self._page(BillingCheckout, CHECKOUTS_BY_PROVIDER, {"provider": provider}, after, limit, tx)
+
+    async def note_session(
+        self, provider: str, key: str, session: CheckoutSession | None, *, now: datetime, tx: Tx | None = None
+    ) -> BillingCheckout | None:
+        """Write what the provider says of a checkout's session; None: it has no such session.
+
+        Returns:
+            The checkout as it is then; None: there is none under the key.
+        """
+        async with self._in(tx) as own:
+            stored = await self._locked(provider, key, own)
+            if stored is None:
+                return None
+            seen = stored.seen_as(session, now=now)
+            if attrs.evolve(seen, updated_at=stored.updated_at) == stored:
+                return stored
+            await self.repository.update(seen, tx=own)
+            return seen
+
+    async def replace_checkout(
+        self, checkout: BillingCheckout, *, now: datetime, tx: Tx | None = None
+    ) -> BillingCheckout | None:
+        """Take the place of a checkout for another one; None if it has it no more."""
+        async with self._in(tx) as own:
+            stored = await self._locked(checkout.provider, checkout.key, own)
+            if stored is None or stored.place is None:
+                return None
+            replaced = stored.after(CheckoutNews.REPLACED, now=now)
+            await self.repository.update(replaced, tx=own)
+            return replaced
+
+    async def delete_checkout(self, checkout: BillingCheckout, *, tx: Tx | None = None) -> None:
+        """Delete a checkout, if it is still there."""
+        await self.repository.delete(checkout, tx=tx)
+
+    async def _locked(self, provider: str, key: str, tx: Tx) -> BillingCheckout | None:
+        return await self.repository.get(BillingCheckout, {"provider": provider, "key": key}, lock=True, tx=tx)

@@ -1,0 +1,40 @@
+"""The list of past events, for catching up: the last 10,000 of them."""
+
+import itertools
+from collections import deque
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from ...events import WebhookEvent
+
+__all__ = ["EventList"]
+
+_MOST = 10_000
+
+
+class EventList:
+    """Keeps events, oldest first."""
+
+    def __init__(self) -> None:
+        self._events: deque[WebhookEvent] = deque(maxlen=_MOST)
+        self._is_cut = False
+
+    def add(self, event: WebhookEvent) -> None:
+        """Keep an event; the oldest makes room for it."""
+        self._is_cut = self._is_cut or len(self._events) == _MOST
+        self._events.append(event)
+
+    def __iter__(self) -> Iterator[WebhookEvent]:
+        return iter(self._events)
+
+    def since(self, since: datetime, limit: int) -> list[WebhookEvent]:
+        """The first events since a time."""
+        return list(itertools.islice((event for event in self._events if event.created_at >= since), limit))
+
+    def find(self, event_id: str) -> WebhookEvent | None:
+        """The event with the id; None if it is not kept."""
+        return next((event for event in self._events if event.id == event_id), None)
+
+    def kept(self, now: datetime) -> timedelta | None:
+        """How long ago the oldest event happened; None: all are kept."""
+        return now - self._events[0].created_at if self._is_cut else None
