@@ -216,3 +216,16 @@ def test_a_lost_dispute_leaves_its_payment_charged_back(world: World) -> None:
     led = world.run(world.provider.follow_links(found))
     assert led.payment is not None
     assert (led.payment.status, led.customer_id) == (PaymentStatus.CHARGED_BACK, "cus_1")
+
+
+# as in Stripe's own sample of a dispute: https://github.com/stripe/openapi
+
+
+@pytest.mark.parametrize("kind", ["charge.dispute.created", "refund.created"])
+def test_money_of_a_charge_of_the_old_kind_has_its_owner(world: World, kind: str) -> None:
+    subject = {**(dispute if "dispute" in kind else refund()), "payment_intent": None, "charge": "ch_1"}
+    world.on("GET", "/v1/charges/ch_1", charge(customer="cus_1", invoice=None))
+    told = world.run(world.provider.parse_webhook(*delivery(event(kind, subject))))
+    assert told.customer_id is None
+    led = world.run(world.provider.follow_links(told))
+    assert (led.customer_id, led.payment) == ("cus_1", None)

@@ -59,7 +59,10 @@ def change_from(data: JsonObject, before: JsonObject, after: Subscription, *, re
         replayed: whether the answer is that to an earlier request, which ``before`` may be younger than.
     """
     invoice = child(data, "latest_invoice")
-    pending = bool(child(data, "pending_update"))
+    waiting = child(data, "pending_update")
+    pending = bool(waiting) and (
+        replayed or waiting != child(before, "pending_update")
+    )  # not an earlier change that waits
     is_new = replayed or text(invoice, "id") != reference(before, "latest_invoice")
     caused = text(invoice, "billing_reason") == _CHANGE and is_new
     owed = text(invoice, "status") == _OWED and text(invoice, "collection_method") in {None, _BY_ITSELF}

@@ -17,7 +17,7 @@ from .api import StripeAPI, path_of
 from .errors import unsuccessful_payment
 from .invoice_parts import has_invoice_payments
 from .requests import Params, payment_request, refund_request
-from .wire import KEY_WORD, invoice_subscription_id, payment_from, refund_from
+from .wire import KEY_WORD, customer_of, invoice_subscription_id, payment_from, refund_from
 
 __all__ = ["Payments"]
 
@@ -56,7 +56,7 @@ class Payments:
         """The event with the payment that it is about, and the subscription that this payment leads to."""
         payment = event.payment or await self.of_event(event)
         if payment is None:
-            return event
+            return event if event.customer_id is not None else await self._with_customer_of_charge(event)
         payment = await self.linked(payment)
         return attrs.evolve(
             event,
@@ -64,6 +64,12 @@ class Payments:
             subscription_id=event.subscription_id or payment.subscription_id,
             payment=payment,
         )
+
+    async def _with_customer_of_charge(self, event: WebhookEvent) -> WebhookEvent:
+        """The event with the customer of the charge that it is about: one of the old kind has no payment of its own."""
+        charge_id = reference(child(event.raw, "data", "object"), "charge")
+        charge = None if charge_id is None else await self._api.find(path_of("charges", charge_id))
+        return event if charge is None else attrs.evolve(event, customer_id=customer_of(charge))
 
     async def of_event(self, event: WebhookEvent) -> Payment | None:
         """The payment that a refund, a dispute or a warning is of; None if there is none, or it is a charge of the old kind."""

@@ -58,6 +58,14 @@ def test_a_change_that_is_paid_first_waits_for_the_payer(shop: Shop) -> None:
     assert read(shop, subscription).plan_id == "price_max"
 
 
+def test_a_change_that_waits_makes_no_later_one_wait(shop: Shop) -> None:
+    subscription = sold(shop)
+    shop.server.decline_next_payment()
+    assert to_max(shop, subscription, payment="first").is_pending
+    later = shop.run(shop.provider.change_subscription(subscription, quantity=2))
+    assert (later.is_pending, later.subscription.quantity) == (False, 2)
+
+
 def test_a_change_that_is_paid_first_and_declined_is_not_made(shop: Shop) -> None:
     subscription = sold(shop)
     shop.server.decline_next_payment()
