@@ -1,15 +1,17 @@
 """Why cards are declined at PayPal: by the processor's code, the network's advice, and the checks of code and address."""
 
 import json
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from paylattice.errors import Advice, Conflict, Declined, DeclineReason, PaymentError, PermissionDenied
+from paylattice.errors import Advice, Conflict, Declined, DeclineReason, InvalidRequest, PaymentError, PermissionDenied
 from paylattice.providers.paypal.declines import RESPONSE_CODES, Decline, decline_in
 from paylattice.providers.paypal.errors import error_response_from
 
-from .contract import SPECS, official
+from .contract import FILES, SPECS, description, official
 from .samples import capture, order
 from .scenarios import ORDER, ORDERS
 from .support import World
@@ -120,6 +122,9 @@ def test_the_newest_attempt_that_says_why_counts() -> None:
         ("MAX_NUMBER_OF_REFUNDS_EXCEEDED", Conflict),
         ("REFUND_NOT_ALLOWED", Conflict),
         ("PLAN_STATUS_INVALID", Conflict),
+        ("MAX_REFUND_LIMIT_EXCEEDED", Conflict),
+        ("REAUTHORIZATION_NOT_SUPPORTED", Conflict),
+        ("CURRENCY_NOT_SUPPORTED_FOR_RECEIVER", PermissionDenied),
         ("INVALID_ACCOUNT_STATUS", PermissionDenied),
         ("TRANSACTION_RECEIVING_LIMIT_EXCEEDED", PermissionDenied),
     ],
@@ -129,6 +134,57 @@ def test_a_state_of_payment_or_account_is_no_wrong_request(issue: str, kind: typ
     found = error_response_from(body)
     assert found is not None
     assert found.kind is kind
+
+
+STATES = re.compile(
+    "ALREADY|EXPIRED|ENABLED|STATUS|LIMIT|RESTRICT|LOCKED|CLOSED|CANNOT_(CANCEL|PROCESS|REMIND)|EXISTS|DISPUTE|CHARGEBACK"
+)
+
+
+def issues_in(value: Any) -> Iterator[str]:
+    """The issues of all refusals that a description lists."""
+    if isinstance(value, dict):
+        issue = value.get("issue")
+        yield from issue["enum"] if isinstance(issue, dict) and "enum" in issue else ()
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from issues_in(inner)
+
+
+@official
+@pytest.mark.contract
+def test_no_state_that_the_descriptions_list_is_called_a_wrong_request() -> None:
+    listed = {issue for name in FILES for issue in issues_in(description(name)) if STATES.search(issue)}
+    kinds = {
+        issue: error_response_from({"name": "UNPROCESSABLE_ENTITY", "details": [{"issue": issue}]}) for issue in listed
+    }
+    assert len(listed) > 40
+    assert {issue for issue, found in kinds.items() if found is None or found.kind in {None, InvalidRequest}} == set()
+
+
+def test_a_refusal_of_a_sales_refund_is_about_the_payment_and_nobody_was_declined() -> None:
+    """https://developer.paypal.com/api/deprecated/payments/v1/errors/transaction_refused: too late, refunded already, ..."""
+    refused = error_response_from(
+        {"name": "TRANSACTION_REFUSED", "message": "This request was refused.", "debug_id": "x"}
+    )
+    assert refused is not None
+    assert (refused.kind, refused.code) == (Conflict, "TRANSACTION_REFUSED")
+    declined = error_response_from({"name": "UNPROCESSABLE_ENTITY", "details": [{"issue": "TRANSACTION_REFUSED"}]})
+    assert declined is not None
+    assert declined.kind is Declined
+
+
+def test_a_sentence_in_the_place_of_the_issue_is_no_code() -> None:
+    """v1 writes sentences there."""
+    found = error_response_from(
+        {
+            "name": "VALIDATION_ERROR",
+            "message": "Invalid request - see details.",
+            "details": [{"field": "amount.total", "issue": "Currency amount must be a positive number."}],
+        }
+    )
+    assert found is not None
+    assert (found.code, found.param) == ("VALIDATION_ERROR", "amount.total")
+    assert found.message == "Currency amount must be a positive number."
 
 
 @pytest.mark.parametrize("kind", ["async", "blocking"])

@@ -4,6 +4,7 @@
 https://developer.paypal.com/api/rest/reference/orders/v2/errors/ and of the API descriptions.
 """
 
+import re
 from collections.abc import Mapping
 
 from ...arguments import web_address
@@ -30,6 +31,11 @@ from .wire import approval_url
 __all__ = ["ALREADY_DONE", "error_response_from", "retry_hint"]
 
 _REFUSED = range(400, 500)
+_WORD = re.compile(r"[A-Za-z0-9_]+")
+_REFUNDS_OF_V1 = frozenset({"TRANSACTION_REFUSED"})
+"""Names of v1's refusals. v1 is asked for refunds only: they say that the state of the payment, or the account, allows none,
+and not that a payer was declined, as the same word does among v2's issues:
+https://developer.paypal.com/api/deprecated/payments/v1/errors/transaction_refused."""
 
 FOR_THE_PAYER: frozenset[str] = frozenset(
     {
@@ -83,6 +89,33 @@ ALREADY_DONE: frozenset[str] = frozenset(
         "PLAN_STATUS_INVALID",
         "PRICING_SCHEME_UPDATE_NOT_ALLOWED",
         "BILLING_CYCLE_EXECUTION_COMPLETED",
+        "REFUND_TIME_EXCEEDED_FOR_PAYMENT_SOURCE",
+        "MAX_REFUND_LIMIT_EXCEEDED",
+        "MAX_PAYER_AMOUNT_LIMIT_EXCEEDED",
+        "MAX_PAYEE_AMOUNT_LIMIT_EXCEEDED",
+        "PAYEE_REFUND_AMOUNT_LIMIT_EXCEEDED",
+        "FULL_REFUND_NOT_ALLOWED_AFTER_PARTIAL_REFUND",
+        "REAUTHORIZATION_NOT_SUPPORTED",
+        "REAUTHORIZATION_TOO_SOON",
+        "TOO_MANY_REAUTHORIZATIONS",
+        "CANNOT_REAUTH_CHILD_AUTHORIZATION",
+        "CANNOT_REAUTH_INSIDE_HONOR_PERIOD",
+        "AUTHORIZATION_ALREADY_COMPLETED",
+        "AUTHORIZATION_CANNOT_BE_VOIDED",
+        "PAYPAL_TRANSACTION_ID_EXPIRED",
+        "PNREF_EXPIRED",
+        "PAYEE_FX_RATE_ID_EXPIRED",
+        "DUPLICATE_RESOURCE_IDENTIFIER",
+        "TEMPLATE_NAME_ALREADY_EXISTS",
+        "INVOICE_CANCELED_ALREADY",
+        "CANNOT_CANCEL_DRAFT_INVOICE",
+        "CANNOT_CANCEL_PAID_INVOICE",
+        "CANNOT_CANCEL_REFUNDED_INVOICE",
+        "CANNOT_CANCEL_SCHEDULED_INVOICE",
+        "CANNOT_PROCESS_PAYMENTS",
+        "CANNOT_PROCESS_REFUNDS",
+        "CANNOT_REMIND_INVOICE",
+        "CANNOT_DELETE_EXTERNAL_PAYMENT",
     }
 )
 """The object is in a state in which this cannot be done, perhaps because it is done already: reading it tells."""
@@ -115,6 +148,14 @@ KINDS: Mapping[str, type[PaymentError]] = {
     "NOT_ELIGIBLE_FOR_PAYPAL_TRANSACTION_ID_PROCESSING": PermissionDenied,
     "PERMISSION_DENIED_FOR_DONATION_ITEMS": PermissionDenied,
     "SETUP_ERROR_FOR_BANK": PermissionDenied,
+    "COUNTRY_NOT_SUPPORTED": PermissionDenied,
+    "CURRENCY_NOT_SUPPORTED_FOR_RECEIVER": PermissionDenied,
+    "PAYEE_COUNTRY_NOT_SUPPORTED_FOR_PAYMENT_SOURCE": PermissionDenied,
+    "PAYEE_PRICING_TIER_ID_NOT_ENABLED": PermissionDenied,
+    "PLATFORM_FEES_NOT_SUPPORTED": PermissionDenied,
+    "INVALID_PLATFORM_FEES_ACCOUNT": PermissionDenied,
+    "SAVE_ORDER_NOT_SUPPORTED": PermissionDenied,
+    "SHIPPING_TYPE_NOT_SUPPORTED_FOR_CLIENT": PermissionDenied,
     "RESOURCE_NOT_FOUND": NotFound,
     "INVALID_RESOURCE_ID": NotFound,
     "INVALID_RESOURCE_ID_EXCEPTION": NotFound,
@@ -147,14 +188,18 @@ def error_response_from(body: JsonObject) -> ErrorResponse | None:
         (each for each in details if _is_known(text(each, "issue"))), details[0] if details else {}
     )
     name = text(body, "name") or text(body, "error")
-    code = text(first, "issue") or name
-    said = text(first, "description") or text(body, "message") or text(body, "error_description")
+    issue = text(first, "issue")
+    prose = issue if issue is not None and not _WORD.fullmatch(issue) else None  # v1 writes sentences there
+    code = issue if prose is None and issue is not None else name
+    said = text(first, "description") or prose or text(body, "message") or text(body, "error_description")
     if code is None and said is None:
         return None
     url = web_address(approval_url(body, "payer-action", "approve", "redirect"))
     word = (code or "").upper()
     kind = _kind(word, (name or "").upper())
     decline = decline_in((body,))
+    if word in _REFUNDS_OF_V1 and code == name:
+        return ErrorResponse(kind=Conflict, code=code, message=said, transient=False)
     if word in ISSUES and url is not None:
         kind = ActionRequired  # the buyer may choose another way to pay, on the page that the link leads to
     return ErrorResponse(
