@@ -246,9 +246,11 @@ class Stub(ast.NodeTransformer):
             "",
         ]
         home, cls = class_of(module, name)
-        for each in cls.body:
-            if isinstance(each, Function) and "provider_specific" in decorators(each):
-                self.function(home, each)
+        bases = [base.id for base in cls.bases if isinstance(base, ast.Name)]
+        for there, part in [class_of(home, base) for base in bases] + [(home, cls)]:
+            for each in part.body:
+                if isinstance(each, Function) and "provider_specific" in decorators(each):
+                    self.function(there, each)
         if name == "InMemoryProvider":
             home, cls = class_of(home, "Controls")
             for each in cls.body:

@@ -340,11 +340,23 @@ class PayPalProvider(Provider):
     def wrapped(self) -> AsyncPayPalProvider:
         """The provider itself."""
 
-    def search_invoices(self, email: str, limit: int = 10) -> list[Invoice]:
-        """The invoices that the merchant wrote with PayPal's Invoicing for an e-mail address. PayPal's alone."""
-
     def authorize_payment(self, order_id: str, *, idempotency_key: str | None = None) -> Payment:
         """Reserve the money of an order that was created with ``capture=False`` and approved. PayPal's alone."""
+
+    def capture_part(self, payment_id: str, amount: Money, *, idempotency_key: str | None = None) -> Payment:
+        """Take a part of an authorized payment; the rest stays reserved. PayPal's alone."""
+
+    def reauthorize_payment(
+        self,
+        payment_id: str,
+        amount: Money | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Payment:
+        """Reserve the money of an authorized payment anew, from the fourth day on. PayPal's alone."""
+
+    def search_invoices(self, email: str, limit: int = 10) -> list[Invoice]:
+        """The invoices that the merchant wrote with PayPal's Invoicing for an e-mail address. PayPal's alone."""
 
     def preload_certificate(self, url: str) -> None:
         """Fetch a signing certificate, so that :meth:`verify_webhook_signature` can check the first delivery. PayPal's alone."""

@@ -49,7 +49,8 @@ class Payment(Model):
         status: see :class:`PaymentStatus`.
         customer_id: the provider's id of the customer, if any.
         amount_captured: the captured amount; for a payment in several parts, the sum of the paid ones. With ``UNKNOWN`` it can
-            be less than ``amount``: some parts were paid, and others never will be.
+            be less than ``amount``: some parts were paid, and others never will be. With ``AUTHORIZED``, too: the rest is
+            still reserved.
         refunded: the refunded amount, pending refunds included. None: nothing, or the provider does not say how much.
         payment_method_id: the charged payment method.
         description: the description that the payer sees.
@@ -58,6 +59,8 @@ class Payment(Model):
         raw_status: the provider's own status.
         invoice_id: the invoice that it paid. None: none, or the provider does not say.
         subscription_id: the subscription that it paid for. None: none, or the provider does not say.
+        capture_before: until when the provider reserves the money of an authorized payment; UTC. None: nothing is reserved, or
+            the provider does not say.
     """
 
     id: str
@@ -73,6 +76,7 @@ class Payment(Model):
     raw_status: str | None = None
     invoice_id: str | None = None
     subscription_id: str | None = None
+    capture_before: datetime | None = None
 
 
 @attrs.frozen

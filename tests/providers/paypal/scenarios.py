@@ -149,6 +149,13 @@ APPROVED = order("APPROVED")
 APPROVED_TO_AUTHORIZE = order("APPROVED", intent="AUTHORIZE")
 AUTHORIZED = order(authorizations=[authorization()])
 AUTHORIZED_AND_CAPTURED = order(authorizations=[authorization(status="CAPTURED")], captures=[capture()])
+PARTLY_CAPTURED = order(
+    authorizations=[authorization(status="PARTIALLY_CAPTURED")],
+    captures=[capture(amount=usd("5.00"), final_capture=False)],
+)
+RENEWED = order(
+    authorizations=[authorization(), authorization(id="1BC12345CD678901E", create_time="2026-09-25T14:01:00Z")]
+)
 VOIDED = order(authorizations=[authorization(status="VOIDED")])
 CANCELED = _canceled()
 SUSPENDED = subscription(status="SUSPENDED")
@@ -245,6 +252,20 @@ SCENARIOS: dict[str, Scenario] = {
     "authorize_payment": Scenario(
         lambda w: w.provider.authorize_payment(ORDER),
         turns(f"{_O}/authorize", _O, APPROVED_TO_AUTHORIZE, AUTHORIZED, (201, AUTHORIZED)),
+        writes=1,
+        keyed=True,
+    ),
+    "capture_part": Scenario(
+        lambda w: w.provider.capture_part(ORDER, Money(500, "USD")),
+        turns(
+            f"{_A}/capture", _O, AUTHORIZED, PARTLY_CAPTURED, (201, capture(amount=usd("5.00"), final_capture=False))
+        ),
+        writes=1,
+        keyed=True,
+    ),
+    "reauthorize_payment": Scenario(
+        lambda w: w.provider.reauthorize_payment(ORDER),
+        turns(f"{_A}/reauthorize", _O, AUTHORIZED, RENEWED, (201, authorization(id="1BC12345CD678901E"))),
         writes=1,
         keyed=True,
     ),

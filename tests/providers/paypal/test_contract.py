@@ -12,7 +12,7 @@ from .contract import complaints, official, violations
 from .scenarios import SCENARIOS, THANKS
 from .support import TOKEN_PATH, Seen, World, configuration
 
-OWN = {"authorize_payment", "search_invoices"}
+OWN = {"authorize_payment", "capture_part", "reauthorize_payment", "search_invoices"}
 
 
 def test_there_is_a_scenario_for_every_operation() -> None:

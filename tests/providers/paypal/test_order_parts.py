@@ -146,7 +146,27 @@ def test_of_several_authorizations_the_one_that_still_reserves_money_speaks(*, t
     found = {**unit("19.00"), "payments": {"authorizations": renewed[::-1] if turned else renewed}}
     payment = orders.payment_from_order(units(found))
     assert payment.status is PaymentStatus.AUTHORIZED
-    assert [each["id"] for each in order_parts.live_of(order_parts.parts_of(units(found)).authorizations)] == ["NEW1"]
+    assert [each["id"] for each in order_parts.reserving(units(found))] == ["NEW1"]
+
+
+@pytest.mark.parametrize(
+    ("finals", "status"),
+    [
+        ((False, False), PaymentStatus.AUTHORIZED),
+        ((False, True), PaymentStatus.SUCCEEDED),
+        ((), PaymentStatus.SUCCEEDED),
+    ],
+)
+def test_the_rest_of_an_authorization_is_reserved_until_its_last_capture(
+    finals: tuple[bool, ...], status: PaymentStatus
+) -> None:
+    """PayPal says PARTIALLY_CAPTURED of both; and nothing reserves what has no authorization."""
+    captures = [taken(f"C{number}", "5.00", final_capture=final) for number, final in enumerate(finals or (False,))]
+    word = "PARTIALLY_CAPTURED" if finals else "VOIDED"
+    found = {**unit("19.00"), "payments": {"captures": captures, "authorizations": [authorization(status=word)]}}
+    payment = orders.payment_from_order(units(found))
+    assert (payment.status, payment.amount_captured) == (status, dollars(5 * len(captures)))
+    assert (payment.capture_before is not None) is (status is PaymentStatus.AUTHORIZED)
 
 
 def test_captures_are_told_apart_by_the_authorization_that_they_name() -> None:

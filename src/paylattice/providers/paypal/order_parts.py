@@ -6,11 +6,12 @@ the first of them, or the last: amounts are summed, and where the parts stand di
 
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 import attrs
 
 from ...errors import InvalidResponse
-from ...jsonlike import JsonObject, child, children, identity, rfc3339, text
+from ...jsonlike import JsonObject, child, children, flag, identity, rfc3339, text
 from ...models import PaymentStatus
 from ...money import Money
 from .amounts import money_from, optional_money_from
@@ -32,10 +33,13 @@ __all__ = [
     "captured_under",
     "given_back",
     "given_back_of",
+    "is_partly_captured",
     "is_pending_under",
-    "live_of",
+    "lapses_at",
     "order_of",
     "parts_of",
+    "reserves_rest",
+    "reserving",
     "standing_of",
     "taken_by",
     "words_of",
@@ -261,14 +265,16 @@ def standing_of(order: JsonObject) -> PaymentStatus:
 def _standing(unit: JsonObject, order: JsonObject) -> PaymentStatus:
     """Where the payment of one purchase unit is: by its captures, else its authorizations, else the order.
 
-    A capture that was declined may have been followed, or preceded, by one that was not. What is pending is not in.
+    A capture that was declined may have been followed, or preceded, by one that was not. What is pending is not in. Where
+    a part was captured and the rest is still reserved, it is AUTHORIZED: the rest is to come.
     """
     payments = child(unit, "payments")
     captures = {_status(CAPTURE_STATUS, each) for each in children(payments, "captures")}
     if PaymentStatus.PENDING in captures:
         return PaymentStatus.PENDING
     if captures & TAKEN:
-        return PaymentStatus.SUCCEEDED
+        rest = any(_reserves_rest(each, unit) for each in children(payments, "authorizations"))
+        return PaymentStatus.AUTHORIZED if rest else PaymentStatus.SUCCEEDED
     if captures:
         return _joined(captures)
     authorizations = {_status(AUTHORIZATION_STATUS, each) for each in children(payments, "authorizations")}
@@ -316,9 +322,39 @@ def agreed(units: tuple[JsonObject, ...], key: str) -> str | None:
     return said.pop() if len(said) == 1 else None
 
 
-def live_of(authorizations: tuple[JsonObject, ...]) -> tuple[JsonObject, ...]:
-    """Those that reserve money, or may do so yet: each renewal of one is another one."""
-    return tuple(each for each in authorizations if _status(AUTHORIZATION_STATUS, each) in _TO_COME)
+def reserving(order: JsonObject) -> tuple[JsonObject, ...]:
+    """The authorizations that reserve money, or may do so yet, oldest first: each renewal of one is another one."""
+    found = [
+        each
+        for unit in children(order, "purchase_units")
+        for each in children(child(unit, "payments"), "authorizations")
+        if _status(AUTHORIZATION_STATUS, each) in _TO_COME or _reserves_rest(each, unit)
+    ]
+    return tuple(sorted(found, key=_time_of))
+
+
+def reserves_rest(order: JsonObject, authorization_id: str) -> bool:
+    """Whether a part of an authorization was captured, and the rest is still reserved."""
+    return any(text(each, "id") == authorization_id and is_partly_captured(each) for each in reserving(order))
+
+
+def is_partly_captured(authorization: JsonObject) -> bool:
+    """Whether PayPal says that an authorization was captured in part. It says so, too, where that part was the final one."""
+    return capital_word_of(authorization) == "PARTIALLY_CAPTURED"
+
+
+def _reserves_rest(authorization: JsonObject, unit: JsonObject) -> bool:
+    finals = (
+        authorization_of(each)
+        for each in children(child(unit, "payments"), "captures")
+        if flag(each, "final_capture") or flag(each, "is_final_capture")
+    )
+    return is_partly_captured(authorization) and not any(of in {None, text(authorization, "id")} for of in finals)
+
+
+def lapses_at(authorization: JsonObject) -> datetime | None:
+    """When PayPal releases what an authorization reserves: 29 days after it was made."""
+    return rfc3339(authorization, "expiration_time") or rfc3339(authorization, "valid_until")
 
 
 # --- what belongs to what ----------------------------------------------------------------------------------------

@@ -65,6 +65,7 @@ def payment_from_order(order: JsonObject) -> Payment:
     taken = order_parts.taken_by(order_parts.captured_of(order), amount)
     returned = order_parts.given_back(order, amount)
     status = order_parts.standing_of(order)
+    reserved = order_parts.reserving(order) if status is PaymentStatus.AUTHORIZED else ()
     return Payment(
         id=identity(order, "id", "order"),
         amount=amount,
@@ -75,6 +76,7 @@ def payment_from_order(order: JsonObject) -> Payment:
         description=order_parts.agreed(units, "description"),
         created_at=rfc3339(order, "create_time"),
         raw_status=order_parts.words_of(order),
+        capture_before=order_parts.lapses_at(reserved[-1]) if reserved else None,
         provider="paypal",
         raw=order,
     )
@@ -120,7 +122,10 @@ def payment_from_authorization(
         identifier: the id that the payment goes by, if that is not the authorization's.
         captured: the captures of it in its order, which alone tells how much was taken, and given back.
     """
-    return _payment(data, "authorization", identifier, AUTHORIZATION_STATUS, captured)
+    payment = _payment(data, "authorization", identifier, AUTHORIZATION_STATUS, captured)
+    if payment.status is PaymentStatus.AUTHORIZED:
+        return attrs.evolve(payment, capture_before=order_parts.lapses_at(data))
+    return payment
 
 
 def payment_from_sale(data: JsonObject) -> Payment:

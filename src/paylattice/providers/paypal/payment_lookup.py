@@ -43,25 +43,36 @@ class Found:
     Args:
         kind: what it is.
         data: as PayPal has it.
+        order: the order that it belongs to, which tells more; None: it was not read, or is not known.
     """
 
     kind: Kind
     data: JsonObject
+    order: JsonObject | None = None
 
-    def payment(self, order: JsonObject | None = None) -> Payment:
-        """Make the payment of it; with what its order tells, if you have that."""
-        identifier = text(self.data, "id") or ""
+    @property
+    def order_id(self) -> str | None:
+        """The id of the order that it is, or belongs to, if it says so."""
+        return text(self.data, "id") if self.kind is Kind.ORDER else order_parts.order_of(self.data)
+
+    def payment(self) -> Payment:
+        """Make the payment of it; with what its order tells, if that was read."""
+        identifier, order = text(self.data, "id") or "", self.order or {}
         match self.kind:
             case Kind.ORDER:
                 return orders.payment_from_order(self.data)
             case Kind.CAPTURE:
-                captured = tuple(each for each in order_parts.captured_of(order or {}) if each.id == identifier)
+                captured = tuple(each for each in order_parts.captured_of(order) if each.id == identifier)
                 return orders.payment_from_capture(self.data, captured=captured)
             case Kind.AUTHORIZATION:
-                captured = order_parts.captured_under(order or {}, identifier)
+                captured = order_parts.captured_under(order, identifier)
                 payment = orders.payment_from_authorization(self.data, captured=captured)
-                under_way = order_parts.is_pending_under(order or {}, identifier)
-                return attrs.evolve(payment, status=PaymentStatus.PENDING) if under_way else payment
+                if order_parts.is_pending_under(order, identifier):
+                    return attrs.evolve(payment, status=PaymentStatus.PENDING)
+                if order_parts.reserves_rest(order, identifier):
+                    lapses = order_parts.lapses_at(self.data)
+                    return attrs.evolve(payment, status=PaymentStatus.AUTHORIZED, capture_before=lapses)
+                return payment
             case Kind.SALE:
                 return orders.payment_from_sale(self.data)
 
@@ -90,11 +101,16 @@ class PaymentLookup:
         if found is None:
             return None
         payment = found.payment()
-        order_id = order_parts.order_of(found.data)
-        if payment.status not in TAKEN or order_id is None:
-            return payment
-        order = await self._api.get(Kind.ORDER.path(order_id))  # which alone tells what was given back
-        return found.payment(order) if order is not None else payment
+        return payment if payment.status not in TAKEN else (await self.with_order(found)).payment()
+
+    async def with_order(self, found: Found) -> Found:
+        """Read the order too, which alone tells what was given back, and what is still reserved; if it is known."""
+        if found.kind is Kind.ORDER:
+            return attrs.evolve(found, order=found.data)
+        order_id = found.order_id
+        return (
+            attrs.evolve(found, order=await self._api.get(Kind.ORDER.path(order_id))) if order_id is not None else found
+        )
 
     async def paid_by(self, transaction_id: str) -> Payment | None:
         """Read the payment of a transaction, of a subscription first; None if there is none."""

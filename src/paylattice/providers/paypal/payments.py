@@ -20,14 +20,17 @@ from . import order_parts, orders, requests
 from .amounts import optional_money_from
 from .api import PayPalAPI, path_of
 from .declines import decline_in
+from .generations import status_in
 from .order_parts import TAKEN
-from .payment_lookup import ORDERS, Kind, PaymentLookup
+from .payment_lookup import ORDERS, Found, Kind, PaymentLookup
 from .vault import Vault
 from .wire import approval_url, vaulted_kind
 
 __all__ = ["Payments"]
 
 _CAPTURED_WORDS = frozenset({"CAPTURED", "PARTIALLY_CAPTURED"})
+_VOIDED_WITH_ITS_ORIGINAL = "CANNOT_BE_VOIDED"
+"""What PayPal says of the renewal of an authorization: the original is to be voided."""
 
 
 class Payments:
@@ -111,35 +114,37 @@ class Payments:
         return _outcome_of(order)
 
     async def capture(self, payment_id: str, amount: Money | None, key: str) -> Payment:
-        """Take the money: of an order that the buyer approved, or of an authorization."""
-        found = await self._lookup.required(payment_id)
+        """Take the money: of an order that the buyer approved, or of an authorization, or what parts of it have left."""
+        found = await self._found(payment_id)
         payment = found.payment()
         if payment.status in TAKEN:
             if amount is not None and payment.amount_captured not in {None, amount}:
                 message = f"the payment was captured already, with another amount: {payment.amount_captured}"
                 raise Conflict(message)
             return payment
-        if amount is not None and (amount.currency != payment.amount.currency or amount > payment.amount):
-            message = f"at most the {payment.amount} of the payment can be captured"
-            raise InvalidRequest(message, param="amount")
+        left = _left(payment, amount)
         if payment.status in {PaymentStatus.CANCELED, PaymentStatus.FAILED}:
             message = f"the payment is {payment.status} and cannot be captured"
             raise Conflict(message)
         if found.kind is Kind.AUTHORIZATION:
-            capture = await self._capture_authorization(found.data, amount, key)
+            capture = await self._capture_authorization(found.data, left, key)
             after = await self._api.read_after_write(lambda: self._lookup.again(payment_id))
-            return attrs.evolve(after, amount_captured=optional_money_from(capture, "amount") or amount)
+            took = optional_money_from(capture, "amount") or amount
+            before = payment.amount_captured
+            return attrs.evolve(
+                after, amount_captured=before + took if before is not None and took is not None else took
+            )
         if found.kind is not Kind.ORDER:
             message = f"the payment is {payment.status}: PayPal captures it by itself"
             raise Conflict(message)
         order = found.data
-        if order_parts.parts_of(order).captures:
+        if payment.status is not PaymentStatus.AUTHORIZED and order_parts.parts_of(order).captures:
             return payment  # it is on its way, and PayPal still has to say whether it arrived
         if text(order, "intent") == "AUTHORIZE":
             if not _has_moved(order):
                 order = await self._complete(order, "authorize", key)
             if _outcome_of(order).status is PaymentStatus.AUTHORIZED:
-                await self._capture_authorization(_only_live(order), amount, key)
+                await self._capture_authorization(_newest(order), left, key)
                 order = await self._whole({"id": payment_id})
         else:
             if amount not in {None, payment.amount}:
@@ -148,16 +153,90 @@ class Payments:
             order = await self._complete(order, "capture", key)
         return _outcome_of(order)
 
-    async def _capture_authorization(self, authorization: JsonObject, amount: Money | None, key: str) -> JsonObject:
-        """The capture; or the authorization, where an earlier attempt captured it and only that can be found out."""
-        path = Kind.AUTHORIZATION.path(identity(authorization, "id", "authorization"))
+    async def capture_part(self, payment_id: str, amount: Money, key: str) -> Payment:
+        """Take a part of what is authorized; the rest stays reserved."""
+        found = await self._lookup.with_order(await self._lookup.required(payment_id))
+        payment = found.payment()
+        authorization = found.data if found.kind is Kind.AUTHORIZATION else None
+        if authorization is None and payment.status is PaymentStatus.AUTHORIZED:
+            authorization = _newest(found.data)
+        mark = sub_key(key, payment_id)
+        if _part_of(found.order, mark) is not None:  # by an earlier attempt, perhaps before PayPal forgot its key
+            return payment
+        if payment.status is not PaymentStatus.AUTHORIZED or authorization is None:
+            message = f"the payment is {payment.status}: parts are captured of what is authorized"
+            raise Conflict(message)
+        _left(payment, amount)
+        part = requests.marked_invoice(text(authorization, "invoice_id"), mark)
+        await self._capture_authorization(authorization, amount, key, part=part, order_id=found.order_id)
+        return await self._api.read_after_write(lambda: self._after(payment_id))
+
+    async def reauthorize(self, payment_id: str, amount: Money | None, key: str) -> Payment:
+        """Reserve the money anew: by another authorization, which PayPal makes of the original one."""
+        found = await self._lookup.with_order(await self._lookup.required(payment_id))
+        payment = found.payment()
+        if payment.status is not PaymentStatus.AUTHORIZED:
+            message = f"the payment is {payment.status}: only what is authorized can be authorized anew"
+            raise Conflict(message)
+        known = order_parts.reserving(found.order or {})
+        original = found.data if found.kind is Kind.AUTHORIZATION else known[0]
+        path = Kind.AUTHORIZATION.path(identity(original, "id", "authorization"))
 
         async def write() -> JsonObject:
-            return await self._api.create(f"{path}/capture", requests.capture_request(amount), key, _with_id)
+            body = requests.reauthorization_request(amount)
+            return await self._api.create(f"{path}/reauthorize", body, key, _with_id)
 
         async def read() -> JsonObject | None:
+            order = await self._lookup.order(found.order_id) if found.order_id is not None else {}
+            newest = order_parts.reserving(order)[-1:]
+            return newest[0] if newest and text(newest[0], "id") not in {text(each, "id") for each in known} else None
+
+        made = await self._api.write_then_verify(write, read)
+        if status_in(order_parts.AUTHORIZATION_STATUS, made, PaymentStatus.UNKNOWN) is PaymentStatus.FAILED:
+            message = "the payment was declined when it was authorized anew"
+            raise _declined(message, (made,), text(made, "status"), payment_id)
+        anew = payment_id if found.kind is Kind.ORDER else identity(made, "id", "authorization")
+        return await self._api.read_after_write(lambda: self._after(anew))
+
+    async def _found(self, payment_id: str) -> Found:
+        """The payment; with its order, if that alone tells whether a part of it is still reserved."""
+        found = await self._lookup.required(payment_id)
+        partly = found.kind is Kind.AUTHORIZATION and order_parts.is_partly_captured(found.data)
+        return await self._lookup.with_order(found) if partly else found
+
+    async def _after(self, payment_id: str) -> Payment:
+        return (await self._lookup.with_order(await self._lookup.required(payment_id))).payment()
+
+    async def _capture_authorization(
+        self,
+        authorization: JsonObject,
+        amount: Money | None,
+        key: str,
+        *,
+        part: str | None = None,
+        order_id: str | None = None,
+    ) -> JsonObject:
+        """The capture; or the authorization, where an earlier attempt captured it and only that can be found out.
+
+        Args:
+            authorization: what is captured.
+            amount: None: all that is left of it.
+            key: PayPal's.
+            part: the invoice id of a part, by which it is found; None: it is the last one, and the rest is released.
+            order_id: of the order that the part is looked for in.
+        """
+        path = Kind.AUTHORIZATION.path(identity(authorization, "id", "authorization"))
+        before = text(authorization, "status")
+
+        async def write() -> JsonObject:
+            return await self._api.create(f"{path}/capture", requests.capture_request(amount, part), key, _with_id)
+
+        async def read() -> JsonObject | None:
+            if part is not None:
+                return _part_of(await self._lookup.order(order_id), part) if order_id is not None else None
             now = await self._api.get(path)
-            return now if now is not None and text(now, "status") in _CAPTURED_WORDS else None
+            word = text(now, "status") if now is not None else None
+            return now if word in _CAPTURED_WORDS and word != before else None
 
         answer = await self._api.write_then_verify(write, read)
         if text(answer, "status") in {"DECLINED", "FAILED"}:
@@ -165,8 +244,8 @@ class Payments:
         return {} if text(answer, "status") in _CAPTURED_WORDS else answer
 
     async def cancel(self, payment_id: str, key: str) -> Payment:
-        """Void an authorization."""
-        found = await self._lookup.required(payment_id)
+        """Void an authorization, or what parts of it have left."""
+        found = await self._found(payment_id)
         payment = found.payment()
         if payment.status is PaymentStatus.CANCELED:
             return payment
@@ -183,13 +262,17 @@ class Payments:
                     provider=self._api.name,
                     operation="cancel_payment",
                 )
-            authorizations = order_parts.live_of(parts.authorizations) or parts.authorizations[-1:]
+            authorizations = order_parts.reserving(found.data) or parts.authorizations[-1:]
         elif found.kind is not Kind.AUTHORIZATION:
             message = f"a payment that is {payment.status} cannot be canceled"
             raise Conflict(message)
         for place, authorization in enumerate(authorizations):
             identifier = identity(authorization, "id", "authorization")
-            await self._void(identifier, sub_key(key, identifier) if place else key)
+            try:
+                await self._void(identifier, sub_key(key, identifier) if place else key)
+            except Conflict as error:
+                if not place or error.code != _VOIDED_WITH_ITS_ORIGINAL:
+                    raise
         return await self._api.read_after_write(lambda: self._lookup.again(payment_id))
 
     async def _void(self, authorization_id: str, key: str) -> None:
@@ -204,6 +287,26 @@ class Payments:
             return True if now is not None and text(now, "status") == "VOIDED" else None
 
         await self._api.write_then_verify(write, read)
+
+
+def _left(payment: Payment, amount: Money | None) -> Money | None:
+    """How much to capture. Without an amount, PayPal captures all that was authorized, also after a part was taken.
+
+    Raises:
+        InvalidRequest: so much is not left.
+    """
+    taken = payment.amount_captured if payment.status is PaymentStatus.AUTHORIZED else None
+    left = payment.amount - taken if taken is not None else payment.amount
+    if amount is not None and (amount.currency != left.currency or amount > left):
+        message = f"at most the {left} of the payment can be captured"
+        raise InvalidRequest(message, param="amount")
+    return amount or (left if left != payment.amount else None)
+
+
+def _part_of(order: JsonObject | None, mark: str) -> JsonObject | None:
+    """The part of an order's authorization that was captured under a mark, which is the end of its invoice id."""
+    captures = order_parts.parts_of(order or {}).captures
+    return next((each for each in captures if (text(each, "invoice_id") or "").endswith(mark)), None)
 
 
 def _with_id(data: JsonObject) -> JsonObject:
@@ -229,17 +332,19 @@ def _has_moved(order: JsonObject) -> bool:
     return bool(parts.captures or parts.authorizations)
 
 
-def _only_live(order: JsonObject) -> JsonObject:
-    """The authorization that reserves the money of an order: after a renewal, the new one.
+def _newest(order: JsonObject) -> JsonObject:
+    """The authorization that reserves the money of an order. Of an authorization and its renewals, it is the newest one.
+
+    https://developer.paypal.com/docs/checkout/advanced/authorization-honor.
 
     Raises:
-        Conflict: there are several, and the call does not say which.
+        Conflict: none does; or the order was saved, which allows several, and the call does not say which.
     """
-    live = order_parts.live_of(order_parts.parts_of(order).authorizations)
-    if len(live) != 1:
-        message = f"the order has {len(live)} authorizations that reserve money: capture each by its own id"
+    reserving = order_parts.reserving(order)
+    if not reserving or (len(reserving) > 1 and text(order, "processing_instruction") == "ORDER_SAVED_EXPLICITLY"):
+        message = f"the order has {len(reserving)} authorizations that reserve money: capture each by its own id"
         raise Conflict(message)
-    return live[0]
+    return reserving[-1]
 
 
 def _outcome_of(order: JsonObject) -> Payment:

@@ -33,6 +33,7 @@ from .customers import customer_for
 from .event_list import EVENTS_KEPT, EventList
 from .events import NEVER_LED_TO, SENT
 from .invoices import Invoices
+from .own_operations import AuthorizationOperations
 from .payment_lookup import PaymentLookup
 from .payments import Payments
 from .plans import Plans
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 __all__ = ["PayPalProvider"]
 
 
-class PayPalProvider(AfterSale):
+class PayPalProvider(AuthorizationOperations, AfterSale):
     """PayPal.
 
     There are no customers at PayPal: ``create_customer`` makes an id, which travels in the ``custom_id`` of subscriptions and
@@ -273,16 +274,6 @@ class PayPalProvider(AfterSale):
         ``ActionRequired`` says that the payer has not approved it, or has to choose another way to pay; ``url`` leads there.
         """
         return await self._payments.capture(payment_id, amount, idempotency_key or new_key())
-
-    @provider_specific(returns=Payment, writes=True)
-    async def authorize_payment(self, order_id: str, *, idempotency_key: str | None = None) -> Payment:
-        """Reserve the money of an order that was created with ``capture=False`` and approved. PayPal's alone.
-
-        Args:
-            order_id: the id of the payment session.
-            idempotency_key: calls with the same key have one effect. None: the provider makes a key for this call.
-        """
-        return await self._payments.authorize(order_id, idempotency_key or new_key())
 
     async def cancel_payment(self, payment_id: str, *, idempotency_key: str | None = None) -> Payment:
         """Release the money of an authorization. Twice is no error."""

@@ -29,8 +29,9 @@ from .payment_lookup import Found, Kind, PaymentLookup
 __all__ = ["Refunds"]
 
 _NOTHING_LEFT = "CAPTURE_FULLY_REFUNDED"
-_PARTLY_IN = frozenset({PaymentStatus.UNKNOWN, PaymentStatus.PROCESSING})
-"""Statuses of which PayPal may have taken money: some units of an order, and not others; a sale that it holds."""
+_PARTLY_IN = frozenset({PaymentStatus.UNKNOWN, PaymentStatus.PROCESSING, PaymentStatus.AUTHORIZED})
+"""Statuses of which PayPal may have taken money: some units of an order, and not others; a sale that it holds; a part of an
+authorization."""
 
 
 class Refunds:
@@ -65,9 +66,7 @@ class Refunds:
         It is looked for in the order, where the refunds of captures are. Those of a subscription's sale are in no list.
         """
         found = await self._lookup.look(payment_id)
-        order_id = (
-            None if found is None else payment_id if found.kind is Kind.ORDER else order_parts.order_of(found.data)
-        )
+        order_id = found.order_id if found is not None else None
         if found is None or found.kind is Kind.SALE or order_id is None:
             return None
         order = found.data if found.kind is Kind.ORDER else await self._lookup.order(order_id)

@@ -134,12 +134,24 @@ def vaulted_source(kind: str, payment_method_id: str) -> dict[str, object]:
     return {kind: details}
 
 
-def capture_request(amount: Money | None) -> dict[str, object]:
-    """The capture of an authorization: what is not taken is released."""
-    body: dict[str, object] = {"final_capture": True}
+def capture_request(amount: Money | None, part: str | None = None) -> dict[str, object]:
+    """The capture of an authorization.
+
+    Args:
+        amount: None: all of it.
+        part: the invoice id of a part after which the rest stays reserved; None: what is not taken is released.
+    """
+    body: dict[str, object] = {"final_capture": part is None}
+    if part is not None:
+        body["invoice_id"] = part
     if amount is not None:
         body["amount"] = v2_amount(amount)
     return body
+
+
+def reauthorization_request(amount: Money | None) -> dict[str, object]:
+    """The renewal of an authorization; None: of the same amount."""
+    return {"amount": v2_amount(amount)} if amount is not None else {}
 
 
 def refund_request(amount: Money | None, reason: str | None) -> dict[str, object]:

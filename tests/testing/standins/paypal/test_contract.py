@@ -202,6 +202,10 @@ def orders(shop: PayPalShop) -> None:
     shop.post(f"/v2/payments/authorizations/{authorization}/capture", {"amount": money("400", "JPY")})
     shop.post(f"/v2/payments/authorizations/{authorization}/capture", {"final_capture": True}, whole=False)
     shop.post(f"/v2/payments/authorizations/{shop.authorized()}/void")
+    renewed = shop.authorized()
+    shop.server.advance(days=4)
+    shop.post(f"/v2/payments/authorizations/{renewed}/reauthorize", {"amount": money("11.00")})
+    shop.post(f"/v2/payments/authorizations/{shop.authorized()}/void", whole=False)
     shop.post(f"/v2/payments/authorizations/{shop.authorized()}/void", whole=False)
     shop.server.decline_next_payment("PENDING")
     pending = shop.captured()
@@ -238,7 +242,7 @@ def vault(shop: PayPalShop) -> None:
 
 def the_rest(shop: PayPalShop) -> None:
     shop.server.add_invoice("ada@example.com", "12.50", status="PAID")
-    shop.server.add_invoice("ada@example.com", "10.00", "EUR")
+    shop.get(f"/v2/invoicing/invoices/{shop.server.add_invoice('ada@example.com', '10.00', 'EUR')}")
     found = shop.post(
         "/v2/invoicing/search-invoices?total_required=true&page_size=1", {"recipient_email": "ada@example.com"}
     )

@@ -14,7 +14,10 @@ from .world import JSON, World, amount_of, link, moment, money, said
 
 __all__ = ["PAYMENT_ROUTES", "add_authorization", "add_capture", "lapse", "payments_of", "settle", "settle_refund"]
 
-_HONORED = timedelta(days=29)
+_VALID = timedelta(days=29)
+_HONORED = timedelta(days=3)
+"""https://developer.paypal.com/docs/checkout/advanced/authorization-honor"""
+_MORE = Decimal(75)
 _INSTRUCTION: Shape = {
     "platform_fees": [ANYTHING],
     "disbursement_mode": str,
@@ -39,6 +42,7 @@ _REFUND: Shape = {
 _AUTHORIZATIONS, _CAPTURES = "/v2/payments/authorizations", "/v2/payments/captures"
 _ORDERS = "/v2/checkout/orders"
 _FEE = Decimal("0.0349")
+_OPEN = frozenset({"CREATED", "PARTIALLY_CAPTURED"})
 
 
 def payments_of(order: JSON, kind: str) -> list[JSON]:
@@ -69,8 +73,10 @@ def _unit_of(world: World, payment: JSON) -> JSON:
     return cast("JSON", order["purchase_units"][payment["_unit"]])
 
 
-def add_authorization(world: World, order: JSON, word: str | None) -> JSON:
-    """Money that is reserved, or (``DECLINED``) was not."""
+def add_authorization(
+    world: World, order: JSON, word: str | None, *, original: JSON | None = None, amount: JSON | None = None
+) -> JSON:
+    """Money that is reserved, or (``DECLINED``) was not; or reserved anew, as long as the original authorization is valid."""
     unit = order["purchase_units"][0]
     status = {"DECLINED": "DENIED", "PENDING": "PENDING"}.get(word or "", "CREATED")
     authorization = world.add(
@@ -78,12 +84,14 @@ def add_authorization(world: World, order: JSON, word: str | None) -> JSON:
         "",
         {
             "status": status,
-            "amount": money(*amount_of(unit["amount"], "")),
+            "amount": amount or money(*amount_of(unit["amount"], "")),
             **_inherited(order, unit),
-            "expiration_time": said(world.now + _HONORED),
+            "expiration_time": original["expiration_time"] if original else said(world.now + _VALID),
             "update_time": said(world.now),
         },
     )
+    if original is not None:
+        authorization["_original"] = original["id"]
     if status == "PENDING":
         authorization["status_details"] = {"reason": "PENDING_REVIEW"}
     path = f"{_AUTHORIZATIONS}/{authorization['id']}"
@@ -91,6 +99,7 @@ def add_authorization(world: World, order: JSON, word: str | None) -> JSON:
         link(path, "self"),
         link(f"{path}/capture", "capture", "POST"),
         link(f"{path}/void", "void", "POST"),
+        link(f"{path}/reauthorize", "reauthorize", "POST"),
         link(f"{_ORDERS}/{order['id']}", "up"),
     ]
     _keep(unit, "authorizations", authorization)
@@ -161,7 +170,7 @@ def settle(world: World, capture: JSON, *, succeeded: bool) -> None:
 def lapse(world: World) -> None:
     """Release what was reserved and not captured for 29 days."""
     for authorization in world.all("authorization"):
-        if authorization["status"] == "CREATED" and world.now >= moment(authorization["expiration_time"]):
+        if authorization["status"] in _OPEN and world.now >= moment(authorization["expiration_time"]):
             _release(world, authorization)
 
 
@@ -209,7 +218,8 @@ def _capture(world: World, request: Request) -> JSON:
     status = word or "COMPLETED"
     if status != "DECLINED":
         done = final or value == left
-        authorization |= {"status": "CAPTURED" if done else "PARTIALLY_CAPTURED", "update_time": said(world.now)}
+        for each in _family(world, authorization):
+            each |= {"status": "CAPTURED" if done else "PARTIALLY_CAPTURED", "update_time": said(world.now)}
     taken = money(value, currency)
     return add_capture(world, order, unit, taken, status=status, final=final, more=more, authorization=authorization)
 
@@ -220,11 +230,43 @@ def _void(world: World, request: Request) -> JSON | None:
         raise unprocessable(
             "PREVIOUSLY_VOIDED", "Authorization has been previously voided and hence cannot be voided again."
         )
-    if authorization["status"] not in {"CREATED", "PENDING"}:
+    if authorization["status"] not in _OPEN | {"PENDING"}:
         message = "Authorization has been previously captured and hence cannot be voided."
         raise unprocessable("PREVIOUSLY_CAPTURED", message)
+    if "_original" in authorization:
+        message = "A reauthorization cannot be voided. Please void the original parent authorization."
+        raise unprocessable("CANNOT_BE_VOIDED", message)
+    for each in _family(world, authorization):
+        each |= {"status": "VOIDED", "update_time": said(world.now)}
     _release(world, authorization)
     return authorization if request.whole else None
+
+
+def _family(world: World, authorization: JSON) -> list[JSON]:
+    """The authorization with its original, and all that it was renewed by: they reserve the same money."""
+    of = authorization.get("_original", authorization["id"])
+    return [each for each in world.all("authorization") if of in {each["id"], each.get("_original")}]
+
+
+def _reauthorize(world: World, request: Request) -> JSON:
+    original = world.need("authorization", request.ids[0])
+    if original["status"] == "VOIDED":
+        raise unprocessable("AUTHORIZATION_VOIDED", "A voided authorization cannot be captured or reauthorized.")
+    if original["status"] != "CREATED":
+        raise unprocessable("AUTHORIZATION_ALREADY_CAPTURED", "Authorization has previously been captured.")
+    if "_original" in original:
+        raise unprocessable("REAUTHORIZATION_NOT_SUPPORTED", "A reauthorization cannot be reauthorized.")
+    if world.now < max(moment(each["create_time"]) for each in _family(world, original)) + _HONORED:
+        raise unprocessable("REAUTHORIZATION_TOO_SOON", "A reauthorization is only allowed from Day 4 to Day 29.")
+    whole, currency = amount_of(original["amount"], "/amount")
+    value, asked = amount_of(request.body["amount"], "/amount/value") if "amount" in request.body else (whole, currency)
+    if asked != currency:
+        message = "The currency is that of the original authorization."
+        raise unprocessable("AUTH_CURRENCY_MISMATCH", message, "/amount/currency_code")
+    if value > min(whole * Decimal("1.15"), whole + _MORE):
+        raise unprocessable("AUTHORIZATION_AMOUNT_EXCEEDED", "It is more than 115 %, or 75 more.", "/amount/value")
+    order = world.need("order", original["_order"])
+    return add_authorization(world, order, None, original=original, amount=money(value, currency))
 
 
 def _refuse_second(world: World, kind: str, body: Mapping[str, Any]) -> None:
@@ -337,6 +379,15 @@ PAYMENT_ROUTES = (
         mocks=True,
     ),
     Route("POST", f"{_AUTHORIZATIONS}/{{id}}/void", _void, remembers=_LONG, mocks=True),
+    Route(
+        "POST",
+        f"{_AUTHORIZATIONS}/{{id}}/reauthorize",
+        _reauthorize,
+        {"amount": MONEY},
+        remembers=_LONG,
+        status=201,
+        minimal=True,
+    ),
     Route("GET", f"{_CAPTURES}/{{id}}", lambda world, request: world.need("capture", request.ids[0])),
     Route(
         "POST", f"{_CAPTURES}/{{id}}/refund", _refund, _REFUND, remembers=_LONG, status=201, minimal=True, mocks=True
