@@ -16,7 +16,7 @@ from ..provider import BaseProvider
 from .checkouts import Checkouts, OpenPage
 from .choosing import is_not_ending
 from .commands import CancelSubscription
-from .customers import Customers
+from .customers import Customers, not_configured
 from .records import BillingSubscription
 from .repository import Tx
 from .subscriptions import Subscriptions
@@ -128,7 +128,19 @@ class Closing(Generic[Tx]):
                 failed.append(_goes_on(after))
             else:
                 ending.append(after)
+        failed += await self._out_of_reach(org_id, wanted)
         return EndedSubscriptions(tuple(ended), tuple(ending), tuple(failed))
+
+    async def _out_of_reach(self, org_id: str, wanted: CancelSubscription) -> list[NotEnded]:
+        """What goes on at providers that the service does not have, or not any more, as far as it is stored."""
+        return [
+            NotEnded.of(
+                customer.provider, each.external_subscription_id, not_configured(customer.provider, wanted.kind)
+            )
+            for customer in await self._customers.elsewhere(org_id)
+            for each in await self._customers.subscriptions_of(customer)
+            if is_not_ending(each) or not (each.status.is_terminal or wanted.at_period_end)
+        ]
 
     async def _read_all(self, org_id: str) -> list[NotEnded]:
         """Store what the providers know, so that nothing is left out. Returns who could not be asked."""

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Generic
+from typing import Any, Generic, TypeVar
 
 from ..errors import ConfigurationError, Conflict, IdempotencyMismatch
 from ..idempotency import operation_key
 from ..models import Customer
 from ..provider import BaseProvider
 from .access import answers
-from .commands import CreateCustomer
+from .commands import Command, CreateCustomer
 from .entries import Entry, is_consumed
 from .handlers import Handlers
 from .operation_log import OperationLog
@@ -18,8 +18,9 @@ from .records import BillingCustomer, BillingSubscription, OperationState
 from .repository import Tx
 from .store import Store
 
-__all__ = ["Customers", "provider_named"]
+__all__ = ["Customers", "not_configured", "provider_named"]
 
+AnyCommand = TypeVar("AnyCommand", bound=Command[Any])
 _MAX_FOREIGN_KEYS = 20
 """How many keys in a row the provider may know otherwise than the operation log does, after a database was restored, say."""
 _JUST_MADE = timedelta(minutes=5)
@@ -66,6 +67,24 @@ class Customers(Generic[Tx]):
             return known
         order = [each.customer_id for each in await self.subscriptions(org_id)]
         return sorted(known, key=lambda each: order.index(each.id) if each.id in order else len(order))
+
+    async def elsewhere(self, org_id: str) -> list[BillingCustomer]:
+        """The organisation's customers at providers that this service does not have, or not any more."""
+        found = await self._store.list_customers_of(org_id, tx=self._handlers.transaction())
+        return [each for each in found if each.provider not in self._providers]
+
+    async def begun(self, org_id: str, wanted: AnyCommand, key: str) -> Entry[AnyCommand] | None:
+        """What the caller's key was used for before, at whichever provider.
+
+        Raises:
+            IdempotencyMismatch: something else.
+            ConfigurationError: it was used at a provider that the service does not have any more, and may have been done there.
+        """
+        names = [*self._providers, *(each.provider for each in await self.elsewhere(org_id))]
+        begun = await self._log.begun(names, key, org_id, wanted)
+        if begun is not None and begun.row.provider not in self._providers:
+            raise not_configured(begun.row.provider, wanted.kind)
+        return begun
 
     async def subscriptions_of(self, customer: BillingCustomer) -> list[BillingSubscription]:
         """All of the customer's subscriptions."""
@@ -212,3 +231,12 @@ def provider_named(providers: Mapping[str, BaseProvider], name: str) -> BaseProv
         message = f"this service has no provider {str(name)[:60]!r}; it has {', '.join(providers)}"
         raise ConfigurationError(message)
     return found
+
+
+def not_configured(provider: str, operation: str) -> ConfigurationError:
+    """The error about what an organisation has at a provider that this service does not have, or not any more."""
+    message = (
+        f"the organisation has a customer at {provider!r}, and this service has no such provider: give it that provider, too, "
+        "or do this at the provider itself"
+    )
+    return ConfigurationError(message, provider=provider, operation=operation)

@@ -1,5 +1,6 @@
 """The invoices of an organisation, over all its providers."""
 
+import logging
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Generic
@@ -13,6 +14,8 @@ from .records import BillingCustomer, BillingSubscription
 from .repository import Tx
 
 __all__ = ["Invoices"]
+
+_log = logging.getLogger("paylattice")
 
 
 class Invoices(Generic[Tx]):
@@ -28,11 +31,31 @@ class Invoices(Generic[Tx]):
         self._customers = customers
 
     async def of(self, org_id: str, limit: int) -> list[Invoice]:
-        """The organisation's invoices, newest first."""
+        """The organisation's invoices, newest first. Where there may be more, it is logged.
+
+        Raises:
+            UnsupportedOperation: none of its providers has invoices.
+        """
         found: list[Invoice] = []
-        for customer in await self._customers.known(org_id):
+        able, unable = await self.who_has_them(org_id)
+        for customer in able:
             found += await self.of_customer(customer, limit)
+        if unable:
+            _log.warning("the invoices of an organisation are incomplete: none can be read at %s", ", ".join(unable))
         return sorted(found, key=_created, reverse=True)[:limit]
+
+    async def who_has_them(self, org_id: str) -> tuple[list[BillingCustomer], list[str]]:
+        """The organisation's customers whose invoices can be read, and the names of the other providers where it has one.
+
+        Raises:
+            UnsupportedOperation: none of its providers has invoices.
+        """
+        known = await self._customers.known(org_id)
+        able = [each for each in known if Capability.INVOICES in self._providers[each.provider].capabilities]
+        if known and not able:
+            self._providers[known[0].provider].require(Capability.INVOICES)
+        others = [*(each for each in known if each not in able), *await self._customers.elsewhere(org_id)]
+        return able, [each.provider for each in others]
 
     async def of_customer(self, customer: BillingCustomer, limit: int) -> list[Invoice]:
         """The invoices of the organisation at one provider, those of each subscription newest first."""

@@ -56,7 +56,7 @@ class Payments(Generic[Tx]):
             NotFound: the organisation has no customer.
             InvalidRequest: it has no saved payment method, or several and none was asked for.
         """
-        begun = await self._log.begun(self._providers, key, org_id, wanted)
+        begun = await self._customers.begun(org_id, wanted, key)
         if begun is not None:
             return await self._log.repeat(self._providers[begun.row.provider], begun)
         known = await self._customers.known(org_id)
@@ -109,7 +109,7 @@ class Payments(Generic[Tx]):
         if sum(each is not None for each in asked) != 1:
             message = "a refund is of one payment_id, one invoice_id or one subscription_id"
             raise InvalidRequest(message, param="payment_id", operation=wanted.kind)
-        begun = await self._log.begun(self._providers, key, org_id, wanted)
+        begun = await self._customers.begun(org_id, wanted, key)
         if begun is not None:
             return await self._log.repeat(self._providers[begun.row.provider], begun)
         if wanted.asked_payment_id is not None:
@@ -128,22 +128,30 @@ class Payments(Generic[Tx]):
 
     async def _invoice(self, org_id: str, wanted: RefundPayment) -> tuple[BillingCustomer, Invoice]:
         """The invoice that was asked for, or that paid the last period of the subscription that was."""
+        if wanted.asked_invoice_id is not None:
+            return await self._invoice_of_id(org_id, wanted)
         for customer in await self._customers.known(org_id):
-            if wanted.asked_invoice_id is not None:
-                for invoice in await self._invoices.of_customer(customer, _MOST_INVOICES):
-                    if invoice.id == wanted.asked_invoice_id:
-                        return customer, invoice
-                continue
             for stored in await self._customers.subscriptions_of(customer):
                 if stored.external_subscription_id == wanted.asked_subscription_id:
                     for invoice in await self._invoices.of_subscription(customer, stored, _MOST_INVOICES):
                         if invoice.status is InvoiceStatus.PAID and invoice.amount.amount > 0:
                             return customer, invoice
-        message = "the organisation has no such invoice, or nothing was paid for this subscription"
-        raise NotFound(message, operation=wanted.kind)
+        message = "the organisation has no such subscription, or nothing was paid for it"
+        raise NotFound(message + _not_looked_at(await self._elsewhere(org_id)), operation=wanted.kind)
+
+    async def _invoice_of_id(self, org_id: str, wanted: RefundPayment) -> tuple[BillingCustomer, Invoice]:
+        able, unable = await self._invoices.who_has_them(org_id)
+        for customer in able:
+            for invoice in await self._invoices.of_customer(customer, _MOST_INVOICES):
+                if invoice.id == wanted.asked_invoice_id:
+                    return customer, invoice
+        raise NotFound("the organisation has no such invoice" + _not_looked_at(unable), operation=wanted.kind)
+
+    async def _elsewhere(self, org_id: str) -> list[str]:
+        return [each.provider for each in await self._customers.elsewhere(org_id)]
 
     async def _about_payment(self, org_id: str, payment_id: str, wanted: Command[R], key: str) -> R:
-        begun = await self._log.begun(self._providers, key, org_id, wanted)
+        begun = await self._customers.begun(org_id, wanted, key)
         if begun is not None:
             return await self._log.repeat(self._providers[begun.row.provider], begun)
         provider = await self._where_paid(org_id, payment_id, wanted.kind)
@@ -167,7 +175,7 @@ class Payments(Generic[Tx]):
                 continue
             if await self._is_paid_by(customer, found):
                 return provider
-        message = "the organisation has no such payment"
+        message = "the organisation has no such payment" + _not_looked_at(await self._elsewhere(org_id))
         raise NotFound(message, operation=operation)
 
     async def _is_paid_by(self, customer: BillingCustomer, payment: Payment) -> bool:
@@ -184,3 +192,8 @@ class Payments(Generic[Tx]):
             if stored is not None:
                 return stored.customer_id == customer.id
         return payment.customer_id in {None, customer.external_customer_id}
+
+
+def _not_looked_at(providers: Sequence[str]) -> str:
+    """What a message adds, where it could not be looked everywhere."""
+    return f". It could not be looked for at {', '.join(providers)}" if providers else ""

@@ -456,7 +456,8 @@ class BillingService(
 
         Args:
             org_id: your id of the organisation.
-            plan_id: the provider's id of a plan: only subscriptions that are to it, or ended with it, count. None: any plan.
+            plan_id: the provider's id of a plan: only subscriptions that were on it while a trial ran count, whatever plan they
+                are on now. None: any plan.
         """
         if plan_id is not None:
             word("plan_id", plan_id)
@@ -603,9 +604,14 @@ class BillingService(
     async def invoices(self, org_id: str, limit: int = 10) -> list[Invoice]:
         """List the organisation's invoices over all its providers, newest first.
 
+        A provider that has no invoices, or is not configured any more, is left out, and named in a log record.
+
         Args:
             org_id: your id of the organisation.
             limit: how many at most.
+
+        Raises:
+            UnsupportedOperation: none of the organisation's providers has invoices.
         """
         return await self._parts.invoices.of(org_id, limit)
 

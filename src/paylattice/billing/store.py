@@ -20,7 +20,7 @@ from .records import (
     OperationState,
     UnmatchedEvent,
 )
-from .records.customers import CUSTOMERS_BY_PROVIDER
+from .records.customers import CUSTOMERS_BY_ORG, CUSTOMERS_BY_PROVIDER
 from .records.events import UNMATCHED_BY_CUSTOMER, UNMATCHED_BY_PROVIDER, UNMATCHED_BY_SUBSCRIPTION
 from .records.operations import (
     IN_DOUBT,
@@ -94,6 +94,10 @@ class Store(CheckoutStore[Tx]):
         """List a page of the provider's customers by their record ids; ``after`` is the last page's last ``id``."""
         last = None if after is None else BillingCustomer(after, "", provider, "")
         return await self._page(BillingCustomer, CUSTOMERS_BY_PROVIDER, {"provider": provider}, last, limit, tx)
+
+    async def list_customers_of(self, org_id: str, *, tx: Tx | None = None) -> list[BillingCustomer]:
+        """List all customers of the org, at whichever provider, by their record ids."""
+        return await self._all(BillingCustomer, CUSTOMERS_BY_ORG, {"org_id": org_id}, tx)
 
     # --- subscriptions -------------------------------------------------------------------------------------------
 

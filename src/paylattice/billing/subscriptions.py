@@ -125,10 +125,15 @@ class Subscriptions(Generic[Tx]):
         return after
 
     async def had_trial(self, org_id: str, plan_id: str | None) -> bool:
-        """Whether any subscription of the organisation, or any to this plan, began with a trial."""
+        """Whether any subscription of the organisation began with a trial, or was on this plan while one ran."""
+        known = await self._customers.subscriptions(org_id)
+        for customer in await self._customers.elsewhere(org_id):
+            known += await self._customers.subscriptions_of(customer)
         return any(
-            each.trial_end is not None and has_begun(each) and (plan_id is None or each.plan_id == plan_id)
-            for each in await self._customers.subscriptions(org_id)
+            each.trial_end is not None
+            and has_begun(each)
+            and (plan_id is None or plan_id in (each.trials or {each.plan_id}))
+            for each in known
         )
 
     async def change(

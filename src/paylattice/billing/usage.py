@@ -61,7 +61,7 @@ class Usage(Generic[Tx]):
             stored = with_id(stored, wanted.asked_subscription_id)
         if not stored:
             raise no_subscription("record_usage")
-        begun = await self._log.begun(self._providers, key, org_id, wanted)
+        begun = await self._customers.begun(org_id, wanted, key)
         if begun is not None:
             return await self._log.repeat(self._providers[begun.row.provider], begun)
         found = _metered_item(await self._items(stored), wanted.asked_plan_id)

@@ -10,7 +10,7 @@ from ...models.base import string_map
 from ..tables import Index, Table, UniqueKey
 from .fields import personal
 
-__all__ = ["CUSTOMERS", "CUSTOMERS_BY_PROVIDER", "BillingCustomer"]
+__all__ = ["CUSTOMERS", "CUSTOMERS_BY_ORG", "CUSTOMERS_BY_PROVIDER", "BillingCustomer"]
 
 
 @attrs.frozen
@@ -45,6 +45,7 @@ class BillingCustomer:
 
 
 CUSTOMERS_BY_PROVIDER = Index("by_provider", ("provider",), order=("id",))
+CUSTOMERS_BY_ORG = Index("by_org", ("org_id",), order=("id",))
 
 CUSTOMERS = Table(
     "billing_customers",
@@ -54,6 +55,6 @@ CUSTOMERS = Table(
         UniqueKey("org", ("org_id", "provider")),
         UniqueKey("external", ("provider", "external_customer_id")),
     ),
-    indexes=(CUSTOMERS_BY_PROVIDER,),
+    indexes=(CUSTOMERS_BY_PROVIDER, CUSTOMERS_BY_ORG),
     updatable=("external_customer_id", "email", "name", "metadata", "updated_at"),
 )

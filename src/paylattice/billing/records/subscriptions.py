@@ -58,6 +58,7 @@ class BillingSubscription:
             UTC. None: none is owed, or nobody said when: then ``status_since`` counts.
         paid_through: until when it is paid for, or free by its contract; UTC. None: not known.
         ended_at: when it ended for good; UTC.
+        trials: the provider's ids of the plans that it was on while a trial ran, each with the trial's end in ISO 8601.
         first_ticket: the ticket of its first reading: the order in which a customer's subscriptions became known.
     """
 
@@ -88,6 +89,7 @@ class BillingSubscription:
     paid_through: datetime | None = None
     ended_at: datetime | None = None
     first_ticket: int = 0
+    trials: FrozenMap[str, str] = attrs.field(default=NOTHING, converter=string_map)
 
     def supersedes(self, stored: "BillingSubscription | None") -> bool:
         """Whether this state may overwrite the stored one.
@@ -126,7 +128,13 @@ class BillingSubscription:
             payment_failed_at=failed_at,
             paid_through=stored.paid_through if self.paid_through is None else self.paid_through,
             trial_end=_ended_by(stored.trial_end, self.updated_at) if self.trial_end is None else self.trial_end,
+            trials={**stored.trials, **(self.trials if self._tells_of_a_trial(stored) else {})},
         )
+
+    def _tells_of_a_trial(self, stored: "BillingSubscription") -> bool:
+        """Whether the plan that it is on now is one of a trial: that runs still, or is another one than was known."""
+        known = stored.trial_end
+        return known is None or _is_later(self.trial_end, known) or not _is_later(self.updated_at, self.trial_end)
 
     def as_subscription(self, external_customer_id: str | None = None) -> Subscription:
         """What is stored of it, as a subscription. The provider may know better.
@@ -189,6 +197,9 @@ class BillingSubscription:
             paid_through=subscription.paid_through,
             ended_at=subscription.ended_at,
             first_ticket=ticket,
+            trials={subscription.plan_id: subscription.trial_end.isoformat()}
+            if subscription.plan_id is not None and subscription.trial_end is not None
+            else {},
         )
 
 

@@ -19,6 +19,7 @@ def _rows(table: Table[Any], index: Index) -> tuple[dict[str, object], list[Reco
     """Values, the records that have them in the index's order, and others that do not have all of them."""
     kind = table.record
     mine = {name: getattr(sample(kind, 1), name) for name in index.columns}
+    one_each = any({"provider"} < set(key) <= {"provider", *index.columns} for key in table.keys)  # at each provider
     wanted: list[Record] = []
     for number in (8, 3, 5, 1, 7, 2, 4, 6):
         shared = {  # the first column of the order is the same for some: the next one decides
@@ -26,7 +27,8 @@ def _rows(table: Table[Any], index: Index) -> tuple[dict[str, object], list[Reco
             for name in index.order[:-1]
             if table.kinds[name] is not ColumnKind.TEXT
         }
-        wanted.append(sample(kind, number, **mine, **shared))
+        provider = {"provider": f"acme-{number}"} if one_each and "provider" not in mine else {}
+        wanted.append(sample(kind, number, **mine, **shared, **provider))
     others = [
         sample(kind, 20 + place, **{**mine, name: getattr(sample(kind, 2), name)})
         for place, name in enumerate(index.columns)
