@@ -15,7 +15,17 @@ import attrs
 from ...jsonlike import JsonObject, child, children, integer, text
 from .amounts import optional_money_from
 
-__all__ = ["SLACK", "Cycle", "Period", "cycles_from", "period_around", "period_ending", "shifted", "trial_end"]
+__all__ = [
+    "SLACK",
+    "Cycle",
+    "Period",
+    "cycles_from",
+    "has_left_its_cycles",
+    "period_around",
+    "period_ending",
+    "shifted",
+    "trial_end",
+]
 
 _MONTHS = {"MONTH": 1, "YEAR": 12}
 _DAYS = {"DAY": 1, "WEEK": 7}
@@ -145,6 +155,17 @@ def period_ending(start: datetime, cycles: tuple[Cycle, ...], moment: datetime) 
         if period.begins > moment:
             return None
     return None
+
+
+def has_left_its_cycles(start: datetime, cycles: tuple[Cycle, ...], following: datetime) -> bool:
+    """Whether another plan has begun periods that do not follow from the start.
+
+    Args:
+        start: when the first period began; aware.
+        cycles: of the plan as it is now.
+        following: when PayPal charges next; aware.
+    """
+    return following - start > SLACK and period_ending(start, cycles, following) is None
 
 
 def _slack_in(period: Period) -> timedelta:

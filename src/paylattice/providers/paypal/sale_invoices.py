@@ -13,7 +13,7 @@ from ...money import Money
 from .amounts import money_from
 from .generations import status_in, word_of
 from .orders import is_held, payment_from_sale
-from .periods import SLACK, cycles_from, period_around
+from .periods import SLACK, cycles_from, has_left_its_cycles, period_around
 from .wire import TRANSACTION_STATUS
 
 __all__ = ["described", "invoice_from_sale"]
@@ -59,15 +59,21 @@ def described(invoice: Invoice, subscription: Subscription) -> Invoice | None:
         return None
     if start - when > SLACK:
         return attrs.evolve(invoice, reason=InvoiceReason.FIRST, lines=(_line(invoice, subscription),))
-    period = period_around(start, cycles, max(when, start))
-    if period is None:
-        return None
+    begins, ends = subscription.current_period_start, subscription.current_period_end
+    if ends is None or not has_left_its_cycles(start, cycles, ends):
+        period = period_around(start, cycles, max(when, start))
+        if period is None:
+            return None
+        begins, ends = period.begins, period.ends
+    elif begins is None or not begins - SLACK <= when < ends:  # of the periods before, the plan says nothing any more
+        begins = ends = None
+    first = when - start <= SLACK if begins is None else begins <= start
     return attrs.evolve(
         invoice,
-        reason=InvoiceReason.FIRST if period.begins <= start else InvoiceReason.RENEWAL,
-        period_start=period.begins,
-        period_end=period.ends,
-        lines=(_line(invoice, subscription, period.begins, period.ends),),
+        reason=InvoiceReason.FIRST if first else InvoiceReason.RENEWAL,
+        period_start=begins,
+        period_end=ends,
+        lines=(_line(invoice, subscription, begins, ends),),
     )
 
 

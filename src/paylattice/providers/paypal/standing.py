@@ -20,7 +20,17 @@ import attrs
 from ...jsonlike import JsonObject, child, children, integer, rfc3339, text
 from ...models import SubscriptionStatus
 from .amounts import optional_money_from
-from .periods import SLACK, Cycle, Period, cycles_from, period_around, period_ending, shifted, trial_end
+from .periods import (
+    SLACK,
+    Cycle,
+    Period,
+    cycles_from,
+    has_left_its_cycles,
+    period_around,
+    period_ending,
+    shifted,
+    trial_end,
+)
 
 __all__ = ["SUBSCRIPTION_STATUS", "Standing"]
 
@@ -171,6 +181,8 @@ class Standing:
         """The period that the last payment paid for; None if it was a setup fee, or if there is no plan to say it."""
         if self._paid_at is None or self._start is None or self._is_fee:
             return None
+        if self._following is not None and has_left_its_cycles(self._start, self._cycles, self._following):
+            return None  # the plan does not say what the payment was for
         period = period_around(self._start, self._cycles, max(self._paid_at, self._start))
         return None if period is None or period.free else period
 
