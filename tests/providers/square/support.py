@@ -41,6 +41,7 @@ class Seen:
 
 
 ORDERS = ("POST", "/v2/orders/batch-retrieve")
+DISPUTES = ("GET", "/v2/disputes")
 
 
 class FakeSquare:
@@ -66,7 +67,7 @@ class FakeSquare:
         seen = Seen(request.method, path, query, body, request.headers)
         self.seen.append(seen)
         waiting = self._answers[request.method, path]
-        if not waiting and (request.method, path) == ORDERS:  # none has a payment, unless a test says so
+        if not waiting and (request.method, path) in {ORDERS, DISPUTES}:  # there are none, unless a test says so
             self.seen.pop()
             return httpx.Response(200, json={})
         assert waiting or (request.method, path) in self._always, f"nobody expected {request.method} {path}"

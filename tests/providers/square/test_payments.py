@@ -408,6 +408,18 @@ def _json(response: Any) -> dict[str, Any]:
     return json.loads(response.content)
 
 
+@pytest.mark.parametrize(("state", "status"), [("ACCEPTED", "charged_back"), ("WON", "succeeded")])
+def test_a_payment_is_charged_back_once_a_dispute_about_it_is_lost(world: World, state: str, status: str) -> None:
+    world.on("GET", "/v2/payments/PAY1", {"payment": payment()})
+    others = {"id": "DP0", "state": "LOST", "disputed_payment": {"payment_id": "PAY0"}}
+    world.on("GET", "/v2/disputes", {"disputes": [others], "cursor": "more"})
+    about = {"id": "DP1", "state": state, "disputed_payment": {"payment_id": "PAY1"}}
+    world.on("GET", "/v2/disputes", {"disputes": [about]})
+    found = world.run(world.provider.get_payment("PAY1"))
+    assert found is not None
+    assert found.status == status
+
+
 @pytest.mark.parametrize(("state", "status"), [("LOST", PaymentStatus.CHARGED_BACK), ("WON", PaymentStatus.SUCCEEDED)])
 def test_a_lost_dispute_comes_with_its_payment_as_charged_back(world: World, state: str, status: PaymentStatus) -> None:
     """Square's payment stays COMPLETED."""

@@ -7,15 +7,18 @@ not known, and its version token keeps two writers apart.
 from collections.abc import Mapping
 from datetime import datetime
 
+import attrs
+
 from ...errors import Conflict, InvalidRequest, NotFound
 from ...idempotency import sub_key
 from ...jsonlike import JsonObject, children, text
-from ...models import Payment, PaymentStatus, Refund, RefundStatus
+from ...models import DisputeStatus, Payment, PaymentStatus, Refund, RefundStatus
 from ...money import Money
 from ...transport.answers import failure_from
 from ...transport.messages import Request, Response
 from . import requests, wire
 from .api import SquareAPI, get_page, part, path_of, wire_key, write
+from .disputes import dispute_from
 from .errors import decline_of
 from .times import stamp
 
@@ -49,6 +52,24 @@ class Payments:
     def __init__(self, api: SquareAPI) -> None:
         self._api = api
         self._reference_key = api.config.reference_key
+
+    async def get(self, payment_id: str) -> Payment | None:
+        """The payment as it is after a dispute, too, of which it says nothing itself; None if there is none."""
+        payment = await self.find(payment_id)
+        if payment is None or payment.status not in _TAKEN:
+            return payment
+        location_id = text(payment.raw, "location_id")
+        params = {"location_id": location_id} if location_id is not None else {}
+
+        def is_lost(data: JsonObject) -> bool:
+            dispute = dispute_from(data)
+            return dispute.payment_id == payment_id and dispute.status is DisputeStatus.LOST
+
+        def ask(cursor: str | None) -> Request:
+            return get_page("/v2/disputes", params, cursor)
+
+        lost = await self._api.listed(ask, "disputes", limit=1, keep=is_lost)
+        return attrs.evolve(payment, status=PaymentStatus.CHARGED_BACK) if lost else payment
 
     async def find(self, payment_id: str) -> Payment | None:
         """The payment, with all that was given back of it; None if there is none."""

@@ -279,8 +279,8 @@ class SquareProvider(AfterSale):
     # Payments
 
     async def get_payment(self, payment_id: str) -> Payment | None:
-        """Return the payment, or None if it does not exist."""
-        return await self._payments.find(payment_id)
+        """Return the payment, or None if it does not exist. The location's disputes say whether one about it was lost."""
+        return await self._payments.get(payment_id)
 
     async def capture_payment(
         self, payment_id: str, amount: Money | None = None, *, idempotency_key: str | None = None
