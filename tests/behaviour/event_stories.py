@@ -87,6 +87,16 @@ async def it_is_set_to_end(stage: Stage) -> str:
     return subscription.id
 
 
+@tells("subscription.cancellation_withdrawn", "memory stripe square")
+async def it_is_not_set_to_end_any_more(stage: Stage) -> str:
+    subscription = await stage.begun()
+    await stage.billing.cancel("org")
+    await stage.deliver()
+    stage.listen()
+    await stage.billing.uncancel("org")
+    return subscription.id
+
+
 @tells("subscription.canceled subscription.ended")
 async def it_ends(stage: Stage) -> str:
     subscription = await stage.begun()
@@ -108,6 +118,31 @@ async def the_plan_changes(stage: Stage) -> str:
     if stage.name == "square":
         stage.source.renew(subscription.id)
     return subscription.id
+
+
+async def a_year_is_paid(stage: Stage) -> str:
+    """At once, or from the next period on."""
+    more = {"product": "PRODUCT"} if stage.name == "paypal" else {}
+    stage.source.add_plan("year", PRICE * 10, interval="year", **more)
+    subscription = await stage.begun()
+    stage.source.advance(days=10)
+    change = await stage.billing.change_plan("org", "year")
+    if change.approval_url:
+        stage.source.approve_change(subscription.id)
+    await stage.deliver()
+    if stage.name in {"paypal", "square"}:
+        stage.source.renew(subscription.id)
+    return subscription.id
+
+
+async def an_invoice_by_hand_is_paid(stage: Stage) -> None:
+    if stage.name == "paypal":
+        stage.source.add_invoice("ada@example.com", "5.00", status="PAID")
+        stage.source.send_event("INVOICING.INVOICE.PAID", {"invoice": stage.source.objects("invoice")[-1]})
+        return
+    customer = await stage.customer()
+    stage.dashboard("POST", "/v1/invoices", {"customer": customer})
+    stage.dashboard("POST", f"/v1/invoices/{stage.source.objects('invoice')[-1]['id']}/finalize", {})
 
 
 @tells("subscription.quantity_changed", "memory stripe paypal")
@@ -526,16 +561,3 @@ async def an_approval_is_taken_back(stage: Stage) -> None:
     session = await stage.order()
     (order,) = stage.source.objects("order")
     stage.source.send_event("CHECKOUT.PAYMENT-APPROVAL.REVERSED", {"order_id": session, **order})
-
-
-@tells("subscription.cancellation_withdrawn", "stripe square")
-async def the_seller_takes_a_cancellation_back(stage: Stage) -> str:
-    subscription = await stage.begun()
-    await stage.billing.cancel("org")
-    await stage.deliver()
-    if stage.name == "stripe":
-        stage.request("POST", f"/v1/subscriptions/{subscription.id}", data={"cancel_at_period_end": "false"})
-    else:
-        (action,) = stage.source.objects("subscription")[-1]["actions"]
-        stage.request("DELETE", f"/v2/subscriptions/{subscription.id}/actions/{action['id']}")
-    return subscription.id

@@ -69,19 +69,20 @@ def test_no_story_shows_what_the_table_does_not_claim() -> None:
     assert set(STORIES) - set(CELLS) == set()
 
 
-REASONS: dict[InvoiceReason, Story] = {
-    InvoiceReason.FIRST: event_stories.a_subscription_begins,
-    InvoiceReason.RENEWAL: event_stories.a_period_begins,
-}
+_S, _R, _C = event_stories, InvoiceReason.RENEWAL, InvoiceReason.CHANGE
+PAID: list[tuple[str, Story, InvoiceReason, int]] = [
+    *((name, _S.a_subscription_begins, InvoiceReason.FIRST, 1) for name in PROVIDERS),
+    *((name, _S.a_period_begins, _R, 1) for name in PROVIDERS),
+    *((name, _S.a_year_is_paid, _C if name in {"memory", "stripe"} else _R, 12) for name in PROVIDERS),
+]
 
 
 @MODES
-@pytest.mark.parametrize("reason", REASONS)
-@pytest.mark.parametrize("name", PROVIDERS)
+@pytest.mark.parametrize(("name", "story", "reason", "months"), PAID)
 def test_a_paid_period_says_why_from_when_to_when_and_by_what(
-    name: str, reason: InvoiceReason, *, unruly: bool
+    name: str, story: Story, reason: InvoiceReason, months: int, *, unruly: bool
 ) -> None:
-    played = play(name, REASONS[reason], unruly=unruly)
+    played = play(name, story, unruly=unruly)
     (event,) = [each.event for each in played.told["invoice.paid"] if each.org_id == "org"]
     (payment,) = [each.event.payment for each in played.told["payment.succeeded"] if each.org_id == "org"]
     invoice = event.invoice
@@ -90,6 +91,11 @@ def test_a_paid_period_says_why_from_when_to_when_and_by_what(
     assert (invoice.reason, invoice.payment_ids) == (reason, (payment.id,))
     assert invoice.period_start is not None
     assert invoice.period_end is not None
-    assert timedelta(days=28) <= invoice.period_end - invoice.period_start <= timedelta(days=32), (
-        "with the hour of a changed clock"
-    )
+    assert (invoice.period_end - invoice.period_start) / timedelta(days=365.25 / 12) == pytest.approx(months, abs=0.1)
+
+
+@pytest.mark.parametrize("name", ["stripe", "paypal"])
+def test_an_invoice_that_was_written_by_hand_says_so(name: str) -> None:
+    (told,) = play(name, _S.an_invoice_by_hand_is_paid, unruly=False).told["invoice.paid"]
+    assert told.event.invoice is not None
+    assert (told.event.invoice.reason, told.event.invoice.period_end) == (InvoiceReason.MANUAL, None)

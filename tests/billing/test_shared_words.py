@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from paylattice import (
+    BillingEvent,
     BillingService,
     BillingSubscription,
     EventType,
@@ -28,6 +29,8 @@ from paylattice.providers.square import SquareProvider
 from paylattice.providers.stripe import StripeConfig, StripeProvider
 from paylattice.testing import PayPalStandIn, StripeStandIn
 from paylattice.transport import AsyncTransport
+
+from .support import Fake, all_of, an_event
 
 PAGE: dict[str, Any] = {"email": "p@example.com", "success_url": "https://a.test/ok", "cancel_url": "https://a.test/no"}
 NOW = datetime(2026, 1, 10, 12, tzinfo=UTC)
@@ -261,6 +264,20 @@ def test_the_words_come_from_the_change(before: dict[str, Any] | None, after: di
     found = changes_between(None if before is None else record(**before), record(**after))
     assert list(found.words) == words
     assert all(word.is_derived for word in found.words)
+
+
+def test_a_change_that_was_read_is_told_under_a_key_that_fits_whatever_the_subscription_is_called() -> None:
+    async def run() -> None:
+        provider, repository = Fake(), InMemoryRepository()
+        billing = BillingService(provider, repository, clock=lambda: NOW)
+        await billing.ensure_customer("org", email="p@example.com")
+        await billing.apply_event(an_event(subscription_id="s" * 255))
+        provider.status = SubscriptionStatus.PAUSED
+        await billing.sync_subscription("org")
+        keys = [each.external_event_id for each in all_of(repository, BillingEvent)]
+        assert [len(key) <= 255 for key in keys] == [True, True]
+
+    asyncio.run(run())
 
 
 def test_every_derived_word_is_shown() -> None:

@@ -42,7 +42,7 @@ def test_renewals_and_refunds_of_a_shared_profile_go_to_their_own_organisations(
 
             return handler
 
-        for word in ("payment.succeeded", "invoice.paid", "refund.succeeded", "refund.created"):
+        for word in ("payment.succeeded", "invoice.paid", "refund.succeeded", "refund.created", "dispute.opened"):
             billing.on(word)(note(word))
 
         async def deliver() -> None:
@@ -70,5 +70,14 @@ def test_renewals_and_refunds_of_a_shared_profile_go_to_their_own_organisations(
         await provider.refund_payment(payment_id)
         await deliver()
         assert ("refund.created", "two", of["two"]) in told
+        told.clear()
+        card = account.add_payment_method(account.objects("customer")[-1]["id"])
+        paid = await billing.charge("two", Money(500, "USD"), payment_method_id=card, idempotency_key="order-1")
+        await deliver()
+        assert told == [("payment.succeeded", "two", None)], "by the charge, and not by the profile"
+        await billing.refund("two", payment_id=paid.id, idempotency_key="refund-1")
+        account.open_dispute(paid.id)
+        await deliver()
+        assert told[1:] == [("refund.created", "two", None), ("dispute.opened", "two", None)]
 
     asyncio.run(run())

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import attrs
 import pytest
 
 from paylattice import (
@@ -11,6 +12,9 @@ from paylattice import (
     Capability,
     EventType,
     InMemoryRepository,
+    Money,
+    Refund,
+    RefundStatus,
     SubscriptionStatus,
     UnmatchedEvent,
     WebhookEvent,
@@ -52,6 +56,29 @@ def test_an_event_that_names_only_a_subscription_is_applied_when_the_customer_ap
         await here.billing.ensure_customer("org", email="ada@example.com")
         assert here.handled == ["evt_1"]
         assert await here.unmatched() == 0
+
+    asyncio.run(main())
+
+
+class Following(Fake):
+    """A provider whose refunds lead to a subscription."""
+
+    async def follow_links(self, event: WebhookEvent) -> WebhookEvent:
+        return attrs.evolve(event, subscription_id="sub")
+
+
+def test_money_that_waited_for_its_customer_is_followed_to_its_subscription() -> None:
+    async def main() -> None:
+        here = Listening(Following())
+        told: list[BillingSubscription | None] = []
+        here.billing.on("refund.succeeded")(lambda _event, context: told.append(context.subscription))
+        refund = Refund("re_1", Money(500, "USD"), RefundStatus.SUCCEEDED, "pay_1", provider="fake")
+        event = an_event(type=EventType.REFUND_SUCCEEDED, subscription_id=None, refund=refund)
+        assert await here.billing.apply_event(event) == "unmatched"
+        await here.billing.ensure_customer("org", email="ada@example.com")
+        (subscription,) = told
+        assert subscription is not None
+        assert subscription.external_subscription_id == "sub"
 
     asyncio.run(main())
 

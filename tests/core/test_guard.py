@@ -697,6 +697,40 @@ def test_an_operation_of_a_mixin_is_under_guard() -> None:
     assert run(Plans().get_plan("x")) == Plan("another")
 
 
+class _Leaky(Acme):
+    """A plugin whose steps before an event is applied fail, or answer with something else."""
+
+    answer: Any = None
+
+    async def verify_with_provider(self, event: WebhookEvent) -> WebhookEvent:
+        raise KeyError(event.raw["secret"])
+
+    async def follow_links(self, event: WebhookEvent) -> WebhookEvent:
+        return self.answer  # type: ignore[no-any-return]
+
+
+def test_a_step_before_an_event_is_applied_fails_with_our_errors_alone() -> None:
+    leaky = _Leaky(AcmeConfig(key="key"))
+    event = WebhookEvent("evt_1", EventType.INVOICE_PAID, NOW, "evt_1", provider="acme", raw={"secret": "card"})
+    with pytest.raises(InvalidResponse) as caught:
+        run(leaky.verify_with_provider(event))
+    assert (caught.value.provider, caught.value.operation) == ("acme", "verify_with_provider")
+    assert "KeyError" in str(caught.value)
+    assert "card" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("answer", [None, CUSTOMER, EVENT], ids=["nothing", "a customer", "another provider's event"])
+def test_a_step_that_answers_with_no_event_of_its_own_is_refused(answer: object) -> None:
+    leaky = _Leaky(AcmeConfig(key="key"))
+    leaky.answer = answer
+    event = WebhookEvent("evt_1", EventType.REFUND_CREATED, NOW, "evt_1", provider="acme")
+    with pytest.raises(InvalidResponse, match="returns no event"):
+        run(leaky.follow_links(event))
+    leaky.answer = event
+    assert run(leaky.follow_links(event)) is event
+
+
 def test_a_subclass_does_not_guard_twice() -> None:
     class Sub(Acme):
         pass

@@ -155,7 +155,11 @@ class EventPipeline(Generic[Tx]):
         """The same, with what the event's money leads to: as long as its customer was not stored, it was not followed."""
         if not self._refetch or attribution.customer is None:
             return attribution
-        return attrs.evolve(attribution, event=await self._linked(attribution.event))
+        linked = await self._linked(attribution.event)
+        if linked.subscription_id == attribution.event.subscription_id:
+            return attrs.evolve(attribution, event=linked)
+        again = await self._attributor.attribute(linked)
+        return attribution if again.customer is None else again
 
     async def _commit(
         self, attribution: Attribution, waiting: UnmatchedEvent | None = None

@@ -111,6 +111,14 @@ class Simulator(Protocol):
         """Make the money of a pending refund arrive, or come back."""
         ...
 
+    def open_dispute(self, payment_id: str) -> object:
+        """Play the payer's bank that wants the money of a payment back, and return the dispute."""
+        ...
+
+    def decide_dispute(self, dispute_id: str, *, won: bool) -> object:
+        """Play the bank that decides a dispute for you, or against you."""
+        ...
+
     def advance(self, *, months: int = 0, days: float = 0, hours: float = 0) -> datetime:
         """Advance the time, with everything that is due, and return the new simulated time."""
         ...

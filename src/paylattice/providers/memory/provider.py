@@ -69,7 +69,6 @@ class InMemoryProvider(Controls, AfterSale):
     config_class: ClassVar[type[ProviderConfig] | None] = MemoryConfig
     capabilities: frozenset[Capability] = frozenset(Capability)
     sends: frozenset[EventType] | None = SENT
-    never_leads_to: frozenset[EventType] = frozenset({EventType.SUBSCRIPTION_CANCELLATION_WITHDRAWN})
 
     def __init__(
         self,
