@@ -176,6 +176,8 @@ _CHECKS: Mapping[str, Callable[[str, object], None]] = {
     "limit": _integer(1),
     "amount": _amount,
     "timestamp": check_utc,
+    "trial_end": check_utc,
+    "start_at": check_utc,
     "since": check_utc,
     "idempotency_key": _key,
     "at_period_end": _flag,

@@ -37,6 +37,7 @@ from .frames import clear_methods, clearing_all
 from .frozen import FrozenMap
 from .guarded import Guarded, stray, unsupported_operation
 from .idempotency import new_key
+from .models import SubscriptionChange
 from .operations import OPERATIONS, Operation
 from .parameters import Parameters
 from .webhook_guard import guarded_parse, guarded_step, guarded_verify
@@ -51,6 +52,7 @@ _LEADS_OUT = frozenset(
         "find_created_customer",
         "find_payment",
         "find_refund",
+        "find_subscription",
         "recover",
         "require",
     }
@@ -296,7 +298,7 @@ def _compare(provider: Guarded, operation: Operation, arguments: Mapping[str, ob
 def _unusable(answer: object) -> str | None:
     """What is wrong with an id or an address in the answer: the application puts them into paths, and before people."""
     found = [
-        ("the_id", getattr(answer, "id", None)),
+        ("the_id", getattr(answer.subscription if isinstance(answer, SubscriptionChange) else answer, "id", None)),
         *(("success_url", getattr(answer, each, None)) for each in _ADDRESSES),
     ]
     try:

@@ -32,6 +32,7 @@ class Capability(StrEnum):
     REFUNDS = "refunds"
     SUBSCRIPTIONS = "subscriptions"
     LIST_SUBSCRIPTIONS = "list_subscriptions"
+    CREATE_SUBSCRIPTION = "create_subscription"
     CANCEL_NOW = "cancel_now"
     CANCEL_AT_PERIOD_END = "cancel_at_period_end"
     UNCANCEL = "uncancel"
@@ -109,6 +110,14 @@ _ROWS = (
     Operation("get_subscription", _C.SUBSCRIPTIONS, Subscription, optional=True, echoes={"subscription_id": "id"}),
     Operation(
         "list_subscriptions", _C.LIST_SUBSCRIPTIONS, Subscription, many=True, echoes={"customer_id": "customer_id"}
+    ),
+    Operation(
+        "create_subscription",
+        _C.CREATE_SUBSCRIPTION,
+        SubscriptionChange,
+        writes=True,
+        echoes={"customer_id": "subscription.customer_id"},
+        since=2,
     ),
     Operation("cancel_subscription", _C.CANCEL_NOW, Subscription, writes=True, echoes={"subscription_id": "id"}),
     Operation(

@@ -212,6 +212,42 @@ class PaymentProvider(Protocol):
         """
         raise _unsupported(self, "list_subscriptions")
 
+    async def create_subscription(
+        self,
+        customer_id: str,
+        plan_id: str,
+        *,
+        payment_method_id: str | None = None,
+        quantity: int = 1,
+        trial_end: datetime | None = None,
+        start_at: datetime | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> "SubscriptionChange":
+        """Begin a subscription without a page, paid with a saved payment method.
+
+        Look at ``is_pending`` of the result: then the first payment waits for the payer, and nothing is granted yet. Send the
+        payer to ``approval_url``, or run the payment in the browser with ``client_secret``.
+
+        Args:
+            customer_id: the provider's id of the customer.
+            plan_id: the provider's id of the plan.
+            payment_method_id: the provider's id of one of the customer's saved payment methods. None: the customer's default,
+                where the provider has such.
+            quantity: how many units; ignored for metered plans.
+            trial_end: free of charge until then; an aware datetime. None: the plan's own trial.
+            start_at: begins, and is charged for the first time, then; an aware datetime. None: now.
+            metadata: your own keys and values, stored on the subscription where the provider does so.
+            idempotency_key: calls with the same key begin one subscription, until the provider forgets the key
+                (``provider.idempotency_lifetime``). None: the library makes a key for this call.
+
+        Raises:
+            Declined: the bank declined, and nothing was begun. Some providers begin a pending subscription instead.
+            InvalidRequest: the payment method is not one of the customer's, or the provider knows no quantity, no trial or no
+                later start but the plan's own.
+        """
+        raise _unsupported(self, "create_subscription")
+
     async def cancel_subscription(
         self,
         subscription_id: str,

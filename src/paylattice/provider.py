@@ -312,6 +312,18 @@ class BaseProvider(PaymentProvider):
         """
         return None
 
+    async def find_subscription(self, key: str, since: datetime, *, customer_id: str) -> "Subscription | None":
+        """Return the subscription that ``create_subscription`` began under an idempotency key, even if that is forgotten.
+
+        The default cannot know, and returns None. If you override it, store the key with the subscription, and return no other.
+
+        Args:
+            key: the idempotency key of the subscription.
+            since: when it was first asked for; aware.
+            customer_id: the provider's id of the customer.
+        """
+        return None
+
     async def aclose(self) -> None:
         """Close the transport, unless you passed it in: then you close it."""
         self._closed = True

@@ -161,6 +161,20 @@ class Provider:
     def list_subscriptions(self, customer_id: str) -> list[Subscription]:
         """Return all subscriptions of the customer, newest first, ended ones included."""
 
+    def create_subscription(
+        self,
+        customer_id: str,
+        plan_id: str,
+        *,
+        payment_method_id: str | None = None,
+        quantity: int = 1,
+        trial_end: datetime | None = None,
+        start_at: datetime | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> SubscriptionChange:
+        """Begin a subscription without a page, paid with a saved payment method."""
+
     def cancel_subscription(
         self,
         subscription_id: str,
@@ -679,6 +693,22 @@ class BillingService(Generic[Tx]):
         idempotency_key: str | None = None,
     ) -> BillingSubscription:
         """End a subscription at the end of the paid period, or now."""
+
+    def subscribe(
+        self,
+        org_id: str,
+        plan_id: str,
+        *,
+        payment_method_id: str | None = None,
+        quantity: int = 1,
+        trial_end: datetime | None = None,
+        start_at: datetime | None = None,
+        metadata: Mapping[str, str] | None = None,
+        provider_name: str | None = None,
+        allow_second: bool = False,
+        idempotency_key: str,
+    ) -> SubscriptionChange:
+        """Subscribe the organisation with a payment method that it has saved. The same key subscribes once."""
 
     def uncancel(
         self,

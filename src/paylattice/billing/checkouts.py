@@ -108,13 +108,8 @@ class Checkouts(Generic[Tx]):
         if wanted.trial_once and await self._subscriptions.had_trial(org_id, None):
             wanted = attrs.evolve(wanted, trial_days=0)
         for _ in range(_MOST_ROUNDS):
-            current = None if allow_second else await self._current(org_id)
-            if current is not None:
-                message = (
-                    f"the organisation has a subscription that is {current.status}: change it with change_plan(), cancel "
-                    "it, or pass allow_second=True to let it pay for two"
-                )
-                raise Conflict(message, provider=current.provider, operation="start_checkout")
+            if not allow_second:
+                await self._refuse_second(org_id, wanted.operation)
             await self._check_key(key, org_id, wanted, provider_name)
             page = await self._read(await self._store.get_checkout(org_id, product))
             session = await self._open_already(page, wanted, provider_name, second=allow_second)
@@ -128,6 +123,29 @@ class Checkouts(Generic[Tx]):
                 return opened
         message = "other workers open and replace this organisation's page all the time: try again"
         raise Conflict(message, operation="start_checkout", retryable=True)
+
+    async def make_room(self, org_id: str, operation: str) -> None:
+        """Close the organisation's open page, for a subscription that begins without one.
+
+        Raises:
+            Conflict: the organisation has a current subscription, or the payment for one is under way.
+        """
+        await self._refuse_second(org_id, operation)
+        page = await self._read(await self._store.get_checkout(org_id, ""))
+        if page is not None and page.session is not None:
+            await self._check_paid(page.checkout, page.session)
+        if not await self._is_closed(page):
+            message = "the organisation pays on its open page at this moment: wait for 'subscription.started'"
+            raise Conflict(message, operation=operation)
+
+    async def _refuse_second(self, org_id: str, operation: str) -> None:
+        current = await self._current(org_id)
+        if current is not None:
+            message = (
+                f"the organisation has a subscription that is {current.status}: change it with change_plan(), cancel "
+                "it, or pass allow_second=True to let it pay for two"
+            )
+            raise Conflict(message, provider=current.provider, operation=operation)
 
     async def _current(self, org_id: str) -> BillingSubscription | None:
         """A current subscription; not one that is gone at the provider, together with its customer."""

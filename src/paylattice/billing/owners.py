@@ -20,7 +20,15 @@ from ..models import Subscription
 from ..provider import BaseProvider
 from ..redaction import redact
 from ..transport.primitives import mutex
-from .commands import AssignSubscription, Authorize, ChangeSubscription, Charge, StartCheckout, readable_command_of
+from .commands import (
+    AssignSubscription,
+    Authorize,
+    ChangeSubscription,
+    Charge,
+    CreateSubscription,
+    StartCheckout,
+    readable_command_of,
+)
 from .records import BillingCustomer, BillingOperation, BillingSubscription, OperationState
 from .repository import Tx
 from .store import Store
@@ -31,10 +39,13 @@ _log = logging.getLogger("paylattice")
 _PAGE = 100
 _MOST_PAGES = 20
 _REMEMBERED = 1024
-_CHECKOUTS = frozenset({StartCheckout.kind})
-_DECIDE_THE_OWNER = frozenset({StartCheckout.kind, AssignSubscription.kind})
+_CHECKOUTS = frozenset({StartCheckout.kind, CreateSubscription.kind})
+_DECIDE_THE_OWNER = _CHECKOUTS | {AssignSubscription.kind}
 _TAKE_MONEY = frozenset({Charge.kind, Authorize.kind})
 _ASK_FOR_TERMS = _DECIDE_THE_OWNER | {ChangeSubscription.kind}
+
+
+_Terms = (StartCheckout, CreateSubscription, ChangeSubscription, AssignSubscription)
 
 
 class RefusalReason(StrEnum):
@@ -214,7 +225,7 @@ def _deviation(
     may agree later, or never.
     """
     commands = [readable_command_of(each) for each in asked]
-    terms = [each for each in commands if isinstance(each, StartCheckout | ChangeSubscription | AssignSubscription)]
+    terms = [each for each in commands if isinstance(each, _Terms)]
     plans = {each.plan_id for each in terms}
     quantities = {each.new_quantity if isinstance(each, ChangeSubscription) else each.quantity for each in terms}
     overridden = any(isinstance(each, AssignSubscription) and each.plan_overridden for each in terms)

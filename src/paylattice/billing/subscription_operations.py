@@ -1,7 +1,12 @@
 """The service's operations on subscriptions after the sale, all through the operation log."""
 
+from collections.abc import Mapping
+from datetime import datetime
+
 from ..checking import checking_class
 from ..frames import clearing_class
+from ..models import SubscriptionChange
+from .commands import CreateSubscription
 from .inputs import CHECKS
 from .records import BillingSubscription
 from .repository import Tx
@@ -13,7 +18,60 @@ __all__ = ["SubscriptionOperations"]
 @clearing_class
 @checking_class(CHECKS)
 class SubscriptionOperations(Wired[Tx]):
-    """Take back a cancellation. :class:`paylattice.BillingService` inherits it."""
+    """Subscribe without a page, and take back a cancellation. :class:`paylattice.BillingService` inherits it."""
+
+    async def subscribe(
+        self,
+        org_id: str,
+        plan_id: str,
+        *,
+        payment_method_id: str | None = None,
+        quantity: int = 1,
+        trial_end: datetime | None = None,
+        start_at: datetime | None = None,
+        metadata: Mapping[str, str] | None = None,
+        provider_name: str | None = None,
+        allow_second: bool = False,
+        idempotency_key: str,
+    ) -> SubscriptionChange:
+        """Subscribe the organisation with a payment method that it has saved. The same key subscribes once.
+
+        Look at ``is_pending`` of the result: then the first payment waits for the payer, at ``approval_url`` or with
+        ``client_secret``, and :meth:`access` grants nothing yet. Use one key for one decision to buy: two workers with two keys
+        at the same moment subscribe twice, and you get ``subscription.second``.
+
+        Args:
+            org_id: your id of the organisation; it must have a customer: see :meth:`ensure_customer`.
+            plan_id: the provider's id of the plan.
+            payment_method_id: the provider's id of a saved payment method: see ``save_payment_method`` of the provider. None:
+                the customer's default, where the provider has such.
+            quantity: how many units.
+            trial_end: free of charge until then; an aware datetime. None: the plan's own trial.
+            start_at: begins then; an aware datetime. None: now.
+            metadata: your own keys and values, stored on the subscription where the provider does so; ``org_id`` is added.
+            provider_name: the provider. None: the organisation's only one that can do this.
+            allow_second: allow a second subscription to an organisation that has a current one.
+            idempotency_key: the same for the same purchase, however often you try: for example your order's id.
+
+        Raises:
+            Conflict: the organisation has a current subscription, at any provider, or the payment for one is under way.
+            Declined: the bank declined, and nothing was begun. Another attempt needs another key.
+            IdempotencyMismatch: the provider has forgotten the key, and billing cannot find the subscription.
+            NotFound: the organisation has no customer there.
+            UnsupportedOperation: the provider (PayPal) begins subscriptions on its page only.
+        """
+        self._parts.handlers.refuse_inside()
+        wanted = CreateSubscription(
+            plan_id=plan_id,
+            payment_method_id=payment_method_id,
+            quantity=quantity,
+            trial_end=trial_end,
+            start_at=start_at,
+            metadata={**(metadata or {}), "org_id": org_id},
+        )
+        return await self._parts.subscribing.start(
+            org_id, wanted, provider_name=provider_name, allow_second=allow_second, key=idempotency_key
+        )
 
     async def uncancel(
         self, org_id: str, *, subscription_id: str | None = None, idempotency_key: str | None = None

@@ -29,6 +29,7 @@ from .replaced_customers import ReplacedCustomer, ReplacedCustomers
 from .repository import Tx
 from .seconds import Seconds
 from .store import Store
+from .subscribing import Subscribing
 from .subscriptions import Subscriptions
 from .usage import Usage
 
@@ -58,6 +59,7 @@ class Parts(Generic[Tx]):
     deliveries: Deliveries[Tx]
     customers: Customers[Tx]
     checkouts: Checkouts[Tx]
+    subscribing: Subscribing[Tx]
     subscriptions: Subscriptions[Tx]
     closing: Closing[Tx]
     usage: Usage[Tx]
@@ -95,12 +97,14 @@ def wire(store: Store[Tx], providers: Mapping[str, BaseProvider], options: Optio
     reconciliation = Reconciliation(store, pipeline, attributor, replaced, options.primitives, clock)
     subscriptions = Subscriptions(store, providers, pipeline, log, customers, attributor, replaced)
     checkouts = Checkouts(store, providers, pipeline, log, pages, customers, owners, replaced, subscriptions, clock)
+    subscribing = Subscribing(providers, pipeline, log, customers, checkouts)
     return Parts(
         handlers=handlers,
         pipeline=pipeline,
         deliveries=Deliveries(providers, pipeline, options.on_rejected),
         customers=customers,
         checkouts=checkouts,
+        subscribing=subscribing,
         closing=Closing(providers, customers, subscriptions, checkouts),
         subscriptions=subscriptions,
         usage=Usage(providers, log, customers),

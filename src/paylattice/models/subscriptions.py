@@ -154,13 +154,13 @@ class Subscription(Model):
 
 @attrs.frozen
 class SubscriptionChange:
-    """The result of a change of plan or quantity.
+    """The result of a change of plan or quantity, or of a subscription that was begun without a page.
 
     Args:
-        subscription: the subscription after the change, or unchanged while consent is missing.
+        subscription: the subscription afterwards; one that is changed stays as it was while consent is missing.
         approval_url: where the payer must consent, or pay. None: the change is done, or the provider has no such page.
         client_secret: runs the payment that the change waits for in the browser, without a page of the provider's.
-        is_pending: whether the change is not done before the payer consents, authenticates or pays.
+        is_pending: whether it is not done, or does not begin, before the payer consents, authenticates or pays.
     """
 
     subscription: Subscription

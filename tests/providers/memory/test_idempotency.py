@@ -46,6 +46,11 @@ def _second_card(shop: Shop) -> Mapping[str, Any]:
     return {"customer_id": customer.id, "payment_method_id": card.id}
 
 
+def _a_card_to_subscribe_with(shop: Shop) -> Mapping[str, Any]:
+    customer = shop.customer()
+    return {"customer_id": customer.id, "plan_id": "pro", "payment_method_id": shop.card(customer)}
+
+
 def _paused(shop: Shop) -> Mapping[str, Any]:
     made = shop.subscribe()
     shop.pause(made)
@@ -60,6 +65,7 @@ WRITES: Mapping[str, tuple[Arrange, Mapping[str, Any]]] = {
     "create_payment_session": (lambda _: {"amount": usd(500), **PLACES}, {"capture": False}),
     "expire_checkout_session": (lambda shop: {"session_id": shop.checkout().id}, {"session_id": "cs_other"}),
     "cancel_subscription": (lambda shop: {"subscription_id": shop.subscribe().id}, {"at_period_end": True}),
+    "create_subscription": (_a_card_to_subscribe_with, {"quantity": 2}),
     "uncancel_subscription": (_ending, {"subscription_id": "sub_other"}),
     "change_subscription": (
         lambda shop: {"subscription_id": shop.subscribe().id, "plan_id": "team"},

@@ -261,6 +261,13 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "refund_payment of all": Scenario(lambda w: w.provider.refund_payment("PAY1"), writes=1, keyed=True),
     "get_payment_methods": Scenario(lambda w: w.provider.get_payment_methods("CUST1")),
+    "create_subscription": Scenario(
+        lambda w: w.provider.create_subscription(
+            "CUST1", "VAR1", payment_method_id="ccof:CARD1", start_at=datetime(2026, 10, 1, 3, tzinfo=UTC)
+        ),
+        writes=1,
+        keyed=True,
+    ),
     "set_payment_method": Scenario(
         lambda w: w.provider.set_payment_method("SUB1", "ccof:CARD2"),
         _answer("PUT", "/v2/subscriptions/SUB1", {"subscription": subscription(card_id="ccof:CARD2")}),

@@ -106,6 +106,19 @@ CASES: list[tuple[Any, tuple[str, str], Call, dict[tuple[str, str], Any]]] = [
         {("GET", SUB): subscription(cancel_at=1)},
     ),
     (
+        sdk.SubscriptionCreateParams,
+        ("POST", "/v1/subscriptions"),
+        lambda p: p.create_subscription(
+            "cus_1",
+            "price_pro",
+            payment_method_id="pm_1",
+            quantity=2,
+            trial_end=datetime.fromtimestamp(NOW, UTC),
+            metadata=META,
+        ),
+        {},
+    ),
+    (
         sdk.SubscriptionUpdateParams,
         ("POST", SUB),
         lambda p: p.set_payment_method("sub_1", "pm_1"),
@@ -247,6 +260,7 @@ ANSWERS: dict[str, Any] = {
     "/v1/checkout/sessions": session(),
     "/v1/billing_portal/sessions": {"id": "bps_1", "url": "https://billing.stripe.com/x"},
     SUB: subscription(),
+    "/v1/subscriptions": subscription(),
     f"{SUB}/pause": subscription(),
     f"{SUB}/resume": subscription(),
     PI: intent(),

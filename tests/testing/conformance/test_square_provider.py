@@ -61,6 +61,9 @@ class SquareHooks(ProviderConformance):
     def arrange(self) -> None:
         """Let Square be as it usually is."""
 
+    async def new_customer(self, harness: ProviderHarness) -> Customer:
+        return await harness.provider.create_customer("conformance@example.com", "Ada Lovelace")
+
     def complete_checkout(self, provider: BaseProvider, session: CheckoutSession) -> None:
         self.square.complete_checkout(session.id, as_new_customer=True)
 
@@ -114,9 +117,6 @@ class TestSquareByInvoice(SquareHooks):
         self.square.variants.tells_failed_charges = False
         self.square.variants.pending_refunds_count = False
         self.square._world.largest_page = 1
-
-    async def new_customer(self, harness: ProviderHarness) -> Customer:
-        return await harness.provider.create_customer("conformance@example.com", "Ada Lovelace")
 
     def complete_checkout(self, provider: BaseProvider, session: CheckoutSession) -> None:
         assert session.subscription_id is not None

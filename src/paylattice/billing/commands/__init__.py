@@ -7,6 +7,7 @@ from ...errors import ConfigurationError
 from ..records import BillingOperation
 from .base import Command, Made
 from .checkout import StartCheckout
+from .create_subscription import CreateSubscription
 from .customers import CreateCustomer
 from .money import Authorize, Capture, Charge, RefundPayment, Void
 from .subscriptions import (
@@ -31,6 +32,7 @@ __all__ = [
     "Charge",
     "Command",
     "CreateCustomer",
+    "CreateSubscription",
     "Made",
     "PauseSubscription",
     "RecordUsage",
@@ -48,6 +50,7 @@ __all__ = [
 _ALL: tuple[type[Command[Any]], ...] = (
     CreateCustomer,
     StartCheckout,
+    CreateSubscription,
     AssignSubscription,
     ChangeSubscription,
     CancelSubscription,

@@ -1,14 +1,17 @@
 """The operations after the sale, in the order of the protocol; the provider has the others."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import partial
 
+from ...errors import InvalidRequest
 from ...frozen import FrozenMap
-from ...models import CheckoutSession, Customer, PaymentMethod, Subscription
+from ...models import CheckoutSession, Customer, PaymentMethod, Subscription, SubscriptionChange
 from ...provider import BaseProvider
 from .api import Calls
 from .checkout import Checkouts
 from .payments import Payments
+from .starting import Starting
 from .state import CheckoutOrder, SubscriptionRecord
 from .subscriptions import Subscriptions
 from .world import World
@@ -22,8 +25,51 @@ class AfterSale(BaseProvider):
     _calls: Calls
     _checkouts: Checkouts
     _payments: Payments
+    _starting: Starting
     _subscriptions: Subscriptions
     _world: World
+
+    async def create_subscription(
+        self,
+        customer_id: str,
+        plan_id: str,
+        *,
+        payment_method_id: str | None = None,
+        quantity: int = 1,
+        trial_end: datetime | None = None,
+        start_at: datetime | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> SubscriptionChange:
+        """Begin a subscription now; :meth:`decline_next_payment` makes its first payment fail, or wait for the payer."""
+        if start_at is not None:
+            message = "the embedded provider begins subscriptions at once: trial_end= charges nothing before"
+            raise InvalidRequest(message, param="start_at")
+        kept = FrozenMap(metadata or {})
+
+        def effect() -> SubscriptionChange:
+            return self._starting.begin(
+                customer_id,
+                plan_id,
+                payment_method_id=payment_method_id,
+                quantity=quantity,
+                trial_end=trial_end,
+                metadata=kept,
+                key=idempotency_key,
+            )
+
+        asked = (customer_id, plan_id, payment_method_id, quantity, trial_end, kept)
+        return self._calls.write(idempotency_key, asked, effect)
+
+    async def find_subscription(self, key: str, since: datetime, *, customer_id: str) -> Subscription | None:
+        """The subscription that was begun under the key."""
+
+        def find() -> Subscription | None:
+            store = self._world.store
+            record = store.subscriptions.get(store.made_under.get(key, ""))
+            return record.model() if record is not None and record.customer_id == customer_id else None
+
+        return self._calls.read(find)
 
     async def uncancel_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
         """Take back a cancellation at the period's end."""

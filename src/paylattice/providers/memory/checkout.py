@@ -84,8 +84,9 @@ class Checkouts:
                 invoice_id=self._world.new_id("in"),
                 subscription_id=subscription_id,
             )
+        trial_end = self._world.now + timedelta(days=trial_days) if trial_days else None
         record = self._subscriptions.start(
-            session, customer.id, plan, order.quantity, trial_days, payment, subscription_id
+            session, customer.id, plan, order.quantity, trial_end, payment, subscription_id
         )
         self._close(attrs.evolve(session, subscription_id=record.id), payment)
 

@@ -93,7 +93,7 @@ class Invoices:
                 self.paid(record, invoice, payment.id)
                 return True
             if payment.status is PaymentStatus.REQUIRES_ACTION:
-                self._wait_for(payment, invoice)
+                self.wait_for(payment, invoice)
         self._keep(invoice, EventType.INVOICE_PAYMENT_FAILED)
         return False
 
@@ -126,7 +126,8 @@ class Invoices:
             self._keep(voided, EventType.INVOICE_VOIDED)
         record.open_invoices.clear()
 
-    def _wait_for(self, payment: Payment, invoice: Invoice) -> None:
+    def wait_for(self, payment: Payment, invoice: Invoice) -> None:
+        """The invoice is paid once the payer has authenticated the payment."""
         store = self._world.store
         store.waiting_payment[invoice.id], store.invoice_waiting[payment.id] = payment.id, invoice.id
         self._keep(invoice, EventType.INVOICE_ACTION_REQUIRED)

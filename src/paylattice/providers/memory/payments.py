@@ -13,7 +13,7 @@ from ...models import Dispute, DisputeStatus, Payment, PaymentMethod, PaymentSta
 from ...money import Money
 from .world import World
 
-__all__ = ["AUTHORIZATION_DAYS", "Payments"]
+__all__ = ["AUTHORIZATION_DAYS", "Payments", "authentication_url"]
 
 AUTHORIZATION_DAYS = 7
 DISPUTE_DAYS = 7
@@ -28,6 +28,11 @@ _TOLD_AS: Mapping[PaymentStatus, EventType] = {
 }
 _TAKEN = frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED})
 _CANCELABLE = frozenset({PaymentStatus.AUTHORIZED, PaymentStatus.REQUIRES_ACTION})
+
+
+def authentication_url(payment_id: str) -> str:
+    """Where the payer would authenticate."""
+    return f"https://checkout.paylattice.invalid/authenticate/{payment_id}"
 
 
 class Payments:
@@ -217,7 +222,7 @@ class Payments:
             message = "the payer has to authenticate this payment"
             raise ActionRequired(
                 message,
-                url=f"https://checkout.paylattice.invalid/authenticate/{payment.id}",
+                url=authentication_url(payment.id),
                 payment_id=payment.id,
                 code=str(declined),
             )

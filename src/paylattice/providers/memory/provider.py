@@ -36,6 +36,7 @@ from .customers import Customers
 from .events import SENT
 from .invoices import Invoices
 from .payments import Payments
+from .starting import Starting
 from .state import CheckoutOrder, SubscriptionRecord
 from .subscriptions import Subscriptions
 from .webhooks import SIGNATURE
@@ -106,6 +107,7 @@ class InMemoryProvider(Controls, AfterSale):
             cancel_when_unpaid=cancel_when_unpaid,
         )
         self._customers = Customers(self._world, self._payments, self._subscriptions)
+        self._starting = Starting(self._world, self._payments, self._subscriptions)
         self._checkouts = Checkouts(self._world, self._payments, self._subscriptions)
 
     def get_provider_name(self) -> str:

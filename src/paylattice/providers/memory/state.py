@@ -30,7 +30,7 @@ class SubscriptionRecord:
     id: str
     item_id: str
     customer_id: str
-    session_id: str
+    session_id: str | None
     """The checkout that it comes from."""
     plan: Plan
     price: Money

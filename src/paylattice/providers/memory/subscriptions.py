@@ -5,6 +5,7 @@ from functools import partial
 
 from ...errors import Conflict, InvalidRequest, NotFound
 from ...events import EventType
+from ...frozen import FrozenMap
 from ...models import (
     CheckoutSession,
     Invoice,
@@ -60,22 +61,24 @@ class Subscriptions:
 
     def start(
         self,
-        session: CheckoutSession,
+        session: CheckoutSession | None,
         customer_id: str,
         plan: Plan,
         quantity: int,
-        trial_days: int | None,
+        trial_end: datetime | None,
         payment: Payment | None,
         subscription_id: str,
+        *,
+        metadata: FrozenMap[str, str] | None = None,
+        payment_method_id: str | None = None,
     ) -> SubscriptionRecord:
         """Begin a subscription: with a trial, or with a first payment that has succeeded or is under way."""
         now = self._world.now
-        trial_end = now + timedelta(days=trial_days) if trial_days else None
         record = SubscriptionRecord(
             id=subscription_id,
             item_id=self._world.new_id("si"),
             customer_id=customer_id,
-            session_id=session.id,
+            session_id=session.id if session else None,
             plan=plan,
             price=price_of(plan),
             quantity=quantity,
@@ -84,11 +87,12 @@ class Subscriptions:
             period_start=now,
             period_end=trial_end or now,
             created_at=now,
-            metadata=session.metadata,
+            metadata=session.metadata if session else metadata or FrozenMap({}),
             provider=self._world.name,
             trial_end=trial_end,
             paid_through=trial_end,
             first_payment_id=payment.id if payment else None,
+            payment_method_id=payment_method_id,
         )
         store = self._world.store
         store.subscriptions[record.id] = record
@@ -107,7 +111,7 @@ class Subscriptions:
         return record
 
     def _bill_first_period(self, record: SubscriptionRecord, payment: Payment | None) -> None:
-        delayed = payment is not None and payment.status is PaymentStatus.PROCESSING
+        delayed = payment is not None and payment.status is not PaymentStatus.SUCCEEDED
         record.paid_through = None if delayed else record.period_end
         self._begin(record, Trigger.FIRST_PAYMENT_PENDING if delayed else Trigger.FIRST_PAYMENT_SUCCEEDED)
         record.billed = True
@@ -117,6 +121,8 @@ class Subscriptions:
         if delayed:
             closes = self._world.now + _FIRST_PAYMENT_WINDOW
             self._world.agenda.at(closes, partial(self._first_payment_window_closes, record))
+            if payment is not None and payment.status is PaymentStatus.REQUIRES_ACTION:
+                self._invoices.wait_for(payment, invoice)
         else:
             self._invoices.paid(record, invoice, record.first_payment_id)
 
@@ -130,7 +136,8 @@ class Subscriptions:
         self._move(record, Trigger.PAYMENT_SUCCEEDED)
         for invoice_id in tuple(record.open_invoices):
             self._invoices.paid(record, self._invoices.get(invoice_id), record.first_payment_id)
-        self._world.end_session(record.session_id, succeeded=True)
+        if record.session_id is not None:
+            self._world.end_session(record.session_id, succeeded=True)
 
     # --- reading -------------------------------------------------------------------------------------------------
 
@@ -382,7 +389,7 @@ class Subscriptions:
         self._invoices.void_all(record)
         record.ended_at, record.payment_failed_at = self._world.now, None
         self._move(record, trigger)
-        if incomplete:
+        if incomplete and record.session_id is not None:
             self._world.end_session(record.session_id, succeeded=False)
 
     def _changed(self, record: SubscriptionRecord, event_type: EventType) -> None:

@@ -12,6 +12,7 @@ CAPABILITIES: frozenset[Capability] = frozenset(Capability) - {
     Capability.EXPIRE_CHECKOUT,
     Capability.CANCEL_AT_PERIOD_END,
     Capability.UNCANCEL,
+    Capability.CREATE_SUBSCRIPTION,
     Capability.SET_PAYMENT_METHOD,
     Capability.DEFAULT_PAYMENT_METHOD,
     Capability.METERED_USAGE,
@@ -36,6 +37,11 @@ UNSUPPORTED: Mapping[Capability, UnsupportedReason] = FrozenMap(
             "PayPal ends a subscription at once, and for good.",
             "Start a new subscription with create_checkout_session, whose trial_days last until cancel_at: up to then the "
             "ended one is paid.",
+        ),
+        Capability.CREATE_SUBSCRIPTION: UnsupportedReason(
+            "A PayPal subscription begins only when the payer has agreed to it on PayPal's page.",
+            "Send the payer to the page of create_checkout_session, or charge a wallet that save_payment_method saved for each "
+            "period with create_payment.",
         ),
         Capability.SET_PAYMENT_METHOD: UnsupportedReason(
             "The payer alone chooses what pays a PayPal subscription, in the PayPal account.",

@@ -1,8 +1,12 @@
 """The operations after the sale, in the order of the protocol; the provider has the others."""
 
-from ...models import PaymentMethod, Subscription
+from collections.abc import Mapping
+from datetime import datetime
+
+from ...models import PaymentMethod, Subscription, SubscriptionChange
 from ...provider import BaseProvider
 from .customers import Customers
+from .starting import Starting
 from .subscriptions import Subscriptions
 
 __all__ = ["AfterSale"]
@@ -12,7 +16,40 @@ class AfterSale(BaseProvider):
     """What can still be done with what was sold. :class:`SquareProvider` makes the parts that do it."""
 
     _customers: Customers
+    _starting: Starting
     _subscriptions: Subscriptions
+
+    async def create_subscription(
+        self,
+        customer_id: str,
+        plan_id: str,
+        *,
+        payment_method_id: str | None = None,
+        quantity: int = 1,
+        trial_end: datetime | None = None,
+        start_at: datetime | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> SubscriptionChange:
+        """Subscribe the customer with a card on file: the subscription is theirs, whatever a buyer types anywhere.
+
+        Square charges the card a moment later. If that is declined, the subscription is active, and its first invoice is owed.
+        ``start_at`` is a day in the location's time zone. Square keeps no metadata, and knows no quantity, and no trial but the
+        plan's own.
+        """
+        return await self._starting.begin(
+            customer_id,
+            plan_id,
+            payment_method_id=payment_method_id,
+            quantity=quantity,
+            trial_end=trial_end,
+            start_at=start_at,
+            key=idempotency_key,
+        )
+
+    async def find_subscription(self, key: str, since: datetime, *, customer_id: str) -> Subscription | None:
+        """The customer's subscription with the key in its source's name."""
+        return await self._starting.begun_under(key, customer_id)
 
     async def uncancel_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
         """Delete the scheduled cancellation, or clear its date. The state is read first: Square takes no key for this."""

@@ -14,7 +14,7 @@ from .api import SquareAPI, path_of
 from .states import invoice_ids
 from .subscriptions import Subscriptions
 
-__all__ = ["PREFIX", "InvoiceCheckout"]
+__all__ = ["PREFIX", "InvoiceCheckout", "subscription_in"]
 
 PREFIX = "subscription:"
 """Before the id of the subscription, in the id of a session whose page is an invoice's."""
@@ -63,7 +63,7 @@ class InvoiceCheckout:
             raise InvalidRequest(message, param="plan_id")
         location = await self._api.location()
         body = requests.subscription_request(customer.id, variation.id, location.id)
-        data = await self._api.create("/v2/subscriptions", body, key, _subscription)
+        data = await self._api.create("/v2/subscriptions", body, key, subscription_in)
         return await self._api.read_after_write(lambda: self._with_first_invoice(data))
 
     async def find(self, subscription_id: str) -> CheckoutSession | None:
@@ -122,7 +122,8 @@ def _invoice_checkout(subscription: JsonObject, invoice: JsonObject | None) -> C
     return status
 
 
-def _subscription(answer: JsonObject) -> JsonObject:
+def subscription_in(answer: JsonObject) -> JsonObject:
+    """The subscription that Square has made."""
     data = wire.object_in(answer, "subscription")
     path_of(identity(data, "id", "subscription"))
     return data

@@ -34,6 +34,7 @@ from .invoices import Invoices, described
 from .links import followed
 from .payments import Payments
 from .plans import Plans
+from .starting import Starting
 from .subscriptions import Subscriptions
 from .webhooks import Webhooks
 
@@ -86,6 +87,7 @@ class SquareProvider(AfterSale):
         self._events = EventList(api)
         self._webhooks = Webhooks(settings, self._clock)
         self._subscriptions = Subscriptions(api, self._plans, self._customers)
+        self._starting = Starting(api, self._customers, self._plans, self._subscriptions)
         self._invoices = Invoices(api, self._customers, self._subscriptions)
         self._checkout = Checkout(api, self._customers, self._plans, self._payments, self._subscriptions)
         self.preserves_customer: bool = settings.checkout == "invoice"

@@ -242,9 +242,14 @@ def subscription_request(customer_id: str, plan_id: str, location_id: str) -> di
 # --- subscriptions -----------------------------------------------------------------------------------------------
 
 
-def subscriptions_request(customer_id: str, cursor: str | None) -> dict[str, object]:
+def source_of(key: str) -> str:
+    """The name of the source of a subscription, by which it is found: Square shows it in the Dashboard."""
+    return f"paylattice {mark_of(key)}"
+
+
+def subscriptions_request(customer_id: str, cursor: str | None, *, source: str | None = None) -> dict[str, object]:
     """The search for a customer's subscriptions, at all locations. There is no filter for the status."""
-    query = {"filter": {"customer_ids": [customer_id]}}
+    query = {"filter": _given({"customer_ids": [customer_id], "source_names": None if source is None else [source]})}
     return _given({"query": query, "include": ["actions"], "cursor": cursor})
 
 

@@ -1,10 +1,12 @@
 """The operations after the sale, in the order of the protocol; the provider has the others."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
-from ...models import CheckoutSession, Customer, PaymentMethod, Subscription
+from ...models import CheckoutSession, Customer, PaymentMethod, Subscription, SubscriptionChange
 from ...provider import BaseProvider
 from .payment_methods import PaymentMethods
+from .starting import Starting
 from .subscriptions import Subscriptions
 
 __all__ = ["AfterSale"]
@@ -14,7 +16,40 @@ class AfterSale(BaseProvider):
     """What can still be done with what was sold. :class:`StripeProvider` makes the parts that do it."""
 
     _methods: PaymentMethods
+    _starting: Starting
     _subscriptions: Subscriptions
+
+    async def create_subscription(
+        self,
+        customer_id: str,
+        plan_id: str,
+        *,
+        payment_method_id: str | None = None,
+        quantity: int = 1,
+        trial_end: datetime | None = None,
+        start_at: datetime | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> SubscriptionChange:
+        """Begin a subscription now. A first payment that is declined, or waits for the payer, leaves it incomplete.
+
+        ``approval_url`` is then the page of its first invoice, and ``client_secret`` that of its payment. Stripe gives an
+        incomplete one up after 23 hours. ``start_at`` is refused: Stripe needs a schedule for it.
+        """
+        return await self._starting.begin(
+            customer_id,
+            plan_id,
+            payment_method_id=payment_method_id,
+            quantity=quantity,
+            trial_end=trial_end,
+            start_at=start_at,
+            metadata=metadata,
+            key=idempotency_key,
+        )
+
+    async def find_subscription(self, key: str, since: datetime, *, customer_id: str) -> Subscription | None:
+        """The customer's subscription with the key in its metadata."""
+        return await self._starting.begun_under(key, since, customer_id)
 
     async def uncancel_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
         """Take back an end that is set, whether by the period or by a date of the Dashboard."""

@@ -27,6 +27,7 @@ from ...money import Money
 from ...provider import Capability, Headers
 from .after_sale import AfterSale
 from .api import StripeAPI, missing_sdk
+from .changes import expanded_for_change
 from .checkout import Checkout
 from .config import StripeConfig
 from .customers import Customers
@@ -38,6 +39,7 @@ from .payment_methods import PaymentMethods
 from .payments import Payments
 from .plans import Plans
 from .read_back import ReadBack
+from .starting import Starting
 from .subscriptions import Subscriptions
 from .usage import Usage
 from .webhooks import Webhooks
@@ -86,6 +88,7 @@ class StripeProvider(AfterSale):
         self._usage = Usage(api, lookups, self._clock)
         self._invoices = Invoices(api, settings.api_version)
         self._methods = PaymentMethods(api)
+        self._starting = Starting(api, lookups, expanded_for_change(settings.api_version))
         self._payments = Payments(api, settings.api_version)
         self._plans = Plans(api)
         self._events = EventList(api, settings.account)

@@ -105,7 +105,7 @@ REFUND_STATUS: Mapping[str | None, RefundStatus] = {
 """https://docs.stripe.com/api/refunds/object#refund_object-status"""
 
 KEY_WORD = "paylattice_key"
-"""The word of the metadata of payments and refunds that holds the idempotency key."""
+"""The word of the metadata of payments, refunds and subscriptions that holds the idempotency key."""
 
 
 def customer_of(data: JsonObject) -> str | None:
@@ -198,7 +198,7 @@ def subscription_from(data: JsonObject) -> Subscription:
         current_period_start=start,
         current_period_end=end,
         plan_id=(main.plan_id if main else None) or reference(data, "plan"),
-        metadata=string_map(data, "metadata"),
+        metadata=_own_metadata(data),
         quantity=main.quantity if main else integer(data, "quantity"),
         items=items,
         cancel_at=cancel_at,
@@ -334,7 +334,7 @@ def payment_from(data: JsonObject) -> Payment:
         amount_captured=optional_money_from(data, "amount_received"),
         payment_method_id=reference(data, "payment_method"),
         description=text(data, "description"),
-        metadata={word: value for word, value in string_map(data, "metadata").items() if word != KEY_WORD},
+        metadata=_own_metadata(data),
         created_at=timestamp(data, "created"),
         raw_status=raw_status,
         invoice_id=reference(data, "invoice"),
@@ -383,3 +383,8 @@ def refund_from(data: JsonObject) -> Refund:
         provider="stripe",
         raw=data,
     )
+
+
+def _own_metadata(data: JsonObject) -> Mapping[str, str]:
+    """The application's words, without the key that is kept beside them."""
+    return {word: value for word, value in string_map(data, "metadata").items() if word != KEY_WORD}

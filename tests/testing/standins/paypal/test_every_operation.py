@@ -28,6 +28,7 @@ LACKS = {
     "delete_customer": Capability.CUSTOMERS,
     "expire_checkout_session": Capability.EXPIRE_CHECKOUT,
     "uncancel_subscription": Capability.UNCANCEL,
+    "create_subscription": Capability.CREATE_SUBSCRIPTION,
     "set_payment_method": Capability.SET_PAYMENT_METHOD,
     "set_default_payment_method": Capability.DEFAULT_PAYMENT_METHOD,
     "create_usage_record": Capability.METERED_USAGE,
@@ -218,6 +219,7 @@ def test_what_paypal_lacks_is_refused_with_a_reason(shop: PayPalShop, operation:
     arguments = {
         "create_usage_record": ("item", 1),
         "set_payment_method": ("I-1", "tok"),
+        "create_subscription": ("org_1", "P-PRO"),
         "set_default_payment_method": ("org_1", "tok"),
         "update_customer": ("org_1",),
     }.get(operation, ("org_1",))
@@ -484,6 +486,7 @@ def test_every_operation_of_the_protocol_is_called_in_this_file() -> None:
         Capability.METERED_USAGE,
         Capability.CANCEL_AT_PERIOD_END,
         Capability.UNCANCEL,
+        Capability.CREATE_SUBSCRIPTION,
         Capability.SET_PAYMENT_METHOD,
         Capability.DEFAULT_PAYMENT_METHOD,
     }

@@ -316,6 +316,40 @@ def test_a_card_of_the_browser_is_saved_and_pays_the_subscription(market: Market
     assert market.run(market.provider.set_payment_method(subscription_id, saved.id)) == changed
 
 
+def test_a_subscription_begins_with_a_card_on_file_and_is_found_by_its_key(market: Market) -> None:
+    customer = market.run(market.provider.create_customer("ada@example.com", "Ada Lovelace")).id
+    card = market.run(market.provider.save_payment_method(customer, "cnon:new")).id
+    call = market.provider.create_subscription(customer, "PRO", payment_method_id=card, idempotency_key="order-7")
+    begun = market.run(call)
+    assert (begun.is_pending, begun.subscription.customer_id) == (False, customer)
+    found = market.run(market.provider.find_subscription("order-7", NOW, customer_id=customer))
+    assert found is not None
+    assert (found.id, found.status, found.raw["card_id"]) == (begun.subscription.id, SubscriptionStatus.ACTIVE, card)
+    assert market.run(market.provider.find_subscription("order-8", NOW, customer_id=customer)) is None
+    later = NOW + timedelta(days=30)
+    call = market.provider.create_subscription(customer, "PRO", payment_method_id=card, start_at=later)
+    assert market.run(call).subscription.status is SubscriptionStatus.INCOMPLETE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        ({}, "payment_method_id"),
+        ({"payment_method_id": "ccof:1", "quantity": 2}, "quantity"),
+        ({"payment_method_id": "ccof:1", "trial_end": NOW}, "trial_end"),
+        ({"payment_method_id": "ccof:1"}, "customer_id"),
+    ],
+)
+def test_what_square_cannot_begin_is_refused_before_anything_is_sent(
+    market: Market, arguments: dict[str, Any], names: str
+) -> None:
+    customer = market.run(market.provider.create_customer("ada@example.com")).id
+    with pytest.raises(InvalidRequest) as caught:
+        market.run(market.provider.create_subscription(customer, "PRO", **arguments))
+    assert caught.value.param == names
+    assert market.server.count("subscription") == 0
+
+
 def test_what_square_lacks_names_the_way_that_the_test_above_goes(market: Market) -> None:
     with pytest.raises(UnsupportedOperation, match="pass its token to save_payment_method"):
         market.run(market.provider.create_setup_session("CUST", OK, NO))

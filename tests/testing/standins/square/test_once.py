@@ -29,6 +29,9 @@ WRITES: dict[str, Call] = {
     "create_payment_session": lambda p: p.create_payment_session(USD, OK, NO, idempotency_key=KEY),
     "expire_checkout_session": lambda p: p.expire_checkout_session(PAGE, idempotency_key=KEY),
     "cancel_subscription": lambda p: p.cancel_subscription(SUB, at_period_end=True, idempotency_key=KEY),
+    "create_subscription": lambda p: p.create_subscription(
+        CUSTOMER, "PRO", payment_method_id=CARD, idempotency_key=KEY
+    ),
     "uncancel_subscription": lambda p: p.uncancel_subscription(ENDING, idempotency_key=KEY),
     "change_subscription": lambda p: p.change_subscription(SUB, plan_id="TEAM", idempotency_key=KEY),
     "pause_subscription": lambda p: p.pause_subscription(SUB, idempotency_key=KEY),

@@ -191,6 +191,40 @@ def test_a_card_that_is_saved_on_a_page_pays_what_it_is_chosen_for(shop: Shop) -
         shop.run(shop.provider.save_payment_method(shop.customer(), session.id))
 
 
+def test_a_subscription_begins_with_a_saved_card_and_is_found_by_its_key(shop: Shop) -> None:
+    shop.server.add_plan("price_pro", USD)
+    customer = shop.customer()
+    card = shop.server.add_payment_method(customer, default=False)
+    begun = shop.run(
+        shop.provider.create_subscription(
+            customer, "price_pro", payment_method_id=card, quantity=2, metadata={"org": "1"}, idempotency_key="order-7"
+        )
+    )
+    assert (begun.is_pending, begun.subscription.status) == (False, SubscriptionStatus.ACTIVE)
+    assert (begun.subscription.quantity, dict(begun.subscription.metadata)) == (2, {"org": "1"})
+    found = shop.run(shop.provider.find_subscription("order-7", NOW, customer_id=customer))
+    assert found is not None
+    assert found.id == begun.subscription.id
+    assert shop.run(shop.provider.find_subscription("order-8", NOW, customer_id=customer)) is None
+    with pytest.raises(InvalidRequest, match="trial_end="):
+        shop.run(shop.provider.create_subscription(customer, "price_pro", payment_method_id=card, start_at=NOW))
+
+
+def test_a_first_payment_that_waits_for_the_payer_says_where_and_how(shop: Shop) -> None:
+    shop.server.add_plan("price_pro", USD)
+    customer = shop.customer()
+    card = shop.server.add_payment_method(customer, requires_action=True)
+    begun = shop.run(shop.provider.create_subscription(customer, "price_pro", payment_method_id=card))
+    assert (begun.is_pending, begun.subscription.status) == (True, SubscriptionStatus.INCOMPLETE)
+    assert (begun.approval_url or "").startswith("https://invoice.stripe.com/")
+    assert "_secret_" in (begun.client_secret or "")
+    (intent,) = [each for each in shop.server.objects("payment_intent") if each["status"] == "requires_action"]
+    shop.server.authenticate_payment(intent["id"])
+    found = shop.run(shop.provider.get_subscription(begun.subscription.id))
+    assert found is not None
+    assert found.status is SubscriptionStatus.ACTIVE
+
+
 @pytest.mark.parametrize("by_date", [False, True])
 def test_a_cancellation_is_taken_back_whichever_way_it_was_set(shop: Shop, by_date: bool) -> None:
     shop.server.add_plan("price_pro", USD)

@@ -37,6 +37,9 @@ WRITES: dict[str, Call] = {
     "cancel_subscription at its period's end": lambda p: p.cancel_subscription(
         SUB, at_period_end=True, idempotency_key=KEY
     ),
+    "create_subscription": lambda p: p.create_subscription(
+        CUSTOMER, "price_pro", payment_method_id=METHOD, idempotency_key=KEY
+    ),
     "uncancel_subscription": lambda p: p.uncancel_subscription("sub_standin000004", idempotency_key=KEY),
     "change_subscription": lambda p: p.change_subscription(SUB, plan_id="price_max", quantity=2, idempotency_key=KEY),
     "pause_subscription": lambda p: p.pause_subscription(SUB, idempotency_key=KEY),

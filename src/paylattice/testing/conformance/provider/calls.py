@@ -35,6 +35,7 @@ _SAMPLES: Mapping[str, object] = {
 
 _ALSO: Mapping[str, str] = {
     "update_customer": "name",
+    "create_subscription": "payment_method_id",
     "change_subscription": "plan_id quantity",
     "create_usage_record": "timestamp",
     "refund_payment": "amount",

@@ -118,6 +118,11 @@ class ProviderFixtures(ProviderChecks):
                 arguments = {"session_id": (await self.open_checkout(harness)).id}
             case "create_payment_session":
                 arguments = {"amount": self.money(), **_PLACES}
+            case "create_subscription":
+                customer = await self.new_customer(harness)
+                method = await settled(self.saved_payment_method(provider, customer.id))
+                plan = await self.some_plan(harness)
+                arguments = {"customer_id": customer.id, "plan_id": plan, "payment_method_id": method}
             case "cancel_subscription":
                 subscription = await self.subscribed(harness)
                 at_end = bool(call.arguments.get("at_period_end"))

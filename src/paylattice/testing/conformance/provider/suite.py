@@ -18,6 +18,7 @@ from .lookups import LookupChecks
 from .partial_failure import PartialFailureChecks
 from .payment_methods import PaymentMethodChecks
 from .payments import PaymentChecks
+from .starting import StartingChecks
 from .subscriptions import SubscriptionChecks
 from .webhooks import WebhookChecks
 
@@ -29,6 +30,7 @@ class ProviderConformance(
     FailureChecks,
     CustomerChecks,
     SubscriptionChecks,
+    StartingChecks,
     LookupChecks,
     PaymentChecks,
     PaymentMethodChecks,

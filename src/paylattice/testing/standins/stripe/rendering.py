@@ -21,6 +21,7 @@ _REFERENCES: Mapping[str, str] = {
     "latest_invoice": "invoice",
     "payment_intent": "payment_intent",
     "payment_method": "payment_method",
+    "pending_setup_intent": "setup_intent",
     "product": "product",
     "setup_intent": "setup_intent",
     "subscription": "subscription",

@@ -1,0 +1,61 @@
+"""Checks of a provider: a subscription begins without a page."""
+
+import pytest
+
+from ....errors import InvalidRequest
+from ....operations import Capability
+from ..expectations import expect
+from .fixtures import ProviderFixtures
+from .harness import ProviderHarness, settled
+from .models import expect_model
+
+__all__ = ["StartingChecks"]
+
+_C = Capability
+
+
+class StartingChecks(ProviderFixtures):
+    """A saved payment method, and a subscription with it."""
+
+    def test_a_subscription_begins_without_a_page(self, harness: ProviderHarness) -> None:
+        """It is the customer's, to the plan, once for its key, and grants access or says what the payer has to do."""
+        self.only_if_simulated(harness, _C.CREATE_SUBSCRIPTION, _C.SUBSCRIPTIONS)
+        provider = harness.provider
+
+        async def life() -> None:
+            customer = await self.new_customer(harness)
+            method = await settled(self.saved_payment_method(provider, customer.id))
+            plan, key = await self.some_plan(harness), "conformance-begin"
+            begun = await provider.create_subscription(customer.id, plan, payment_method_id=method, idempotency_key=key)
+            expect_model(begun, provider.get_provider_name())
+            again = await provider.create_subscription(customer.id, plan, payment_method_id=method, idempotency_key=key)
+            expect(begun.subscription.id == again.subscription.id, "one key began two subscriptions")
+            found = await provider.get_subscription(begun.subscription.id)
+            if found is None:
+                raise AssertionError("a subscription that has begun cannot be found under its id")
+            expect(found.plan_id == plan, "a subscription does not name its plan")
+            expect(found.customer_id in {None, customer.id}, "a subscription belongs to another customer")
+            expect(
+                begun.is_pending is not found.status.grants_access,
+                f"a subscription that {'waits for the payer' if begun.is_pending else 'has begun'} is {found.status}",
+            )
+            if begun.is_pending:
+                expect(
+                    begun.approval_url or begun.client_secret,
+                    "a pending subscription says neither where (approval_url) nor how (client_secret) the payer pays",
+                )
+
+        harness.run(life())
+
+    def test_another_customer_s_payment_method_begins_nothing(self, harness: ProviderHarness) -> None:
+        """It is an InvalidRequest."""
+        self.only_if_simulated(harness, _C.CREATE_SUBSCRIPTION)
+        provider = harness.provider
+
+        async def life() -> None:
+            customer, other = await self.new_customer(harness), await self.new_customer(harness)
+            method = await settled(self.saved_payment_method(provider, other.id))
+            with pytest.raises(InvalidRequest):
+                await provider.create_subscription(customer.id, await self.some_plan(harness), payment_method_id=method)
+
+        harness.run(life())
