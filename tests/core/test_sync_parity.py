@@ -60,6 +60,7 @@ def test_what_the_base_of_all_providers_adds_is_there_too() -> None:
         "find_created_customer",
         "find_payment",
         "find_refund",
+        "find_subscription",
         "follow_links",
         "is_same",
         "never_leads_to",

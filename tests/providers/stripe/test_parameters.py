@@ -116,7 +116,7 @@ CASES: list[tuple[Any, tuple[str, str], Call, dict[tuple[str, str], Any]]] = [
             trial_end=datetime.fromtimestamp(NOW, UTC),
             metadata=META,
         ),
-        {},
+        {("GET", "/v1/prices/price_pro"): price()},
     ),
     (
         sdk.SubscriptionUpdateParams,
@@ -260,7 +260,7 @@ ANSWERS: dict[str, Any] = {
     "/v1/checkout/sessions": session(),
     "/v1/billing_portal/sessions": {"id": "bps_1", "url": "https://billing.stripe.com/x"},
     SUB: subscription(),
-    "/v1/subscriptions": subscription(),
+    "POST /v1/subscriptions": subscription(),
     f"{SUB}/pause": subscription(),
     f"{SUB}/resume": subscription(),
     PI: intent(),
@@ -325,7 +325,7 @@ def test_every_parameter_is_one_of_the_sdk(
     world = World("blocking")
     for route, answer in others.items():
         world.on(*route, answer)
-    world.on(*request_, ANSWERS.get(request_[1], listing()))
+    world.on(*request_, ANSWERS.get(" ".join(request_)) or ANSWERS.get(request_[1], listing()))
     world.run(call(world.provider))
     (sent,) = [one for one in world.server.seen if (one.method, one.path) == request_]
     names = {**sent.form, **sent.query}

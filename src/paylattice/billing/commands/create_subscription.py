@@ -7,11 +7,12 @@ import attrs
 
 from ...frozen import FrozenMap
 from ...models import NOTHING, Subscription, SubscriptionChange, SubscriptionStatus
+from ...models.base import string_map
 from ...operations import Capability
 from ...provider import BaseProvider
 from ..records import BillingOperation
 from ..store import Store
-from .base import Command, Made, decided_here, string_map
+from .base import Command, Made, decided_here
 
 __all__ = ["CreateSubscription"]
 

@@ -202,10 +202,7 @@ class Payments:
             ActionRequired: it was set to fail for want of authentication.
         """
         self._world.customer(customer_id)
-        method = self._world.store.payment_methods.get(payment_method_id)
-        if method is None or method.customer_id != customer_id:
-            message = "the customer has no such payment method"
-            raise InvalidRequest(message, param="payment_method_id", code="payment_method_missing")
+        self.card_of(customer_id, payment_method_id)
         declined = self._world.fails_next(customer_id)
         payment = self.charge(
             amount,
