@@ -70,6 +70,14 @@ def class_of(module: str, name: str) -> tuple[str, ast.ClassDef]:
     return home, next(node for node in tree(home).body if isinstance(node, ast.ClassDef) and node.name == there)
 
 
+def takes_more(method: Function) -> bool:
+    """Whether a provider's method takes arguments that the protocol's does not."""
+    _, protocol = class_of("paylattice.protocol", "PaymentProvider")
+    known = [each for each in protocol.body if isinstance(each, Function) and each.name == method.name]
+    theirs = {each.arg for like in known for each in like.args.kwonlyargs}
+    return bool(known) and any(each.arg not in theirs for each in method.args.kwonlyargs)
+
+
 def methods(module: str, name: str, method: str) -> tuple[str, list[Function]]:
     """The definitions of a method: its overloads, or the one that it has; a class that inherits it is followed."""
     home, cls = class_of(module, name)
@@ -249,7 +257,7 @@ class Stub(ast.NodeTransformer):
         bases = [base.id for base in cls.bases if isinstance(base, ast.Name)]
         for there, part in [class_of(home, base) for base in bases] + [(home, cls)]:
             for each in part.body:
-                if isinstance(each, Function) and "provider_specific" in decorators(each):
+                if isinstance(each, Function) and ("provider_specific" in decorators(each) or takes_more(each)):
                     self.function(there, each)
         if name == "InMemoryProvider":
             home, cls = class_of(home, "Controls")

@@ -346,6 +346,31 @@ class StripeProvider(Provider):
     ) -> str:
         """The URL of Stripe's own page where the customer changes the subscription and the payment method."""
 
+    def cancel_subscription(
+        self,
+        subscription_id: str,
+        *,
+        at_period_end: bool = False,
+        reason: str | None = None,
+        final_invoice: bool = False,
+        void_open_invoices: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Subscription:
+        """End the subscription now, or when the paid period does. Nothing is refunded or credited."""
+
+    def change_subscription(
+        self,
+        subscription_id: str,
+        *,
+        plan_id: str | None = None,
+        quantity: int | None = None,
+        prorate: bool = True,
+        payment: str = 'invoice',
+        subscription_item_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> SubscriptionChange:
+        """Change the plan, the quantity or both, at once; what is not given stays as it is."""
+
 class PayPalProvider(Provider):
     """PayPal without ``await``, with what only PayPal has."""
 

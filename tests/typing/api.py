@@ -135,6 +135,8 @@ def blocking() -> None:
     stripe = sync.create_provider("stripe", config=StripeConfig(secret_key="sk_test_1"))
     assert_type(stripe, sync.StripeProvider)
     assert_type(stripe.create_billing_portal_session("cus_1", "https://x.test"), str)
+    assert_type(stripe.change_subscription("sub_1", quantity=2, payment="first"), SubscriptionChange)
+    assert_type(stripe.cancel_subscription("sub_1", void_open_invoices=True), Subscription)
     assert_type(sync.StripeProvider(StripeProvider()).wrapped, StripeProvider)
     assert_type(sync.create_provider("paypal").search_invoices("a@b.co", limit=3), list[Invoice])
     assert_type(sync.create_provider("square").uncancel_subscription("sub_1"), Subscription)

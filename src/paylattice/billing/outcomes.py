@@ -17,7 +17,7 @@ class WebhookOutcome(StrEnum):
     STALE = "stale"
     """Its handlers ran, but a newer state of the subscription is stored already and stays."""
     IGNORED = "ignored"
-    """It is of a kind that nobody here listens to."""
+    """It is of a kind that nobody here listens to, or of an account at the provider that is not this service's."""
     UNMATCHED = "unmatched"
     """It concerns a customer or a subscription that is not stored yet; it is kept, and applied when that appears."""
 

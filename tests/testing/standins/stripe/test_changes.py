@@ -14,8 +14,11 @@ from paylattice import (
     Subscription,
     SubscriptionChange,
     SubscriptionStatus,
+    sync,
 )
 from paylattice.errors import InvalidRequest, OutcomeUnknown
+from paylattice.providers.stripe import StripeConfig
+from paylattice.transport import BlockingTransport
 
 from .support import NOW, Shop
 
@@ -254,3 +257,14 @@ def test_of_several_items_the_one_that_is_named_is_changed(shop: Shop) -> None:
     with pytest.raises(InvalidRequest) as caught:
         shop.run(shop.provider.change_subscription(subscription, quantity=5, subscription_item_id="si_other"))
     assert caught.value.param == "subscription_item_id"
+
+
+def test_the_blocking_api_takes_what_only_stripe_takes() -> None:
+    shop = Shop("blocking")
+    subscription = sold(shop)
+    config = StripeConfig(secret_key=shop.server.secret_key)
+    transport = BlockingTransport(transport=shop.server.transport())
+    with sync.create_provider("stripe", config=config, transport=transport) as stripe:
+        change = stripe.change_subscription(subscription, plan_id="price_max", payment="now")
+        assert not change.is_pending
+        assert stripe.cancel_subscription(subscription, void_open_invoices=True).status is SubscriptionStatus.CANCELED
