@@ -11,13 +11,18 @@ import attrs
 import httpx
 import pytest
 
-from paylattice import BillingService, CheckoutState, InMemoryRepository, Money, OperationState
+from paylattice import BillingService, Capability, CheckoutState, InMemoryRepository, Money, OperationState
 from paylattice.billing.store import Store
 from tests.testing.standins.paypal.support import PayPalShop
 from tests.testing.standins.square.support import Market
 from tests.testing.standins.stripe.support import Shop
 
-PAGE = {"email": "pay@example.com", "success_url": "https://app.test/ok", "cancel_url": "https://app.test/no"}
+PAGE = {
+    "email": "pay@example.com",
+    "name": "Ada",
+    "success_url": "https://app.test/ok",
+    "cancel_url": "https://app.test/no",
+}
 PRICES = {"BASIC": 1000, "PRO": 5000}
 SHOPS: dict[str, Callable[[], Any]] = {
     "stripe": lambda: Shop("async"),
@@ -89,7 +94,7 @@ class Here:
 
     def pay(self, page_id: str) -> bool:
         try:
-            self.shop.server.complete_checkout(page_id)
+            self.shop.server.complete_checkout(page_id.removeprefix("subscription:"))
         except ValueError:
             return False
         return True
@@ -247,5 +252,44 @@ def test_a_second_subscription_that_was_allowed_is_told_and_not_undone() -> None
         await here.deliver(backwards=True)
         assert here.seconds == [pages[1].id]
         assert sorted(map(str, await here.going_on("org"))) == ["BASIC", "PRO"]
+
+    asyncio.run(life())
+
+
+class KeepsPagesOpen:
+    """A stand-in in front of which no provider closes pages."""
+
+    def __init__(self, shop: Any, **settings: Any) -> None:
+        self.server, self._shop, self._settings = shop.server, shop, settings
+        self.provider = self.another()
+
+    def another(self) -> Any:
+        provider = self._shop.another(**self._settings)
+        provider.capabilities = provider.capabilities - {Capability.EXPIRE_CHECKOUT}
+        return provider
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+@pytest.mark.parametrize(
+    "shop",
+    [lambda: KeepsPagesOpen(Shop("async")), lambda: KeepsPagesOpen(Market("async"), checkout="invoice")],
+    ids=["stripe", "square's invoices"],
+)
+def test_a_page_that_stays_open_anywhere_is_undone_there(shop: Callable[[], Any], order: tuple[int, int]) -> None:
+    async def life() -> None:
+        here = Here(shop())
+        pages = [await here.workers[0].start_checkout("org", plan, **PAGE) for plan in ("BASIC", "PRO")]
+        for place in order:
+            assert here.pay(pages[place].id)
+            await here.deliver()
+        for refund in here.shop.server.objects("refund"):
+            if refund["status"] == "PENDING":
+                here.shop.server.settle_refund(refund["id"])
+        assert await here.going_on("org") == ["PRO"]
+        assert here.taken() == PRICES["PRO"]
+        assert len(here.seconds) == 1
+        states = [each.state for each in await Store(here.repository).list_checkouts("org")]
+        assert states == [CheckoutState.REPLACED, CheckoutState.COMPLETE]
+        assert not await Store(here.repository).list_operations(here.name, state=OperationState.OPEN)
 
     asyncio.run(life())

@@ -198,7 +198,8 @@ class Pages(Generic[Tx]):
             begun = [
                 each for each in await self._store.list_checkouts(customer.org_id) if each.provider == customer.provider
             ]
-        if any(each.external_subscription_id == subscription_id for each in begun):
-            return []
+        found_out = [each for each in begun if each.external_subscription_id == subscription_id]
+        if found_out:  # at some providers already when the page is opened
+            return [each for each in found_out if each.state is not CheckoutState.COMPLETE and each.place is not None]
         unknown = [each for each in begun if each.session_id is not None and each.external_subscription_id is None]
         return unknown[::-1][:_MOST_ASKED]
