@@ -193,10 +193,12 @@ class OperationLog(OperationRows[Tx]):
                 await self._send(provider, entry, contested=True)
             return
         found = await self._find_effect(provider, entry)
-        if found is None:
-            await self._close(entry.row, OperationState.ABANDONED)
-        else:
+        if found is not None:
             await self._done(entry, found)
+        elif entry.command.looks_first:
+            await self._send(provider, entry, contested=True)
+        else:
+            await self._close(entry.row, OperationState.ABANDONED)
 
     # --- what must not be sent again -----------------------------------------------------------------------------
 

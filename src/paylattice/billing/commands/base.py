@@ -68,6 +68,8 @@ class Command(ABC, Generic[R]):
     """Of the fields: counted up when rows of before can no longer be read as they are."""
     operation: ClassVar[str]
     """The operation of the protocol that it is sent with, whose rules its fields must keep."""
+    looks_first: ClassVar[bool] = False
+    """Whether it looks at what is there before it changes anything, so that it may be sent whatever the provider has forgotten."""
     sets_a_state: ClassVar[bool] = False
     """Whether its effect is a state that can be read: then a refusal may only say that it was done before."""
     has_record: ClassVar[bool] = False

@@ -34,6 +34,7 @@ class UndoSubscription(Command[Subscription]):
 
     kind: ClassVar[str] = "undo_subscription"
     operation: ClassVar[str] = "cancel_subscription"
+    looks_first: ClassVar[bool] = True
     sets_a_state: ClassVar[bool] = True
 
     subscription_id: str
