@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from paylattice import Subscription, SubscriptionStatus
 from paylattice.providers.paypal.wire import subscription_from
@@ -174,6 +176,10 @@ TABLE: dict[str, tuple[Subscription, Facts]] = {
         read(MONTHLY, 15, failed=14, following=day(44), start=day(14)),
         Facts(S.PAST_DUE, day(44), day(14), day(14), day(14)),
     ),
+    "a free trial that was paused, and goes on": (
+        read(ZERO_TRIAL, 31, trial=(1, 0), following=day(40)),
+        Facts(S.TRIALING, day(40), day(40), day(40)),
+    ),
     # setup fees pay for no month
     "a setup fee and a free trial": (
         read(ZERO_TRIAL, 1, trial=(1, 0), paid=0, following=CHARGED, preferences=FEE),
@@ -210,6 +216,10 @@ TABLE: dict[str, tuple[Subscription, Facts]] = {
     "a setup fee that was refused, and the trial with it": (
         read(ZERO_TRIAL, 0.1, trial=(0, 1), failed=0, word="CANCELLED", preferences=FEE),
         Facts(S.CANCELED, None, None, None, None, None),
+    ),
+    "a setup fee that was refused, of a plan that goes on without it": (
+        read(ZERO_TRIAL, 1, trial=(1, 0), failed=0, owed="50.00", following=CHARGED, preferences=FEE),
+        Facts(S.PAST_DUE, CHARGED, TRIAL_ENDS, TRIAL_ENDS, day(0)),
     ),
     # who has never paid has not begun
     "the first payment declined": (
@@ -280,6 +290,10 @@ TABLE: dict[str, tuple[Subscription, Facts]] = {
         read(ZERO_TRIAL, 5, trial=(1, 0), word="SUSPENDED"),
         Facts(S.PAUSED, None, TRIAL_ENDS, TRIAL_ENDS),
     ),
+    "a paid month, then a pause, and it goes on: the next month is not paid yet": (
+        read(MONTHLY, 40, regular=1, paid=0, following=day(60)),
+        Facts(S.ACTIVE, day(60), None, MONTH_ENDS),
+    ),
     "canceled in a paid month": (
         read(MONTHLY, 10, regular=1, paid=0, word="CANCELLED"),
         Facts(S.CANCELED, None, None, MONTH_ENDS, None, MONTH_ENDS),
@@ -332,6 +346,22 @@ def test_the_facts_of(case: str) -> None:
         found.cancel_at,
     )
     assert told == expected
+
+
+@given(
+    cycles=st.sampled_from([ZERO_TRIAL, FREE_TRIAL, PAID_TRIAL, FREE_THEN_PAID, []]),
+    on=st.sampled_from([0, 1, 10, 14.5, 31, 92]),
+    trial=st.sampled_from([(0, 1), (1, 0), (1, 1), (2, 0)]),
+    regular=st.sampled_from([None, 0]),
+    charged_in=st.sampled_from([0.5, 9, 30]),
+    start=st.sampled_from([START, day(10)]),
+)
+def test_no_trial_that_goes_on_is_over(
+    cycles: Any, on: float, trial: tuple[int, int], regular: int | None, charged_in: float, start: datetime
+) -> None:
+    found = read(cycles, on, trial=trial, regular=regular, following=day(on + charged_in), start=start)
+    assert found.status is not S.TRIALING or found.trial_end is None or found.trial_end > day(on)
+    assert found.paid_through is None or found.paid_through >= start
 
 
 def test_what_has_ended_says_when() -> None:

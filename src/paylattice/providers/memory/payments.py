@@ -382,11 +382,13 @@ class Payments:
         return self._keep(attrs.evolve(payment, status=status, raw_status=str(status), amount_captured=captured))
 
     def _keep(self, payment: Payment) -> Payment:
+        is_authorized = payment.status is PaymentStatus.AUTHORIZED
+        until = self._world.now + timedelta(days=AUTHORIZATION_DAYS) if is_authorized else None
+        payment = attrs.evolve(payment, capture_before=until)
         self._world.store.payments[payment.id] = payment
         self._world.tell(_TOLD_AS[payment.status], customer_id=payment.customer_id, payment=payment)
-        if payment.status is PaymentStatus.AUTHORIZED:
-            expires = self._world.now + timedelta(days=AUTHORIZATION_DAYS)
-            self._world.agenda.at(expires, partial(self._authorization_expires, payment.id))
+        if until is not None:
+            self._world.agenda.at(until, partial(self._authorization_expires, payment.id))
         return payment
 
     def _authorization_expires(self, payment_id: str) -> None:

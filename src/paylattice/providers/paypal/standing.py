@@ -245,12 +245,13 @@ class Standing:
 
     @cached_property
     def trial_end(self) -> datetime | None:
-        """When the trial ends; or ended, if it was free."""
+        """When the trial ends; or ended, if it was free. One that was paused ends when PayPal charges, and not by the plan."""
         if self.status is _S.INCOMPLETE:
             return None
         if self.status is not _S.TRIALING:
             return self._free_until
-        return self._trial_ends or self.period[1]
+        by_plan, end = self._trial_ends, self.period[1]
+        return by_plan if by_plan is not None and (end is None or by_plan > self.now) else end
 
     @cached_property
     def paid_through(self) -> datetime | None:

@@ -222,6 +222,7 @@ def payment_from(data: JsonObject, *, reference_key: str, refunds: Iterable[Refu
         metadata=_referred(data, reference_key),
         created_at=moment_of(data, "created_at"),
         raw_status=raw_status,
+        capture_before=moment_of(data, "delayed_until") if status is PaymentStatus.AUTHORIZED else None,
         provider="square",
         raw=data,
     )

@@ -326,6 +326,7 @@ def payment_from(data: JsonObject) -> Payment:
     if raw_status == "requires_payment_method" and child(data, "last_payment_error"):
         status = PaymentStatus.FAILED
     charge = child(data, "latest_charge")
+    card = child(charge, "payment_method_details", "card")
     payment = Payment(
         id=identity(data, "id", "payment"),
         amount=money_from(data, "amount", "payment"),
@@ -339,6 +340,7 @@ def payment_from(data: JsonObject) -> Payment:
         raw_status=raw_status,
         invoice_id=reference(data, "invoice"),
         subscription_id=invoice_subscription_id(child(data, "invoice")),
+        capture_before=timestamp(card, "capture_before") if status is PaymentStatus.AUTHORIZED else None,
         provider="stripe",
         raw=data,
     )
