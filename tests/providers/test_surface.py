@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 import paylattice.providers
-from paylattice.operations import OPERATIONS
 from paylattice.provider import BaseProvider
 from paylattice.providers.paypal import PayPalConfig, PayPalProvider
 from paylattice.providers.square import SquareConfig, SquareProvider
