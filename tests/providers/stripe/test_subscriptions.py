@@ -398,3 +398,38 @@ def test_a_failure_before_the_write_is_no_unknown_outcome() -> None:
     with pytest.raises(NetworkError) as caught:
         world.run(world.provider.cancel_subscription("sub_1", at_period_end=True))
     assert not caught.value.outcome_unknown
+
+
+RELEASE = "/v1/subscription_schedules/sub_sched_1/release"
+managed = {"schedule": "sub_sched_1"}
+
+
+def test_a_schedule_that_somebody_else_released_in_between_is_no_error(world: World) -> None:
+    world.on("GET", PATH, subscription(**managed), subscription()).on("POST", RELEASE, refusal(400))
+    world.on("POST", PATH, subscription(cancel_at_period_end=True))
+    ending = world.run(world.provider.cancel_subscription("sub_1", at_period_end=True, idempotency_key="end"))
+    assert ending.cancel_scheduled
+    released, ended = [request for request in world.server.seen if request.method == "POST"]
+    assert ended.key == "end"
+    assert released.key not in {None, "end"}
+
+
+def test_a_schedule_that_cannot_be_released_keeps_the_subscription_as_it_is(world: World) -> None:
+    world.on("GET", PATH, subscription(**managed), subscription(**managed)).on("POST", RELEASE, refusal(400))
+    with pytest.raises(InvalidRequest):
+        world.run(world.provider.cancel_subscription("sub_1"))
+    assert ("DELETE", PATH) not in world.server.calls
+
+
+@pytest.mark.parametrize(("status", "voided"), [("paid", True), ("void", True), ("open", False)])
+def test_an_invoice_that_was_paid_in_between_is_not_voided(world: World, status: str, voided: bool) -> None:
+    ended = subscription(status="canceled", ended_at=START + 9)
+    world.on("GET", PATH, ended).on("GET", "/v1/invoices", listing({"id": "in_1", "created": START}))
+    world.on("POST", "/v1/invoices/in_1/void", refusal(400))
+    world.on("GET", "/v1/invoices/in_1", {"id": "in_1", "status": status})
+    call = world.provider.cancel_subscription("sub_1", void_open_invoices=True)
+    if voided:
+        assert world.run(call).status is SubscriptionStatus.CANCELED
+    else:
+        with pytest.raises(ResponseOutcomeUnknown, match="not all of its open invoices"):
+            world.run(call)

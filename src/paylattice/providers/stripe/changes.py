@@ -12,7 +12,7 @@ from ...models import Subscription, SubscriptionChange
 from .invoice_parts import has_invoice_payments
 from .wire import is_metered, price_of
 
-__all__ = ["change_from", "expanded_for_change", "item_to_change"]
+__all__ = ["change_from", "expanded_for_change", "item_to_change", "waiting_for_payer"]
 
 _CHANGE = "subscription_update"
 _OWED = "open"
@@ -66,10 +66,13 @@ def change_from(data: JsonObject, before: JsonObject, after: Subscription, *, re
     is_new = replayed or text(invoice, "id") != reference(before, "latest_invoice")
     caused = text(invoice, "billing_reason") == _CHANGE and is_new
     owed = text(invoice, "status") == _OWED and text(invoice, "collection_method") in {None, _BY_ITSELF}
-    if not (pending or (caused and owed)):
-        return SubscriptionChange(after)
+    return waiting_for_payer(after, invoice) if pending or (caused and owed) else SubscriptionChange(after)
+
+
+def waiting_for_payer(subscription: Subscription, invoice: JsonObject) -> SubscriptionChange:
+    """What waits until the payer has paid an invoice, on Stripe's page of it or in the browser."""
     return SubscriptionChange(
-        after,
+        subscription,
         approval_url=web_address(text(invoice, "hosted_invoice_url")),
         client_secret=text(child(invoice, "confirmation_secret"), "client_secret")
         or text(child(invoice, "payment_intent"), "client_secret"),

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from ...arguments import web_address
 from ...errors import InvalidRequest
-from ...jsonlike import JsonObject, child, string_map, text
+from ...jsonlike import JsonObject, child, string_map
 from ...models import Subscription, SubscriptionChange, SubscriptionStatus
 from .api import StripeAPI
+from .changes import waiting_for_payer
 from .lookups import Lookups
 from .requests import Params, metadata_of
 from .wire import KEY_WORD, subscription_from
@@ -80,11 +80,4 @@ def start_from(data: JsonObject, subscription: Subscription) -> SubscriptionChan
     """A subscription that was just begun, and what its first payment waits for."""
     if subscription.status is not SubscriptionStatus.INCOMPLETE:
         return SubscriptionChange(subscription)
-    invoice = child(data, "latest_invoice")
-    return SubscriptionChange(
-        subscription,
-        approval_url=web_address(text(invoice, "hosted_invoice_url")),
-        client_secret=text(child(invoice, "confirmation_secret"), "client_secret")
-        or text(child(invoice, "payment_intent"), "client_secret"),
-        is_pending=True,
-    )
+    return waiting_for_payer(subscription, child(data, "latest_invoice"))
