@@ -412,6 +412,7 @@ async def a_charge_completes_its_order(stage: Stage) -> None:
     stage.listen()
     method = await stage.saved_method()
     await stage.billing.charge("org", PRICE, payment_method_id=method, idempotency_key="second")
+    stage.source.send_event("CHECKOUT.ORDER.PROCESSED", stage.source.objects("order")[-1])
 
 
 @tells("payment_method.setup_failed", "memory")

@@ -128,6 +128,8 @@ def test_what_happens_once_has_one_key_however_often_square_tells_it() -> None:
     assert len({found.dedupe_key for found in failed}) == 1
     assert of("payment.updated", payment(status="PENDING")).dedupe_key != keys[0].dedupe_key
     assert of("payment.updated", payment(id="PAY2")).dedupe_key != keys[0].dedupe_key
+    card = {"id": "ccof:1", "enabled": False}
+    assert of("card.disabled", card).dedupe_key == of("card.forgotten", card).dedupe_key, "it is removed once"
 
 
 def test_what_can_happen_again_has_the_event_s_own_key() -> None:

@@ -289,7 +289,8 @@ _ORDER_EVENTS: Mapping[CheckoutStatus, EventType] = {
 """An order that is said to be completed, by the standing of its captures: they may be pending, or declined. Of which some were
 paid and others were not, no shared word tells: the event keeps PayPal's."""
 _OF_DISPUTES = frozenset({_E.DISPUTE_OPENED, _E.DISPUTE_WON, _E.DISPUTE_LOST, _E.DISPUTE_CLOSED})
-"""What happens to a dispute once, and PayPal may tell under two names."""
+_OF_ORDERS = frozenset({_E.CHECKOUT_COMPLETED, _E.CHECKOUT_FAILED})
+"""What happens to a dispute, or an order, once, and PayPal may tell under two names."""
 _UNDER_WAY = frozenset({PaymentStatus.PENDING, PaymentStatus.PROCESSING})
 _CAME_BACK = frozenset({RefundStatus.FAILED, RefundStatus.CANCELED})
 
@@ -337,8 +338,12 @@ def _money_id(name: str, resource: JsonObject) -> str | None:
     return text(resource, "id") if name in _COUNTED_ONCE else None
 
 
-def _counts_once(event: WebhookEvent) -> bool:
-    return _money_id(event.provider_type or "", child(event.raw, "resource")) is not None
+def _confirmed_key(again: WebhookEvent, told: WebhookEvent) -> str:
+    """What an event is known by that was read again: only then is it certain what happened to the order."""
+    if again.checkout_session is not None and again.type in _OF_ORDERS:
+        return f"{again.type}:{again.checkout_session.id}"
+    counts_once = _money_id(again.provider_type or "", child(again.raw, "resource")) is not None
+    return again.dedupe_key if counts_once else told.dedupe_key
 
 
 def _key_of(event_id: str, signed: Signed | None) -> str:
@@ -391,5 +396,5 @@ def subject_of(event: WebhookEvent) -> JsonObject:
 def with_subject(event: WebhookEvent, subject: JsonObject, now: datetime) -> WebhookEvent:
     """The event with another object in the place of the delivered one."""
     again = event_from({**event.raw, "resource": subject}, now, livemode=event.livemode, otherwise=event.created_at)
-    key = again.dedupe_key if _counts_once(again) else event.dedupe_key
+    key = _confirmed_key(again, event)
     return attrs.evolve(again, dedupe_key=key, delivery_id=event.delivery_id, known_as=event.known_as)

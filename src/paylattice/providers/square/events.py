@@ -96,6 +96,7 @@ _ONCE = frozenset(
         EventType.REFUND_SUCCEEDED,
         EventType.REFUND_FAILED,
         EventType.INVOICE_PAYMENT_FAILED,
+        EventType.PAYMENT_METHOD_DETACHED,
         EventType.DISPUTE_OPENED,
         EventType.DISPUTE_WON,
         EventType.DISPUTE_LOST,
