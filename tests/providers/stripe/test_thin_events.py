@@ -229,3 +229,20 @@ def test_money_of_a_charge_of_the_old_kind_has_its_owner(world: World, kind: str
     assert told.customer_id is None
     led = world.run(world.provider.follow_links(told))
     assert (led.customer_id, led.payment) == ("cus_1", None)
+
+
+def test_a_partial_payment_and_a_warning_lead_to_their_owner(world: World) -> None:
+    part = {"id": "inpay_1", "object": "invoice_payment", "invoice": "in_1", "status": "paid", "amount_paid": 900}
+    warning = {"id": "issfr_1", "object": "radar.early_fraud_warning", "charge": "ch_1", "payment_intent": "pi_1"}
+    world.on("GET", EVENT, whole(), whole()).on("GET", "/v1/invoice_payments/inpay_1", part)
+    world.on("GET", "/v1/radar/early_fraud_warnings/issfr_1", warning)
+    world.on("GET", PLACES["invoice"], invoice()).on("GET", PLACES["payment_intent"], intent())
+    paid = world.run(world.provider.follow_links(completed(world, arrived(world, "invoice_payment.paid", part))))
+    assert (paid.type, paid.customer_id, paid.subscription_id) == (
+        EventType.INVOICE_PAYMENT_RECORDED,
+        "cus_1",
+        "sub_1",
+    )
+    told = completed(world, arrived(world, "radar.early_fraud_warning.created", warning))
+    led = world.run(world.provider.follow_links(told))
+    assert (led.type, led.customer_id) == (EventType.FRAUD_WARNING, "cus_1")
