@@ -110,6 +110,33 @@ def test_an_empty_text_is_no_text(field: str) -> None:
     assert told.customer_id is None
 
 
+@pytest.mark.parametrize(
+    ("name", "resource", "path", "has"),
+    [
+        ("PAYMENT.SALE.REVERSED", samples.sale_refund(), f"{V1}/sale/80021663DE681814L", samples.sale()),
+        ("PAYMENT.SALE.REVERSED", samples.sale(state="reversed"), f"{V1}/sale/80021663DE681814L", samples.sale()),
+        (
+            "PAYMENT.CAPTURE.REVERSED",
+            samples.refund(),
+            "/v2/payments/captures/3C679366HH908993F",
+            samples.capture(supplementary_data=None),
+        ),
+    ],
+)
+def test_what_is_taken_back_names_its_payment_in_either_generation(
+    name: str, resource: Any, path: str, has: Any
+) -> None:
+    world = World("blocking")
+    for place in (f"{V1}/sale", "/v2/checkout/orders", "/v2/payments/captures"):
+        world.always("GET", f"{place}/{path.rpartition('/')[2]}", missing())
+    world.always("GET", path, has)
+    told = event_from(samples.event(name, resource), WHEN, otherwise=WHEN)
+    found = world.run(world.provider.follow_links(told))
+    assert (found.type, found.customer_id) == (E.DISPUTE_FUNDS_WITHDRAWN, "cus_1")
+    assert found.payment is not None
+    assert found.payment.amount == USD19
+
+
 # --- held money --------------------------------------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ from ...models import Payment, PaymentStatus
 from ...payment_facts import after_dispute
 from . import order_parts, orders
 from .api import PayPalAPI, path_of
+from .generations import capital_word_of
 from .order_parts import TAKEN, capture_of
 
 __all__ = ["AUTHORIZATIONS", "CAPTURES", "ORDERS", "SALES", "Found", "Kind", "PaymentLookup"]
@@ -21,6 +22,9 @@ ORDERS, CAPTURES, AUTHORIZATIONS, SALES = (
     "/v2/payments/authorizations",
     "/v1/payments/sale",
 )
+
+
+_TAKEN_BACK = frozenset({"PAYMENT.CAPTURE.REVERSED", "PAYMENT.SALE.REVERSED"})
 
 
 class Kind(Enum):
@@ -120,9 +124,9 @@ class PaymentLookup:
     async def followed(self, event: WebhookEvent) -> WebhookEvent:
         """The event with the payment that its refund or dispute is of, or that was taken back."""
         about = event.refund or event.dispute
-        taken_back = event.provider_type == "PAYMENT.CAPTURE.REVERSED"
         told_of = about.payment_id if about is not None else None
-        payment_id = capture_of(child(event.raw, "resource")) if taken_back else told_of
+        is_taken_back = event.provider_type in _TAKEN_BACK
+        payment_id = _taken_back_in(child(event.raw, "resource")) if is_taken_back else told_of
         payment = await self.paid_by(payment_id) if payment_id is not None else None
         if payment is None:
             return event
@@ -162,3 +166,9 @@ class PaymentLookup:
             message = "PayPal no longer has the order"
             raise NotFound(message)
         return found
+
+
+def _taken_back_in(resource: JsonObject) -> str | None:
+    """What was taken back: the resource names it, as refunds do; or is it, and says that it was reversed."""
+    itself = text(resource, "id") if capital_word_of(resource) == "REVERSED" else None
+    return text(resource, "sale_id") or capture_of(resource) or itself
