@@ -2,8 +2,9 @@
 
 import asyncio
 import itertools
+import random
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,12 +12,23 @@ import attrs
 import httpx
 import pytest
 
-from paylattice import BillingService, Capability, CheckoutState, InMemoryRepository, Money, OperationState
+from paylattice import (
+    BillingService,
+    Capability,
+    CheckoutState,
+    InMemoryRepository,
+    Money,
+    OperationState,
+    Refund,
+)
 from paylattice.billing.store import Store
+from paylattice.errors import InvalidRequest
+from paylattice.providers.memory import InMemoryProvider
 from tests.testing.standins.paypal.support import PayPalShop
 from tests.testing.standins.square.support import Market
 from tests.testing.standins.stripe.support import Shop
 
+NOW = datetime(2026, 1, 10, tzinfo=UTC)
 PAGE = {
     "email": "pay@example.com",
     "name": "Ada",
@@ -24,6 +36,7 @@ PAGE = {
     "cancel_url": "https://app.test/no",
 }
 PRICES = {"BASIC": 1000, "PRO": 5000}
+PAIRS = 8
 SHOPS: dict[str, Callable[[], Any]] = {
     "stripe": lambda: Shop("async"),
     "paypal": lambda: PayPalShop("async"),
@@ -119,15 +132,9 @@ class Here:
 def test_two_workers_at_once_and_every_page_paid_in_every_order_take_one_price(place: str) -> None:
     async def life() -> None:
         here = Here(SHOPS[place]())
-        for number, (plans, order, backwards) in zip(
-            range(36),
-            itertools.cycle(
-                itertools.product(
-                    [("BASIC", "BASIC"), ("BASIC", "PRO"), ("PRO", "BASIC")], [(0, 1), (1, 0)], [False, True]
-                )
-            ),
-            strict=False,
-        ):
+        plans_of = [("BASIC", "BASIC"), ("BASIC", "PRO"), ("PRO", "BASIC")]
+        cases = itertools.product(plans_of, [(0, 1), (1, 0)], [False, True])
+        for number, (plans, order, backwards) in enumerate(cases):
             org, before = f"org{number}", here.taken()
             here.seconds.clear()
             ends = await asyncio.gather(
@@ -142,6 +149,32 @@ def test_two_workers_at_once_and_every_page_paid_in_every_order_take_one_price(p
             assert here.taken() - before == PRICES[str(plan)]
             assert len(here.seconds) == len(set(paid)) - 1
             assert place == "paypal" or len(paid) == 1  # the others close the page that is replaced
+
+    asyncio.run(life())
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("place", SHOPS)
+def test_of_all_the_pages_that_one_organisation_has_opened_one_is_paid_in_the_end(place: str, seed: int) -> None:
+    async def life() -> None:
+        here, dice = Here(SHOPS[place]()), random.Random(seed)
+        pages: set[str] = set()
+        for _ in range(PAIRS):
+            plans = dice.sample(sorted(PRICES), 2)
+            pair = zip(here.workers, plans, strict=True)
+            ends = await asyncio.gather(*(worker.start_checkout("org", plan, **PAGE) for worker, plan in pair))
+            pages |= {end.id for end in ends}
+        assert len(pages) >= PAIRS
+        paid = 0
+        for page in dice.sample(sorted(pages), len(pages)):
+            paid += here.pay(page)
+            if dice.random() < 0.3:
+                await here.deliver(backwards=dice.random() < 0.5, worker=dice.randrange(2))
+        await here.deliver()
+        assert paid == (len(pages) if place == "paypal" else 1)
+        [plan] = await here.going_on("org")
+        assert here.taken() == PRICES[str(plan)]
+        assert len(here.seconds) == len(set(here.seconds)) == paid - 1
 
     asyncio.run(life())
 
@@ -295,5 +328,44 @@ def test_a_page_that_stays_open_anywhere_is_undone_there(shop: Callable[[], Any]
         states = [each.state for each in await Store(here.repository).list_checkouts("org")]
         assert states == [CheckoutState.REPLACED, CheckoutState.COMPLETE]
         assert not await Store(here.repository).list_operations(here.name, state=OperationState.OPEN)
+
+    asyncio.run(life())
+
+
+class GivesNothingBack(InMemoryProvider):
+    """It closes no pages, and refuses refunds while ``refuses`` is set."""
+
+    capabilities = InMemoryProvider.capabilities - {Capability.EXPIRE_CHECKOUT}
+    refuses = True
+
+    async def refund_payment(self, payment_id: str, *args: Any, **more: Any) -> Refund:
+        if self.refuses:
+            message = "the balance does not cover it"
+            raise InvalidRequest(message)
+        return await super().refund_payment(payment_id, *args, **more)
+
+
+def test_money_that_cannot_be_given_back_is_reported_until_it_is() -> None:
+    async def life() -> None:
+        provider = GivesNothingBack(now=NOW)
+        for name, cents in PRICES.items():
+            provider.add_plan(name, Money(cents, "USD"))
+        billing = BillingService(provider, InMemoryRepository(), on_second_subscription="cancel_and_refund")
+        for page in [await billing.start_checkout("org", plan, **PAGE) for plan in PRICES]:
+            provider.complete_checkout(page.id)
+        for each in provider.deliveries():
+            await billing.handle_webhook("memory", each.payload, each.headers)
+        assert (await billing.subscriptions("org"))[-1].status.is_terminal
+        provider.advance(hours=2)
+        [sentence] = (await billing.maintain()).needs_a_person
+        assert "undo_subscription for org is still open" in sentence
+        provider.advance(days=2)
+        provider.refuses = False
+        report = await billing.maintain()
+        assert ([each.operation for each in report.recovered.done], report.needs_a_person) == (
+            ["undo_subscription"],
+            (),
+        )
+        assert [refund.amount for refund in provider._world.store.refunds.values()] == [Money(PRICES["BASIC"], "USD")]
 
     asyncio.run(life())

@@ -113,6 +113,8 @@ def forgotten_error(row: BillingOperation, command: Command[Any]) -> Idempotency
 
 def refuses(error: PaymentError, command: Command[Any], *, first: bool) -> bool:
     """Whether an error says that nothing was changed: by this attempt, nor by one before it."""
+    if command.looks_first:
+        return False  # a part of it may be done: it is looked at again until all of it is
     if isinstance(error, Conflict) and error.retryable:
         # the object is held, or this very key is in use: only what may be asked for anew is given up
         return first and command.sets_a_state

@@ -69,7 +69,8 @@ class Command(ABC, Generic[R]):
     operation: ClassVar[str]
     """The operation of the protocol that it is sent with, whose rules its fields must keep."""
     looks_first: ClassVar[bool] = False
-    """Whether it looks at what is there before it changes anything: then it may be sent whatever was forgotten."""
+    """Whether it looks at what is there before it changes anything: then it is sent until all of it is done, whatever was
+    forgotten, and whatever was refused."""
     sets_a_state: ClassVar[bool] = False
     """Whether its effect is a state that can be read: then a refusal may only say that it was done before."""
     has_record: ClassVar[bool] = False
