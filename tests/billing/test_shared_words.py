@@ -308,6 +308,7 @@ def test_what_is_sent_everywhere_is_taken(word: str) -> None:
     [
         ("subscription.trial_ending", "by trial_end"),
         ("customer.deleted", "next start_checkout"),
+        ("subscription.cancellation_withdrawn", "subscribe again"),
         ("customer.updated", "ensure_customer"),
         ("paypal:BILLING.PLAN.CREATED", "one provider's own event"),
     ],

@@ -213,6 +213,10 @@ TABLE: dict[str, tuple[Subscription, Facts]] = {
         read([cycle("190.00", "YEAR")], 10, paid=0, following=OCTOBER, preferences={"payment_failure_threshold": 1}),
         Facts(S.ACTIVE, OCTOBER, None, OCTOBER),
     ),
+    "a year's plan that was agreed to in a paid month, and canceled": (
+        read([cycle("190.00", "YEAR")], 10, paid=0, word="CANCELLED", preferences={"payment_failure_threshold": 1}),
+        Facts(S.CANCELED, None, None, None, None, None),
+    ),
     "a setup fee that was refused, and the trial with it": (
         read(ZERO_TRIAL, 0.1, trial=(0, 1), failed=0, word="CANCELLED", preferences=FEE),
         Facts(S.CANCELED, None, None, None, None, None),

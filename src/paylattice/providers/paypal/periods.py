@@ -13,6 +13,7 @@ from itertools import count
 import attrs
 
 from ...jsonlike import JsonObject, child, children, integer, text
+from ...money import Money
 from .amounts import optional_money_from
 
 __all__ = [
@@ -44,6 +45,7 @@ class Cycle:
         total: how many periods there are; 0: no end.
         trial: whether it is a trial.
         free: whether nothing is charged in it.
+        price: of a period, for one; None: it is not known.
     """
 
     unit: str
@@ -51,6 +53,7 @@ class Cycle:
     total: int
     trial: bool
     free: bool = False
+    price: Money | None = None
 
 
 @attrs.frozen
@@ -61,11 +64,13 @@ class Period:
         begins: aware.
         ends: when the next one begins; aware.
         free: whether nothing is charged for it.
+        price: what is charged for it, for one; None: that is not known.
     """
 
     begins: datetime
     ends: datetime
     free: bool = False
+    price: Money | None = None
 
 
 def cycles_from(plan: JsonObject) -> tuple[Cycle, ...]:
@@ -85,6 +90,7 @@ def cycles_from(plan: JsonObject) -> tuple[Cycle, ...]:
             total=max(total if total is not None else 1, 0),
             trial=trial,
             free=_is_free(data, trial=trial),
+            price=optional_money_from(child(data, "pricing_scheme"), "fixed_price"),
         )
         found.append((integer(data, "sequence") or len(found) + 1, cycle))
     return tuple(cycle for _, cycle in sorted(found, key=lambda pair: pair[0]))
@@ -180,7 +186,7 @@ def _periods(start: datetime, cycles: tuple[Cycle, ...]) -> Iterator[Period]:
             ends = shifted(start, cycle.unit, cycle.every * number)
             if ends is None or left <= 0:
                 return
-            yield Period(begins, ends, cycle.free)
+            yield Period(begins, ends, cycle.free, cycle.price)
             begins = ends
             left -= 1
             if cycle.total and number >= cycle.total:

@@ -48,6 +48,8 @@ SUBSCRIPTION_STATUS: Mapping[str | None, SubscriptionStatus] = {
 what the subscription owes: PayPal suspends both for a pause and for non-payment."""
 
 _OWING = frozenset({_S.PAST_DUE, _S.UNPAID, _S.INCOMPLETE})
+_LONGEST = 10
+"""Digits of a quantity; PayPal takes far less."""
 _RETRIED = timedelta(days=15)
 """PayPal tries again after five days, and after five more:
 https://developer.paypal.com/docs/subscriptions/customize/payment-failure-retry/."""
@@ -184,7 +186,15 @@ class Standing:
         if self._following is not None and has_left_its_cycles(self._start, self._cycles, self._following):
             return None  # the plan does not say what the payment was for
         period = period_around(self._start, self._cycles, max(self._paid_at, self._start))
-        return None if period is None or period.free else period
+        return None if period is None or period.free or self._paid_less_than(period) else period
+
+    def _paid_less_than(self, period: Period) -> bool:
+        """Whether the last payment cannot have been for the period: it was for one of another plan, which cost less."""
+        paid = optional_money_from(child(self._billing, "last_payment"), "amount")
+        if paid is None or period.price is None or paid.currency != period.price.currency:
+            return False
+        quantity = text(self.data, "quantity") or "1"
+        return paid < period.price * (int(quantity) if quantity.isdecimal() and len(quantity) < _LONGEST else 1)
 
     @cached_property
     def _is_fee(self) -> bool:
