@@ -184,7 +184,8 @@ def _snapshot(data: JsonObject, otherwise: _Otherwise | None) -> WebhookEvent:
     kind, subject_id = texts(subject, "object", "id")
     word = _snapshot_type(stripe_type, subject, before)
     carried = _carried(kind, subject, event_id, stripe_type)
-    customer_id = subject_id if kind == "customer" else None
+    subscription = carried.get("subscription")
+    customer_id = subject_id if kind == "customer" else None if subscription is None else subscription.customer_id
     subscription_id = subject_id if kind == "subscription" else None
     return WebhookEvent(
         id=event_id,

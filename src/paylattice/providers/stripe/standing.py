@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from ...jsonlike import JsonObject, child, texts, timestamp, timestamps
+from ...jsonlike import JsonObject, child, texts, timestamp
 from ...models import SubscriptionStatus
 
 __all__ = ["SUBSCRIPTION_STATUS", "Standing", "standing_of"]
@@ -54,26 +54,36 @@ class Standing(NamedTuple):
 
 
 def standing_of(
-    data: JsonObject, raw_status: str | None, start: datetime | None, end: datetime | None, *, is_held: bool
+    invoice: JsonObject,
+    raw_status: str | None,
+    *,
+    start: datetime | None,
+    end: datetime | None,
+    made: datetime | None,
+    trial_start: datetime | None,
+    trial_end: datetime | None,
+    is_held: bool,
 ) -> Standing:
-    """How the subscription stands.
+    """How a subscription stands.
 
     Args:
-        data: the subscription.
+        invoice: its latest one; empty if it did not come along.
         raw_status: Stripe's status.
         start: of the current period.
         end: of the current period.
+        made: when it began.
+        trial_start: when its trial began.
+        trial_end: when its trial ends.
         is_held: whether its invoices are held back.
     """
     status = SUBSCRIPTION_STATUS.get(raw_status, SubscriptionStatus.UNKNOWN)
-    invoice = child(data, "latest_invoice")
-    reason, invoice_status, collection_method = texts(invoice, "billing_reason", "status", "collection_method")
-    trial_start, started, created, trial_end = timestamps(data, "trial_start", "start_date", "created", "trial_end")
+    reason = invoice_status = collection_method = None
+    if invoice:
+        reason, invoice_status, collection_method = texts(invoice, "billing_reason", "status", "collection_method")
     owes = status in _OWING and invoice_status in _ASKED
     failed_at = _failed_at(invoice, collection_method) if owes else None
     if owes and reason == "subscription_create":
         status = SubscriptionStatus.INCOMPLETE
-    made = started or created
     is_gift = trial_start is not None and made is not None and trial_start - made > _LATER
     own_trial_end = None if is_gift and status is not SubscriptionStatus.TRIALING else trial_end
     if status is SubscriptionStatus.TRIALING:
@@ -81,8 +91,8 @@ def standing_of(
     paid_through: datetime | None = None
     if status in _COVERED and end is not None:
         if invoice:
-            made = timestamp(invoice, "created")
-            is_current = start is None or (made is not None and made >= start - _EARLY)
+            written = timestamp(invoice, "created")
+            is_current = start is None or (written is not None and written >= start - _EARLY)
             paid_through = end if invoice_status == "paid" and is_current else None
         else:
             # Not known here: whether the first payment after the trial has arrived, and what a pause holds back.

@@ -174,19 +174,32 @@ def price_of(item: JsonObject) -> JsonObject:
     return child(item, "price") or child(item, "plan")
 
 
+_TIMES = (
+    *("created", "start_date", "trial_start", "trial_end", "current_period_start", "current_period_end"),
+    *("cancel_at", "canceled_at", "ended_at"),
+)
+
+
 def subscription_from(data: JsonObject) -> Subscription:
     """A subscription, with the items that came along. Its latest invoice should be expanded: it tells what is paid."""
     items = tuple([_item_from(item) for item in children(data, "items", "data")])
     main = _main_item(items)
     raw_status = text(data, "status")
-    is_held = bool(child(data, "pause_collection"))
-    created, start, end, cancel_at, canceled_at, ended_at = timestamps(
-        data, "created", "current_period_start", "current_period_end", "cancel_at", "canceled_at", "ended_at"
-    )
+    is_held = bool(data.get("pause_collection"))
+    created, began, trial_start, trial_end, start, end, cancel_at, canceled_at, ended_at = timestamps(data, *_TIMES)
     # from the last item's start to the first item's end, which is what Stripe's own list filters take
     start = start or max((each.current_period_start for each in items if each.current_period_start), default=None)
     end = end or min((each.current_period_end for each in items if each.current_period_end), default=None)
-    standing = standing_of(data, raw_status, start, end, is_held=is_held)
+    standing = standing_of(
+        child(data, "latest_invoice"),
+        raw_status,
+        start=start,
+        end=end,
+        made=began or created,
+        trial_start=trial_start,
+        trial_end=trial_end,
+        is_held=is_held,
+    )
     if standing.status.is_terminal:
         cancel_at = ended_at or canceled_at
     elif cancel_at is None and data.get("cancel_at_period_end") is True:
