@@ -12,6 +12,7 @@ import attrs
 
 from paylattice import (
     BaseProvider,
+    BillingBookmark,
     BillingCheckout,
     BillingCustomer,
     BillingEvent,
@@ -36,7 +37,15 @@ from paylattice.providers.stripe import declines as stripe_declines
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parent / "src" / "paylattice"
-RECORDS = (BillingCustomer, BillingSubscription, BillingCheckout, BillingEvent, UnmatchedEvent, BillingOperation)
+RECORDS = (
+    BillingCustomer,
+    BillingSubscription,
+    BillingCheckout,
+    BillingEvent,
+    UnmatchedEvent,
+    BillingOperation,
+    BillingBookmark,
+)
 
 
 def errors_page() -> str:

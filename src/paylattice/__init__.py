@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .billing.outcomes import WebhookOutcome
     from .billing.owners import RefusalReason, RefusedSubscription
     from .billing.records import (
+        BillingBookmark,
         BillingCheckout,
         BillingCustomer,
         BillingEvent,
@@ -69,6 +70,7 @@ __all__ = [
     "AccessPolicy",
     "AccessReason",
     "BaseProvider",
+    "BillingBookmark",
     "BillingCheckout",
     "BillingCustomer",
     "BillingEvent",
@@ -153,8 +155,8 @@ _HOMES = {
     "billing.owners": "RefusalReason RefusedSubscription",
     "billing.replaced_customers": "ReplacedCustomer",
     "billing.records": (
-        "BillingCheckout BillingCustomer BillingEvent BillingOperation BillingSubscription CheckoutState OperationState "
-        "UnmatchedEvent"
+        "BillingBookmark BillingCheckout BillingCustomer BillingEvent BillingOperation BillingSubscription CheckoutState "
+        "OperationState UnmatchedEvent"
     ),
     "billing.replies": "WebhookReply",
     "billing.repository": "BillingRepository",

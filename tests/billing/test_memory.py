@@ -11,6 +11,7 @@ import attrs
 import pytest
 
 from paylattice import (
+    BillingBookmark,
     BillingCheckout,
     BillingCustomer,
     BillingEvent,
@@ -145,6 +146,7 @@ def test_a_bounded_repository_takes_no_more_memory_after_many_webhooks() -> None
             UnmatchedEvent: 0,
             BillingCheckout: 0,
             BillingOperation: 1,
+            BillingBookmark: 0,
         }
 
     asyncio.run(main())

@@ -21,6 +21,7 @@ RECORDS = (
     records.BillingEvent,
     records.UnmatchedEvent,
     records.BillingOperation,
+    records.BillingBookmark,
 )
 PROVIDERS = ("memory", "stripe", "paypal", "square")
 MARK = "xyzzy"

@@ -10,6 +10,7 @@ from django.db import models
 
 from paylattice.billing.records import (
     TABLES,
+    BillingBookmark,
     BillingCheckout,
     BillingCustomer,
     BillingEvent,
@@ -34,6 +35,7 @@ NAMES: dict[type[Record], str] = {
     BillingEvent: "Event",
     UnmatchedEvent: "UnmatchedEvent",
     BillingOperation: "Operation",
+    BillingBookmark: "Bookmark",
 }
 
 

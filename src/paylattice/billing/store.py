@@ -13,6 +13,7 @@ from ..errors import ConfigurationError
 from ..events import WebhookEvent
 from .checkout_store import CheckoutStore
 from .records import (
+    BillingBookmark,
     BillingCustomer,
     BillingEvent,
     BillingOperation,
@@ -299,3 +300,14 @@ class Store(CheckoutStore[Tx]):
         elif reference is not None:
             index, values = OPERATIONS_BY_REFERENCE, {**values, "reference": reference}
         return await self._page(BillingOperation, index, {**values}, after, limit, tx)
+
+    # --- bookmarks -----------------------------------------------------------------------------------------------
+
+    async def get_bookmark(self, provider: str, part: str, *, tx: Tx | None = None) -> BillingBookmark | None:
+        """Get the bookmark of a part of the scheduled work at a provider."""
+        return await self.repository.get(BillingBookmark, {"provider": provider, "part": part}, tx=tx)
+
+    async def put_bookmark(self, bookmark: BillingBookmark, *, tx: Tx | None = None) -> None:
+        """Write a bookmark, over the stored one if there is one."""
+        if not await self.repository.update(bookmark, tx=tx):
+            await self.repository.insert(bookmark, tx=tx)

@@ -379,16 +379,17 @@ def test_a_comparison_of_all_customers_begins_once_in_the_given_time() -> None:
     asyncio.run(main())
 
 
-def test_a_bookmark_is_no_line_that_anything_else_finds() -> None:
+def test_a_bookmark_is_a_record_of_its_own_and_the_last_one_counts() -> None:
     async def main() -> None:
         repository = InMemoryRepository()
         marks: Bookmarks[InMemoryTransaction] = Bookmarks(Store(repository), lambda: NOW)
         await marks.write("memory", Part.RECONCILE, Bookmark(NOW, "cus_1"))
         assert await marks.read("memory", Part.RECONCILE) == Bookmark(NOW, "cus_1")
         assert await marks.read("memory", Part.RECOVER) == Bookmark()
-        assert await Store(repository).list_operations("memory", state=OperationState.OPEN) == []
-        assert await Store(repository).list_operations("memory", external_id="cus_1") == []
-        assert await Store(repository).list_operations("memory", reference="cus_1") == []
+        assert await marks.read("other", Part.RECONCILE) == Bookmark()
+        await marks.write("memory", Part.RECONCILE, Bookmark(after="cus_2"))
+        assert await marks.read("memory", Part.RECONCILE) == Bookmark(after="cus_2")
+        assert await Store(repository).list_operations("memory") == []
 
     asyncio.run(main())
 

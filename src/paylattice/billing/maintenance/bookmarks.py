@@ -1,24 +1,16 @@
-"""Bookmarks: how far the scheduled work has come, as rows of the operation log that are never sent."""
+"""Bookmarks: how far the scheduled work has come, one for each part of it and each provider."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Final, Generic
+from typing import Generic
 
 import attrs
 
-from ..records import BillingOperation, OperationState
+from ..records import BillingBookmark
 from ..repository import Tx
 from ..store import Store
 
-__all__ = ["MAINTAIN", "Bookmark", "Bookmarks"]
-
-MAINTAIN: Final = "maintain"
-"""The ``operation`` of these rows."""
-
-_NO_ORGANISATION: Final = "-"
-_AT: Final = "at "
-_AFTER: Final = "after "
-# The space keeps them apart from a provider's ids, by which other rows are found.
+__all__ = ["Bookmark", "Bookmarks"]
 
 
 @attrs.frozen
@@ -41,7 +33,7 @@ class Bookmarks(Generic[Tx]):
     the bookmark of the earlier one, and a lost bookmark only costs time.
 
     Args:
-        store: the operation log.
+        store: where the records are.
         clock: returns the time, aware.
     """
 
@@ -51,35 +43,10 @@ class Bookmarks(Generic[Tx]):
 
     async def read(self, provider: str, part: str) -> Bookmark:
         """Return the bookmark; an empty one if there is none."""
-        row = await self._store.get_operation(provider, _key(part))
-        if row is None:
-            return Bookmark()
-        at = _without(_AT, row.external_id)
-        return Bookmark(datetime.fromisoformat(at) if at is not None else None, _without(_AFTER, row.reference))
+        stored = await self._store.get_bookmark(provider, part)
+        return Bookmark() if stored is None else Bookmark(stored.reached_at, stored.last_item)
 
     async def write(self, provider: str, part: str, mark: Bookmark) -> None:
         """Store the bookmark."""
-        now = self._clock()
-        row = BillingOperation(
-            provider=provider,
-            key=_key(part),
-            operation=MAINTAIN,
-            org_id=_NO_ORGANISATION,
-            arguments={},
-            created_at=now,
-            state=OperationState.DONE,
-            external_id=None if mark.at is None else _AT + mark.at.astimezone(UTC).isoformat(),
-            reference=None if mark.after is None else _AFTER + mark.after,
-            closed_at=now,
-            ticket=await self._store.next_ticket(),
-        )
-        if not await self._store.insert_operation(row):
-            await self._store.update_operation(row)
-
-
-def _key(part: str) -> str:
-    return f"paylattice:{MAINTAIN}:{part}"
-
-
-def _without(prefix: str, text: str | None) -> str | None:
-    return text.removeprefix(prefix) if text is not None and text.startswith(prefix) else None
+        reached_at = None if mark.at is None else mark.at.astimezone(UTC)
+        await self._store.put_bookmark(BillingBookmark(provider, part, self._clock(), reached_at, mark.after))

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 
 from ..tables import Record, Table
+from .bookmarks import BOOKMARKS, BillingBookmark
 from .checkouts import CHECKOUTS, BillingCheckout, CheckoutNews, CheckoutState
 from .customers import CUSTOMERS, BillingCustomer
 from .events import EVENTS, UNMATCHED_EVENTS, BillingEvent, UnmatchedEvent
@@ -17,6 +18,7 @@ from .subscriptions import SUBSCRIPTIONS, BillingSubscription
 
 __all__ = [
     "TABLES",
+    "BillingBookmark",
     "BillingCheckout",
     "BillingCustomer",
     "BillingEvent",
@@ -33,7 +35,7 @@ __all__ = [
 
 R = TypeVar("R", bound=Record)
 
-TABLES: tuple[Table[Any], ...] = (CUSTOMERS, SUBSCRIPTIONS, CHECKOUTS, EVENTS, UNMATCHED_EVENTS, OPERATIONS)
+TABLES: tuple[Table[Any], ...] = (CUSTOMERS, SUBSCRIPTIONS, CHECKOUTS, EVENTS, UNMATCHED_EVENTS, OPERATIONS, BOOKMARKS)
 """Every table there is."""
 
 _BY_RECORD: Mapping[type[Record], Table[Any]] = {table.record: table for table in TABLES}
