@@ -21,7 +21,6 @@ RECORDS = (
     records.BillingEvent,
     records.UnmatchedEvent,
     records.BillingOperation,
-    records.BillingBookmark,
 )
 PROVIDERS = ("memory", "stripe", "paypal", "square")
 MARK = "xyzzy"

@@ -13,7 +13,9 @@ __all__ = ["BOOKMARKS", "BillingBookmark"]
 class BillingBookmark:
     """How far one part of the scheduled work has come at one provider.
 
-    Unique: ``(provider, part)``. It is a hint where to continue: a lost bookmark only costs time.
+    It is a hint where to continue: a lost bookmark only costs time.
+
+    Unique: ``(provider, part)``.
 
     Args:
         provider: the provider's name.

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 
+from ...arguments import web_address
 from ...errors import InvalidRequest, InvalidResponse
-from ...jsonlike import text
+from ...jsonlike import JsonObject, text
 from ...models import CheckoutSession, CheckoutStatus
 from ...money import Money
 from .api import StripeAPI, path_of
 from .lookups import Lookups
 from .requests import checkout_request, metadata_of, payment_session_request
-from .wire import checkout_session_from, portal_url_from
+from .wire import checkout_session_from
 
 __all__ = ["Checkout"]
 
@@ -106,7 +107,20 @@ class Checkout:
         params = {"customer": customer_id, "return_url": return_url}
         answer = await self._api.post("/v1/billing_portal/sessions", params, key)
         try:
-            return portal_url_from(answer.data)
+            return _portal_url_from(answer.data)
         except InvalidResponse as error:
             why = error.message
         raise answer.incomplete(why)
+
+
+def _portal_url_from(data: JsonObject) -> str:
+    """The address of a billing portal session.
+
+    Raises:
+        InvalidResponse: it has none that people could be sent to.
+    """
+    url = web_address(text(data, "url"))
+    if url is None:
+        message = "the answer is no billing portal session: it holds no web address"
+        raise InvalidResponse(message)
+    return url

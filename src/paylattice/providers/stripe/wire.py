@@ -9,8 +9,6 @@ from collections.abc import Mapping
 
 import attrs
 
-from ...arguments import check_argument
-from ...errors import InvalidRequest, InvalidResponse
 from ...jsonlike import (
     JsonObject,
     child,
@@ -56,7 +54,6 @@ __all__ = [
     "payment_from",
     "payment_method_from",
     "plan_from",
-    "portal_url_from",
     "price_of",
     "refund_from",
     "subscription_from",
@@ -313,23 +310,6 @@ def checkout_session_from(data: JsonObject) -> CheckoutSession:
         provider="stripe",
         raw=data,
     )
-
-
-def portal_url_from(data: JsonObject) -> str:
-    """The address of a billing portal session.
-
-    Raises:
-        InvalidResponse: it has none that people could be sent to.
-    """
-    url = text(data, "url")
-    try:
-        check_argument("", "return_url", url)
-    except InvalidRequest:
-        url = None
-    if url is None:
-        message = "the answer is no billing portal session: it holds no web address"
-        raise InvalidResponse(message)
-    return url
 
 
 def payment_from(data: JsonObject) -> Payment:
