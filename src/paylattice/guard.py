@@ -49,6 +49,7 @@ R = TypeVar("R")
 _LEADS_OUT = frozenset(
     {
         "__init__",
+        "customer_portal",
         "find_created_customer",
         "find_payment",
         "find_refund",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from .config import ProviderConfig
 from .construction import check_methods, refused, said_as, seconds_clock
 from .diagnoses import Diagnoses
-from .errors import ConfigurationError, InvalidRequest, OutcomeUnknown, PaymentError
+from .errors import ConfigurationError, InvalidRequest, OutcomeUnknown, PaymentError, UnsupportedOperation
 from .event_lists import since_by_since
 from .frames import clearing_all
 from .frozen import FrozenMap
@@ -282,6 +282,25 @@ class BaseProvider(PaymentProvider):
             metadata: the metadata that was passed to it.
         """
         return None
+
+    async def customer_portal(self, customer_id: str, return_url: str) -> str:
+        """Return the URL of the provider's own page where a customer manages subscriptions, cards and invoices.
+
+        Billing calls this for :meth:`paylattice.BillingService.portal`. The default says that there is none.
+
+        Args:
+            customer_id: the provider's id of the customer.
+            return_url: where the customer returns.
+
+        Raises:
+            UnsupportedOperation: the provider has no such page, or none that can be linked to.
+        """
+        raise UnsupportedOperation(
+            reason="it has no page of its own where you can send a customer to manage a subscription",
+            alternative="make one, of billing.subscriptions, change_plan, cancel and invoices",
+            provider=self.get_provider_name(),
+            operation="customer_portal",
+        )
 
     async def find_payment(self, key: str, since: datetime, *, customer_id: str) -> "Payment | None":
         """Return the payment that ``create_payment`` made under an idempotency key, even if the provider has forgotten the key.

@@ -48,8 +48,7 @@ H = TypeVar("H", bound=Callable[..., Awaitable[None] | None])
 
 
 def _own_names(wrapped: BaseProvider | None) -> set[str]:
-    names = [] if wrapped is None else dir(wrapped)
-    return {name for name in names if not hasattr(BaseProvider, name) and name[0] != "_"}
+    return {name for name in dir(wrapped) if not hasattr(BaseProvider, name) and name[0] != "_"}
 
 
 class Provider:
@@ -357,6 +356,7 @@ class BillingService(Generic[Tx]):
     cancel_all: Final = blocking(AsyncBillingService.cancel_all)
     close_organisation: Final = blocking(AsyncBillingService.close_organisation)
     had_trial: Final = blocking(AsyncBillingService.had_trial)
+    portal: Final = blocking(AsyncBillingService.portal)
     change_plan: Final = blocking(AsyncBillingService.change_plan)
     add_quantity: Final = blocking(AsyncBillingService.add_quantity)
     sync_subscription: Final = blocking(AsyncBillingService.sync_subscription)

@@ -768,6 +768,9 @@ class BillingService(Generic[Tx]):
     def had_trial(self, org_id: str, plan_id: str | None = None) -> bool:
         """Say whether the organisation has, or has had, a free trial, also at another provider and after canceling."""
 
+    def portal(self, org_id: str, return_url: str, *, provider_name: str | None = None) -> str:
+        """Return the URL of the provider's own page, where the customer manages subscriptions, cards and invoices."""
+
     def change_plan(
         self,
         org_id: str,

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from paylattice import Capability, OpenCheckout, Subscription, SubscriptionChange
-from paylattice.errors import Conflict, InvalidRequest
+from paylattice.errors import Conflict, InvalidRequest, NotFound, UnsupportedOperation
 
 from .conftest import PAGES, Place
 from .test_behaviour import story
@@ -106,6 +106,23 @@ async def test_a_quantity_that_is_not_the_expected_one_is_not_changed(place: Pla
     assert await place.now() == before
     change = await place.billing.change_plan("org", "team", expected_quantity=1)
     assert change.approval_url or (await place.now()) != before
+
+
+@story
+async def test_the_page_of_the_provider_where_a_customer_manages_subscriptions(place: Place) -> None:
+    with pytest.raises(NotFound, match="ensure_customer"):
+        await place.billing.portal("org", "https://app.test/account")
+    await place.subscribed()
+    with pytest.raises(InvalidRequest):
+        await place.billing.portal("org", "account")
+    if place.name in {"paypal", "square"}:
+        with pytest.raises(UnsupportedOperation, match=r"Instead: make one, of billing\.subscriptions") as caught:
+            await place.billing.portal("org", "https://app.test/account")
+        assert caught.value.provider == place.name
+        return
+    assert (await place.billing.portal("org", "https://app.test/account")).startswith("https://")
+    with pytest.raises(NotFound):
+        await place.billing.portal("org", "https://app.test/account", provider_name="other")
 
 
 @story

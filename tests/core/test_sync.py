@@ -36,9 +36,11 @@ def parameters(function: object) -> list[tuple[str, object, object]]:
 FOR_THE_CORE = {
     "aclose",
     "verify_with_provider",
+    "customer_portal",
     "find_created_customer",
     "find_payment",
     "find_refund",
+    "find_subscription",
     "follow_links",
 }
 

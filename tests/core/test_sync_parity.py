@@ -57,6 +57,7 @@ def test_what_the_base_of_all_providers_adds_is_there_too() -> None:
         "customer_id_is_proof",
         "describe_invoice",
         "events_since",
+        "customer_portal",
         "find_created_customer",
         "find_payment",
         "find_refund",

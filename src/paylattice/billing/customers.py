@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
-from ..errors import ConfigurationError, Conflict, IdempotencyMismatch
+from ..errors import ConfigurationError, Conflict, IdempotencyMismatch, NotFound, UnsupportedOperation
 from ..idempotency import operation_key
 from ..models import Customer
 from ..provider import BaseProvider
@@ -85,6 +85,26 @@ class Customers(Generic[Tx]):
         if begun is not None and begun.row.provider not in self._providers:
             raise not_configured(begun.row.provider, wanted.kind)
         return begun
+
+    async def portal(self, org_id: str, return_url: str, provider_name: str | None) -> str:
+        """The page of the organisation's provider where it manages its subscriptions; of several, the first that has one.
+
+        Raises:
+            NotFound: the organisation has no customer, or none there.
+            UnsupportedOperation: no provider of its has such a page.
+        """
+        missing: UnsupportedOperation | None = None
+        for customer in await self.known(org_id):
+            if provider_name in {None, customer.provider}:
+                try:
+                    there = self._providers[customer.provider]
+                    return await there.customer_portal(customer.external_customer_id, return_url)
+                except UnsupportedOperation as error:
+                    missing = missing or error
+        if missing is not None:
+            raise missing
+        message = "the organisation has no customer there: ensure_customer first"
+        raise NotFound(message, provider=provider_name, operation="customer_portal")
 
     async def subscriptions_of(self, customer: BillingCustomer) -> list[BillingSubscription]:
         """All of the customer's subscriptions."""

@@ -56,6 +56,7 @@ CHECKS: Mapping[str, Check] = {
     "idempotency_key": word,
     "after": word,
     "url": word,
+    "return_url": lambda name, value: check_argument("", name, value),
     "quantity": whole,
     "expected_quantity": whole,
     "delta": _delta,

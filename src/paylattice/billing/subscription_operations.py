@@ -18,7 +18,7 @@ __all__ = ["SubscriptionOperations"]
 @clearing_class
 @checking_class(CHECKS)
 class SubscriptionOperations(Wired[Tx]):
-    """Subscribe without a page, and take back a cancellation. :class:`paylattice.BillingService` inherits it."""
+    """Subscribe without a page; take back a cancellation; lead to a portal. :class:`paylattice.BillingService` inherits it."""
 
     async def subscribe(
         self,
@@ -94,3 +94,23 @@ class SubscriptionOperations(Wired[Tx]):
         """
         self._parts.handlers.refuse_inside()
         return await self._parts.subscriptions.uncancel(org_id, subscription_id, idempotency_key)
+
+    async def portal(self, org_id: str, return_url: str, *, provider_name: str | None = None) -> str:
+        """Return the URL of the provider's own page, where the customer manages subscriptions, cards and invoices.
+
+        Ask for a new URL each time: it works for one customer, and not for long. What the customer changes there comes back
+        as webhooks. Stripe has such a page, its billing portal, which you configure in the Dashboard. PayPal and Square have
+        none.
+
+        Args:
+            org_id: your id of the organisation.
+            return_url: where the customer returns.
+            provider_name: the provider. None: the one with the primary subscription, else the first one that has such a page.
+
+        Raises:
+            NotFound: the organisation has no customer there.
+            UnsupportedOperation: none of its providers has such a page; the error says what to do instead.
+            InvalidRequest: the Dashboard holds no configuration of the page.
+        """
+        self._parts.handlers.refuse_inside()
+        return await self._parts.customers.portal(org_id, return_url, provider_name)

@@ -131,3 +131,7 @@ class AfterSale(BaseProvider):
         record = self._subscriptions.get(subscription_id)
         change(record)
         return record.model()
+
+    async def customer_portal(self, customer_id: str, return_url: str) -> str:
+        """A page that nobody needs to open: a test does what a customer would do there."""
+        return self._calls.read(lambda: f"https://portal.paylattice.invalid/{self._world.customer(customer_id).id}")

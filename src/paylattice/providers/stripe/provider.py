@@ -216,6 +216,10 @@ class StripeProvider(AfterSale):
         """
         return await self._checkout.portal(customer_id, return_url, idempotency_key)
 
+    async def customer_portal(self, customer_id: str, return_url: str) -> str:
+        """The billing portal: see :meth:`create_billing_portal_session`."""
+        return await self.create_billing_portal_session(customer_id, return_url)
+
     # Subscriptions
 
     async def get_subscription(self, subscription_id: str) -> Subscription | None:
