@@ -12,6 +12,8 @@ import re
 from functools import cache
 from pathlib import Path
 
+from paylattice.operations import OPERATIONS
+
 SRC = Path(__file__).parents[1] / "src"
 HOME = "paylattice.sync"
 STUB = SRC / "paylattice" / "sync.pyi"
@@ -238,6 +240,11 @@ class Stub(ast.NodeTransformer):
         before = len(self.lines)
         for each in node.body:
             self.member(each)
+        if "drives" in decorators(node):
+            for name in OPERATIONS:
+                module, defined = methods(HOME, "PaymentProvider", name)
+                for each in defined:
+                    self.function(module, each)
         if len(self.lines) == before and node.name not in BUILT_IN and not said:
             self.lines.append("    ...")
 

@@ -5,7 +5,7 @@ their first line to their last in one step.
 """
 
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from types import CoroutineType
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
@@ -14,12 +14,13 @@ from .construction import said_as
 from .errors import ConfigurationError
 from .frames import clearing_ours
 
-__all__ = ["awaitable", "blocking", "driven", "run", "twin"]
+__all__ = ["awaitable", "blocking", "driven", "drives", "run", "twin"]
 
 T = TypeVar("T")
 P = ParamSpec("P")
 R = TypeVar("R")
 F = TypeVar("F", bound=Callable[..., object])
+K = TypeVar("K", bound=type)
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -55,6 +56,17 @@ def blocking(method: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]]) -> C
         return run(coroutine)
 
     return clearing_ours(_named_like(method, call))
+
+
+def drives(cls: type, names: Iterable[str]) -> Callable[[K], K]:
+    """A decorator of a class that wraps an object of another one: with a :func:`blocking` method for each of the coroutines."""
+
+    def put(made: K) -> K:
+        for name in names:
+            setattr(made, name, blocking(getattr(cls, name)))
+        return made
+
+    return put
 
 
 def twin(

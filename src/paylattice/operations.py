@@ -38,6 +38,7 @@ class Capability(StrEnum):
     UNCANCEL = "uncancel"
     CHANGE_SUBSCRIPTION = "change_subscription"
     PAUSE = "pause"
+    BILL_OUTSTANDING = "bill_outstanding"
     METERED_USAGE = "metered_usage"
     INVOICES = "invoices"
     PAYMENT_METHODS = "payment_methods"
@@ -140,6 +141,9 @@ _ROWS = (
     ),
     Operation("pause_subscription", _C.PAUSE, Subscription, writes=True, echoes={"subscription_id": "id"}),
     Operation("resume_subscription", _C.PAUSE, Subscription, writes=True, echoes={"subscription_id": "id"}),
+    Operation(
+        "bill_outstanding", _C.BILL_OUTSTANDING, Subscription, writes=True, echoes={"subscription_id": "id"}, since=2
+    ),
     Operation("create_usage_record", _C.METERED_USAGE, bool, writes=True),
     Operation(
         "get_invoices",

@@ -345,6 +345,25 @@ class PaymentProvider(Protocol):
         """
         raise _unsupported(self, "resume_subscription")
 
+    async def bill_outstanding(self, subscription_id: str, *, idempotency_key: str | None = None) -> "Subscription":
+        """Collect again, now, what a subscription owes, with the payment method that pays it.
+
+        Give it another one before, with :meth:`set_payment_method`, if the old one fails. Look at the ``status`` of the result:
+        a subscription that was paused or suspended for non-payment may need :meth:`resume_subscription`, too. One that owes
+        nothing is no error: you get its current state.
+
+        Args:
+            subscription_id: the provider's id of the subscription.
+            idempotency_key: calls with the same key collect once. Another attempt after a decline needs another key. None: the
+                library makes a key for this call.
+
+        Raises:
+            NotFound: the subscription does not exist.
+            Declined: the bank declined.
+            ActionRequired: the payer has to authenticate; ``url`` leads there.
+        """
+        raise _unsupported(self, "bill_outstanding")
+
     async def create_usage_record(
         self,
         subscription_item_id: str,

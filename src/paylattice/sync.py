@@ -23,10 +23,10 @@ from .billing.seconds import OnSecond
 from .billing.service import BillingService as AsyncBillingService
 from .billing.service import RejectedWebhook
 from .config import ProviderConfig
-from .driving import awaitable, blocking, driven, run, twin
+from .driving import awaitable, blocking, driven, drives, run, twin
 from .events import EventType
 from .frames import clearing_class, clearing_ours
-from .operations import Capability
+from .operations import OPERATIONS, Capability
 from .provider import BaseProvider, Headers, PaymentProvider, UnsupportedReason, send_with
 from .transport import BlockingTransport, Transport
 from .transport.primitives import BlockingPrimitives
@@ -51,6 +51,7 @@ def _own_names(wrapped: BaseProvider | None) -> set[str]:
     return {name for name in dir(wrapped) if not hasattr(BaseProvider, name) and name[0] != "_"}
 
 
+@drives(PaymentProvider, OPERATIONS)
 class Provider:
     """A provider without ``await``.
 
@@ -121,38 +122,6 @@ class Provider:
         """See :meth:`paylattice.PaymentProvider.verify_webhook_signature`."""
         return self.wrapped.verify_webhook_signature(payload, signature, secret)
 
-    create_customer: Final = blocking(PaymentProvider.create_customer)
-    get_customer: Final = blocking(PaymentProvider.get_customer)
-    update_customer: Final = blocking(PaymentProvider.update_customer)
-    delete_customer: Final = blocking(PaymentProvider.delete_customer)
-    create_checkout_session: Final = blocking(PaymentProvider.create_checkout_session)
-    create_payment_session: Final = blocking(PaymentProvider.create_payment_session)
-    get_checkout_session: Final = blocking(PaymentProvider.get_checkout_session)
-    expire_checkout_session: Final = blocking(PaymentProvider.expire_checkout_session)
-    get_subscription: Final = blocking(PaymentProvider.get_subscription)
-    list_subscriptions: Final = blocking(PaymentProvider.list_subscriptions)
-    create_subscription: Final = blocking(PaymentProvider.create_subscription)
-    cancel_subscription: Final = blocking(PaymentProvider.cancel_subscription)
-    uncancel_subscription: Final = blocking(PaymentProvider.uncancel_subscription)
-    change_subscription: Final = blocking(PaymentProvider.change_subscription)
-    set_payment_method: Final = blocking(PaymentProvider.set_payment_method)
-    pause_subscription: Final = blocking(PaymentProvider.pause_subscription)
-    resume_subscription: Final = blocking(PaymentProvider.resume_subscription)
-    create_usage_record: Final = blocking(PaymentProvider.create_usage_record)
-    get_invoices: Final = blocking(PaymentProvider.get_invoices)
-    get_payment: Final = blocking(PaymentProvider.get_payment)
-    capture_payment: Final = blocking(PaymentProvider.capture_payment)
-    cancel_payment: Final = blocking(PaymentProvider.cancel_payment)
-    create_payment: Final = blocking(PaymentProvider.create_payment)
-    refund_payment: Final = blocking(PaymentProvider.refund_payment)
-    get_payment_methods: Final = blocking(PaymentProvider.get_payment_methods)
-    create_setup_session: Final = blocking(PaymentProvider.create_setup_session)
-    save_payment_method: Final = blocking(PaymentProvider.save_payment_method)
-    set_default_payment_method: Final = blocking(PaymentProvider.set_default_payment_method)
-    remove_payment_method: Final = blocking(PaymentProvider.remove_payment_method)
-    get_plan: Final = blocking(PaymentProvider.get_plan)
-    list_plans: Final = blocking(PaymentProvider.list_plans)
-    list_events: Final = blocking(PaymentProvider.list_events)
     parse_webhook: Final = blocking(PaymentProvider.parse_webhook)
     recover: Final = blocking(BaseProvider.recover)
 

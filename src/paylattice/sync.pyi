@@ -93,6 +93,24 @@ class Provider:
     def verify_webhook_signature(self, payload: bytes, signature: str | Headers, secret: str) -> Mapping[str, object]:
         """See :meth:`paylattice.PaymentProvider.verify_webhook_signature`."""
 
+    def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
+        """Verify a delivery with the configured secrets, and return its event."""
+
+    def recover(self, error: PaymentError) -> object:
+        """Find out the outcome of a write whose answer was lost, and return its result."""
+
+    def close(self) -> None:
+        """Close what is open. The provider cannot be used afterwards."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
     def create_customer(
         self,
         email: str,
@@ -215,6 +233,9 @@ class Provider:
     def resume_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
         """Resume billing. Resuming a subscription that is not paused is no error."""
 
+    def bill_outstanding(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
+        """Collect again, now, what a subscription owes, with the payment method that pays it."""
+
     def create_usage_record(
         self,
         subscription_item_id: str,
@@ -310,24 +331,6 @@ class Provider:
 
     def list_events(self, since: datetime, limit: int = 100) -> list[WebhookEvent]:
         """Return events since a time, oldest first, to catch up on missed deliveries."""
-
-    def parse_webhook(self, payload: bytes, headers: Headers, *, url: str | None = None) -> WebhookEvent:
-        """Verify a delivery with the configured secrets, and return its event."""
-
-    def recover(self, error: PaymentError) -> object:
-        """Find out the outcome of a write whose answer was lost, and return its result."""
-
-    def close(self) -> None:
-        """Close what is open. The provider cannot be used afterwards."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
 
 class StripeProvider(Provider):
     """Stripe without ``await``, with what only Stripe has."""

@@ -51,6 +51,13 @@ def _a_card_to_subscribe_with(shop: Shop) -> Mapping[str, Any]:
     return {"customer_id": customer.id, "plan_id": "pro", "payment_method_id": shop.card(customer)}
 
 
+def _owing(shop: Shop) -> Mapping[str, Any]:
+    made = shop.subscribe()
+    shop.provider.decline_next_payment()
+    shop.provider.renew(made.id)
+    return {"subscription_id": made.id}
+
+
 def _paused(shop: Shop) -> Mapping[str, Any]:
     made = shop.subscribe()
     shop.pause(made)
@@ -65,6 +72,7 @@ WRITES: Mapping[str, tuple[Arrange, Mapping[str, Any]]] = {
     "create_payment_session": (lambda _: {"amount": usd(500), **PLACES}, {"capture": False}),
     "expire_checkout_session": (lambda shop: {"session_id": shop.checkout().id}, {"session_id": "cs_other"}),
     "cancel_subscription": (lambda shop: {"subscription_id": shop.subscribe().id}, {"at_period_end": True}),
+    "bill_outstanding": (_owing, {"subscription_id": "sub_other"}),
     "create_subscription": (_a_card_to_subscribe_with, {"quantity": 2}),
     "uncancel_subscription": (_ending, {"subscription_id": "sub_other"}),
     "change_subscription": (

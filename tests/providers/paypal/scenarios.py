@@ -60,6 +60,7 @@ def furnished(world: World) -> World:
         ("POST", SUBS, (201, pending_subscription())),
         ("POST", f"{SUBS}/{SUB}/revise", {"plan_id": "P-TEAM", "links": [link("approve", "https://www.paypal.com/x")]}),
         ("GET", f"{SUBS}/{SUB}/transactions", {"transactions": [transaction()], "links": []}),
+        ("POST", f"{SUBS}/{SUB}/capture", transaction()),
         ("POST", ORDERS, (201, waiting_order())),
         ("GET", f"{ORDERS}/{ORDER}", order(captures=[capture()])),
         ("GET", f"{CAPTURES}/{CAPTURE}", capture()),
@@ -83,6 +84,11 @@ def furnished(world: World) -> World:
             if home != place:
                 world.always("GET", f"{place}/{identifier}", missing())
     return world
+
+
+def owing() -> dict[str, Any]:
+    data = subscription()
+    return {**data, "billing_info": {**data["billing_info"], "outstanding_balance": usd("19.00")}}
 
 
 def answer_of(answer: Any) -> Any:
@@ -311,6 +317,12 @@ SCENARIOS: dict[str, Scenario] = {
         lambda w: w.provider.refund_payment(SALE, Money(1900, "USD"), "Because"), writes=1, keyed=True
     ),
     "get_payment_methods": Scenario(lambda w: w.provider.get_payment_methods("customer_4029352050")),
+    "bill_outstanding": Scenario(
+        lambda w: w.provider.bill_outstanding(SUB),
+        lambda w: w.always("GET", f"{SUBS}/{SUB}", owing()),
+        writes=1,
+        keyed=True,
+    ),
     "create_setup_session": Scenario(
         lambda w: w.provider.create_setup_session("customer_4029352050", THANKS, BACK), writes=1, keyed=True
     ),

@@ -119,6 +119,12 @@ CASES: list[tuple[Any, tuple[str, str], Call, dict[tuple[str, str], Any]]] = [
         {("GET", "/v1/prices/price_pro"): price()},
     ),
     (
+        sdk.InvoiceListParams,
+        ("GET", "/v1/invoices"),
+        lambda p: p.bill_outstanding("sub_1"),
+        {("GET", SUB): subscription(), ("POST", "/v1/invoices/in_1/pay"): invoice()},
+    ),
+    (
         sdk.SubscriptionUpdateParams,
         ("POST", SUB),
         lambda p: p.set_payment_method("sub_1", "pm_1"),

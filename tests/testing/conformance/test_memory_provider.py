@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import attrs
 import pytest
 
-from paylattice import CheckoutSession, Money
+from paylattice import CheckoutSession, Money, Subscription
 from paylattice.config import Secret
 from paylattice.driving import run
 from paylattice.idempotency import new_key
@@ -53,6 +53,11 @@ class MemoryHooks(ProviderConformance):
 
     def payment_token(self, provider: BaseProvider, customer_id: str) -> str:
         return f"tok_{new_key()}"
+
+    def miss_payment(self, provider: BaseProvider, subscription: Subscription) -> None:
+        assert isinstance(provider, InMemoryProvider)
+        provider.decline_next_payment()
+        provider.renew(subscription.id)
 
     def complete_setup(self, provider: BaseProvider, session: CheckoutSession) -> None:
         assert isinstance(provider, InMemoryProvider)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from paylattice import CheckoutSession, Money
+from paylattice import CheckoutSession, Money, Subscription
 from paylattice.provider import BaseProvider
 from paylattice.providers.paypal import PayPalConfig, PayPalProvider
 from paylattice.testing import PayPalStandIn, ProviderConformance
@@ -80,6 +80,12 @@ class TestPayPal(ProviderConformance):
         owners = [token["customer"] for token in self.paypal._world.all("token")]
         ids = {owner.get("merchant_customer_id"): owner["id"] for owner in owners}
         return str(ids.get(customer_id, customer_id))
+
+    def miss_payment(self, provider: BaseProvider, subscription: Subscription) -> None:
+        self.paypal.fail_payments(subscription.id)
+        self.paypal.renew(subscription.id)
+        self.paypal.advance(days=10)
+        self.paypal.fail_payments(subscription.id, fail=False)
 
     def complete_setup(self, provider: BaseProvider, session: CheckoutSession) -> None:
         self.paypal.complete_checkout(session.id)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from paylattice import CheckoutSession, Money
+from paylattice import CheckoutSession, Money, Subscription
 from paylattice.provider import BaseProvider
 from paylattice.providers.stripe import StripeConfig, StripeProvider
 from paylattice.testing import ProviderConformance
@@ -45,6 +45,10 @@ class TestStripe(ProviderConformance):
 
     def payment_token(self, provider: BaseProvider, customer_id: str) -> str:
         return "pm_card_visa"
+
+    def miss_payment(self, provider: BaseProvider, subscription: Subscription) -> None:
+        self.stripe.decline_next_payment()
+        self.stripe.renew(subscription.id)
 
     def complete_setup(self, provider: BaseProvider, session: CheckoutSession) -> None:
         self.stripe.complete_checkout(session.id)

@@ -10,6 +10,7 @@ from ...models import CheckoutSession, Customer, PaymentMethod, Subscription, Su
 from ...provider import BaseProvider
 from .api import Calls
 from .checkout import Checkouts
+from .outstanding import Outstanding
 from .payments import Payments
 from .starting import Starting
 from .state import CheckoutOrder, SubscriptionRecord
@@ -25,6 +26,7 @@ class AfterSale(BaseProvider):
     _calls: Calls
     _checkouts: Checkouts
     _payments: Payments
+    _outstanding: Outstanding
     _starting: Starting
     _subscriptions: Subscriptions
     _world: World
@@ -83,6 +85,11 @@ class AfterSale(BaseProvider):
         asked = (subscription_id, payment_method_id)
         pay_with = partial(self._subscriptions.pay_with, payment_method_id=payment_method_id)
         return self._calls.write(idempotency_key, asked, lambda: self._changed(subscription_id, pay_with))
+
+    async def bill_outstanding(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
+        """Try to collect the open invoices with the subscription's card; :meth:`decline_next_payment` makes it fail."""
+        bill = self._outstanding.bill
+        return self._calls.write(idempotency_key, subscription_id, lambda: self._changed(subscription_id, bill))
 
     async def create_setup_session(
         self,

@@ -35,6 +35,7 @@ from .controls import Controls
 from .customers import Customers
 from .events import SENT
 from .invoices import Invoices
+from .outstanding import Outstanding
 from .payments import Payments
 from .starting import Starting
 from .state import CheckoutOrder, SubscriptionRecord
@@ -107,6 +108,7 @@ class InMemoryProvider(Controls, AfterSale):
             cancel_when_unpaid=cancel_when_unpaid,
         )
         self._customers = Customers(self._world, self._payments, self._subscriptions)
+        self._outstanding = Outstanding(self._world, self._payments, self._subscriptions)
         self._starting = Starting(self._world, self._payments, self._subscriptions)
         self._checkouts = Checkouts(self._world, self._payments, self._subscriptions)
 

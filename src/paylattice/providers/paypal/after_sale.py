@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 from ...idempotency import new_key
-from ...models import CheckoutSession, PaymentMethod
+from ...models import CheckoutSession, PaymentMethod, Subscription
 from ...provider import BaseProvider
+from .outstanding import Outstanding
 from .vault import Vault
 
 __all__ = ["AfterSale"]
@@ -13,7 +14,15 @@ __all__ = ["AfterSale"]
 class AfterSale(BaseProvider):
     """What can still be done with what was sold. :class:`PayPalProvider` makes the parts that do it."""
 
+    _outstanding: Outstanding
     _vault: Vault
+
+    async def bill_outstanding(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
+        """Capture the outstanding balance from the payer's account.
+
+        A subscription that PayPal has suspended stays so: call :meth:`resume_subscription` when nothing is owed any more.
+        """
+        return await self._outstanding.bill(subscription_id, idempotency_key or new_key())
 
     async def create_setup_session(
         self,

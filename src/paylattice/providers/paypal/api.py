@@ -44,7 +44,7 @@ PLAIN = "[A-Z0-9]+"
 _CREATED = 201
 _OK = 200
 
-_WITHOUT_PREFER = ("/v1/payments/", "/v3/vault/")
+_WITHOUT_PREFER = ("/v1/payments/", "/v1/billing/subscriptions/", "/v3/vault/")
 """Endpoints that always answer with the whole object, and know no header that asks for it."""
 
 

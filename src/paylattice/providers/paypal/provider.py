@@ -33,6 +33,7 @@ from .customers import customer_for
 from .event_list import EVENTS_KEPT, EventList
 from .events import NEVER_LED_TO, SENT
 from .invoices import Invoices
+from .outstanding import Outstanding
 from .own_operations import AuthorizationOperations
 from .payment_lookup import PaymentLookup
 from .payments import Payments
@@ -96,6 +97,7 @@ class PayPalProvider(AuthorizationOperations, AfterSale):
         self._lookup = lookup = PaymentLookup(api)
         self._subscriptions = Subscriptions(api)
         self._vault = Vault(api)
+        self._outstanding = Outstanding(api, self._subscriptions)
         self._checkout = Checkout(api, self._subscriptions, self._vault)
         self._invoices = Invoices(api, self._subscriptions)
         self._payments = Payments(api, lookup, self._vault)

@@ -11,6 +11,7 @@ CAPABILITIES: frozenset[Capability] = frozenset(Capability) - {
     Capability.CANCEL_NOW,
     Capability.METERED_USAGE,
     Capability.SETUP_SESSION,
+    Capability.BILL_OUTSTANDING,
     Capability.DEFAULT_PAYMENT_METHOD,
 }
 UNSUPPORTED: Mapping[Capability, UnsupportedReason] = FrozenMap(
@@ -18,6 +19,11 @@ UNSUPPORTED: Mapping[Capability, UnsupportedReason] = FrozenMap(
         Capability.CANCEL_NOW: UnsupportedReason(
             "Square ends a subscription only at the end of the paid period.",
             "Use cancel_subscription(..., at_period_end=True), and refund the unused part with refund_payment.",
+        ),
+        Capability.BILL_OUTSTANDING: UnsupportedReason(
+            "Square's API can pay neither an invoice nor its order.",
+            "Send the customer to the hosted_url of the open invoice (get_invoices), and charge another card from then on: "
+            "set_payment_method.",
         ),
         Capability.SETUP_SESSION: UnsupportedReason(
             "Square has no page that saves a card without a payment.",

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from ...models import CheckoutSession, Customer, PaymentMethod, Subscription, SubscriptionChange
 from ...provider import BaseProvider
+from .outstanding import Outstanding
 from .payment_methods import PaymentMethods
 from .starting import Starting
 from .subscriptions import Subscriptions
@@ -16,6 +17,7 @@ class AfterSale(BaseProvider):
     """What can still be done with what was sold. :class:`StripeProvider` makes the parts that do it."""
 
     _methods: PaymentMethods
+    _outstanding: Outstanding
     _starting: Starting
     _subscriptions: Subscriptions
 
@@ -60,6 +62,10 @@ class AfterSale(BaseProvider):
     ) -> Subscription:
         """Pay the subscription's invoices with it, whatever the customer's default is."""
         return await self._subscriptions.pay_with(subscription_id, payment_method_id, idempotency_key)
+
+    async def bill_outstanding(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
+        """Pay the subscription's open invoices, oldest first, with its payment method or the customer's default."""
+        return await self._outstanding.bill(subscription_id, idempotency_key)
 
     async def create_setup_session(
         self,

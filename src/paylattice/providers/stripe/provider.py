@@ -35,6 +35,7 @@ from .event_list import EVENTS_KEPT, EventList
 from .events import SENT
 from .invoices import Invoices
 from .lookups import Lookups
+from .outstanding import Outstanding
 from .payment_methods import PaymentMethods
 from .payments import Payments
 from .plans import Plans
@@ -88,6 +89,7 @@ class StripeProvider(AfterSale):
         self._usage = Usage(api, lookups, self._clock)
         self._invoices = Invoices(api, settings.api_version)
         self._methods = PaymentMethods(api)
+        self._outstanding = Outstanding(api, self._subscriptions)
         self._starting = Starting(api, lookups, expanded_for_change(settings.api_version))
         self._payments = Payments(api, settings.api_version)
         self._plans = Plans(api)

@@ -353,6 +353,8 @@ def test_what_square_cannot_begin_is_refused_before_anything_is_sent(
 def test_what_square_lacks_names_the_way_that_the_test_above_goes(market: Market) -> None:
     with pytest.raises(UnsupportedOperation, match="pass its token to save_payment_method"):
         market.run(market.provider.create_setup_session("CUST", OK, NO))
+    with pytest.raises(UnsupportedOperation, match="Send the customer to the hosted_url of the open invoice"):
+        market.run(market.provider.bill_outstanding("sub-1"))
     with pytest.raises(UnsupportedOperation, match="Call set_payment_method for each"):
         market.run(market.provider.set_default_payment_method("CUST", "ccof:1"))
 

@@ -132,6 +132,8 @@ def test_every_write_of_the_protocol_is_here() -> None:
     assert {name.partition(" ")[0] for name in WRITES} == writes - {
         "create_usage_record",
         "create_setup_session",
+        "bill_outstanding",
+        "bill_outstanding",
         "set_default_payment_method",
     }
 

@@ -210,6 +210,30 @@ def test_a_subscription_begins_with_a_saved_card_and_is_found_by_its_key(shop: S
         shop.run(shop.provider.create_subscription(customer, "price_pro", payment_method_id=card, start_at=NOW))
 
 
+def test_what_is_owed_is_paid_with_another_card(shop: Shop) -> None:
+    shop.server.add_plan("price_pro", USD)
+    customer = shop.customer()
+    shop.server.add_payment_method(customer)
+    subscription = shop.server.add_subscription(customer, "price_pro")
+    shop.server.decline_next_payment(times=2)
+    shop.server.renew(subscription)
+    with pytest.raises(Declined):
+        shop.run(shop.provider.bill_outstanding(subscription))
+    other = shop.run(shop.provider.save_payment_method(customer, "pm_card_visa"))
+    shop.run(shop.provider.set_payment_method(subscription, other.id))
+    paid = shop.run(shop.provider.bill_outstanding(subscription))
+    assert (paid.status, paid.payment_failed_at) == (SubscriptionStatus.ACTIVE, None)
+    taken = shop.server.money_taken()
+    assert shop.run(shop.provider.bill_outstanding(subscription)) == paid
+    assert shop.server.money_taken() == taken
+    shop.server.require_authentication()
+    shop.server.renew(subscription)
+    shop.server.require_authentication()
+    with pytest.raises(ActionRequired) as caught:
+        shop.run(shop.provider.bill_outstanding(subscription))
+    assert (caught.value.url or "").startswith("https://invoice.stripe.com/")
+
+
 def test_a_first_payment_that_waits_for_the_payer_says_where_and_how(shop: Shop) -> None:
     shop.server.add_plan("price_pro", USD)
     customer = shop.customer()

@@ -40,6 +40,7 @@ WRITES: dict[str, Call] = {
     "create_subscription": lambda p: p.create_subscription(
         CUSTOMER, "price_pro", payment_method_id=METHOD, idempotency_key=KEY
     ),
+    "bill_outstanding": lambda p: p.bill_outstanding("sub_standin000005", idempotency_key=KEY),
     "uncancel_subscription": lambda p: p.uncancel_subscription("sub_standin000004", idempotency_key=KEY),
     "change_subscription": lambda p: p.change_subscription(SUB, plan_id="price_max", quantity=2, idempotency_key=KEY),
     "pause_subscription": lambda p: p.pause_subscription(SUB, idempotency_key=KEY),
@@ -76,6 +77,9 @@ def shop_in(mode: str) -> Shop:
     shop.raw("POST", f"/v1/subscriptions/{ending}", cancel_at_period_end="true")
     shop.run(shop.provider.create_checkout_session(customer, "price_pro", OK, NO))
     shop.server.add_payment_method(customer, default=False)
+    owing = shop.server.add_subscription(customer, "price_pro")
+    shop.server.decline_next_payment()
+    shop.server.renew(owing)
     shop.server.forget_requests()
     return shop
 

@@ -143,6 +143,10 @@ class ProviderFixtures(ProviderChecks):
                 owner = subscription.customer_id or (await self.new_customer(harness)).id
                 method = await settled(self.saved_payment_method(provider, owner))
                 arguments = {"subscription_id": subscription.id, "payment_method_id": method}
+            case "bill_outstanding":
+                subscription = await self.subscribed(harness)
+                await settled(self.miss_payment(provider, subscription))
+                arguments = {"subscription_id": subscription.id}
             case "pause_subscription":
                 arguments = {"subscription_id": (await self.subscribed(harness)).id}
             case "resume_subscription":

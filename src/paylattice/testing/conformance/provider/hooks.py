@@ -5,7 +5,7 @@ from typing import ClassVar, NoReturn, TypeVar
 
 import pytest
 
-from ....models import CheckoutSession
+from ....models import CheckoutSession, Subscription
 from ....provider import BaseProvider, config_of, transport_of
 from ....transport import Transport
 from ....transport.base import HTTPTransport
@@ -118,6 +118,10 @@ class ProviderHooks:
     def declining_payment_method(self, provider: BaseProvider, customer_id: str) -> Awaitable[str] | str:
         """The id of one whose bank refuses every charge."""
         self.needs("declining_payment_method", "how a saved payment method is refused")
+
+    def miss_payment(self, provider: BaseProvider, subscription: Subscription) -> Awaitable[None] | None:
+        """Let the next payment of a subscription fail, so that it owes it; the one after that succeeds."""
+        self.needs("miss_payment", "how a subscription comes to owe a payment")
 
     def payer(self, provider: BaseProvider, customer_id: str) -> str:
         """The id under which the provider lists what the customer has saved, where it is another than the customer's."""

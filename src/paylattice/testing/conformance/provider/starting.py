@@ -1,4 +1,4 @@
-"""Checks of a provider: a subscription begins without a page."""
+"""Checks of a provider: a subscription begins without a page, and what it owes is collected."""
 
 import pytest
 
@@ -44,6 +44,23 @@ class StartingChecks(ProviderFixtures):
                     begun.approval_url or begun.client_secret,
                     "a pending subscription says neither where (approval_url) nor how (client_secret) the payer pays",
                 )
+
+        harness.run(life())
+
+    def test_what_is_owed_is_collected_again(self, harness: ProviderHarness) -> None:
+        """A past due subscription owes nothing afterwards, and collecting again takes nothing."""
+        self.only_if_simulated(harness, _C.BILL_OUTSTANDING, _C.SUBSCRIPTIONS)
+        provider = harness.provider
+
+        async def life() -> None:
+            subscription = await self.subscribed(harness)
+            await settled(self.miss_payment(provider, subscription))
+            owing = await provider.get_subscription(subscription.id)
+            expect(owing is not None and not owing.status.grants_access, "a missed payment does not show in the status")
+            for _ in range(2):
+                paid = await provider.bill_outstanding(subscription.id)
+                expect_model(paid, provider.get_provider_name())
+                expect(paid.status.grants_access, f"a subscription that was paid is {paid.status}")
 
         harness.run(life())
 

@@ -1,0 +1,48 @@
+"""What a subscription at Stripe owes: its open invoices, collected again."""
+
+from ...errors import ActionRequired, NotFound
+from ...idempotency import sub_key
+from ...jsonlike import text
+from ...models import Subscription
+from .api import StripeAPI, path_of
+from .subscriptions import Subscriptions
+
+__all__ = ["Outstanding"]
+
+
+class Outstanding:
+    """Collects what is owed.
+
+    Args:
+        api: where the invoices are.
+        subscriptions: whose they are.
+    """
+
+    def __init__(self, api: StripeAPI, subscriptions: Subscriptions) -> None:
+        self._api = api
+        self._subscriptions = subscriptions
+
+    async def bill(self, subscription_id: str, key: str | None) -> Subscription:
+        """Pay the open invoices, the oldest first. Each has a key of its own, made of the given one.
+
+        Raises:
+            NotFound: there is no such subscription.
+            ActionRequired: the payer has to authenticate, on the page of the invoice.
+        """
+        owed = await self._api.listed("/v1/invoices", {"subscription": subscription_id, "status": "open"})
+        for invoice in reversed(owed):
+            invoice_id = text(invoice, "id") or ""
+            its_key = None if key is None else sub_key(key, invoice_id)
+            try:
+                await self._api.post(f"{path_of('invoices', invoice_id)}/pay", {}, its_key)
+            except ActionRequired as error:
+                error.url = error.url or text(invoice, "hosted_invoice_url")
+                raise
+        return await self._existing(subscription_id)
+
+    async def _existing(self, subscription_id: str) -> Subscription:
+        found = await self._subscriptions.find(subscription_id)
+        if found is None:
+            message = "Stripe has no such subscription, in this account and mode (test or live)"
+            raise NotFound(message)
+        return found
