@@ -56,7 +56,7 @@ class MemoryHooks(ProviderConformance):
 
     def miss_payment(self, provider: BaseProvider, subscription: Subscription) -> None:
         assert isinstance(provider, InMemoryProvider)
-        provider.decline_next_payment()
+        provider.decline_next_payment(customer_id=subscription.customer_id)
         provider.renew(subscription.id)
 
     def complete_setup(self, provider: BaseProvider, session: CheckoutSession) -> None:
@@ -75,7 +75,7 @@ class MemoryHooks(ProviderConformance):
     def effects(self, provider: BaseProvider) -> object:
         assert isinstance(provider, InMemoryProvider)
         used = sum(record.usage for record in provider._world.store.subscriptions.values())
-        return used, len(provider._world.events)
+        return used, len(list(provider._world.events))
 
     def signed_delivery(self, provider: BaseProvider) -> tuple[bytes, Mapping[str, str]]:
         return self._delivered(provider)

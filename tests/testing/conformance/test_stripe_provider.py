@@ -47,7 +47,7 @@ class TestStripe(ProviderConformance):
         return "pm_card_visa"
 
     def miss_payment(self, provider: BaseProvider, subscription: Subscription) -> None:
-        self.stripe.decline_next_payment()
+        self.stripe.decline_next_payment(customer_id=subscription.customer_id)
         self.stripe.renew(subscription.id)
 
     def complete_setup(self, provider: BaseProvider, session: CheckoutSession) -> None:

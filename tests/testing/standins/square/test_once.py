@@ -133,7 +133,6 @@ def test_every_write_of_the_protocol_is_here() -> None:
         "create_usage_record",
         "create_setup_session",
         "bill_outstanding",
-        "bill_outstanding",
         "set_default_payment_method",
     }
 
