@@ -75,6 +75,21 @@ class Provider(InMemoryProvider):
     async def list_subscriptions(self, *args: Any, **kwargs: Any) -> Any:
         return await self._call(super().list_subscriptions, *args, **kwargs)
 
+    async def cancel_payment(self, *args: Any, **kwargs: Any) -> Any:
+        return await self._call(super().cancel_payment, *args, **kwargs)
+
+    async def pause_subscription(self, *args: Any, **kwargs: Any) -> Any:
+        return await self._call(super().pause_subscription, *args, **kwargs)
+
+    async def resume_subscription(self, *args: Any, **kwargs: Any) -> Any:
+        return await self._call(super().resume_subscription, *args, **kwargs)
+
+    async def change_subscription(self, *args: Any, **kwargs: Any) -> Any:
+        return await self._call(super().change_subscription, *args, **kwargs)
+
+    async def expire_checkout_session(self, *args: Any, **kwargs: Any) -> Any:
+        return await self._call(super().expire_checkout_session, *args, **kwargs)
+
     async def cancel_subscription(self, *args: Any, **kwargs: Any) -> Any:
         return await self._call(super().cancel_subscription, *args, **kwargs)
 
@@ -223,6 +238,12 @@ MEMORIES = {
 }
 
 
+async def state_of_key(repository: Noting, key: str) -> OperationState:
+    row = await Store(repository).get_operation("memory", key)
+    assert row is not None
+    return row.state
+
+
 HELD_FOR = timedelta(days=7)
 """An authorization that was not captured is given up then."""
 
@@ -263,9 +284,7 @@ async def life_of_money(at: int, later: timedelta) -> tuple[int, dict[str, objec
             return await call(process(), key)
         except errors.IdempotencyMismatch:
             await process().recover_open(older_than=timedelta(0))
-            row = await Store(repository).get_operation("memory", key)
-            assert row is not None
-            assert row.state is OperationState.ABANDONED, key
+            assert await state_of_key(repository, key) is OperationState.ABANDONED
             reported.append(key)
             return await call(process(), f"{key}, again")
 
@@ -308,3 +327,73 @@ def test_killed_while_money_moves_and_asked_again_it_moved_once_and_the_ledger_i
     }
     for at in range(1, calls + 1):
         assert asyncio.run(life_of_money(at, MEMORIES[later]))[1] == end, f"killed at call {at}"
+
+
+async def life_of_a_subscription(at: int, later: timedelta) -> tuple[int, dict[str, Any]]:
+    """Change the plan, pause, resume, release a deposit, end everything: killed once, and asked for again in a new process."""
+    fate = Fate(0)
+    provider = Provider(now=NOW)
+    provider.fate = fate
+    for plan, cents in (("pro", 1900), ("team", 4900)):
+        provider.add_plan(plan, Money(cents, "USD"))
+    repository = MortalRepository()
+    repository.fate = fate
+
+    def process() -> BillingService[Any]:
+        return BillingService(provider, repository, clock=lambda: provider.now)
+
+    async def asked(key: str, call: Callable[[BillingService[Any], str], Any]) -> Any:
+        try:
+            return await call(process(), key)
+        except Killed:
+            provider.advance(days=later.days, hours=later.seconds / 3600)
+            if later:
+                provider._calls._answers.clear()
+            await process().recover_open(older_than=timedelta(0))
+        try:
+            return await call(process(), key)
+        except errors.IdempotencyMismatch:
+            assert await state_of_key(repository, key) is OperationState.ABANDONED
+            return await call(process(), f"{key}, again")
+
+    session = await process().start_checkout("org", "pro", email="a@b.co", **PAGES)
+    provider.complete_checkout(session.id)
+    await process().confirm_return(session.id, org_id="org")
+    [customer] = provider._world.store.customers
+    held = await provider.create_payment(
+        DEPOSIT, customer_id=customer, payment_method_id=provider.add_payment_method(customer), capture=False
+    )
+    fate.calls, fate.at = 0, at
+    change = await asked("plan", lambda billing, key: billing.change_plan("org", "team", idempotency_key=key))
+    paused = await asked("pause", lambda billing, key: billing.pause("org", idempotency_key=key))
+    resumed = await asked("resume", lambda billing, key: billing.resume("org", idempotency_key=key))
+    void = await asked("void", lambda billing, key: billing.void("org", held.id, idempotency_key=key))
+    await asked("end", lambda billing, key: billing.cancel_all("org", at_period_end=False, idempotency_key=key))
+
+    calls, fate.at = fate.calls, 0
+    assert OperationState.OPEN not in {each.state for each in all_of(repository, BillingOperation)}
+    stored = await process().subscription("org")
+    assert stored is not None
+    there = await provider.get_subscription(stored.external_subscription_id)
+    assert there is not None
+    words = [str(each.type) for each in provider._world.events if str(each.type).startswith("subscription.")]
+    return calls, {
+        "answers": [change.subscription.plan_id, paused.collection_paused, resumed.collection_paused, str(void.status)],
+        "here": (str(stored.status), stored.plan_id, stored.collection_paused),
+        "there": (str(there.status), there.plan_id, there.collection_paused),
+        "told": {
+            word: words.count(word) for word in ("subscription.paused", "subscription.resumed", "subscription.canceled")
+        },
+        "changes": sum(each.carried for each in provider._world.store.subscriptions.values()),
+    }
+
+
+@pytest.mark.parametrize("later", ["at once", "25 hours later"])
+def test_killed_while_a_subscription_changes_and_asked_again_each_change_was_made_once(later: str) -> None:
+    calls, end = asyncio.run(life_of_a_subscription(0, MEMORIES[later]))
+    assert end["here"] == end["there"] == ("canceled", "team", False)
+    for at in range(1, calls + 1):
+        after = asyncio.run(life_of_a_subscription(at, MEMORIES[later]))[1]
+        if MEMORIES[later]:  # a day later it costs a day less
+            assert 0 < after.pop("changes") <= end["changes"], f"killed at call {at}"
+        assert after == {name: end[name] for name in after}, f"killed at call {at}"

@@ -9,6 +9,7 @@ from tests.postgres import NoServerError, PostgresServer, running_server
 
 from .crash.checkouts import run_checkouts
 from .crash.maintenance import run_maintenance
+from .crash.money import run_money
 from .crash.webhooks import run_webhooks
 
 
@@ -39,6 +40,16 @@ def test_there_is_one_customer_for_each_organisation_and_the_provider_s_state_st
         sys.stdout.write(f"\n{report}\n")
     assert not report.problems
     assert int(str(report.facts["workers killed"])) > 10  # the last ones may find nobody at work any more
+
+
+def test_what_was_asked_for_is_taken_and_given_back_once_days_after_the_kills(
+    mortal: PostgresServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = run_money(mortal, orgs=4, workers=2, kills=16)
+    with capsys.disabled():
+        sys.stdout.write(f"\n{report}\n")
+    assert not report.problems
+    assert int(str(report.facts["workers killed"])) > 8  # the last ones may find nobody at work any more
 
 
 def test_two_processes_that_maintain_at_the_same_time_do_everything_once(

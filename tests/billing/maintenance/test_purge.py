@@ -27,13 +27,14 @@ from tests.billing.test_unmatched import CUSTOMER, Listening
 from ..support import all_of
 
 LATER = NOW + timedelta(days=40)
+CONVERTER = converter()
 
 
 def unmatched(number: int, *, customer_id: str = "nobody", minutes: int = 0) -> UnmatchedEvent:
     event = an_event(
         number, provider="memory", customer_id=customer_id, type=EventType.INVOICE_PAID, subscription_id=None
     )
-    payload = converter().unstructure(event)
+    payload = CONVERTER.unstructure(event)
     return UnmatchedEvent("memory", event.dedupe_key, customer_id, None, payload, NOW + timedelta(minutes=minutes))
 
 

@@ -4,14 +4,17 @@ must be.
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "examples" / "repositories"))
 
-from tests.postgres import running_server
+from tests.postgres import PostgresServer, running_server
 
 from .checkouts import run_checkouts
 from .maintenance import run_maintenance
+from .money import run_money
+from .report import Report
 from .webhooks import run_webhooks
 
 
@@ -21,18 +24,24 @@ def main() -> int:
     parser.add_argument("--copies", type=int, default=5, help="how often each event is delivered")
     parser.add_argument("--orgs", type=int, default=100, help="how many organisations check out")
     parser.add_argument("--maintained", type=int, default=1000, help="how many organisations two processes maintain")
+    parser.add_argument("--payers", type=int, default=102, help="how many organisations are charged and refunded")
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--kills", type=int, default=200, help="of workers, in each part")
     parser.add_argument("--crashes", type=int, default=3, help="of the database server")
     parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--only", choices=["webhooks", "checkouts", "money", "maintenance"], default=None)
     asked = parser.parse_args()
     everybody = {"workers": asked.workers, "kills": asked.kills, "seed": asked.seed}
+    parts: dict[str, Callable[[PostgresServer], Report]] = {
+        "webhooks": lambda server: run_webhooks(
+            server, events=asked.events, copies=asked.copies, server_crashes=asked.crashes, **everybody
+        ),
+        "checkouts": lambda server: run_checkouts(server, orgs=asked.orgs, clicks=5, **everybody),
+        "money": lambda server: run_money(server, orgs=asked.payers, **everybody),
+        "maintenance": lambda server: run_maintenance(server, orgs=asked.maintained),
+    }
     with running_server() as server:
-        reports = [
-            run_webhooks(server, events=asked.events, copies=asked.copies, server_crashes=asked.crashes, **everybody),
-            run_checkouts(server, orgs=asked.orgs, clicks=5, **everybody),
-            run_maintenance(server, orgs=asked.maintained),
-        ]
+        reports = [part(server) for name, part in parts.items() if asked.only in {None, name}]
     sys.stdout.write("\n\n".join(map(str, reports)) + "\n")
     return 1 if any(report.problems for report in reports) else 0
 

@@ -21,7 +21,7 @@ from .crew import Crew, Job, at_work
 from .report import Report
 from .worker import TABLES, Settings
 
-__all__ = ["run_checkouts"]
+__all__ = ["run_checkouts", "send"]
 
 COPIES = 3
 """How often each delivery is sent."""
@@ -99,13 +99,13 @@ async def _live(crew: Crew, stand_in: StripeStandIn, orgs: int, clicks: int, kil
         for page in pages:
             stand_in.complete_checkout(page)
         for _ in range(rounds):
-            sent += _send(crew, stand_in)
+            sent += send(crew, stand_in)
             for subscription in stand_in.objects("subscription"):
                 if crew.dice.random() < 0.3 and subscription["status"] == "active":
                     stand_in.decline_next_payment(customer_id=str(subscription["customer"]))
             await asyncio.sleep(0.2)  # deliveries of what was are read against what is
             stand_in.advance(days=crew.dice.choice([16, 31]))
-        sent += _send(crew, stand_in)
+        sent += send(crew, stand_in)
         await crew.finish()
         killer.cancel()
         await asyncio.gather(killer, return_exceptions=True)
@@ -115,7 +115,7 @@ async def _live(crew: Crew, stand_in: StripeStandIn, orgs: int, clicks: int, kil
     return sent
 
 
-def _send(crew: Crew, stand_in: StripeStandIn) -> list[str]:
+def send(crew: Crew, stand_in: StripeStandIn, **more: str) -> list[str]:
     """Give out what waits to be delivered, several times each. Returns the ids of the events."""
     waiting = stand_in.deliveries()
     jobs: list[Job] = [
@@ -124,6 +124,7 @@ def _send(crew: Crew, stand_in: StripeStandIn) -> list[str]:
             "about": str(json.loads(each.payload)["id"]),
             "payload": each.payload.decode(),
             "headers": json.dumps(dict(each.headers)),
+            **more,
         }
         for each in waiting
         for _ in range(COPIES)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import attrs
 
@@ -19,6 +20,8 @@ __all__ = ["Crew", "Job", "at_work"]
 
 ROOT = Path(__file__).parents[3]
 Job = dict[str, str]
+MOST_REFUSALS = 1000
+"""How often a job may fail: a database server that recovers takes some seconds."""
 
 
 class KilledError(Exception):
@@ -29,7 +32,9 @@ class KilledError(Exception):
 class Worker:
     """One process."""
 
-    process: asyncio.subprocess.Process
+    pid: int
+    jobs: asyncio.StreamWriter
+    answers: asyncio.StreamReader
     waiting: dict[str, asyncio.Future[dict[str, str]]] = attrs.field(factory=dict)
     gone: bool = False
 
@@ -38,17 +43,15 @@ class Worker:
             raise KilledError
         answer = asyncio.get_running_loop().create_future()
         self.waiting[job["id"]] = answer
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(job).encode() + b"\n")
+        self.jobs.write(json.dumps(job).encode() + b"\n")
         return await answer
 
     async def listen(self) -> None:
         """Hand the answers on, until the process ends."""
-        assert self.process.stdout is not None
-        while (line := await self.process.stdout.readline()).endswith(b"\n"):
-            answer = json.loads(line)
-            self.waiting.pop(answer["id"]).set_result(answer)
-        await self.process.wait()
+        with suppress(ConnectionError):
+            while (line := await self.answers.readline()).endswith(b"\n"):
+                answer = json.loads(line)
+                self.waiting.pop(answer["id"]).set_result(answer)
         self.gone = True
         for answer in self.waiting.values():
             answer.set_exception(KilledError())
@@ -64,6 +67,7 @@ class Crew:
         size: how many workers.
         each: how many jobs a worker does at a time.
         dice: decides whom a kill hits, and when.
+        longest: how many seconds after a worker was found at work the kill comes at the latest.
 
     Attributes:
         answers: what became of each job, by what it is about; of deliveries, in the order of the answers.
@@ -78,6 +82,7 @@ class Crew:
     size: int
     each: int
     dice: random.Random
+    longest: float = 0.008
     answers: dict[str, list[str]] = attrs.field(factory=dict, init=False)
     failures: Counter[str] = attrs.field(factory=Counter, init=False)
     kills: int = attrs.field(default=0, init=False)
@@ -86,7 +91,9 @@ class Crew:
     _queue: "asyncio.Queue[Job]" = attrs.field(factory=asyncio.Queue, init=False)
     _workers: list[Worker | None] = attrs.field(factory=list, init=False)
     _changed: asyncio.Condition = attrs.field(factory=asyncio.Condition, init=False)
+    _meeting_place: str = attrs.field(default="", init=False)
     _left: int = attrs.field(default=0, init=False)
+    _refused: Counter[str] = attrs.field(factory=Counter, init=False)
     _number: int = attrs.field(default=0, init=False)
 
     def give(self, jobs: Sequence[Mapping[str, str]]) -> None:
@@ -119,9 +126,9 @@ class Crew:
             busy = [worker for worker in self._workers if worker is not None and worker.waiting]
             if busy:
                 worker = self.dice.choice(busy)
-                await asyncio.sleep(self.dice.uniform(0, 0.008))
-                if worker.waiting and worker.process.returncode is None:
-                    _kill(worker.process)
+                await asyncio.sleep(self.dice.uniform(0, self.longest))
+                if worker.waiting and not worker.gone:
+                    _kill(worker.pid)
                     self.kills += 1
                     return
             if self._queue.empty() and not busy:
@@ -140,7 +147,7 @@ class Crew:
     async def _keep_alive(self, place: int) -> None:
         """A worker in this place; a new one whenever it is gone."""
         while True:
-            worker = Worker(await self._start())
+            worker = await self._start()
             try:
                 async with self._changed:
                     self._workers[place] = worker
@@ -149,29 +156,36 @@ class Crew:
                 async with self._changed:
                     self._workers[place] = None
             finally:
-                if worker.process.returncode is None:
-                    _kill(worker.process)
-                    await worker.process.wait()
+                if not worker.gone:
+                    _kill(worker.pid)
+                worker.jobs.close()
 
-    async def _start(self) -> asyncio.subprocess.Process:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "tests.databases.crash.worker",
-            json.dumps(attrs.asdict(self.settings)),
-            cwd=ROOT,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            limit=2**22,
-        )
-        assert process.stdout is not None
-        try:
-            assert await process.stdout.readline() == b"ready\n"
-        except BaseException:
-            _kill(process)
-            await process.wait()
-            raise
-        return process
+    async def _start(self) -> Worker:
+        """A new process: a fork of one that has imported everything, which takes the longest."""
+        answers, jobs = await asyncio.open_unix_connection(self._meeting_place, limit=2**22)
+        return Worker(int(await answers.readline()), jobs, answers)
+
+    @asynccontextmanager
+    async def _parent(self) -> AsyncGenerator[None]:
+        """The process whose forks the workers are."""
+        with TemporaryDirectory() as folder:
+            self._meeting_place = f"{folder}/workers"
+            arguments = (json.dumps(attrs.asdict(self.settings)), self._meeting_place)
+            parent = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "tests.databases.crash.worker",
+                *arguments,
+                cwd=ROOT,
+                stdout=asyncio.subprocess.PIPE,
+            )
+            assert parent.stdout is not None
+            try:
+                assert await parent.stdout.readline() == b"ready\n"
+                yield
+            finally:
+                _kill(parent.pid)
+                await parent.wait()
 
     async def _lane(self, place: int) -> None:
         """Do one job after the other with the worker in this place."""
@@ -195,6 +209,10 @@ class Crew:
     async def _note(self, job: Job, answer: dict[str, str]) -> None:
         if "failed" in answer:
             self.failures[answer["failed"]] += 1
+            self._refused[job["about"]] += 1
+            if self._refused[job["about"]] > MOST_REFUSALS:
+                message = f"{job['do']} of {job['about']} fails again and again: {answer['why']}"
+                raise AssertionError(message)
             self.give([job])
             await asyncio.sleep(0.02)
             return
@@ -204,17 +222,16 @@ class Crew:
             self._changed.notify_all()
 
 
-def _kill(process: asyncio.subprocess.Process) -> None:
-    """Not ``process.kill()``, which looks after the process as well, and may take its end away from the event loop."""
+def _kill(pid: int) -> None:
     with suppress(ProcessLookupError):
-        os.kill(process.pid, signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)
 
 
 @asynccontextmanager
 async def at_work(crew: Crew) -> AsyncGenerator[Crew]:
     """The crew's processes, until the end of the block."""
     crew._workers.extend([None] * crew.size)
-    async with asyncio.TaskGroup() as group:
+    async with crew._parent(), asyncio.TaskGroup() as group:
         tasks = [group.create_task(crew._keep_alive(place)) for place in range(crew.size)]
         tasks += [group.create_task(crew._lane(place)) for place in range(crew.size) for _ in range(crew.each)]
         yield crew

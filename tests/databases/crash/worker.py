@@ -1,14 +1,18 @@
-"""A process that is made to be killed: it takes jobs, one line of JSON each, does several at a time, and answers each.
+"""Processes that are made to be killed: each takes jobs, one line of JSON each, does several at a time, and answers each.
 
-``python -m tests.databases.crash.worker SETTINGS``, where the settings are JSON: see :class:`Settings`.
+``python -m tests.databases.crash.worker SETTINGS SOCKET`` starts one for each connection to the socket; the settings are JSON:
+see :class:`Settings`.
 """
 
 import asyncio
 import importlib
 import json
+import os
+import signal
+import socket
 import sys
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +23,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy_repository import SQLAlchemyRepository
 
-from paylattice import BaseProvider, BillingService, EventContext, EventType, WebhookEvent
+from paylattice import BaseProvider, BillingService, EventContext, EventType, Money, WebhookEvent, errors
 from paylattice.providers.memory import InMemoryProvider, MemoryConfig
 
 from .stream import CLOCK, PAGES, SECRET
@@ -29,6 +33,7 @@ Context = EventContext[AsyncConnection]
 TABLES = (
     "create table ledger (event_id text not null, org_id text not null, cents bigint not null)",
     "create table balances (org_id text primary key, cents bigint not null)",
+    "create table takings (event_id text not null, org_id text not null, payment_id text, cents bigint not null)",
     "create table handled (event_id text not null, word text not null)",
 )
 """The application's own. No key of the ledger keeps a second entry out: only that no handler's work is committed twice."""
@@ -61,11 +66,20 @@ class Settings:
         return StripeProvider(StripeConfig(base_url=self.stripe, **keys))
 
 
-def service(settings: Settings) -> BillingService[AsyncConnection]:
+class Clock:
+    """The time that the jobs say it is."""
+
+    ahead = timedelta(0)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
+def service(settings: Settings, clock: Clock) -> BillingService[AsyncConnection]:
     module, _, kind = settings.repository.partition(":")
     engine = create_async_engine(settings.database, pool_size=8, pool_pre_ping=True)
     repository: SQLAlchemyRepository = getattr(importlib.import_module(module), kind)(engine)
-    billing = BillingService(settings.provider(), repository, refetch=settings.stripe is not None)
+    billing = BillingService(settings.provider(), repository, refetch=settings.stripe is not None, clock=clock.now)
 
     async def note(event: WebhookEvent, context: Context, word: str) -> None:
         row = {"event_id": event.dedupe_key, "word": word}
@@ -91,7 +105,50 @@ def service(settings: Settings) -> BillingService[AsyncConnection]:
         )
         await context.transaction.execute(text(add), {"org_id": row["org_id"], "cents": row["cents"]})
 
+    @billing.on(EventType.PAYMENT_SUCCEEDED)
+    @billing.on(EventType.REFUND_SUCCEEDED)
+    async def take(event: WebhookEvent, context: Context) -> None:
+        assert context.customer is not None
+        assert event.payment is not None or event.refund is not None
+        row: dict[str, object] = {"event_id": event.dedupe_key, "org_id": context.customer.org_id}
+        if event.refund is not None:
+            row |= {"payment_id": event.refund.payment_id, "cents": -event.refund.amount.amount}
+        elif event.payment is not None:
+            row |= {"payment_id": event.payment.id, "cents": event.payment.amount.amount}
+        insert = "insert into takings values (:event_id, :org_id, :payment_id, :cents)"
+        await context.transaction.execute(text(insert), row)
+
     return billing
+
+
+NOT_SENT = "never sent"
+"""The answer of a command that was certainly not done, and whose key is of no use any more."""
+
+
+async def ask(billing: BillingService[AsyncConnection], job: Mapping[str, str]) -> str:
+    """Do what moves money, or changes a subscription."""
+    org, key = job["org"], {"idempotency_key": job["key"]}
+    cents = Money(int(job["cents"]), "USD") if "cents" in job else None
+    match job["do"]:
+        case "charge" | "authorize" as how if cents is not None:
+            call = billing.charge if how == "charge" else billing.authorize
+            return (await call(org, cents, description="of the run", **key)).id
+        case "capture":
+            return (await billing.capture(org, job["payment"], **key)).id
+        case "void":
+            return (await billing.void(org, job["payment"], **key)).id
+        case "refund":
+            return (await billing.refund(org, payment_id=job["payment"], amount=cents, **key)).id
+        case "change plan":
+            return str((await billing.change_plan(org, "team", **key)).subscription.plan_id)
+        case "pause":
+            return str((await billing.pause(org, **key)).status)
+        case "resume":
+            return str((await billing.resume(org, **key)).status)
+        case "cancel all":
+            return f"{len((await billing.cancel_all(org, at_period_end=False, **key)).ended)} ended"
+        case _:
+            raise AssertionError(job["do"])
 
 
 async def do(billing: BillingService[AsyncConnection], provider: str, job: Mapping[str, str]) -> str:
@@ -122,29 +179,28 @@ async def do(billing: BillingService[AsyncConnection], provider: str, job: Mappi
             }
             return json.dumps(facts)
         case _:
-            raise AssertionError(job["do"])
+            try:
+                return await ask(billing, job)
+            except errors.IdempotencyMismatch:
+                return NOT_SENT
 
 
-def say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
-
-
-async def main(settings: Settings) -> None:
-    billing = service(settings)
+async def main(settings: Settings, connection: socket.socket) -> None:
+    clock = Clock()
+    billing = service(settings, clock)
     provider = "stripe" if settings.stripe else "memory"
-    jobs = asyncio.StreamReader(limit=2**22)
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(jobs), sys.stdin)
-    say("ready")
+    jobs, answers = await asyncio.open_unix_connection(sock=connection, limit=2**22)
+    answers.write(f"{os.getpid()}\n".encode())
     at_work: set[asyncio.Task[None]] = set()
 
     async def one(job: Mapping[str, str]) -> None:
+        clock.ahead = timedelta(days=int(job.get("ahead", 0)))
         try:
             answer = {"id": job["id"], "done": await do(billing, provider, job)}
         except Exception as error:  # noqa: BLE001 - as a web server: 500, and it is delivered again
             cause = getattr(error, "orig", None) or error
-            answer = {"id": job["id"], "failed": type(cause).__name__}
-        say(json.dumps(answer))
+            answer = {"id": job["id"], "failed": type(cause).__name__, "why": str(cause)}
+        answers.write(f"{json.dumps(answer)}\n".encode())
 
     while line := await jobs.readline():  # the end of the input: whoever gave the jobs is gone
         task = asyncio.create_task(one(json.loads(line)))
@@ -152,5 +208,23 @@ async def main(settings: Settings) -> None:
         task.add_done_callback(at_work.discard)
 
 
+def fork_for_each_connection(settings: Settings, meeting_place: str) -> None:
+    """Be the parent: it imports once what each worker needs, and opens nothing."""
+    settings.provider()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel buries them
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(meeting_place)
+        listening.listen()
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        while True:
+            connection, _ = listening.accept()
+            if os.fork() == 0:
+                listening.close()
+                asyncio.run(main(settings, connection))
+                os._exit(0)
+            connection.close()
+
+
 if __name__ == "__main__":
-    asyncio.run(main(Settings(**json.loads(sys.argv[1]))))
+    fork_for_each_connection(Settings(**json.loads(sys.argv[1])), sys.argv[2])
