@@ -249,6 +249,11 @@ class OperationLog(OperationRows[Tx]):
         entry = Entry(row, command)
         if row.state is OperationState.DONE and not done:
             return await self._as_it_was_done(provider, entry)
+        if not first and not done and not command.may_be_sent_anew:
+            seen = await self._seen(provider, entry)
+            if seen is not None:
+                await self._done(entry, seen)
+                return seen
         try:
             answer = await command.send(provider, row.key)
         except OutcomeUnknown:
@@ -268,6 +273,16 @@ class OperationLog(OperationRows[Tx]):
         elif await self._is_the_last_one(provider, entry, contested=contested):
             await self._done(entry, answer)
         return answer
+
+    async def _seen(self, provider: BaseProvider, entry: Entry[Command[R]]) -> R | None:
+        """The effect of what was sent before, and must not be done twice, where it shows: every clock here may be wrong.
+
+        Where the payer has to act, or the bank declined, the answer under the key says more.
+        """
+        try:
+            return await entry.command.find_effect(provider, entry.row)
+        except PaymentError:
+            return None
 
     async def _ready(
         self, provider: BaseProvider, entry: Entry[Command[R]], *, first: bool
