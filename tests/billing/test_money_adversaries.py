@@ -203,3 +203,19 @@ def test_a_key_in_doubt_serves_nothing_else_and_nobody_else(place: Callable[[], 
         assert shop.place.amounts() == ([2500], [])
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_charge_of_a_machine_whose_clock_is_minutes_ahead_is_found(place: Callable[[], Any]) -> None:
+    async def main() -> None:
+        shop = await opened(place)
+        ahead: BillingService[Any] = BillingService(
+            shop.place.provider(), shop.repository, clock=lambda: shop.place.source.now + timedelta(minutes=9)
+        )
+        ask = partial(ahead.charge, "org", PRICE, payment_method_id=shop.method, description="setup")
+        await shop.losing("create_payment", partial(ask, idempotency_key="order-7"), after_effect=True)
+        shop.wait(AGES["46 d"])
+        assert await either(shop.charge) != "reported"
+        assert shop.place.amounts() == ([2500], [])
+
+    asyncio.run(main())

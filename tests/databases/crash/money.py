@@ -138,11 +138,10 @@ async def _live(crew: Crew, stand_in: StripeStandIn, orgs: int, kills: int) -> t
     payments: dict[str, dict[str, str]] = {f"org-{number}": {} for number in range(orgs)}
     rounds: list[Round] = []
     sent: set[str] = set()
-    ahead = timedelta(0)
     deadly = kills // (2 * len(ROUNDS))
     async with at_work(crew):
         for asked in ROUNDS:
-            jobs = [_job(each, org, payments[org], ahead) for org in payments for each in asked]
+            jobs = [_job(each, org, payments[org], stand_in) for org in payments for each in asked]
             first = [{**job, "once": "yes"} for job in jobs]
             crew.dice.shuffle(first)
             killer = asyncio.create_task(crew.killing(deadly, len(jobs)))
@@ -150,14 +149,13 @@ async def _live(crew: Crew, stand_in: StripeStandIn, orgs: int, kills: int) -> t
             await crew.finish()
             killer.cancel()
             await asyncio.gather(killer, return_exceptions=True)
-            ahead += LATER
             stand_in.advance(days=LATER.days)
             stand_in.faults.forget_keys()
-            rounds.append(await _come_back(crew, [{**job, "ahead": str(ahead.days)} for job in jobs]))
+            rounds.append(await _come_back(crew, [{**job, "now": stand_in.now.isoformat()} for job in jobs]))
             for job in jobs:
                 if job["do"] in {"charge", "authorize"}:
                     payments[job["org"]][job["for"]] = crew.answers[job["about"]][-1]
-            told = send(crew, stand_in, ahead=str(ahead.days))
+            told = send(crew, stand_in, now=stand_in.now.isoformat())
             sent |= {*told}
             killer = asyncio.create_task(crew.killing(deadly, 3 * len(told)))
             await crew.finish()
@@ -167,14 +165,14 @@ async def _live(crew: Crew, stand_in: StripeStandIn, orgs: int, kills: int) -> t
     return rounds, sent
 
 
-def _job(asked: Asked, org: str, payments: Mapping[str, str], ahead: timedelta) -> Job:
-    job = {**asked(org, payments), "org": org, "ahead": str(ahead.days)}
+def _job(asked: Asked, org: str, payments: Mapping[str, str], stand_in: StripeStandIn) -> Job:
+    job = {**asked(org, payments), "org": org, "now": stand_in.now.isoformat()}
     return {**job, "about": f"{org} {job['for']}", "key": f"{org} {job['for']}"}
 
 
 async def _come_back(crew: Crew, jobs: list[Job]) -> Round:
     """Finish what is open, ask for everything again under the same key, and under a new one for what was never sent."""
-    recover = {"do": "recover", "about": "recover", "ahead": jobs[0]["ahead"]}
+    recover = {"do": "recover", "about": "recover", "now": jobs[0]["now"]}
     crew.give([recover])
     await crew.finish()
     left_open = sum(int(each) for each in crew.answers["recover"][-1].split() if each.isdigit())

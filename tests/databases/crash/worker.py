@@ -67,12 +67,12 @@ class Settings:
 
 
 class Clock:
-    """The time that the jobs say it is."""
+    """The time that the last job says it is: the provider's, which a run may move."""
 
-    ahead = timedelta(0)
+    said: datetime | None = None
 
     def now(self) -> datetime:
-        return datetime.now(UTC) + self.ahead
+        return self.said or datetime.now(UTC)
 
 
 def service(settings: Settings, clock: Clock) -> BillingService[AsyncConnection]:
@@ -194,7 +194,7 @@ async def main(settings: Settings, connection: socket.socket) -> None:
     at_work: set[asyncio.Task[None]] = set()
 
     async def one(job: Mapping[str, str]) -> None:
-        clock.ahead = timedelta(days=int(job.get("ahead", 0)))
+        clock.said = datetime.fromisoformat(job["now"]) if "now" in job else None
         try:
             answer = {"id": job["id"], "done": await do(billing, provider, job)}
         except Exception as error:  # noqa: BLE001 - as a web server: 500, and it is delivered again

@@ -12,7 +12,7 @@ from .wire import customer_from, payment_method_from
 
 __all__ = ["Customers"]
 
-_HEAD_START = 60
+_HEAD_START = 600
 """Seconds that Stripe's clock may be behind this machine's."""
 
 

@@ -23,7 +23,7 @@ __all__ = ["Payments"]
 
 _MOST_WORDS = 50
 """As many as Stripe takes; a caller who uses all of them has the provider's own time only."""
-_HEAD_START = 60
+_HEAD_START = 600
 """Seconds by which the clocks here and there may differ."""
 _LISTED = ["data.latest_charge"]
 _EXPANDED: Mapping[str, object] = {"expand": ["latest_charge"]}
