@@ -41,7 +41,7 @@ class SubscriptionOperations(Wired[Tx]):
         at the same moment subscribe twice, and you get ``subscription.second``.
 
         Args:
-            org_id: your id of the organisation; it must have a customer: see :meth:`ensure_customer`.
+            org_id: your id of the organisation; it must have a customer: see :meth:`BillingService.ensure_customer`.
             plan_id: the provider's id of the plan.
             payment_method_id: the provider's id of a saved payment method: see ``save_payment_method`` of the provider. None:
                 the customer's default, where the provider has such.

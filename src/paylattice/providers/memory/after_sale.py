@@ -43,7 +43,7 @@ class AfterSale(BaseProvider):
         metadata: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
     ) -> SubscriptionChange:
-        """Begin a subscription now; :meth:`decline_next_payment` makes its first payment fail, or wait for the payer."""
+        """Begin a subscription; :meth:`InMemoryProvider.decline_next_payment` lets its first payment fail or wait."""
         if start_at is not None:
             message = "the embedded provider begins subscriptions at once: trial_end= charges nothing before"
             raise InvalidRequest(message, param="start_at")
@@ -100,7 +100,7 @@ class AfterSale(BaseProvider):
         *,
         idempotency_key: str | None = None,
     ) -> CheckoutSession:
-        """A page that the test completes with :meth:`complete_checkout`: a card is saved, and nothing paid."""
+        """A page that the test completes with :meth:`InMemoryProvider.complete_checkout`: a card is saved, and nothing paid."""
         order, kept = CheckoutOrder(saves=True), FrozenMap(metadata or {})
         asked = (customer_id, kept, success_url, cancel_url)
         return self._calls.write(idempotency_key, asked, lambda: self._checkouts.open(order, customer_id, kept))

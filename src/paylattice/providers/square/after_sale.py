@@ -71,6 +71,6 @@ class AfterSale(BaseProvider):
     ) -> PaymentMethod:
         """Make a card on file of a Web Payments SDK token (``cnon:...``), or of a completed card payment's id.
 
-        ``verification_token`` is that of ``verifyBuyer``, where the SDK's ``tokenize`` does not include it.
+        ``verification_token`` is that of the buyer's verification, where the SDK's ``tokenize`` does not include it.
         """
         return await self._customers.save_card(customer_id, token, verification_token, idempotency_key)
