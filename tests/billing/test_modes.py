@@ -91,7 +91,7 @@ def test_an_event_of_the_other_mode_in_the_provider_s_list_is_reported_and_nothi
     async def main() -> None:
         world = World()
         await world.subscribe()
-        events = world.provider._world.events
+        events = world.provider._world.events._events
         stranger = attrs.evolve(events[0], id="live", dedupe_key="live", livemode=True)
         events.insert(0, stranger)
         world.provider.advance(days=1)

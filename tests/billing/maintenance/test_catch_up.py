@@ -218,7 +218,7 @@ def test_square_s_cursor_may_become_too_old_while_the_events_before_it_are_appli
 def test_the_embedded_provider_tells_what_it_has_forgotten() -> None:
     async def main() -> None:
         world = World()
-        world.provider._world.events = type(world.provider._world.events)(maxlen=50)
+        world.provider._world.events = type(world.provider._world.events)(most=50)
         for number in range(80):
             await world.provider.create_customer(f"{number}@example.com")
             world.provider.advance(hours=1)

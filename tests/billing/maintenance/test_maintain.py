@@ -300,11 +300,11 @@ def test_an_event_that_is_listed_late_is_read_all_the_same() -> None:
         world = Counting()
         await world.subscribe("early")
         late = list(world.provider._world.events)
-        world.provider._world.events.clear()
+        world.provider._world.events._events.clear()
         world.provider.advance(hours=50 / 60)
         await world.subscribe("later")
         await world.maintain()
-        world.provider._world.events.extendleft(reversed(late))
+        world.provider._world.events._events.extendleft(reversed(late))
         await world.maintain()
         assert sorted(world.booked) == sorted(world.paid())
 

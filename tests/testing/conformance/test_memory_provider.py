@@ -89,7 +89,7 @@ class MemoryHooks(ProviderConformance):
     def other_mode_delivery(self, provider: BaseProvider) -> tuple[bytes, Mapping[str, str]]:
         assert isinstance(provider, InMemoryProvider)
         run(InMemoryProvider.create_customer(provider, "ada@example.com"))
-        payload = payload_of(attrs.evolve(provider._world.events[-1], livemode=True))
+        payload = payload_of(attrs.evolve(list(provider._world.events)[-1], livemode=True))
         return payload, {SIGNATURE.header: SIGNATURE.signed(payload, Secret(SECRET), provider._clock())}
 
     def webhook_secret(self, provider: BaseProvider) -> str:

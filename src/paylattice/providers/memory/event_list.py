@@ -13,16 +13,23 @@ _MOST = 10_000
 
 
 class EventList:
-    """Keeps events, oldest first."""
+    """Keeps events, oldest first.
 
-    def __init__(self) -> None:
-        self._events: deque[WebhookEvent] = deque(maxlen=_MOST)
+    Args:
+        most: how many.
+    """
+
+    def __init__(self, most: int = _MOST) -> None:
+        self._events: deque[WebhookEvent] = deque(maxlen=most)
         self._is_cut = False
 
     def add(self, event: WebhookEvent) -> None:
         """Keep an event; the oldest makes room for it."""
-        self._is_cut = self._is_cut or len(self._events) == _MOST
+        self._is_cut = self._is_cut or len(self._events) == self._events.maxlen
         self._events.append(event)
+
+    def __len__(self) -> int:
+        return len(self._events)
 
     def __iter__(self) -> Iterator[WebhookEvent]:
         return iter(self._events)
