@@ -87,7 +87,7 @@ class AfterSale(BaseProvider):
         return self._calls.write(idempotency_key, asked, lambda: self._changed(subscription_id, pay_with))
 
     async def bill_outstanding(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
-        """Try to collect the open invoices with the subscription's card; :meth:`decline_next_payment` makes it fail."""
+        """Try to collect the open invoices with the subscription's card; ``decline_next_payment`` makes it fail."""
         bill = self._outstanding.bill
         return self._calls.write(idempotency_key, subscription_id, lambda: self._changed(subscription_id, bill))
 
