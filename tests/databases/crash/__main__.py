@@ -1,4 +1,4 @@
-"""The whole proof, a few minutes long: ``python -m tests.databases.crash``. The exit status is 1 if anything is not as it
+"""The whole proof, some minutes long: ``python -m tests.databases.crash``, with ``--part money`` a part of it. The exit status is 1 if anything is not as it
 must be.
 """
 
@@ -29,7 +29,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200, help="of workers, in each part")
     parser.add_argument("--crashes", type=int, default=3, help="of the database server")
     parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--only", choices=["webhooks", "checkouts", "money", "maintenance"], default=None)
+    parser.add_argument("--part", choices=["webhooks", "checkouts", "money", "maintenance"], default=None)
     asked = parser.parse_args()
     everybody = {"workers": asked.workers, "kills": asked.kills, "seed": asked.seed}
     parts: dict[str, Callable[[PostgresServer], Report]] = {
@@ -41,7 +41,7 @@ def main() -> int:
         "maintenance": lambda server: run_maintenance(server, orgs=asked.maintained),
     }
     with running_server() as server:
-        reports = [part(server) for name, part in parts.items() if asked.only in {None, name}]
+        reports = [part(server) for name, part in parts.items() if asked.part in {None, name}]
     sys.stdout.write("\n\n".join(map(str, reports)) + "\n")
     return 1 if any(report.problems for report in reports) else 0
 

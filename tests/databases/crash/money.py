@@ -138,13 +138,13 @@ async def _live(crew: Crew, stand_in: StripeStandIn, orgs: int, kills: int) -> t
     payments: dict[str, dict[str, str]] = {f"org-{number}": {} for number in range(orgs)}
     rounds: list[Round] = []
     sent: set[str] = set()
-    deadly = kills // (2 * len(ROUNDS))
     async with at_work(crew):
-        for asked in ROUNDS:
+        for number, asked in enumerate(ROUNDS):
+            phases = 2 * (len(ROUNDS) - number)
             jobs = [_job(each, org, payments[org], stand_in) for org in payments for each in asked]
             first = [{**job, "once": "yes"} for job in jobs]
             crew.dice.shuffle(first)
-            killer = asyncio.create_task(crew.killing(deadly, len(jobs)))
+            killer = asyncio.create_task(crew.killing((kills - crew.kills) // phases, len(jobs)))
             crew.give(first)
             await crew.finish()
             killer.cancel()
@@ -157,7 +157,7 @@ async def _live(crew: Crew, stand_in: StripeStandIn, orgs: int, kills: int) -> t
                     payments[job["org"]][job["for"]] = crew.answers[job["about"]][-1]
             told = send(crew, stand_in, now=stand_in.now.isoformat())
             sent |= {*told}
-            killer = asyncio.create_task(crew.killing(deadly, 3 * len(told)))
+            killer = asyncio.create_task(crew.killing((kills - crew.kills) // (phases - 1), 3 * len(told)))
             await crew.finish()
             killer.cancel()
             await asyncio.gather(killer, return_exceptions=True)
