@@ -1,5 +1,6 @@
-"""The whole proof, some minutes long: ``python -m tests.databases.crash``, with ``--part money`` a part of it. The exit status is 1 if anything is not as it
-must be.
+"""The whole proof, some minutes long: ``python -m tests.databases.crash``; ``--part money`` runs a part of it.
+
+The exit status is 1 if anything is not as it must be.
 """
 
 import argparse
