@@ -27,7 +27,7 @@ class FrozenMap(dict[K, V]):
 
     if TYPE_CHECKING:  # otherwise it is dict's own, which is faster
 
-        def __init__(self, items: Mapping[K, V] = ...) -> None: ...
+        def __init__(self, items: Mapping[K, V] = ...) -> None: ...  # pyright: ignore[reportInvalidTypeVarUse] - of nothing, it is what is expected
 
     def __hash__(self) -> int:  # type: ignore[override] # a dict has none, because it changes
         return hash(frozenset(self.items()))
