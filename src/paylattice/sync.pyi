@@ -347,7 +347,7 @@ class StripeProvider(Provider):
         *,
         idempotency_key: str | None = None,
     ) -> str:
-        """The URL of Stripe's own page where the customer changes the subscription and the payment method."""
+        """The URL of Stripe's own page where the customer changes the subscription and the payment method. Stripe's alone."""
 
     def cancel_subscription(
         self,

@@ -203,14 +203,7 @@ class StripeProvider(AfterSale):
     async def create_billing_portal_session(
         self, customer_id: str, return_url: str, *, idempotency_key: str | None = None
     ) -> str:
-        """The URL of Stripe's own page where the customer changes the subscription and the payment method.
-
-        This is Stripe's alone, and not a part of the protocol. The Dashboard must hold a configuration of the page.
-
-        Args:
-            customer_id: ``cus_...``.
-            return_url: where the customer returns.
-            idempotency_key: None: one is made.
+        """The URL of Stripe's own page where the customer changes the subscription and the payment method. Stripe's alone.
 
         Raises:
             NotFound: Stripe has no such customer.
