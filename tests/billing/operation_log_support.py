@@ -63,6 +63,9 @@ class Counting(InMemoryProvider):
     async def cancel_subscription(self, *args: Any, **kwargs: Any) -> Any:
         return await self._fateful(super().cancel_subscription, *args, **kwargs)
 
+    async def create_subscription(self, *args: Any, **kwargs: Any) -> Any:
+        return await self._fateful(super().create_subscription, *args, **kwargs)
+
     async def uncancel_subscription(self, *args: Any, **kwargs: Any) -> Any:
         return await self._fateful(super().uncancel_subscription, *args, **kwargs)
 
@@ -94,6 +97,11 @@ def record_of(world: World) -> Any:
     return record
 
 
+async def _with_a_card(world: World) -> None:
+    customer = await world.billing.ensure_customer("org", email=EMAIL)
+    world.provider.add_payment_method(customer.external_customer_id)
+
+
 ORDERS: Mapping[str, Order] = {
     "ensure_customer": Order(
         lambda world: world.billing.ensure_customer("org", email=EMAIL), lambda world: world.customers_made()
@@ -105,6 +113,11 @@ ORDERS: Mapping[str, Order] = {
         lambda world: world.billing.cancel("org", idempotency_key="click"),
         lambda world: int(record_of(world).cancel_at_period_end),
         "pro",
+    ),
+    "subscribe": Order(
+        lambda world: world.billing.subscribe("org", "pro", idempotency_key="click"),
+        lambda world: len(world.provider._world.store.subscriptions),
+        before=_with_a_card,
     ),
     "uncancel": Order(
         lambda world: world.billing.uncancel("org", idempotency_key="click"),
@@ -145,9 +158,9 @@ async def a_world(at: int, order: Order, lost: str | None) -> World:
         await world.subscribe(plan_id=order.plan)
         await world.deliver()
         world.provider.advance(days=15.5)
-        if order.before is not None:
-            await order.before(world)
-        assert order.effects(world) == 0
+    if order.before is not None:
+        await order.before(world)
+    assert order.effects(world) == 0
     provider.lost = lost
     provider.fate.calls, provider.fate.at = 0, at
     return world

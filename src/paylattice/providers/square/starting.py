@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from ...errors import InvalidRequest
-from ...jsonlike import JsonObject, text
+from ...jsonlike import JsonObject, child, text
 from ...models import Subscription, SubscriptionChange
 from ...transport import Request
 from . import requests
@@ -84,5 +84,4 @@ class Starting:
 
 
 def _source(data: JsonObject) -> str | None:
-    source = data.get("source")
-    return text(source, "name") if isinstance(source, dict) else None
+    return text(child(data, "source"), "name")
