@@ -304,6 +304,7 @@ GOOD: dict[str, Any] = {
     "quantity": 1,
     "since": datetime(2026, 1, 1, tzinfo=UTC),
     "timestamp": datetime(2026, 1, 1, tzinfo=UTC),
+    "token": "tok_1",
     **PAGES,
 }
 
@@ -402,7 +403,7 @@ CHECKED_ELSEWHERE = {
         "in_flight",
     ),
     *("name", "payload", "plan_id", "prorate", "reason", "reconcile_every"),
-    *("success_url", "timestamp", "trial_days"),
+    *("success_url", "timestamp", "trial_days", "trial_end", "start_at", "purge_checkouts_after"),
     *("amount", "description", "payment_id", "payment_method_id", "invoice_id"),
 }
 """By the guard, where they are recorded and sent; by who reads them; or by the method itself."""
