@@ -5,8 +5,8 @@ a transaction that holds the subscription's row, only where nothing else that wa
 sent since the quantity was read. What stands in the way is finished first, by whoever finds it, under its own key. What was
 decided stays in the change's row: a later attempt, or the scheduled job, sends the same.
 
-This is exact where the provider does a change once for its key. Where it takes no key for changes, two workers that send the same
-change at once can still lose one: a late request may be applied over a newer one.
+This is exact where the provider does a change once for its key. Where it takes no key for changes, two workers that send the
+same change at once can still lose one: a late request may be applied over a newer one.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
