@@ -237,9 +237,8 @@ class StripeProvider(AfterSale):
     ) -> Subscription:
         """End the subscription now, or when the paid period does. Nothing is refunded or credited.
 
-        Usage that is not billed yet is billed when the period ends. Now, it is billed with ``final_invoice`` (Stripe's
-        ``invoice_now``), as are prorations that wait; without it, both are dropped. Open invoices stay payable and are not
-        collected any more; ``void_open_invoices`` voids them, which only Stripe has.
+        Usage that is not billed yet is billed when the period ends; now, with ``final_invoice``, as are prorations that wait.
+        Open invoices stay payable and are not collected any more; ``void_open_invoices``, which only Stripe has, voids them.
         """
         return await self._subscriptions.cancel(
             subscription_id, at_period_end, reason, final_invoice, void_open_invoices, idempotency_key
