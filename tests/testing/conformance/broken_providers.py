@@ -189,7 +189,11 @@ class HasNoPage(InMemoryProvider):
     create_checkout_session = through("create_checkout_session", lambda made: attrs.evolve(made, url=None))
 
 
-@caught_by("a_completed_checkout_is_a_subscription", "a_subscription_changes_its_plan")
+@caught_by(
+    "a_completed_checkout_is_a_subscription",
+    "a_subscription_changes_its_plan",
+    "a_subscription_begins_without_a_page",
+)
 class MistakesThePlan(InMemoryProvider):
     get_subscription = through("get_subscription", lambda found: found and attrs.evolve(found, plan_id="another"))
 
@@ -220,7 +224,19 @@ class CancelsLater(InMemoryProvider):
         return await super().cancel_subscription(subscription_id, at_period_end=True)
 
 
-@caught_by("a_subscription_is_canceled_at_the_end_of_its_period")
+@caught_by("a_cancellation_is_taken_back")
+class TakesNoCancellationBack(InMemoryProvider):
+    async def uncancel_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
+        return self._subscriptions.get(subscription_id).model()
+
+
+@caught_by("what_is_owed_is_collected_again")
+class CollectsNothing(InMemoryProvider):
+    async def bill_outstanding(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
+        return self._subscriptions.get(subscription_id).model()
+
+
+@caught_by("a_subscription_is_canceled_at_the_end_of_its_period", "a_cancellation_is_taken_back")
 class CancelsAtOnce(InMemoryProvider):
     async def cancel_subscription(
         self,
