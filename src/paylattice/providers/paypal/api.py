@@ -158,7 +158,7 @@ class PayPalAPI(JSONAPI[PayPalConfig]):
     ) -> T:
         """Send a write whose endpoint takes a key. One that is too long for PayPal is sent as a digest of itself."""
         short = sub_key(key, "paypal") if key is not None and len(key) > _LONGEST_KEY else key
-        headers = {} if path.startswith(_WITHOUT_PREFER) else REPRESENTATION
+        headers: Mapping[str, str] = {} if path.startswith(_WITHOUT_PREFER) else REPRESENTATION
         request = Request("POST", path, json=dict(body), headers=headers, idempotency_key=short)
         return await self.send(request, into)
 

@@ -187,8 +187,9 @@ class Payments:
             return await self._api.create(f"{path}/reauthorize", body, key, _with_id)
 
         async def read() -> JsonObject | None:
-            order = await self._lookup.order(found.order_id) if found.order_id is not None else {}
-            newest = order_parts.reserving(order)[-1:]
+            if found.order_id is None:
+                return None
+            newest = order_parts.reserving(await self._lookup.order(found.order_id))[-1:]
             return newest[0] if newest and text(newest[0], "id") not in {text(each, "id") for each in known} else None
 
         made = await self._api.write_then_verify(write, read)
@@ -341,10 +342,10 @@ def _newest(order: JsonObject) -> JsonObject:
         Conflict: none does; or the order was saved, which allows several, and the call does not say which.
     """
     reserving = order_parts.reserving(order)
-    if not reserving or (len(reserving) > 1 and text(order, "processing_instruction") == "ORDER_SAVED_EXPLICITLY"):
-        message = f"the order has {len(reserving)} authorizations that reserve money: capture each by its own id"
-        raise Conflict(message)
-    return reserving[-1]
+    if reserving and (len(reserving) == 1 or text(order, "processing_instruction") != "ORDER_SAVED_EXPLICITLY"):
+        return reserving[-1]
+    message = f"the order has {len(reserving)} authorizations that reserve money: capture each by its own id"
+    raise Conflict(message)
 
 
 def _outcome_of(order: JsonObject) -> Payment:
