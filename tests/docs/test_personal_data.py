@@ -21,6 +21,7 @@ RECORDS = (
     records.BillingEvent,
     records.UnmatchedEvent,
     records.BillingOperation,
+    records.BillingBookmark,
 )
 PROVIDERS = ("memory", "stripe", "paypal", "square")
 MARK = "xyzzy"
@@ -78,6 +79,7 @@ async def life(billing: BillingService[Any], street: Street) -> None:
 
     await billing.cancel("org", reason=MARK, at_period_end=Capability.CANCEL_NOW not in provider.capabilities)
     await deliver()
+    await billing.maintain()
     await billing.aclose()
 
 

@@ -36,7 +36,7 @@ def _time(request: Request, name: str) -> datetime:
 
 def _list(world: World, request: Request) -> JSON:
     start, end = _time(request, "start_date"), _time(request, "end_date")
-    if not start <= end <= start + _LONGEST:
+    if not timedelta(0) <= end - start <= _LONGEST:
         raise invalid("INVALID_PARAMETER_VALUE", "Date range is greater than 31 days.", "end_date", place="query")
     if start < world.now - _KEPT:
         raise invalid("INVALID_PARAMETER_VALUE", "Data is kept for three years.", "start_date", place="query")
