@@ -319,6 +319,44 @@ def test_a_record_of_a_newer_version_is_refused_where_it_is_used_and_nowhere_els
     asyncio.run(life())
 
 
+def test_nothing_is_written_over_a_record_of_a_newer_version() -> None:
+    async def life() -> None:
+        provider, billing = shop()
+        page = await billing.start_checkout("org", "basic", **PAGE)
+        store = Store(billing.repository)
+        [written] = await store.list_checkouts("org")
+        await billing.repository.update(attrs.evolve(written, state="in a state of tomorrow"))  # type: ignore[arg-type]  # what another version writes
+        before = await store.list_checkouts("org")
+        provider.complete_checkout(page.id)
+        await deliver(provider, billing)  # this asks which page has brought it
+        assert await store.replace_checkout(written, now=NOON) is None
+        assert await store.list_checkouts("org") == before
+        assert (await billing.access("org")).allowed
+
+    asyncio.run(life())
+
+
+@pytest.mark.parametrize("delayed", [True, False])
+def test_what_was_paid_before_another_page_was_allowed_beside_it_is_kept(delayed: bool) -> None:
+    async def life() -> None:
+        provider, _ = shop()
+        billing = BillingService(provider, InMemoryRepository(), on_second_subscription="cancel_and_refund")
+        pages: list[str] = []
+        for later in (delayed, False):
+            pages.append((await billing.start_checkout("org", "pro", **PAGE, allow_second=True)).id)
+            provider.complete_checkout(pages[-1], delayed=later)
+            await deliver(provider, billing)
+        if delayed:
+            provider.settle_checkout(pages[0])
+            await deliver(provider, billing)
+        assert [each.state for each in await Store(billing.repository).list_checkouts("org")] == [
+            CheckoutState.COMPLETE
+        ] * 2
+        assert [each.status.is_current for each in await billing.subscriptions("org")] == [True] * 2
+
+    asyncio.run(life())
+
+
 def test_a_page_that_was_never_paid_is_expired_and_keeps_nobody_from_coming_back() -> None:
     async def life() -> None:
         provider, billing = shop()

@@ -5,7 +5,7 @@ from datetime import datetime
 import attrs
 
 from ..models import CheckoutSession
-from .records import BillingCheckout, CheckoutNews
+from .records import BillingCheckout, CheckoutNews, CheckoutState
 from .records.checkouts import CHECKOUTS_BY_ORG, CHECKOUTS_BY_PROVIDER, CHECKOUTS_BY_SESSION
 from .repository import Tx
 from .rows import PAGE, Rows
@@ -51,12 +51,12 @@ class CheckoutStore(Rows[Tx]):
         """Write what the provider says of a checkout's session; None: it has no such session.
 
         Returns:
-            The checkout as it is then; None: there is none under the key.
+            The checkout as it is then; as it was, if a newer version of paylattice wrote it. None: there is none under the key.
         """
         async with self._in(tx) as own:
             stored = await self._locked(provider, key, own)
-            if stored is None:
-                return None
+            if stored is None or stored.state is CheckoutState.UNKNOWN:
+                return stored
             seen = stored.seen_as(session, now=now)
             if attrs.evolve(seen, updated_at=stored.updated_at) == stored:
                 return stored
@@ -66,10 +66,10 @@ class CheckoutStore(Rows[Tx]):
     async def replace_checkout(
         self, checkout: BillingCheckout, *, now: datetime, tx: Tx | None = None
     ) -> BillingCheckout | None:
-        """Take the place of a checkout for another one; None if it has it no more."""
+        """Take the place of a checkout for another one; None if it has it no more, or a newer version wrote it."""
         async with self._in(tx) as own:
             stored = await self._locked(checkout.provider, checkout.key, own)
-            if stored is None or stored.place is None:
+            if stored is None or stored.place is None or stored.state is CheckoutState.UNKNOWN:
                 return None
             replaced = stored.after(CheckoutNews.REPLACED, now=now)
             await self.repository.update(replaced, tx=own)

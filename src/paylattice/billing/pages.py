@@ -27,6 +27,7 @@ from .store import Store
 __all__ = ["Page", "Pages", "PlaceTaken"]
 
 _NEVER_OPENED = frozenset({OperationState.FAILED, OperationState.ABANDONED})
+_FINAL = frozenset({CheckoutState.COMPLETE, CheckoutState.REPLACED})
 _MOST_ASKED = 10
 """How many checkouts of an organisation are asked for a subscription, the newest first."""
 
@@ -200,6 +201,6 @@ class Pages(Generic[Tx]):
             ]
         found_out = [each for each in begun if each.external_subscription_id == subscription_id]
         if found_out:  # at some providers already when the page is opened
-            return [each for each in found_out if each.state is not CheckoutState.COMPLETE and each.place is not None]
+            return [each for each in found_out if each.state not in _FINAL]
         unknown = [each for each in begun if each.session_id is not None and each.external_subscription_id is None]
         return unknown[::-1][:_MOST_ASKED]

@@ -64,7 +64,7 @@ _PAID = {_N.PENDING: _S.PENDING, _N.COMPLETE: _S.COMPLETE}
 TRANSITIONS: Mapping[CheckoutState, Mapping[CheckoutNews, CheckoutState]] = MappingProxyType(
     {
         _S.OPEN: {**_PAID, _N.EXPIRED: _S.EXPIRED, _N.REPLACED: _S.REPLACED},
-        _S.PENDING: {_N.COMPLETE: _S.COMPLETE, _N.EXPIRED: _S.EXPIRED, _N.REPLACED: _S.REPLACED},
+        _S.PENDING: {_N.COMPLETE: _S.COMPLETE, _N.EXPIRED: _S.EXPIRED},  # a page that was paid before it is no mistake
         _S.COMPLETE: {},
         _S.EXPIRED: {**_PAID, _N.REPLACED: _S.REPLACED},  # what was paid is paid, whatever was thought before
         _S.REPLACED: {},  # also if it is paid: that it was replaced decides which subscription is the second one
