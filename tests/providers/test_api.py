@@ -137,8 +137,9 @@ def test_a_transport_is_made_when_the_first_request_needs_it() -> None:
 # --- what comes back ---------------------------------------------------------------------------------------------
 
 
-def test_an_answer_without_content_is_an_empty_object() -> None:
-    api, _ = shop(httpx.Response(204))
+@pytest.mark.parametrize("status", [202, 204])
+def test_an_answer_without_content_is_an_empty_object(status: int) -> None:
+    api, _ = shop(httpx.Response(status))
     assert run(api.send(Request("DELETE", "/customers/1", idempotency_key="k1"))) == {}
 
 

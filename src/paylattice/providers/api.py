@@ -161,7 +161,7 @@ class JSONAPI(Generic[C]):
                 the write was done, and the error says so.
 
         Returns:
-            The object in the answer (an empty one for 204), or what ``into`` made of it.
+            The object in the answer (an empty one for 204, and for 202 without a body), or what ``into`` made of it.
 
         Raises:
             PaymentError: the provider refused, did not answer, or answered what cannot be read.

@@ -88,6 +88,8 @@ _SUCCESS = range(200, 300)
 _REDIRECTS = range(300, 400)
 _MISSING = frozenset({404, 410})
 _EMPTY = frozenset({204, 205})
+_ACCEPTED = 202
+"""It may have a body, or none."""
 _NOTHING: JsonObject = {}
 
 WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,79}")
@@ -165,7 +167,8 @@ def is_success(response: Response) -> bool:
 
 def object_from(response: Response) -> JsonObject | None:
     """The object in the answer; an empty one for an answer without content; None if it is anything else."""
-    return _NOTHING if response.status in _EMPTY else parse_object(response.body)
+    empty = response.status in _EMPTY or (response.status == _ACCEPTED and not response.body)
+    return _NOTHING if empty else parse_object(response.body)
 
 
 def failure_from(response: Response, asked: Asked, error: ErrorResponse | None = None) -> PaymentError:

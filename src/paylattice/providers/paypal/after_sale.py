@@ -21,6 +21,10 @@ class AfterSale(BaseProvider):
         """Capture the outstanding balance from the payer's account.
 
         A subscription that PayPal has suspended stays so: call :meth:`resume_subscription` when nothing is owed any more.
+        PayPal may still be collecting when it answers: what is returned owes the balance until it came.
+
+        Raises:
+            Declined: PayPal, or the payer's bank, said no. Ask again under another key.
         """
         return await self._outstanding.bill(subscription_id, idempotency_key or new_key())
 

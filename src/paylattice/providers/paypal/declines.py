@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping
 import attrs
 
 from ...declines import NETWORK_ADVICE, Advice, DeclineReason, by_word
+from ...errors import Declined
 from ...jsonlike import JsonObject, child, text
 
-__all__ = ["AVS_CODES", "CVV_CODES", "ISSUES", "ISSUE_ADVICE", "RESPONSE_CODES", "Decline", "decline_in"]
+__all__ = ["AVS_CODES", "CVV_CODES", "ISSUES", "ISSUE_ADVICE", "RESPONSE_CODES", "Decline", "decline_in", "declined"]
 
 ISSUES: Mapping[str, DeclineReason] = by_word(
     {
@@ -120,6 +121,20 @@ def decline_in(payments: Iterable[JsonObject]) -> Decline:
     for each in payments:
         found = _decline_of(each) or found
     return found
+
+
+def declined(
+    message: str, payments: tuple[JsonObject, ...], status: str | None, payment_id: str | None = None
+) -> Declined:
+    """The error for captures or authorizations that were declined, with the processor's code for it, if there is one."""
+    decline = decline_in(payments)
+    return Declined(
+        message,
+        reason=decline.reason,
+        advice_off_session=decline.advice,
+        code=decline.code or status,
+        payment_id=payment_id,
+    )
 
 
 def _decline_of(payment: JsonObject) -> Decline | None:

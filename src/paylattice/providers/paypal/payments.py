@@ -19,7 +19,7 @@ from ...money import Money
 from . import order_parts, orders, requests
 from .amounts import optional_money_from
 from .api import PayPalAPI, path_of
-from .declines import decline_in
+from .declines import declined
 from .generations import status_in
 from .order_parts import TAKEN
 from .payment_lookup import ORDERS, Found, Kind, PaymentLookup
@@ -161,7 +161,9 @@ class Payments:
         if authorization is None and payment.status is PaymentStatus.AUTHORIZED:
             authorization = _newest(found.data)
         mark = sub_key(key, payment_id)
-        if _part_of(found.order, mark) is not None:  # by an earlier attempt, perhaps before PayPal forgot its key
+        earlier = _part_of(found.order, mark)
+        if earlier is not None:  # by an earlier attempt, perhaps before PayPal forgot its key
+            _check_capture(earlier, payment_id)
             return payment
         if payment.status is not PaymentStatus.AUTHORIZED or authorization is None:
             message = f"the payment is {payment.status}: parts are captured of what is authorized"
@@ -195,7 +197,7 @@ class Payments:
         made = await self._api.write_then_verify(write, read)
         if status_in(order_parts.AUTHORIZATION_STATUS, made, PaymentStatus.UNKNOWN) is PaymentStatus.FAILED:
             message = "the payment was declined when it was authorized anew"
-            raise _declined(message, (made,), text(made, "status"), payment_id)
+            raise declined(message, (made,), text(made, "status"), payment_id)
         anew = payment_id if found.kind is Kind.ORDER else identity(made, "id", "authorization")
         return await self._api.read_after_write(lambda: self._after(anew))
 
@@ -240,8 +242,7 @@ class Payments:
             return now if word in _CAPTURED_WORDS and word != before else None
 
         answer = await self._api.write_then_verify(write, read)
-        if text(answer, "status") in {"DECLINED", "FAILED"}:
-            raise _declined("the payment was declined when it was captured", (answer,), text(answer, "status"))
+        _check_capture(answer)
         return {} if text(answer, "status") in _CAPTURED_WORDS else answer
 
     async def cancel(self, payment_id: str, key: str) -> Payment:
@@ -310,6 +311,13 @@ def _part_of(order: JsonObject | None, mark: str) -> JsonObject | None:
     return next((each for each in captures if (text(each, "invoice_id") or "").endswith(mark)), None)
 
 
+def _check_capture(capture: JsonObject, payment_id: str | None = None) -> None:
+    """Raise ``Declined`` for a capture that took no money, and never will."""
+    if status_in(order_parts.CAPTURE_STATUS, capture, PaymentStatus.UNKNOWN) is PaymentStatus.FAILED:
+        message = "the payment was declined when it was captured"
+        raise declined(message, (capture,), text(capture, "status"), payment_id)
+
+
 def _with_id(data: JsonObject) -> JsonObject:
     path_of(identity(data, "id", "answer"))
     return data
@@ -361,24 +369,10 @@ def _outcome_of(order: JsonObject) -> Payment:
         raise ActionRequired(message, url=_page(order), payment_id=payment.id)
     if payment.status is PaymentStatus.FAILED:
         parts = order_parts.parts_of(order)
-        raise _declined(
+        raise declined(
             "the payment was declined", (*parts.authorizations, *parts.captures), payment.raw_status, payment.id
         )
     return payment
-
-
-def _declined(
-    message: str, payments: tuple[JsonObject, ...], status: str | None, payment_id: str | None = None
-) -> Declined:
-    """The error for captures or authorizations that were declined, with the processor's code for it, if there is one."""
-    decline = decline_in(payments)
-    return Declined(
-        message,
-        reason=decline.reason,
-        advice_off_session=decline.advice,
-        code=decline.code or status,
-        payment_id=payment_id,
-    )
 
 
 def _page(order: JsonObject) -> str | None:

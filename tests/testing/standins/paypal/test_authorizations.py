@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from paylattice import Money, Payment, PaymentStatus
-from paylattice.errors import Conflict, InvalidRequest, OutcomeUnknown
+from paylattice.errors import Conflict, Declined, InvalidRequest, OutcomeUnknown
 
 from .support import URLS, PayPalShop
 
@@ -66,6 +66,15 @@ def test_a_part_is_taken_once_also_when_its_key_is_forgotten(shop: PayPalShop, h
     shop.server.faults.forget_keys()
     again = shop.run(shop.provider.capture_part(held, dollars(5), idempotency_key="part-1"))
     assert (again.amount_captured, shop.server.money_taken()) == (dollars(5), 5)
+
+
+def test_a_part_that_was_declined_is_declined_under_its_key_for_good(shop: PayPalShop, held: str) -> None:
+    shop.server.decline_next_payment("DECLINED")
+    for _ in range(2):
+        with pytest.raises(Declined) as caught:
+            shop.run(shop.provider.capture_part(held, dollars(5), idempotency_key="part-1"))
+        assert caught.value.code == "DECLINED"
+    assert shop.server.money_taken() == 0
 
 
 @pytest.mark.parametrize("step", ["capture", "reauthorize"])

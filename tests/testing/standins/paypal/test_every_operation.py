@@ -188,6 +188,9 @@ def test_dunning_ends_in_suspension_and_money_brings_it_back(shop: PayPalShop) -
     with pytest.raises((Conflict, InvalidRequest)):
         shop.run(shop.provider.resume_subscription(subscription))
     shop.server.fail_payments(subscription, fail=False)
+    shop.server.decline_next_payment("DECLINED")
+    with pytest.raises(Declined):
+        shop.run(shop.provider.bill_outstanding(subscription))
     paid = shop.run(shop.provider.bill_outstanding(subscription))
     assert (paid.status, paid.payment_failed_at) == (SubscriptionStatus.PAUSED, None)
     assert shop.run(shop.provider.resume_subscription(subscription)).status is SubscriptionStatus.ACTIVE

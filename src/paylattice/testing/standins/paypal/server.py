@@ -298,7 +298,7 @@ class PayPalStandIn(PayPalMoney):
     # --- the bank, and PayPal ------------------------------------------------------------------------------------
 
     def decline_next_payment(self, issue: str = "INSTRUMENT_DECLINED", *, times: int = 1) -> None:
-        """Play the bank that declines an order, an authorization's capture, or a renewal.
+        """Play the bank that declines an order, an authorization's capture, a renewal, or a balance.
 
         Args:
             issue: PayPal's word. ``"PENDING"``: the money is held for review, see :meth:`settle_payment`; ``"DECLINED"``: the

@@ -324,6 +324,11 @@ def _capture(world: World, request: Request) -> JSON:
         raise unprocessable("AMOUNT_GREATER_THAN_OUTSTANDING_BALANCE", "It is more than is owed.", "/amount")
     if subscription["id"] in world.failing:
         raise unprocessable("SUBSCRIBER_ACCOUNT_RESTRICTED", "Subscriber Account Restricted.")
+    word = world.declined()
+    if word == "DECLINED":
+        return _declined(world, value, currency)
+    if word is not None:
+        raise unprocessable(word, "The payment was refused.")
     sale = billing.pay_outstanding(world, subscription, value)
     return _transaction(sale) if sale is not None else {}
 
@@ -354,6 +359,16 @@ def _transaction(sale: JSON) -> JSON:
         "payer_name": {"given_name": "Pat", "surname": "Payer"},
         "payer_email": "payer@example.com",
         "time": f"{sale['create_time'][:-1]}.000Z",
+    }
+
+
+def _declined(world: World, value: Decimal, currency: str) -> JSON:
+    """The transaction of a capture that the bank declined: it is answered, and nothing is kept of it."""
+    return {
+        "id": world.new_id(""),
+        "status": "DECLINED",
+        "amount_with_breakdown": {"gross_amount": loose(value, currency)},
+        "time": f"{said(world.now)[:-1]}.000Z",
     }
 
 
