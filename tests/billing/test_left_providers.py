@@ -109,6 +109,26 @@ def test_money_is_not_taken_twice_when_the_provider_of_the_key_is_not_configured
     asyncio.run(main())
 
 
+def test_nobody_subscribes_twice_under_one_key_when_its_provider_is_not_configured_any_more() -> None:
+    async def main() -> None:
+        old, new = InMemoryProvider(name="old"), InMemoryProvider(name="new")
+        world = Moved(old, new)
+        for each in (old, new):
+            each.add_plan("pro", PRICE)
+            name = each.get_provider_name()
+            customer = await world.billing().ensure_customer("org", email="a@example.com", provider_name=name)
+            each.add_payment_method(customer.external_customer_id)
+        await world.billing().subscribe("org", "pro", provider_name="old", idempotency_key="order-7")
+        with pytest.raises(errors.ConfigurationError, match="no such provider"):
+            await world.billing(new).subscribe("org", "pro", idempotency_key="order-7")
+        with pytest.raises(errors.Conflict, match="'old'"):
+            await world.billing(new).subscribe("org", "pro", idempotency_key="order-8")
+        assert not new._world.store.subscriptions
+        await world.billing(new).subscribe("org", "pro", allow_second=True, idempotency_key="order-9")
+
+    asyncio.run(main())
+
+
 def test_a_trial_counts_for_the_plan_that_it_was_of_whatever_became_of_the_subscription() -> None:
     async def main() -> None:
         world = World()

@@ -92,6 +92,69 @@ def test_an_answer_that_is_lost_is_found_out_and_the_organisation_never_pays_twi
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("after_effect", [False, True])
+def test_a_second_one_that_was_allowed_is_finished_although_the_first_one_is_current(*, after_effect: bool) -> None:
+    async def main() -> None:
+        world = World()
+        await ready(world)
+        await world.billing.subscribe("org", "pro", idempotency_key="first")
+        world.provider.time_out_next_call(after_effect=after_effect)
+        with suppress(errors.OutcomeUnknown, errors.NetworkError):
+            await world.billing.subscribe("org", "team", allow_second=True, idempotency_key="second")
+        recovered = await world.billing.recover_open(older_than=NOBODY_WAITS)
+        assert [each.key for each in recovered.done] == ["second"]
+        assert len(world.provider._world.store.subscriptions) == 2
+
+    asyncio.run(main())
+
+
+def test_what_was_begun_is_looked_for_before_the_job_gives_it_up() -> None:
+    async def main() -> None:
+        world = World()
+        await ready(world)
+        world.provider.time_out_next_call(after_effect=True)
+        with suppress(errors.OutcomeUnknown):
+            await world.billing.subscribe("org", "pro", idempotency_key="lost")
+        await world.billing.subscribe("org", "team", allow_second=True, idempotency_key="other")
+        recovered = await world.billing.recover_open(older_than=NOBODY_WAITS)
+        [row] = recovered.done
+        assert row.external_id in world.provider._world.store.subscriptions
+        assert recovered.abandoned == ()
+
+    asyncio.run(main())
+
+
+def test_a_key_that_failed_before_begins_nothing_beside_what_was_begun_since() -> None:
+    async def main() -> None:
+        world = World()
+        await ready(world)
+        world.provider.fail_next_call(errors.ProviderUnavailable("down"))
+        with pytest.raises(errors.ProviderUnavailable):
+            await world.billing.subscribe("org", "pro", idempotency_key="queued")
+        await world.billing.subscribe("org", "pro", idempotency_key="by-hand")
+        with pytest.raises(errors.Conflict, match="change_plan"):
+            await world.billing.subscribe("org", "pro", idempotency_key="queued")
+        assert len(world.provider._world.store.subscriptions) == 1
+        await world.billing.subscribe("org", "pro", allow_second=True, idempotency_key="queued")
+        assert len(world.provider._world.store.subscriptions) == 2
+
+    asyncio.run(main())
+
+
+def test_an_answer_that_was_lost_is_given_to_whoever_repeats_the_key() -> None:
+    async def main() -> None:
+        world = World()
+        await ready(world)
+        world.provider.time_out_next_call(after_effect=True)
+        with suppress(errors.OutcomeUnknown):
+            await world.billing.subscribe("org", "pro", idempotency_key="order-7")
+        await world.deliver()
+        again = await world.billing.subscribe("org", "pro", idempotency_key="order-7")
+        assert [again.subscription.id] == list(world.provider._world.store.subscriptions)
+
+    asyncio.run(main())
+
+
 def test_at_square_the_owner_is_known_whatever_the_buyer_types_anywhere() -> None:
     async def main() -> None:
         square = SquareStandIn("token", "key", "https://app.test/square")

@@ -142,8 +142,8 @@ class Checkouts(Generic[Tx]):
         current = await self._current(org_id)
         if current is not None:
             message = (
-                f"the organisation has a subscription that is {current.status}: change it with change_plan(), cancel "
-                "it, or pass allow_second=True to let it pay for two"
+                f"the organisation has a subscription that is {current.status} at {current.provider!r}: change it with "
+                "change_plan(), cancel it, or pass allow_second=True to let it pay for two"
             )
             raise Conflict(message, provider=current.provider, operation=operation)
 
@@ -152,7 +152,8 @@ class Checkouts(Generic[Tx]):
         for each in await self._customers.subscriptions(org_id):
             if each.status.is_current and not await self._replaced.is_gone(each):
                 return each
-        return None
+        left = [await self._customers.subscriptions_of(each) for each in await self._customers.elsewhere(org_id)]
+        return next((each for one in left for each in one if each.status.is_current), None)
 
     async def _check_key(self, key: str | None, org_id: str, wanted: StartCheckout, provider_name: str | None) -> None:
         """Refuse a key that was used for something else."""

@@ -140,9 +140,8 @@ class OperationLog(OperationRows[Tx]):
         forgotten = await self._is_forgotten(provider, row)
         failed = row.state is OperationState.FAILED
         if forgotten and not (failed and command.may_be_sent_anew):
-            found = await self._find_effect(provider, entry)
+            found = await self.look(provider, entry)
             if found is not None:
-                await self._done(entry, found)
                 return found
             if not command.may_be_sent_anew and (not failed or row.error == ActionRequired.__name__):
                 raise forgotten_error(row, command)  # a payment that waited for its payer may have been paid since
@@ -160,8 +159,8 @@ class OperationLog(OperationRows[Tx]):
     async def finish(self, provider: BaseProvider, entry: Entry[Command[Any]]) -> BillingOperation:
         """Find out the outcome of an open command, and close its row.
 
-        It is ABANDONED where doing it now could be wrong: it was superseded; its organisation does not need it any more; or
-        the provider has forgotten the key, and it cannot be seen that it was done.
+        It is ABANDONED where doing it now could be wrong: it was superseded; or it cannot be seen that it was done, and its
+        organisation does not need it any more, or the provider has forgotten the key.
 
         Returns:
             The row as it is then.
@@ -172,11 +171,12 @@ class OperationLog(OperationRows[Tx]):
         row = entry.row
         if await self._superseded.is_superseded(row, entry.command):
             await self._give_way(provider, entry)
-        elif not await entry.command.is_wanted(row, self._store):
-            await self._close(row, OperationState.ABANDONED)
         else:
             try:
-                await self._finish(provider, entry)
+                if await entry.command.is_wanted(row, self._store):
+                    await self._finish(provider, entry)
+                elif await self.look(provider, entry) is None:  # its answer may have been lost: then it has been paid
+                    await self._close(row, OperationState.ABANDONED)
             except PaymentError:
                 after = await self._store.get_operation(row.provider, row.key)
                 if after is None or after.state is OperationState.OPEN:
@@ -192,10 +192,9 @@ class OperationLog(OperationRows[Tx]):
             if entry.row.state is OperationState.OPEN:
                 await self._send(provider, entry, contested=True)
             return
-        found = await self._find_effect(provider, entry)
-        if found is not None:
-            await self._done(entry, found)
-        elif entry.command.looks_first:
+        if await self.look(provider, entry) is not None:
+            return
+        if entry.command.looks_first:
             await self._send(provider, entry, contested=True)
         else:
             await self._close(entry.row, OperationState.ABANDONED)
@@ -221,15 +220,22 @@ class OperationLog(OperationRows[Tx]):
             raise forgotten_error(row, command)
         return found
 
-    async def _find_effect(self, provider: BaseProvider, entry: Entry[Command[R]]) -> R | None:
-        """The effect of a command whose key is no use. A payment that is found declined, or waiting, closes its row."""
+    async def look(self, provider: BaseProvider, entry: Entry[Command[R]]) -> R | None:
+        """The effect of a command, found without sending it; its row is DONE then. None: it cannot be seen that it has one.
+
+        Raises:
+            PaymentError: it cannot be found out now. A payment that is found declined, or waiting, closes its row.
+        """
         try:
-            return await entry.command.find_effect(provider, entry.row)
+            found = await entry.command.find_effect(provider, entry.row)
         except (ActionRequired, Declined) as error:
             waits = entry.command.left_behind(error)
             state = OperationState.FAILED if waits is None else OperationState.DONE
             await self._close(entry.row, state, made=Made(waits), error=type(error).__name__)
             raise
+        if found is not None:
+            await self._done(entry, found)
+        return found
 
     # --- sending -------------------------------------------------------------------------------------------------
 
@@ -317,10 +323,8 @@ class OperationLog(OperationRows[Tx]):
         may_be_there = in_doubt or (command.sets_a_state and (not first or isinstance(error, InvalidRequest)))
         found: R | None = None
         if may_be_there:
-            found = await self._find_effect(provider, entry)
-        if found is not None:
-            await self._done(entry, found)
-        elif not in_doubt or await command.is_undone(provider):
+            found = await self.look(provider, entry)
+        if found is None and (not in_doubt or await command.is_undone(provider)):
             await self._close(row, OperationState.FAILED, error=type(error).__name__, only_attempt=first)
         return found
 

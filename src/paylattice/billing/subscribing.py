@@ -12,9 +12,10 @@ from ..provider import BaseProvider
 from .checkouts import Checkouts
 from .commands import CreateSubscription
 from .customers import Customers
+from .entries import Entry
 from .operation_log import OperationLog
 from .pipeline import EventPipeline
-from .records import BillingCustomer
+from .records import BillingCustomer, OperationState
 from .repository import Tx
 
 __all__ = ["Subscribing"]
@@ -46,31 +47,43 @@ class Subscribing(Generic[Tx]):
         self._checkouts = checkouts
 
     async def start(
-        self, org_id: str, wanted: CreateSubscription, *, provider_name: str | None, allow_second: bool, key: str
+        self, org_id: str, wanted: CreateSubscription, *, provider_name: str | None, key: str
     ) -> SubscriptionChange:
         """Begin what is wanted, which says no customer yet.
 
         Raises:
             Conflict: the organisation has a current subscription, or the payment for one is under way.
+            ConfigurationError: the key was used at a provider that the service does not have any more.
             NotFound: the organisation has no customer there.
             InvalidRequest: it has several.
         """
-        begun = await self._log.begun(self._providers, key, org_id, wanted)
+        begun = await self._customers.begun(org_id, wanted, key)
         if begun is not None:
-            provider = self._providers[begun.row.provider]
             customer = await self._customer(org_id, begun.row.provider)
-            answer = await self._log.repeat(provider, begun)
+            answer = await self._again(begun, org_id, wanted)
         else:
             customer = await self._customer(org_id, provider_name)
             provider = self._providers[customer.provider]
             provider.require(Capability.CREATE_SUBSCRIPTION)
-            if not allow_second:
+            if not wanted.allow_second:
                 await self._checkouts.make_room(org_id, wanted.operation)
             command = attrs.evolve(wanted, customer_id=customer.external_customer_id)
             answer = await self._log.run(provider, command, org_id, key)
         await self._pipeline.observe(customer.provider, customer, answer.subscription.id)
         await self._pipeline.apply_unmatched(customer.provider, external_subscription_id=answer.subscription.id)
         return answer
+
+    async def _again(
+        self, begun: Entry[CreateSubscription], org_id: str, wanted: CreateSubscription
+    ) -> SubscriptionChange:
+        """What the key began, or begins now: beside what the organisation has got since only if that is allowed."""
+        provider = self._providers[begun.row.provider]
+        if begun.row.state is not OperationState.DONE and not wanted.allow_second:
+            found = await self._log.look(provider, begun)
+            if found is not None:
+                return found
+            await self._checkouts.make_room(org_id, wanted.operation)
+        return await self._log.repeat(provider, begun)
 
     async def _customer(self, org_id: str, provider_name: str | None) -> BillingCustomer:
         known = [each for each in await self._customers.known(org_id) if provider_name in {None, each.provider}]

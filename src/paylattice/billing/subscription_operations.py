@@ -54,7 +54,9 @@ class SubscriptionOperations(Wired[Tx]):
             idempotency_key: the same for the same purchase, however often you try: for example your order's id.
 
         Raises:
-            Conflict: the organisation has a current subscription, at any provider, or the payment for one is under way.
+            Conflict: the organisation has a current subscription, at any provider, or the payment for one is under way; also if
+                it has subscribed otherwise since the key was first used without success.
+            ConfigurationError: the key was used at a provider that the service does not have any more.
             Declined: the bank declined, and nothing was begun. Another attempt needs another key.
             IdempotencyMismatch: the provider has forgotten the key, and billing cannot find the subscription.
             NotFound: the organisation has no customer there.
@@ -68,10 +70,9 @@ class SubscriptionOperations(Wired[Tx]):
             trial_end=trial_end,
             start_at=start_at,
             metadata={**(metadata or {}), "org_id": org_id},
+            allow_second=allow_second,
         )
-        return await self._parts.subscribing.start(
-            org_id, wanted, provider_name=provider_name, allow_second=allow_second, key=idempotency_key
-        )
+        return await self._parts.subscribing.start(org_id, wanted, provider_name=provider_name, key=idempotency_key)
 
     async def uncancel(
         self, org_id: str, *, subscription_id: str | None = None, idempotency_key: str | None = None

@@ -12,7 +12,7 @@ from ...operations import Capability
 from ...provider import BaseProvider
 from ..records import BillingOperation
 from ..store import Store
-from .base import Command, Made, decided_here
+from .base import Command, Made, decided_here, not_sent
 
 __all__ = ["CreateSubscription"]
 
@@ -31,6 +31,7 @@ class CreateSubscription(Command[SubscriptionChange]):
         trial_end: free of charge until then; None: the plan's own trial.
         start_at: when it begins; None: now.
         metadata: with ``org_id`` in it.
+        allow_second: whether it may begin beside a current one.
     """
 
     kind: ClassVar[str] = "create_subscription"
@@ -44,6 +45,13 @@ class CreateSubscription(Command[SubscriptionChange]):
     trial_end: datetime | None = None
     start_at: datetime | None = None
     metadata: FrozenMap[str, str] = attrs.field(default=NOTHING, converter=string_map, repr=False)
+    allow_second: bool = not_sent(default=False)
+
+    def asks_the_same(self, other: object) -> bool:
+        """Whether a caller who asked for the other one asked for this: what it may begin beside does not count."""
+        if isinstance(other, CreateSubscription):
+            other = attrs.evolve(other, allow_second=self.allow_second)
+        return super().asks_the_same(other)
 
     async def send(self, provider: BaseProvider, key: str) -> SubscriptionChange:
         """Begin it."""
@@ -77,11 +85,14 @@ class CreateSubscription(Command[SubscriptionChange]):
         return None if found is None or found.status is SubscriptionStatus.INCOMPLETE else _as_answer(found)
 
     async def is_wanted(self, row: BillingOperation, store: Store[Any]) -> bool:
-        """Not once the organisation has subscribed in another way: it would pay for two."""
-        customer = await store.get_customer(row.org_id, row.provider)
-        if customer is None:
+        """Not once the organisation has subscribed in another way, at any provider: it would pay for two it did not ask for."""
+        customers = await store.list_customers_of(row.org_id)
+        if all(each.provider != row.provider for each in customers):
             return False
-        return not any(each.status.is_current for each in await store.list_subscriptions(customer.id))
+        if self.allow_second:
+            return True
+        known = [stored for each in customers for stored in await store.list_subscriptions(each.id)]
+        return not any(each.status.is_current for each in known)
 
 
 async def _read(provider: BaseProvider, subscription_id: str | None) -> Subscription | None:
