@@ -20,9 +20,10 @@ from paylattice import (
     Money,
     OperationState,
     Refund,
+    Subscription,
 )
 from paylattice.billing.store import Store
-from paylattice.errors import InvalidRequest
+from paylattice.errors import InvalidRequest, ProviderUnavailable
 from paylattice.providers.memory import InMemoryProvider
 from tests.testing.standins.paypal.support import PayPalShop
 from tests.testing.standins.square.support import Market
@@ -333,10 +334,16 @@ def test_a_page_that_stays_open_anywhere_is_undone_there(shop: Callable[[], Any]
 
 
 class GivesNothingBack(InMemoryProvider):
-    """It closes no pages, and refuses refunds while ``refuses`` is set."""
+    """It closes no pages, refuses refunds while ``refuses`` is set, and ends subscriptions while ``ends`` is."""
 
     capabilities = InMemoryProvider.capabilities - {Capability.EXPIRE_CHECKOUT}
-    refuses = True
+    refuses = ends = True
+
+    async def cancel_subscription(self, *args: Any, **more: Any) -> Subscription:
+        if not self.ends:
+            message = "down"
+            raise ProviderUnavailable(message)
+        return await super().cancel_subscription(*args, **more)
 
     async def refund_payment(self, payment_id: str, *args: Any, **more: Any) -> Refund:
         if self.refuses:
@@ -345,7 +352,8 @@ class GivesNothingBack(InMemoryProvider):
         return await super().refund_payment(payment_id, *args, **more)
 
 
-def test_money_that_cannot_be_given_back_is_reported_until_it_is() -> None:
+@pytest.mark.parametrize("other_ends", [False, True])
+def test_money_that_cannot_be_given_back_is_reported_until_it_is(other_ends: bool) -> None:
     async def life() -> None:
         provider = GivesNothingBack(now=NOW)
         for name, cents in PRICES.items():
@@ -355,7 +363,10 @@ def test_money_that_cannot_be_given_back_is_reported_until_it_is() -> None:
             provider.complete_checkout(page.id)
         for each in provider.deliveries():
             await billing.handle_webhook("memory", each.payload, each.headers)
-        assert (await billing.subscriptions("org"))[-1].status.is_terminal
+        other, undone = await billing.subscriptions("org")
+        assert undone.status.is_terminal
+        if other_ends:  # that takes back nothing of what was done about this one
+            await billing.cancel("org", subscription_id=other.external_subscription_id, at_period_end=False)
         provider.advance(hours=2)
         [sentence] = (await billing.maintain()).needs_a_person
         assert "undo_subscription for org is still open" in sentence
@@ -367,5 +378,32 @@ def test_money_that_cannot_be_given_back_is_reported_until_it_is() -> None:
             (),
         )
         assert [refund.amount for refund in provider._world.store.refunds.values()] == [Money(PRICES["BASIC"], "USD")]
+
+    asyncio.run(life())
+
+
+@pytest.mark.parametrize("at_period_end", [True, False])
+def test_the_only_subscription_that_is_left_is_not_undone_and_that_is_reported(at_period_end: bool) -> None:
+    async def life() -> None:
+        provider = GivesNothingBack(now=NOW)
+        for name, cents in PRICES.items():
+            provider.add_plan(name, Money(cents, "USD"))
+        billing = BillingService(provider, InMemoryRepository(), on_second_subscription="cancel_and_refund")
+        for page in [await billing.start_checkout("org", plan, **PAGE) for plan in PRICES]:
+            provider.complete_checkout(page.id)
+        provider.ends = False
+        for each in provider.deliveries():
+            await billing.handle_webhook("memory", each.payload, each.headers)
+        provider.ends = True
+        [pro] = [each for each in await billing.subscriptions("org") if each.plan_id == "PRO"]
+        await billing.cancel("org", subscription_id=pro.external_subscription_id, at_period_end=at_period_end)
+        provider.advance(hours=2)
+        report = await billing.maintain()
+        assert [each.operation for each in report.recovered.abandoned] == ["undo_subscription"]
+        assert any("undo_subscription" in sentence for sentence in report.needs_a_person)
+        going_on = [
+            each for each in await billing.subscriptions("org") if each.cancel_at is None and each.status.is_current
+        ]
+        assert [each.plan_id for each in going_on] == ["BASIC"]
 
     asyncio.run(life())

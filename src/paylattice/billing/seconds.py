@@ -143,9 +143,11 @@ class Seconds(Generic[Tx]):
         if row is None or row.state is not OperationState.OPEN:
             return False
         try:
-            await self._log.finish(self._providers[provider], entry_of(row))
+            row = await self._log.finish(self._providers[provider], entry_of(row))
         except PaymentError as error:
             _log.warning("a second subscription at %s is not undone yet: %s", provider, type(error).__name__)
+        if row.state is OperationState.ABANDONED:
+            _log.warning("a second subscription at %s is not undone: it is the only one that goes on", provider)
         return True
 
 

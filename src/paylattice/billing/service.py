@@ -62,7 +62,8 @@ class BillingService(
             see :meth:`start_checkout`. Its errors are logged and otherwise ignored.
         on_second_subscription: what to do if an organisation pays on a page that another page has replaced, and on that
             one, too. "report": only ``subscription.second`` tells it. "cancel_and_refund": the subscription of the replaced
-            page is also canceled at once (at Square, with its period), and its payment is given back.
+            page is also canceled at once (at Square, with its period), and its last payment is given back; not once it is
+            the only one of the organisation that goes on.
         primitives: runs several things at a time. None: the running event loop.
 
     Raises:

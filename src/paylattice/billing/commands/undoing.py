@@ -1,7 +1,7 @@
 """Undoing a subscription that nobody wanted: it is canceled, and its money is given back."""
 
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import attrs
 
@@ -10,7 +10,8 @@ from ...idempotency import sub_key
 from ...models import Invoice, InvoiceStatus, Payment, PaymentStatus, Subscription
 from ...operations import Capability
 from ...provider import BaseProvider
-from ..records import BillingOperation
+from ..records import BillingOperation, BillingSubscription
+from ..store import Store
 from .base import Command
 
 __all__ = ["UndoSubscription"]
@@ -83,6 +84,18 @@ class UndoSubscription(Command[Subscription]):
             return None
         return None if await _left(provider, await self._last_paid(provider, subscription)) else subscription
 
+    async def is_wanted(self, row: BillingOperation, store: Store[Any]) -> bool:
+        """While the organisation keeps another one, as far as is stored; or to give back what was paid for what has ended."""
+        stored = await store.get_subscription(row.provider, self.subscription_id)
+        if stored is not None and not _goes_on(stored):
+            return True
+        for customer in await store.list_customers_of(row.org_id):
+            for each in await store.list_subscriptions(customer.id):
+                is_this = (each.provider, each.external_subscription_id) == (row.provider, self.subscription_id)
+                if not is_this and each.status.is_current and _goes_on(each):
+                    return True
+        return False
+
     async def _last_paid(self, provider: BaseProvider, subscription: Subscription) -> list[Invoice]:
         """The invoices of the last purchase, or renewal."""
         own = provider.preserves_customer or subscription.customer_id is None
@@ -103,7 +116,7 @@ async def _left(provider: BaseProvider, invoices: list[Invoice]) -> list[str]:
     return found
 
 
-def _goes_on(subscription: Subscription) -> bool:
+def _goes_on(subscription: Subscription | BillingSubscription) -> bool:
     return not subscription.status.is_terminal and subscription.cancel_at is None
 
 
