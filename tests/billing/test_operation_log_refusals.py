@@ -123,6 +123,41 @@ def test_a_change_that_the_provider_refuses_for_good_is_closed() -> None:
     asyncio.run(main())
 
 
+REFUSED = errors.InvalidRequest("no such plan", param="plan_id")
+
+
+@pytest.mark.parametrize("after_effect", [False, True])
+def test_a_change_of_plan_that_is_refused_after_a_lost_answer_blocks_no_other(after_effect: bool) -> None:
+    async def main() -> None:
+        world = World()
+        await world.subscribe()
+        await world.deliver()
+        wrong: dict[str, Any] = {"plan_id": "team", "expected_quantity": 1, "idempotency_key": "click"}
+        real = world.provider.change_subscription
+
+        async def loses(*args: Any, **kwargs: Any) -> Any:
+            world.provider.time_out_next_call(after_effect=after_effect)
+            return await real(*args, **kwargs)
+
+        async def refuses(*_args: Any, **_kwargs: Any) -> Any:
+            raise REFUSED
+
+        world.provider.change_subscription = loses  # type: ignore[method-assign]  # the provider of this test alone
+        with pytest.raises(errors.OutcomeUnknown):
+            await world.billing.change_plan("org", **wrong)
+        world.provider.change_subscription = refuses  # type: ignore[method-assign]  # as above
+        recovered = await world.billing.recover_open(older_than=NOBODY_WAITS)
+        assert await state_of_click(world) is (DONE if after_effect else FAILED)
+        assert len(recovered.done if after_effect else recovered.failed) == 1
+        world.provider.change_subscription = real  # type: ignore[method-assign]  # as above
+        await world.billing.add_quantity("org", 1, idempotency_key="another")
+        stored = await world.billing.subscription("org")
+        assert stored is not None
+        assert (stored.plan_id, stored.quantity) == ("team" if after_effect else "pro", 2)
+
+    asyncio.run(main())
+
+
 class WithoutKeys(InMemoryProvider):
     """Takes no notice of keys: it refuses to cancel what is canceled."""
 

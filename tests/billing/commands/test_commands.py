@@ -61,7 +61,7 @@ SAMPLES: list[Command[Any]] = [
     ChangeSubscription(quantity=1),
     ChangeSubscription(subscription_id="sub_1", quantity=3, expected_quantity=2),
     ADDED,
-    attrs.evolve(ADDED, found_quantity=5, decided_ticket=9),
+    attrs.evolve(ADDED, found_quantity=5, found_plan="pro", decided_ticket=9),
     AssignSubscription(subscription_id="sub_1", plan_id=None, quantity=1, plan_overridden=True),
     PauseSubscription(subscription_id="sub_1"),
     ResumeSubscription(subscription_id="sub_1"),

@@ -162,6 +162,7 @@ class ChangeSubscription(SubscriptionCommand[SubscriptionChange]):
         expected_quantity: only if this is the quantity.
         delta: how many more than there are; fewer, if negative. Instead of ``quantity``.
         found_quantity: the quantity that it was decided by.
+        found_plan: the provider's id of the plan that was there then, or was to come. None: that was not noted.
         decided_ticket: its place in the order of what was sent, where it was decided; 0: its row's.
         failed_decisions: how often it was decided, and certainly not done then.
     """
@@ -177,6 +178,7 @@ class ChangeSubscription(SubscriptionCommand[SubscriptionChange]):
     expected_quantity: int | None = None
     delta: int | None = None
     found_quantity: int | None = decided_here(None)
+    found_plan: str | None = decided_here(None)
     decided_ticket: int = decided_here(0)
     failed_decisions: int = decided_here(0)
 
@@ -229,7 +231,7 @@ class ChangeSubscription(SubscriptionCommand[SubscriptionChange]):
         if self.found_quantity is None:
             return self
         failed = self.failed_decisions + 1
-        return attrs.evolve(self, found_quantity=None, decided_ticket=0, failed_decisions=failed)
+        return attrs.evolve(self, found_quantity=None, found_plan=None, decided_ticket=0, failed_decisions=failed)
 
     def decided(self, subscription: Subscription, ticket: int) -> Self:
         """It, decided by the quantity that there is.
@@ -245,7 +247,7 @@ class ChangeSubscription(SubscriptionCommand[SubscriptionChange]):
                 "again, and use a new key for another change"
             )
             raise Conflict(message, operation=self.operation)
-        decided = attrs.evolve(self, found_quantity=found, decided_ticket=ticket)
+        decided = attrs.evolve(self, found_quantity=found, found_plan=_plan_of(subscription), decided_ticket=ticket)
         if decided.new_quantity is not None and decided.new_quantity < 1:
             message = f"the subscription's quantity is {found}: {-found} and less leave none. To end it, use cancel"
             raise InvalidRequest(message, param="delta", operation=self.operation)
@@ -267,17 +269,19 @@ class ChangeSubscription(SubscriptionCommand[SubscriptionChange]):
 
     def is_in_effect(self, subscription: Subscription) -> bool:
         """Plan and quantity are those that were asked for, or decided."""
-        plans = [each.plan_id for each in subscription.scheduled_changes if each.plan_id is not None]
-        plan_id = plans[-1] if plans else subscription.plan_id
-        wanted = ((self.plan_id, plan_id), (self.new_quantity, subscription.quantity))
+        wanted = ((self.plan_id, _plan_of(subscription)), (self.new_quantity, subscription.quantity))
         return self.is_decided and all(asked is None or asked == found for asked, found in wanted)
 
     async def is_undone(self, provider: BaseProvider) -> bool:
-        """The quantity is still the one that it was decided by."""
-        if not self.depends or self.new_quantity in {None, self.found_quantity}:
+        """Plan and quantity are still those that it was decided by, and one of them is what it would change."""
+        changes_quantity = self.new_quantity not in {None, self.found_quantity}
+        changes_plan = self.found_plan is not None and self.plan_id not in {None, self.found_plan}
+        if not self.depends or not self.is_decided or not (changes_quantity or changes_plan):
             return False
         subscription = await self.read(provider)
-        return subscription is not None and quantity_of(subscription) == self.found_quantity
+        if subscription is None or quantity_of(subscription) != self.found_quantity:
+            return False
+        return not changes_plan or _plan_of(subscription) == self.found_plan
 
     def as_answer(self, subscription: Subscription) -> SubscriptionChange:
         """A change that waits for no one."""
@@ -290,6 +294,12 @@ class ChangeSubscription(SubscriptionCommand[SubscriptionChange]):
         if self.depends and not (row.error == ActionRequired.__name__ and await self.is_undone(provider)):
             superseded = True
         return await super().read_done(provider, row, superseded=superseded)
+
+
+def _plan_of(subscription: Subscription) -> str | None:
+    """The plan that it has, or will have once what is scheduled has come to pass."""
+    plans = [each.plan_id for each in subscription.scheduled_changes if each.plan_id is not None]
+    return plans[-1] if plans else subscription.plan_id
 
 
 def quantity_of(subscription: Subscription) -> int:
