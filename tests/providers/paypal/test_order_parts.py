@@ -177,3 +177,23 @@ def test_captures_are_told_apart_by_the_authorization_that_they_name() -> None:
     )
     made["payments"]["authorizations"] = [authorization(id="AUTH1"), authorization(id="AUTH2")]
     assert [each.id for each in order_parts.captured_under(units(made), "AUTH2")] == ["B"]
+
+
+@pytest.mark.parametrize(
+    ("word", "captured", "status"),
+    [
+        ("CREATED", "DECLINED", PaymentStatus.AUTHORIZED),
+        ("VOIDED", "DECLINED", PaymentStatus.FAILED),
+        ("CREATED", "A_WORD_OF_2031", PaymentStatus.UNKNOWN),
+        ("CREATED", "REVERSED", PaymentStatus.CHARGED_BACK),
+        ("CREATED", "PENDING", PaymentStatus.PENDING),
+    ],
+)
+def test_a_declined_capture_gives_up_nothing_that_is_still_reserved(
+    word: str, captured: str, status: PaymentStatus
+) -> None:
+    found = unit("19.00", taken("A", "19.00", captured))
+    found["payments"]["authorizations"] = [authorization(status=word)]
+    payment = orders.payment_from_order(units(found))
+    assert (payment.status, payment.amount_captured) == (status, dollars(0))
+    assert payment.raw_status == (word if status is PaymentStatus.AUTHORIZED else captured)

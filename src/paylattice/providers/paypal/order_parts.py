@@ -33,6 +33,7 @@ __all__ = [
     "captured_under",
     "given_back",
     "given_back_of",
+    "is_final",
     "is_partly_captured",
     "is_pending_under",
     "lapses_at",
@@ -266,18 +267,21 @@ def _standing(unit: JsonObject, order: JsonObject) -> PaymentStatus:
     """Where the payment of one purchase unit is: by its captures, else its authorizations, else the order.
 
     A capture that was declined may have been followed, or preceded, by one that was not. What is pending is not in. Where
-    a part was captured and the rest is still reserved, it is AUTHORIZED: the rest is to come.
+    a part was captured and the rest is still reserved, it is AUTHORIZED: the rest is to come. So it is where a capture was
+    declined and all is still reserved.
     """
     payments = child(unit, "payments")
     captures = {_status(CAPTURE_STATUS, each) for each in children(payments, "captures")}
     if PaymentStatus.PENDING in captures:
         return PaymentStatus.PENDING
+    authorizations = {_status(AUTHORIZATION_STATUS, each) for each in children(payments, "authorizations")}
+    rest = any(_reserves_rest(each, unit) for each in children(payments, "authorizations"))
     if captures & TAKEN:
-        rest = any(_reserves_rest(each, unit) for each in children(payments, "authorizations"))
         return PaymentStatus.AUTHORIZED if rest else PaymentStatus.SUCCEEDED
+    if captures == {PaymentStatus.FAILED} and (rest or PaymentStatus.AUTHORIZED in authorizations):
+        return PaymentStatus.AUTHORIZED
     if captures:
         return _joined(captures)
-    authorizations = {_status(AUTHORIZATION_STATUS, each) for each in children(payments, "authorizations")}
     if authorizations:
         return next((status for status in _RESERVING if status in authorizations), None) or _joined(authorizations)
     return _status(ORDER_STATUS, order)
@@ -312,6 +316,8 @@ def words_of(order: JsonObject) -> str | None:
     }
     alone = len(parts.units) == 1
     captures = next((each for each in found.values() if each and alone), None) or parts.captures
+    if captures and standing_of(order) is PaymentStatus.AUTHORIZED and not captured_of(order):
+        captures = ()  # declined, and the money is reserved all the same
     words = (word_of(each) for each in captures or parts.authorizations or (order,))
     return ", ".join(dict.fromkeys(word for word in words if word)) or None
 
@@ -347,9 +353,14 @@ def _reserves_rest(authorization: JsonObject, unit: JsonObject) -> bool:
     finals = (
         authorization_of(each)
         for each in children(child(unit, "payments"), "captures")
-        if flag(each, "final_capture") or flag(each, "is_final_capture")
+        if is_final(each) and _status(CAPTURE_STATUS, each) is not PaymentStatus.FAILED
     )
     return is_partly_captured(authorization) and not any(of in {None, text(authorization, "id")} for of in finals)
+
+
+def is_final(capture: JsonObject) -> bool:
+    """Whether a capture releases what it does not take of its authorization."""
+    return flag(capture, "final_capture") or flag(capture, "is_final_capture")
 
 
 def lapses_at(authorization: JsonObject) -> datetime | None:

@@ -8,6 +8,7 @@ from ...errors import NotFound
 from ...events import WebhookEvent
 from ...jsonlike import JsonObject, child, text
 from ...models import Payment, PaymentStatus
+from ...money import Money
 from ...payment_facts import after_dispute
 from . import order_parts, orders
 from .api import PayPalAPI, path_of
@@ -58,6 +59,17 @@ class Found:
     def order_id(self) -> str | None:
         """The id of the order that it is, or belongs to, if it says so."""
         return text(self.data, "id") if self.kind is Kind.ORDER else order_parts.order_of(self.data)
+
+    @property
+    def taken_last(self) -> Money | None:
+        """What the final capture of an authorization took, after any parts of it; None: there is none, or it is not known."""
+        order = self.data if self.kind is Kind.ORDER else self.order or {}
+        if not order_parts.parts_of(order).authorizations:
+            return None
+        captured = order_parts.captured_of(order)
+        if self.kind is not Kind.ORDER:
+            captured = order_parts.captured_under(order, text(self.data, "id") or "")
+        return next((each.amount for each in reversed(captured) if order_parts.is_final(each.data)), None)
 
     def payment(self) -> Payment:
         """Make the payment of it; with what its order tells, if that was read."""

@@ -118,7 +118,7 @@ class Payments:
         found = await self._found(payment_id)
         payment = found.payment()
         if payment.status in TAKEN:
-            if amount is not None and payment.amount_captured not in {None, amount}:
+            if amount is not None and payment.amount_captured not in {None, amount} and amount != found.taken_last:
                 message = f"the payment was captured already, with another amount: {payment.amount_captured}"
                 raise Conflict(message)
             return payment

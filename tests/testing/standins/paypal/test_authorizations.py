@@ -77,6 +77,39 @@ def test_a_part_that_was_declined_is_declined_under_its_key_for_good(shop: PayPa
     assert shop.server.money_taken() == 0
 
 
+@pytest.mark.parametrize("part", [None, dollars(5)])
+def test_a_declined_capture_leaves_the_rest_reserved(shop: PayPalShop, held: str, part: Money | None) -> None:
+    if part is not None:
+        shop.run(shop.provider.capture_part(held, part))
+    before = read(shop, held)
+    shop.server.decline_next_payment("DECLINED")
+    with pytest.raises(Declined):
+        shop.run(shop.provider.capture_payment(held))
+    after = read(shop, held)
+    assert (after.status, after.amount_captured) == (P.AUTHORIZED, before.amount_captured)
+    assert (after.raw_status, after.capture_before) == (before.raw_status, before.capture_before)
+    assert shop.run(shop.provider.capture_payment(held)).amount_captured == WHOLE
+    assert shop.server.money_taken() == 19
+
+
+@pytest.mark.parametrize("last", [dollars(14), dollars(7)])
+def test_a_last_capture_whose_answer_was_lost_is_recovered_with_its_own_amount(
+    shop: PayPalShop, held: str, last: Money
+) -> None:
+    shop.run(shop.provider.capture_part(held, dollars(5)))
+    authorization = shop.server.objects("authorization")[0]["id"]
+    shop.server.faults.lose_next_answer(path=f"/v2/payments/authorizations/{authorization}/capture", times=9)
+    with contextlib.suppress(OutcomeUnknown):
+        shop.run(shop.provider.capture_payment(held, last, idempotency_key="last"))
+    shop.server.faults.clear()
+    again = shop.run(shop.provider.capture_payment(held, last, idempotency_key="last"))
+    assert (again.status, len(shop.server.objects("capture"))) == (P.SUCCEEDED, 2)
+    assert again.amount_captured in {dollars(5) + last, None}
+    if again.amount_captured is not None:
+        with pytest.raises(Conflict, match="another amount"):
+            shop.run(shop.provider.capture_payment(held, dollars(3)))
+
+
 @pytest.mark.parametrize("step", ["capture", "reauthorize"])
 def test_no_lost_answer_takes_a_part_or_renews_twice(shop: PayPalShop, held: str, step: str) -> None:
     """All attempts of the call are lost; the next process asks under the same key."""
