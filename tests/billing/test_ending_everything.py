@@ -1,6 +1,8 @@
 """Ending all of an organisation's subscriptions: what cannot be ended is said, and repeating it ends the rest."""
 
 import asyncio
+from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -155,3 +157,43 @@ def test_who_leaves_is_asked_for_what_was_used() -> None:
         assert sum(each.amount for each in paid) == 1000
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("after_effect", [False, True])
+def test_what_was_begun_without_a_page_and_never_answered_is_ended_or_never_begun(*, after_effect: bool) -> None:
+    async def main() -> None:
+        world = World()
+        await _begun_without_an_answer(world, after_effect=after_effect)
+        report = await world.billing.cancel_all("org", at_period_end=False, idempotency_key="leave")
+        assert report.is_complete
+        assert len(report.ended) == int(after_effect)
+        assert await _open_rows(world) == []
+        await world.billing.recover_open(older_than=timedelta(0))
+        assert all(each.status.is_terminal for each in await world.provider.list_subscriptions(await _customer(world)))
+
+    asyncio.run(main())
+
+
+def test_what_cannot_be_looked_for_is_not_called_ended() -> None:
+    class Blind(InMemoryProvider):
+        async def find_subscription(self, *args: Any, **kwargs: Any) -> Subscription | None:
+            raise errors.ProviderUnavailable("down")
+
+    async def main() -> None:
+        world = World(provider=Blind(now=NOW))
+        await _begun_without_an_answer(world, after_effect=False)
+        [left] = (await world.billing.cancel_all("org", at_period_end=False, idempotency_key="leave")).not_ended
+        assert (left.provider, left.subscription_id, left.transient) == ("memory", None, True)
+
+    asyncio.run(main())
+
+
+async def _customer(world: World) -> str:
+    return (await world.billing.ensure_customer("org", email="a@example.com")).external_customer_id
+
+
+async def _begun_without_an_answer(world: World, *, after_effect: bool) -> None:
+    world.provider.add_payment_method(await _customer(world))
+    world.provider.time_out_next_call(after_effect=after_effect)
+    with suppress(errors.OutcomeUnknown, errors.NetworkError):
+        await world.billing.subscribe("org", "pro", idempotency_key="order-7")

@@ -199,3 +199,23 @@ def test_several_providers_have_to_be_named_and_one_that_cannot_says_why() -> No
         assert len(await billing.subscriptions("org")) == 1
 
     asyncio.run(main())
+
+
+def test_the_job_begins_nothing_at_one_provider_for_who_subscribed_at_another_meanwhile() -> None:
+    async def main() -> None:
+        north, south = InMemoryProvider(name="north"), InMemoryProvider(name="south")
+        billing = BillingService([north, south], InMemoryRepository(), select=lambda _: "north")
+        for each in (north, south):
+            each.add_plan("pro", Money(1000, "USD"))
+            name = each.get_provider_name()
+            customer = await billing.ensure_customer("org", email="ada@example.com", provider_name=name)
+            each.add_payment_method(customer.external_customer_id)
+        north.time_out_next_call(after_effect=False)
+        with suppress(errors.OutcomeUnknown, errors.NetworkError):
+            await billing.subscribe("org", "pro", provider_name="north", idempotency_key="order-7")
+        await billing.subscribe("org", "pro", provider_name="south", allow_second=True, idempotency_key="order-8")
+        [row] = (await billing.recover_open(older_than=NOBODY_WAITS)).abandoned
+        assert row.key == "order-7"
+        assert not north._world.store.subscriptions
+
+    asyncio.run(main())

@@ -1,7 +1,8 @@
 """Ending everything that an organisation pays for, at all providers, and saying what could not be ended.
 
 Each subscription is ended by a command of its own. So a crash in the middle leaves none in doubt, and repeating it ends the
-rest. The page that is open is closed first, as a payment on it would begin a new subscription.
+rest. The page that is open is closed first, as a payment on it would begin a new subscription; and so is what was begun
+without a page, and whose answer was lost: the scheduled job would begin it later.
 """
 
 from collections.abc import Mapping
@@ -15,8 +16,10 @@ from ..operations import Capability
 from ..provider import BaseProvider
 from .checkouts import Checkouts, OpenPage
 from .choosing import is_not_ending
-from .commands import CancelSubscription
+from .commands import CancelSubscription, CreateSubscription
 from .customers import Customers, not_configured
+from .entries import entry_of
+from .operation_log import OperationLog
 from .records import BillingSubscription
 from .repository import Tx
 from .subscriptions import Subscriptions
@@ -82,6 +85,7 @@ class Closing(Generic[Tx]):
         customers: whose subscriptions there are.
         subscriptions: ends them, one by one.
         checkouts: closes the page that is open.
+        log: knows what was begun without a page.
     """
 
     def __init__(
@@ -90,7 +94,9 @@ class Closing(Generic[Tx]):
         customers: Customers[Tx],
         subscriptions: Subscriptions[Tx],
         checkouts: Checkouts[Tx],
+        log: OperationLog[Tx],
     ) -> None:
+        self._log = log
         self._checkouts = checkouts
         self._providers = providers
         self._customers = customers
@@ -110,7 +116,7 @@ class Closing(Generic[Tx]):
         ended: list[BillingSubscription] = []
         ending: list[BillingSubscription] = []
         pages = await self._checkouts.close(org_id)
-        failed = [*map(NotEnded.of_page, pages), *await self._read_all(org_id)]
+        failed = [*map(NotEnded.of_page, pages), *await self._settle(org_id), *await self._read_all(org_id)]
         for each in await self._customers.subscriptions(org_id):
             if each.status.is_terminal:
                 continue
@@ -141,6 +147,16 @@ class Closing(Generic[Tx]):
             for each in await self._customers.subscriptions_of(customer)
             if is_not_ending(each) or not (each.status.is_terminal or wanted.at_period_end)
         ]
+
+    async def _settle(self, org_id: str) -> list[NotEnded]:
+        """Find out what was begun without a page: what there is, is ended with the rest, and no more is sent."""
+        failed: list[NotEnded] = []
+        for row in await self._log.open_of(org_id, self._providers, CreateSubscription.kind):
+            try:
+                await self._log.give_up(self._providers[row.provider], entry_of(row))
+            except PaymentError as error:
+                failed.append(NotEnded.of(row.provider, row.external_id, error))
+        return failed
 
     async def _read_all(self, org_id: str) -> list[NotEnded]:
         """Store what the providers know, so that nothing is left out. Returns who could not be asked."""

@@ -175,8 +175,8 @@ class OperationLog(OperationRows[Tx]):
             try:
                 if await entry.command.is_wanted(row, self._store):
                     await self._finish(provider, entry)
-                elif await self.look(provider, entry) is None:  # its answer may have been lost: then it has been paid
-                    await self._close(row, OperationState.ABANDONED)
+                else:
+                    await self.give_up(provider, entry)
             except PaymentError:
                 after = await self._store.get_operation(row.provider, row.key)
                 if after is None or after.state is OperationState.OPEN:
@@ -200,6 +200,15 @@ class OperationLog(OperationRows[Tx]):
             await self._close(entry.row, OperationState.ABANDONED)
 
     # --- what must not be sent again -----------------------------------------------------------------------------
+
+    async def give_up(self, provider: BaseProvider, entry: Entry[Command[Any]]) -> None:
+        """Send it no more: it is ABANDONED, but DONE where it is found done, as its answer may have been lost.
+
+        Raises:
+            PaymentError: it cannot be found out now.
+        """
+        if await self.look(provider, entry) is None:
+            await self._close(entry.row, OperationState.ABANDONED)
 
     async def _give_way(self, provider: BaseProvider, entry: Entry[Command[Any]]) -> None:
         """Give up what was superseded: it may have been done, and even after what is newer."""

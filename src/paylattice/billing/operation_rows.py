@@ -47,6 +47,16 @@ class OperationRows(Generic[Tx]):
                 return same_entry(known, command, org_id)
         return None
 
+    async def open_of(self, org_id: str, providers: Iterable[str], kind: str) -> list[BillingOperation]:
+        """The organisation's commands of a kind whose outcome is not known yet, at these providers."""
+        found: list[BillingOperation] = []
+        for name in providers:
+            last: BillingOperation | None = None
+            while page := await self._store.list_operations(name, state=OperationState.OPEN, after=last, limit=_PAGE):
+                found += [each for each in page if (each.org_id, each.operation) == (org_id, kind)]
+                last = page[-1]
+        return found
+
     async def note(
         self,
         provider: str,

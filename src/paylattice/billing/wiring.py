@@ -105,7 +105,7 @@ def wire(store: Store[Tx], providers: Mapping[str, BaseProvider], options: Optio
         customers=customers,
         checkouts=checkouts,
         subscribing=subscribing,
-        closing=Closing(providers, customers, subscriptions, checkouts),
+        closing=Closing(providers, customers, subscriptions, checkouts, log),
         subscriptions=subscriptions,
         usage=Usage(providers, log, customers),
         invoices=invoices,
