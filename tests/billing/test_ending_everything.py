@@ -83,6 +83,28 @@ def test_a_page_that_the_provider_cannot_close_is_named() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("paid", [True, False])
+def test_a_page_that_was_replaced_and_can_be_paid_yet_is_named_until_it_is_paid_or_over(paid: bool) -> None:
+    async def main() -> None:
+        world = World(provider=ClosesNoPages(now=NOW))
+        replaced = await world.billing.start_checkout("org", "pro", **PAGE)
+        await world.subscribe(plan_id="team")
+        await world.deliver()
+        report = await world.billing.cancel_all("org", at_period_end=False)
+        [left] = report.not_ended
+        assert (left.provider, left.subscription_id, left.error) == ("memory", None, "UnsupportedOperation")
+        assert len(report.ended) == 1
+        if paid:
+            world.provider.complete_checkout(replaced.id)
+        else:
+            world.provider.advance(days=7)
+        again = await world.billing.cancel_all("org", at_period_end=False)
+        assert again.is_complete
+        assert len(again.ended) == paid, "what it brought"
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize("way", ["again", "recover_open"])
 def test_a_crash_in_the_middle_leaves_nothing_that_goes_on(way: str) -> None:
     class Died(BaseException):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import attrs
@@ -397,6 +397,21 @@ def test_every_news_leads_where_the_table_says(state: CheckoutState, news: Check
     assert after.state is TRANSITIONS[state].get(news, state)
     assert (after.place is None) is (news is CheckoutNews.REPLACED)
     assert (after.url is not None) is (after.state is CheckoutState.OPEN)
+
+
+@pytest.mark.parametrize(
+    ("changes", "open_yet"),
+    [
+        ({}, True),
+        ({"expires_at": NOON - timedelta(hours=23)}, True),
+        ({"expires_at": NOON - timedelta(hours=25)}, False),
+        ({"session_id": None}, False),
+        ({"state": CheckoutState.EXPIRED}, False),
+    ],
+)
+def test_a_page_that_was_replaced_may_be_open_until_it_is_certainly_over(changes: Any, open_yet: bool) -> None:
+    replaced = attrs.evolve(CHECKOUT, state=CheckoutState.REPLACED, place=None)
+    assert attrs.evolve(replaced, **changes).may_be_left_open(now=NOON) is open_yet
 
 
 @given(st.lists(st.sampled_from(CheckoutNews), max_size=8))

@@ -225,10 +225,10 @@ class Checkouts(Generic[Tx]):
             raise Conflict(message, provider=checkout.provider, operation="start_checkout")
 
     async def close(self, org_id: str) -> list[OpenPage]:
-        """Close the organisation's open pages, for every product and at every provider. Returns those that may be paid yet."""
+        """Close the organisation's open pages, also those that others have replaced. Returns those that may be paid yet."""
         left: list[OpenPage] = []
         for checkout in await self._store.list_checkouts(org_id):
-            if checkout.place is None:
+            if checkout.place is None and not checkout.may_be_left_open(now=self._clock()):
                 continue
             try:
                 page = await self._read(checkout)

@@ -4,7 +4,7 @@ Everything that changes the state of a checkout is one row of :data:`TRANSITIONS
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Self
@@ -72,6 +72,9 @@ TRANSITIONS: Mapping[CheckoutState, Mapping[CheckoutNews, CheckoutState]] = Mapp
     }
 )
 """What each news makes of each state. What is not in the table changes nothing: it is old, or makes no difference."""
+
+_CLOCKS_DIFFER_BY = timedelta(days=1)
+"""At the most, this one and a provider's."""
 
 
 @attrs.frozen
@@ -145,6 +148,15 @@ class BillingCheckout:
         )
         news = None if session.status is CheckoutStatus.UNKNOWN else CheckoutNews(session.status)
         return known if news is None else known.after(news, now=now)
+
+    def may_be_left_open(self, *, now: datetime) -> bool:
+        """Whether it was replaced, and its page may be open all the same: some providers close none.
+
+        Args:
+            now: UTC.
+        """
+        is_over = self.expires_at is not None and now - self.expires_at > _CLOCKS_DIFFER_BY
+        return self.state is CheckoutState.REPLACED and self.session_id is not None and not is_over
 
 
 _OLDEST_FIRST = ("ticket", "id")
