@@ -217,6 +217,14 @@ TABLE: dict[str, tuple[Subscription, Facts]] = {
         read([cycle("190.00", "YEAR")], 10, paid=0, word="CANCELLED", preferences={"payment_failure_threshold": 1}),
         Facts(S.CANCELED, None, None, None, None, None),
     ),
+    "canceled in a month that was paid before the price rose": (
+        read([cycle("24.00")], 10, regular=1, paid=0, word="CANCELLED"),
+        Facts(S.CANCELED, None, None, MONTH_ENDS, None, MONTH_ENDS),
+    ),
+    "two months' plan that was agreed to in a paid month, and canceled": (
+        read([cycle("34.00", every=2)], 10, regular=1, paid=0, word="CANCELLED"),
+        Facts(S.CANCELED, None, None, None, None, None),
+    ),
     "a setup fee that was refused, and the trial with it": (
         read(ZERO_TRIAL, 0.1, trial=(0, 1), failed=0, word="CANCELLED", preferences=FEE),
         Facts(S.CANCELED, None, None, None, None, None),

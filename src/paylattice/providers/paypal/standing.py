@@ -189,12 +189,17 @@ class Standing:
         return None if period is None or period.free or self._paid_less_than(period) else period
 
     def _paid_less_than(self, period: Period) -> bool:
-        """Whether the last payment cannot have been for the period: it was for one of another plan, which cost less."""
+        """Whether the last payment cannot have been for the period: it was for one of another plan, which cost far less.
+
+        A price that has risen since by up to a half leaves what was paid paid. Where the periods got longer, so that less
+        time was paid, a period of even twice the length costs more than that.
+        """
         paid = optional_money_from(child(self._billing, "last_payment"), "amount")
         if paid is None or period.price is None or paid.currency != period.price.currency:
             return False
         quantity = text(self.data, "quantity") or "1"
-        return paid < period.price * (int(quantity) if quantity.isdecimal() and len(quantity) < _LONGEST else 1)
+        price = period.price * (int(quantity) if quantity.isdecimal() and len(quantity) < _LONGEST else 1)
+        return paid * 3 < price * 2
 
     @cached_property
     def _is_fee(self) -> bool:
