@@ -95,7 +95,7 @@ class StripeProvider(AfterSale):
         self._plans = Plans(api)
         self._events = EventList(api, settings.account)
         self._read_back = ReadBack(api, settings.api_version)
-        self.account_id = settings.account
+        self.account_id: str | None = settings.account
         self._webhooks = Webhooks(settings, self._clock)
 
     async def verify_with_provider(self, event: WebhookEvent) -> WebhookEvent:
