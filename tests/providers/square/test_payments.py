@@ -411,13 +411,26 @@ def _json(response: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(("state", "status"), [("ACCEPTED", "charged_back"), ("WON", "succeeded")])
 def test_a_payment_is_charged_back_once_a_dispute_about_it_is_lost(world: World, state: str, status: str) -> None:
     world.on("GET", "/v2/payments/PAY1", {"payment": payment()})
-    others = {"id": "DP0", "state": "LOST", "disputed_payment": {"payment_id": "PAY0"}}
-    world.on("GET", "/v2/disputes", {"disputes": [others], "cursor": "more"})
+    others = {
+        "state": "LOST",
+        "disputed_payment": {"payment_id": "PAY0"},
+    }  # without an id: it is not what is asked about
+    world.on("GET", "/v2/disputes", {"disputes": [others], "cursor": "more"}, {"disputes": []})
     about = {"id": "DP1", "state": state, "disputed_payment": {"payment_id": "PAY1"}}
     world.on("GET", "/v2/disputes", {"disputes": [about]})
     found = world.run(world.provider.get_payment("PAY1"))
     assert found is not None
     assert found.status == status
+    asked = [each.query["states"] for each in world.server.seen if each.path == "/v2/disputes"]
+    assert asked == ["LOST", "LOST", "ACCEPTED"]
+
+
+def test_a_token_that_may_not_read_disputes_reads_payments_all_the_same(world: World) -> None:
+    world.on("GET", "/v2/payments/PAY1", {"payment": payment()})
+    world.always("GET", "/v2/disputes", refusal(403, "INSUFFICIENT_SCOPES", "AUTHENTICATION_ERROR"))
+    found = world.run(world.provider.get_payment("PAY1"))
+    assert found is not None
+    assert found.status is PaymentStatus.SUCCEEDED
 
 
 @pytest.mark.parametrize(("state", "status"), [("LOST", PaymentStatus.CHARGED_BACK), ("WON", PaymentStatus.SUCCEEDED)])

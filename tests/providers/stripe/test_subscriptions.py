@@ -414,11 +414,35 @@ def test_a_schedule_that_somebody_else_released_in_between_is_no_error(world: Wo
     assert released.key not in {None, "end"}
 
 
+def test_a_change_that_is_refused_leaves_what_a_schedule_had_planned(world: World) -> None:
+    world.on("GET", PATH, subscription(**managed)).on("POST", PATH, refusal(400))
+    with pytest.raises(InvalidRequest):
+        world.run(world.provider.change_subscription("sub_1", quantity=5))
+    assert ("POST", RELEASE) not in world.server.calls
+
+
 def test_a_schedule_that_cannot_be_released_keeps_the_subscription_as_it_is(world: World) -> None:
     world.on("GET", PATH, subscription(**managed), subscription(**managed)).on("POST", RELEASE, refusal(400))
     with pytest.raises(InvalidRequest):
         world.run(world.provider.cancel_subscription("sub_1"))
     assert ("DELETE", PATH) not in world.server.calls
+
+
+@pytest.mark.parametrize(("status", "collected"), [("paid", True), ("void", True), ("open", False)])
+def test_an_invoice_that_was_paid_in_between_does_not_keep_the_newer_ones_from_being_paid(
+    world: World, status: str, collected: bool
+) -> None:
+    owed = listing({"id": "in_2", "status": "open"}, {"id": "in_1", "status": "open"})
+    world.on("GET", "/v1/invoices", owed).on("POST", "/v1/invoices/in_1/pay", refusal(400))
+    world.on("GET", "/v1/invoices/in_1", {"id": "in_1", "status": status})
+    call = world.provider.bill_outstanding("sub_1", idempotency_key="bill")
+    if collected:
+        world.on("POST", "/v1/invoices/in_2/pay", {"id": "in_2", "status": "paid"}).on("GET", PATH, subscription())
+        assert world.run(call).id == "sub_1"
+    else:
+        with pytest.raises(InvalidRequest):
+            world.run(call)
+    assert (("POST", "/v1/invoices/in_2/pay") in world.server.calls) is collected
 
 
 @pytest.mark.parametrize(("status", "voided"), [("paid", True), ("void", True), ("open", False)])

@@ -71,7 +71,7 @@ def completed(world: World, told: WebhookEvent) -> WebhookEvent:
             session(status="complete", payment_status="paid", subscription="sub_1"),
             "checkout_session",
             EventType.CHECKOUT_COMPLETED,
-            "evt_1",
+            "checkout.completed:cs_test_1",
         ),
         ("payment_method.attached", payment_method(), "payment_method", EventType.PAYMENT_METHOD_ATTACHED, "evt_1"),
     ],

@@ -92,7 +92,7 @@ class SquareProvider(AfterSale):
         self._checkout = Checkout(api, self._customers, self._plans, self._payments, self._subscriptions)
         self.preserves_customer: bool = settings.checkout == "invoice"
         if settings.checkout == "invoice":
-            self.capabilities: frozenset[Capability] = type(self).capabilities - UNSUPPORTED_BY_INVOICE.keys()
+            self.capabilities: frozenset[Capability] = type(self).capabilities.difference(UNSUPPORTED_BY_INVOICE)
             self.unsupported: Mapping[Capability, UnsupportedReason] = FrozenMap(
                 {**type(self).unsupported, **UNSUPPORTED_BY_INVOICE}
             )

@@ -73,13 +73,17 @@ class Starting:
         return SubscriptionChange(await self._api.read_after_write(lambda: self._subscriptions.model(data)))
 
     async def begun_under(self, key: str, customer_id: str) -> Subscription | None:
-        """The customer's subscription whose source has the key's mark."""
+        """The customer's subscription whose source has the key's mark; that of the profile it was merged into, too."""
         name = requests.source_of(key)
 
-        def ask(cursor: str | None) -> Request:
-            return search("/v2/subscriptions/search", requests.subscriptions_request(customer_id, cursor, source=name))
+        async def fetch(profile_id: str) -> list[JsonObject]:
+            def ask(cursor: str | None) -> Request:
+                body = requests.subscriptions_request(profile_id, cursor, source=name)
+                return search("/v2/subscriptions/search", body)
 
-        found = await self._api.listed(ask, "subscriptions", keep=lambda data: _source(data) == name)
+            return await self._api.listed(ask, "subscriptions", keep=lambda data: _source(data) == name)
+
+        found = await self._customers.followed(customer_id, fetch, lambda data: text(data, "customer_id"))
         return await self._subscriptions.model(found[0]) if found else None
 
 

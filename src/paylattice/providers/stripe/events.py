@@ -233,8 +233,14 @@ def _refund_of(stripe_type: str, charge: JsonObject) -> JsonObject | None:
     return {**{name: charge.get(name) for name in ("customer", "payment_intent")}, **newest}
 
 
-_ONCE = frozenset({*_REFUND_ENDS.values(), EventType.DISPUTE_WON, EventType.DISPUTE_LOST, EventType.DISPUTE_CLOSED})
-"""How a refund or a dispute ends: several events report it, and count once."""
+_ONCE = frozenset(
+    {
+        *(EventType.CHECKOUT_COMPLETED, EventType.CHECKOUT_FAILED),
+        *(EventType.DISPUTE_WON, EventType.DISPUTE_LOST, EventType.DISPUTE_CLOSED),
+        *_REFUND_ENDS.values(),
+    }
+)
+"""How a checkout, a refund or a dispute ends: several events report it, and count once."""
 
 
 def _key_of(event_id: str, word: EventType | str, subject_id: str | None) -> str:

@@ -1,6 +1,6 @@
 """What a subscription at Stripe owes: its open invoices, collected again."""
 
-from ...errors import ActionRequired, NotFound
+from ...errors import ActionRequired, Conflict, InvalidRequest, NotFound
 from ...idempotency import sub_key
 from ...jsonlike import text
 from ...models import Subscription
@@ -38,6 +38,10 @@ class Outstanding:
             except ActionRequired as error:
                 error.url = error.url or text(invoice, "hosted_invoice_url")
                 raise
+            except (Conflict, InvalidRequest):  # it may have been paid meanwhile: by Stripe's own retry, or on its page
+                again = await self._api.get(path_of("invoices", invoice_id))
+                if text(again, "status") == "open":
+                    raise
         return await self._existing(subscription_id)
 
     async def _existing(self, subscription_id: str) -> Subscription:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import cast
 
 import attrs
 
@@ -16,13 +15,11 @@ from .amounts import money_of, wire_amount, wire_currency
 from .api import StripeAPI, path_of
 from .errors import unsuccessful_payment
 from .invoice_parts import has_invoice_payments
-from .requests import Params, payment_request, refund_request
+from .requests import Params, payment_request, refund_request, tagged
 from .wire import KEY_WORD, customer_of, invoice_subscription_id, payment_from, refund_from
 
 __all__ = ["Payments"]
 
-_MOST_WORDS = 50
-"""As many as Stripe takes; a caller who uses all of them has the provider's own time only."""
 _HEAD_START = 600
 """Seconds by which the clocks here and there may differ."""
 _LISTED = ["data.latest_charge"]
@@ -135,7 +132,7 @@ class Payments:
             description=description,
             metadata=metadata,
         )
-        answer = await self._api.post("/v1/payment_intents", {**_tagged(params, key), **_EXPANDED}, key)
+        answer = await self._api.post("/v1/payment_intents", {**tagged(params, key), **_EXPANDED}, key)
         failure = unsuccessful_payment(answer.data, answer.response, answer.asked)
         if failure is not None:
             raise failure
@@ -176,7 +173,7 @@ class Payments:
         Raises:
             InvalidRequest: it is of another currency.
         """
-        params = _tagged(refund_request(payment_id, amount, reason), key)
+        params = tagged(refund_request(payment_id, amount, reason), key)
         if amount is not None:
             _same_currency(await self._api.get(path_of("payment_intents", payment_id)), amount)
         return (await self._api.post("/v1/refunds", params, key)).into(refund_from)
@@ -195,14 +192,6 @@ class Payments:
             if string_map(data, "metadata").get(KEY_WORD) == key:
                 return refund_from(data)
         return None
-
-
-def _tagged(params: Params, key: str | None) -> Params:
-    """The parameters with the key in the metadata: Stripe forgets the key itself after a day, or after thirty."""
-    metadata = cast("Mapping[str, str]", params.get("metadata") or {})
-    if key is None or len(metadata) >= _MOST_WORDS:
-        return params
-    return {**params, "metadata": {**metadata, KEY_WORD: key}}
 
 
 def _same_currency(intent: JsonObject, amount: Money) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import cast
 
 import attrs
 
@@ -9,6 +10,7 @@ from ...errors import InvalidRequest
 from ...idempotency import sub_key
 from ...money import Money
 from .amounts import wire_amount, wire_currency
+from .wire import KEY_WORD
 
 __all__ = [
     "Params",
@@ -20,6 +22,7 @@ __all__ = [
     "payment_request",
     "payment_session_request",
     "refund_request",
+    "tagged",
     "usage_request",
 ]
 
@@ -223,3 +226,14 @@ def usage_request(event_name: str, payload: Mapping[str, str], timestamp: dateti
 def _given(params: Params) -> Params:
     """What has a value. The SDK would leave the rest out, too; here it is seen."""
     return {name: value for name, value in params.items() if value is not None and value != {}}
+
+
+def tagged(params: Params, key: str | None) -> Params:
+    """The parameters with the key in the metadata: Stripe forgets the key itself after a day, or after thirty.
+
+    Metadata that is full stays as it is: its caller has the provider's own time only.
+    """
+    metadata = cast("Mapping[str, str]", params.get("metadata") or {})
+    if key is None or len(metadata) >= _MOST_KEYS:
+        return params
+    return {**params, "metadata": {**metadata, KEY_WORD: key}}

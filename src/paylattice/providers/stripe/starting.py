@@ -9,13 +9,13 @@ from ...models import Subscription, SubscriptionChange, SubscriptionStatus
 from .api import StripeAPI
 from .changes import waiting_for_payer
 from .lookups import Lookups
-from .requests import Params, metadata_of
+from .requests import Params, metadata_of, tagged
 from .wire import KEY_WORD, subscription_from
 
 __all__ = ["Starting"]
 
 _PATH = "/v1/subscriptions"
-_HEAD_START = 300
+_HEAD_START = 600
 """Seconds that the clock of whoever asked may be ahead of Stripe's."""
 
 
@@ -55,7 +55,7 @@ class Starting:
             "customer": customer_id,
             "items": [item],
             "payment_behavior": "allow_incomplete",
-            "metadata": {**metadata_of(metadata), **({} if key is None else {KEY_WORD: key})},
+            "metadata": metadata_of(metadata),
             "expand": self._expanded,
         }
         if payment_method_id is not None:
@@ -64,7 +64,7 @@ class Starting:
             params["trial_end"] = int(trial_end.timestamp())
         elif price.trial_days:
             params["trial_period_days"] = price.trial_days
-        answer = await self._api.post(_PATH, params, key)
+        answer = await self._api.post(_PATH, tagged(params, key), key)
         return start_from(answer.data, answer.into(subscription_from))
 
     async def begun_under(self, key: str, since: datetime, customer_id: str) -> Subscription | None:

@@ -156,9 +156,9 @@ class Subscriptions:
             changed_id, plan_id=wanted[0], quantity=wanted[1], metered=metered, prorate=prorate, payment=payment
         )
         same = wanted[0] == present[0] and (metered or wanted[1] == present[1])
-        released = await release(self._api, found, key, keep_end=True)
         params = {**request, "expand": self._expanded}
         answer = await self._api.post(path_of("subscriptions", subscription_id), params, key)
+        released = await release(self._api, found, key, keep_end=True)  # not before: a refusal must leave the schedule
         if same and not answer.replayed and not released:
             # Sent anyway: if it is the repetition of a change that was made, Stripe says so and gives its answer.
             message = "the subscription has this plan and quantity already; nothing was changed"

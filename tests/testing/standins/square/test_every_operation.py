@@ -326,6 +326,10 @@ def test_a_subscription_begins_with_a_card_on_file_and_is_found_by_its_key(marke
     assert found is not None
     assert (found.id, found.status, found.raw["card_id"]) == (begun.subscription.id, SubscriptionStatus.ACTIVE, card)
     assert market.run(market.provider.find_subscription("order-8", NOW, customer_id=customer)) is None
+    market.server.merge(customer, market.run(market.provider.create_customer("b@example.com", "Ada L.")).id)
+    moved = market.run(market.provider.find_subscription("order-7", NOW, customer_id=customer))
+    assert moved is not None
+    assert moved.id == begun.subscription.id
     later = NOW + timedelta(days=30)
     call = market.provider.create_subscription(customer, "PRO", payment_method_id=card, start_at=later)
     assert market.run(call).subscription.status is SubscriptionStatus.INCOMPLETE

@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = (("billing", "0002_checkouts"),)
+    dependencies = (("billing", "0003_trials"),)
 
     operations = (
         migrations.CreateModel(
