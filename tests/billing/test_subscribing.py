@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from paylattice import BillingService, InMemoryRepository, Money, SubscriptionStatus, errors
+from paylattice import BillingService, Capability, EventType, InMemoryRepository, Money, SubscriptionStatus, errors
 from paylattice.errors import DeclineReason
 from paylattice.providers.memory import InMemoryProvider
 from paylattice.providers.square import SquareConfig, SquareProvider
@@ -14,7 +14,7 @@ from paylattice.testing import SquareStandIn
 from paylattice.transport import AsyncTransport
 
 from .operation_log_support import NOBODY_WAITS, forget_keys
-from .support import World
+from .support import NOW, World
 
 
 async def ready(world: World) -> str:
@@ -217,5 +217,57 @@ def test_the_job_begins_nothing_at_one_provider_for_who_subscribed_at_another_me
         [row] = (await billing.recover_open(older_than=NOBODY_WAITS)).abandoned
         assert row.key == "order-7"
         assert not north._world.store.subscriptions
+
+    asyncio.run(main())
+
+
+def test_nothing_begins_beside_a_subscription_whose_answer_was_lost() -> None:
+    async def main() -> None:
+        world = World()
+        await ready(world)
+        world.provider.time_out_next_call(after_effect=True)
+        with suppress(errors.OutcomeUnknown):
+            await world.billing.subscribe("org", "pro", idempotency_key="order-7")
+        with pytest.raises(errors.Conflict, match="recover_open"):
+            await world.checkout()
+        with pytest.raises(errors.Conflict, match="recover_open"):
+            await world.billing.subscribe("org", "pro", idempotency_key="order-8")
+        await world.billing.subscribe("org", "pro", idempotency_key="order-7")
+        assert len(world.provider._world.store.subscriptions) == 1
+
+    asyncio.run(main())
+
+
+def test_nothing_begins_beside_a_subscription_that_waits_for_its_payer() -> None:
+    async def main() -> None:
+        world = World()
+        await ready(world)
+        world.provider.decline_next_payment(DeclineReason.AUTHENTICATION_REQUIRED)
+        await world.billing.subscribe("org", "pro", idempotency_key="order-7")
+        with pytest.raises(errors.Conflict, match="cancel it"):
+            await world.checkout()
+        with pytest.raises(errors.Conflict, match="cancel it"):
+            await world.billing.subscribe("org", "pro", idempotency_key="order-8")
+        await world.billing.cancel("org", at_period_end=False)
+        await world.billing.subscribe("org", "pro", idempotency_key="order-8")
+        assert (await world.billing.access("org")).allowed
+
+    asyncio.run(main())
+
+
+def test_a_page_that_cannot_be_closed_brings_the_second_one_if_it_is_paid_after_all() -> None:
+    class ClosesNoPages(InMemoryProvider):
+        capabilities = InMemoryProvider.capabilities - {Capability.EXPIRE_CHECKOUT}
+
+    async def main() -> None:
+        world = World(provider=ClosesNoPages(now=NOW))
+        await ready(world)
+        told: list[str] = []
+        page = await world.checkout()
+        world.billing.on(EventType.SUBSCRIPTION_SECOND)(lambda event, _: told.append(event.subscription_id))
+        await world.billing.subscribe("org", "pro", idempotency_key="order-7")
+        paid = world.provider.complete_checkout(page.id)
+        await world.deliver()
+        assert told == [paid.subscription_id]
 
     asyncio.run(main())

@@ -20,6 +20,7 @@ from .pipeline import EventPipeline
 from .records import BillingCheckout, BillingCustomer, BillingOperation, BillingSubscription, OperationState
 from .replaced_customers import ReplacedCustomers
 from .repository import Tx
+from .second_purchase import SecondPurchase
 from .store import Store
 from .subscriptions import Subscriptions
 
@@ -83,6 +84,7 @@ class Checkouts(Generic[Tx]):
         self._customers = customers
         self._owners = owners
         self._replaced = replaced
+        self._second = SecondPurchase(providers, log, customers, replaced)
         self._subscriptions = subscriptions
         self._clock = clock
 
@@ -109,7 +111,7 @@ class Checkouts(Generic[Tx]):
             wanted = attrs.evolve(wanted, trial_days=0)
         for _ in range(_MOST_ROUNDS):
             if not allow_second:
-                await self._refuse_second(org_id, wanted.operation)
+                await self._second.refuse(org_id, wanted.operation)
             await self._check_key(key, org_id, wanted, provider_name)
             page = await self._read(await self._store.get_checkout(org_id, product))
             session = await self._open_already(page, wanted, provider_name, second=allow_second)
@@ -124,36 +126,23 @@ class Checkouts(Generic[Tx]):
         message = "other workers open and replace this organisation's page all the time: try again"
         raise Conflict(message, operation="start_checkout", retryable=True)
 
-    async def make_room(self, org_id: str, operation: str) -> None:
-        """Close the organisation's open page, for a subscription that begins without one.
+    async def make_room(self, org_id: str, operation: str, key: str) -> None:
+        """Close the organisation's open page, for a subscription that begins without one under the key.
+
+        A page that its provider cannot close is replaced: what is paid on it is the second subscription.
 
         Raises:
             Conflict: the organisation has a current subscription, or the payment for one is under way.
         """
-        await self._refuse_second(org_id, operation)
+        await self._second.refuse(org_id, operation, key)
         page = await self._read(await self._store.get_checkout(org_id, ""))
         if page is not None and page.session is not None:
             await self._check_paid(page.checkout, page.session)
         if not await self._is_closed(page):
             message = "the organisation pays on its open page at this moment: wait for 'subscription.started'"
             raise Conflict(message, operation=operation)
-
-    async def _refuse_second(self, org_id: str, operation: str) -> None:
-        current = await self._current(org_id)
-        if current is not None:
-            message = (
-                f"the organisation has a subscription that is {current.status} at {current.provider!r}: change it with "
-                "change_plan(), cancel it, or pass allow_second=True to let it pay for two"
-            )
-            raise Conflict(message, provider=current.provider, operation=operation)
-
-    async def _current(self, org_id: str) -> BillingSubscription | None:
-        """A current subscription; not one that is gone at the provider, together with its customer."""
-        for each in await self._customers.subscriptions(org_id):
-            if each.status.is_current and not await self._replaced.is_gone(each):
-                return each
-        left = [await self._customers.subscriptions_of(each) for each in await self._customers.elsewhere(org_id)]
-        return next((each for one in left for each in one if each.status.is_current), None)
+        if page is not None and page.session is not None and page.session.status is CheckoutStatus.OPEN:
+            await self._store.replace_checkout(page.checkout, now=self._clock())
 
     async def _check_key(self, key: str | None, org_id: str, wanted: StartCheckout, provider_name: str | None) -> None:
         """Refuse a key that was used for something else."""

@@ -57,6 +57,11 @@ class OperationRows(Generic[Tx]):
                 last = page[-1]
         return found
 
+    async def has_made(self, provider: str, external_id: str, kind: str) -> bool:
+        """Whether a command of this kind has made the provider's object: then it is the first one about it."""
+        about = await self._store.list_operations(provider, external_id=external_id, limit=1)
+        return any(each.operation == kind for each in about)
+
     async def note(
         self,
         provider: str,

@@ -60,13 +60,13 @@ class Subscribing(Generic[Tx]):
         begun = await self._customers.begun(org_id, wanted, key)
         if begun is not None:
             customer = await self._customer(org_id, begun.row.provider)
-            answer = await self._again(begun, org_id, wanted)
+            answer = await self._again(begun, org_id, wanted, key)
         else:
             customer = await self._customer(org_id, provider_name)
             provider = self._providers[customer.provider]
             provider.require(Capability.CREATE_SUBSCRIPTION)
             if not wanted.allow_second:
-                await self._checkouts.make_room(org_id, wanted.operation)
+                await self._checkouts.make_room(org_id, wanted.operation, key)
             command = attrs.evolve(wanted, customer_id=customer.external_customer_id)
             answer = await self._log.run(provider, command, org_id, key)
         await self._pipeline.observe(customer.provider, customer, answer.subscription.id)
@@ -74,7 +74,7 @@ class Subscribing(Generic[Tx]):
         return answer
 
     async def _again(
-        self, begun: Entry[CreateSubscription], org_id: str, wanted: CreateSubscription
+        self, begun: Entry[CreateSubscription], org_id: str, wanted: CreateSubscription, key: str
     ) -> SubscriptionChange:
         """What the key began, or begins now: beside what the organisation has got since only if that is allowed."""
         provider = self._providers[begun.row.provider]
@@ -82,7 +82,7 @@ class Subscribing(Generic[Tx]):
             found = await self._log.look(provider, begun)
             if found is not None:
                 return found
-            await self._checkouts.make_room(org_id, wanted.operation)
+            await self._checkouts.make_room(org_id, wanted.operation, key)
         return await self._log.repeat(provider, begun)
 
     async def _customer(self, org_id: str, provider_name: str | None) -> BillingCustomer:
