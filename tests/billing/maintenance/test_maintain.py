@@ -26,6 +26,7 @@ from paylattice.billing.maintenance.bookmarks import Bookmark, Bookmarks
 from paylattice.billing.maintenance.maintain import SLICE
 from paylattice.billing.maintenance.report import Part
 from paylattice.billing.memory import InMemoryTransaction
+from paylattice.billing.records.customers import CUSTOMERS_BY_PROVIDER
 from paylattice.billing.store import Store
 from paylattice.providers.memory import InMemoryProvider
 from tests.billing.support import NOW, Context, Fake, World
@@ -215,7 +216,7 @@ def test_a_provider_that_is_down_keeps_no_other_from_being_served() -> None:
 def test_a_database_that_fails_for_one_part_needs_a_person_and_the_others_run() -> None:
     class Half(InMemoryRepository):
         async def find(self, kind: Any, *args: Any, **options: Any) -> Any:
-            if kind is BillingCustomer:
+            if kind is BillingCustomer and CUSTOMERS_BY_PROVIDER in args:
                 message = "password hunter2 rejected"
                 raise OSError(message)
             return await super().find(kind, *args, **options)
