@@ -256,6 +256,7 @@ def test_the_class_around_it_is_made_once(monkeypatch: pytest.MonkeyPatch) -> No
     assert type(first) is not type(as_provider(kiosk_typed(type("Booth", (Kiosk,), {})())))
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")  # of others
 def test_the_class_around_it_is_given_up_with_the_objects_class() -> None:
     gc.collect()
     before = len(adapting._made)

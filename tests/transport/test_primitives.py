@@ -258,6 +258,7 @@ def test_event_loops_of_several_threads_may_use_one_transport_at_once() -> None:
     assert statuses == [200] * 8
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")  # of others
 def test_values_of_closed_event_loops_are_let_go_although_they_hold_on_to_their_loop() -> None:
     class Holder:
         def __init__(self) -> None:

@@ -175,6 +175,7 @@ def test_what_depends_on_other_proxies_or_certificates_is_not_shared(monkeypatch
         drive(transport.aclose())
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")  # of others
 def test_transports_that_are_dropped_without_being_closed_are_let_go() -> None:
     pools, clients = Pools(), []
     for number in range(5):
