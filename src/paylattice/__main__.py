@@ -26,6 +26,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     webhook.add_argument("header", nargs="+", help="a header, as 'Name: value'")
     webhook.add_argument("--url", help="the public URL that it was delivered to, for providers that sign it")
     tables = commands.add_parser("schema", help="the SQL of the tables that billing's records are kept in")
+    box = commands.add_parser("sandbox", help="a provider's stand-in on this machine, with pages to click through")
+    box.add_argument("name", help="stripe, paypal or square")
+    box.add_argument("--webhook", metavar="URL", help="your application's URL for webhooks, which are posted there")
+    box.add_argument("--plan", action="append", default=[], metavar="PLAN", help="what you sell: pro=19.00/month")
+    box.add_argument("--port", type=int, default=4242, help="0: a free one; without it, 4242")
     tables.add_argument("dialect", choices=("postgresql", "mysql", "sqlite"), help="mysql is MariaDB's, too")
     given = parser.parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
@@ -51,6 +56,10 @@ def _run(given: argparse.Namespace) -> int:
             from .cli.check import check  # noqa: PLC0415 - as above
 
             return check(given.name, given.cert_url)
+        case "sandbox":
+            from .cli.sandbox import sandbox  # noqa: PLC0415 - as above
+
+            return sandbox(given.name, given.webhook, given.port, given.plan)
         case "schema":
             from .billing.schema import schema  # noqa: PLC0415 - as above
 
