@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 
 from paylattice import Money
 from paylattice.testing import StripeStandIn
+from tests.django_settings import set_up
 
 Load = Callable[[str], ModuleType]
 
@@ -119,13 +120,9 @@ def test_every_tenant_is_verified_with_its_own_secret(load: Load) -> None:
 
 
 def test_django_sells_a_subscription_and_takes_its_webhooks(load: Load) -> None:
-    import django
-    from django.conf import settings
     from django.test import Client
 
-    if not settings.configured:
-        settings.configure(ROOT_URLCONF="django_app", ALLOWED_HOSTS=["*"], SECRET_KEY="for this test", USE_TZ=True)
-        django.setup()
+    set_up()
     application = load("django_app")
     provider = application.billing.provider("memory").wrapped
     provider.add_plan("pro", Money(1900, "USD"))
