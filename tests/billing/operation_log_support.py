@@ -18,7 +18,7 @@ from paylattice.billing.records import BillingOperation, OperationState
 from paylattice.billing.store import Store
 from paylattice.providers.memory import InMemoryProvider
 
-from .support import NOW, World
+from .support import NOW, PAGES, World
 from .test_crashes import REPOSITORY, Fate, Killed, mortal
 
 OPEN, DONE, FAILED, ABANDONED = OperationState
@@ -42,6 +42,7 @@ class Counting(InMemoryProvider):
 
     fate: Fate
     lost: str | None = None
+    another_card: str = ""
 
     async def _fateful(self, call: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Any:
         if self.lost is not None:
@@ -57,6 +58,12 @@ class Counting(InMemoryProvider):
     async def create_customer(self, *args: Any, **kwargs: Any) -> Any:
         return await self._fateful(super().create_customer, *args, **kwargs)
 
+    async def delete_customer(self, *args: Any, **kwargs: Any) -> Any:
+        return await self._fateful(super().delete_customer, *args, **kwargs)
+
+    async def update_customer(self, *args: Any, **kwargs: Any) -> Any:
+        return await self._fateful(super().update_customer, *args, **kwargs)
+
     async def create_checkout_session(self, *args: Any, **kwargs: Any) -> Any:
         return await self._fateful(super().create_checkout_session, *args, **kwargs)
 
@@ -69,6 +76,12 @@ class Counting(InMemoryProvider):
     async def uncancel_subscription(self, *args: Any, **kwargs: Any) -> Any:
         return await self._fateful(super().uncancel_subscription, *args, **kwargs)
 
+    async def extend_trial(self, *args: Any, **kwargs: Any) -> Any:
+        return await self._fateful(super().extend_trial, *args, **kwargs)
+
+    async def cancel_scheduled_change(self, *args: Any, **kwargs: Any) -> Any:
+        return await self._fateful(super().cancel_scheduled_change, *args, **kwargs)
+
     async def change_subscription(self, *args: Any, **kwargs: Any) -> Any:
         return await self._fateful(super().change_subscription, *args, **kwargs)
 
@@ -77,6 +90,27 @@ class Counting(InMemoryProvider):
 
     async def get_subscription(self, *args: Any, **kwargs: Any) -> Any:
         return await self._fateful(super().get_subscription, *args, **kwargs)
+
+    async def create_setup_session(self, *args: Any, **kwargs: Any) -> Any:
+        return await self._fateful(super().create_setup_session, *args, **kwargs)
+
+    async def save_payment_method(self, *args: Any, **kwargs: Any) -> Any:
+        return await self._fateful(super().save_payment_method, *args, **kwargs)
+
+    async def set_payment_method(self, *args: Any, **kwargs: Any) -> Any:
+        return await self._fateful(super().set_payment_method, *args, **kwargs)
+
+    async def set_default_payment_method(self, *args: Any, **kwargs: Any) -> Any:
+        return await self._fateful(super().set_default_payment_method, *args, **kwargs)
+
+    async def remove_payment_method(self, *args: Any, **kwargs: Any) -> Any:
+        return await self._fateful(super().remove_payment_method, *args, **kwargs)
+
+    async def get_payment_methods(self, *args: Any, **kwargs: Any) -> Any:
+        return await self._fateful(super().get_payment_methods, *args, **kwargs)
+
+    async def bill_outstanding(self, *args: Any, **kwargs: Any) -> Any:
+        return await self._fateful(super().bill_outstanding, *args, **kwargs)
 
     async def get_customer(self, *args: Any, **kwargs: Any) -> Any:
         return await self._fateful(super().get_customer, *args, **kwargs)
@@ -97,14 +131,52 @@ def record_of(world: World) -> Any:
     return record
 
 
+def changes_told(world: World) -> list[Any]:
+    """The events that tell of a subscription that was changed."""
+    return [event for event in world.provider._world.events if event.type == "subscription.updated"]
+
+
 async def _with_a_card(world: World) -> None:
     customer = await world.billing.ensure_customer("org", email=EMAIL)
     world.provider.add_payment_method(customer.external_customer_id)
 
 
+async def _with_another_card(world: World) -> None:
+    [customer] = world.provider._world.store.customers
+    assert isinstance(world.provider, Counting)
+    world.provider.another_card = world.provider.add_payment_method(customer)
+
+
+def another_card(world: World) -> str:
+    assert isinstance(world.provider, Counting)
+    return world.provider.another_card
+
+
+async def _past_due(world: World) -> None:
+    world.provider.decline_next_payment()
+    world.provider.renew(record_of(world).id)
+    await world.deliver()
+    assert await world.status() == "past_due"
+
+
+def cards_of(world: World) -> Any:
+    [customer] = world.provider._world.store.customers
+    return world.provider._payments.cards(customer)
+
+
+async def _in_a_trial(world: World) -> None:
+    await _with_a_card(world)
+    await world.billing.subscribe("org", "pro", start_at=NOW + timedelta(days=30), idempotency_key="begin")
+
+
 ORDERS: Mapping[str, Order] = {
     "ensure_customer": Order(
         lambda world: world.billing.ensure_customer("org", email=EMAIL), lambda world: world.customers_made()
+    ),
+    "update_customer": Order(
+        lambda world: world.billing.update_customer("org", email="king@secret.example", idempotency_key="click"),
+        lambda world: sum(event.type == "customer.updated" for event in world.provider._world.events),
+        before=lambda world: world.billing.ensure_customer("org", email=EMAIL),
     ),
     "start_checkout": Order(
         lambda world: world.checkout(idempotency_key="click"), lambda world: len(world.provider._world.store.sessions)
@@ -124,6 +196,57 @@ ORDERS: Mapping[str, Order] = {
         lambda world: int(not record_of(world).cancel_at_period_end),
         "pro",
         before=lambda world: world.billing.cancel("org"),
+    ),
+    "start_setup": Order(
+        lambda world: world.billing.start_setup("org", idempotency_key="click", **PAGES),
+        lambda world: len(world.provider._world.store.sessions),
+        before=_with_a_card,
+    ),
+    "save_payment_method": Order(
+        lambda world: world.billing.save_payment_method("org", "tok_new", idempotency_key="click"),
+        lambda world: len(cards_of(world)),
+        before=lambda world: world.billing.ensure_customer("org", email=EMAIL),
+    ),
+    "set_payment_method": Order(
+        lambda world: world.billing.set_payment_method(
+            "org", another_card(world), subscription_id=record_of(world).id, idempotency_key="click"
+        ),
+        lambda world: int(record_of(world).payment_method_id == another_card(world)),
+        "pro",
+        before=_with_another_card,
+    ),
+    "remove_payment_method": Order(
+        lambda world: world.billing.remove_payment_method("org", another_card(world), idempotency_key="click"),
+        lambda world: int(another_card(world) not in [each.id for each in cards_of(world)]),
+        "pro",
+        before=_with_another_card,
+    ),
+    "bill_outstanding": Order(
+        lambda world: world.billing.bill_outstanding("org", idempotency_key="click"),
+        lambda world: sum(event.type == "invoice.paid" for event in world.provider._world.events) - 1,
+        "pro",
+        before=_past_due,
+    ),
+    "change_plan at the period's end": Order(
+        lambda world: world.billing.change_plan("org", "team", when="period_end", idempotency_key="click"),
+        lambda world: sum(bool(event.subscription.scheduled_changes) for event in changes_told(world)),
+        "pro",
+    ),
+    "cancel_scheduled_change": Order(
+        lambda world: world.billing.cancel_scheduled_change("org", idempotency_key="click"),
+        lambda world: sum(not event.subscription.scheduled_changes for event in changes_told(world)),
+        "pro",
+        before=lambda world: world.billing.change_plan("org", "team", when="period_end"),
+    ),
+    "extend_trial": Order(
+        lambda world: world.billing.extend_trial("org", NOW + timedelta(days=40), idempotency_key="click"),
+        lambda world: sum(event.subscription.trial_end == NOW + timedelta(days=40) for event in changes_told(world)),
+        before=_in_a_trial,
+    ),
+    "change_plan, paid at once": Order(
+        lambda world: world.billing.change_plan("org", "team", payment="first", idempotency_key="click"),
+        lambda world: sum(each.amount.amount == 1500 for each in world.provider._world.store.payments.values()),
+        "pro",
     ),
     "cancel now": Order(
         lambda world: world.billing.cancel("org", at_period_end=False, idempotency_key="click"),

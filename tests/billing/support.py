@@ -32,7 +32,7 @@ from paylattice.billing.operation_log import OperationLog
 from paylattice.billing.pages import Pages
 from paylattice.billing.pipeline import EventPipeline
 from paylattice.billing.records import BillingOperation, Record, table_of
-from paylattice.billing.seconds import Seconds
+from paylattice.billing.second_subscriptions import SecondSubscriptions
 from paylattice.billing.service import RejectedWebhook
 from paylattice.billing.store import Store
 from paylattice.billing.tables import Index
@@ -131,10 +131,11 @@ class Fake(BaseProvider):
 
     async def create_customer(
         self,
-        email: str,
+        email: str | None = None,
         name: str | None = None,
         metadata: Mapping[str, str] | None = None,
         *,
+        phone: str | None = None,
         idempotency_key: str | None = None,
     ) -> Customer:
         if self.pauses:
@@ -167,7 +168,7 @@ def pipeline_of(
 ) -> EventPipeline[InMemoryTransaction]:
     """A pipeline with the parts of one's own."""
     log = OperationLog(store, clock)
-    pages, seconds = Pages(store, providers, log, clock), Seconds(store, providers, log, clock, undo=False)
+    pages, seconds = Pages(store, providers, log, clock), SecondSubscriptions(store, providers, log, clock, undo=False)
     return EventPipeline(store, providers, attributor, handlers, pages, seconds, refetch=True, clock=clock)
 
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from paylattice import BillingCustomer, BillingService, Customer, InMemoryRepository, errors, sync
+from paylattice import BillingCustomer, BillingService, Customer, InMemoryRepository, Money, errors, sync
 from paylattice.billing.memory import InMemoryTransaction
 from paylattice.billing.records import Record
 from paylattice.billing.store import Store
@@ -101,10 +101,11 @@ class InsertsBehindOurBack(InMemoryProvider):
 
     async def create_customer(
         self,
-        email: str,
+        email: str | None = None,
         name: str | None = None,
         metadata: Mapping[str, str] | None = None,
         *,
+        phone: str | None = None,
         idempotency_key: str | None = None,
     ) -> Customer:
         other = BillingCustomer(id="1", org_id="org", provider="memory", external_customer_id="cus_other")
@@ -185,3 +186,18 @@ def test_what_is_no_organisation_is_refused_by_every_operation(org_id: str) -> N
 def test_what_is_no_provider_is_refused_when_the_service_is_made(provider: object) -> None:
     with pytest.raises(errors.InvalidProvider, match=r"create_provider\(...\)"):
         BillingService([provider], InMemoryRepository())  # type: ignore[list-item]  # wrong on purpose
+
+
+def test_a_subscription_is_given_to_no_organisation_without_a_customer_where_there_are_customers() -> None:
+    async def main() -> None:
+        provider = InMemoryProvider()
+        provider.add_plan("pro", Money(1900, "USD"))
+        billing = BillingService(provider, InMemoryRepository())
+        payer = (await provider.create_customer("someone@example.com")).id
+        provider.add_payment_method(payer)
+        made = (await provider.create_subscription(payer, "pro")).subscription.id
+        with pytest.raises(errors.NotFound, match="ensure_customer"):
+            await billing.assign_subscription("org", made)
+        assert await billing.subscription("org") is None
+
+    asyncio.run(main())

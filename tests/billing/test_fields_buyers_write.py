@@ -326,7 +326,11 @@ def test_square_events_that_come_before_the_operation_log_knows_the_session_wait
         wire = Eager(desk)
         config = config_of(desk.market.another(checkout="invoice"))
         assert isinstance(config, SquareConfig)
-        provider = SquareProvider(config, transport=AsyncTransport(transport=wire), clock=desk.market._now)
+
+        def seconds() -> float:
+            return desk.server.now.timestamp()
+
+        provider = SquareProvider(config, transport=AsyncTransport(transport=wire), clock=seconds)
         desk.billing = BillingService(
             provider, desk.repository, clock=lambda: desk.server.now, on_refused=desk.refused.append
         )

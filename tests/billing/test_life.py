@@ -50,7 +50,7 @@ class Life:
                 case "recover":
                     for invoice in await provider.get_invoices(self.subscription.customer_id or ""):
                         if invoice.status == "open":
-                            provider.pay_invoice(invoice.id)
+                            provider.pay_hosted_invoice(invoice.id)
                 case "wait":
                     provider.advance(days=4)
                 case "team" | "pro":

@@ -15,6 +15,7 @@ from paylattice import (
     BillingCheckout,
     BillingCustomer,
     BillingEvent,
+    BillingMigration,
     BillingService,
     BillingSubscription,
     InMemoryRepository,
@@ -147,6 +148,7 @@ def test_a_bounded_repository_takes_no_more_memory_after_many_webhooks() -> None
             BillingCheckout: 0,
             BillingOperation: 1,
             BillingBookmark: 0,
+            BillingMigration: 0,
         }
 
     asyncio.run(main())

@@ -428,7 +428,7 @@ def test_pausing_and_resuming_are_commands_of_the_log() -> None:
         with pytest.raises(errors.Conflict, match="newer operation"):
             row = await Store(world.repository).get_operation("memory", "p")
             assert row is not None
-            await Store(world.repository).insert_operation(_again(row))
+            await Store(world.repository).insert(_again(row))
             await world.billing.pause("org", idempotency_key="p-again")
         states = {each.key: each.state for each in await operation_log(world)}
         assert (states["p"], states["q"], states["r"]) == (DONE, DONE, DONE)

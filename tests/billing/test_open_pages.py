@@ -399,6 +399,14 @@ def test_every_news_leads_where_the_table_says(state: CheckoutState, news: Check
     assert (after.url is not None) is (after.state is CheckoutState.OPEN)
 
 
+@pytest.mark.parametrize("state", CheckoutState)
+@pytest.mark.parametrize("status", CheckoutStatus)
+def test_only_an_open_checkout_has_the_address_of_a_page(state: CheckoutState, status: CheckoutStatus) -> None:
+    session = CheckoutSession("cs_1", "https://pay.test/1", status=status)
+    seen = attrs.evolve(CHECKOUT, state=state, url=None).seen_as(session, now=NOON)
+    assert (seen.url is not None) is (seen.state is CheckoutState.OPEN)
+
+
 @pytest.mark.parametrize(
     ("changes", "open_yet"),
     [

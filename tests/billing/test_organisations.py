@@ -89,10 +89,11 @@ def test_a_customer_that_belongs_to_another_organisation_is_never_handed_out() -
     class SameId(InMemoryProvider):
         async def create_customer(
             self,
-            email: str,
+            email: str | None = None,
             name: str | None = None,
             metadata: Mapping[str, str] | None = None,
             *,
+            phone: str | None = None,
             idempotency_key: str | None = None,
         ) -> Customer:
             return Customer("cus_same", email, name, metadata)
@@ -425,10 +426,11 @@ class WithoutCustomers(BaseProvider):
 
     async def create_customer(
         self,
-        email: str,
+        email: str | None = None,
         name: str | None = None,
         metadata: Mapping[str, str] | None = None,
         *,
+        phone: str | None = None,
         idempotency_key: str | None = None,
     ) -> Customer:
         return Customer("local_1", email, name, metadata, provider="bare")

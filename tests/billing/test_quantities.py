@@ -61,6 +61,8 @@ class Seats(BaseProvider):
         plan_id: str | None = None,
         quantity: int | None = None,
         prorate: bool = True,
+        when: Any = None,
+        payment: Any = "invoice",
         idempotency_key: str | None = None,
     ) -> SubscriptionChange:
         await Pause()

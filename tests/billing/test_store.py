@@ -43,8 +43,8 @@ def test_an_update_changes_what_the_application_may_change_and_nothing_else() ->
     async def main() -> None:
         store = Store(InMemoryRepository())
         await store.insert_customer(CUSTOMER)
-        changed = attrs.evolve(CUSTOMER, org_id="other", email="new@b.co", external_customer_id="cus_9", created_at=NOW)
-        assert await store.update_customer(changed)
+        changed = attrs.evolve(CUSTOMER, email="new@b.co", external_customer_id="cus_9", created_at=NOW)
+        assert await store.change_customer(CUSTOMER.id, lambda _: changed) == changed
         found = await store.get_customer("org", "memory")
         assert found == attrs.evolve(CUSTOMER, email="new@b.co", external_customer_id="cus_9")
         assert await store.get_customer_by_external_id("memory", "cus_9") == found
@@ -130,8 +130,8 @@ def test_waiting_events_are_found_by_customer_by_subscription_and_all_oldest_fir
 def test_what_was_asked_for_stays_and_what_is_done_stays_done() -> None:
     async def main() -> None:
         store = Store(InMemoryRepository())
-        assert await store.insert_operation(OPERATION)
-        assert not await store.insert_operation(attrs.evolve(OPERATION, org_id="other"))
+        assert await store.insert(OPERATION)
+        assert not await store.insert(attrs.evolve(OPERATION, org_id="other"))
         failed = attrs.evolve(OPERATION, state=OperationState.FAILED, error="Declined")
         await store.update_operation(attrs.evolve(failed, operation="x", org_id="y", arguments={}, ticket=99))
         assert await store.get_operation("memory", "k") == failed
@@ -156,7 +156,7 @@ class Race:
         self.tasks: list[Task] = []
 
     async def close(self, state: OperationState) -> None:
-        await self.store.insert_operation(OPERATION)
+        await self.store.insert(OPERATION)
         await self.store.update_operation(attrs.evolve(DONE, state=state))
 
     async def read(self, ticket: int) -> None:

@@ -14,12 +14,31 @@ from paylattice.testing import SquareStandIn
 from paylattice.transport import AsyncTransport
 
 from .operation_log_support import NOBODY_WAITS, forget_keys
-from .support import NOW, World
+from .support import NOW, PAGES, World
 
 
 async def ready(world: World) -> str:
     customer = await world.billing.ensure_customer("org", email="ada@example.com")
     return world.provider.add_payment_method(customer.external_customer_id)
+
+
+async def lose(world: World, plan_id: str, key: str, *, after_effect: bool = True, **options: Any) -> None:
+    """Subscribe, and get no answer."""
+    world.provider.time_out_next_call(after_effect=after_effect)
+    with suppress(errors.OutcomeUnknown, errors.NetworkError):
+        await world.billing.subscribe("org", plan_id, idempotency_key=key, **options)
+
+
+async def two_shops() -> tuple[InMemoryProvider, InMemoryProvider, BillingService[Any]]:
+    """Two providers, both with a customer of the organisation who has a card."""
+    north, south = InMemoryProvider(name="north"), InMemoryProvider(name="south")
+    billing = BillingService([north, south], InMemoryRepository(), select=lambda _: "north")
+    for each in (north, south):
+        each.add_plan("pro", Money(1000, "USD"))
+        name = each.get_provider_name()
+        customer = await billing.ensure_customer("org", email="ada@example.com", provider_name=name)
+        each.add_payment_method(customer.external_customer_id)
+    return north, south, billing
 
 
 def test_an_organisation_subscribes_once_for_its_key_and_has_access() -> None:
@@ -98,9 +117,7 @@ def test_a_second_one_that_was_allowed_is_finished_although_the_first_one_is_cur
         world = World()
         await ready(world)
         await world.billing.subscribe("org", "pro", idempotency_key="first")
-        world.provider.time_out_next_call(after_effect=after_effect)
-        with suppress(errors.OutcomeUnknown, errors.NetworkError):
-            await world.billing.subscribe("org", "team", allow_second=True, idempotency_key="second")
+        await lose(world, "team", "second", after_effect=after_effect, allow_second=True)
         recovered = await world.billing.recover_open(older_than=NOBODY_WAITS)
         assert [each.key for each in recovered.done] == ["second"]
         assert len(world.provider._world.store.subscriptions) == 2
@@ -112,9 +129,7 @@ def test_what_was_begun_is_looked_for_before_the_job_gives_it_up() -> None:
     async def main() -> None:
         world = World()
         await ready(world)
-        world.provider.time_out_next_call(after_effect=True)
-        with suppress(errors.OutcomeUnknown):
-            await world.billing.subscribe("org", "pro", idempotency_key="lost")
+        await lose(world, "pro", "lost")
         await world.billing.subscribe("org", "team", allow_second=True, idempotency_key="other")
         recovered = await world.billing.recover_open(older_than=NOBODY_WAITS)
         [row] = recovered.done
@@ -145,9 +160,7 @@ def test_an_answer_that_was_lost_is_given_to_whoever_repeats_the_key() -> None:
     async def main() -> None:
         world = World()
         await ready(world)
-        world.provider.time_out_next_call(after_effect=True)
-        with suppress(errors.OutcomeUnknown):
-            await world.billing.subscribe("org", "pro", idempotency_key="order-7")
+        await lose(world, "pro", "order-7")
         await world.deliver()
         again = await world.billing.subscribe("org", "pro", idempotency_key="order-7")
         assert [again.subscription.id] == list(world.provider._world.store.subscriptions)
@@ -184,15 +197,9 @@ def test_at_square_the_owner_is_known_whatever_the_buyer_types_anywhere() -> Non
 
 def test_several_providers_have_to_be_named_and_one_that_cannot_says_why() -> None:
     async def main() -> None:
-        north, south = InMemoryProvider(name="north"), InMemoryProvider(name="south")
-        for each in (north, south):
-            each.add_plan("pro", Money(1000, "USD"))
-        billing = BillingService([north, south], InMemoryRepository(), select=lambda _: "north")
+        _, _, billing = await two_shops()
         with pytest.raises(errors.NotFound, match="ensure_customer"):
-            await billing.subscribe("org", "pro", idempotency_key="order-7")
-        for name in ("north", "south"):
-            customer = await billing.ensure_customer("org", email="ada@example.com", provider_name=name)
-            (north if name == "north" else south).add_payment_method(customer.external_customer_id)
+            await billing.subscribe("another org", "pro", idempotency_key="order-6")
         with pytest.raises(errors.InvalidRequest, match="provider_name="):
             await billing.subscribe("org", "pro", idempotency_key="order-7")
         await billing.subscribe("org", "pro", provider_name="south", idempotency_key="order-7")
@@ -203,13 +210,7 @@ def test_several_providers_have_to_be_named_and_one_that_cannot_says_why() -> No
 
 def test_the_job_begins_nothing_at_one_provider_for_who_subscribed_at_another_meanwhile() -> None:
     async def main() -> None:
-        north, south = InMemoryProvider(name="north"), InMemoryProvider(name="south")
-        billing = BillingService([north, south], InMemoryRepository(), select=lambda _: "north")
-        for each in (north, south):
-            each.add_plan("pro", Money(1000, "USD"))
-            name = each.get_provider_name()
-            customer = await billing.ensure_customer("org", email="ada@example.com", provider_name=name)
-            each.add_payment_method(customer.external_customer_id)
+        north, _, billing = await two_shops()
         north.time_out_next_call(after_effect=False)
         with suppress(errors.OutcomeUnknown, errors.NetworkError):
             await billing.subscribe("org", "pro", provider_name="north", idempotency_key="order-7")
@@ -221,13 +222,25 @@ def test_the_job_begins_nothing_at_one_provider_for_who_subscribed_at_another_me
     asyncio.run(main())
 
 
+def test_the_job_opens_no_page_at_one_provider_for_who_subscribed_at_another_meanwhile() -> None:
+    async def main() -> None:
+        north, _, billing = await two_shops()
+        north.time_out_next_call(after_effect=False)
+        with suppress(errors.OutcomeUnknown, errors.NetworkError):
+            await billing.start_checkout("org", "pro", email="ada@example.com", **PAGES, idempotency_key="page")
+        await billing.subscribe("org", "pro", provider_name="south", allow_second=True, idempotency_key="order-8")
+        [row] = (await billing.recover_open(older_than=NOBODY_WAITS)).abandoned
+        assert row.key == "page"
+        assert not north._world.store.sessions
+
+    asyncio.run(main())
+
+
 def test_nothing_begins_beside_a_subscription_whose_answer_was_lost() -> None:
     async def main() -> None:
         world = World()
         await ready(world)
-        world.provider.time_out_next_call(after_effect=True)
-        with suppress(errors.OutcomeUnknown):
-            await world.billing.subscribe("org", "pro", idempotency_key="order-7")
+        await lose(world, "pro", "order-7")
         with pytest.raises(errors.Conflict, match="recover_open"):
             await world.checkout()
         with pytest.raises(errors.Conflict, match="recover_open"):

@@ -6,14 +6,15 @@ from typing import Generic
 
 import attrs
 
-from ..events import WebhookEvent
+from ..events import EventType, WebhookEvent
 from ..models import Subscription, SubscriptionStatus
 from ..operations import Capability
 from ..provider import BaseProvider
-from .checkout_correlation import SESSIONS_ASKED_AFTER, SESSIONS_ASKED_FOR, CheckoutCorrelation
-from .commands import CreateCustomer
+from .checkout_correlation import SESSIONS_ASKED_AFTER, SESSIONS_ASKED_FOR, Asked, CheckoutCorrelation, only_one_of
+from .commands import CreateCustomer, MergeCustomer
+from .customer_readings import CustomerReading, read_details
 from .owners import Owners, RefusalReason, RefusedSubscription
-from .records import BillingCustomer, BillingSubscription
+from .records import BillingCustomer, BillingSubscription, CheckoutState
 from .repository import Tx
 from .store import Store
 
@@ -43,6 +44,8 @@ class Attribution:
         concerns_customer: whether it concerns a customer at all, stored or not.
         claimed_customer: the customer whose id it carries, where that id proves nothing.
         refused: why its subscription grants nothing.
+        details: the customer as the provider has them now, where the event says that they have changed.
+        sold_elsewhere: whether it is about what was sold at the provider's account, and not by this service.
     """
 
     event: WebhookEvent
@@ -51,6 +54,8 @@ class Attribution:
     concerns_customer: bool = False
     claimed_customer: BillingCustomer | None = None
     refused: RefusalReason | None = None
+    details: CustomerReading | None = None
+    sold_elsewhere: bool = False
 
 
 @attrs.frozen
@@ -89,7 +94,7 @@ class Attributor(Generic[Tx]):
     ) -> None:
         self._store = store
         self._providers = providers
-        self._checkouts = CheckoutCorrelation(store, providers)
+        self.checkouts: CheckoutCorrelation[Tx] = CheckoutCorrelation(store, providers, clock)
         self.owners: Owners[Tx] = owners or Owners(store, providers)
         self._refetch = refetch
         self._clock = clock
@@ -122,14 +127,24 @@ class Attributor(Generic[Tx]):
 
     # --- the owner of an event -----------------------------------------------------------------------------------
 
-    async def attribute(self, event: WebhookEvent, *, waited: timedelta = _NO_TIME) -> Attribution:
-        """The owner of an event, and the current state of its subscription.
+    async def attribute(
+        self, event: WebhookEvent, *, waited: timedelta = _NO_TIME, asked: Asked | None = None
+    ) -> Attribution:
+        """The owner of an event, and the current state of its subscription, or of its customer.
 
         Args:
             event: the event.
             waited: how long it has been unmatched.
+            asked: what sessions have said in this round of work.
         """
-        checkout = await self._checkouts.by_reference(event)
+        attribution = await self._attribute(event, waited, Asked() if asked is None else asked)
+        if attribution.customer is None or event.type is not EventType.CUSTOMER_UPDATED:
+            return attribution
+        details = await read_details(self._store, self._providers[event.provider], attribution.customer)
+        return attrs.evolve(attribution, details=details)
+
+    async def _attribute(self, event: WebhookEvent, waited: timedelta, asked: Asked) -> Attribution:
+        checkout = await self.checkouts.named_by(event, asked)
         if checkout is not None:
             if checkout.is_under_way and waited < SESSIONS_ASKED_AFTER:
                 return Attribution(event, concerns_customer=True)
@@ -137,8 +152,8 @@ class Attributor(Generic[Tx]):
             if bought is not None:
                 event = attrs.evolve(event, subscription_id=bought)
             return await self._owned(event, checkout.customer)
-        if not self.owners.is_proven(event.provider):
-            return await self._attribute_unproven(event, waited)
+        if event.provider not in self.owners.proving:
+            return await self._attribute_unproven(event, waited, asked)
         concerns_customer = event.customer_id is not None or event.subscription_id is not None
         customer = await self._by_customer_id(event.provider, event.customer_id) or await self._by_subscription(event)
         if customer is None and event.customer_id is not None:
@@ -148,21 +163,25 @@ class Attributor(Generic[Tx]):
             customer = await self._by_reading(event.provider, reading)
         return Attribution(event, customer, reading, concerns_customer=concerns_customer)
 
-    async def listed_owner(self, customer: BillingCustomer, subscription: Subscription) -> ListedOwner:
+    async def listed_owner(
+        self, customer: BillingCustomer, subscription: Subscription, asked: Asked | None = None
+    ) -> ListedOwner:
         """The owner of a subscription that the provider lists for a customer, or that carries the customer's id."""
         provider = customer.provider
         stored = await self._store.get_subscription(provider, subscription.id)
         if stored is not None:
             same = stored.customer_id == customer.id
             return ListedOwner(customer if same else await self._store.get_customer_by_id(stored.customer_id))
-        if self.owners.is_proven(provider):
+        if provider in self.owners.proving:
             return ListedOwner(customer)
         owner = await self.owners.owner_of(provider, subscription.id)
         if owner is None and not self._providers[provider].preserves_customer:
             made_at = subscription.created_at or self._clock()
             if self._clock() - made_at < SESSIONS_ASKED_AFTER:
                 return ListedOwner(None)
-            checkout = await self._checkouts.by_sessions(provider, subscription.id, subscription, made_at)
+            asked = Asked() if asked is None else asked
+            open_then = await self.checkouts.open_at(provider, made_at, subscription.plan_id, asked)
+            checkout = await self.checkouts.by_sessions(subscription.id, open_then, asked)
             owner = checkout.customer if checkout is not None else None
         if owner is not None or subscription.status is SubscriptionStatus.INCOMPLETE:
             return ListedOwner(owner)
@@ -170,7 +189,7 @@ class Attributor(Generic[Tx]):
 
     # --- where the customer id proves nothing --------------------------------------------------------------------
 
-    async def _attribute_unproven(self, event: WebhookEvent, waited: timedelta) -> Attribution:
+    async def _attribute_unproven(self, event: WebhookEvent, waited: timedelta, asked: Asked) -> Attribution:
         """By the operation log, and what is stored because of it; by the profile only if the event is about the profile."""
         profile = await self._by_customer_id(event.provider, event.customer_id)
         if event.subscription_id is None:
@@ -179,7 +198,10 @@ class Attributor(Generic[Tx]):
                 return Attribution(event, payer, concerns_customer=True)
             if Capability.CUSTOMERS not in self._providers[event.provider].capabilities:  # there are no profiles
                 return Attribution(event, claimed_customer=profile)
-            return Attribution(event, profile, concerns_customer=event.customer_id is not None)
+            elsewhere = event.customer_id is not None and profile is None
+            elsewhere = elsewhere and not await self._may_be_ours(event, waited, asked)
+            concerns_customer = event.customer_id is not None
+            return Attribution(event, profile, concerns_customer=concerns_customer, sold_elsewhere=elsewhere)
         stored = await self._stored(event)
         if stored is not None:
             owner = await self._store.get_customer_by_id(stored.customer_id)
@@ -188,8 +210,26 @@ class Attributor(Generic[Tx]):
         return (
             await self._owned(event, owner)
             if owner is not None
-            else await self._attribute_purchase(event, profile, waited)
+            else await self._attribute_purchase(event, profile, waited, asked)
         )
+
+    async def _may_be_ours(self, event: WebhookEvent, waited: timedelta, asked: Asked) -> bool:
+        """Whether an event of a customer that is not stored may yet turn out to be about what this service sold.
+
+        It may, while something of the service is under way: a customer, a charge or a subscription that is being made, or a
+        checkout that may have been paid. What the event says itself is all that is looked at: no request is made.
+        """
+        provider, is_over = event.provider, waited >= SESSIONS_ASKED_FOR
+        if self._providers[provider].browser_makes_subscriptions:
+            return True
+        if not is_over and await self.owners.is_anything_under_way(provider):
+            return True
+        if self._providers[provider].preserves_customer or (is_over and event.type != EventType.SUBSCRIPTION_CREATED):
+            return False
+        if event.subscription_id is None and waited >= SESSIONS_ASKED_AFTER:  # by now, its order would have told
+            open_then = await self.checkouts.open_for(event, asked)
+            return any(each.state is CheckoutState.PENDING for each in open_then)
+        return await self.checkouts.may_have_brought(event, asked)
 
     async def _payer(self, event: WebhookEvent) -> BillingCustomer | None:
         """The owner of the event's money, by the charge that billing sent."""
@@ -200,25 +240,28 @@ class Attributor(Generic[Tx]):
         return await self.owners.owner_of_payment(event.provider, ids)
 
     async def _attribute_purchase(
-        self, event: WebhookEvent, profile: BillingCustomer | None, waited: timedelta
+        self, event: WebhookEvent, profile: BillingCustomer | None, waited: timedelta, asked: Asked
     ) -> Attribution:
         """The owner of an event whose subscription no known checkout made: unassigned, until a session names it."""
-        unassigned = Attribution(event, concerns_customer=True, claimed_customer=profile)
+        elsewhere = profile is None and not await self._may_be_ours(event, waited, asked)
+        unassigned = Attribution(event, concerns_customer=True, claimed_customer=profile, sold_elsewhere=elsewhere)
+        if elsewhere:
+            return unassigned
+        payload = event.subscription
         if not self._providers[event.provider].preserves_customer:
             if waited < SESSIONS_ASKED_AFTER or event.subscription_id is None:
                 return unassigned
-            reading = await self.read(event)
-            subscription = reading.subscription if reading is not None else None
-            profile = profile or await self._by_reading(event.provider, reading)
-            unassigned = attrs.evolve(unassigned, reading=reading, claimed_customer=profile)
+            open_then = await self.checkouts.open_for(event, asked)
             if waited < SESSIONS_ASKED_FOR:
-                made_at = (subscription.created_at if subscription is not None else None) or event.created_at
-                checkout = await self._checkouts.by_sessions(
-                    event.provider, event.subscription_id, subscription, made_at
-                )
+                checkout = await self.checkouts.by_sessions(event.subscription_id, open_then, asked)
                 if checkout is not None:
-                    return await self._owned(event, checkout.customer, reading)
-        payload = event.subscription
+                    return await self._owned(event, checkout.customer)
+            elif profile is None:  # it may be what was paid on an open page: a person has to look
+                org_id = only_one_of(open_then)
+                profile = None if org_id is None else await self._store.get_customer(org_id, event.provider)
+                unassigned = attrs.evolve(unassigned, claimed_customer=profile)
+                if profile is None and payload is not None and payload.status is not SubscriptionStatus.INCOMPLETE:
+                    return attrs.evolve(unassigned, refused=RefusalReason.NO_CHECKOUT)
         if profile is None or (payload is not None and payload.status is SubscriptionStatus.INCOMPLETE):
             return unassigned  # it may be another application's; or the payer has not agreed to it yet
         if await self.owners.may_be_under_way(event.provider, profile.org_id):
@@ -246,8 +289,9 @@ class Attributor(Generic[Tx]):
             attribution.event,
             attribution.refused,
         )
-        if reason is not None and owner is not None and event.subscription_id is not None:
-            self.owners.report(RefusedSubscription(event.provider, event.subscription_id, reason, owner.org_id))
+        if reason is not None and event.subscription_id is not None:
+            org_id = "" if owner is None else owner.org_id
+            self.owners.report(RefusedSubscription(event.provider, event.subscription_id, reason, org_id))
 
     async def knows_customer(self, event: WebhookEvent) -> bool:
         """Whether the customer that the event names is stored."""
@@ -260,9 +304,11 @@ class Attributor(Generic[Tx]):
         return found or await self._by_replaced(provider, external_customer_id)
 
     async def _by_replaced(self, provider: str, external_customer_id: str) -> BillingCustomer | None:
-        """The customer that replaced one which the provider does not know any more."""
+        """The customer of an organisation that had this one before: it is gone, or gave way to another one."""
         after = await self._store.list_operations(provider, reference=external_customer_id, limit=1)
-        if not after or after[0].operation != CreateCustomer.kind:
+        if not after and provider not in self.owners.proving:  # billing created it; the buyer chose another one since
+            after = await self._store.list_operations(provider, external_id=external_customer_id, limit=1)
+        if not after or after[0].operation not in {CreateCustomer.kind, MergeCustomer.kind}:
             return None
         return await self._store.get_customer(after[0].org_id, provider)
 

@@ -1,23 +1,25 @@
-"""Checkouts: opening a page where an organisation subscribes, and reading what it brought when the customer is back."""
+"""Checkouts: opening a page where an organisation subscribes, and closing it."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Generic
 
 import attrs
 
-from ..errors import Conflict, IdempotencyMismatch, InvalidRequest, NotFound, PaymentError, UnsupportedOperation
+from ..errors import Conflict, IdempotencyMismatch, InvalidRequest, NotFound, PaymentError
 from ..idempotency import new_key, sub_key
 from ..models import CheckoutSession, CheckoutStatus, OpenCheckout, SubscriptionStatus
 from ..operations import Capability
 from ..provider import BaseProvider
+from .checkout_correlation import PAID_FOR
 from .commands import StartCheckout, readable_command_of
-from .customers import Customers, provider_named
+from .customers import Customers
 from .operation_log import OperationLog
 from .owners import Owners
 from .pages import Page, Pages, PlaceTaken
 from .pipeline import EventPipeline
-from .records import BillingCheckout, BillingCustomer, BillingOperation, BillingSubscription, OperationState
+from .records import BillingCheckout, BillingCustomer, BillingOperation, OperationState
 from .replaced_customers import ReplacedCustomers
 from .repository import Tx
 from .second_purchase import SecondPurchase
@@ -36,15 +38,17 @@ _SUBSCRIPTION_COMES_WITHIN = timedelta(days=1)
 
 @attrs.frozen
 class OpenPage:
-    """A page that could not be closed.
+    """A page that could not be closed, or that was paid, and what it brought cannot be stored.
 
     Args:
         provider: where it is.
         error: why.
+        subscription_id: the provider's id of what it brought; None: not known.
     """
 
     provider: str
     error: PaymentError
+    subscription_id: str | None = None
 
 
 class Checkouts(Generic[Tx]):
@@ -84,7 +88,7 @@ class Checkouts(Generic[Tx]):
         self._customers = customers
         self._owners = owners
         self._replaced = replaced
-        self._second = SecondPurchase(providers, log, customers, replaced)
+        self._second = SecondPurchase(store, providers, log, replaced)
         self._subscriptions = subscriptions
         self._clock = clock
 
@@ -95,7 +99,7 @@ class Checkouts(Generic[Tx]):
         org_id: str,
         wanted: StartCheckout,
         *,
-        email: str,
+        email: str | None,
         name: str | None,
         provider_name: str | None,
         allow_second: bool,
@@ -214,18 +218,66 @@ class Checkouts(Generic[Tx]):
             raise Conflict(message, provider=checkout.provider, operation="start_checkout")
 
     async def close(self, org_id: str) -> list[OpenPage]:
-        """Close the organisation's open pages, also those that others have replaced. Returns those that may be paid yet."""
+        """Close the organisation's open pages, and store what was bought on the others, also on those that were replaced.
+
+        Returns:
+            Those that may be paid yet, and those that are paid, and whose subscription is not stored.
+        """
         left: list[OpenPage] = []
         for checkout in await self._store.list_checkouts(org_id):
-            if checkout.place is None and not checkout.may_be_left_open(now=self._clock()):
+            if checkout.place is None and not self._may_bring_more(checkout):
                 continue
+            session: CheckoutSession | None = None
             try:
                 page = await self._read(checkout)
-                if page is not None and page.session is not None and page.session.status is CheckoutStatus.OPEN:
-                    await self._pages.close(checkout, page.session)
+                session = None if page is None else await self._closed(page)
+                if page is not None and session is not None:
+                    await self._store_brought(page.checkout, session)
             except PaymentError as error:
-                left.append(OpenPage(checkout.provider, error))
+                left.append(OpenPage(checkout.provider, error, None if session is None else session.subscription_id))
         return left
+
+    def _may_bring_more(self, replaced: BillingCheckout) -> bool:
+        """Whether a replaced page may be open still, or may have been paid and its subscription has not come."""
+        now = self._clock()
+        is_recent = abs(now - replaced.created_at) < PAID_FOR and replaced.session_id is not None
+        return is_recent or replaced.may_be_left_open(now=now)
+
+    async def _closed(self, page: Page) -> CheckoutSession | None:
+        """The page's session, closed if it was open, unless it was paid in this moment."""
+        if page.session is None or page.session.status is not CheckoutStatus.OPEN:
+            return page.session
+        try:
+            return await self._pages.close(page.checkout, page.session)
+        except (Conflict, InvalidRequest):
+            again = (await self._pages.read(page.checkout)).session
+            if again is not None and again.status is CheckoutStatus.OPEN:
+                raise
+            return again
+
+    async def _store_brought(self, checkout: BillingCheckout, session: CheckoutSession) -> None:
+        """Store the subscription that a paid page brought, before its webhook comes.
+
+        Raises:
+            Conflict: it has not come yet, or is not what was asked for.
+        """
+        name, bought = checkout.provider, session.subscription_id
+        if session.status in {CheckoutStatus.OPEN, CheckoutStatus.EXPIRED}:
+            return
+        customer = await self._store.get_customer(checkout.org_id, name)
+        if bought is not None and customer is not None:
+            stored = await self._store.get_subscription(name, bought)
+            stored = stored or await self._pipeline.observe(name, customer, bought, strict=True)
+            if stored is not None or session.status is CheckoutStatus.COMPLETE:
+                return
+        if session.status is CheckoutStatus.UNKNOWN:
+            return
+        message = (
+            f"the page {session.id} was paid, and its subscription has not come yet: repeat this in some minutes, and look at "
+            "the payment at the provider if it does not come"
+        )
+        is_recent = abs(self._clock() - checkout.updated_at) < PAID_FOR
+        raise Conflict(message, provider=name, operation="cancel_subscription", retryable=is_recent)
 
     async def _is_closed(self, page: Page | None) -> bool:
         """Close a page that another one is to replace, where the provider can. False: it was paid in this moment."""
@@ -244,11 +296,12 @@ class Checkouts(Generic[Tx]):
     ) -> CheckoutSession | None:
         """A new page for the customer in the place of another one; None: another worker took it, look again."""
         command = attrs.evolve(wanted, customer_id=customer.external_customer_id)
-        insert = self._pages.taking(product, command.plan_id, None if page is None else page.checkout)
+        insert: Callable[[BillingOperation], Awaitable[bool]] | None = None
         if key is not None and page is not None and page.is_to_be_opened(customer.provider, key):
-            insert, page_key = self._store.insert_operation, key
+            page_key = key
         else:
             page_key = await self._next_key(customer.provider, key)
+            insert = partial(self._pages.take, product, command.plan_id, None if page is None else page.checkout)
         try:
             return await self._opened(customer, command, product, page_key, insert)
         except PlaceTaken:
@@ -271,7 +324,7 @@ class Checkouts(Generic[Tx]):
         command: StartCheckout,
         product: str,
         key: str,
-        insert: Callable[[BillingOperation], Awaitable[bool]],
+        insert: Callable[[BillingOperation], Awaitable[bool]] | None,
     ) -> CheckoutSession:
         """A new page for the customer; for a new customer, if the provider knows this one no more.
 
@@ -284,7 +337,7 @@ class Checkouts(Generic[Tx]):
         except (InvalidRequest, NotFound) as error:
             another = await self._in_place_of_the_gone(customer, command, key, error)
             taken = await self._store.get_checkout_by_key(name, key)
-            insert = self._pages.taking(product, command.plan_id, taken)
+            insert = partial(self._pages.take, product, command.plan_id, taken)
             key = sub_key(key, another.customer_id)
             session = await self._log.run(self._providers[name], another, customer.org_id, key, insert=insert)
         await self._apply_what_waits(name, session)
@@ -298,7 +351,7 @@ class Checkouts(Generic[Tx]):
         Raises:
             PaymentError: the error, if that is not what it says.
         """
-        email = str(refused.customer_email)
+        email = refused.customer_email
         row = await self._store.get_operation(customer.provider, key)
         told = None if row is None else readable_command_of(row)
         told = told if isinstance(told, StartCheckout) else refused
@@ -311,74 +364,9 @@ class Checkouts(Generic[Tx]):
 
     async def _apply_what_waits(self, provider: str, session: CheckoutSession) -> None:
         """Apply the events about the session's subscription that came before the log knew whose it is."""
-        there = self._providers[provider]
-        is_itself = there.checkout_session_of(session.id) == session.id
+        if provider in self._owners.proving:
+            return
+        is_itself = self._providers[provider].checkout_session_of(session.id) == session.id
         subscription_id = session.subscription_id or (session.id if is_itself else None)
-        if subscription_id is not None and not self._owners.is_proven(provider):
+        if subscription_id is not None:
             await self._pipeline.apply_unmatched(provider, external_subscription_id=subscription_id)
-
-    # --- coming back ---------------------------------------------------------------------------------------------
-
-    async def confirm_return(
-        self, session_id: str, *, org_id: str | None, provider_name: str | None
-    ) -> BillingSubscription | None:
-        """Store what a finished checkout brought.
-
-        Raises:
-            NotFound: no provider knows the session, or it is another organisation's.
-            Conflict: the subscription is another organisation's, or is not what was asked for.
-        """
-        for name in (provider_name,) if provider_name is not None else await self._who_may_know(session_id):
-            session = await self._find_session(name, session_id)
-            if session is None:
-                continue
-            customer = await self._who_started(name, session)
-            if customer is None or org_id not in {None, customer.org_id}:
-                break
-            if session.subscription_id is None:
-                return None
-            stored = await self._pipeline.observe(name, customer, session.subscription_id, strict=True)
-            if stored is not None and stored.customer_id != customer.id:
-                message = "what this checkout brought is stored as another organisation's: look at both at the provider"
-                raise Conflict(message, provider=name, operation="confirm_return")
-            return None if stored is not None and stored.status is SubscriptionStatus.INCOMPLETE else stored
-        message = "there is no such checkout session of this organisation"
-        raise NotFound(message, operation="confirm_return")
-
-    async def _who_may_know(self, session_id: str) -> tuple[str, ...]:
-        """The provider whose session it is, by the operation log, so that no other one has to answer; else all of them."""
-        for name in self._providers:
-            if await self._store.list_operations(name, external_id=session_id, limit=1):
-                return (name,)
-        return tuple(self._providers)
-
-    async def _who_started(self, provider: str, session: CheckoutSession) -> BillingCustomer | None:
-        """By the operation log; by the session where another application started it, or the log has forgotten.
-
-        Not by the session where a buyer's browser can make one: there, by what is stored.
-        """
-        started = await self._store.list_operations(provider, external_id=session.id, limit=1)
-        if started and started[0].operation == StartCheckout.kind:
-            return await self._store.get_customer(started[0].org_id, provider)
-        if self._providers[provider].browser_makes_subscriptions:
-            return await self._who_has(provider, session)
-        if session.customer_id is None:
-            return None
-        return await self._store.get_customer_by_external_id(provider, session.customer_id)
-
-    async def _who_has(self, provider: str, session: CheckoutSession) -> BillingCustomer | None:
-        """Whose what the session brought is: as it is stored, or as the application has decided."""
-        if session.subscription_id is None:
-            return None
-        stored = await self._store.get_subscription(provider, session.subscription_id)
-        if stored is not None:
-            return await self._store.get_customer_by_id(stored.customer_id)
-        return await self._owners.owner_of(provider, session.subscription_id)
-
-    async def _find_session(self, name: str, session_id: str) -> CheckoutSession | None:
-        try:
-            return await provider_named(self._providers, name).get_checkout_session(session_id)
-        except (InvalidRequest, UnsupportedOperation):
-            if len(self._providers) == 1:
-                raise
-            return None

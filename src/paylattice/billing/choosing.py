@@ -9,7 +9,17 @@ from ..errors import Conflict, NotFound
 from ..models import SubscriptionStatus
 from .records import BillingSubscription
 
-__all__ = ["has_begun", "is_ending", "is_not_ending", "is_paused", "named", "no_subscription", "the_one", "with_id"]
+__all__ = [
+    "has_begun",
+    "is_ending",
+    "is_not_ending",
+    "is_paused",
+    "named",
+    "no_subscription",
+    "owes",
+    "the_one",
+    "with_id",
+]
 
 _MOST_NAMED = 10
 
@@ -67,6 +77,11 @@ def is_ending(subscription: BillingSubscription) -> bool:
 def is_paused(subscription: BillingSubscription) -> bool:
     """Whether the provider asks for no money at present."""
     return subscription.collection_paused or subscription.status is SubscriptionStatus.PAUSED
+
+
+def owes(subscription: BillingSubscription) -> bool:
+    """Whether a payment for it is owed."""
+    return subscription.status in {SubscriptionStatus.PAST_DUE, SubscriptionStatus.UNPAID}
 
 
 def _only(several: Sequence[BillingSubscription], operation: str) -> BillingSubscription:

@@ -1,8 +1,9 @@
 """Ending everything that an organisation pays for, at all providers, and saying what could not be ended.
 
 Each subscription is ended by a command of its own. So a crash in the middle leaves none in doubt, and repeating it ends the
-rest. The page that is open is closed first, as a payment on it would begin a new subscription; and so is what was begun
-without a page, and whose answer was lost: the scheduled job would begin it later.
+rest. The page that is open is closed first, as a payment on it would begin a new subscription. What a page that was just paid
+has brought is ended with the rest, whether its webhook has come or not. And so is what was begun without a page, and whose
+answer was lost: the scheduled job would begin it later.
 """
 
 from collections.abc import Mapping
@@ -34,10 +35,11 @@ class NotEnded:
     Args:
         provider: where.
         subscription_id: the provider's id of the subscription. None: the provider could not be asked which there are, or a
-            page stays open there.
+            page stays open there, or was paid and its subscription has not come yet.
         error: the class of the error.
         message: what it says, and what to do.
-        transient: whether repeating it may succeed: the provider was down, too busy, or out of reach.
+        transient: whether repeating it may succeed: the provider was down, too busy, or out of reach, or has not made the
+            subscription yet that was just paid.
     """
 
     provider: str
@@ -53,8 +55,8 @@ class NotEnded:
 
     @classmethod
     def of_page(cls, page: OpenPage) -> "NotEnded":
-        """A page that stays open."""
-        return cls.of(page.provider, None, page.error)
+        """A page that stays open, or whose subscription cannot be ended."""
+        return cls.of(page.provider, page.subscription_id, page.error)
 
 
 @attrs.frozen
@@ -84,7 +86,7 @@ class Closing(Generic[Tx]):
         providers: by name.
         customers: whose subscriptions there are.
         subscriptions: ends them, one by one.
-        checkouts: closes the page that is open.
+        checkouts: closes the page that is open, and stores what was bought on it.
         log: knows what was begun without a page.
     """
 

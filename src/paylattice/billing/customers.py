@@ -1,12 +1,21 @@
 """An organisation's customers: one at each provider, whatever crashes, and however many ask for it at once."""
 
+import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
-from ..errors import ConfigurationError, Conflict, IdempotencyMismatch, NotFound, UnsupportedOperation
+from ..errors import (
+    ConfigurationError,
+    Conflict,
+    IdempotencyMismatch,
+    InvalidRequest,
+    NotFound,
+    UnsupportedOperation,
+)
 from ..idempotency import operation_key
 from ..models import Customer
+from ..operations import Capability
 from ..provider import BaseProvider
 from .access import answers
 from .commands import Command, CreateCustomer
@@ -14,13 +23,16 @@ from .entries import Entry, is_consumed
 from .handlers import Handlers
 from .operation_log import OperationLog
 from .pipeline import EventPipeline
+from .record_ids import new_record_id
 from .records import BillingCustomer, BillingSubscription, OperationState
 from .repository import Tx
 from .store import Store
 
 __all__ = ["Customers", "not_configured", "provider_named"]
 
+_log = logging.getLogger("paylattice")
 AnyCommand = TypeVar("AnyCommand", bound=Command[Any])
+_ASSIGN = "assign_customer"
 _MAX_FOREIGN_KEYS = 20
 """How many keys in a row the provider may know otherwise than the operation log does, after a database was restored, say."""
 _JUST_MADE = timedelta(minutes=5)
@@ -124,9 +136,10 @@ class Customers(Generic[Tx]):
         self,
         org_id: str,
         *,
-        email: str,
+        email: str | None,
         name: str | None,
         metadata: Mapping[str, str] | None,
+        phone: str | None = None,
         provider_name: str | None,
     ) -> BillingCustomer:
         """The organisation's customer; created if there is none yet.
@@ -136,13 +149,18 @@ class Customers(Generic[Tx]):
             PaymentError: it cannot be created now.
         """
         known = [each for each in await self.known(org_id) if provider_name in {None, each.provider}]
+        if known and known[0].is_erased:
+            self._handlers.refuse_inside()
+            details = _asked(org_id, email, name, metadata, phone)
+            return await self._replace(known[0], details)
         if known:
+            _tell_if_others(known[0], email, name, phone)
             return known[0]
         self._handlers.refuse_inside()
         if provider_name is None:
             provider_name = self._select(org_id) if self._select else next(iter(self._providers))
         chosen = provider_named(self._providers, provider_name)
-        return await self._create(chosen, org_id, _asked(org_id, email, name, metadata))
+        return await self._create(chosen, org_id, _asked(org_id, email, name, metadata, phone))
 
     async def _create(self, provider: BaseProvider, org_id: str, wanted: CreateCustomer) -> BillingCustomer:
         """The organisation's customer at a provider where it has none on record.
@@ -161,7 +179,58 @@ class Customers(Generic[Tx]):
         await self._pipeline.apply_unmatched(name, external_customer_id=stored.external_customer_id)
         return stored
 
-    async def replace(self, gone: BillingCustomer, *, email: str) -> BillingCustomer:
+    async def assign(self, org_id: str, customer_id: str, provider_name: str | None) -> BillingCustomer:
+        """The organisation's record of a customer that exists at the provider.
+
+        Raises:
+            NotFound: the provider has no such customer.
+            Conflict: it is another organisation's, or the organisation has another one there.
+            UnsupportedOperation: the provider has no customers.
+        """
+        if provider_name is None and len(self._providers) > 1:
+            message = "this service has several providers: provider_name= has to say whose customer it is"
+            raise InvalidRequest(message, param="provider_name", operation=_ASSIGN)
+        provider = provider_named(self._providers, provider_name or next(iter(self._providers)))
+        provider.require(Capability.CUSTOMERS, Capability.LIST_SUBSCRIPTIONS)
+        found = await provider.get_customer(customer_id)
+        if found is None:
+            message = "the provider has no such customer, in this account and mode"
+            raise NotFound(message, provider=provider.get_provider_name(), operation=_ASSIGN)
+        return await self._assigned(org_id, provider, found)
+
+    async def without_one_there(self, org_id: str, provider: BaseProvider) -> BillingCustomer:
+        """The organisation's record at a provider that has no customers: the id is billing's own."""
+        return await self._assigned(org_id, provider, None)
+
+    async def _assigned(self, org_id: str, provider: BaseProvider, found: Customer | None) -> BillingCustomer:
+        name = provider.get_provider_name()
+        stored = await self._store.get_customer(org_id, name)
+        if stored is None:
+            now, record_id = self._clock(), new_record_id()
+            metadata = {} if found is None else {key: word for key, word in found.metadata.items() if key != "org_id"}
+            record = BillingCustomer(
+                id=record_id,
+                org_id=org_id,
+                provider=name,
+                external_customer_id=f"cus_{record_id}" if found is None else found.id,
+                email=None if found is None else found.email,
+                name=None if found is None else found.name,
+                phone=None if found is None else found.phone,
+                metadata=metadata,
+                created_at=now,
+                updated_at=now,
+            )
+            await self._store.insert_customer(record)
+            stored = await self._store.get_customer(org_id, name)
+        if stored is None:
+            message = "the customer is another organisation's here: which one pays with it?"
+            raise Conflict(message, provider=name, operation=_ASSIGN)
+        if found is not None and stored.external_customer_id != found.id:
+            message = "the organisation has another customer there: which one does it pay with?"
+            raise Conflict(message, provider=name, operation=_ASSIGN)
+        return stored
+
+    async def replace(self, gone: BillingCustomer, *, email: str | None) -> BillingCustomer:
         """A new customer in the place of one who is gone at the provider: once, however many notice it.
 
         Args:
@@ -175,12 +244,15 @@ class Customers(Generic[Tx]):
             Conflict: the provider's new customer is another organisation's.
             PaymentError: none can be created now.
         """
+        return await self._replace(gone, _asked(gone.org_id, gone.email or email, gone.name, gone.metadata, gone.phone))
+
+    async def _replace(self, gone: BillingCustomer, wanted: CreateCustomer) -> BillingCustomer:
         provider, old_id = self._providers[gone.provider], gone.external_customer_id
-        wanted = _asked(gone.org_id, gone.email or email, gone.name, gone.metadata)
         made, told = await self._created(provider, gone.org_id, wanted, gone=old_id)
         stored = await self._store.get_customer_by_id(gone.id) or gone
         if stored.external_customer_id == old_id:
-            await self._store.update_customer(told.moved(stored, made, self._clock()))
+            now = self._clock()
+            await self._store.change_customer(gone.id, lambda each: told.moved(each, old_id, made, now))
             stored = await self._store.get_customer_by_id(gone.id) or stored
         if stored.external_customer_id == old_id:
             message = "the provider's new customer belongs to another organisation here: two organisations share its id"
@@ -236,8 +308,23 @@ class Customers(Generic[Tx]):
         return found
 
 
-def _asked(org_id: str, email: str, name: str | None, metadata: Mapping[str, str] | None) -> CreateCustomer:
-    return CreateCustomer(email, name, {**(metadata or {}), "org_id": org_id})
+def _tell_if_others(stored: BillingCustomer, email: str | None, name: str | None, phone: str | None) -> None:
+    """Say in the log that a customer who is there already keeps their details."""
+    given = {"email": (email, stored.email), "name": (name, stored.name), "phone": (phone, stored.phone)}
+    others = [what for what, (asked, known) in given.items() if asked is not None and asked != known]
+    if others:
+        _log.info(
+            "the customer %s of %s keeps the stored %s, although others were given: update_customer() changes them",
+            stored.id,
+            stored.provider,
+            ", ".join(others),
+        )
+
+
+def _asked(
+    org_id: str, email: str | None, name: str | None, metadata: Mapping[str, str] | None, phone: str | None = None
+) -> CreateCustomer:
+    return CreateCustomer(email, name, {**(metadata or {}), "org_id": org_id}, phone)
 
 
 def provider_named(providers: Mapping[str, BaseProvider], name: str) -> BaseProvider:

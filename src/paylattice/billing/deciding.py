@@ -64,12 +64,15 @@ class Deciding(Generic[Tx]):
         self._superseded = superseded
         self._finish = finish
 
-    async def ready(self, provider: BaseProvider, entry: Entry[Command[Any]], *, first: bool) -> Ready | None:
+    async def ready(
+        self, provider: BaseProvider, row: BillingOperation, command: ChangeSubscription, *, first: bool
+    ) -> Ready | None:
         """What is to be sent now. A change that depends on the quantity is decided; any other lets those be finished first.
 
         Args:
             provider: the provider that gets it.
-            entry: what was asked for.
+            row: its row, which is not DONE.
+            command: what was asked for.
             first: whether it was never sent before, or certainly without effect.
 
         Returns:
@@ -79,9 +82,6 @@ class Deciding(Generic[Tx]):
             Conflict: the quantity is another one than was expected. Or something else is under way, and it may be repeated.
             PaymentError: the subscription cannot be read now, or cannot be changed so.
         """
-        row, command = entry.row, entry.command
-        if not isinstance(command, ChangeSubscription) or row.state is OperationState.DONE:
-            return Ready(row, command, first)
         for _ in range(_MOST_ROUNDS):
             if command.depends and command.is_decided:
                 return Ready(row, command, first)
@@ -121,7 +121,8 @@ class Deciding(Generic[Tx]):
         ticket = await self._store.next_ticket()
         provider.require(Capability.SUBSCRIPTIONS)
         subscription = await provider.get_subscription(command.subscription_id)
-        async with self._store.transaction() as tx:
+
+        async def decide(tx: Tx) -> Ready | None:
             held = await self._store.get_subscription(row.provider, command.subscription_id, lock=True, tx=tx)
             if subscription is None or held is None:
                 message = "there is no such subscription any more"
@@ -140,6 +141,8 @@ class Deciding(Generic[Tx]):
             )
             await self._store.decide_operation(written, tx=tx)
             return Ready(written, decided, first=True)
+
+        return await self._store.transact(decide)
 
     async def _decided_already(self, stored: BillingOperation, known: ChangeSubscription, tx: Tx) -> Ready:
         """Another worker with the same key has decided it: it sends it, too, so neither is the only one who does."""

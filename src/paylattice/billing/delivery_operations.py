@@ -107,6 +107,7 @@ class DeliveryOperations(Wired[Tx]):
         Returns:
             How many events were applied.
         """
+        self._parts.handlers.refuse_inside()
         provider_named(self._providers, provider_name)
         return await self._parts.pipeline.apply_unmatched(provider_name)
 

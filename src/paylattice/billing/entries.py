@@ -1,5 +1,6 @@
 """Rows of the operation log, read: the command that each holds, and what an error says about it."""
 
+from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -17,11 +18,12 @@ from ..errors import (
     ProviderUnavailable,
     RateLimited,
 )
-from .commands import Command, command_of
+from .commands import WITH_TOKENS, Command, command_of, readable_command_of
 from .records import BillingOperation, OperationState
 
 __all__ = [
     "Entry",
+    "arguments_without_tokens",
     "entry_of",
     "forgotten_error",
     "is_consumed",
@@ -85,7 +87,7 @@ def same_entry(row: BillingOperation, command: AnyCommand, org_id: str) -> Entry
     if (row.operation, row.org_id) == (command.kind, org_id):
         known = type(command).from_json(row.arguments)
         if known.asks_the_same(command):
-            return Entry(row, known)
+            return Entry(row, known.with_tokens_of(command))
     message = (
         "this idempotency key was used before with other parameters. Use the same parameters to repeat that "
         "operation, or a new key for a new one"
@@ -93,10 +95,16 @@ def same_entry(row: BillingOperation, command: AnyCommand, org_id: str) -> Entry
     raise IdempotencyMismatch(message, provider=row.provider, operation=command.operation, idempotency_key=row.key)
 
 
+def arguments_without_tokens(row: BillingOperation) -> Mapping[str, object] | None:
+    """What a row was asked with, with digests in place of tokens; None: there are none, or it cannot be read."""
+    command = readable_command_of(row) if row.operation in WITH_TOKENS else None
+    return None if command is None else command.without_tokens().to_json()
+
+
 def superseded_error(row: BillingOperation, command: Command[Any]) -> Conflict:
     """Return the error of a command that a newer one has replaced."""
     message = (
-        "the subscription was changed by a newer operation since this one was asked for: it is not done any more. "
+        f"the {command.subject} was changed by a newer operation since this one was asked for: it is not done any more. "
         "A new operation needs a new key"
     )
     return Conflict(message, provider=row.provider, operation=command.operation, idempotency_key=row.key)

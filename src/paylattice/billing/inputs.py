@@ -9,11 +9,13 @@ from typing import cast
 
 from ..arguments import check_argument, check_timedelta, check_utc
 from ..checking import Check, flag, instance, observer, whole, word, wrong
-from ..construction import said_as
-from ..errors import InvalidRequest
+from ..frozen import FrozenMap
 from .access import AccessPolicy
 
-__all__ = ["CHECKS"]
+__all__ = ["CHECKS", "evidence_from"]
+
+_LONGEST = 512
+_MOST = 50
 
 
 def _headers(name: str, value: object) -> None:
@@ -21,15 +23,8 @@ def _headers(name: str, value: object) -> None:
         raise wrong(name, value, "the headers of the request, a mapping or pairs")
 
 
-def _org(name: str, value: object) -> None:
-    if not isinstance(value, str) or not value.strip():
-        message = f"{name} must be a str that is not empty"
-        message += "" if isinstance(value, str) else f", not {said_as(value)}"
-        raise InvalidRequest(message, param=name)
-
-
-def _limit(name: str, value: object) -> None:
-    """As a provider's: the organisation may have no provider yet."""
+def _as_for_providers(name: str, value: object) -> None:
+    """By the rule of every provider: the organisation may have no provider yet."""
     check_argument("", name, value)
 
 
@@ -48,24 +43,31 @@ def _delta(name: str, value: object) -> None:
 
 
 CHECKS: Mapping[str, Check] = {
-    "org_id": _org,
+    "org_id": word,
+    "to_org_id": word,
     "provider_name": instance(str, "the name of a provider"),
     "session_id": word,
     "subscription_id": word,
+    "customer_id": word,
     "plans": _plans,
     "idempotency_key": word,
     "after": word,
     "url": word,
-    "return_url": lambda name, value: check_argument("", name, value),
+    "return_url": _as_for_providers,
+    "payment_method_id": _as_for_providers,
+    "token": _as_for_providers,
+    "verification_token": _as_for_providers,
     "quantity": whole,
     "expected_quantity": whole,
     "delta": _delta,
-    "limit": _limit,
+    "limit": _as_for_providers,
     "metadata": instance(Mapping, "a mapping of str to str"),
+    "params": instance(Mapping, "the query parameters of the URL, a mapping"),
     "headers": _headers,
     "allow_second": flag,
     "final_invoice": flag,
     "everywhere": flag,
+    "end_subscriptions": flag,
     "repair": flag,
     "now": check_utc,
     "since": check_utc,
@@ -76,3 +78,11 @@ CHECKS: Mapping[str, Check] = {
     "on_progress": observer,
 }
 """The rule of every argument that is checked nowhere else, by its name."""
+
+
+def evidence_from(params: Mapping[str, object] | None) -> Mapping[str, str]:
+    """What the query parameters of a URL say: strangers can write them, so what is no short text is left out."""
+    pairs = list((params or {}).items())[:_MOST]
+    return FrozenMap(
+        {name: value for name, value in pairs if isinstance(value, str) and len(name) + len(value) <= _LONGEST}
+    )

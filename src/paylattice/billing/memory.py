@@ -216,7 +216,7 @@ class InMemoryRepository:
             )
             raise ConfigurationError(message)
         tx = InMemoryTransaction()
-        async with self._lock:
+        async with self._lock.held():
             _open_here.set((*here, (self, tx)))
             try:
                 yield tx

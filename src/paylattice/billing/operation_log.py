@@ -18,9 +18,18 @@ import attrs
 from ..errors import ActionRequired, Conflict, Declined, InvalidRequest, OutcomeUnknown, PaymentError
 from ..guard import checked
 from ..provider import BaseProvider
-from .commands import Command, Made
+from .commands import WITH_TOKENS, ChangeSubscription, Command, Made
 from .deciding import Deciding
-from .entries import Entry, entry_of, forgotten_error, leaves_in_doubt, refuses, same_entry, superseded_error
+from .entries import (
+    Entry,
+    arguments_without_tokens,
+    entry_of,
+    forgotten_error,
+    leaves_in_doubt,
+    refuses,
+    same_entry,
+    superseded_error,
+)
 from .operation_rows import OperationRows
 from .records import BillingOperation, OperationState
 from .repository import Tx
@@ -78,18 +87,9 @@ class OperationLog(OperationRows[Tx]):
             PaymentError: what the operation raises.
         """
         with checked(provider, command.operation, {**command.arguments(), "idempotency_key": key}):
-            row = BillingOperation(
-                provider=provider.get_provider_name(),
-                key=key,
-                operation=command.kind,
-                org_id=org_id,
-                arguments=command.to_json(),
-                created_at=self._clock(),
-                ticket=await self._store.next_ticket(),
-                external_id=command.target,
-                reference=reference,
-            )
-            if await (insert or self._store.insert_operation)(row):
+            name, ticket = provider.get_provider_name(), await self._store.next_ticket()
+            row = command.row(name, key, org_id, now=self._clock(), ticket=ticket, reference=reference)
+            if await (insert or self._insert)(row):
                 return await self._run(provider, Entry(row, command), look_first=look_first)
             known = await self._store.get_operation(row.provider, key)
             if known is None:
@@ -147,10 +147,11 @@ class OperationLog(OperationRows[Tx]):
                 raise forgotten_error(row, command)  # a payment that waited for its payer may have been paid since
         if forgotten or row.state is not OperationState.OPEN or not command.may_be_sent_anew:
             begun = self._clock() if forgotten else row.created_at
+            whole, fresh = command.to_json() if command.tokens() else None, command.not_decided().to_json()
             row = await self._store.reopen_operation(
-                row, begun=begun, closed_too=True, if_failed=command.not_decided().to_json()
+                row, begun=begun, closed_too=True, if_failed=fresh, if_closed=whole
             )
-            command = type(command).from_json(row.arguments)
+            command = type(command).from_json(row.arguments).with_tokens_of(command)
             if row.state is OperationState.DONE:
                 return await self._as_it_was_done(provider, Entry(row, command))
         first = failed and not row.is_in_doubt
@@ -272,7 +273,7 @@ class OperationLog(OperationRows[Tx]):
         try:
             answer = await command.send(provider, row.key)
         except OutcomeUnknown:
-            await self._stays_open(row)
+            await self._stays_open(entry)
             raise
         except PaymentError as error:
             if row.state is not OperationState.DONE:
@@ -280,13 +281,14 @@ class OperationLog(OperationRows[Tx]):
                 if found is not None:
                     return found
             raise
-        if not command.was_accepted(answer):
+        made = command.made(answer)
+        if not made.accepted:
             if first or command.may_be_sent_anew:
                 await self._close(row, OperationState.FAILED, error="NotAccepted", only_attempt=first)
-        elif command.waits_for_payer(answer):
-            await self._done(entry, answer, error=ActionRequired.__name__)
+        elif made.waits_for_payer:
+            await self._done(entry, answer, made, error=ActionRequired.__name__)
         elif await self._is_the_last_one(provider, entry, contested=contested):
-            await self._done(entry, answer)
+            await self._done(entry, answer, made)
         return answer
 
     async def _seen(self, provider: BaseProvider, entry: Entry[Command[R]]) -> R | None:
@@ -303,8 +305,11 @@ class OperationLog(OperationRows[Tx]):
         self, provider: BaseProvider, entry: Entry[Command[R]], *, first: bool
     ) -> tuple[BillingOperation, Command[R], bool]:
         """What is sent now, decided. What cannot be decided is closed, if nothing was sent."""
+        change = entry.command
+        if not isinstance(change, ChangeSubscription) or entry.row.state is OperationState.DONE:
+            return entry.row, entry.command, first
         try:
-            ready = await self._deciding.ready(provider, entry, first=first)
+            ready = await self._deciding.ready(provider, entry.row, change, first=first)
         except PaymentError as error:
             if refuses(error, entry.command, first=first):
                 await self._close(entry.row, OperationState.FAILED, error=type(error).__name__, only_attempt=True)
@@ -348,23 +353,28 @@ class OperationLog(OperationRows[Tx]):
             return False
         return True
 
-    async def _stays_open(self, row: BillingOperation) -> None:
+    async def _stays_open(self, entry: Entry[Command[Any]]) -> None:
         """Take back what another worker recorded meanwhile of an attempt of its own: this one may have succeeded."""
-        if row.state is OperationState.OPEN:
+        if (row := entry.row).state is OperationState.OPEN:
             stored = await self._store.get_operation(row.provider, row.key)
             if stored is not None and stored.state is OperationState.FAILED:
-                await self._store.update_operation(row)
+                await self._store.update_operation(row, arguments=row.arguments if entry.command.tokens() else None)
 
-    async def _done(self, entry: Entry[Command[R]], answer: R, *, error: str | None = None) -> None:
-        row, made = entry.row, entry.command.made(answer)
+    async def _done(
+        self, entry: Entry[Command[R]], answer: R, made: Made | None = None, *, error: str | None = None
+    ) -> None:
+        row, made = entry.row, made or entry.command.made(answer)
         if row.state is OperationState.DONE and made.external_id in {None, row.external_id}:
             return
         if not entry.command.has_record:
             await self._close(row, OperationState.DONE, made=made, error=error)
             return
-        async with self._store.transaction() as tx:
+
+        async def close_and_record(tx: Tx) -> None:
             await self._close(row, OperationState.DONE, made=made, tx=tx)
             await entry.command.record(row, answer, self._store, now=self._clock(), tx=tx)
+
+        await self._store.transact(close_and_record)
 
     async def _close(
         self,
@@ -376,7 +386,7 @@ class OperationLog(OperationRows[Tx]):
         only_attempt: bool = False,
         tx: Tx | None = None,
     ) -> None:
-        """Record how it ended; not over what another worker's attempt under the same key has brought, or may bring yet."""
+        """Record how it ended, without tokens; not over what another worker's attempt has brought, or may bring yet."""
         made = made or Made()
         closed = attrs.evolve(
             row,
@@ -386,4 +396,5 @@ class OperationLog(OperationRows[Tx]):
             error=error,
             closed_at=self._clock(),
         )
-        await self._store.update_operation(closed, only_attempt=only_attempt, tx=tx)
+        kept = arguments_without_tokens(row) if row.operation in WITH_TOKENS else None
+        await self._store.update_operation(closed, only_attempt=only_attempt, arguments=kept, tx=tx)

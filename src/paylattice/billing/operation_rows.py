@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
+import attrs
+
 from ..idempotency import new_key
 from ..provider import BaseProvider
-from .commands import Command
+from .commands import Command, CreateCustomer
 from .entries import Entry, same_entry
-from .records import BillingOperation, OperationState
+from .records import BillingCustomer, BillingOperation, OperationState
 from .repository import Tx
 from .store import Store
 
@@ -78,21 +80,27 @@ class OperationRows(Generic[Tx]):
             org_id: your id of the organisation.
             external_id: the provider's id of the object.
         """
-        now = self._clock()
-        await self._store.insert_operation(
-            BillingOperation(
-                provider=provider,
-                key=new_key(),
-                operation=command.kind,
-                org_id=org_id,
-                arguments=command.to_json(),
-                created_at=now,
-                state=OperationState.DONE,
-                external_id=external_id,
-                closed_at=now,
-                ticket=await self._store.next_ticket(),
-            )
-        )
+        now, ticket = self._clock(), await self._store.next_ticket()
+        row = command.row(provider, new_key(), org_id, now=now, ticket=ticket, external_id=external_id)
+        await self._insert(attrs.evolve(row, state=OperationState.DONE, closed_at=now))
+
+    async def _insert(self, row: BillingOperation) -> bool:
+        """Insert a row; False if there is one under its key.
+
+        Raises:
+            Conflict: the organisation was transferred since its customer was read.
+        """
+        if row.operation == CreateCustomer.kind:  # for an organisation that has none
+            return await self._store.insert(row)
+
+        async def insert(tx: Tx) -> bool:
+            whose = {"org_id": row.org_id, "provider": row.provider}
+            held = await self._store.repository.get(BillingCustomer, whose, lock=True, tx=tx)
+            if held is None:  # else it is kept from a transfer until the end
+                await self._store.refuse_transferred(row, tx=tx)
+            return await self._store.insert(row, tx=tx)
+
+        return await self._store.transact(insert)
 
     async def _is_forgotten(self, provider: BaseProvider, row: BillingOperation) -> bool:
         """Whether the provider may have forgotten the key, by whichever clock makes it older.

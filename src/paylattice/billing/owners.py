@@ -25,6 +25,7 @@ from .commands import (
     Authorize,
     ChangeSubscription,
     Charge,
+    CreateCustomer,
     CreateSubscription,
     StartCheckout,
     readable_command_of,
@@ -42,6 +43,7 @@ _REMEMBERED = 1024
 _CHECKOUTS = frozenset({StartCheckout.kind, CreateSubscription.kind})
 _DECIDE_THE_OWNER = _CHECKOUTS | {AssignSubscription.kind}
 _TAKE_MONEY = frozenset({Charge.kind, Authorize.kind})
+_MAKE_SOMETHING = _CHECKOUTS | _TAKE_MONEY | {CreateCustomer.kind}
 _ASK_FOR_TERMS = _DECIDE_THE_OWNER | {ChangeSubscription.kind}
 
 
@@ -79,7 +81,7 @@ class RefusedSubscription:
         provider: the provider's name.
         subscription_id: the provider's id of it.
         reason: why it is refused.
-        org_id: the organisation that would own it.
+        org_id: the organisation that would own it. Empty: it may have been bought on the pages of several: ask who bought it.
     """
 
     provider: str
@@ -88,10 +90,13 @@ class RefusedSubscription:
     org_id: str
 
     def __str__(self) -> str:
-        return (
-            f"a subscription at {self.provider} ({redact(self.subscription_id)}) grants nothing: {_EXPLANATIONS[self.reason]}. "
-            "Cancel it at the provider, or accept it with assign_subscription()"
-        )
+        advice = "Cancel it at the provider, or accept it with assign_subscription()"
+        if not self.org_id:
+            advice = (
+                "Several organisations have a page on which it may have been bought: ask at the provider who bought it"
+            )
+        name = redact(self.subscription_id)
+        return f"a subscription at {self.provider} ({name}) grants nothing: {_EXPLANATIONS[self.reason]}. {advice}"
 
 
 @attrs.frozen
@@ -128,17 +133,16 @@ class Owners(Generic[Tx]):
         self._on_refused = on_refused
         self._reported: OrderedDict[RefusedSubscription, None] = OrderedDict()
         self._lock = mutex()
-
-    def is_proven(self, provider: str) -> bool:
-        """Whether the customer id in a subscription and its events proves its owner."""
-        there = self._providers[provider]
-        proves = there.customer_id_is_proof and not there.browser_makes_subscriptions
-        return proves and there.preserves_customer
+        self.proving: frozenset[str] = frozenset(name for name, each in providers.items() if _proves_owner(each))
+        """The providers at which the customer id in a subscription and its events proves its owner."""
 
     async def owner_of(self, provider: str, subscription_id: str) -> BillingCustomer | None:
         """The owner of a subscription that is not stored: of its checkout, or of its last assignment."""
         decided = await self._asked(provider, subscription_id, _DECIDE_THE_OWNER)
-        return await self._store.get_customer(decided[-1].org_id, provider) if decided else None
+        if decided:
+            return await self._store.get_customer(decided[-1].org_id, provider)
+        checkout = await self._store.get_checkout_of(provider, subscription_id)
+        return None if checkout is None else await self._store.get_customer(checkout.org_id, provider)
 
     async def owner_of_payment(self, provider: str, payment_ids: Iterable[str]) -> BillingCustomer | None:
         """The owner of a payment that billing asked for, by any of its ids."""
@@ -153,9 +157,26 @@ class Owners(Generic[Tx]):
         started = await self._asked(provider, subscription.id, _CHECKOUTS)
         if started:
             return await self._store.get_customer(started[0].org_id, provider)
-        if subscription.customer_id is None or not self.is_proven(provider):
+        checkout = await self._store.get_checkout_of(provider, subscription.id)
+        if checkout is not None:
+            return await self._store.get_customer(checkout.org_id, provider)
+        if subscription.customer_id is None or provider not in self.proving:
             return None
         return await self._store.get_customer_by_external_id(provider, subscription.customer_id)
+
+    async def asked_to_start_at(self, provider: str, subscription_id: str) -> datetime | None:
+        """When a subscription was asked to charge first, if later than at once; None: at once, or the log does not tell."""
+        asked = await self._asked(provider, subscription_id, _CHECKOUTS)
+        checkout = await self._store.get_checkout_of(provider, subscription_id)
+        row = None if checkout is None else await self._store.get_operation(provider, checkout.key)
+        commands = [readable_command_of(each) for each in (*asked, *([] if row is None else [row]))]
+        started = (each for each in commands if isinstance(each, StartCheckout | CreateSubscription))
+        return next((each.start_at for each in started if each.start_at is not None), None)
+
+    async def is_anything_under_way(self, provider: str) -> bool:
+        """Whether something was sent that makes a customer, a payment or a subscription, and its outcome is not known yet."""
+        begun = await self._store.list_operations(provider, state=OperationState.OPEN, limit=_PAGE)
+        return len(begun) == _PAGE or any(each.operation in _MAKE_SOMETHING for each in begun)
 
     async def may_be_under_way(self, provider: str, org_id: str) -> bool:
         """Whether a checkout of the organisation has begun, and its outcome is not known yet."""
@@ -258,3 +279,8 @@ def _ended(subscription: Subscription, stored: BillingSubscription) -> Subscript
 def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
     """The earlier one; None if either is not known: then nothing is granted."""
     return min(one, other) if one is not None and other is not None else None
+
+
+def _proves_owner(provider: BaseProvider) -> bool:
+    proves = provider.customer_id_is_proof and not provider.browser_makes_subscriptions
+    return proves and provider.preserves_customer

@@ -5,23 +5,24 @@ the place in the transaction that records what is sent. So two workers at once o
 process that dies leaves a page that the next one finds and finishes.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Generic
 
 import attrs
 
 from ..errors import ConfigurationError, InvalidRequest, NotFound, PaymentError
-from ..idempotency import sub_key
+from ..idempotency import mark_of, sub_key
 from ..models import CheckoutSession, Subscription
 from ..operations import Capability
 from ..provider import BaseProvider
 from .commands import StartCheckout, readable_command_of
 from .entries import Entry, entry_of
 from .operation_log import OperationLog
-from .record_ids import new_record_id
+from .record_ids import checkout_record_id
 from .records import BillingCheckout, BillingCustomer, BillingOperation, CheckoutState, OperationState
 from .repository import Tx
+from .sessions import Sessions
 from .store import Store
 
 __all__ = ["Page", "Pages", "PlaceTaken"]
@@ -83,6 +84,7 @@ class Pages(Generic[Tx]):
         self._providers = providers
         self._log = log
         self._clock = clock
+        self._sessions = Sessions(store, providers, clock)
 
     async def read(self, checkout: BillingCheckout) -> Page:
         """A page as it is now; opened now, if that was begun and not finished.
@@ -103,15 +105,15 @@ class Pages(Generic[Tx]):
             return Page(checkout, row, None)
         session_id = checkout.session_id or (row.external_id if row is not None else None)
         if session_id is not None:
-            session = await provider.get_checkout_session(session_id)
-        elif row is None or row.state in _NEVER_OPENED:
+            read = await self._sessions.read(checkout.provider, session_id, checkout.key)
+            return Page(read.checkout or checkout, row, read.session)
+        if row is None or row.state in _NEVER_OPENED:
             return Page(checkout, row, None)
-        else:
-            session = await self._opened(provider, row)
-            if session is None:
-                return Page(checkout, row, None)
-        noted = await self._store.note_session(checkout.provider, checkout.key, session, now=self._clock())
-        return Page(noted or checkout, row, session)
+        session = await self._opened(provider, row)
+        if session is None:
+            return Page(checkout, row, None)
+        noted = await self._store.note_session(checkout.provider, checkout.key, session, now=self._clock()) or checkout
+        return Page(noted, row, noted.as_claimed(session))
 
     async def _opened(self, provider: BaseProvider, row: BillingOperation) -> CheckoutSession | None:
         """The page whose opening was begun; None if the provider refuses it."""
@@ -135,36 +137,39 @@ class Pages(Generic[Tx]):
         await self._store.note_session(checkout.provider, checkout.key, closed, now=self._clock())
         return closed
 
-    def taking(
-        self, product: str, plan_id: str, before: BillingCheckout | None
-    ) -> Callable[[BillingOperation], Awaitable[bool]]:
-        """What inserts the row of a page, and the checkout in the place of the one before; for the operation log.
+    async def take(self, product: str, plan_id: str, before: BillingCheckout | None, row: BillingOperation) -> bool:
+        """Insert the row of a page, and the checkout in the place of the one before. False: there is a row under its key.
 
-        It raises PlaceTaken, and nothing is written, if another worker has taken the place.
+        Raises:
+            PlaceTaken: another worker has taken the place; nothing is written.
+            Conflict: the organisation was transferred at this moment; nothing is written.
         """
+        now = self._clock()
+        checkout = BillingCheckout(
+            id=checkout_record_id(row.provider, mark=mark_of(row.key)),
+            org_id=row.org_id,
+            product=product,
+            plan_id=plan_id,
+            provider=row.provider,
+            key=row.key,
+            ticket=row.ticket,
+            created_at=now,
+            updated_at=now,
+            place=product,
+        )
 
-        async def insert(row: BillingOperation) -> bool:
-            now = self._clock()
-            checkout = BillingCheckout(
-                id=new_record_id(),
-                org_id=row.org_id,
-                product=product,
-                plan_id=plan_id,
-                provider=row.provider,
-                key=row.key,
-                ticket=row.ticket,
-                created_at=now,
-                updated_at=now,
-                place=product,
-            )
-            async with self._store.transaction() as tx:
-                if before is not None and await self._store.replace_checkout(before, now=now, tx=tx) is None:
-                    raise PlaceTaken
-                if not await self._store.insert_checkout(checkout, tx=tx):
-                    raise PlaceTaken
-                return await self._store.insert_operation(row, tx=tx)
+        async def insert(tx: Tx) -> bool:
+            whose = {"org_id": row.org_id, "provider": row.provider}
+            held = await self._store.repository.get(BillingCustomer, whose, lock=True, tx=tx)
+            if held is None:  # else it is kept from a transfer until the end
+                await self._store.refuse_transferred(row, tx=tx)
+            if before is not None and await self._store.replace_checkout(before, now=now, tx=tx) is None:
+                raise PlaceTaken
+            if not await self._store.insert(checkout, tx=tx):
+                raise PlaceTaken
+            return await self._store.insert(row, tx=tx)
 
-        return insert
+        return await self._store.transact(insert)
 
     async def learn(self, customer: BillingCustomer, subscription: Subscription) -> None:
         """Store which page has brought a subscription that begins.
@@ -180,12 +185,11 @@ class Pages(Generic[Tx]):
             return
         for checkout in await self._asked(customer, subscription.id):
             try:
-                session = await provider.get_checkout_session(str(checkout.session_id))
+                noted = (await self._sessions.read(name, str(checkout.session_id), checkout.key)).checkout
             except PaymentError as error:
                 if error.retryable:
                     raise
                 continue  # this one will never be answered
-            noted = await self._store.note_session(name, checkout.key, session, now=self._clock())
             if noted is not None and noted.external_subscription_id == subscription.id:
                 return
 

@@ -1,11 +1,13 @@
 """Money of an organisation: charging a saved payment method, capturing, voiding and refunding, each once for its key."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 import attrs
 
 from ..errors import InvalidRequest, NotFound
+from ..events import EventType, WebhookEvent
 from ..models import Invoice, InvoiceStatus, Payment, Refund
 from ..operations import Capability
 from ..provider import BaseProvider
@@ -18,6 +20,8 @@ from .repository import Tx
 from .store import Store
 
 __all__ = ["Payments"]
+
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 R = TypeVar("R")
 _MOST_INVOICES = 100
@@ -49,7 +53,7 @@ class Payments(Generic[Tx]):
         self._customers = customers
         self._invoices = invoices
 
-    async def charge(self, org_id: str, wanted: Charge, key: str) -> Payment:
+    async def charge(self, org_id: str, wanted: Charge, key: str, provider_name: str | None = None) -> Payment:
         """Charge, or authorize, what is wanted, which says no customer yet.
 
         Raises:
@@ -59,13 +63,27 @@ class Payments(Generic[Tx]):
         begun = await self._customers.begun(org_id, wanted, key)
         if begun is not None:
             return await self._log.repeat(self._providers[begun.row.provider], begun)
-        known = await self._customers.known(org_id)
+        known = [each for each in await self._customers.known(org_id) if provider_name in {None, each.provider}]
         if not known:
-            message = "the organisation has no customer: ensure_customer first"
-            raise NotFound(message, operation=wanted.kind)
-        customer, method_id = await self._charged(known, wanted.asked_method_id)
+            message = "the organisation has no customer there: ensure_customer first"
+            raise NotFound(message, provider=provider_name, operation=wanted.kind)
+        if wanted.token is not None:
+            customer, method_id = self._present(known, wanted.kind), ""
+        else:
+            customer, method_id = await self._charged(known, wanted.asked_method_id)
         command = attrs.evolve(wanted, customer_id=customer.external_customer_id, payment_method_id=method_id)
         return await self._log.run(self._providers[customer.provider], command, org_id, key)
+
+    def _present(self, known: Sequence[BillingCustomer], operation: str) -> BillingCustomer:
+        """Which customer of the organisation a browser's token is of: it does not say at which provider."""
+        can = [
+            each for each in known if Capability.DIRECT_PAYMENTS in self._providers[each.provider].capabilities
+        ] or known[:1]
+        if len(can) > 1:
+            message = "the organisation is at several providers: provider_name= has to say whose token this is"
+            raise InvalidRequest(message, param="provider_name", operation=operation)
+        self._providers[can[0].provider].require(Capability.DIRECT_PAYMENTS)
+        return can[0]
 
     async def _charged(self, known: Sequence[BillingCustomer], asked: str | None) -> tuple[BillingCustomer, str]:
         """Which customer of the organisation is charged, and which of their payment methods: never one of several."""
@@ -187,11 +205,31 @@ class Payments(Generic[Tx]):
         orgs = {row.org_id for row in rows}
         if orgs:
             return orgs == {customer.org_id}
-        if payment.subscription_id is not None:
-            stored = await self._store.get_subscription(customer.provider, payment.subscription_id)
+        subscription_id, reference = payment.subscription_id, None
+        if subscription_id is None and not self._providers[customer.provider].customer_id_is_proof:
+            linked = await self._providers[customer.provider].follow_links(_about(payment, customer))
+            subscription_id, reference = linked.subscription_id, linked.checkout_reference
+        if subscription_id is not None:
+            stored = await self._store.get_subscription(customer.provider, subscription_id)
             if stored is not None:
                 return stored.customer_id == customer.id
+        started = await self._store.list_operations(customer.provider, reference=reference) if reference else []
+        if started:
+            return started[0].org_id == customer.org_id
         return payment.customer_id in {None, customer.external_customer_id}
+
+
+def _about(payment: Payment, customer: BillingCustomer) -> WebhookEvent:
+    """An event about the payment, which leads to what it paid."""
+    return WebhookEvent(
+        id=payment.id,
+        type=EventType.PAYMENT_SUCCEEDED,
+        created_at=payment.created_at or _LONG_AGO,
+        dedupe_key=payment.id,
+        customer_id=payment.customer_id,
+        payment=payment,
+        provider=customer.provider,
+    )
 
 
 def _not_looked_at(providers: Sequence[str]) -> str:

@@ -24,6 +24,7 @@ from ..serialization import converter
 from ..storable import check_event
 from ..webhook_guard import check_mode
 from .attribution import Attribution, Attributor, Reading
+from .checkout_correlation import Asked
 from .commits import Commits, Written
 from .handlers import Handlers
 from .outcomes import Retried, WebhookOutcome
@@ -31,7 +32,7 @@ from .owners import RefusedSubscription
 from .pages import Pages
 from .records import BillingCustomer, BillingSubscription, UnmatchedEvent
 from .repository import Tx
-from .seconds import Second, Seconds
+from .second_subscriptions import Second, SecondSubscriptions
 from .store import Store
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class EventPipeline(Generic[Tx]):
         attributor: finds the owner of an event.
         handlers: the application's.
         pages: know which one has brought a subscription.
-        seconds: know which of several is the second subscription, and undo it.
+        second_subscriptions: know which of several is the second subscription, and undo it.
         refetch: whether an event is confirmed, and read again, at the provider.
         clock: the time, aware.
     """
@@ -71,20 +72,20 @@ class EventPipeline(Generic[Tx]):
         attributor: Attributor[Tx],
         handlers: Handlers[Tx],
         pages: Pages[Tx],
-        seconds: Seconds[Tx],
+        second_subscriptions: SecondSubscriptions[Tx],
         *,
         refetch: bool,
         clock: Callable[[], datetime],
     ) -> None:
         self._pages = pages
-        self._seconds = seconds
+        self._second_subscriptions = second_subscriptions
         self._store = store
         self._providers = providers
         self._attributor = attributor
         self._handlers = handlers
         self._refetch = refetch
         self._clock = clock
-        self._commits = Commits(store, providers, handlers, seconds, clock)
+        self._commits = Commits(store, providers, handlers, second_subscriptions, clock)
 
     async def apply(self, event: WebhookEvent, *, checked: bool = False) -> WebhookOutcome:
         """Apply an event that was verified before, here or in another process.
@@ -94,7 +95,7 @@ class EventPipeline(Generic[Tx]):
             checked: whether the guard of the provider has checked it just now.
         """
         outcome = await self._apply(event, checked=checked)
-        if self._seconds.undoes:
+        if self._second_subscriptions.undoes:
             await self._undo(event.provider, event.subscription_id)
         return outcome
 
@@ -106,8 +107,8 @@ class EventPipeline(Generic[Tx]):
                 message = f"there is no provider {event.provider!r} in this service"
                 raise ConfigurationError(message, provider=event.provider)
             check_mode(self._providers[event.provider], event)
-        if event.account_id != self._providers[event.provider].account_id:
-            return WebhookOutcome.IGNORED  # another account's objects can have the ids of this one's
+        if self._is_of_another_account(event):
+            return WebhookOutcome.IGNORED
         if not isinstance(event.type, EventType) and event.type in _WORDS:
             event = attrs.evolve(event, type=EventType(event.type))
         # without a refetch, the unique key says so
@@ -117,11 +118,22 @@ class EventPipeline(Generic[Tx]):
             return WebhookOutcome.IGNORED
         if self._refetch:
             event = await self._providers[event.provider].verify_with_provider(event)
+            if self._is_of_another_account(event):
+                return WebhookOutcome.IGNORED
             event = await self._linked(event)
         return await self._attribute_and_commit(event)
 
+    def _is_of_another_account(self, event: WebhookEvent) -> bool:
+        """Whether another account's objects are meant, which can have the ids of this one's."""
+        return event.account_id != self._providers[event.provider].account_id
+
     async def _attribute_and_commit(self, event: WebhookEvent) -> WebhookOutcome:
         attribution = await self._attributor.attribute(event)
+        if attribution.sold_elsewhere:
+            # What was under way may have been done after its owner was looked for, and before it was looked for what is.
+            attribution = await self._attributor.attribute(event)
+        if attribution.sold_elsewhere:
+            return WebhookOutcome.IGNORED
         if attribution.customer is None and attribution.concerns_customer:
             waiting = await self._keep_unmatched(attribution)
             # The customer may have appeared after it was looked for and before the event was unmatched. Whoever brought it
@@ -143,7 +155,7 @@ class EventPipeline(Generic[Tx]):
         """
         if not _leads_on(event):
             return event
-        proven = event.customer_id is not None and self._attributor.owners.is_proven(event.provider)
+        proven = event.customer_id is not None and event.provider in self._attributor.owners.proving
         has_owner = proven or event.subscription_id is not None
         if has_owner and not self._handlers.listens_to(event.type):
             return event
@@ -204,8 +216,7 @@ class EventPipeline(Generic[Tx]):
 
         An event whose handlers fail stays unmatched, and does not keep the others waiting.
         """
-        self._handlers.refuse_inside()
-        applied = 0
+        applied, asked = 0, Asked()
         last: UnmatchedEvent | None = None
         while True:
             page = await self._store.list_unmatched(
@@ -215,13 +226,18 @@ class EventPipeline(Generic[Tx]):
                 after=last,
             )
             for unmatched in page:
-                applied += (await self.retry_unmatched(unmatched)).applied
+                applied += (await self.retry_unmatched(unmatched, asked)).applied
             if not page:
                 return applied
             last = page[-1]
 
-    async def retry_unmatched(self, unmatched: UnmatchedEvent) -> Retried:
-        """Try one unmatched event again. One that fails stays, with the class of its error, and raises nothing."""
+    async def retry_unmatched(self, unmatched: UnmatchedEvent, asked: Asked | None = None) -> Retried:
+        """Try one unmatched event again. One that fails stays, with the class of its error, and raises nothing.
+
+        Args:
+            unmatched: the event.
+            asked: what sessions have said in this round of work.
+        """
         try:
             event = _converter().structure(unmatched.payload, WebhookEvent)
             provider = self._providers[event.provider]
@@ -233,9 +249,16 @@ class EventPipeline(Generic[Tx]):
             _log.warning("an event of %s stays unmatched: %s", unmatched.provider, refused.diagnosis)
             return Retried(is_nobodys=True)
         try:
-            attribution = await self._led_on(
-                await self._attributor.attribute(event, waited=self._waited(event, unmatched))
-            )
+            waited = self._waited(event, unmatched)
+            attribution = await self._attributor.attribute(event, waited=waited, asked=asked)
+            if attribution.sold_elsewhere and unmatched.error is None:
+                await self._store.delete_unmatched(unmatched)
+                # Its owner may have appeared meanwhile, and looked for it after it was deleted.
+                attribution = await self._attributor.attribute(event, waited=waited, asked=asked)
+                if attribution.customer is None:
+                    return Retried(is_nobodys=True, is_dropped=True)
+                await self._store.insert_unmatched(unmatched)
+            attribution = await self._led_on(attribution)
         except Exception as exc:  # noqa: BLE001 - its owner cannot be found now: that is no error of its handlers
             _log.warning("an event of %s stays unmatched: %s", unmatched.provider, type(exc).__name__)
             return Retried(error=type(exc).__name__)
@@ -260,10 +283,10 @@ class EventPipeline(Generic[Tx]):
             await self._store.update_unmatched(attrs.evolve(unmatched, error=error))
         return Retried(error=error)
 
-    async def purge_unmatched(self, unmatched: UnmatchedEvent) -> Retried:
+    async def purge_unmatched(self, unmatched: UnmatchedEvent, asked: Asked | None = None) -> Retried:
         """Purge an unmatched event if it matches no customer. One that matches is applied; one that fails stays."""
-        retried = await self.retry_unmatched(unmatched)
-        if not retried.is_nobodys:
+        retried = await self.retry_unmatched(unmatched, asked)
+        if not retried.is_nobodys or retried.is_dropped:
             return retried
         if unmatched.error is not None:  # it matched a customer when its handlers failed
             return Retried(error=unmatched.error)
@@ -349,7 +372,7 @@ class EventPipeline(Generic[Tx]):
 
     async def _undo(self, provider: str, subscription_id: str | None) -> None:
         """Undo a second subscription, if that was recorded and not done yet, and store what it is then."""
-        if not await self._seconds.undo(provider, subscription_id) or subscription_id is None:
+        if not await self._second_subscriptions.undo(provider, subscription_id) or subscription_id is None:
             return
         stored = await self._store.get_subscription(provider, subscription_id)
         owner = None if stored is None else await self._store.get_customer_by_id(stored.customer_id)

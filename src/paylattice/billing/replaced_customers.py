@@ -76,7 +76,7 @@ class ReplacedCustomers(Generic[Tx]):
         self._on_replaced = on_replaced
 
     async def in_place_of(
-        self, org_id: str, provider: str, used_id: str, error: PaymentError, *, email: str
+        self, org_id: str, provider: str, used_id: str, error: PaymentError, *, email: str | None
     ) -> BillingCustomer | None:
         """Return the organisation's new customer, if the provider does not know the one that was used.
 

@@ -32,8 +32,10 @@ class BillingRepository(Protocol[Tx]):
       time: the later one waits for the earlier one, and then finds its record.
     * **Durability.** What is committed is there after a crash; so are the tickets that were given out.
 
-    Errors of the database (a lost connection, a deadlock, a serialisation failure) come out as they are: the delivery is
-    then answered with 500, and the provider delivers again.
+    Errors of the database (a lost connection, a full disk, a timeout) come out as they are: the delivery is then answered with
+    500, and the provider delivers again. A repository may have one more method, ``should_retry``, which is not async and
+    gets the error: where it returns True (a deadlock, a serialization failure), the transaction is run again instead, handlers
+    included, at most seven times. With it, REPEATABLE READ and SERIALIZABLE do as well.
     """
 
     def transaction(self) -> AbstractAsyncContextManager[Tx]:

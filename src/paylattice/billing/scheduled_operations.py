@@ -8,7 +8,7 @@ from ..checking import checking_class
 from .customers import provider_named
 from .inputs import CHECKS
 from .maintenance.catch_up import CaughtUp
-from .maintenance.maintain import Plan
+from .maintenance.maintain import Also, Plan
 from .maintenance.reconcile import Difference, Reconciled
 from .maintenance.recover import Recovered
 from .maintenance.report import MaintenanceReport
@@ -85,6 +85,16 @@ class ScheduledOperations(Wired[Tx]):
         self._parts.handlers.refuse_inside()
         check_timedelta("older_than", older_than)
         return await self._parts.recovery.recover_all(self._providers.values(), older_than=older_than)
+
+    def maintain_also(self, provider_name: str, work: Also) -> None:
+        """Let :meth:`maintain` do some further work for a provider. :class:`paylattice.migration.Migration` calls this.
+
+        Args:
+            provider_name: the provider; a later call for it replaces the work.
+            work: is called once in each run, with a function that says whether the time is spent.
+        """
+        provider_named(self._providers, provider_name)
+        self._parts.maintainer.also[provider_name] = work
 
     async def maintain(
         self,

@@ -1,16 +1,16 @@
 """What keeps an organisation from beginning another subscription: it has one, or one is under way without a page."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Generic
 
 from ..errors import Conflict
 from ..models import SubscriptionStatus
 from .commands import CreateSubscription
-from .customers import Customers
 from .operation_log import OperationLog
 from .records import BillingSubscription
 from .replaced_customers import ReplacedCustomers
 from .repository import Tx
+from .store import Store
 
 __all__ = ["SecondPurchase"]
 
@@ -19,22 +19,22 @@ class SecondPurchase(Generic[Tx]):
     """Refuses a second subscription that nobody has allowed.
 
     Args:
+        store: where the subscriptions are.
         providers: the names of the service's.
         log: knows what was begun.
-        customers: whose subscriptions there are.
         replaced: knows which customers are gone at their provider.
     """
 
     def __init__(
         self,
-        providers: Iterable[str],
+        store: Store[Tx],
+        providers: Collection[str],
         log: OperationLog[Tx],
-        customers: Customers[Tx],
         replaced: ReplacedCustomers[Tx],
     ) -> None:
+        self._store = store
         self._providers = providers
         self._log = log
-        self._customers = customers
         self._replaced = replaced
 
     async def refuse(self, org_id: str, operation: str, key: str | None = None) -> None:
@@ -66,11 +66,15 @@ class SecondPurchase(Generic[Tx]):
 
     async def _current(self, org_id: str) -> BillingSubscription | None:
         """One that is current, or becomes so once its payer agrees; not one that is gone together with its customer."""
-        for each in await self._customers.subscriptions(org_id):
-            if (each.status.is_current or await self._waits(each)) and not await self._replaced.is_gone(each):
+        for each in await self._store.list_subscriptions_of(org_id):
+            if each.provider not in self._providers:  # not any more: nobody can ask there
+                is_one = each.status.is_current
+            else:
+                is_one = each.status.is_current or await self._waits(each)
+                is_one = is_one and not await self._replaced.is_gone(each)
+            if is_one:
                 return each
-        left = [await self._customers.subscriptions_of(each) for each in await self._customers.elsewhere(org_id)]
-        return next((each for one in left for each in one if each.status.is_current), None)
+        return None
 
     async def _waits(self, stored: BillingSubscription) -> bool:
         """Whether it was begun without a page, and waits for its payer. A page is closed by what replaces it."""

@@ -7,27 +7,31 @@ from typing import Generic, Self, TypeVar
 
 from ..arguments import check_utc
 from ..checking import checking_class, word
+from ..errors import InvalidRequest
 from ..events import EventType
-from ..models import Invoice, OpenCheckout, SubscriptionChange
+from ..models import ChangePayment, ChangeTime, Invoice, OpenCheckout, SubscriptionChange
 from ..operations import Capability
 from ..provider import BaseProvider, PaymentProvider
 from ..transport.primitives import AsyncPrimitives, Primitives
 from .access import DEFAULT_POLICY, Access, AccessPolicy, access_over
+from .assignment_operations import AssignmentOperations
 from .closing import EndedSubscriptions
 from .commands import CancelSubscription, ChangeSubscription, RecordUsage, StartCheckout
 from .commands.checkout import Once
 from .construction import check_options, check_repository, check_transport, clock_of, providers_of
+from .customer_operations import CustomerOperations
 from .customers import provider_named
 from .deliveries import RejectedWebhook
 from .delivery_operations import DeliveryOperations
-from .inputs import CHECKS
+from .inputs import CHECKS, evidence_from
 from .owners import RefusedSubscription
+from .payment_method_operations import PaymentMethodOperations
 from .payment_operations import PaymentOperations
-from .records import BillingCustomer, BillingSubscription
+from .records import BillingSubscription
 from .replaced_customers import ReplacedCustomer
 from .repository import BillingRepository, Tx
 from .scheduled_operations import ScheduledOperations
-from .seconds import OnSecond
+from .second_subscriptions import OnSecond
 from .store import Store
 from .subscription_operations import SubscriptionOperations
 from .wiring import Options, wire
@@ -39,7 +43,14 @@ H = TypeVar("H", bound=Callable[..., Awaitable[None] | None])
 
 @checking_class(CHECKS)
 class BillingService(
-    DeliveryOperations[Tx], SubscriptionOperations[Tx], PaymentOperations[Tx], ScheduledOperations[Tx], Generic[Tx]
+    AssignmentOperations[Tx],
+    CustomerOperations[Tx],
+    DeliveryOperations[Tx],
+    SubscriptionOperations[Tx],
+    PaymentOperations[Tx],
+    PaymentMethodOperations[Tx],
+    ScheduledOperations[Tx],
+    Generic[Tx],
 ):
     """Billing for your organisations, over one or several providers and a repository.
 
@@ -107,7 +118,7 @@ class BillingService(
         for each in providers:
             each.require(*required)
         self._providers = {each.get_provider_name(): each for each in providers}
-        self._store: Store[Tx] = Store(repository)
+        self._store: Store[Tx] = Store(repository, primitives)
         self._clock = clock
         options = Options(
             select=select,
@@ -125,6 +136,10 @@ class BillingService(
     def repository(self) -> BillingRepository[Tx]:
         """The repository that stores the records."""
         return self._store.repository
+
+    def now(self) -> datetime:
+        """Return the time by the service's clock, aware."""
+        return self._clock()
 
     def provider(self, name: str) -> BaseProvider:
         """Return one of the providers.
@@ -157,39 +172,6 @@ class BillingService(
         """
         return self._parts.handlers.on(event_type, everywhere=everywhere, providers=self._providers)
 
-    # --- customers -----------------------------------------------------------------------------------------------
-
-    async def ensure_customer(
-        self,
-        org_id: str,
-        *,
-        email: str,
-        name: str | None = None,
-        metadata: Mapping[str, str] | None = None,
-        provider_name: str | None = None,
-    ) -> BillingCustomer:
-        """Return the organisation's customer. Create it at the provider if there is none yet.
-
-        Each organisation has one customer per provider, even if you call this twice at the same time, or again after a crash
-        between the provider's answer and the insert: the idempotency key comes from the organisation and the provider. A
-        creation with an unknown outcome is finished with its original arguments. The record then has the e-mail address and
-        the name of that call, not of this one.
-
-        Args:
-            org_id: your id of the organisation.
-            email: the e-mail address of a new customer.
-            name: the name of a new customer.
-            metadata: your own keys and values for a new customer; ``org_id`` is added.
-            provider_name: the provider. None: the organisation's present provider, else the one from ``select``.
-
-        Raises:
-            Conflict: the provider's customer belongs to another organisation.
-            PaymentError: the provider cannot create one now.
-        """
-        return await self._parts.customers.ensure(
-            org_id, email=email, name=name, metadata=metadata, provider_name=provider_name
-        )
-
     # --- checkout ------------------------------------------------------------------------------------------------
 
     async def start_checkout(
@@ -197,12 +179,13 @@ class BillingService(
         org_id: str,
         plan_id: str,
         *,
-        email: str,
+        email: str | None = None,
         name: str | None = None,
         success_url: str,
         cancel_url: str,
         quantity: int = 1,
         trial_days: int | Once | None = None,
+        start_at: datetime | None = None,
         metadata: Mapping[str, str] | None = None,
         provider_name: str | None = None,
         allow_second: bool = False,
@@ -222,13 +205,16 @@ class BillingService(
         Args:
             org_id: your id of the organisation.
             plan_id: the provider's id of the plan.
-            email: the e-mail address of a new customer; a provider without customers shows it on the page.
+            email: the e-mail address of a new customer; a provider without customers shows it on the page. An existing customer
+                keeps theirs: see :meth:`update_customer`. None: not known.
             name: the name of a new customer.
             success_url: where the customer returns: call :meth:`confirm_return` there.
             cancel_url: where a customer who gives up returns.
             quantity: how many units.
             trial_days: days of trial, instead of the plan's own trial. "once": the plan's own trial, or none if the
                 organisation has had a trial before, of any plan, at any provider. See :meth:`had_trial`.
+            start_at: charges the customer for the first time then, and not before; an aware datetime. Until then the
+                subscription is ``trialing``. None: now, or after the trial. Square's pages cannot do this.
             metadata: your own keys and values, stored on the session and the subscription; ``org_id`` is added.
             provider_name: the provider. None: the organisation's present provider, else the one from ``select``.
             allow_second: allow a second subscription to an organisation that has a current one; then one page for each plan is
@@ -240,6 +226,9 @@ class BillingService(
                 and the money is under way (a bank debit takes days): the message says until when.
         """
         self._parts.handlers.refuse_inside()
+        if trial_days is not None and start_at is not None:
+            message = "trial_days and start_at both say when the first payment is due: give one of them"
+            raise InvalidRequest(message, param="start_at", operation="start_checkout")
         wanted = StartCheckout(
             plan_id=plan_id,
             success_url=success_url,
@@ -248,6 +237,7 @@ class BillingService(
             quantity=quantity,
             trial_days=None if trial_days == "once" else trial_days,
             trial_once=trial_days == "once",
+            start_at=start_at,
             customer_email=email,
         )
         return await self._parts.checkouts.start(
@@ -261,7 +251,12 @@ class BillingService(
         )
 
     async def confirm_return(
-        self, session_id: str, *, org_id: str | None = None, provider_name: str | None = None
+        self,
+        session_id: str | None = None,
+        *,
+        org_id: str | None = None,
+        provider_name: str | None = None,
+        params: Mapping[str, str] | None = None,
     ) -> BillingSubscription | None:
         """Store the result of a finished checkout, when the customer's browser returns before the webhook arrives.
 
@@ -269,21 +264,28 @@ class BillingService(
 
         Args:
             session_id: the id of the checkout session. It comes from the browser: pass ``org_id``, so no customer can use
-                another organisation's session.
+                another organisation's session. None, where the provider puts none into the URL (Square): the newest
+                checkouts of ``org_id``.
             org_id: the organisation that started the checkout.
             provider_name: the provider of the session. None: billing asks each provider.
+            params: the query parameters of the URL to which the customer came back. Square adds ``orderId`` and
+                ``transactionId``, with which a payment is found that is not on the checkout's own order. A buyer can write
+                them: they only say where to look, and what is another session's is left out.
 
         Returns:
             The subscription. None: the checkout is not finished, or its first payment has not arrived yet (the
             subscription is then stored as ``incomplete``).
 
         Raises:
-            NotFound: no provider knows the session, or it belongs to another organisation.
+            NotFound: no provider knows the session, or it belongs to another organisation. Or the organisation has no checkout.
+            InvalidRequest: there is neither a ``session_id`` nor an ``org_id``.
             Conflict: the subscription is stored for another organisation. Or its plan, quantity or prices are not what billing
                 asked for, at a provider where the buyer can change them: it grants nothing, and is reported.
         """
         self._parts.handlers.refuse_inside()
-        return await self._parts.checkouts.confirm_return(session_id, org_id=org_id, provider_name=provider_name)
+        return await self._parts.returns.confirm(
+            session_id, org_id=org_id, provider_name=provider_name, params=evidence_from(params)
+        )
 
     async def assign_subscription(
         self, org_id: str, subscription_id: str, *, provider_name: str | None = None
@@ -296,7 +298,8 @@ class BillingService(
         buyer has changed since. Look at the price first. Events about it that arrived earlier are applied.
 
         Args:
-            org_id: your id of the organisation; it must have a customer at the provider: see :meth:`ensure_customer`.
+            org_id: your id of the organisation; it must have a customer at the provider (see :meth:`ensure_customer`), unless
+                the provider has no customers (PayPal).
             subscription_id: the provider's id of the subscription.
             provider_name: the provider of the subscription. None: the organisation's only provider.
 
@@ -307,7 +310,7 @@ class BillingService(
             InvalidRequest: the organisation has several providers.
         """
         self._parts.handlers.refuse_inside()
-        return await self._parts.subscriptions.assign(org_id, subscription_id, provider_name)
+        return await self._parts.assigning.subscription(org_id, subscription_id, provider_name)
 
     # --- the subscription ----------------------------------------------------------------------------------------
 
@@ -455,6 +458,8 @@ class BillingService(
     async def had_trial(self, org_id: str, plan_id: str | None = None) -> bool:
         """Say whether the organisation has, or has had, a free trial, also at another provider and after canceling.
 
+        The time before a later first payment (``start_at``) is none, unless :meth:`extend_trial` has made it longer.
+
         Args:
             org_id: your id of the organisation.
             plan_id: the provider's id of a plan: only subscriptions that were on it while a trial ran count, whatever plan they
@@ -473,9 +478,15 @@ class BillingService(
         quantity: int | None = None,
         expected_quantity: int | None = None,
         prorate: bool = True,
+        when: ChangeTime | None = None,
+        payment: ChangePayment = "invoice",
         idempotency_key: str | None = None,
     ) -> SubscriptionChange:
-        """Change the plan, the quantity or both. If the result has an ``approval_url``, the payer has to consent there first.
+        """Change the plan, the quantity or both, now or at the end of the paid period.
+
+        Look at ``is_pending`` of the result: then the payer has to consent, authenticate or pay first, at ``approval_url`` or
+        with ``client_secret``. A change at the period's end is the ``scheduled_change`` of the stored subscription until then:
+        see :meth:`cancel_scheduled_change`.
 
         Args:
             org_id: your id of the organisation.
@@ -485,17 +496,27 @@ class BillingService(
             expected_quantity: change it only if this is the quantity at the provider: the one that you have shown, say. Of two
                 workers that expect the same quantity, and set another one, one changes it. None: any quantity.
             prorate: charge or credit the rest of the current period. False: the change is free until the next period.
+            when: "now", or "period_end": a downgrade, say, begins when the paid month is over. None: now; with the next period
+                at providers that can do nothing else (PayPal, Square).
+            payment: how the rest of the period is paid. "invoice": with the next invoice. "now": at once; if the payment fails,
+                the change stays, and is owed. "first": at once, and nothing is changed before it is paid.
             idempotency_key: your own key, so that you can repeat the call. None: every call is a command of its own.
 
         Raises:
             NotFound: the organisation has no subscription, or none with this id.
+            UnsupportedOperation: the provider cannot change it then.
             Conflict: there are several candidates; the message names them. Or the quantity is not the expected one. Or a newer
                 or simultaneous command of the same subscription supersedes this one. Nothing was sent. If it is
                 ``retryable``, another change is under way: repeat it with the same key.
         """
         self._parts.handlers.refuse_inside()
         wanted = ChangeSubscription(
-            plan_id=plan_id, quantity=quantity, expected_quantity=expected_quantity, prorate=prorate
+            plan_id=plan_id,
+            quantity=quantity,
+            expected_quantity=expected_quantity,
+            prorate=prorate,
+            when=when,
+            payment=payment,
         )
         return await self._parts.subscriptions.change(
             org_id, wanted, subscription_id=subscription_id, key=idempotency_key

@@ -4,13 +4,14 @@ A repository knows rows and keys. What may be written over what, which row is lo
 is said here; the rest of billing calls these methods and no repository.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 import attrs
 
 from ..errors import ConfigurationError
 from ..events import WebhookEvent
+from ..models import Customer
 from .checkout_store import CheckoutStore
 from .records import (
     BillingBookmark,
@@ -22,10 +23,11 @@ from .records import (
     UnmatchedEvent,
 )
 from .records.customers import CUSTOMERS_BY_ORG, CUSTOMERS_BY_PROVIDER
-from .records.events import UNMATCHED_BY_CUSTOMER, UNMATCHED_BY_PROVIDER, UNMATCHED_BY_SUBSCRIPTION
+from .records.events import EVENTS_BY_CUSTOMER, UNMATCHED_BY_CUSTOMER, UNMATCHED_BY_PROVIDER, UNMATCHED_BY_SUBSCRIPTION
 from .records.operations import (
     IN_DOUBT,
     OPERATIONS_BY_EXTERNAL_ID,
+    OPERATIONS_BY_ORG,
     OPERATIONS_BY_PROVIDER,
     OPERATIONS_BY_REFERENCE,
     OPERATIONS_BY_STATE,
@@ -33,6 +35,7 @@ from .records.operations import (
 from .records.subscriptions import SUBSCRIPTIONS_BY_CUSTOMER
 from .repository import Tx
 from .rows import PAGE
+from .transfer_store import TransferStore
 
 __all__ = ["Store", "Upserted"]
 
@@ -53,13 +56,14 @@ class Upserted:
     previous: BillingSubscription | None
 
 
-class Store(CheckoutStore[Tx]):
+class Store(CheckoutStore[Tx], TransferStore[Tx]):
     """Reads and writes billing's records.
 
-    Every method takes ``tx``, what :meth:`transaction` yields; with None it runs in a transaction of its own.
+    Every method takes ``tx``, what :meth:`transact` hands on; with None it runs in a transaction of its own.
 
     Args:
         repository: where the records are kept.
+        primitives: how to wait; None: on the running event loop.
     """
 
     # --- customers -----------------------------------------------------------------------------------------------
@@ -68,15 +72,50 @@ class Store(CheckoutStore[Tx]):
         """Insert a customer; False if the org has one at the provider already, or the external id is taken."""
         return await self.repository.insert(customer, tx=tx)
 
-    async def update_customer(self, customer: BillingCustomer, *, tx: Tx | None = None) -> bool:
-        """Write external id, e-mail, name, metadata and ``updated_at``; False if the external id is another customer's."""
-        return await self.repository.update(customer, tx=tx)
-
     async def get_customer(
         self, org_id: str, provider: str, *, lock: bool = False, tx: Tx | None = None
     ) -> BillingCustomer | None:
         """Get the org's customer at the provider; with ``lock``, keep others from its row until the transaction ends."""
         return await self.repository.get(BillingCustomer, {"org_id": org_id, "provider": provider}, lock=lock, tx=tx)
+
+    async def change_customer(
+        self, customer_id: str, change: Callable[[BillingCustomer], BillingCustomer], *, tx: Tx | None = None
+    ) -> BillingCustomer | None:
+        """Change the customer with this record id, under a lock of its row, so that no other change is lost.
+
+        Returns:
+            The record as it is then; None: there is none, or its new external id is another customer's.
+        """
+
+        async def write(own: Tx) -> BillingCustomer | None:
+            stored = await self.repository.get(BillingCustomer, {"id": customer_id}, lock=True, tx=own)
+            if stored is None:
+                return None
+            changed = change(stored)
+            return changed if changed == stored or await self.repository.update(changed, tx=own) else None
+
+        return await (self.transact(write) if tx is None else write(tx))
+
+    async def note_details(
+        self, customer_id: str, found: Customer, ticket: int, *, now: datetime, tx: Tx | None = None
+    ) -> BillingCustomer | None:
+        """Write what the provider says of a customer, if it was not read later already: see :meth:`change_customer`.
+
+        Args:
+            customer_id: the record's id.
+            found: as it was read after the ticket was taken.
+            ticket: taken before.
+            now: UTC.
+            tx: the transaction.
+        """
+
+        def change(stored: BillingCustomer) -> BillingCustomer:
+            if ticket <= stored.ticket or stored.is_erased:
+                return stored
+            seen = attrs.evolve(stored, email=found.email, name=found.name, phone=found.phone or stored.phone)
+            return attrs.evolve(seen, ticket=ticket, updated_at=stored.updated_at if seen == stored else now)
+
+        return await self.change_customer(customer_id, change, tx=tx)
 
     async def get_customer_by_id(self, customer_id: str, *, tx: Tx | None = None) -> BillingCustomer | None:
         """Get the customer with this record id."""
@@ -112,7 +151,8 @@ class Store(CheckoutStore[Tx]):
             "provider": subscription.provider,
             "external_subscription_id": subscription.external_subscription_id,
         }
-        async with self._in(tx) as own:
+
+        async def upsert(own: Tx) -> Upserted:
             for _ in range(_ATTEMPTS):
                 stored = await self.repository.get(BillingSubscription, key, lock=True, tx=own)
                 if stored is not None:
@@ -123,10 +163,12 @@ class Store(CheckoutStore[Tx]):
                 if await self.repository.insert(subscription, tx=own):
                     return Upserted(written=True, previous=None)
                 # another transaction inserted it meanwhile, and has committed: now there is a row to lock
-        message = (
-            "the repository refuses to insert a subscription, and does not show the one in its way: READ COMMITTED?"
-        )
-        raise ConfigurationError(message)
+            message = (
+                "the repository refuses to insert a subscription, and does not show the one in its way: READ COMMITTED?"
+            )
+            raise ConfigurationError(message)
+
+        return await (self.transact(upsert) if tx is None else upsert(tx))
 
     async def get_subscription(
         self, provider: str, external_subscription_id: str, *, lock: bool = False, tx: Tx | None = None
@@ -134,6 +176,11 @@ class Store(CheckoutStore[Tx]):
         """Get the subscription with the provider's id; with ``lock``, keep others from its row until the transaction ends."""
         key = {"provider": provider, "external_subscription_id": external_subscription_id}
         return await self.repository.get(BillingSubscription, key, lock=lock, tx=tx)
+
+    async def list_subscriptions_of(self, org_id: str, *, tx: Tx | None = None) -> list[BillingSubscription]:
+        """List all subscriptions of the org, at whichever provider."""
+        customers = await self.list_customers_of(org_id, tx=tx)
+        return [found for each in customers for found in await self.list_subscriptions(each.id, tx=tx)]
 
     async def list_subscriptions(self, customer_id: str, *, tx: Tx | None = None) -> list[BillingSubscription]:
         """List all subscriptions of the customer with this record id, in the order in which they became known."""
@@ -159,6 +206,10 @@ class Store(CheckoutStore[Tx]):
             if found is not None:
                 return found
         return None
+
+    async def list_events_of(self, customer_id: str, *, tx: Tx | None = None) -> list[BillingEvent]:
+        """List all applied events of the customer with this record id, in the order in which they happened."""
+        return await self._all(BillingEvent, EVENTS_BY_CUSTOMER, {"customer_id": customer_id}, tx)
 
     async def was_applied(self, event: WebhookEvent, *, tx: Tx | None = None) -> bool:
         """Return whether an event was applied before, under one of its keys."""
@@ -205,10 +256,6 @@ class Store(CheckoutStore[Tx]):
 
     # --- the operation log ---------------------------------------------------------------------------------------
 
-    async def insert_operation(self, operation: BillingOperation, *, tx: Tx | None = None) -> bool:
-        """Record an operation; False if ``(provider, key)`` is there already."""
-        return await self.repository.insert(operation, tx=tx)
-
     async def get_operation(
         self, provider: str, key: str, *, lock: bool = False, tx: Tx | None = None
     ) -> BillingOperation | None:
@@ -216,24 +263,37 @@ class Store(CheckoutStore[Tx]):
         return await self.repository.get(BillingOperation, {"provider": provider, "key": key}, lock=lock, tx=tx)
 
     async def update_operation(
-        self, operation: BillingOperation, *, only_attempt: bool = False, tx: Tx | None = None
+        self,
+        operation: BillingOperation,
+        *,
+        only_attempt: bool = False,
+        arguments: Mapping[str, object] | None = None,
+        tx: Tx | None = None,
     ) -> None:
-        """Write the outcome of an operation. What was asked for, and decided, stays.
+        """Write the outcome of an operation. What was asked for, and decided, stays: in other words, if ``arguments`` has them.
 
         What is DONE stays DONE: nothing but another DONE is written over it, even where two workers close one operation at the
-        same time. So anything else is compared and written under the row's lock. What is known of the only attempt
-        (``only_attempt``) is not written if another one began meanwhile: see :meth:`reopen_operation`.
+        same time. And it stays its organisation's. So it is compared and written under the row's lock. What is known of the
+        only attempt (``only_attempt``) is not written if another one began meanwhile: see :meth:`reopen_operation`.
         """
-        if operation.state is OperationState.DONE:
-            await self.repository.update(operation, tx=tx)
-            return
-        async with self._in(tx) as own:
-            stored = await self.get_operation(operation.provider, operation.key, lock=True, tx=own)
-            if stored is None or stored.state is OperationState.DONE:
+
+        async def write(own: Tx) -> None:
+            key = {"provider": operation.provider, "key": operation.key}
+            stored = await self.repository.get(BillingOperation, key, lock=True, tx=own)
+            if stored is None:
+                return
+            kept = operation.arguments if operation.state is OperationState.DONE else stored.arguments
+            mine = attrs.evolve(operation, org_id=stored.org_id, arguments=kept if arguments is None else arguments)
+            if operation.state is OperationState.DONE:
+                await self.repository.update(mine, tx=own)
+                return
+            if stored.state is OperationState.DONE:
                 return
             if only_attempt and (stored.is_in_doubt or stored.arguments != operation.arguments):
                 return
-            await self.repository.update(attrs.evolve(operation, arguments=stored.arguments), tx=own)
+            await self.repository.update(mine, tx=own)
+
+        await (self.transact(write) if tx is None else write(tx))
 
     async def decide_operation(self, operation: BillingOperation, *, tx: Tx) -> None:
         """Write what was decided of an operation, whose row is locked."""
@@ -246,6 +306,7 @@ class Store(CheckoutStore[Tx]):
         begun: datetime,
         closed_too: bool,
         if_failed: Mapping[str, object] | None = None,
+        if_closed: Mapping[str, object] | None = None,
         tx: Tx | None = None,
     ) -> BillingOperation:
         """Record, before an operation is sent once more, that it is: then no refusal of another attempt says that it failed.
@@ -255,27 +316,33 @@ class Store(CheckoutStore[Tx]):
             begun: since when the provider knows its key; UTC.
             closed_too: whether one that is closed, and not DONE, is opened again.
             if_failed: its arguments then, if nothing has been done under its key. None: as they are.
+            if_closed: its arguments, if it is opened again: with the tokens that its row keeps no more. None: as they are.
             tx: the transaction; None: one of its own.
 
         Returns:
             It as stored now. If it is open, it is in doubt unless nothing has been done under its key so far. If it is not,
             another worker has closed it meanwhile.
         """
-        async with self._in(tx) as own:
+
+        async def reopen(own: Tx) -> BillingOperation:
             stored = await self.get_operation(operation.provider, operation.key, lock=True, tx=own) or operation
             if stored.state is OperationState.DONE or not (closed_too or stored.state is OperationState.OPEN):
                 return stored
-            failed = stored.state is OperationState.FAILED
+            failed, kept = stored.state is OperationState.FAILED, stored.arguments
+            if stored.state is not OperationState.OPEN and if_closed is not None:
+                kept = if_closed
             opened = attrs.evolve(
                 stored,
                 state=OperationState.OPEN,
                 created_at=begun,
                 error=None if failed else IN_DOUBT,
                 closed_at=None,
-                arguments=if_failed if failed and if_failed is not None else stored.arguments,
+                arguments=if_failed if failed and if_failed is not None else kept,
             )
             await self.repository.update(opened, tx=own)
             return opened
+
+        return await (self.transact(reopen) if tx is None else reopen(tx))
 
     async def list_operations(
         self,
@@ -300,6 +367,10 @@ class Store(CheckoutStore[Tx]):
         elif reference is not None:
             index, values = OPERATIONS_BY_REFERENCE, {**values, "reference": reference}
         return await self._page(BillingOperation, index, {**values}, after, limit, tx)
+
+    async def list_operations_of(self, org_id: str, *, tx: Tx | None = None) -> list[BillingOperation]:
+        """List all operations of the org, at whichever provider, in the order of tickets."""
+        return await self._all(BillingOperation, OPERATIONS_BY_ORG, {"org_id": org_id}, tx)
 
     # --- bookmarks -----------------------------------------------------------------------------------------------
 

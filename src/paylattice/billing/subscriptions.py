@@ -5,25 +5,30 @@ that is repeated never falls on another subscription, or another provider, than 
 """
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
 import attrs
 
-from ..errors import Conflict, IdempotencyMismatch, InvalidRequest, NotFound
+from ..errors import IdempotencyMismatch
 from ..idempotency import new_key
-from ..models import Subscription, SubscriptionChange
+from ..models import ChangePayment, ChangePreview, ChangeTime, SubscriptionChange, SubscriptionStatus
 from ..operations import Capability
 from ..provider import BaseProvider
 from .attribution import Attributor
-from .choosing import has_begun, is_ending, is_not_ending, is_paused, no_subscription, the_one, with_id
+from .choosing import has_begun, is_ending, is_not_ending, is_paused, no_subscription, owes, the_one, with_id
 from .commands import (
-    AssignSubscription,
+    BillOutstanding,
+    CancelScheduledChange,
     CancelSubscription,
     ChangeSubscription,
+    ExtendTrial,
     PauseSubscription,
     ResumeSubscription,
+    SetPaymentMethod,
     SubscriptionCommand,
     UncancelSubscription,
+    UndoSubscription,
 )
 from .customers import Customers
 from .entries import Entry
@@ -41,6 +46,10 @@ R = TypeVar("R")
 
 def _any(_each: BillingSubscription) -> bool:
     return True
+
+
+_STARTS_WITHIN = timedelta(days=1)
+"""How much later than it was asked to a subscription may begin: a provider may only know days."""
 
 
 class Subscriptions(Generic[Tx]):
@@ -124,17 +133,32 @@ class Subscriptions(Generic[Tx]):
         _, after = await self._send_to(customer, stored, command, key)
         return after
 
+    async def undo(self, org_id: str, subscription_id: str, key: str) -> BillingSubscription:
+        """End a subscription now, and give its last payment back. Returns what is stored afterwards."""
+        customer, stored = await self._meant(org_id, "cancel_subscription", subscription_id)
+        provider = self._providers[customer.provider]
+        wanted = UndoSubscription(subscription_id=subscription_id, customer_id=customer.external_customer_id)
+        begun = await self._log.begun([customer.provider], key, org_id, wanted)
+        if begun is None:
+            await self._log.run(provider, wanted, org_id, key)
+        else:
+            await self._log.repeat(provider, begun)
+        return await self.observe_again(customer, stored)
+
     async def had_trial(self, org_id: str, plan_id: str | None) -> bool:
         """Whether any subscription of the organisation began with a trial, or was on this plan while one ran."""
-        known = await self._customers.subscriptions(org_id)
-        for customer in await self._customers.elsewhere(org_id):
-            known += await self._customers.subscriptions_of(customer)
-        return any(
-            each.trial_end is not None
-            and has_begun(each)
-            and (plan_id is None or plan_id in (each.trials or {each.plan_id}))
-            for each in known
-        )
+        for each in await self._store.list_subscriptions_of(org_id):
+            on_the_plan = plan_id is None or plan_id in (each.trials or {each.plan_id})
+            if has_begun(each) and on_the_plan and await self._had_trial(each):
+                return True
+        return False
+
+    async def _had_trial(self, stored: BillingSubscription) -> bool:
+        """Whether it was free of charge for a while, and not only up to the first payment, where that was asked for later."""
+        if stored.trial_end is None or stored.provider not in self._providers:
+            return stored.trial_end is not None
+        start_at = await self._attributor.owners.asked_to_start_at(stored.provider, stored.external_subscription_id)
+        return start_at is None or stored.trial_end > start_at + _STARTS_WITHIN
 
     async def change(
         self, org_id: str, wanted: ChangeSubscription, *, subscription_id: str | None, key: str | None
@@ -145,8 +169,53 @@ class Subscriptions(Generic[Tx]):
             NotFound: the organisation has none, or none of this id.
             Conflict: it has several that can be meant; or the quantity is another one than was expected.
         """
-        change, _ = await self._send(org_id, lambda _provider: wanted, key, subscription_id=subscription_id)
+
+        def command_at(provider: BaseProvider) -> ChangeSubscription:
+            return attrs.evolve(wanted, when=wanted.when or _usual_time(provider))
+
+        change, _ = await self._send(org_id, command_at, key, subscription_id=subscription_id)
         return change
+
+    async def preview(
+        self,
+        org_id: str,
+        subscription_id: str | None,
+        *,
+        plan_id: str | None,
+        quantity: int | None,
+        prorate: bool,
+        when: ChangeTime | None,
+        payment: ChangePayment,
+    ) -> ChangePreview:
+        """What a change would cost, of the subscription that the change would mean."""
+        customer, stored = await self._meant(org_id, "preview_change", subscription_id)
+        return await self._providers[customer.provider].preview_change(
+            stored.external_subscription_id,
+            plan_id=plan_id,
+            quantity=quantity,
+            prorate=prorate,
+            when=when,
+            payment=payment,
+        )
+
+    async def cancel_scheduled_change(
+        self, org_id: str, subscription_id: str | None, key: str | None
+    ) -> BillingSubscription:
+        """Take back what is scheduled. Returns what is stored afterwards."""
+        command = CancelScheduledChange()
+        _, stored = await self._send(
+            org_id, lambda _provider: command, key, subscription_id=subscription_id, prefer=_has_scheduled_change
+        )
+        return stored
+
+    async def extend_trial(
+        self, org_id: str, wanted: ExtendTrial, subscription_id: str | None, key: str | None
+    ) -> BillingSubscription:
+        """Let a trial last longer. Returns what is stored afterwards."""
+        _, stored = await self._send(
+            org_id, lambda _provider: wanted, key, subscription_id=subscription_id, prefer=_is_trialing
+        )
+        return stored
 
     async def pause(self, org_id: str, subscription_id: str | None, key: str | None) -> BillingSubscription:
         """Stop billing a subscription. Returns what is stored afterwards."""
@@ -163,6 +232,21 @@ class Subscriptions(Generic[Tx]):
             org_id, lambda _provider: command, key, subscription_id=subscription_id, prefer=is_paused
         )
         return stored
+
+    async def bill(self, org_id: str, subscription_id: str | None, key: str | None) -> BillingSubscription:
+        """Collect what a subscription owes. Returns what is stored afterwards."""
+        command = BillOutstanding()
+        _, stored = await self._send(
+            org_id, lambda _provider: command, key, subscription_id=subscription_id, prefer=owes
+        )
+        return stored
+
+    async def set_payment_method(
+        self, customer: BillingCustomer, stored: BillingSubscription, wanted: SetPaymentMethod, key: str
+    ) -> BillingSubscription:
+        """Choose what pays a certain subscription. Returns what is stored afterwards."""
+        _, after = await self._send_to(customer, stored, wanted, key)
+        return after
 
     async def _send(
         self,
@@ -257,49 +341,6 @@ class Subscriptions(Generic[Tx]):
         seen = await self._pipeline.observe(customer.provider, customer, stored.external_subscription_id)
         return seen or stored
 
-    # --- assigning -----------------------------------------------------------------------------------------------
-
-    async def assign(self, org_id: str, subscription_id: str, provider_name: str | None) -> BillingSubscription:
-        """Give a subscription to the organisation with its current terms, whatever created it.
-
-        Raises:
-            NotFound: the organisation has no customer there, or the provider has no such subscription.
-            Conflict: it is another organisation's.
-            InvalidRequest: the organisation is at several providers.
-        """
-        known = [each for each in await self._customers.known(org_id) if provider_name in {None, each.provider}]
-        if not known:
-            message = "the organisation has no customer there: ensure_customer first"
-            raise NotFound(message, provider=provider_name, operation="assign_subscription")
-        if len(known) > 1:
-            message = "the organisation is at several providers: provider_name= has to say whose subscription it is"
-            raise InvalidRequest(message, param="provider_name", operation="assign_subscription")
-        return await self._assign(known[0], subscription_id)
-
-    async def _assign(self, customer: BillingCustomer, subscription_id: str) -> BillingSubscription:
-        name = customer.provider
-        ticket = await self._store.next_ticket()
-        subscription = await self._providers[name].get_subscription(subscription_id)
-        if subscription is None:
-            message = "the provider has no such subscription, in this account and mode"
-            raise NotFound(message, provider=name, operation="assign_subscription")
-        if await self._may_have(customer, subscription):
-            await self._log.note(name, _as_it_is(subscription), customer.org_id, external_id=subscription_id)
-            stored = await self._pipeline.store(name, customer, subscription, ticket, strict=True)
-            if stored is not None and stored.customer_id == customer.id:
-                await self._pipeline.apply_unmatched(name, external_subscription_id=subscription_id)
-                return stored
-        message = "the subscription is another organisation's: look at both at the provider"
-        raise Conflict(message, provider=name, operation="assign_subscription")
-
-    async def _may_have(self, customer: BillingCustomer, subscription: Subscription) -> bool:
-        """Whether a subscription is the customer's already, or no organisation's."""
-        stored = await self._store.get_subscription(customer.provider, subscription.id)
-        if stored is not None:
-            return stored.customer_id == customer.id
-        owner = await self._attributor.owners.owner_without_assignment(customer.provider, subscription)
-        return owner is None or owner.id == customer.id
-
     # --- reading again -------------------------------------------------------------------------------------------
 
     async def sync(self, org_id: str, subscription_id: str | None) -> BillingSubscription | None:
@@ -335,15 +376,21 @@ def _is_billed(subscription: BillingSubscription) -> bool:
     return not is_paused(subscription)
 
 
+def _is_trialing(subscription: BillingSubscription) -> bool:
+    return subscription.status is SubscriptionStatus.TRIALING
+
+
+def _has_scheduled_change(subscription: BillingSubscription) -> bool:
+    return subscription.scheduled_change is not None
+
+
+def _usual_time(provider: BaseProvider) -> ChangeTime | None:
+    """When the provider makes a change, if nothing is said about that."""
+    if Capability.CHANGE_NOW in provider.capabilities:
+        return "now"
+    return "period_end" if Capability.CHANGE_AT_PERIOD_END in provider.capabilities else None
+
+
 def _keeps_paid_period(provider: BaseProvider) -> bool:
     """Whether canceling now comes to the same as canceling at the end of the period, which the provider cannot do."""
     return provider.access_until_period_end and Capability.CANCEL_AT_PERIOD_END not in provider.capabilities
-
-
-def _as_it_is(subscription: Subscription) -> AssignSubscription:
-    return AssignSubscription(
-        subscription_id=subscription.id,
-        plan_id=subscription.plan_id,
-        quantity=1 if subscription.quantity is None else subscription.quantity,
-        plan_overridden=subscription.plan_overridden,
-    )

@@ -1,4 +1,4 @@
-"""Which of several commands about one subscription counts: the last one, by tickets.
+"""Which of several commands about one subscription, or one customer, counts: the last one, by tickets.
 
 Not by times: two machines' clocks may be an hour apart. What is older is not sent once something newer is recorded. Two that
 are in flight at once are recorded before either is sent, so that at least one of them sees the other; and each looks, after its
@@ -13,7 +13,7 @@ from typing import Any, Generic, NamedTuple
 from ..errors import ConfigurationError, Conflict
 from ..idempotency import sub_key
 from ..provider import BaseProvider
-from .commands import ChangeSubscription, Command, SubscriptionCommand, readable_command_of
+from .commands import ChangeSubscription, Command, StateCommand, readable_command_of
 from .records import BillingOperation, OperationState
 from .repository import Tx
 from .store import Store
@@ -39,7 +39,7 @@ class Other(NamedTuple):
 
 
 class Superseded(Generic[Tx]):
-    """Looks at the rows of the operation log about one subscription.
+    """Looks at the rows of the operation log about one subscription, or one customer.
 
     Args:
         store: where the operation log is.
@@ -75,7 +75,7 @@ class Superseded(Generic[Tx]):
 
         Args:
             row: the row of the command.
-            target: the provider's id of the subscription whose state it sets.
+            target: the provider's id of the object whose state it sets.
             command: what was recorded.
 
         Returns:
@@ -105,32 +105,32 @@ class Superseded(Generic[Tx]):
         Raises:
             PaymentError: it cannot be found out now.
         """
-        if not isinstance(command, SubscriptionCommand) or command.can_be_set_back is None:
+        asked = _state_command(command)
+        if asked is None or asked.can_be_set_back is None or asked.target is None:
             return
         for number in range(_MOST_ROUNDS):
-            about = sorted(await self._about(sent, command.target), key=_place)
+            about = sorted(await self._about(sent, asked.target), key=_place)
             rivals = [
-                (each.row, each.command)
+                (each.row, rival)
                 for each in about
-                if isinstance(each.command, SubscriptionCommand)
-                and each.command.can_be_set_back == command.can_be_set_back
-                if not isinstance(each.command, ChangeSubscription) or each.command.is_decided
+                if (rival := _rival_of(each.command, asked.can_be_set_back)) is not None
             ]
-            newest, wanted = next(
-                (each for each in reversed(rivals) if each[0].state not in _NOT_DONE), (sent, command)
-            )
+            last: tuple[BillingOperation, StateCommand[Any]] = (sent, asked)
+            newest, wanted = next((each for each in reversed(rivals) if each[0].state not in _NOT_DONE), last)
             if newest.key == sent.key and not contested:
                 return
-            subscription = await wanted.read(provider)
-            if subscription is None or wanted.is_in_effect(subscription):
+            there = await wanted.read(provider)
+            if there is None or wanted.is_in_effect(there):
                 return
             older = [each for row, each in rivals if row.key != newest.key and row.state is not OperationState.FAILED]
-            if not any(each.is_in_effect(subscription) for each in older):
+            if not any(each.is_in_effect(there) for each in older):
                 return
             _log.warning("an older %s at %s took effect after a newer one: sent again", command.kind, sent.provider)
             key = sub_key(newest.key, f"{number} {sent.key}")  # its own for everyone who looks, and each time they do
             await wanted.send(provider, key)
-        message = "several changes of the subscription are under way: which one is in effect is looked at again later"
+        message = (
+            f"several changes of the {command.subject} are under way: which one is in effect is looked at again later"
+        )
         raise Conflict(message, provider=sent.provider, operation=command.operation, retryable=True)
 
     async def _about(self, row: BillingOperation, subscription_id: str, *, tx: Tx | None = None) -> list[Other]:
@@ -149,6 +149,17 @@ class Superseded(Generic[Tx]):
                 message = "the repository's operations() does not go on after the operation that it is given"
                 raise ConfigurationError(message, provider=row.provider)
             last = page[-1]
+
+
+def _state_command(command: Command[Any] | None) -> StateCommand[Any] | None:
+    return command if isinstance(command, StateCommand) else None
+
+
+def _rival_of(other: Command[Any] | None, sets: str) -> StateCommand[Any] | None:
+    """The other command, if it sets the same, and it is known what."""
+    undecided = isinstance(other, ChangeSubscription) and not other.is_decided
+    rival = _state_command(other)
+    return None if rival is None or undecided or rival.can_be_set_back != sets else rival
 
 
 def _place(each: Other) -> tuple[int, str]:

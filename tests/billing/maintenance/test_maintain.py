@@ -355,7 +355,7 @@ def test_what_is_not_sent_again_and_what_stays_open_are_named() -> None:
             arguments={"version": 1, "subscription_item_id": "si_1", "quantity": 3},
             created_at=NOW,
         )
-        await Store(world.repository).insert_operation(old)
+        await Store(world.repository).insert(old)
         world.provider.advance(days=2)
         report = await world.billing.maintain()
         assert [each.state for each in report.recovered.abandoned] == [OperationState.ABANDONED]

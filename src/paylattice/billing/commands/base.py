@@ -5,6 +5,7 @@ when the provider has forgotten the key, and what it supersedes. A new command i
 """
 
 import functools
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
 
     from cattrs import Converter
 
-__all__ = ["Command", "Made", "decided_here", "not_sent"]
+__all__ = ["Command", "Made", "StateCommand", "decided_here", "not_sent", "serves_once"]
 
 R = TypeVar("R")
 
 _DECIDED_HERE = "decided_here"
 _NOT_SENT = "not_sent"
+_SERVES_ONCE = "serves_once"
+_DIGEST = "sha256:"
 
 
 def decided_here(empty: object = "") -> Any:
@@ -38,6 +41,33 @@ def decided_here(empty: object = "") -> Any:
 def not_sent(default: object) -> Any:
     """A field that the operation does not take: it says why the others are as they are."""
     return attrs.field(default=default, metadata={_NOT_SENT: True})
+
+
+def serves_once(default: object = attrs.NOTHING) -> Any:
+    """A token of the payer's browser. Once its command is over, a digest is kept in its place."""
+    return attrs.field(default=default, repr=False, metadata={_SERVES_ONCE: True})
+
+
+def _digested(value: object) -> object:
+    """What tells one token from another, and is none."""
+    if not isinstance(value, str) or value.startswith(_DIGEST):
+        return value
+    return _DIGEST + hashlib.sha256(value.encode()).hexdigest()
+
+
+def _without(field: "attrs.Attribute[Any]") -> object:
+    """What a field says once its organisation is forgotten."""
+    if field.default is not attrs.NOTHING:
+        return field.default
+    return "https://erased.invalid/" if field.name.endswith("_url") else "erased"
+
+
+def _asked(command: "Command[Any]", name: str) -> object:
+    """What a caller has asked with, in a field: of a token, its digest, which may be all that is left of it."""
+    value = getattr(command, name)
+    if _SERVES_ONCE in getattr(attrs.fields(type(command)), name).metadata:
+        return _digested(value)
+    return {key: each for key, each in value.items() if key != "org_id"} if name == "metadata" else value
 
 
 @functools.cache
@@ -52,10 +82,14 @@ class Made:
     Args:
         external_id: the provider's id of it; None: what the row says already.
         reference: what the provider's events call it by, where that is not its id.
+        accepted: False: it was not done.
+        waits_for_payer: whether it takes effect only once the payer agrees.
     """
 
     external_id: str | None = None
     reference: str | None = None
+    accepted: bool = True
+    waits_for_payer: bool = False
 
 
 @attrs.frozen
@@ -71,6 +105,8 @@ class Command(ABC, Generic[R]):
     looks_first: ClassVar[bool] = False
     """Whether it looks at what is there before it changes anything: then it is sent until all of it is done, whatever was
     forgotten, and whatever was refused."""
+    subject: ClassVar[str] = "subscription"
+    """What ``target`` is an id of, for people."""
     sets_a_state: ClassVar[bool] = False
     """Whether its effect is a state that can be read: then a refusal may only say that it was done before."""
     has_record: ClassVar[bool] = False
@@ -86,11 +122,15 @@ class Command(ABC, Generic[R]):
         return {field.name: getattr(self, field.name) for field in fields if _NOT_SENT not in field.metadata}
 
     def asks_the_same(self, other: object) -> bool:
-        """Whether the other command is the same request: fields that billing decides do not count."""
+        """Whether the other command is the same request.
+
+        Fields that billing decides do not count. Nor does the organisation in the metadata, which the row says: it may have
+        been transferred since.
+        """
         if type(other) is not type(self):
             return False
         return all(
-            getattr(self, field.name) == getattr(other, field.name)
+            _asked(self, field.name) == _asked(other, field.name)
             for field in attrs.fields(type(self))
             if not field.metadata.get(_DECIDED_HERE)
         )
@@ -105,7 +145,7 @@ class Command(ABC, Generic[R]):
 
     @property
     def target(self) -> str | None:
-        """The provider's id of the subscription whose state it sets; None: it sets the state of none."""
+        """The provider's id of the object whose state it sets: a subscription, or a customer; None: of none."""
         return None
 
     @property
@@ -125,7 +165,59 @@ class Command(ABC, Generic[R]):
         """It, as it was before billing decided what only holds for the attempt that is made then."""
         return self
 
+    @classmethod
+    def tokens(cls) -> tuple[str, ...]:
+        """The names of its fields that hold a token of the payer's browser."""
+        return tuple(field.name for field in attrs.fields(cls) if _SERVES_ONCE in field.metadata)
+
+    def without_tokens(self) -> Self:
+        """It, as its row keeps it once it is over: with digests in place of the tokens. It still tells what asks the same."""
+        return attrs.evolve(self, **{name: _digested(getattr(self, name)) for name in self.tokens()})
+
+    def with_tokens_of(self, other: Self) -> Self:
+        """It, with the tokens of a command that asks the same: to be sent once more."""
+        return attrs.evolve(self, **{name: getattr(other, name) for name in self.tokens()})
+
+    def stripped(self) -> Self:
+        """It, without what is personal or secret, which is what its ``repr`` leaves out."""
+        hidden = [field for field in attrs.fields(type(self)) if field.repr is False]
+        return attrs.evolve(self, **{field.name: _without(field) for field in hidden})
+
     # --- how it is stored ----------------------------------------------------------------------------------------
+
+    def row(
+        self,
+        provider: str,
+        key: str,
+        org_id: str,
+        *,
+        now: "datetime",
+        ticket: int,
+        external_id: str | None = None,
+        reference: str | None = None,
+    ) -> BillingOperation:
+        """The row that records it, as it is before it is sent.
+
+        Args:
+            provider: the name of the provider that gets it.
+            key: the idempotency key.
+            org_id: your id of the organisation.
+            now: the time, aware.
+            ticket: taken when it was asked for.
+            external_id: the provider's id of what it is about. None: of the subscription whose state it sets.
+            reference: see :class:`~paylattice.BillingOperation`.
+        """
+        return BillingOperation(
+            provider=provider,
+            key=key,
+            operation=self.kind,
+            org_id=org_id,
+            arguments=self.to_json(),
+            created_at=now,
+            external_id=external_id or self.target,
+            reference=reference,
+            ticket=ticket,
+        )
 
     def to_json(self) -> Mapping[str, object]:
         """The fields and their version, ready for JSON."""
@@ -169,16 +261,8 @@ class Command(ABC, Generic[R]):
             PaymentError: what the operation raises.
         """
 
-    def was_accepted(self, answer: R) -> bool:
-        """Whether the answer says that it was done."""
-        return True
-
-    def waits_for_payer(self, answer: R) -> bool:
-        """Whether the answer says that it takes effect only once the payer agrees."""
-        return False
-
     def made(self, answer: R) -> Made:
-        """What its row is to say of what it has made."""
+        """What the answer says that it has made."""
         return Made()
 
     def left_behind(self, error: PaymentError) -> str | None:
@@ -242,3 +326,45 @@ class Command(ABC, Generic[R]):
     async def is_wanted(self, row: BillingOperation, store: Store[Any]) -> bool:
         """Whether its organisation still needs it, when it was left open and is about to be sent by the scheduled job."""
         return True
+
+
+@attrs.frozen
+class StateCommand(Command[R]):
+    """Sets a state that can be read. Of several about one object, the one that was asked for last counts."""
+
+    sets_a_state: ClassVar[bool] = True
+
+    @property
+    def can_be_set_back(self) -> str | None:
+        """What it sets, where another command that sets the same can set it back; None: what it does is final.
+
+        Of two such commands in flight at once, the newer one is sent again if the older one took effect after it.
+        """
+        return None
+
+    @property
+    def may_be_sent_anew(self) -> bool:
+        """A state that is set twice is the same."""
+        return True
+
+    @abstractmethod
+    async def read(self, provider: BaseProvider) -> Any:
+        """What its target is now; None also where the provider lets no one read it."""
+
+    @abstractmethod
+    def is_in_effect(self, state: Any) -> bool:
+        """Whether there is what was asked for, or will be once what is scheduled has come to pass."""
+
+    @abstractmethod
+    def as_answer(self, state: Any) -> R:
+        """The answer that the present state stands for."""
+
+    async def find_effect(self, provider: BaseProvider, row: BillingOperation) -> R | None:
+        """Its effect is seen on its target."""
+        state = await self.read(provider)
+        return None if state is None or not self.is_in_effect(state) else self.as_answer(state)
+
+    async def read_done(self, provider: BaseProvider, row: BillingOperation, *, superseded: bool) -> R | None:
+        """What is there, if it is what was asked for, or something newer."""
+        state = await self.read(provider)
+        return None if state is None or not (superseded or self.is_in_effect(state)) else self.as_answer(state)

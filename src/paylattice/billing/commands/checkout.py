@@ -7,7 +7,6 @@ import attrs
 
 from ...frozen import FrozenMap
 from ...models import NOTHING, CheckoutSession
-from ...models.base import string_map
 from ...provider import BaseProvider
 from ..records import BillingOperation
 from ..store import Store
@@ -31,6 +30,7 @@ class StartCheckout(Command[CheckoutSession]):
         metadata: with ``org_id`` in it.
         quantity: how many units.
         trial_days: instead of the plan's own trial.
+        start_at: when the first payment is due; None: now, or after the trial.
         trial_once: whether ``trial_days`` was decided here: the plan's own trial, or none after an earlier one.
         customer_email: shown on the page, where the provider has no customers.
     """
@@ -44,9 +44,10 @@ class StartCheckout(Command[CheckoutSession]):
     plan_id: str
     success_url: str = attrs.field(repr=False)
     cancel_url: str = attrs.field(repr=False)
-    metadata: FrozenMap[str, str] = attrs.field(default=NOTHING, converter=string_map, repr=False)
+    metadata: FrozenMap[str, str] = attrs.field(default=NOTHING, converter=FrozenMap[str, str], repr=False)
     quantity: int = 1
     trial_days: int | None = None
+    start_at: datetime | None = None
     trial_once: bool = not_sent(default=False)
     customer_email: str | None = attrs.field(default=None, repr=False)
 
@@ -63,9 +64,7 @@ class StartCheckout(Command[CheckoutSession]):
 
     def is_for_the_same(self, other: "StartCheckout") -> bool:
         """Whether a customer who is on the one page can be sent to the other: the terms are the same."""
-        return attrs.evolve(self, customer_id="", customer_email=None) == attrs.evolve(
-            other, customer_id="", customer_email=None
-        )
+        return super().asks_the_same(attrs.evolve(other, customer_email=self.customer_email))
 
     async def send(self, provider: BaseProvider, key: str) -> CheckoutSession:
         """Open the page."""
@@ -77,6 +76,7 @@ class StartCheckout(Command[CheckoutSession]):
             metadata=self.metadata,
             quantity=self.quantity,
             trial_days=self.trial_days,
+            start_at=self.start_at,
             customer_email=self.customer_email,
             idempotency_key=key,
         )
@@ -96,8 +96,7 @@ class StartCheckout(Command[CheckoutSession]):
         return None if row.external_id is None else await provider.get_checkout_session(row.external_id)
 
     async def is_wanted(self, row: BillingOperation, store: Store[Any]) -> bool:
-        """Not once the organisation has subscribed: the page was never shown, and a payment on it would be a second one."""
-        customer = await store.get_customer(row.org_id, row.provider)
-        if customer is None:
+        """Not once the organisation has subscribed, at any provider: the page was never shown, and would sell a second one."""
+        if await store.get_customer(row.org_id, row.provider) is None:
             return False
-        return all(each.status.is_terminal for each in await store.list_subscriptions(customer.id))
+        return all(each.status.is_terminal for each in await store.list_subscriptions_of(row.org_id))

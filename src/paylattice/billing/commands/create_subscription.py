@@ -7,7 +7,6 @@ import attrs
 
 from ...frozen import FrozenMap
 from ...models import NOTHING, Subscription, SubscriptionChange, SubscriptionStatus
-from ...models.base import string_map
 from ...operations import Capability
 from ...provider import BaseProvider
 from ..records import BillingOperation
@@ -44,7 +43,7 @@ class CreateSubscription(Command[SubscriptionChange]):
     quantity: int = 1
     trial_end: datetime | None = None
     start_at: datetime | None = None
-    metadata: FrozenMap[str, str] = attrs.field(default=NOTHING, converter=string_map, repr=False)
+    metadata: FrozenMap[str, str] = attrs.field(default=NOTHING, converter=FrozenMap[str, str], repr=False)
     allow_second: bool = not_sent(default=False)
 
     def asks_the_same(self, other: object) -> bool:
@@ -86,13 +85,11 @@ class CreateSubscription(Command[SubscriptionChange]):
 
     async def is_wanted(self, row: BillingOperation, store: Store[Any]) -> bool:
         """Not once the organisation has subscribed in another way, at any provider: it would pay for two it did not ask for."""
-        customers = await store.list_customers_of(row.org_id)
-        if all(each.provider != row.provider for each in customers):
+        if await store.get_customer(row.org_id, row.provider) is None:
             return False
-        if self.allow_second:
-            return True
-        known = [stored for each in customers for stored in await store.list_subscriptions(each.id)]
-        return not any(each.status.is_current for each in known)
+        return self.allow_second or not any(
+            each.status.is_current for each in await store.list_subscriptions_of(row.org_id)
+        )
 
 
 async def _read(provider: BaseProvider, subscription_id: str | None) -> Subscription | None:

@@ -7,12 +7,11 @@ import attrs
 from ...errors import ActionRequired, Declined, DeclineReason, PaymentError
 from ...frozen import FrozenMap
 from ...models import NOTHING, Payment, PaymentStatus, Refund, RefundStatus
-from ...models.base import string_map
 from ...money import Money
 from ...operations import Capability
 from ...provider import BaseProvider
 from ..records import BillingOperation
-from .base import Command, Made, decided_here
+from .base import Command, Made, decided_here, serves_once
 
 __all__ = ["Authorize", "Capture", "Charge", "RefundPayment", "Void"]
 
@@ -21,13 +20,15 @@ _CAPTURED = frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.PARTIALLY_REFUNDED
 
 @attrs.frozen(kw_only=True)
 class Charge(Command[Payment]):
-    """Charge a saved payment method. Its row's ``external_id`` is the payment's.
+    """Charge a saved payment method, or a browser's token. Its row's ``external_id`` is the payment's.
 
     Args:
         amount: what to take.
         customer_id: the provider's id of who pays.
         payment_method_id: what is charged.
         asked_method_id: the payment method that the caller asked for; None: the only one that there is.
+        token: what a browser got for a card, which pays once; None: a saved payment method is charged.
+        verification_token: proof that the payer authenticated, where there is one apart.
         description: for people.
         metadata: with ``org_id`` in it.
     """
@@ -40,15 +41,19 @@ class Charge(Command[Payment]):
     customer_id: str = decided_here()
     payment_method_id: str = decided_here()
     asked_method_id: str | None = None
+    token: str | None = serves_once(default=None)
+    verification_token: str | None = serves_once(default=None)
     description: str | None = attrs.field(default=None, repr=False)
-    metadata: FrozenMap[str, str] = attrs.field(default=NOTHING, converter=string_map, repr=False)
+    metadata: FrozenMap[str, str] = attrs.field(default=NOTHING, converter=FrozenMap[str, str], repr=False)
 
     def arguments(self) -> dict[str, object]:
         """What ``create_payment`` is called with."""
         return {
             "amount": self.amount,
             "customer_id": self.customer_id,
-            "payment_method_id": self.payment_method_id,
+            "payment_method_id": self.payment_method_id or None,
+            "token": self.token,
+            "verification_token": self.verification_token,
             "capture": self.capture,
             "description": self.description,
             "metadata": self.metadata,
@@ -59,7 +64,9 @@ class Charge(Command[Payment]):
         return await provider.create_payment(
             amount=self.amount,
             customer_id=self.customer_id,
-            payment_method_id=self.payment_method_id,
+            payment_method_id=self.payment_method_id or None,
+            token=self.token,
+            verification_token=self.verification_token,
             capture=self.capture,
             description=self.description,
             metadata=self.metadata,

@@ -25,13 +25,13 @@ class UncancelSubscription(SubscriptionCommand[Subscription]):
         """Take the cancellation back."""
         return await provider.uncancel_subscription(subscription_id=self.subscription_id, idempotency_key=key)
 
-    def is_in_effect(self, subscription: Subscription) -> bool:
+    def is_in_effect(self, state: Subscription) -> bool:
         """It goes on."""
-        return subscription.cancel_at is None and not subscription.status.is_terminal
+        return state.cancel_at is None and not state.status.is_terminal
 
-    def as_answer(self, subscription: Subscription) -> Subscription:
+    def as_answer(self, state: Subscription) -> Subscription:
         """Itself."""
-        return subscription
+        return state
 
     async def read_done(
         self, provider: BaseProvider, row: BillingOperation, *, superseded: bool

@@ -89,12 +89,11 @@ class UndoSubscription(Command[Subscription]):
         stored = await store.get_subscription(row.provider, self.subscription_id)
         if stored is not None and not _goes_on(stored):
             return True
-        for customer in await store.list_customers_of(row.org_id):
-            for each in await store.list_subscriptions(customer.id):
-                is_this = (each.provider, each.external_subscription_id) == (row.provider, self.subscription_id)
-                if not is_this and each.status.is_current and _goes_on(each):
-                    return True
-        return False
+        this = row.provider, self.subscription_id
+        return any(
+            each.status.is_current and _goes_on(each) and (each.provider, each.external_subscription_id) != this
+            for each in await store.list_subscriptions_of(row.org_id)
+        )
 
     async def _last_paid(self, provider: BaseProvider, subscription: Subscription) -> list[Invoice]:
         """The invoices of the last purchase, or renewal."""

@@ -7,7 +7,7 @@ import attrs
 
 from ...provider import BaseProvider
 from ..records import BillingOperation
-from .base import Command, decided_here
+from .base import Command, Made, decided_here
 
 __all__ = ["RecordUsage"]
 
@@ -50,9 +50,9 @@ class RecordUsage(Command[bool]):
             idempotency_key=key,
         )
 
-    def was_accepted(self, answer: bool) -> bool:
-        """As the provider says."""
-        return answer
+    def made(self, answer: bool) -> Made:
+        """Nothing with an id; the provider says whether it was accepted."""
+        return Made(accepted=answer)
 
     async def read_done(self, provider: BaseProvider, row: BillingOperation, *, superseded: bool) -> bool | None:
         """It was accepted; there is nothing to read."""

@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Generic, NamedTuple
+from typing import Generic, NamedTuple, TypeAlias
 
 import attrs
 
@@ -20,6 +20,7 @@ from ...arguments import check_timedelta, check_utc
 from ...errors import InvalidRequest, PaymentError
 from ...operations import Capability
 from ...provider import BaseProvider
+from ..checkout_correlation import Asked
 from ..pipeline import EventPipeline
 from ..records import BillingCheckout, OperationState, UnmatchedEvent
 from ..repository import Tx
@@ -31,7 +32,10 @@ from .reconcile import Difference, Reconciled, Reconciliation
 from .recover import Outcomes, Recovery
 from .report import FailedPart, MaintenanceReport, Part
 
-__all__ = ["Maintainer", "Plan"]
+__all__ = ["Also", "Maintainer", "Plan"]
+
+Also: TypeAlias = Callable[[Callable[[], bool]], Awaitable[None]]
+"""Work that another package does with each run; it is given what says whether its time is spent."""
 
 _log = logging.getLogger("paylattice")
 
@@ -183,6 +187,8 @@ class Maintainer(Generic[Tx]):
         self._clock = clock
         self._monotonic = monotonic
         self._bookmarks = Bookmarks(store, clock)
+        self.also: dict[str, Also] = {}
+        """Carries on the migrations from a provider, by its name."""
 
     async def run(self, plan: Plan) -> MaintenanceReport:
         """Do everything once. An error in one part stops no other part."""
@@ -216,6 +222,7 @@ class Maintainer(Generic[Tx]):
             Part.APPLY_WAITING: self._apply_waiting,
             Part.CATCH_UP: self._catch_up,
             Part.RECONCILE: self._reconcile,
+            Part.MIGRATE: self._migrate,
             Part.PURGE_CHECKOUTS: self._purge_checkouts,
         }
 
@@ -266,16 +273,16 @@ class Maintainer(Generic[Tx]):
     async def _apply_waiting(self, provider: BaseProvider, share: _Share, plan: Plan, tally: _Tally) -> None:
         name = provider.get_provider_name()
         mark = await self._bookmarks.read(name, Part.APPLY_WAITING)
-        last = _waiting(name, mark)
+        last, asked = _waiting(name, mark), Asked()
         too_old = None if plan.purge_unmatched_after is None else self._clock() - plan.purge_unmatched_after
         while page := await self._store.list_unmatched(name, after=last, limit=PAGE):
             for unmatched in page:
                 last = unmatched
                 drop = too_old is not None and unmatched.waiting_since < too_old
                 retry = self._pipeline.purge_unmatched if drop else self._pipeline.retry_unmatched
-                retried = await retry(unmatched)
+                retried = await retry(unmatched, asked)
                 tally.applied += retried.applied
-                tally.dropped += drop and retried.is_nobodys
+                tally.dropped += retried.is_dropped or (drop and retried.is_nobodys)
                 if retried.error is not None:
                     tally.failed_events.append(FailedEvent(name, event_id_of(unmatched), retried.error))
                 if share.is_spent():
@@ -309,6 +316,11 @@ class Maintainer(Generic[Tx]):
             await self._bookmarks.write(name, Part.RECONCILE, Bookmark(began, None if finished else so_far.after))
             if finished or share.is_spent():
                 break
+
+    async def _migrate(self, provider: BaseProvider, share: _Share, _plan: Plan, _tally: _Tally) -> None:
+        also = self.also.get(provider.get_provider_name())
+        if also is not None:
+            await also(share.is_spent)
 
     async def _purge_checkouts(self, provider: BaseProvider, share: _Share, plan: Plan, tally: _Tally) -> None:
         if plan.purge_checkouts_after is None:

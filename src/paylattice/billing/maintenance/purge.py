@@ -5,6 +5,7 @@ from typing import Generic
 
 import attrs
 
+from ..checkout_correlation import Asked
 from ..pipeline import EventPipeline
 from ..records import UnmatchedEvent
 from ..repository import Tx
@@ -60,14 +61,14 @@ class Purge(Generic[Tx]):
 
     async def purge_unmatched(self, provider: str, before: datetime) -> PurgedEvents:
         """Delete the events that were unmatched before a time and match no customer."""
-        dropped = applied = 0
+        dropped, applied, asked = 0, 0, Asked()
         failed: list[FailedEvent] = []
         last: UnmatchedEvent | None = None
         while True:
             page = await self._store.list_unmatched(provider, after=last, limit=PAGE)
             old = [event for event in page if event.waiting_since < before]
             for event in old:
-                retried = await self._pipeline.purge_unmatched(event)
+                retried = await self._pipeline.purge_unmatched(event, asked)
                 dropped += retried.is_nobodys
                 applied += retried.applied
                 if retried.error is not None:

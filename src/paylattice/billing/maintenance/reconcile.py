@@ -1,7 +1,7 @@
 """Reconciling: compares the stored subscriptions with the provider's."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Generic
@@ -14,12 +14,14 @@ from ...operations import Capability
 from ...provider import BaseProvider
 from ...transport.primitives import Primitives
 from ..attribution import Attributor
+from ..checkout_correlation import Asked
 from ..owners import RefusalReason, RefusedSubscription
 from ..pipeline import EventPipeline
 from ..records import BillingCustomer, BillingSubscription
 from ..replaced_customers import ReplacedCustomers
 from ..repository import Tx
 from ..store import Store
+from .unclaimed import Unclaimed
 
 __all__ = ["Difference", "Lacks", "Reconciled", "Reconciliation"]
 
@@ -45,12 +47,13 @@ class Difference:
     """A subscription that is stored differently from the provider's.
 
     Args:
-        org_id: your id of the organisation.
+        org_id: your id of the organisation. Empty: several may have bought the subscription, and nothing tells which.
         subscription_id: the provider's id.
         fields: the differences by field: the stored value and the provider's. Empty if one side lacks the subscription.
         lacks: the side that does not have it. None: both have it.
         repaired: whether the provider's state was stored.
         refused: why it was not: billing did not start the subscription, or did not ask for its terms, and it grants nothing.
+        session_id: the provider's id of a checkout session that was paid and has brought no subscription, which has no id then.
     """
 
     org_id: str
@@ -59,6 +62,7 @@ class Difference:
     lacks: Lacks | None = None
     repaired: bool = False
     refused: RefusalReason | None = None
+    session_id: str | None = None
 
 
 @attrs.frozen
@@ -88,6 +92,7 @@ class Reconciliation(Generic[Tx]):
         pipeline: stores what is read.
         attributor: finds the owner of a subscription.
         replaced: knows which customers are missing at their provider.
+        unclaimed: knows which pages have brought nothing.
         primitives: runs several comparisons at a time.
         clock: returns the time, aware.
     """
@@ -98,6 +103,7 @@ class Reconciliation(Generic[Tx]):
         pipeline: EventPipeline[Tx],
         attributor: Attributor[Tx],
         replaced: ReplacedCustomers[Tx],
+        unclaimed: Unclaimed[Tx],
         primitives: Primitives,
         clock: Callable[[], datetime],
     ) -> None:
@@ -105,6 +111,7 @@ class Reconciliation(Generic[Tx]):
         self._pipeline = pipeline
         self._attributor = attributor
         self._replaced = replaced
+        self._unclaimed = unclaimed
         self._primitives = primitives
         self._clock = clock
 
@@ -156,8 +163,9 @@ class Reconciliation(Generic[Tx]):
         page = await self._store.list_customers(name, so_far.after, size)
         if not page:
             return so_far, []
+        asked = Asked()
         results = await self._primitives.gather(
-            [self._comparison(provider, customer, repair=repair) for customer in page], limit=in_flight
+            [self._comparison(provider, customer, asked, repair=repair) for customer in page], limit=in_flight
         )
         found = [difference for result in results if result is not None for difference in result]
         reached = Reconciled(
@@ -175,11 +183,11 @@ class Reconciliation(Generic[Tx]):
         return provider.capabilities >= _LISTS_BY_CUSTOMER or Capability.SUBSCRIPTIONS in provider.capabilities
 
     def _comparison(
-        self, provider: BaseProvider, customer: BillingCustomer, *, repair: bool
+        self, provider: BaseProvider, customer: BillingCustomer, asked: Asked, *, repair: bool
     ) -> Callable[[], Awaitable[list[Difference] | None]]:
         async def compare() -> list[Difference] | None:
             try:
-                return await self._compare(provider, customer, repair=repair)
+                return await self._compare(provider, customer, asked, repair=repair)
             except Exception as exc:  # noqa: BLE001 - one customer must not hold up the others
                 name = customer.provider
                 _log.warning("a customer of %s could not be compared: %s", name, type(exc).__name__)
@@ -187,19 +195,28 @@ class Reconciliation(Generic[Tx]):
 
         return compare
 
-    async def _compare(self, provider: BaseProvider, customer: BillingCustomer, *, repair: bool) -> list[Difference]:
+    async def _compare(
+        self, provider: BaseProvider, customer: BillingCustomer, asked: Asked, *, repair: bool
+    ) -> list[Difference]:
         ticket = await self._store.next_ticket()
         stored = {each.external_subscription_id: each for each in await self._store.list_subscriptions(customer.id)}
-        there = await self._there(provider, customer, stored)
-        found: list[Difference] = []
+        claims = await self._unclaimed.of(customer, asked)
+        there = await self._there(provider, customer, (*stored, *claims.brought))
+        found = [Difference(customer.org_id, "", lacks=Lacks.THERE, session_id=each) for each in claims.sessions]
+        perhaps = [name for name in claims.subscriptions if name not in stored and name not in there]
+        found += [
+            self._refused(customer.provider, name, RefusalReason.NO_CHECKOUT, customer.org_id) for name in perhaps
+        ]
+        several = [name for name in claims.of_several if name not in stored and name not in there]
+        found += [self._refused(customer.provider, name, RefusalReason.NO_CHECKOUT, "") for name in several]
         for name in [*there, *(name for name in stored if name not in there)]:
             owner: BillingCustomer | None = customer
             if name not in stored:
                 if await self._store.get_subscription(customer.provider, name) is not None:
                     continue  # it is another customer's, and compared there
-                listed = await self._attributor.listed_owner(customer, there[name])
+                listed = await self._attributor.listed_owner(customer, there[name], asked)
                 if listed.refused is not None:
-                    found.append(self._refused(customer, there[name], listed.refused))
+                    found.append(self._refused(customer.provider, name, listed.refused, customer.org_id))
                     continue
                 owner = listed.customer
             if owner is None:
@@ -234,26 +251,26 @@ class Reconciliation(Generic[Tx]):
         after = await self._pipeline.store(customer.provider, customer, there, ticket)
         return attrs.evolve(difference, repaired=_difference(customer, after, there, self._clock()) is None)
 
-    def _refused(self, customer: BillingCustomer, there: Subscription, reason: RefusalReason) -> Difference:
-        """A subscription that carries the customer's id, but belongs to no organisation."""
-        self._attributor.owners.report(RefusedSubscription(customer.provider, there.id, reason, customer.org_id))
-        return Difference(customer.org_id, there.id, lacks=Lacks.HERE, refused=reason)
+    def _refused(self, provider: str, name: str, reason: RefusalReason, org_id: str) -> Difference:
+        """A subscription that may be the organisation's, but belongs to none; or to one of several, if that is empty."""
+        self._attributor.owners.report(RefusedSubscription(provider, name, reason, org_id))
+        return Difference(org_id, name, lacks=Lacks.HERE, refused=reason)
 
     async def _there(
-        self, provider: BaseProvider, customer: BillingCustomer, stored: Mapping[str, BillingSubscription]
+        self, provider: BaseProvider, customer: BillingCustomer, known: Sequence[str]
     ) -> dict[str, Subscription]:
-        """The provider's subscriptions: of the customer, of the stored ids, and of waiting events with the customer's id."""
+        """The provider's subscriptions: of the customer, of the known ids, and of waiting events with the customer's id."""
         found: dict[str, Subscription] = {}
         waiting: list[str] = []
         if provider.capabilities >= _LISTS_BY_CUSTOMER:
             found = {each.id: each for each in await self._replaced.listed(customer)}
-        elif not self._attributor.owners.is_proven(customer.provider):
+        elif customer.provider not in self._attributor.owners.proving:
             unmatched = await self._store.list_unmatched(
                 customer.provider, external_customer_id=customer.external_customer_id, limit=PAGE
             )
             waiting = [each.external_subscription_id for each in unmatched if each.external_subscription_id is not None]
         if Capability.SUBSCRIPTIONS in provider.capabilities:
-            for name in [name for name in dict.fromkeys((*stored, *waiting)) if name not in found]:
+            for name in [name for name in dict.fromkeys((*known, *waiting)) if name not in found]:
                 read = await provider.get_subscription(name)
                 if read is not None:
                     found[name] = read

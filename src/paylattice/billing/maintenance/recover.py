@@ -9,7 +9,8 @@ import attrs
 
 from ...errors import ConfigurationError, PaymentError
 from ...provider import BaseProvider
-from ..commands import Command
+from ..commands import Command, UpdateCustomer
+from ..details import Details
 from ..entries import entry_of
 from ..operation_log import OperationLog
 from ..pipeline import EventPipeline
@@ -79,6 +80,7 @@ class Recovery(Generic[Tx]):
         store: the records.
         pipeline: stores the effect of a command.
         log: knows what was sent.
+        details: stores what was changed of a customer.
         clock: returns the time, aware.
     """
 
@@ -87,11 +89,13 @@ class Recovery(Generic[Tx]):
         store: Store[Tx],
         pipeline: EventPipeline[Tx],
         log: OperationLog[Tx],
+        details: Details[Tx],
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._pipeline = pipeline
         self._log = log
+        self._details = details
         self._clock = clock
 
     async def recover_all(self, providers: Iterable[BaseProvider], *, older_than: timedelta) -> Recovered:
@@ -137,7 +141,11 @@ class Recovery(Generic[Tx]):
 
     async def _store_effect(self, done: BillingOperation, command: Command[Any]) -> None:
         changed = command.changed
-        if changed is not None:
+        if isinstance(command, UpdateCustomer):
+            owner = await self._store.get_customer(done.org_id, done.provider)
+            if owner is not None:
+                await self._details.observe(owner)
+        elif changed is not None:
             stored = await self._store.get_subscription(done.provider, changed)
             customer = await self._store.get_customer_by_id(stored.customer_id) if stored is not None else None
             if customer is not None:

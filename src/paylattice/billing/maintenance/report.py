@@ -29,6 +29,8 @@ class Part(StrEnum):
     """Retry or delete waiting events, as ``apply_unmatched`` and ``purge_unmatched`` do."""
     RECONCILE = "reconcile"
     """Compare the database with the provider, as ``reconcile`` does."""
+    MIGRATE = "migrate"
+    """Carry on the migrations from a provider to another, if there are any."""
     PURGE_CHECKOUTS = "purge_checkouts"
     """Delete checkouts that were begun long ago."""
 
@@ -95,7 +97,8 @@ class MaintenanceReport:
             *self._operations(),
             *self._events(),
             *(
-                f"{provider}: subscription {each.subscription_id} of {each.org_id} differs and is not repaired"
+                f"{provider}: subscription {each.subscription_id} of {each.org_id or 'one of several'} "
+                "differs and is not repaired"
                 f" ({each.refused or (f'missing {each.lacks}' if each.lacks else ', '.join(sorted(each.fields)))})"
                 for provider, each in self.differences
             ),

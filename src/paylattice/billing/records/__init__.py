@@ -13,6 +13,7 @@ from .checkouts import CHECKOUTS, BillingCheckout, CheckoutNews, CheckoutState
 from .customers import CUSTOMERS, BillingCustomer
 from .events import EVENTS, UNMATCHED_EVENTS, BillingEvent, UnmatchedEvent
 from .fields import personal
+from .migrations import MIGRATIONS, BillingMigration, MigrationStep
 from .operations import OPERATIONS, BillingOperation, OperationState
 from .subscriptions import SUBSCRIPTIONS, BillingSubscription
 
@@ -22,10 +23,12 @@ __all__ = [
     "BillingCheckout",
     "BillingCustomer",
     "BillingEvent",
+    "BillingMigration",
     "BillingOperation",
     "BillingSubscription",
     "CheckoutNews",
     "CheckoutState",
+    "MigrationStep",
     "OperationState",
     "Record",
     "UnmatchedEvent",
@@ -35,7 +38,16 @@ __all__ = [
 
 R = TypeVar("R", bound=Record)
 
-TABLES: tuple[Table[Any], ...] = (CUSTOMERS, SUBSCRIPTIONS, CHECKOUTS, EVENTS, UNMATCHED_EVENTS, OPERATIONS, BOOKMARKS)
+TABLES: tuple[Table[Any], ...] = (
+    CUSTOMERS,
+    SUBSCRIPTIONS,
+    CHECKOUTS,
+    EVENTS,
+    UNMATCHED_EVENTS,
+    OPERATIONS,
+    BOOKMARKS,
+    MIGRATIONS,
+)
 """Every table there is."""
 
 _BY_RECORD: Mapping[type[Record], Table[Any]] = {table.record: table for table in TABLES}

@@ -19,6 +19,7 @@ __all__ = [
     "CHECKOUTS_BY_ORG",
     "CHECKOUTS_BY_PROVIDER",
     "CHECKOUTS_BY_SESSION",
+    "CHECKOUTS_BY_STATE",
     "TRANSITIONS",
     "BillingCheckout",
     "CheckoutNews",
@@ -82,10 +83,11 @@ class BillingCheckout:
     """A page where an organisation subscribes.
 
     Unique: ``(org_id, place)`` where there is a place: of the checkouts of an organisation for one product, only the newest has
-    it, and only that one can be open. And ``(provider, key)``.
+    it, and only that one can be open. And ``(provider, key)``. And ``(provider, external_subscription_id)`` where that is
+    known: a subscription belongs to one checkout.
 
     Args:
-        id: this record's own id.
+        id: this record's own id, made of the provider and the key.
         org_id: the application's id of who pays.
         product: what it sells: empty for the one product of the organisation; with ``allow_second``, the plan.
         plan_id: the provider's id of the plan.
@@ -98,7 +100,7 @@ class BillingCheckout:
         place: ``product``, as long as this is the newest checkout for it; None: another one has taken its place.
         session_id: the provider's id of the session; None: it has not been opened yet, or never was.
         url: the page; None: it is not open any more.
-        expires_at: when the page closes; UTC. None: the provider does not say.
+        expires_at: when the page closes, or was first seen closed; UTC. None: it is open, and the provider does not say.
         external_subscription_id: the provider's id of the subscription that it brought, once that is known.
     """
 
@@ -139,15 +141,29 @@ class BillingCheckout:
         """
         if session is None:
             return self.after(CheckoutNews.EXPIRED, now=now)
+        closed_at = now if session.status is CheckoutStatus.EXPIRED else None
         known = attrs.evolve(
             self,
             session_id=session.id,
-            url=session.url,
-            expires_at=session.expires_at or self.expires_at,
-            external_subscription_id=session.subscription_id or self.external_subscription_id,
+            url=session.url if self.state is CheckoutState.OPEN else None,
+            updated_at=now,
+            expires_at=session.expires_at or self.expires_at or closed_at,
+            external_subscription_id=self.external_subscription_id or session.subscription_id,
         )
         news = None if session.status is CheckoutStatus.UNKNOWN else CheckoutNews(session.status)
         return known if news is None else known.after(news, now=now)
+
+    def as_claimed(self, session: CheckoutSession) -> CheckoutSession:
+        """The session with the subscription that this checkout has brought, and not with one that another checkout has.
+
+        What it has brought stays so, also if the provider can tell it only with evidence that is not there any more.
+        """
+        mine = self.external_subscription_id
+        if session.subscription_id == mine or self.state is CheckoutState.UNKNOWN:
+            return session
+        if mine is not None:
+            return attrs.evolve(session, subscription_id=mine, status=CheckoutStatus.COMPLETE, url=None)
+        return attrs.evolve(session, subscription_id=None, status=CheckoutStatus.PENDING)
 
     def may_be_left_open(self, *, now: datetime) -> bool:
         """Whether it was replaced, and its page may be open all the same: some providers close none.
@@ -163,14 +179,19 @@ _OLDEST_FIRST = ("ticket", "id")
 CHECKOUTS_BY_ORG = Index("by_org", ("org_id",), order=_OLDEST_FIRST)
 CHECKOUTS_BY_PROVIDER = Index("by_provider", ("provider",), order=_OLDEST_FIRST)
 CHECKOUTS_BY_SESSION = Index("by_session", ("provider", "session_id"), order=_OLDEST_FIRST)
+CHECKOUTS_BY_STATE = Index("by_state", ("provider", "state"), order=_OLDEST_FIRST)
 
-_STAYS = frozenset({"id", "org_id", "product", "plan_id", "provider", "key", "ticket", "created_at"})
+_STAYS = frozenset({"id", "product", "plan_id", "provider", "key", "ticket", "created_at"})
 
 CHECKOUTS = Table(
     "billing_checkouts",
     BillingCheckout,
     primary_key=("id",),
-    unique_keys=(UniqueKey("place", ("org_id", "place")), UniqueKey("key", ("provider", "key"))),
-    indexes=(CHECKOUTS_BY_ORG, CHECKOUTS_BY_PROVIDER, CHECKOUTS_BY_SESSION),
+    unique_keys=(
+        UniqueKey("place", ("org_id", "place")),
+        UniqueKey("key", ("provider", "key")),
+        UniqueKey("subscription", ("provider", "external_subscription_id")),
+    ),
+    indexes=(CHECKOUTS_BY_ORG, CHECKOUTS_BY_PROVIDER, CHECKOUTS_BY_SESSION, CHECKOUTS_BY_STATE),
     updatable=tuple(field.name for field in attrs.fields(BillingCheckout) if field.name not in _STAYS),
 )

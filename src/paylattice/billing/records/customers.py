@@ -1,6 +1,7 @@
 """An organisation as a customer of a provider."""
 
 from datetime import datetime
+from typing import Self
 
 import attrs
 
@@ -24,11 +25,15 @@ class BillingCustomer:
         org_id: the application's id of who pays.
         provider: the provider's name.
         external_customer_id: the provider's id of the customer.
-        email: as given by the application.
-        name: as given by the application.
+        email: as given by the application, or as the provider has told since.
+        name: as given by the application, or as the provider has told since.
         metadata: the application's own words.
         created_at: UTC.
         updated_at: UTC.
+        phone: as given by the application, or as the provider has told since.
+        ticket: which reading of the provider's customer ``email``, ``name`` and ``phone`` are; 0: of none yet.
+        erased_customer_id: the provider's id of the customer that was forgotten here last: nothing personal is taken from what
+            is theirs.
     """
 
     id: str
@@ -42,6 +47,24 @@ class BillingCustomer:
     )
     created_at: datetime | None = None
     updated_at: datetime | None = None
+    phone: str | None = attrs.field(default=None, repr=False, metadata=personal("the phone number of who pays"))
+    ticket: int = 0
+    erased_customer_id: str | None = None
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether it was forgotten, and has not come back."""
+        return self.erased_customer_id == self.external_customer_id
+
+    def following(self, external_customer_id: str, *, now: datetime) -> Self:
+        """This record at another profile of the same organisation; erased there, too, if it is erased.
+
+        Args:
+            external_customer_id: the provider's id of the profile.
+            now: UTC.
+        """
+        erased = external_customer_id if self.is_erased else self.erased_customer_id
+        return attrs.evolve(self, external_customer_id=external_customer_id, erased_customer_id=erased, updated_at=now)
 
 
 CUSTOMERS_BY_PROVIDER = Index("by_provider", ("provider",), order=("id",))
@@ -56,5 +79,15 @@ CUSTOMERS = Table(
         UniqueKey("external", ("provider", "external_customer_id")),
     ),
     indexes=(CUSTOMERS_BY_PROVIDER, CUSTOMERS_BY_ORG),
-    updatable=("external_customer_id", "email", "name", "metadata", "updated_at"),
+    updatable=(
+        "org_id",
+        "external_customer_id",
+        "email",
+        "name",
+        "metadata",
+        "updated_at",
+        "phone",
+        "ticket",
+        "erased_customer_id",
+    ),
 )

@@ -109,7 +109,7 @@ EVENTS = Table(
         UniqueKey("delivery", ("provider", "delivery_id")),
     ),
     indexes=(EVENTS_BY_CUSTOMER,),
-    updatable=("processed_at",),
+    updatable=("org_id", "customer_id", "processed_at"),
 )
 
 

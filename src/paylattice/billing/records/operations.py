@@ -13,6 +13,7 @@ __all__ = [
     "IN_DOUBT",
     "OPERATIONS",
     "OPERATIONS_BY_EXTERNAL_ID",
+    "OPERATIONS_BY_ORG",
     "OPERATIONS_BY_PROVIDER",
     "OPERATIONS_BY_REFERENCE",
     "OPERATIONS_BY_STATE",
@@ -71,8 +72,9 @@ class BillingOperation:
     arguments: Mapping[str, object] = attrs.field(
         repr=False,
         metadata=personal(
-            "what was asked for, in plain JSON: e-mail address and name of a new customer; e-mail address, metadata and URLs "
-            "of a checkout; the reason of a cancellation"
+            "what was asked for, in plain JSON: e-mail address, name and phone number of a customer; e-mail address, metadata "
+            "and URLs of a page; the token of a payment method, while it is open, later its digest; the "
+            "reason of a cancellation"
         ),
     )
     created_at: datetime
@@ -94,11 +96,18 @@ OPERATIONS_BY_PROVIDER = Index("by_provider", ("provider",), order=_AS_ASKED_FOR
 OPERATIONS_BY_STATE = Index("by_state", ("provider", "state"), order=_AS_ASKED_FOR)
 OPERATIONS_BY_EXTERNAL_ID = Index("by_external_id", ("provider", "external_id"), order=_AS_ASKED_FOR)
 OPERATIONS_BY_REFERENCE = Index("by_reference", ("provider", "reference"), order=_AS_ASKED_FOR)
+OPERATIONS_BY_ORG = Index("by_org", ("org_id",), order=(*_AS_ASKED_FOR, "provider"))
 
 OPERATIONS = Table(
     "billing_operations",
     BillingOperation,
     primary_key=("provider", "key"),
-    indexes=(OPERATIONS_BY_PROVIDER, OPERATIONS_BY_STATE, OPERATIONS_BY_EXTERNAL_ID, OPERATIONS_BY_REFERENCE),
-    updatable=("arguments", "created_at", "state", "external_id", "reference", "error", "closed_at"),
+    indexes=(
+        OPERATIONS_BY_PROVIDER,
+        OPERATIONS_BY_STATE,
+        OPERATIONS_BY_EXTERNAL_ID,
+        OPERATIONS_BY_REFERENCE,
+        OPERATIONS_BY_ORG,
+    ),
+    updatable=("org_id", "arguments", "created_at", "state", "external_id", "reference", "error", "closed_at"),
 )

@@ -6,7 +6,7 @@ from typing import Self
 import attrs
 
 from ...frozen import FrozenMap
-from ...models import NOTHING, Subscription, SubscriptionStatus
+from ...models import NOTHING, ScheduledChange, Subscription, SubscriptionStatus
 from ...models.base import string_map
 from ..tables import Index, Table, UniqueKey
 from .fields import personal
@@ -23,6 +23,12 @@ def _earliest(*moments: datetime | None) -> datetime | None:
 def _ended_by(trial_end: datetime | None, now: datetime | None) -> datetime | None:
     """The end of a trial that the provider says nothing of any more: it was, and is over."""
     return None if trial_end is None else _earliest(trial_end, now)
+
+
+def _planned(subscription: Subscription) -> ScheduledChange:
+    """The last change of plan or quantity that is scheduled; an empty one, if none is."""
+    changes = [each for each in subscription.scheduled_changes if (each.plan_id, each.quantity) != (None, None)]
+    return changes[-1] if changes and not subscription.status.is_terminal else ScheduledChange("")
 
 
 def _is_later(one: datetime | None, other: datetime | None) -> bool:
@@ -60,6 +66,10 @@ class BillingSubscription:
         ended_at: when it ended for good; UTC.
         trials: the provider's ids of the plans that it was on while a trial ran, each with the trial's end in ISO 8601.
         first_ticket: the ticket of its first reading: the order in which a customer's subscriptions became known.
+        scheduled_plan_id: the provider's id of the plan that it changes to later. None: no change is scheduled, or the provider
+            does not say.
+        scheduled_quantity: its quantity after that change, where the provider says so.
+        scheduled_at: when that change takes effect; UTC.
     """
 
     id: str
@@ -89,7 +99,17 @@ class BillingSubscription:
     paid_through: datetime | None = None
     ended_at: datetime | None = None
     first_ticket: int = 0
+    scheduled_plan_id: str | None = None
+    scheduled_quantity: int | None = None
+    scheduled_at: datetime | None = None
     trials: FrozenMap[str, str] = attrs.field(default=NOTHING, converter=string_map)
+
+    @property
+    def scheduled_change(self) -> ScheduledChange | None:
+        """The change of plan or quantity that the provider will make later, as far as it says so."""
+        if self.scheduled_plan_id is None and self.scheduled_quantity is None:
+            return None
+        return ScheduledChange("change_plan", self.scheduled_at, self.scheduled_plan_id, self.scheduled_quantity)
 
     def supersedes(self, stored: "BillingSubscription | None") -> bool:
         """Whether this state may overwrite the stored one.
@@ -156,6 +176,7 @@ class BillingSubscription:
             collection_paused=self.collection_paused,
             paid_through=self.paid_through,
             ended_at=self.ended_at,
+            scheduled_changes=() if self.scheduled_change is None else (self.scheduled_change,),
             provider=self.provider,
         )
 
@@ -172,6 +193,7 @@ class BillingSubscription:
         version: int | None,
     ) -> Self:
         """The record of what the provider said."""
+        planned = _planned(subscription)
         return cls(
             id=id,
             customer_id=customer_id,
@@ -197,6 +219,9 @@ class BillingSubscription:
             paid_through=subscription.paid_through,
             ended_at=subscription.ended_at,
             first_ticket=ticket,
+            scheduled_plan_id=planned.plan_id,
+            scheduled_quantity=planned.quantity,
+            scheduled_at=planned.effective_at,
             trials={subscription.plan_id: subscription.trial_end.isoformat()}
             if subscription.plan_id is not None and subscription.trial_end is not None
             else {},
@@ -205,7 +230,7 @@ class BillingSubscription:
 
 SUBSCRIPTIONS_BY_CUSTOMER = Index("by_customer", ("customer_id",), order=("first_ticket", "id"))
 
-_STAYS = frozenset({"id", "customer_id", "external_subscription_id", "created_at", "provider", "first_ticket"})
+_STAYS = frozenset({"id", "external_subscription_id", "created_at", "provider", "first_ticket"})
 
 SUBSCRIPTIONS = Table(
     "billing_subscriptions",

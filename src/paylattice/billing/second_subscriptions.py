@@ -21,7 +21,6 @@ from .operation_log import OperationLog
 from .records import (
     BillingCheckout,
     BillingCustomer,
-    BillingOperation,
     BillingSubscription,
     CheckoutState,
     OperationState,
@@ -29,7 +28,7 @@ from .records import (
 from .repository import Tx
 from .store import Store
 
-__all__ = ["OnSecond", "Second", "Seconds"]
+__all__ = ["OnSecond", "Second", "SecondSubscriptions"]
 
 OnSecond: TypeAlias = Literal["report", "cancel_and_refund"]
 """What is done about a second subscription that a replaced page has brought."""
@@ -53,7 +52,7 @@ class Second:
     event: WebhookEvent
 
 
-class Seconds(Generic[Tx]):
+class SecondSubscriptions(Generic[Tx]):
     """Finds and undoes second subscriptions.
 
     Args:
@@ -119,17 +118,11 @@ class Seconds(Generic[Tx]):
         command = UndoSubscription(
             subscription_id=second.external_subscription_id, customer_id=owner.external_customer_id
         )
-        row = BillingOperation(
-            provider=second.provider,
-            key=_key(second.provider, second.external_subscription_id),
-            operation=command.kind,
-            org_id=owner.org_id,
-            arguments=command.to_json(),
-            created_at=self._clock(),
-            external_id=second.external_subscription_id,
-            ticket=ticket,  # taken before the transaction, as no other may be in it
-        )
-        await self._store.insert_operation(row, tx=tx)
+        key = _key(second.provider, second.external_subscription_id)
+        now, undone = self._clock(), second.external_subscription_id
+        # the ticket was taken before the transaction, as no other may be in it
+        row = command.row(second.provider, key, owner.org_id, now=now, ticket=ticket, external_id=undone)
+        await self._store.insert(row, tx=tx)
 
     async def undo(self, provider: str, subscription_id: str | None) -> bool:
         """Undo a subscription, if that was recorded, and is not done yet. What fails is tried again by the scheduled job.
