@@ -3,13 +3,13 @@
 A provider holds one, and tells it what only that provider knows: the base URL, the credentials, and how to read an error.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast, overload
 from urllib.parse import quote
 
 import attrs
 
-from ..arguments import check_id
+from ..arguments import is_id
 from ..config import ProviderConfig, url_from
 from ..errors import (
     Conflict,
@@ -24,7 +24,7 @@ from ..frozen import FrozenMap
 from ..guard import current_operation
 from ..jsonlike import JsonObject, parse_object, text
 from ..models import Model
-from ..transport.answers import Asked, ErrorResponse, failure_from, is_success, object_from, unreadable
+from ..transport.answers import SUCCESS, Asked, ErrorResponse, failure_from, object_from, unreadable
 from ..transport.messages import Request, Response
 
 if TYPE_CHECKING:
@@ -45,14 +45,7 @@ def path_of(*parts: str) -> str:
         InvalidResponse: a part, which then comes from an answer of the provider, would lead elsewhere. (Ids that the
             application hands in were checked before.)
     """
-    try:
-        for part in parts:
-            check_id("id", part)
-    except InvalidRequest:
-        fits = False
-    else:
-        fits = True
-    if not fits:
+    if not all(map(is_id, parts)):
         message = "an id in the provider's answer cannot be one"
         raise InvalidResponse(message)
     return "/" + "/".join(quote(part, safe="") for part in parts)
@@ -130,6 +123,10 @@ class JSONAPI(Generic[C]):
         """Say whether the provider wants the request again; None leaves it to the transport's retry policy."""
         return None
 
+    def native_headers(self, path: str) -> Mapping[str, str]:
+        """Return further headers for a native request that writes."""
+        return _NONE
+
     def address(self, config: C) -> str:
         """Return the address of the API: the ``base_url`` of the settings, if it is set, else the class's."""
         return getattr(config, "base_url", None) or self.base_url
@@ -168,7 +165,7 @@ class JSONAPI(Generic[C]):
         """
         sent = self._addressed(request)
         response = await self.transport.send(sent)
-        if not is_success(response):
+        if response.status not in SUCCESS:
             body = parse_object(response.body)
             error = None if body is None else self.error_response(body, response)
             raise failure_from(response, self.asked(sent), error)
@@ -193,6 +190,31 @@ class JSONAPI(Generic[C]):
             return await self.send(Request("GET", path, params=params), into)
         except NotFound:
             return None
+
+    async def call(
+        self, method: str, path: str, params: Mapping[str, object] | Sequence[object] | None, key: str | None
+    ) -> dict[str, object]:
+        """Send what :meth:`paylattice.PaymentProvider.request` is given, and return the JSON of the answer.
+
+        Args:
+            method: the HTTP method.
+            path: below the base URL.
+            params: the query of a read or a deletion, otherwise the body.
+            key: the idempotency key. None: a write is sent once.
+
+        Raises:
+            InvalidRequest: the query is nested, or the key has no place in the body.
+        """
+        if method in {"GET", "DELETE"}:
+            taken = key if self.idempotency_header else None  # there is no body to put it into
+            return dict(await self.send(Request(method, path, params=_query(params), idempotency_key=taken)))
+        if key is not None and self.idempotency_field and not isinstance(params, Mapping | None):
+            message = "an idempotency key goes into the body here, and params is a list: leave the key out"
+            raise InvalidRequest(message, param="params", provider=self.name)
+        body: object = {} if params is None else params
+        return dict(
+            await self.send(Request(method, path, json=body, headers=self.native_headers(path), idempotency_key=key))
+        )
 
     async def write_then_verify(self, write: Callable[[], Awaitable[T]], read: Callable[[], Awaitable[T | None]]) -> T:
         """Send a write that has no key, and read back whether it was done where its answer does not tell.
@@ -270,3 +292,22 @@ class JSONAPI(Generic[C]):
             request_id_header=self.request_id_header.lower(),
             secrets=lambda: (*self.config.secrets(), *request.credentials),
         )
+
+
+def _query(params: Mapping[str, object] | Sequence[object] | None) -> dict[str, str]:
+    """A query of texts, numbers, and yes and no. What is None is left out."""
+    if params is None:
+        return {}
+    if isinstance(params, Mapping):
+        said = {name: _said(value) for name, value in params.items() if value is not None}
+        query = {name: value for name, value in said.items() if value is not None}
+        if len(query) == len(said):
+            return query
+    message = "params must be a flat dict here: they are the query of the request, and this API's queries have no lists"
+    raise InvalidRequest(message, param="params")
+
+
+def _said(value: object) -> str | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, str | int | float) else None

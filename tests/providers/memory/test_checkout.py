@@ -377,7 +377,7 @@ def test_a_payment_under_way_can_be_neither_canceled_nor_authenticated_nor_paid_
     with pytest.raises(errors.Conflict):
         shop.provider.authenticate_payment(payment_id)
     with pytest.raises(errors.Conflict):
-        shop.provider.pay_invoice(shop.invoices(made)[0].id)
+        shop.provider.pay_hosted_invoice(shop.invoices(made)[0].id)
     assert shop.since(mark) == []
 
 

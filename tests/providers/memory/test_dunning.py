@@ -106,27 +106,27 @@ def test_an_unpaid_subscription_gets_no_new_invoices() -> None:
 
 def test_paying_the_invoice_recovers_from_past_due() -> None:
     shop, made = failing(1)
-    paid = shop.provider.pay_invoice(open_invoices(shop, made)[0].id)
+    paid = shop.provider.pay_hosted_invoice(open_invoices(shop, made)[0].id)
     assert (paid.status, paid.amount_paid) == ("paid", usd(3000))
     assert shop.now(made).status == "active"
 
 
 def test_an_invoice_that_was_paid_by_hand_is_not_charged_again_by_the_retries() -> None:
     shop, made = failing(1)
-    shop.provider.pay_invoice(open_invoices(shop, made)[0].id)
+    shop.provider.pay_hosted_invoice(open_invoices(shop, made)[0].id)
     shop.provider.advance(days=20)
     assert len(shop.told(EventType.PAYMENT_SUCCEEDED)) == 2
 
 
 def test_paying_can_fail_again() -> None:
     shop, made = failing(2)
-    assert shop.provider.pay_invoice(open_invoices(shop, made)[0].id).status == "open"
+    assert shop.provider.pay_hosted_invoice(open_invoices(shop, made)[0].id).status == "open"
     assert shop.now(made).status == "past_due"
 
 
 def test_a_try_by_hand_does_not_use_up_the_retries() -> None:
     shop, made = failing(3)
-    shop.provider.pay_invoice(open_invoices(shop, made)[0].id)
+    shop.provider.pay_hosted_invoice(open_invoices(shop, made)[0].id)
     shop.provider.advance(days=5)
     assert shop.now(made).status == "active"
 
@@ -134,7 +134,7 @@ def test_a_try_by_hand_does_not_use_up_the_retries() -> None:
 def test_paying_recovers_from_unpaid() -> None:
     shop, made = failing(4)
     shop.provider.advance(days=8)
-    shop.provider.pay_invoice(open_invoices(shop, made)[0].id)
+    shop.provider.pay_hosted_invoice(open_invoices(shop, made)[0].id)
     assert shop.now(made).status == "active"
     shop.provider.advance(months=1)
     assert shop.amounts(made) == [3000, 3000, 3000]
@@ -144,14 +144,14 @@ def test_paying_an_unpaid_subscription_can_fail_and_changes_nothing() -> None:
     shop, made = failing(5)
     shop.provider.advance(days=8)
     before = shop.now(made)
-    assert shop.provider.pay_invoice(open_invoices(shop, made)[0].id).status == "open"
+    assert shop.provider.pay_hosted_invoice(open_invoices(shop, made)[0].id).status == "open"
     assert shop.now(made) == before
 
 
 def test_who_recovers_in_a_period_that_was_not_billed_pays_the_rest_of_it_with_the_next_invoice() -> None:
     shop, made = failing(4)
     shop.provider.advance(days=31 + 15)  # the 16th of June, in the middle of a period of 30 days
-    shop.provider.pay_invoice(open_invoices(shop, made)[0].id)
+    shop.provider.pay_hosted_invoice(open_invoices(shop, made)[0].id)
     assert shop.now(made).status == "active"
     shop.provider.advance(days=15)
     assert shop.amounts(made) == [3000, 3000, 4500]
@@ -162,18 +162,18 @@ def test_only_an_open_invoice_can_be_paid(status: str) -> None:
     shop, made = failing(1)
     [_, invoice] = shop.invoices(made)
     if status == "paid":
-        shop.provider.pay_invoice(invoice.id)
+        shop.provider.pay_hosted_invoice(invoice.id)
     else:
         shop.cancel(made)
     mark = len(shop.events())
     with pytest.raises(errors.Conflict):
-        shop.provider.pay_invoice(invoice.id)
+        shop.provider.pay_hosted_invoice(invoice.id)
     assert shop.since(mark) == []
 
 
 def test_an_unknown_invoice_is_not_found() -> None:
     with pytest.raises(errors.NotFound):
-        Shop().provider.pay_invoice("in_none")
+        Shop().provider.pay_hosted_invoice("in_none")
 
 
 def test_canceling_while_past_due_voids_the_open_invoices() -> None:
@@ -210,9 +210,9 @@ def test_with_several_open_invoices_all_have_to_be_paid() -> None:
     shop.provider.decline_next_payment(times=2)
     shop.provider.advance(days=2)
     first, second = open_invoices(shop, made)
-    shop.provider.pay_invoice(first.id)
+    shop.provider.pay_hosted_invoice(first.id)
     assert shop.now(made).status == "past_due"
-    shop.provider.pay_invoice(second.id)
+    shop.provider.pay_hosted_invoice(second.id)
     assert shop.now(made).status == "active"
 
 
@@ -275,7 +275,7 @@ def test_who_pays_an_invoice_by_hand_saves_a_card_for_the_next() -> None:
     [card] = run(shop.provider.get_payment_methods(str(made.customer_id)))
     run(shop.provider.remove_payment_method(card.id))
     shop.provider.advance(months=1)
-    shop.provider.pay_invoice(open_invoices(shop, made)[0].id)
+    shop.provider.pay_hosted_invoice(open_invoices(shop, made)[0].id)
     shop.provider.advance(months=1)
     assert shop.now(made).status == "active"
 
@@ -324,7 +324,7 @@ def test_a_payment_that_waited_for_the_payer_cannot_be_taken_beside_another(how:
     if how == "retry":
         shop.provider.advance(days=3)
     elif how == "by hand":
-        shop.provider.pay_invoice(open_invoices(shop, made)[0].id)
+        shop.provider.pay_hosted_invoice(open_invoices(shop, made)[0].id)
     else:
         shop.cancel(made)
     assert shop.payment(payment_id).status == "canceled"
@@ -356,7 +356,7 @@ def test_one_authenticated_invoice_of_two_does_not_recover_the_subscription() ->
 def test_after_a_recovery_the_rest_of_the_period_counts_as_billed() -> None:
     shop, made = failing(4)
     shop.provider.advance(days=31 + 15)
-    shop.provider.pay_invoice(open_invoices(shop, made)[0].id)
+    shop.provider.pay_hosted_invoice(open_invoices(shop, made)[0].id)
     shop.change(made, plan_id="team")  # for the same half of a month, at once
     shop.provider.advance(days=15)
     assert shop.amounts(made) == [3000, 3000, 9000 + 4500]

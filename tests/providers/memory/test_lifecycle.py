@@ -159,7 +159,7 @@ class Lives(RuleBasedStateMachine):
     def pay_an_invoice(self, which: str, place: int) -> None:
         invoices = self.shop.invoices(self.last[which])
         if place < len(invoices):
-            self.attempt(self.shop.provider.pay_invoice, invoices[-1 - place].id)
+            self.attempt(self.shop.provider.pay_hosted_invoice, invoices[-1 - place].id)
 
     @rule(succeeded=st.booleans(), place=st.integers(0, 3))
     def authenticate(self, succeeded: bool, place: int) -> None:

@@ -145,7 +145,7 @@ def test_who_pays_late_pays_no_more_than_the_time_is_worth_and_for_all_time_with
             shop.provider._world._failures.clear()
             for invoice in shop.invoices(made):
                 if invoice.status == "open":
-                    shop.provider.pay_invoice(invoice.id)
+                    shop.provider.pay_hosted_invoice(invoice.id)
             assert shop.now(made).status == "active"
     current = shop.now(made)
     rest = Fraction(_seconds(current.current_period_end) - int(shop.provider.now.timestamp())) * Fraction(

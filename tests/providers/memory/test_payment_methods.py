@@ -13,7 +13,7 @@ def test_a_token_serves_once_and_a_declined_one_never() -> None:
     customer = shop.customer()
     saved = run(shop.provider.save_payment_method(customer.id, "tok_visa"))
     assert run(shop.provider.get_payment_methods(customer.id)) == [saved]
-    with pytest.raises(errors.InvalidRequest, match="enter it again"):
+    with pytest.raises(errors.InvalidRequest, match="enter the card again"):
         run(shop.provider.save_payment_method(customer.id, "tok_visa"))
     with pytest.raises(errors.Declined):
         run(shop.provider.save_payment_method(customer.id, "tok_declined"))

@@ -268,7 +268,7 @@ def test_a_period_that_nobody_was_billed_for_is_not_credited() -> None:
     shop.provider.decline_next_payment()
     shop.provider.advance(months=2)  # unpaid since a month, and in a period without an invoice
     shop.change(made, plan_id="pro")
-    shop.provider.pay_invoice(shop.invoices(made)[-1].id)
+    shop.provider.pay_hosted_invoice(shop.invoices(made)[-1].id)
     shop.provider.advance(months=1)
     assert shop.amounts(made) == [9000, 9000, 3000 + 3000]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from .support import Seen
+from tests.kit import Seen
 
 SPECS = Path(os.environ.get("PAYLATTICE_SPECS") or Path(__file__).parents[4] / "shared" / "specs") / "paypal"
 FILES = (

@@ -30,6 +30,7 @@ from .samples import (
 from .support import World, missing
 
 THANKS, BACK = "https://shop.example/thanks?order=7", "https://shop.example/plans"
+INVOICES, INVOICE = "/v2/invoicing/invoices", "INV2-Z56S-5LLA-Q52L-CPZ5"
 SINCE = datetime(2026, 9, 10, 12, tzinfo=UTC)
 
 SUB, PLAN = "I-BW452GLLEP1G", "P-5ML4271244454362WXNWU5NQ"
@@ -233,6 +234,21 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "get_invoices": Scenario(lambda w: w.provider.get_invoices("cus_1", subscription_id=SUB)),
     "search_invoices": Scenario(lambda w: w.provider.search_invoices("ada@example.com")),
+    "get_invoice": Scenario(lambda w: w.provider.get_invoice(SALE)),
+    "get_invoice of one's own": Scenario(
+        lambda w: w.provider.get_invoice(INVOICE), lambda w: w.always("GET", f"{INVOICES}/{INVOICE}", invoice())
+    ),
+    "void_invoice": Scenario(
+        lambda w: w.provider.void_invoice(INVOICE),
+        turns(
+            f"{INVOICES}/{INVOICE}/cancel",
+            f"{INVOICES}/{INVOICE}",
+            invoice(id=INVOICE, status="SENT"),
+            invoice(id=INVOICE, status="CANCELLED"),
+            204,
+        ),
+        writes=1,
+    ),
     "get_payment": Scenario(lambda w: w.provider.get_payment(ORDER)),
     "get_payment of a sale": Scenario(lambda w: w.provider.get_payment(SALE)),
     "capture_payment": Scenario(
@@ -292,6 +308,17 @@ SCENARIOS: dict[str, Scenario] = {
             Money(1900, "USD"), customer_id="customer_4029352050", payment_method_id=TOKEN, description="Boots"
         ),
         _answer("POST", ORDERS, (201, VAULTED)),
+        writes=1,
+        keyed=True,
+    ),
+    "create_payment with an order of the browser": Scenario(
+        lambda w: w.provider.create_payment(Money(1900, "USD"), token=ORDER, customer_id="cus_1"),
+        turns(f"{_O}/capture", _O, APPROVED, PAID, (201, SPARSE_PAID)),
+        writes=1,
+        keyed=True,
+    ),
+    "create_order": Scenario(
+        lambda w: w.provider.create_order(Money(1900, "USD"), customer_id="cus_1", description="Boots"),
         writes=1,
         keyed=True,
     ),

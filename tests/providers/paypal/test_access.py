@@ -18,26 +18,18 @@ from paylattice.errors import (
 )
 from paylattice.providers.paypal import PayPalProvider, TokenCache
 from paylattice.transport import AsyncTransport, BlockingTransport
+from tests.kit import everything_in
 
 from .samples import subscription
 from .scenarios import PLAN, SUB, SUBS, furnished
-from .support import (
-    CLIENT_ID,
-    CLIENT_SECRET,
-    TOKEN_PATH,
-    World,
-    configuration,
-    everything_in,
-    refusal,
-    token,
-)
+from .support import CLIENT_ID, CLIENT_SECRET, TOKEN_PATH, World, configuration, refusal, token
 
 PATH = f"{SUBS}/{SUB}"
 
 
-@pytest.fixture(params=["async", "blocking"])
-def world(request: pytest.FixtureRequest) -> World:
-    return furnished(World(request.param))
+@pytest.fixture
+def world(world: World) -> World:
+    return furnished(world)
 
 
 def read(world: World) -> Any:
@@ -80,7 +72,7 @@ def test_lifetimes_that_nobody_expects_still_serve(world: World, lifetime: int) 
 def test_a_token_that_is_refused_is_replaced_once_and_the_request_is_sent_again(world: World) -> None:
     world.on("GET", PATH, refusal(401, "AUTHENTICATION_FAILURE"), subscription())
     assert read(world).id == SUB
-    assert world.server.tokens == 2
+    assert world.tokens == 2
     assert [seen.headers["authorization"] for seen in world.server.asked] == [
         "Bearer A21AA-token-1",
         "Bearer A21AA-token-2",
@@ -99,7 +91,7 @@ def test_a_second_refusal_is_the_answer(world: World) -> None:
         read(world)
     assert "PAYPAL_CLIENT_ID" in caught.value.message
     assert caught.value.request_id == "b1d1f06c7246c"
-    assert world.server.tokens == 2
+    assert world.tokens == 2
 
 
 def test_a_write_that_was_refused_for_its_token_is_sent_again_under_its_key(world: World) -> None:
@@ -232,7 +224,7 @@ def test_a_thousand_calls_in_threads_fetch_one_token() -> None:
     for thread in threads:
         thread.join()
     assert len(found) == 1000
-    assert world.server.tokens == 1
+    assert world.tokens == 1
 
 
 def test_a_token_that_a_hundred_tasks_find_refused_is_replaced_once() -> None:
@@ -250,7 +242,7 @@ def test_a_token_that_a_hundred_tasks_find_refused_is_replaced_once() -> None:
         return await asyncio.gather(*(provider.get_subscription(SUB) for _ in range(100)))
 
     assert len(asyncio.run(all_of_them())) == 100
-    assert world.server.tokens == 2
+    assert world.tokens == 2
 
 
 def test_a_failure_is_one_failure_for_all_who_waited_and_the_next_call_tries_again() -> None:
@@ -281,7 +273,7 @@ def test_one_cache_serves_several_event_loops_one_after_the_other() -> None:
     world = furnished(World("async"))
     for _ in range(3):
         read(world)
-    assert world.server.tokens == 1
+    assert world.tokens == 1
 
 
 # --- whose -------------------------------------------------------------------------------------------------------------
@@ -292,11 +284,11 @@ def test_providers_share_a_cache_and_still_have_tokens_of_their_own(world: World
     same = [world.another(tokens=cache), world.another(tokens=cache)]
     for provider in same:
         world.run(provider.get_subscription(SUB))
-    assert world.server.tokens == 1
+    assert world.tokens == 1
     world.run(world.another(configuration(client_id="another"), tokens=cache).get_subscription(SUB))
-    assert world.server.tokens == 2
+    assert world.tokens == 2
     world.run(world.another(configuration(environment="live"), tokens=cache).get_subscription(SUB))
-    assert world.server.tokens == 3
+    assert world.tokens == 3
     live = world.server.seen[-1]
     assert live.host == "api-m.paypal.com"
     assert live.headers["authorization"] == "Bearer A21AA-token-3"

@@ -37,11 +37,6 @@ DAY = 86_400.0
 NEW_URL = URL.replace("a5cafa77", "aecacc47")
 
 
-@pytest.fixture(params=["async", "blocking"])
-def mode(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 def named(number: int) -> str:
     return f"https://api.sandbox.paypal.com/v1/notifications/certs/CERT-{number:08x}"
 

@@ -199,3 +199,26 @@ def test_a_capture_that_the_bank_declined_says_why(kind: str) -> None:
         world.run(world.provider.capture_payment(ORDER))
     assert (caught.value.reason, caught.value.code) == (DeclineReason.EXPIRED_CARD, "5400")
     assert caught.value.payment_id == ORDER
+
+
+@pytest.mark.parametrize(
+    ("response", "reason", "advice"),
+    [
+        ({"response_code": "9500"}, DeclineReason.LOST_STOLEN_OR_FRAUD, None),
+        (
+            {"response_code": "9500", "payment_advice_code": "03"},
+            DeclineReason.LOST_STOLEN_OR_FRAUD,
+            Advice.DO_NOT_RETRY,
+        ),
+        ({"payment_advice_code": "21"}, DeclineReason.ISSUER_DECLINED, Advice.DO_NOT_RETRY),
+        ({"response_code": "9600"}, DeclineReason.ISSUER_DECLINED, Advice.BRING_THE_PAYER_BACK),
+    ],
+)
+def test_an_error_says_what_its_processor_says(
+    response: dict[str, str], reason: DeclineReason, advice: Advice | None
+) -> None:
+    details = [{"issue": "INSTRUMENT_DECLINED"}]
+    body = {"name": "UNPROCESSABLE_ENTITY", "details": details, "processor_response": response}
+    found = error_response_from(body)
+    assert found is not None
+    assert (found.kind, found.reason, found.advice) == (Declined, reason, advice)

@@ -27,18 +27,19 @@ from paylattice.errors import (
 )
 from paylattice.providers.paypal.declines import ISSUES
 from paylattice.providers.paypal.errors import ALREADY_DONE, FOR_THE_PAYER, KINDS, error_response_from
+from tests.kit import everything_in
 
 from .contract import SPECS, official
 from .samples import PAGE, link, order
 from .scenarios import BACK, ORDER, PLAN, SUB, SUBS, THANKS, furnished
-from .support import World, everything_in, refusal, unprocessable
+from .support import World, refusal, unprocessable
 
 CHECKOUT = "/v2/checkout/orders"
 
 
-@pytest.fixture(params=["async", "blocking"])
-def world(request: pytest.FixtureRequest) -> World:
-    return furnished(World(request.param, attempts=1))
+@pytest.fixture
+def world(mode: str) -> World:
+    return furnished(World(mode, attempts=1))
 
 
 def start(world: World) -> PaymentError:

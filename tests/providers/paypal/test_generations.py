@@ -140,6 +140,14 @@ def test_what_is_taken_back_names_its_payment_in_either_generation(
 # --- held money --------------------------------------------------------------------------------------------------------
 
 
+def test_what_was_held_and_given_back_is_owed_by_nobody() -> None:
+    sale = samples.sale(state="refunded", payment_hold_status="HELD")
+    told = event_from(samples.event("PAYMENT.SALE.COMPLETED", sale), WHEN, otherwise=WHEN)
+    assert told.payment is not None
+    assert told.invoice is not None
+    assert (told.payment.status, told.invoice.status) == (PaymentStatus.REFUNDED, InvoiceStatus.PAID)
+
+
 def test_held_money_has_paid_nothing_until_it_is_released() -> None:
     held = samples.sale(payment_hold_status="HELD", payment_hold_reasons=["PAYMENT_HOLD"])
     invoice = invoice_from_sale(held)
@@ -163,6 +171,14 @@ def test_held_money_has_paid_nothing_until_it_is_released() -> None:
         ("PAYMENT.CAPTURE.COMPLETED", samples.v1_capture(state="pending"), E.PAYMENT_PROCESSING),
         ("PAYMENT.CAPTURE.COMPLETED", samples.capture(status="PENDING"), E.PAYMENT_PROCESSING),
         ("PAYMENT.CAPTURE.COMPLETED", samples.v1_capture(), E.PAYMENT_SUCCEEDED),
+        ("PAYMENT.AUTHORIZATION.CREATED", samples.authorization(status="PENDING"), E.PAYMENT_PROCESSING),
+        ("PAYMENT.AUTHORIZATION.CREATED", samples.authorization(status="DENIED"), E.PAYMENT_FAILED),
+        ("PAYMENT.AUTHORIZATION.CREATED", samples.v1_authorization(state="pending"), E.PAYMENT_PROCESSING),
+        ("PAYMENT.CAPTURE.REFUNDED", samples.refund(status="PENDING"), E.REFUND_CREATED),
+        ("PAYMENT.SALE.REFUNDED", samples.sale_refund(state="pending"), E.REFUND_CREATED),
+        ("INVOICING.INVOICE.PAID", {"invoice": samples.invoice(status="PARTIALLY_PAID")}, E.INVOICE_PAYMENT_RECORDED),
+        ("INVOICING.INVOICE.PAID", {"invoice": samples.invoice(status="PAYMENT_PENDING")}, E.INVOICE_UPDATED),
+        ("INVOICING.INVOICE.PAID", {"invoice": samples.invoice(status="MARKED_AS_PAID")}, E.INVOICE_PAID),
     ],
 )
 def test_of_two_words_for_one_fact_the_cautious_one_counts(name: str, resource: Any, expected: EventType) -> None:

@@ -10,10 +10,11 @@ import pytest
 
 from paylattice.errors import Conflict, NetworkError, OutcomeUnknown, PaymentError
 from paylattice.models import SubscriptionChange
+from tests.kit import Answer
 
 from .samples import order, subscription, waiting_order
 from .scenarios import ORDER, SCENARIOS, SUB, SUBS, Scenario
-from .support import Answer, World, missing, refusal, unprocessable
+from .support import World, missing, refusal, unprocessable
 
 WRITES = {name: scenario for name, scenario in SCENARIOS.items() if scenario.writes}
 KEYED = {name: scenario for name, scenario in WRITES.items() if scenario.keyed}

@@ -15,10 +15,9 @@ from .support import World
 CAPTURE_BALANCE = f"{SUBS}/{SUB}/capture"
 
 
-@pytest.fixture(params=["async", "blocking"])
-def world(request: pytest.FixtureRequest) -> World:
-    world = furnished(World(request.param))
-    return world.on("GET", f"{SUBS}/{SUB}", owing())
+@pytest.fixture
+def world(world: World) -> World:
+    return furnished(world).on("GET", f"{SUBS}/{SUB}", owing())
 
 
 @pytest.mark.parametrize("word", ["DECLINED", "FAILED"])

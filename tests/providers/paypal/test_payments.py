@@ -62,9 +62,9 @@ USD19 = Money(1900, "USD")
 NOTHING = Money(0, "USD")
 
 
-@pytest.fixture(params=["async", "blocking"])
-def world(request: pytest.FixtureRequest) -> World:
-    return furnished(World(request.param))
+@pytest.fixture
+def world(world: World) -> World:
+    return furnished(world)
 
 
 # --- what an order says ------------------------------------------------------------------------------------------------

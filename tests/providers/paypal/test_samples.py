@@ -16,11 +16,11 @@ from paylattice.providers.paypal import orders, wire
 from paylattice.providers.paypal.events import event_from
 from paylattice.providers.paypal.verification.transmission import Signed, transmission_from
 from paylattice.serialization import converter
+from tests.kit import NOW
 
 from . import samples
 from .certificates_support import delivery
 from .contract import answer_examples, description, official
-from .support import NOW
 
 WHEN = datetime.fromtimestamp(NOW, UTC)
 SIGNED = Signed(transmission_from(delivery()), b"{}")

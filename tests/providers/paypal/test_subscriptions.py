@@ -8,10 +8,11 @@ import pytest
 from paylattice import CheckoutStatus, InvoiceStatus, Money, SubscriptionStatus
 from paylattice.errors import Conflict, InvalidRequest, InvalidResponse, NotFound, OutcomeUnknown, UnsupportedOperation
 from paylattice.providers.paypal.wire import subscription_from, subscription_session_from
+from tests.kit import NOW
 
 from .samples import billing, cycle, execution, link, pending_subscription, plan, subscription, transaction, usd
 from .scenarios import BACK, PLAN, SUB, SUBS, THANKS, furnished
-from .support import NOW, World, missing, refusal, unprocessable
+from .support import World, missing, refusal, unprocessable
 
 WHEN = datetime.fromtimestamp(NOW, UTC)
 PATH = f"{SUBS}/{SUB}"
@@ -25,9 +26,9 @@ def read(**changes: Any) -> Any:
     return subscription_from(subscription(**changes), WHEN)
 
 
-@pytest.fixture(params=["async", "blocking"])
-def world(request: pytest.FixtureRequest) -> World:
-    return furnished(World(request.param))
+@pytest.fixture
+def world(world: World) -> World:
+    return furnished(world)
 
 
 # --- status ------------------------------------------------------------------------------------------------------------

@@ -58,9 +58,9 @@ def warm() -> World:
     return world
 
 
-@pytest.fixture(params=["async", "blocking"])
-def world(request: pytest.FixtureRequest) -> World:
-    return World(request.param)
+@pytest.fixture
+def world(mode: str) -> World:
+    return World(mode)
 
 
 def test_a_genuine_delivery_is_taken(world: World) -> None:

@@ -77,11 +77,6 @@ class Watcher:
         self.told.append(event)
 
 
-@pytest.fixture(params=["async", "blocking"])
-def mode(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 def alone() -> bytes:
     """What PayPal's server answers: the certificate alone, which names its issuer."""
     return chain(issue(SANDBOX, rsa_key("leaf"), intermediate(), names=(SANDBOX,), issuer_at=(AUTHORITY,)))

@@ -64,13 +64,27 @@ def variation(*phases: dict[str, Any], **changes: Any) -> dict[str, Any]:
     }
 
 
-def plan(*variations: dict[str, Any], **changes: Any) -> dict[str, Any]:
+def plan(*variations: dict[str, Any], sells: str | None = None, **changes: Any) -> dict[str, Any]:
+    what: dict[str, Any] = {"all_items": True} if sells is None else {"eligible_item_ids": [sells]}
     return {
         "type": "SUBSCRIPTION_PLAN",
         "id": "PLAN1",
         "is_deleted": False,
         "present_at_all_locations": True,
-        "subscription_plan_data": {"name": "Pro", "subscription_plan_variations": list(variations)},
+        "subscription_plan_data": {"name": "Pro", "subscription_plan_variations": list(variations), **what},
+        **changes,
+    }
+
+
+def item(**changes: Any) -> dict[str, Any]:
+    about = {"item_id": "ITEM1", "name": "Regular", "pricing_type": "FIXED_PRICING", "price_money": usd(1900)}
+    only = {"type": "ITEM_VARIATION", "id": "ITEMVAR1", "item_variation_data": about}
+    return {
+        "type": "ITEM",
+        "id": "ITEM1",
+        "is_deleted": False,
+        "present_at_all_locations": True,
+        "item_data": {"name": "Coffee", "variations": [only]},
         **changes,
     }
 

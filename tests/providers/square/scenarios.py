@@ -14,6 +14,7 @@ from .samples import (
     customer,
     event,
     invoice,
+    item,
     link,
     order,
     paid_order,
@@ -46,6 +47,13 @@ def furnished(world: World) -> World:
         ("POST", "/v2/cards/ccof%3ACARD1/disable", {"card": card(enabled=False)}),
         ("GET", "/v2/catalog/object/VAR1", {"object": variation()}),
         ("GET", "/v2/catalog/object/VAR2", {"object": variation(phase(4900), id="VAR2")}),
+        (
+            "GET",
+            "/v2/catalog/object/VAR3",
+            {"object": variation({"cadence": "MONTHLY", "pricing": {"type": "RELATIVE"}}, id="VAR3")},
+        ),
+        ("POST", "/v2/catalog/batch-retrieve", {"objects": [plan(sells="ITEM1"), item()]}),
+        ("POST", "/v2/orders", {"order": order(id="TEMPLATE1")}),
         ("GET", "/v2/catalog/list", {"objects": [plan(variation()), variation()]}),
         (
             "POST",
@@ -125,6 +133,8 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "create_customer, sparse": Scenario(lambda w: w.provider.create_customer("ada@example.com"), writes=1, keyed=True),
     "get_customer": Scenario(lambda w: w.provider.get_customer("CUST1")),
+    "list_customers": Scenario(lambda w: w.provider.list_customers()),
+    "list_customers, going on": Scenario(lambda w: w.provider.list_customers(after="CUST1", limit=10)),
     "update_customer": Scenario(
         lambda w: w.provider.update_customer(
             "CUST1", email="new@example.com", name="Ada", metadata={"org_id": "org-2"}
@@ -196,8 +206,25 @@ SCENARIOS: dict[str, Scenario] = {
     "change_subscription": Scenario(
         lambda w: w.provider.change_subscription("SUB1", plan_id="VAR2"), SWAPPED, writes=1
     ),
+    "change_subscription, item-based": Scenario(
+        lambda w: w.provider.change_subscription("SUB1", plan_id="VAR3"),
+        _answer(
+            "POST",
+            "/v2/subscriptions/SUB1/swap-plan",
+            {"subscription": subscription(), "actions": [action("SWAP_PLAN", new_plan_variation_id="VAR3")]},
+        ),
+        writes=2,
+    ),
     "change_subscription, back": Scenario(
         lambda w: w.provider.change_subscription("SUB1", plan_id="VAR1"),
+        _and(
+            _sub(actions=[action("SWAP_PLAN", new_plan_variation_id="VAR2")]),
+            _answer("DELETE", "/v2/subscriptions/SUB1/actions/ACT-SWAP_PLAN", {"subscription": subscription()}),
+        ),
+        writes=1,
+    ),
+    "cancel_scheduled_change": Scenario(
+        lambda w: w.provider.cancel_scheduled_change("SUB1"),
         _and(
             _sub(actions=[action("SWAP_PLAN", new_plan_variation_id="VAR2")]),
             _answer("DELETE", "/v2/subscriptions/SUB1/actions/ACT-SWAP_PLAN", {"subscription": subscription()}),
@@ -217,6 +244,24 @@ SCENARIOS: dict[str, Scenario] = {
         lambda w: w.provider.resume_subscription("SUB1"), _and(_sub(status="PAUSED"), RESUMED), writes=1
     ),
     "get_invoices": Scenario(lambda w: w.provider.get_invoices("CUST1")),
+    "get_invoice": Scenario(lambda w: w.provider.get_invoice("inv:0-1")),
+    "void_invoice": Scenario(
+        lambda w: w.provider.void_invoice("inv:0-1"),
+        _and(
+            _answer("GET", "/v2/invoices/inv%3A0-1", {"invoice": unpaid()}),
+            _answer("POST", "/v2/invoices/inv%3A0-1/cancel", {"invoice": unpaid(status="CANCELED")}),
+        ),
+        writes=1,
+    ),
+    "publish_invoice": Scenario(
+        lambda w: w.provider.publish_invoice("inv:0-1"),
+        _and(
+            _answer("GET", "/v2/invoices/inv%3A0-1", {"invoice": unpaid(status="DRAFT")}),
+            _answer("POST", "/v2/invoices/inv%3A0-1/publish", {"invoice": unpaid()}),
+        ),
+        writes=1,
+        keyed=True,
+    ),
     "get_payment": Scenario(lambda w: w.provider.get_payment("PAY1")),
     "capture_payment": Scenario(
         lambda w: w.provider.capture_payment("PAY1"),
@@ -248,6 +293,11 @@ SCENARIOS: dict[str, Scenario] = {
         writes=1,
         keyed=True,
     ),
+    "create_payment of a guest": Scenario(
+        lambda w: w.provider.create_payment(Money(1900, "USD"), token="cnon:token", verification_token="verf:1"),
+        writes=1,
+        keyed=True,
+    ),
     "create_payment, authorizing": Scenario(
         lambda w: w.provider.create_payment(
             Money(1900, "USD"), customer_id="CUST1", payment_method_id="ccof:CARD1", capture=False
@@ -268,6 +318,10 @@ SCENARIOS: dict[str, Scenario] = {
         writes=1,
         keyed=True,
     ),
+    "create_subscription to an item-based plan": Scenario(
+        lambda w: w.provider.create_subscription("CUST1", "VAR3", payment_method_id="ccof:CARD1"), writes=2
+    ),
+    "get_plan, item-based": Scenario(lambda w: w.provider.get_plan("VAR3")),
     "set_payment_method": Scenario(
         lambda w: w.provider.set_payment_method("SUB1", "ccof:CARD2"),
         _answer("PUT", "/v2/subscriptions/SUB1", {"subscription": subscription(card_id="ccof:CARD2")}),

@@ -10,6 +10,7 @@ from paylattice.errors import Conflict, InvalidRequest, NotFound, UnsupportedOpe
 from paylattice.models import ScheduledChange
 
 from .samples import action, invoice, phase, subscription, variation
+from .samples import plan as catalogue_plan
 from .support import World, missing, refusal
 
 BASE = "/v2/subscriptions/SUB1"
@@ -36,6 +37,15 @@ def test_a_cancellation_is_a_date_and_the_subscription_stays_active(there: World
     assert (found.cancel_at, found.cancel_scheduled) == (AT, True)
     assert found.scheduled_changes == (ScheduledChange("cancel", AT),)
     assert there.server.only("POST").body is None
+
+
+@pytest.mark.parametrize("dated", [{}, {"canceled_date": "2026-09-21"}])
+def test_a_cancellation_that_takes_effect_at_once_is_done(there: World, dated: dict[str, Any]) -> None:
+    """As of one that was never billed."""
+    there.on("POST", f"{BASE}/cancel", sub(status="CANCELED", **dated))
+    found = there.run(there.provider.cancel_subscription("SUB1", at_period_end=True))
+    assert found.status is SubscriptionStatus.CANCELED
+    there.server.only("POST")
 
 
 def test_canceling_now_is_not_offered_and_says_what_to_do(there: World) -> None:
@@ -202,6 +212,7 @@ def test_a_change_of_nothing_is_refused(there: World) -> None:
 )
 def test_a_plan_that_cannot_be_changed_to_is_refused(there: World, answer: object) -> None:
     there.on("GET", "/v2/catalog/object/VAR3", answer)
+    there.always("POST", "/v2/catalog/batch-retrieve", {"objects": [catalogue_plan()]})  # which sells all items
     with pytest.raises(InvalidRequest) as caught:
         there.run(there.provider.change_subscription("SUB1", plan_id="VAR3"))
     assert caught.value.param == "plan_id"

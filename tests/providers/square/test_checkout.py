@@ -7,6 +7,7 @@ import pytest
 
 from paylattice import CheckoutStatus, Money
 from paylattice.errors import InvalidRequest, OutcomeUnknown
+from paylattice.providers.square.requests import mark_of
 
 from .samples import (
     customer,
@@ -41,6 +42,7 @@ def test_a_link_charges_what_the_plan_costs_and_says_nothing_to_the_buyer(world:
         "description": '{"customer_id":"CUST1","plan_id":"VAR1","metadata":{"org_id":"org-1"}}',
         "quick_pay": {"name": "Monthly", "price_money": usd(1900), "location_id": "L88917AVBK2S5"},
         "checkout_options": {"subscription_plan_id": "VAR1", "redirect_url": THANKS},
+        "payment_note": mark_of("k1"),
         "pre_populated_data": {"buyer_email": "billing@example.com", "buyer_phone_number": "+12125550100"},
     }
     assert (session.id, session.url, session.status) == ("LINK1", "https://square.link/u/abc", CheckoutStatus.OPEN)
@@ -58,7 +60,7 @@ def test_the_price_is_that_of_the_first_paid_phase(world: World) -> None:
     [
         ([phase(1000, periods=3), phase(2000, ordinal=1)], "one paid phase"),
         ([phase(0, periods=1), phase(0, ordinal=1)], "one paid phase"),
-        ([{"cadence": "MONTHLY", "pricing": {"type": "RELATIVE"}}], "relative"),
+        ([{"cadence": "MONTHLY", "pricing": {"type": "RELATIVE"}}], "item-based"),
         ([phase(0)], "one paid phase"),
     ],
 )
@@ -174,11 +176,11 @@ def laid_out(world: World, *, made: Any = None, bill: Any = None, paid: Any = No
     world.always("GET", "/v2/orders/ORDER1", {"order": bill or paid_order()})
     world.always("GET", "/v2/payments/PAY1", {"payment": paid or payment(customer_id="NEW1")})
     world.always("POST", "/v2/subscriptions/search", {"subscriptions": bought or []})
-    return world
+    return world.always("GET", "/v2/customers/NEW1", {"customer": customer(id="NEW1")})
 
 
 def sub(name: str, created: str, **changes: Any) -> dict[str, Any]:
-    return subscription(id=name, customer_id="NEW1", created_at=created, **{"invoice_ids": [], **changes})
+    return subscription(**{"id": name, "customer_id": "NEW1", "created_at": created, "invoice_ids": [], **changes})
 
 
 def read(world: World) -> Any:
@@ -224,6 +226,16 @@ def test_other_subscriptions_of_the_buyer_are_not_taken_for_it(world: World) -> 
 def test_until_the_subscription_is_there_the_checkout_is_pending(world: World) -> None:
     assert read(laid_out(world)).status is CheckoutStatus.PENDING
     assert read(laid_out(world, bought=[sub("SUB7", "2026-09-21T10:05:03Z")])).status is CheckoutStatus.COMPLETE
+
+
+def test_the_subscription_of_a_buyer_who_was_merged_since_is_the_new_profile_s(world: World) -> None:
+    """Subscriptions move to the new profile, payments do not: https://developer.squareup.com/forums/t/7609."""
+    laid_out(world, bought=[])
+    world.always("GET", "/v2/customers/NEW1", {"customer": customer(id="NEW2")})
+    moved = sub("SUB7", "2026-09-21T10:05:03Z", customer_id="NEW2")
+    world.on("POST", "/v2/subscriptions/search", {}, {"subscriptions": [moved]})
+    session = read(world)
+    assert (session.status, session.subscription_id) == (CheckoutStatus.COMPLETE, "SUB7")
 
 
 def test_in_the_sandbox_a_paid_link_makes_no_subscription_and_is_complete() -> None:

@@ -27,6 +27,7 @@ def test_a_customer_is_created(world: World) -> None:
         id="CUST1",
         email="ada@example.com",
         name="Ada Lovelace",
+        phone="+12125550100",
         metadata={"org_id": "org-1"},
         created_at=datetime(2026, 8, 1, 10, 0, 0, 123000, tzinfo=UTC),
         provider="square",
@@ -265,3 +266,20 @@ def test_a_refused_deletion_is_told(world: World) -> None:
     world.on("DELETE", "/v2/customers/CUST1", refusal(400, "BAD_REQUEST"))
     with pytest.raises(InvalidRequest):
         world.run(world.provider.delete_customer("CUST1"))
+
+
+def test_a_card_of_a_profile_that_was_merged_meanwhile_is_no_outcome_unknown(world: World) -> None:
+    """The answer names the new profile; the one that was asked for is read once, and leads to it."""
+    saved = {"card": card(customer_id="CUST9")}
+    world.on("POST", "/v2/cards", saved, saved)
+    world.on("GET", "/v2/customers/CUST1", {"customer": MERGED})
+    for _ in range(2):
+        found = world.run(world.provider.save_payment_method("CUST1", "cnon:token"))
+        assert found.customer_id == "CUST9"
+
+
+def test_a_card_of_a_profile_that_was_not_merged_is_not_passed_on(world: World) -> None:
+    world.on("POST", "/v2/cards", {"card": card(customer_id="CUST9")})
+    world.on("GET", "/v2/customers/CUST1", {"customer": customer()})
+    with pytest.raises(ResponseOutcomeUnknown, match="another customer_id"):
+        world.run(world.provider.save_payment_method("CUST1", "cnon:token"))

@@ -4,13 +4,15 @@ import json
 
 import pytest
 
-from paylattice.errors import Advice, Declined, PaymentError
+from paylattice.errors import Advice, Declined, DeclineReason, PaymentError
 from paylattice.providers.square.declines import DECLINE_REASONS, advice_of, reason_of
 from paylattice.providers.square.errors import KINDS, error_response_from
+from paylattice.providers.square.wire import payment_from
 from paylattice.transport import Response
 from paylattice.transport.answers import Asked, failure_from
 
 from .contract import SPECS, official
+from .samples import payment
 
 KNOWN = """
 INTERNAL_SERVER_ERROR UNAUTHORIZED ACCESS_TOKEN_EXPIRED ACCESS_TOKEN_REVOKED CLIENT_DISABLED FORBIDDEN
@@ -102,3 +104,20 @@ def test_a_hopeless_payment_is_never_advised_again(code: str) -> None:
     found: PaymentError = failure_from(response, Asked("square", "Square"), error_response_from(body, response))
     assert isinstance(found, Declined)
     assert found.advice_off_session in {Advice.BRING_THE_PAYER_BACK, Advice.DO_NOT_RETRY}
+
+
+@pytest.mark.parametrize("details", ["card_details", "bank_account_details", "square_account_details"])
+def test_a_failed_payment_says_why_whatever_it_was_paid_with(details: str) -> None:
+    failed = payment(status="FAILED", card_details=None)
+    failed[details] = {"errors": [{"category": "PAYMENT_METHOD_ERROR", "code": "INSUFFICIENT_FUNDS"}]}
+    found = payment_from(failed, reference_key="org_id")
+    assert (found.decline_reason, found.decline_code) == (DeclineReason.INSUFFICIENT_FUNDS, "INSUFFICIENT_FUNDS")
+
+
+@pytest.mark.parametrize("general", ["GENERIC_DECLINE", "CARD_DECLINED"])
+def test_of_several_codes_the_one_that_says_why_counts(general: str) -> None:
+    codes = (general, "CVV_FAILURE", "GIFT_CARD_AVAILABLE_AMOUNT")
+    errors = [{"category": "PAYMENT_METHOD_ERROR", "code": code} for code in codes]
+    found = error_response_from({"errors": errors}, Response(402, {}))
+    assert found is not None
+    assert (found.reason, found.code) == (DeclineReason.INCORRECT_DETAILS, "CVV_FAILURE")

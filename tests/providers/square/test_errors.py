@@ -21,10 +21,11 @@ from paylattice.errors import (
     UnavailableOutcomeUnknown,
 )
 from paylattice.providers.square.declines import DECLINE_REASONS
+from tests.kit import everything_in
 
 from .samples import customer
 from .scenarios import SCENARIOS
-from .support import TOKEN, World, configuration, everything_in, refusal
+from .support import TOKEN, World, configuration, refusal
 
 CODES = """GENERIC_DECLINE INSUFFICIENT_FUNDS CARD_DECLINED CARD_DECLINED_CALL_ISSUER CVV_FAILURE VERIFY_CVV_FAILURE
 ADDRESS_VERIFICATION_FAILURE VERIFY_AVS_FAILURE INVALID_POSTAL_CODE CARD_EXPIRED EXPIRATION_FAILURE BAD_EXPIRATION

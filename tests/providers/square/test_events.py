@@ -38,6 +38,7 @@ def of(kind: str, subject: object = None, **changes: Any) -> Any:
         ("invoice.updated", invoice(), EventType.INVOICE_UPDATED),
         ("invoice.updated", unpaid(), EventType.INVOICE_UPDATED),
         ("invoice.updated", unpaid(description=UNABLE), EventType.INVOICE_PAYMENT_FAILED),
+        ("invoice.updated", unpaid(description="Le paiement a échoué."), EventType.INVOICE_PAYMENT_FAILED),
         ("invoice.updated", invoice(description=UNABLE), EventType.INVOICE_UPDATED),
         ("invoice.updated", unpaid(description=UNABLE, subscription_id=None), EventType.INVOICE_UPDATED),
         ("invoice.updated", unpaid(description=UNABLE, source="CARD_ON_FILE"), EventType.INVOICE_UPDATED),

@@ -11,6 +11,7 @@ from paylattice.errors import ConfigurationError, InvalidRequest, NetworkError, 
 from paylattice.providers.square import SquareProvider
 from paylattice.transport import AsyncTransport
 
+from .samples import variation
 from .scenarios import furnished
 from .support import LOCATION, World, configuration, location, missing, refusal
 
@@ -151,3 +152,13 @@ def test_a_permission_that_is_missing_elsewhere_is_no_wrong_location(world: Worl
     world.on("POST", "/v2/invoices/search", refusal(403, "INSUFFICIENT_SCOPES", "AUTHENTICATION_ERROR"))
     with pytest.raises(PermissionDenied):
         world.run(world.provider.get_invoices("CUST1"))
+
+
+def test_a_plan_of_the_main_location_alone_is_found_under_its_word() -> None:
+    """``main`` is in no list of locations: https://developer.squareup.com/reference/square/locations-api/retrieve-location."""
+    world = World(config=configuration(location_id="main"))
+    world.always("GET", "/v2/locations/main", {"location": location()})
+    here = variation(present_at_all_locations=False, present_at_location_ids=[LOCATION])
+    away = variation(id="VAR2", absent_at_location_ids=[LOCATION])
+    world.always("GET", "/v2/catalog/list", {"objects": [here, away]})
+    assert [plan.id for plan in world.run(world.provider.list_plans())] == ["VAR1"]

@@ -198,6 +198,39 @@ def test_off_the_grid_the_last_invoice_is_the_start() -> None:
     assert found.current_period_end == datetime(2026, 10, 19, 7, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("said", ["2026-10-15", "2026-10-16"], ids=["the last day", "the next billing date"])
+def test_a_pause_moves_the_boundaries(said: str) -> None:
+    """Paid on the 5th until the pause, and resumed on September 16th, from which Square bills:
+    https://developer.squareup.com/docs/subscriptions-api/manage-subscriptions#resume-a-subscription."""
+    resumed = {"created_at": "2026-09-16T10:00:00Z", "status": "PAID"}
+    known = Known(datetime(2026, 9, 21, 14, tzinfo=UTC), variation_from(variation()), (resumed,))
+    found = subscription_from(subscription(start_date="2026-05-05", charged_through_date=said), known)
+    assert found.current_period_start == datetime(2026, 9, 16, 7, tzinfo=UTC)
+    assert found.current_period_end == datetime(2026, 10, 16, 7, tzinfo=UTC)
+
+
+@given(resumed=DAYS, start=DAYS, cadence=st.sampled_from(NOT_DAILY), number=st.integers(1, 5), late=st.booleans())
+def test_after_a_pause_both_readings_lead_to_the_same_period(
+    resumed: date, start: date, cadence: str, number: int, late: bool
+) -> None:
+    grid = Calendar(start, [Phase(cadence, price=PRICE)])
+    moved = grid.moved_to(resumed)
+    if moved is None:  # before the start, or on one of its boundaries, or beside one
+        around = grid.period_around(resumed)
+        assert around is None or min(abs(resumed - day) for day in around) <= DAY
+        return
+    expected = boundaries(resumed, cadence, number + 1)
+    assert moved.end_of(expected[number] - (DAY if late else 0 * DAY), exactly=True) == expected[number]
+    assert moved.start_of(expected[number]) == expected[number - 1]
+
+
+def test_an_invoice_that_is_made_a_day_late_moves_nothing() -> None:
+    late = {"created_at": "2026-09-06T10:00:00Z", "status": "PAID"}
+    found = subscription_from(subscription(), Known(NOW, variation_from(variation()), (late,)))
+    assert found.current_period_start == datetime(2026, 9, 5, 7, tzinfo=UTC)
+    assert found.current_period_end == datetime(2026, 10, 5, 7, tzinfo=UTC)
+
+
 def test_a_trial_is_its_own_period() -> None:
     plan = variation_from(variation(phase(0, "WEEKLY", periods=3), phase(1900, ordinal=1)))
     found = subscription_from(subscription(charged_through_date=None), Known(NOW, plan, ()))

@@ -226,3 +226,65 @@ def test_an_automatic_payment_has_no_due_date() -> None:
     assert invoice_from(invoice()).due_date is None
     mailed = invoice_from(invoice(payment_requests=[payment_request(automatic_payment_source="NONE")]))
     assert mailed.due_date == datetime(2026, 9, 5, 7, tzinfo=UTC)
+
+
+def test_a_plan_that_costs_nothing_for_good_is_no_trial() -> None:
+    """A phase without ``periods`` does not end: https://developer.squareup.com/reference/square/objects/SubscriptionPhase."""
+    for phases in ([phase(0)], [phase(0, periods=1), phase(0)], [phase(0, periods=12)]):
+        plan = variation(*phases)
+        assert status(plan=plan) is SubscriptionStatus.ACTIVE
+        found = subscription_from(subscription(), Known(NOW, variation=variation_from(plan), invoices=()))
+        assert (found.status, found.trial_end, found.payment_failed_at) == (SubscriptionStatus.ACTIVE, None, None)
+
+
+def test_what_is_free_after_it_was_paid_for_is_no_trial() -> None:
+    plan = variation(phase(1900, "WEEKLY", periods=1), phase(0, periods=6, ordinal=1))
+    assert status(invoice(), plan=plan, start_date="2026-09-01") is SubscriptionStatus.ACTIVE
+    goes_on = variation(
+        phase(1900, "WEEKLY", periods=1), phase(0, periods=6, ordinal=1), phase(2900, ordinal=2, uid="PHASE3")
+    )
+    assert status(invoice(), plan=goes_on, start_date="2026-09-01") is SubscriptionStatus.TRIALING
+
+
+def usd_price(amount: int) -> dict[str, Any]:
+    return {"price_override_money": {"amount": amount, "currency": "USD"}}
+
+
+def test_a_price_of_its_own_of_nothing_is_active_whatever_its_invoices_say() -> None:
+    """https://developer.squareup.com/docs/subscriptions-api/manage-subscriptions#override-the-subscription-price."""
+    trial = variation(phase(0, "WEEKLY", periods=3), phase(1900, ordinal=1))
+    for plan in (None, trial):
+        assert status(plan=plan, card_id=None, **usd_price(0)) is SubscriptionStatus.ACTIVE
+    known = Known(NOW, variation_from(trial), ())
+    assert subscription_from(subscription(**usd_price(0)), known).trial_end is None
+    assert status(plan=trial, **usd_price(500)) is SubscriptionStatus.TRIALING
+    relative = variation({"cadence": "MONTHLY", "ordinal": 0, "pricing": {"type": "RELATIVE"}})
+    assert status(plan=relative, card_id=None, **usd_price(0)) is SubscriptionStatus.INCOMPLETE
+
+
+def test_a_price_of_its_own_is_told() -> None:
+    known = Known(NOW, variation_from(variation()), (invoice(),))
+    assert subscription_from(subscription(**usd_price(500)), known).plan_overridden
+    assert not subscription_from(subscription(), known).plan_overridden
+
+
+def test_the_end_of_a_plan_that_ends_by_itself_is_a_scheduled_change() -> None:
+    """Square expects ``completed_date``, and may name the action, too."""
+    known = Known(NOW, variation_from(variation()), (invoice(),))
+    at = datetime(2026, 12, 5, 8, tzinfo=UTC)
+    said = {"completed_date": "2026-12-05"}
+    for changes in (said, {"actions": [action("COMPLETE", effective_date="2026-12-05")]}):
+        for more in ({}, said):
+            found = subscription_from(subscription(**{**changes, **more}), known)
+            assert found.scheduled_changes == (ScheduledChange("complete", at),)
+            assert (found.cancel_at, found.ended_at) == (None, None)
+    ended = subscription_from(subscription(status="COMPLETED", completed_date="2026-09-05"), known)
+    assert ended.scheduled_changes == ()
+    assert ended.ended_at == datetime(2026, 9, 5, 7, tzinfo=UTC)
+
+
+def test_one_that_is_canceled_at_once_has_not_ended_on_a_later_day() -> None:
+    known = Known(NOW, variation_from(variation()), ())
+    found = subscription_from(subscription(status="CANCELED", canceled_date="2026-10-04"), known)
+    assert (found.status, found.ended_at) == (SubscriptionStatus.CANCELED, None)
+    assert found.cancel_at == datetime(2026, 10, 5, 7, tzinfo=UTC), "up to when it is paid"

@@ -20,9 +20,10 @@ from paylattice.providers.square import SquareProvider
 from paylattice.providers.square.webhooks import HEADER, verified
 from paylattice.signatures import SigningKey
 from paylattice.storable import is_keepable_json
+from tests.kit import NOW
 
 from .samples import event, payment
-from .support import NOW, SIGNATURE_KEY, URL, World, configuration, delivery, signature
+from .support import SIGNATURE_KEY, URL, World, configuration, delivery, signature
 
 VECTORS = Path(os.environ.get("PAYLATTICE_SPECS") or Path(__file__).parents[4] / "shared" / "specs").parent / "vectors"
 FILE = VECTORS / "square" / "vectors.json"

@@ -18,9 +18,10 @@ from paylattice.providers import stripe as package
 from paylattice.providers.stripe import API_VERSION, StripeConfig, StripeProvider
 from paylattice.providers.stripe.api import StripeAPI
 from paylattice.transport import BlockingTransport
+from tests.kit import everything_in
 
 from .samples import customer
-from .support import KEY, SECRET, World, configuration, everything_in
+from .support import KEY, SECRET, World, configuration
 
 
 def test_the_environment_holds_the_settings() -> None:

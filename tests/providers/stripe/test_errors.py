@@ -33,9 +33,10 @@ from paylattice.providers.stripe.declines import DECLINE_REASONS
 from paylattice.providers.stripe.errors import error_response_from, retry_hint
 from paylattice.transport import Response
 from paylattice.transport.answers import Asked, failure_from
+from tests.kit import everything_in
 
 from .samples import customer, intent
-from .support import KEY, World, everything_in, missing, refusal
+from .support import KEY, World, missing, refusal
 
 PATH = "/v1/customers/cus_1"
 

@@ -10,6 +10,7 @@ import pytest
 from paylattice import EventType, Money, SubscriptionStatus, WebhookEvent
 from paylattice.providers.stripe import StripeProvider
 from paylattice.providers.stripe.events import COMPLETED_CHECKOUTS, EVENT_TYPES, THIN_ONLY
+from tests.kit import NOW
 
 from .samples import (
     START,
@@ -23,7 +24,7 @@ from .samples import (
     subscription,
     thin_event,
 )
-from .support import NOW, configuration, delivery
+from .support import configuration, delivery
 
 
 def parse(body: dict[str, Any]) -> WebhookEvent:

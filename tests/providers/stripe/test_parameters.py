@@ -21,6 +21,7 @@ import typing_extensions
 
 from paylattice import Money
 from paylattice.providers.stripe import StripeProvider
+from tests.kit import NOW
 
 from .samples import (
     customer,
@@ -35,12 +36,31 @@ from .samples import (
     session,
     subscription,
 )
-from .support import NOW, World, listing
+from .support import World, listing
 
 Call = Callable[[StripeProvider], Coroutine[Any, Any, Any]]
 OK, NO = "https://app.test/ok", "https://app.test/no"
 USD = Money(400, "USD")
 META = {"org": "1"}
+SCHEDULE = "/v1/subscription_schedules/sub_sched_1"
+PLANNED = {
+    "id": "sub_sched_1",
+    "status": "active",
+    "current_phase": {"start_date": 1, "end_date": 2},
+    "phases": [
+        {
+            "start_date": 1,
+            "end_date": 2,
+            "trial_end": 2,
+            "default_tax_rates": ["txr_1"],
+            "discounts": [{"coupon": "C"}],
+            "default_payment_method": "pm_1",
+            "automatic_tax": {"enabled": True},
+            "items": [{"price": "price_pro", "quantity": 1, "tax_rates": ["txr_1"], "metadata": {"a": "b"}}],
+        },
+        {"start_date": 2, "end_date": 3, "items": [{"price": "price_max", "quantity": 1}]},
+    ],
+}
 SUB, PI = "/v1/subscriptions/sub_1", "/v1/payment_intents/pi_1"
 flexible = {"billing_mode": {"type": "flexible"}}
 paused_collection = {"pause_collection": {"behavior": "void"}}
@@ -74,6 +94,7 @@ CASES: list[tuple[Any, tuple[str, str], Call, dict[tuple[str, str], Any]]] = [
         lambda p: p.create_billing_portal_session("cus_1", OK),
         {},
     ),
+    (sdk.CustomerListParams, ("GET", "/v1/customers"), lambda p: p.list_customers(after="cus_1", limit=7), {}),
     (sdk.SubscriptionListParams, ("GET", "/v1/subscriptions"), lambda p: p.list_subscriptions("cus_1"), {}),
     (
         sdk.SubscriptionItemListParams,
@@ -116,6 +137,18 @@ CASES: list[tuple[Any, tuple[str, str], Call, dict[tuple[str, str], Any]]] = [
             trial_end=datetime.fromtimestamp(NOW, UTC),
             metadata=META,
         ),
+        {("GET", "/v1/prices/price_pro"): price()},
+    ),
+    (
+        sdk.SubscriptionCreateParams,
+        ("POST", "/v1/subscriptions"),
+        lambda p: p.create_subscription("cus_1", "price_pro", start_at=datetime.fromtimestamp(NOW, UTC)),
+        {("GET", "/v1/prices/price_pro"): price()},
+    ),
+    (
+        sdk.checkout.SessionCreateParams,
+        ("POST", "/v1/checkout/sessions"),
+        lambda p: p.create_checkout_session("cus_1", "price_pro", OK, NO, start_at=datetime.fromtimestamp(NOW, UTC)),
         {("GET", "/v1/prices/price_pro"): price()},
     ),
     (
@@ -164,7 +197,58 @@ CASES: list[tuple[Any, tuple[str, str], Call, dict[tuple[str, str], Any]]] = [
         sdk.SubscriptionScheduleReleaseParams,
         ("POST", "/v1/subscription_schedules/sub_sched_1/release"),
         lambda p: p.change_subscription("sub_1", quantity=2),
-        {("GET", SUB): subscription(schedule="sub_sched_1"), ("POST", SUB): subscription()},
+        {
+            ("GET", SUB): subscription(schedule="sub_sched_1"),
+            ("POST", SUB): subscription(),
+            ("GET", SCHEDULE): PLANNED,
+        },
+    ),
+    (
+        sdk.InvoiceCreatePreviewParams,
+        ("POST", "/v1/invoices/create_preview"),
+        lambda p: p.preview_change("sub_1", plan_id="price_max", quantity=2),
+        {("GET", SUB): subscription(currency="usd"), ("GET", "/v1/prices/price_max"): price(id="price_max")},
+    ),
+    (
+        sdk.InvoiceCreatePreviewParams,
+        ("POST", "/v1/invoices/create_preview"),
+        lambda p: p.preview_change("sub_1", plan_id="price_year", when="period_end"),
+        {
+            ("GET", SUB): subscription(currency="usd"),
+            ("GET", "/v1/prices/price_year"): price(id="price_year", recurring={"interval": "year"}),
+        },
+    ),
+    (
+        sdk.SubscriptionUpdateParams,
+        ("POST", SUB),
+        lambda p: p.extend_trial("sub_1", datetime.fromtimestamp(NOW, UTC)),
+        {("GET", SUB): subscription(status="trialing", trial_end=NOW - 86400)},
+    ),
+    (
+        sdk.SubscriptionScheduleReleaseParams,
+        ("POST", f"{SCHEDULE}/release"),
+        lambda p: p.cancel_scheduled_change("sub_1"),
+        {("GET", SUB): (subscription(schedule="sub_sched_1"), subscription()), ("GET", SCHEDULE): PLANNED},
+    ),
+    (
+        sdk.SubscriptionScheduleCreateParams,
+        ("POST", "/v1/subscription_schedules"),
+        lambda p: p.change_subscription("sub_1", quantity=2, when="period_end"),
+        {
+            ("GET", SUB): (subscription(), subscription()),
+            ("GET", "/v1/prices/price_pro"): price(),
+            ("POST", SCHEDULE): PLANNED,
+        },
+    ),
+    (
+        sdk.SubscriptionScheduleModifyParams,
+        ("POST", SCHEDULE),
+        lambda p: p.change_subscription("sub_1", quantity=2, when="period_end"),
+        {
+            ("GET", SUB): (subscription(), subscription()),
+            ("GET", "/v1/prices/price_pro"): price(),
+            ("POST", "/v1/subscription_schedules"): PLANNED,
+        },
     ),
     (
         sdk.SubscriptionUpdateParams,
@@ -206,6 +290,9 @@ CASES: list[tuple[Any, tuple[str, str], Call, dict[tuple[str, str], Any]]] = [
         lambda p: p.get_invoices("cus_1", subscription_id="sub_1"),
         {},
     ),
+    (sdk.InvoiceRetrieveParams, ("GET", "/v1/invoices/in_1"), lambda p: p.get_invoice("in_1"), {}),
+    (sdk.InvoicePayParams, ("POST", "/v1/invoices/in_1/pay"), lambda p: p.pay_invoice("in_1", "pm_1"), {}),
+    (sdk.InvoiceVoidInvoiceParams, ("POST", "/v1/invoices/in_1/void"), lambda p: p.void_invoice("in_1"), {}),
     (sdk.PaymentIntentRetrieveParams, ("GET", PI), lambda p: p.get_payment("pi_1"), {}),
     (
         sdk.PaymentIntentCaptureParams,
@@ -225,6 +312,18 @@ CASES: list[tuple[Any, tuple[str, str], Call, dict[tuple[str, str], Any]]] = [
             description="D",
             metadata=META,
         ),
+        {},
+    ),
+    (
+        sdk.PaymentIntentCreateParams,
+        ("POST", "/v1/payment_intents"),
+        lambda p: p.create_payment(Money(1000, "USD"), token="ctoken_1"),
+        {},
+    ),
+    (
+        sdk.PaymentIntentCreateParams,
+        ("POST", "/v1/payment_intents"),
+        lambda p: p.create_payment(Money(1000, "USD"), customer_id="cus_1", token="pm_1"),
         {},
     ),
     (
@@ -261,13 +360,17 @@ CASES: list[tuple[Any, tuple[str, str], Call, dict[tuple[str, str], Any]]] = [
     ),
 ]
 ANSWERS: dict[str, Any] = {
-    "/v1/customers": customer(),
+    "/v1/invoices/create_preview": invoice(),
+    "POST /v1/customers": customer(),
     "/v1/customers/cus_1": customer(),
     "/v1/checkout/sessions": session(),
     "/v1/billing_portal/sessions": {"id": "bps_1", "url": "https://billing.stripe.com/x"},
     SUB: subscription(),
     "POST /v1/subscriptions": subscription(),
     f"{SUB}/pause": subscription(),
+    "/v1/subscription_schedules": PLANNED,
+    SCHEDULE: PLANNED,
+    f"{SCHEDULE}/release": PLANNED,
     f"{SUB}/resume": subscription(),
     PI: intent(),
     f"{PI}/capture": intent(),
@@ -279,6 +382,9 @@ ANSWERS: dict[str, Any] = {
     "/v1/payment_methods/pm_1/detach": payment_method(customer=None),
     "/v1/prices/price_pro": price(),
     "/v1/invoices": listing(invoice()),
+    "/v1/invoices/in_1": invoice(),
+    "/v1/invoices/in_1/pay": invoice(),
+    "/v1/invoices/in_1/void": invoice(status="void"),
 }
 
 
@@ -330,7 +436,7 @@ def test_every_parameter_is_one_of_the_sdk(
 ) -> None:
     world = World("blocking")
     for route, answer in others.items():
-        world.on(*route, answer)
+        world.on(*route, *(answer if isinstance(answer, tuple) else (answer,)))
     world.on(*request_, ANSWERS.get(" ".join(request_)) or ANSWERS.get(request_[1], listing()))
     world.run(call(world.provider))
     (sent,) = [one for one in world.server.seen if (one.method, one.path) == request_]
@@ -353,5 +459,5 @@ def test_every_operation_that_sends_parameters_is_among_the_cases() -> None:
     from paylattice.operations import OPERATIONS
 
     code = {name for _, _, call, _ in CASES for name in call.__code__.co_names}
-    without = {"get_customer", "delete_customer", "get_checkout_session", "expire_checkout_session"}
+    without = {"get_customer", "delete_customer", "get_checkout_session", "expire_checkout_session", "request"}
     assert set(OPERATIONS) - code == without

@@ -15,9 +15,10 @@ from paylattice.errors import (
     NotFound,
     ResponseOutcomeUnknown,
 )
+from tests.kit import everything_in
 
 from .samples import charge, intent, refund
-from .support import World, everything_in, missing, refusal
+from .support import World, missing, refusal
 
 
 def test_a_payment_is_read_with_its_charge(world: World) -> None:
@@ -27,7 +28,7 @@ def test_a_payment_is_read_with_its_charge(world: World) -> None:
     assert (found.id, found.amount, found.status) == ("pi_1", Money(1000, "USD"), PaymentStatus.SUCCEEDED)
     assert (found.customer_id, found.payment_method_id) == ("cus_1", "pm_1")
     assert (found.amount_captured, found.refunded) == (Money(1000, "USD"), Money(0, "USD"))
-    assert world.server.only("GET").query == {"expand[0]": "latest_charge"}
+    assert world.server.only("GET").query == {"expand[0]": "latest_charge.balance_transaction"}
 
 
 def test_a_missing_payment_is_none(world: World) -> None:

@@ -15,10 +15,11 @@ from paylattice.errors import (
     NetworkOutcomeUnknown,
     NotFound,
     OutcomeUnknown,
+    PermissionDenied,
     ResponseOutcomeUnknown,
 )
 
-from .samples import END, START, item, metered_item, metered_price, price, subscription
+from .samples import END, START, invoice, item, metered_item, metered_price, price, subscription
 from .support import World, listing, missing, refusal
 
 PATH = "/v1/subscriptions/sub_1"
@@ -406,16 +407,43 @@ managed = {"schedule": "sub_sched_1"}
 
 def test_a_schedule_that_somebody_else_released_in_between_is_no_error(world: World) -> None:
     world.on("GET", PATH, subscription(**managed), subscription()).on("POST", RELEASE, refusal(400))
-    world.on("POST", PATH, subscription(cancel_at_period_end=True))
+    world.on("POST", PATH, refusal(400), subscription(cancel_at_period_end=True))
     ending = world.run(world.provider.cancel_subscription("sub_1", at_period_end=True, idempotency_key="end"))
     assert ending.cancel_scheduled
-    released, ended = [request for request in world.server.seen if request.method == "POST"]
-    assert ended.key == "end"
-    assert released.key not in {None, "end"}
+    asked, released, ended = [request for request in world.server.seen if request.method == "POST"]
+    assert asked.key == "end"
+    assert len({asked.key, released.key, ended.key, None}) == 4, "Stripe keeps the refusal under the first key"
+
+
+def test_a_cancellation_that_is_refused_leaves_what_a_schedule_had_planned(world: World) -> None:
+    world.on("GET", PATH, *[subscription(**managed)] * 3)
+    world.on("POST", PATH, refusal(400, param="cancellation_details[comment]"))
+    world.on("DELETE", PATH, refusal(400, param="cancellation_details[comment]"), refusal(403))
+    for at_period_end, error in ((True, InvalidRequest), (False, InvalidRequest), (False, PermissionDenied)):
+        with pytest.raises(error):
+            world.run(world.provider.cancel_subscription("sub_1", at_period_end=at_period_end, reason="moving"))
+    assert ("POST", RELEASE) not in world.server.calls
+
+
+def test_a_cancellation_is_repeated_under_its_key_after_the_schedule_was_released_and_the_answer_was_lost(
+    world: World,
+) -> None:
+    """Stripe answers the first key with the refusal that it keeps."""
+    world.on("GET", PATH, subscription()).on("POST", PATH, refusal(400), subscription(cancel_at_period_end=True))
+    ending = world.run(world.provider.cancel_subscription("sub_1", at_period_end=True, idempotency_key="end"))
+    assert ending.cancel_scheduled
+
+
+def test_what_ends_with_its_schedule_leaves_no_schedule(world: World) -> None:
+    world.on("GET", PATH, subscription(**managed)).on("DELETE", PATH, subscription(status="canceled"))
+    world.on("POST", RELEASE, refusal(400))
+    assert world.run(world.provider.cancel_subscription("sub_1")).status is SubscriptionStatus.CANCELED
+    assert ("POST", RELEASE) in world.server.calls
 
 
 def test_a_change_that_is_refused_leaves_what_a_schedule_had_planned(world: World) -> None:
     world.on("GET", PATH, subscription(**managed)).on("POST", PATH, refusal(400))
+    world.on("GET", "/v1/subscription_schedules/sub_sched_1", {"id": "sub_sched_1", "status": "active"})
     with pytest.raises(InvalidRequest):
         world.run(world.provider.change_subscription("sub_1", quantity=5))
     assert ("POST", RELEASE) not in world.server.calls
@@ -423,9 +451,10 @@ def test_a_change_that_is_refused_leaves_what_a_schedule_had_planned(world: Worl
 
 def test_a_schedule_that_cannot_be_released_keeps_the_subscription_as_it_is(world: World) -> None:
     world.on("GET", PATH, subscription(**managed), subscription(**managed)).on("POST", RELEASE, refusal(400))
+    world.on("DELETE", PATH, refusal(400))
     with pytest.raises(InvalidRequest):
         world.run(world.provider.cancel_subscription("sub_1"))
-    assert ("DELETE", PATH) not in world.server.calls
+    assert world.server.calls.count(("DELETE", PATH)) == 1
 
 
 @pytest.mark.parametrize(("status", "collected"), [("paid", True), ("void", True), ("open", False)])
@@ -434,10 +463,10 @@ def test_an_invoice_that_was_paid_in_between_does_not_keep_the_newer_ones_from_b
 ) -> None:
     owed = listing({"id": "in_2", "status": "open"}, {"id": "in_1", "status": "open"})
     world.on("GET", "/v1/invoices", owed).on("POST", "/v1/invoices/in_1/pay", refusal(400))
-    world.on("GET", "/v1/invoices/in_1", {"id": "in_1", "status": status})
+    world.on("GET", "/v1/invoices/in_1", invoice(id="in_1", status=status))
     call = world.provider.bill_outstanding("sub_1", idempotency_key="bill")
     if collected:
-        world.on("POST", "/v1/invoices/in_2/pay", {"id": "in_2", "status": "paid"}).on("GET", PATH, subscription())
+        world.on("POST", "/v1/invoices/in_2/pay", invoice(id="in_2")).on("GET", PATH, subscription())
         assert world.run(call).id == "sub_1"
     else:
         with pytest.raises(InvalidRequest):

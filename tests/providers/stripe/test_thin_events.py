@@ -15,10 +15,11 @@ from paylattice.errors import ConfigurationError, VerificationUnavailable
 from paylattice.providers.stripe import StripeProvider
 from paylattice.testing import StripeStandIn
 from paylattice.transport import AsyncTransport
+from tests.kit import NOW
 
 from .samples import START, charge, customer, event, intent, invoice, payment_method, refund, session, subscription
 from .samples import thin_event as thin
-from .support import NOW, World, configuration, delivery, listing, missing, refusal
+from .support import World, configuration, delivery, listing, missing, refusal
 
 EVENT = "/v2/core/events/evt_thin_1"
 dispute: dict[str, Any] = {

@@ -7,9 +7,10 @@ import httpx
 import pytest
 
 from paylattice.errors import InvalidRequest, InvalidResponse, NetworkOutcomeUnknown, NotFound, UnsupportedOperation
+from tests.kit import NOW
 
 from .samples import item, meter, metered_item, metered_price, price, subscription
-from .support import NOW, World, missing, refusal
+from .support import World, missing, refusal
 
 ITEM, METER, EVENTS = "/v1/subscription_items/si_calls", "/v1/billing/meters/mtr_1", "/v1/billing/meter_events"
 accepted = {"object": "billing.meter_event", "identifier": "k", "event_name": "api_calls"}

@@ -24,9 +24,10 @@ from paylattice.errors import (
 )
 from paylattice.providers.stripe import StripeConfig, StripeProvider
 from paylattice.storable import is_keepable_json
+from tests.kit import NOW, everything_in
 
 from .samples import event, thin_event
-from .support import NOW, SECRET, World, configuration, delivery, everything_in, signature
+from .support import SECRET, World, configuration, delivery, signature
 
 BODY, HEADERS = delivery(event())
 OTHER = "whsec_someothersecret"

@@ -4,14 +4,26 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 
-from ...errors import InvalidRequest
 from ...frozen import FrozenMap
-from ...models import CheckoutSession, Customer, PaymentMethod, Subscription, SubscriptionChange
+from ...models import (
+    ChangePayment,
+    ChangePreview,
+    ChangeTime,
+    CheckoutSession,
+    Customer,
+    Invoice,
+    PaymentMethod,
+    Subscription,
+    SubscriptionChange,
+)
 from ...provider import BaseProvider
 from .api import Calls
+from .changes import Changes
 from .checkout import Checkouts
+from .customers import Customers
 from .outstanding import Outstanding
 from .payments import Payments
+from .previews import preview
 from .starting import Starting
 from .state import CheckoutOrder, SubscriptionRecord
 from .subscriptions import Subscriptions
@@ -24,12 +36,18 @@ class AfterSale(BaseProvider):
     """What can still be done with what was sold. :class:`InMemoryProvider` makes the parts that do it."""
 
     _calls: Calls
+    _changes: Changes
     _checkouts: Checkouts
+    _customers: Customers
     _payments: Payments
     _outstanding: Outstanding
     _starting: Starting
     _subscriptions: Subscriptions
     _world: World
+
+    async def list_customers(self, *, after: str | None = None, limit: int = 100) -> list[Customer]:
+        """Return a page of the customers, oldest first."""
+        return self._calls.read(lambda: self._customers.page(after, limit))
 
     async def create_subscription(
         self,
@@ -44,9 +62,6 @@ class AfterSale(BaseProvider):
         idempotency_key: str | None = None,
     ) -> SubscriptionChange:
         """Begin a subscription; :meth:`InMemoryProvider.decline_next_payment` lets its first payment fail or wait."""
-        if start_at is not None:
-            message = "the embedded provider begins subscriptions at once: trial_end= charges nothing before"
-            raise InvalidRequest(message, param="start_at")
         kept = FrozenMap(metadata or {})
 
         def effect() -> SubscriptionChange:
@@ -56,11 +71,12 @@ class AfterSale(BaseProvider):
                 payment_method_id=payment_method_id,
                 quantity=quantity,
                 trial_end=trial_end,
+                start_at=start_at,
                 metadata=kept,
                 key=idempotency_key,
             )
 
-        asked = (customer_id, plan_id, payment_method_id, quantity, trial_end, kept)
+        asked = (customer_id, plan_id, payment_method_id, quantity, trial_end, start_at, kept)
         return self._calls.write(idempotency_key, asked, effect)
 
     async def find_subscription(self, key: str, since: datetime, *, customer_id: str) -> Subscription | None:
@@ -78,6 +94,61 @@ class AfterSale(BaseProvider):
         uncancel = self._subscriptions.uncancel
         return self._calls.write(idempotency_key, subscription_id, lambda: self._changed(subscription_id, uncancel))
 
+    async def change_subscription(
+        self,
+        subscription_id: str,
+        *,
+        plan_id: str | None = None,
+        quantity: int | None = None,
+        prorate: bool = True,
+        when: ChangeTime | None = None,
+        payment: ChangePayment = "invoice",
+        idempotency_key: str | None = None,
+    ) -> SubscriptionChange:
+        """Change the plan, the quantity or both; a payment for it can fail: see ``decline_next_payment``."""
+
+        def effect() -> SubscriptionChange:
+            record = self._subscriptions.get(subscription_id)
+            plan = None if plan_id is None else self._world.plan(plan_id)
+            return self._changes.change(record, plan, quantity, prorate=prorate, when=when, payment=payment)
+
+        asked = (subscription_id, plan_id, quantity, prorate, when, payment)
+        return self._calls.write(idempotency_key, asked, effect)
+
+    async def cancel_scheduled_change(
+        self, subscription_id: str, *, idempotency_key: str | None = None
+    ) -> Subscription:
+        """Take back what is scheduled for the period's end."""
+        keep = self._changes.keep
+        return self._calls.write(idempotency_key, subscription_id, lambda: self._changed(subscription_id, keep))
+
+    async def preview_change(
+        self,
+        subscription_id: str,
+        *,
+        plan_id: str | None = None,
+        quantity: int | None = None,
+        prorate: bool = True,
+        when: ChangeTime | None = None,
+        payment: ChangePayment = "invoice",
+    ) -> ChangePreview:
+        """Make the change on a copy of the subscription, by the same rules."""
+
+        def find() -> ChangePreview:
+            record = self._subscriptions.get(subscription_id)
+            plan = None if plan_id is None else self._world.plan(plan_id)
+            return preview(self._world, record, plan, quantity, prorate=prorate, when=when, payment=payment)
+
+        return self._calls.read(find)
+
+    async def extend_trial(
+        self, subscription_id: str, until: datetime, *, idempotency_key: str | None = None
+    ) -> Subscription:
+        """Let the trial last longer; what is scheduled for its end moves with it."""
+        extend = partial(self._changes.extend_trial, until=until)
+        asked = (subscription_id, until)
+        return self._calls.write(idempotency_key, asked, lambda: self._changed(subscription_id, extend))
+
     async def set_payment_method(
         self, subscription_id: str, payment_method_id: str, *, idempotency_key: str | None = None
     ) -> Subscription:
@@ -90,6 +161,21 @@ class AfterSale(BaseProvider):
         """Try to collect the open invoices with the subscription's card; ``decline_next_payment`` makes it fail."""
         bill = self._outstanding.bill
         return self._calls.write(idempotency_key, subscription_id, lambda: self._changed(subscription_id, bill))
+
+    async def get_invoice(self, invoice_id: str) -> Invoice | None:
+        """Return the invoice, or None if it does not exist."""
+        return self._calls.read(lambda: self._world.store.invoices.get(invoice_id))
+
+    async def pay_invoice(
+        self, invoice_id: str, payment_method_id: str | None = None, *, idempotency_key: str | None = None
+    ) -> Invoice:
+        """Try to collect the invoice; :meth:`InMemoryProvider.decline_next_payment` makes it fail."""
+        asked = (invoice_id, payment_method_id)
+        return self._calls.write(idempotency_key, asked, lambda: self._outstanding.pay(*asked))
+
+    async def void_invoice(self, invoice_id: str, *, idempotency_key: str | None = None) -> Invoice:
+        """Give the invoice up. With the last open one, its subscription is active again."""
+        return self._calls.write(idempotency_key, invoice_id, lambda: self._outstanding.void(invoice_id))
 
     async def create_setup_session(
         self,

@@ -11,7 +11,7 @@ from ...frozen import FrozenMap
 from ...models import CheckoutSession, CheckoutStatus, Payment, PaymentMethod, PaymentStatus
 from ...money import Money
 from .payments import Payments
-from .plans import check_price, check_trial
+from .plans import check_price, check_start, check_trial
 from .state import CheckoutOrder
 from .subscriptions import Subscriptions
 from .world import World
@@ -36,6 +36,7 @@ class Checkouts:
         if order.plan_id is not None:
             check_price(self._world.plan(order.plan_id), order.quantity)
             check_trial(order.trial_days)
+            check_start(order.start_at, self._world.now, has_trial=order.trial_days is not None)
         session_id = self._world.new_id("cs")
         session = CheckoutSession(
             id=session_id,
@@ -63,7 +64,10 @@ class Checkouts:
         plan = self._world.plan(order.plan_id)
         price = check_price(plan, order.quantity)
         trial_days = plan.trial_days if order.trial_days is None else order.trial_days
-        pays_now = not trial_days and price.amount > 0
+        trial_end = self._world.now + timedelta(days=trial_days) if trial_days else None
+        if order.start_at is not None:
+            trial_end = order.start_at if order.start_at > self._world.now else None
+        pays_now = trial_end is None and price.amount > 0
         if pays_now and not delayed:
             declined = declined or self._world.fails_next(customer.id)
         if declined is not None:
@@ -84,7 +88,6 @@ class Checkouts:
                 invoice_id=self._world.new_id("in"),
                 subscription_id=subscription_id,
             )
-        trial_end = self._world.now + timedelta(days=trial_days) if trial_days else None
         record = self._subscriptions.start(
             session, customer.id, plan, order.quantity, trial_end, payment, subscription_id
         )

@@ -176,8 +176,8 @@ class Controls:
                 self._subscriptions.authenticated(payment_id)
             return payment
 
-    def pay_invoice(self, invoice_id: str) -> Invoice:
-        """Play the customer who pays an open invoice, which can fail, too: the invoice that is returned says how it went."""
+    def pay_hosted_invoice(self, invoice_id: str) -> Invoice:
+        """Play the customer who pays an open invoice on its page. This can fail, too: look at the invoice that is returned."""
         with self._calls.mutex:
             return self._subscriptions.pay(invoice_id)
 

@@ -26,15 +26,30 @@ class Customers:
         self._payments = payments
         self._subscriptions = subscriptions
 
-    def create(self, email: str, name: str | None, metadata: Mapping[str, str]) -> Customer:
+    def create(self, email: str | None, name: str | None, phone: str | None, metadata: Mapping[str, str]) -> Customer:
         """A new customer."""
         world = self._world
-        customer = Customer(world.new_id("cus"), email, name, metadata, world.now, provider=world.name)
+        customer = Customer(world.new_id("cus"), email, name, metadata, world.now, phone=phone, provider=world.name)
         world.store.customers[customer.id] = customer
         world.tell(EventType.CUSTOMER_CREATED, customer_id=customer.id, customer=customer)
         return customer
 
-    def update(self, customer_id: str, email: str | None, name: str | None, metadata: Mapping[str, str]) -> Customer:
+    def page(self, after: str | None, limit: int) -> list[Customer]:
+        """The customers behind one of them, oldest first.
+
+        Raises:
+            NotFound: there is no customer ``after``.
+        """
+        customers = self._world.store.customers
+        if after is None:
+            return list(itertools.islice(customers.values(), limit))
+        self._world.customer(after)
+        behind = itertools.dropwhile(lambda each: each.id != after, customers.values())
+        return list(itertools.islice(behind, 1, limit + 1))
+
+    def update(
+        self, customer_id: str, email: str | None, name: str | None, phone: str | None, metadata: Mapping[str, str]
+    ) -> Customer:
         """Change the given fields.
 
         Raises:
@@ -42,7 +57,11 @@ class Customers:
         """
         old = self._world.customer(customer_id)
         customer = attrs.evolve(
-            old, email=email or old.email, name=name or old.name, metadata={**old.metadata, **metadata}
+            old,
+            email=email or old.email,
+            name=name or old.name,
+            phone=phone or old.phone,
+            metadata={**old.metadata, **metadata},
         )
         self._world.store.customers[customer_id] = customer
         self._world.tell(EventType.CUSTOMER_UPDATED, customer_id=customer_id, customer=customer)

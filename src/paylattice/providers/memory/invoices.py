@@ -12,7 +12,7 @@ from .payments import Payments
 from .state import SubscriptionRecord
 from .world import World
 
-__all__ = ["Invoices"]
+__all__ = ["Invoices", "drawn_up"]
 
 
 class Invoices:
@@ -43,10 +43,8 @@ class Invoices:
     def bill(
         self, record: SubscriptionRecord, advance: int, reason: InvoiceReason, invoice_id: str | None = None
     ) -> Invoice:
-        """A new invoice over what is carried and what is to be paid in advance. A credit that is left is carried on."""
-        total = advance + record.carried
-        record.carried = min(total, 0)
-        amount = Money(max(total, 0), record.price.currency)
+        """A new invoice over what is carried and what is to be paid in advance: see :func:`drawn_up`."""
+        amount, lines = drawn_up(record, advance)
         invoice_id = invoice_id or self._world.new_id("in")
         invoice = Invoice(
             id=invoice_id,
@@ -58,12 +56,13 @@ class Invoices:
             subscription_id=record.id,
             number=f"M-{len(self._world.store.invoices) + 1:05d}",
             hosted_url=f"https://checkout.paylattice.invalid/invoice/{invoice_id}",
+            pdf_url=f"https://checkout.paylattice.invalid/invoice/{invoice_id}.pdf",
             created_at=self._world.now,
             raw_status="open",
             reason=reason,
             period_start=record.period_start,
             period_end=record.period_end,
-            lines=_lines(record, advance, amount),
+            lines=lines,
             provider=self._world.name,
         )
         record.open_invoices.append(invoice_id)
@@ -71,14 +70,15 @@ class Invoices:
         self._keep(invoice, EventType.INVOICE_CREATED)
         return invoice
 
-    def collect(self, record: SubscriptionRecord, invoice: Invoice) -> bool:
-        """Charge the customer's card; whether the invoice is paid now. Without a card it is not."""
+    def collect(self, record: SubscriptionRecord, invoice: Invoice, payment_method_id: str | None = None) -> bool:
+        """Charge this card, or the subscription's; whether the invoice is paid now. Without a card it is not."""
         self._forget_waiting(invoice.id)
         if invoice.amount.amount == 0:
             self.paid(record, invoice)
             return True
         cards = self._payments.cards(record.customer_id)
-        card = next((each for each in cards if each.id == record.payment_method_id), next(iter(cards), None))
+        wanted = payment_method_id or record.payment_method_id
+        card = next((each for each in cards if each.id == wanted), next(iter(cards), None))
         if card is not None:
             declined = self._world.fails_next(record.customer_id)
             payment = self._payments.charge(
@@ -99,7 +99,8 @@ class Invoices:
 
     def paid(self, record: SubscriptionRecord, invoice: Invoice, payment_id: str | None = None) -> None:
         """The money is there; without a payment, as nothing was to be paid."""
-        record.open_invoices.remove(invoice.id)
+        if invoice.id in record.open_invoices:
+            record.open_invoices.remove(invoice.id)
         paid = attrs.evolve(
             invoice,
             status=InvoiceStatus.PAID,
@@ -120,11 +121,19 @@ class Invoices:
 
     def void_all(self, record: SubscriptionRecord) -> None:
         """Ask for nothing any longer."""
-        for invoice_id in record.open_invoices:
-            self._forget_waiting(invoice_id)
-            voided = attrs.evolve(self.get(invoice_id), status=InvoiceStatus.VOID, raw_status="void")
-            self._keep(voided, EventType.INVOICE_VOIDED)
-        record.open_invoices.clear()
+        for invoice_id in tuple(record.open_invoices):
+            self.void(record, self.get(invoice_id))
+
+    def void(self, record: SubscriptionRecord, invoice: Invoice) -> Invoice:
+        """Ask for it no longer."""
+        self._forget_waiting(invoice.id)
+        if invoice.id in record.open_invoices:
+            record.open_invoices.remove(invoice.id)
+        if record.pending is not None and record.pending.invoice_id == invoice.id:
+            record.pending = None  # nobody can pay for that change any more
+        voided = attrs.evolve(invoice, status=InvoiceStatus.VOID, raw_status="void")
+        self._keep(voided, EventType.INVOICE_VOIDED)
+        return voided
 
     def wait_for(self, payment: Payment, invoice: Invoice) -> None:
         """The invoice is paid once the payer has authenticated the payment."""
@@ -142,6 +151,14 @@ class Invoices:
     def _keep(self, invoice: Invoice, event_type: EventType) -> None:
         self._world.store.invoices[invoice.id] = invoice
         self._world.tell(event_type, customer_id=invoice.customer_id, invoice=invoice)
+
+
+def drawn_up(record: SubscriptionRecord, advance: int) -> tuple[Money, tuple[InvoiceLine, ...]]:
+    """What an invoice over what is carried and what is to be paid in advance asks for. A credit that is left is carried on."""
+    total = advance + record.carried
+    record.carried = min(total, 0)
+    amount = Money(max(total, 0), record.price.currency)
+    return amount, _lines(record, advance, amount)
 
 
 def _lines(record: SubscriptionRecord, advance: int, total: Money) -> tuple[InvoiceLine, ...]:

@@ -1,4 +1,4 @@
-"""Charging, authorizing, capturing, refunding; and what is charged: saved cards."""
+"""Charging, authorizing, capturing and refunding."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -9,9 +9,9 @@ import attrs
 from ...errors import ActionRequired, Conflict, Declined, DeclineReason, InvalidRequest, NotFound
 from ...events import EventType
 from ...frozen import FrozenMap
-from ...models import Dispute, DisputeStatus, Payment, PaymentMethod, PaymentStatus, Refund, RefundStatus
+from ...models import Dispute, DisputeCategory, DisputeStatus, Payment, PaymentStatus, Refund, RefundStatus
 from ...money import Money
-from .world import World
+from .cards import Cards
 
 __all__ = ["AUTHORIZATION_DAYS", "Payments", "authentication_url"]
 
@@ -26,6 +26,8 @@ _TOLD_AS: Mapping[PaymentStatus, EventType] = {
     PaymentStatus.PROCESSING: EventType.PAYMENT_PROCESSING,
     PaymentStatus.REQUIRES_ACTION: EventType.PAYMENT_ACTION_REQUIRED,
 }
+_FRAUD = "fraudulent"
+_DECLINED = frozenset({PaymentStatus.FAILED, PaymentStatus.REQUIRES_ACTION})
 _TAKEN = frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED})
 _CANCELABLE = frozenset({PaymentStatus.AUTHORIZED, PaymentStatus.REQUIRES_ACTION})
 
@@ -35,11 +37,8 @@ def authentication_url(payment_id: str) -> str:
     return f"https://checkout.paylattice.invalid/authenticate/{payment_id}"
 
 
-class Payments:
+class Payments(Cards):
     """One-off payments, and the payments of invoices."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
 
     def get(self, payment_id: str) -> Payment:
         """The payment.
@@ -52,80 +51,6 @@ class Payments:
             message = "there is no such payment"
             raise NotFound(message, code="payment_missing")
         return found
-
-    # --- saved cards ---------------------------------------------------------------------------------------------
-
-    def cards(self, customer_id: str) -> list[PaymentMethod]:
-        """Return the customer's saved cards; the first one is charged."""
-        store = self._world.store
-        return [store.payment_methods[id_] for id_ in store.methods_of.get(customer_id, ())]
-
-    def save_card(self, customer_id: str) -> PaymentMethod:
-        """Return the customer's saved card; a new one if there is none."""
-        return next(iter(self.cards(customer_id)), None) or self.add_card(customer_id)
-
-    def add_card(self, customer_id: str) -> PaymentMethod:
-        """Return a new card, saved after the others."""
-        method = PaymentMethod(
-            id=self._world.new_id("pm"),
-            type="card",
-            last4="4242",
-            brand="visa",
-            customer_id=customer_id,
-            exp_month=12,
-            exp_year=self._world.now.year + 3,
-            provider=self._world.name,
-        )
-        store = self._world.store
-        store.payment_methods[method.id] = method
-        store.methods_of.setdefault(customer_id, []).append(method.id)
-        self._world.tell(EventType.PAYMENT_METHOD_ATTACHED, customer_id=customer_id, payment_method=method)
-        return method
-
-    def save_token(self, customer_id: str, token: str) -> PaymentMethod:
-        """Save the card that a token stands for. ``tok_declined`` is declined; ``tok_`` and any other word serves once."""
-        customer = self._world.customer(customer_id)
-        if not token.startswith("tok_"):
-            message = "the tokens of the embedded provider are tok_ and any word, which serves once, or tok_declined"
-            raise InvalidRequest(message, param="token", code="token_missing")
-        if token == "tok_declined":  # noqa: S105 - it says what it is
-            self._world.tell(EventType.PAYMENT_METHOD_SETUP_FAILED, customer_id=customer.id)
-            message = "the card was declined"
-            raise Declined(message, reason=DeclineReason.ISSUER_DECLINED)
-        if token in self._world.store.used_tokens:
-            message = "a card was made of this token before: the customer has to enter it again"
-            raise InvalidRequest(message, param="token", code="token_used")
-        self._world.store.used_tokens.add(token)
-        return self.add_card(customer.id)
-
-    def card_of(self, customer_id: str, payment_method_id: str) -> PaymentMethod:
-        """The saved card, if it is the customer's.
-
-        Raises:
-            InvalidRequest: it is not.
-        """
-        for method in self.cards(customer_id):
-            if method.id == payment_method_id:
-                return method
-        message = "the payment method is not one of the customer's"
-        raise InvalidRequest(message, param="payment_method_id", code="payment_method_missing")
-
-    def make_default(self, customer_id: str, payment_method_id: str) -> None:
-        """Charge this card before the others."""
-        card = self.card_of(customer_id, payment_method_id)
-        saved = self._world.store.methods_of[customer_id]
-        saved.remove(card.id)
-        saved.insert(0, card.id)
-
-    def forget_card(self, payment_method_id: str) -> None:
-        """Forget a saved card, if it is there."""
-        store = self._world.store
-        method = store.payment_methods.pop(payment_method_id, None)
-        if method is not None and method.customer_id is not None:
-            store.methods_of[method.customer_id].remove(method.id)
-            self._world.tell(EventType.PAYMENT_METHOD_DETACHED, customer_id=method.customer_id, payment_method=method)
-
-    # --- payments ------------------------------------------------------------------------------------------------
 
     def charge(
         self,
@@ -179,6 +104,8 @@ class Payments:
             raw_status=str(status),
             invoice_id=invoice_id,
             subscription_id=subscription_id,
+            decline_reason=declined if status in _DECLINED else None,
+            decline_code=str(declined) if status in _DECLINED else None,
             provider=self._world.name,
         )
         if not capture:
@@ -188,22 +115,26 @@ class Payments:
     def create(
         self,
         amount: Money,
-        customer_id: str,
-        payment_method_id: str,
+        customer_id: str | None,
+        payment_method_id: str | None,
+        token: str | None,
         capture: bool,
         description: str | None,
         metadata: FrozenMap[str, str] | None,
         key: str | None,
     ) -> Payment:
-        """Charge a saved payment method.
+        """Charge a saved payment method, or what a token stands for.
 
         Raises:
             Declined: it was set to fail.
             ActionRequired: it was set to fail for want of authentication.
         """
-        self._world.customer(customer_id)
-        self.card_of(customer_id, payment_method_id)
-        declined = self._world.fails_next(customer_id)
+        if customer_id is not None:
+            self._world.customer(customer_id)
+        if payment_method_id is not None:
+            self.card_of(customer_id or "", payment_method_id)
+        declined = None if token is None else self.use_up(token)
+        declined = declined or self._world.fails_next(customer_id)
         payment = self.charge(
             amount,
             customer_id,
@@ -220,6 +151,7 @@ class Payments:
             raise ActionRequired(
                 message,
                 url=authentication_url(payment.id),
+                client_secret=f"{payment.id}_secret",
                 payment_id=payment.id,
                 code=str(declined),
             )
@@ -327,6 +259,7 @@ class Payments:
             payment_id=payment.id,
             amount=amount or payment.amount,
             reason=reason,
+            category=DisputeCategory.UNAUTHORIZED if reason == _FRAUD else DisputeCategory.OTHER,
             status=status,
             evidence_due_at=self._world.now + timedelta(days=DISPUTE_DAYS),
             created_at=self._world.now,
@@ -384,7 +317,9 @@ class Payments:
     def _keep(self, payment: Payment) -> Payment:
         is_authorized = payment.status is PaymentStatus.AUTHORIZED
         until = self._world.now + timedelta(days=AUTHORIZATION_DAYS) if is_authorized else None
-        payment = attrs.evolve(payment, capture_before=until)
+        taken = payment.amount_captured if payment.amount_captured and payment.amount_captured.amount else None
+        free = None if taken is None else taken * 0  # it charges no one anything
+        payment = attrs.evolve(payment, capture_before=until, fee=free, net=taken)
         self._world.store.payments[payment.id] = payment
         self._world.tell(_TOLD_AS[payment.status], customer_id=payment.customer_id, payment=payment)
         if until is not None:

@@ -1,13 +1,14 @@
 """What a plan may be: the limits of a real provider, so that no sum and no date runs away."""
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 from ...arguments import check_id
 from ...errors import InvalidRequest
 from ...models import Plan
 from ...money import Money
 
-__all__ = ["LARGEST", "check_plan", "check_price", "check_trial", "price_of"]
+__all__ = ["LARGEST", "check_plan", "check_price", "check_start", "check_trial", "price_of"]
 
 LARGEST = 10**15
 """Smallest currency units that one period may cost."""
@@ -69,3 +70,19 @@ def check_trial(days: int | None) -> None:
     if days is not None and not 0 <= days <= _LONGEST_TRIAL:
         message = f"a trial takes from 0 to {_LONGEST_TRIAL} days"
         raise InvalidRequest(message, param="trial_days")
+
+
+def check_start(start_at: datetime | None, now: datetime, *, has_trial: bool, name: str = "start_at") -> None:
+    """A first payment that is due later than now, and not after a trial, too.
+
+    Raises:
+        InvalidRequest: it is not.
+    """
+    if start_at is None:
+        return
+    if has_trial:
+        message = "a trial and start_at both say when the first payment is due: give one of them"
+        raise InvalidRequest(message, param="start_at")
+    if not now < start_at <= now + timedelta(days=_LONGEST_TRIAL):
+        message = f"{name} must be later than now, by at most {_LONGEST_TRIAL} days"
+        raise InvalidRequest(message, param=name)

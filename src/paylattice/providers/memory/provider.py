@@ -17,18 +17,19 @@ from ...models import (
     Invoice,
     Payment,
     PaymentMethod,
-    Plan,
     Refund,
     Subscription,
-    SubscriptionChange,
 )
 from ...money import Money
-from ...operations import Capability
+from ...operations import Capability, UnsupportedReason
 from ...provider import Headers
 from ...signatures import SigningKey, secret_from
 from ...transport import Transport
+from .account import Account
 from .after_sale import AfterSale
 from .api import Calls
+from .capabilities import CAPABILITIES, UNSUPPORTED
+from .changes import Changes
 from .checkout import Checkouts
 from .config import MemoryConfig, check_retry_days, refuse_production
 from .controls import Controls
@@ -38,7 +39,7 @@ from .invoices import Invoices
 from .outstanding import Outstanding
 from .payments import Payments
 from .starting import Starting
-from .state import CheckoutOrder, SubscriptionRecord
+from .state import CheckoutOrder
 from .subscriptions import Subscriptions
 from .webhooks import SIGNATURE
 from .wire import event_from
@@ -47,7 +48,7 @@ from .world import Agenda, World
 __all__ = ["InMemoryProvider"]
 
 
-class InMemoryProvider(Controls, AfterSale):
+class InMemoryProvider(Controls, AfterSale, Account):
     """A whole provider without a network, for tests, demos and development.
 
     ``Controls`` has its controls: complete a checkout, advance the time, take the webhooks.
@@ -69,7 +70,9 @@ class InMemoryProvider(Controls, AfterSale):
 
     name: ClassVar[str] = "memory"
     config_class: ClassVar[type[ProviderConfig] | None] = MemoryConfig
-    capabilities: frozenset[Capability] = frozenset(Capability)
+    checkout_starts_later = True
+    capabilities: frozenset[Capability] = CAPABILITIES
+    unsupported: Mapping[Capability, UnsupportedReason] = UNSUPPORTED
     sends: frozenset[EventType] | None = SENT
 
     def __init__(
@@ -107,8 +110,9 @@ class InMemoryProvider(Controls, AfterSale):
             retry_days=tuple(retry_days),
             cancel_when_unpaid=cancel_when_unpaid,
         )
+        self._changes = Changes(self._world, self._invoices, self._subscriptions)
         self._customers = Customers(self._world, self._payments, self._subscriptions)
-        self._outstanding = Outstanding(self._world, self._payments, self._subscriptions)
+        self._outstanding = Outstanding(self._world, self._payments, self._invoices, self._subscriptions)
         self._starting = Starting(self._world, self._payments, self._subscriptions)
         self._checkouts = Checkouts(self._world, self._payments, self._subscriptions)
 
@@ -120,16 +124,17 @@ class InMemoryProvider(Controls, AfterSale):
 
     async def create_customer(
         self,
-        email: str,
+        email: str | None = None,
         name: str | None = None,
         metadata: Mapping[str, str] | None = None,
         *,
+        phone: str | None = None,
         idempotency_key: str | None = None,
     ) -> Customer:
         """Create a customer."""
         kept = FrozenMap(metadata or {})
-        asked = (email, name, kept)
-        return self._calls.write(idempotency_key, asked, lambda: self._customers.create(email, name, kept))
+        asked = (email, name, phone, kept)
+        return self._calls.write(idempotency_key, asked, lambda: self._customers.create(email, name, phone, kept))
 
     async def get_customer(self, customer_id: str) -> Customer | None:
         """Return the customer, or None if it does not exist or was deleted."""
@@ -142,12 +147,17 @@ class InMemoryProvider(Controls, AfterSale):
         email: str | None = None,
         name: str | None = None,
         metadata: Mapping[str, str] | None = None,
+        phone: str | None = None,
         idempotency_key: str | None = None,
     ) -> Customer:
         """Change the given fields; metadata is merged key by key."""
         kept = FrozenMap(metadata or {})
-        asked = (customer_id, email, name, kept)
-        return self._calls.write(idempotency_key, asked, lambda: self._customers.update(customer_id, email, name, kept))
+        asked = (customer_id, email, name, phone, kept)
+
+        def effect() -> Customer:
+            return self._customers.update(customer_id, email, name, phone, kept)
+
+        return self._calls.write(idempotency_key, asked, effect)
 
     async def delete_customer(self, customer_id: str, *, idempotency_key: str | None = None) -> None:
         """Delete the customer, which ends its subscriptions at once."""
@@ -158,7 +168,7 @@ class InMemoryProvider(Controls, AfterSale):
         key: str,
         since: datetime,
         *,
-        email: str,
+        email: str | None,
         name: str | None = None,
         metadata: Mapping[str, str] | None = None,
     ) -> Customer | None:
@@ -177,11 +187,12 @@ class InMemoryProvider(Controls, AfterSale):
         *,
         quantity: int = 1,
         trial_days: int | None = None,
+        start_at: datetime | None = None,
         customer_email: str | None = None,
         idempotency_key: str | None = None,
     ) -> CheckoutSession:
         """A page that the test completes with :meth:`complete_checkout`."""
-        order = CheckoutOrder(plan_id=plan_id, quantity=quantity, trial_days=trial_days)
+        order = CheckoutOrder(plan_id=plan_id, quantity=quantity, trial_days=trial_days, start_at=start_at)
         kept = FrozenMap(metadata or {})
         asked = (customer_id, order, kept, success_url, cancel_url, customer_email)
         return self._calls.write(idempotency_key, asked, lambda: self._checkouts.open(order, customer_id, kept))
@@ -244,26 +255,6 @@ class InMemoryProvider(Controls, AfterSale):
         cancel = partial(self._subscriptions.cancel, at_period_end=at_period_end, final_invoice=final_invoice)
         return self._calls.write(idempotency_key, asked, lambda: self._changed(subscription_id, cancel))
 
-    async def change_subscription(
-        self,
-        subscription_id: str,
-        *,
-        plan_id: str | None = None,
-        quantity: int | None = None,
-        prorate: bool = True,
-        idempotency_key: str | None = None,
-    ) -> SubscriptionChange:
-        """Change the plan, the quantity or both, at once; differences are billed with the next invoice."""
-
-        def change(record: SubscriptionRecord) -> None:
-            plan = None if plan_id is None else self._world.plan(plan_id)
-            self._subscriptions.change(record, plan, quantity, prorate=prorate)
-
-        asked = (subscription_id, plan_id, quantity, prorate)
-        return self._calls.write(
-            idempotency_key, asked, lambda: SubscriptionChange(self._changed(subscription_id, change))
-        )
-
     async def pause_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
         """Stop billing until :meth:`resume_subscription`."""
         pause = self._subscriptions.pause
@@ -315,15 +306,17 @@ class InMemoryProvider(Controls, AfterSale):
         self,
         amount: Money,
         *,
-        customer_id: str,
-        payment_method_id: str,
+        customer_id: str | None = None,
+        payment_method_id: str | None = None,
+        token: str | None = None,
+        verification_token: str | None = None,
         capture: bool = True,
         description: str | None = None,
         metadata: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
     ) -> Payment:
-        """Charge a saved payment method; :meth:`decline_next_payment` makes it fail."""
-        asked = (amount, customer_id, payment_method_id, capture, description, FrozenMap(metadata or {}))
+        """Charge a saved payment method, or a token: ``tok_`` and any word. :meth:`decline_next_payment` makes it fail."""
+        asked = (amount, customer_id, payment_method_id, token, capture, description, FrozenMap(metadata or {}))
         return self._calls.write(idempotency_key, asked, lambda: self._payments.create(*asked, idempotency_key))
 
     async def refund_payment(
@@ -341,7 +334,7 @@ class InMemoryProvider(Controls, AfterSale):
             lambda: self._payments.refund(payment_id, amount, reason, idempotency_key),
         )
 
-    async def find_payment(self, key: str, since: datetime, *, customer_id: str) -> Payment | None:
+    async def find_payment(self, key: str, since: datetime, *, customer_id: str | None) -> Payment | None:
         """The payment that was made under the key."""
         store = self._world.store
         return self._calls.read(lambda: store.payments.get(store.made_under.get(key, "")))
@@ -361,15 +354,7 @@ class InMemoryProvider(Controls, AfterSale):
         """Remove a saved payment method."""
         self._calls.write(idempotency_key, payment_method_id, lambda: self._payments.forget_card(payment_method_id))
 
-    # --- plans, events -------------------------------------------------------------------------------------------
-
-    async def get_plan(self, plan_id: str) -> Plan | None:
-        """Return the plan, or None if it does not exist."""
-        return self._calls.read(lambda: self._world.store.plans.get(plan_id))
-
-    async def list_plans(self) -> list[Plan]:
-        """All plans."""
-        return self._calls.read(lambda: list(self._world.store.plans.values()))
+    # --- events --------------------------------------------------------------------------------------------------
 
     @property
     def events_kept(self) -> timedelta | None:  # type: ignore[override]  # pyright: ignore[reportIncompatibleVariableOverride] - it keeps a number of them, not a time

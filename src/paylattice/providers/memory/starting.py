@@ -6,7 +6,7 @@ from ...errors import Declined, InvalidRequest
 from ...frozen import FrozenMap
 from ...models import PaymentStatus, SubscriptionChange
 from .payments import Payments, authentication_url
-from .plans import check_price
+from .plans import check_price, check_start
 from .subscriptions import Subscriptions
 from .world import World
 
@@ -29,6 +29,7 @@ class Starting:
         payment_method_id: str | None,
         quantity: int,
         trial_end: datetime | None,
+        start_at: datetime | None,
         metadata: FrozenMap[str, str],
         key: str | None,
     ) -> SubscriptionChange:
@@ -36,7 +37,7 @@ class Starting:
 
         Raises:
             Declined: the card was declined, and nothing was begun.
-            InvalidRequest: the customer has no such card, or the trial is over already.
+            InvalidRequest: the customer has no such card, or the trial would be over already.
         """
         customer = self._world.customer(customer_id)
         plan = self._world.plan(plan_id)
@@ -44,6 +45,8 @@ class Starting:
         if trial_end is not None and trial_end <= self._world.now:
             message = "the trial would be over already"
             raise InvalidRequest(message, param="trial_end")
+        check_start(start_at, self._world.now, has_trial=trial_end is not None)
+        trial_end = start_at or trial_end
         if trial_end is None and plan.trial_days:
             trial_end = self._world.now + timedelta(days=plan.trial_days)
         cards = self._payments.cards(customer.id)

@@ -14,13 +14,32 @@ from ...models import (
     PaymentMethod,
     Plan,
     Refund,
+    ScheduledChange,
     Subscription,
     SubscriptionItem,
     SubscriptionStatus,
 )
 from ...money import Money
+from .calendar import period_boundary
 
-__all__ = ["CheckoutOrder", "Store", "SubscriptionRecord"]
+__all__ = ["CheckoutOrder", "PendingChange", "Store", "SubscriptionRecord", "Terms"]
+
+
+@attrs.frozen
+class Terms:
+    """What a subscription is to."""
+
+    plan: Plan
+    price: Money
+    quantity: int
+
+
+@attrs.frozen(eq=False)
+class PendingChange:
+    """A change that is made once an invoice is paid."""
+
+    terms: Terms
+    invoice_id: str
 
 
 @attrs.define(eq=False)
@@ -60,12 +79,51 @@ class SubscriptionRecord:
     carried: int = 0
     """Smallest currency units to be added to the next invoice: prorations, and credits (negative)."""
     open_invoices: list[str] = attrs.field(factory=list[str])
+    scheduled: Terms | None = None
+    """What it is to from the next period on."""
+    pending: PendingChange | None = None
     version: int = 1
 
     @property
     def in_trial(self) -> bool:
         """Whether the present period is the trial, paused or not."""
         return self.period_end == self.trial_end
+
+    @property
+    def terms(self) -> Terms:
+        """What it is to now."""
+        return Terms(self.plan, self.price, self.quantity)
+
+    def same_rhythm(self, other: Terms) -> bool:
+        """Whether the periods are as long with other terms."""
+        return (other.plan.interval, other.plan.interval_count) == (self.plan.interval, self.plan.interval_count)
+
+    def take(self, terms: Terms, now: datetime) -> bool:
+        """Take other terms; whether a period of another length is to begin now, which it is not in a trial."""
+        restarts = not self.same_rhythm(terms) and (not self.in_trial or self.period_end <= now)
+        self.plan, self.price, self.quantity, self.scheduled = terms.plan, terms.price, terms.quantity, None
+        if restarts:
+            self.anchor, self.period_number = now, 0
+        return restarts
+
+    def next_period(self) -> None:
+        """Let the next period begin."""
+        interval, count = self.plan.interval or "month", self.plan.interval_count
+        self.period_start = period_boundary(self.anchor, interval, count, self.period_number)
+        self.period_number += 1
+        self.period_end = period_boundary(self.anchor, interval, count, self.period_number)
+
+    def roll_over(self, now: datetime) -> None:
+        """Let the next period begin, with the plan that is scheduled for it; the usage before goes on its invoice."""
+        self.bring_usage()
+        if self.scheduled is not None:
+            self.take(self.scheduled, now)
+        self.next_period()
+
+    def bring_usage(self) -> None:
+        """Put the usage up to now on the next invoice."""
+        self.carried += self.usage_charge()
+        self.usage = 0
 
     def amount_per_period(self) -> int:
         """What one full period costs without usage."""
@@ -104,11 +162,19 @@ class SubscriptionRecord:
             created_at=self.created_at,
             version=self.version,
             raw_status=str(self.status),
+            scheduled_changes=self._scheduled_changes(),
             payment_failed_at=self.payment_failed_at,
             paid_through=self.paid_through,
             ended_at=self.ended_at,
             provider=self.provider,
         )
+
+    def _scheduled_changes(self) -> tuple[ScheduledChange, ...]:
+        planned = self.scheduled
+        if planned is None:
+            return ()
+        quantity = None if planned.plan.metered else planned.quantity
+        return (ScheduledChange("change_plan", self.period_end, planned.plan.id, quantity),)
 
 
 @attrs.frozen
@@ -118,6 +184,8 @@ class CheckoutOrder:
     plan_id: str | None = None
     quantity: int = 1
     trial_days: int | None = None
+    start_at: datetime | None = None
+    """When the first payment is due; None: now, or after the trial."""
     amount: Money | None = None
     capture: bool = True
     description: str | None = None

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from functools import partial
 
-from ...errors import Conflict, InvalidRequest, NotFound
+from ...errors import Conflict, NotFound
 from ...events import EventType
 from ...frozen import FrozenMap
 from ...models import (
@@ -16,12 +16,11 @@ from ...models import (
     Plan,
     SubscriptionStatus,
 )
-from .calendar import period_boundary
 from .invoices import Invoices
 from .lifecycle import Trigger, transition
 from .payments import Payments
-from .plans import check_price, price_of
-from .state import SubscriptionRecord
+from .plans import price_of
+from .state import PendingChange, SubscriptionRecord
 from .usage import check_usage
 from .world import World
 
@@ -100,14 +99,11 @@ class Subscriptions:
         store.items[record.item_id] = record.id
         if trial_end is not None:
             self._begin(record, Trigger.TRIAL_STARTED)
-            if trial_end - _TRIAL_NOTICE > now:
-                self._world.agenda.at(trial_end - _TRIAL_NOTICE, partial(self._trial_notice, record))
-            else:
-                self._trial_notice(record)
+            self.when_trial_ends_soon(record)
         else:
-            self._next_period(record)
+            record.next_period()
             self._bill_first_period(record, payment)
-        self._when_period_ends(record)
+        self.when_period_ends(record)
         return record
 
     def _bill_first_period(self, record: SubscriptionRecord, payment: Payment | None) -> None:
@@ -170,9 +166,9 @@ class Subscriptions:
             return
         if at_period_end and record.period_end > self._world.now:
             if not record.cancel_at_period_end:
-                record.cancel_at_period_end = True
+                record.cancel_at_period_end, record.scheduled = True, None
                 record.canceled_at = self._world.now
-                self._changed(record, EventType.SUBSCRIPTION_UPDATED)
+                self.changed(record, EventType.SUBSCRIPTION_UPDATED)
             return
         if final_invoice and record.status is not SubscriptionStatus.INCOMPLETE:
             self._bill_the_rest(record)
@@ -186,7 +182,7 @@ class Subscriptions:
             raise Conflict(message)
         if record.cancel_at_period_end:
             record.cancel_at_period_end, record.canceled_at = False, None
-            self._changed(record, EventType.SUBSCRIPTION_UPDATED)
+            self.changed(record, EventType.SUBSCRIPTION_UPDATED)
 
     def pay_with(self, record: SubscriptionRecord, payment_method_id: str) -> None:
         """Collect its invoices with this card."""
@@ -196,43 +192,7 @@ class Subscriptions:
         card = self._payments.card_of(record.customer_id, payment_method_id)
         if record.payment_method_id != card.id:
             record.payment_method_id = card.id
-            self._changed(record, EventType.SUBSCRIPTION_UPDATED)
-
-    def change(self, record: SubscriptionRecord, plan: Plan | None, quantity: int | None, *, prorate: bool) -> None:
-        """Another plan, another quantity, or both. A period of another length begins at once, but after a trial."""
-        if record.status.is_terminal or record.status is SubscriptionStatus.INCOMPLETE:
-            message = f"a subscription that is {record.status} cannot be changed"
-            raise Conflict(message)
-        if plan is None and quantity is not None and record.plan.metered:
-            message = "a metered plan has no quantity: report usage with create_usage_record"
-            raise InvalidRequest(message, param="quantity", code="metered")
-        plan = plan or record.plan
-        quantity = quantity or record.quantity
-        if plan.id == record.plan.id and (plan.metered or quantity == record.quantity):
-            message = "the subscription has this plan and quantity already"
-            raise InvalidRequest(message, param="plan_id", code="nothing_changes")
-        price = price_of(plan)
-        if price.currency != record.price.currency:
-            message = f"the plan has no price in {record.price.currency}, which the subscription is in"
-            raise InvalidRequest(message, param="plan_id", code="currency_mismatch")
-        check_price(plan, quantity)
-        same_rhythm = (plan.interval, plan.interval_count) == (record.plan.interval, record.plan.interval_count)
-        restarts = not same_rhythm and not record.in_trial
-        if restarts and record.status is SubscriptionStatus.PAUSED:
-            message = "a subscription that is paused cannot take up another billing period: resume it first"
-            raise Conflict(message)
-        before = record.amount_per_period()
-        record.carried += record.usage_charge()
-        record.usage = 0
-        record.plan, record.price, record.quantity = plan, price, quantity
-        if prorate and record.billed:
-            after = 0 if restarts else record.amount_per_period()
-            record.carried += record.share_left(after, self._world.now) - record.share_left(before, self._world.now)
-        if restarts:
-            record.anchor, record.period_number = self._world.now, 0
-            self._renew(record, InvoiceReason.CHANGE)
-        else:
-            self._changed(record, EventType.SUBSCRIPTION_UPDATED)
+            self.changed(record, EventType.SUBSCRIPTION_UPDATED)
 
     def pause(self, record: SubscriptionRecord) -> None:
         """Stop billing."""
@@ -247,7 +207,7 @@ class Subscriptions:
         self._move(record, Trigger.RESUMED_IN_TRIAL if record.in_trial and not over else Trigger.RESUMED)
         if over:
             record.anchor, record.period_number = self._world.now, 0
-            self._renew(record)
+            self.renew(record)
 
     def add_usage(self, item_id: str, quantity: int, when: datetime | None) -> None:
         """Count usage of a metered item."""
@@ -259,8 +219,8 @@ class Subscriptions:
         check_usage(record, quantity, when, self._world.now)
         record.usage += quantity
 
-    def pay(self, invoice_id: str) -> Invoice:
-        """The customer tries to pay an open invoice; a card is saved if there is none."""
+    def pay(self, invoice_id: str, card: str | None = None) -> Invoice:
+        """Try to collect an open invoice, with this card or the subscription's; a card is saved if there is none."""
         invoice = self._invoices.get(invoice_id)
         if invoice.status is not InvoiceStatus.OPEN or invoice.subscription_id is None:
             message = f"an invoice that is {invoice.status} cannot be paid"
@@ -270,7 +230,11 @@ class Subscriptions:
             message = "the payment of this invoice is under way"
             raise Conflict(message)
         self._payments.save_card(record.customer_id)
-        self._collect(record, invoice, attempt=None)
+        if record.pending is not None and record.pending.invoice_id == invoice_id:
+            if self._invoices.collect(record, invoice, card or ""):
+                self._pending_is_paid(record, record.pending)
+        else:
+            self.collect(record, invoice, None, card or "")
         return self._invoices.get(invoice_id)
 
     def authenticated(self, payment_id: str) -> None:
@@ -279,11 +243,29 @@ class Subscriptions:
         if invoice is not None and invoice.subscription_id is not None:
             record = self.get(invoice.subscription_id)
             self._invoices.paid(record, invoice, payment_id)
-            self._invoice_paid(record)
+            if record.pending is not None and record.pending.invoice_id == invoice.id:
+                self._pending_is_paid(record, record.pending)
+            else:
+                self.invoice_closed(record)
+
+    def _pending_is_paid(self, record: SubscriptionRecord, pending: PendingChange) -> None:
+        """The change that waited for this payment is made."""
+        record.pending = None
+        if record.take(pending.terms, self._world.now):
+            record.next_period()
+            self.when_period_ends(record)
+        record.billed, record.paid_through = True, record.period_end
+        self.changed(record, EventType.SUBSCRIPTION_UPDATED)
+
+    def drop_pending(self, record: SubscriptionRecord, pending: PendingChange) -> None:
+        """Wait no longer for the payment of a change."""
+        if record.pending is pending:
+            self._invoices.void(record, self._invoices.get(pending.invoice_id))
 
     # --- time ----------------------------------------------------------------------------------------------------
 
-    def _when_period_ends(self, record: SubscriptionRecord) -> None:
+    def when_period_ends(self, record: SubscriptionRecord) -> None:
+        """Note what happens at the end of the present period."""
         self._world.agenda.at(record.period_end, partial(self._period_ends, record, record.period_end))
 
     def _period_ends(self, record: SubscriptionRecord, end: datetime) -> None:
@@ -293,10 +275,18 @@ class Subscriptions:
             self._bill_the_rest(record)
             self._end(record, Trigger.CANCELED)
         elif record.status is not SubscriptionStatus.PAUSED:
-            self._renew(record)
+            self.renew(record)
 
-    def _trial_notice(self, record: SubscriptionRecord) -> None:
-        if record.status is SubscriptionStatus.TRIALING:
+    def when_trial_ends_soon(self, record: SubscriptionRecord) -> None:
+        """Note the notice some days before the end of the trial; one that ends sooner is told now."""
+        notice = (record.trial_end or self._world.now) - _TRIAL_NOTICE
+        if notice > self._world.now:
+            self._world.agenda.at(notice, partial(self._trial_notice, record, record.trial_end))
+        else:
+            self._trial_notice(record, record.trial_end)
+
+    def _trial_notice(self, record: SubscriptionRecord, end: datetime | None) -> None:
+        if record.status is SubscriptionStatus.TRIALING and record.trial_end == end:
             self._told(record, EventType.SUBSCRIPTION_TRIAL_ENDING)
 
     def _first_payment_window_closes(self, record: SubscriptionRecord) -> None:
@@ -306,38 +296,30 @@ class Subscriptions:
     def _retry_falls_due(self, record: SubscriptionRecord, invoice_id: str, attempt: int) -> None:
         invoice = self._invoices.get(invoice_id)
         if record.status is SubscriptionStatus.PAST_DUE and invoice.status is InvoiceStatus.OPEN:
-            self._collect(record, invoice, attempt=attempt)
+            self.collect(record, invoice, attempt)
 
     # --- money ---------------------------------------------------------------------------------------------------
 
-    def _next_period(self, record: SubscriptionRecord) -> None:
-        interval, count = record.plan.interval or "month", record.plan.interval_count
-        record.period_start = period_boundary(record.anchor, interval, count, record.period_number)
-        record.period_number += 1
-        record.period_end = period_boundary(record.anchor, interval, count, record.period_number)
-
-    def _renew(self, record: SubscriptionRecord, reason: InvoiceReason = InvoiceReason.RENEWAL) -> None:
-        record.carried += record.usage_charge()
-        record.usage = 0
-        self._next_period(record)
-        self._when_period_ends(record)
+    def renew(self, record: SubscriptionRecord, reason: InvoiceReason = InvoiceReason.RENEWAL) -> None:
+        """Let the next period begin, with the plan that is scheduled for it, and bill it."""
+        record.roll_over(self._world.now)
+        self.when_period_ends(record)
         record.billed = record.status is not SubscriptionStatus.UNPAID
         if record.billed:
-            self._collect(record, self._invoices.bill(record, record.amount_per_period(), reason), attempt=0)
+            self.collect(record, self._invoices.bill(record, record.amount_per_period(), reason), 0)
         else:
-            self._changed(record, EventType.SUBSCRIPTION_UPDATED)
+            self.changed(record, EventType.SUBSCRIPTION_UPDATED)
 
     def _bill_the_rest(self, record: SubscriptionRecord) -> None:
         """The last invoice: usage and changes that nothing has asked for yet. It is tried once."""
-        record.carried += record.usage_charge()
-        record.usage = 0
+        record.bring_usage()
         if record.carried > 0 and record.status not in {SubscriptionStatus.PAUSED, SubscriptionStatus.UNPAID}:
             self._invoices.collect(record, self._invoices.bill(record, 0, InvoiceReason.CHANGE))
 
-    def _collect(self, record: SubscriptionRecord, invoice: Invoice, *, attempt: int | None) -> None:
+    def collect(self, record: SubscriptionRecord, invoice: Invoice, attempt: int | None, card: str = "") -> None:
         """Try to collect an invoice. Attempt 0 schedules the retries, the last of them decides; None does neither."""
-        if self._invoices.collect(record, invoice):
-            self._invoice_paid(record)
+        if self._invoices.collect(record, invoice, card):
+            self.invoice_closed(record)
             return
         if record.status is SubscriptionStatus.UNPAID:
             return
@@ -354,18 +336,18 @@ class Subscriptions:
                 due = self._world.now + timedelta(days=days)
                 self._world.agenda.at(due, partial(self._retry_falls_due, record, invoice.id, number))
 
-    def _invoice_paid(self, record: SubscriptionRecord) -> None:
-        """What a paid invoice means: with the last open one the subscription is in order again."""
+    def invoice_closed(self, record: SubscriptionRecord, *, paid: bool = True) -> None:
+        """What a paid, or void, invoice means: with the last open one the subscription is in order again."""
         if record.open_invoices:
-            self._changed(record, EventType.SUBSCRIPTION_UPDATED)
+            self.changed(record, EventType.SUBSCRIPTION_UPDATED)
             return
-        if (
-            not record.billed
-        ):  # it was unpaid when the period began: what is left of the period goes on the next invoice
+        if not record.billed:
+            # it was unpaid when the period began: what is left of the period goes on the next invoice
             record.carried += record.share_left(record.amount_per_period(), self._world.now)
             record.billed = True
-        record.paid_through, record.payment_failed_at = record.period_end, None
-        self._move(record, Trigger.PAYMENT_SUCCEEDED)
+        record.paid_through = record.period_end if paid else record.paid_through
+        record.payment_failed_at = None
+        self._move(record, Trigger.PAYMENT_SUCCEEDED if paid else Trigger.DEBT_FORGIVEN)
 
     # --- status --------------------------------------------------------------------------------------------------
 
@@ -377,7 +359,7 @@ class Subscriptions:
     def _move(self, record: SubscriptionRecord, trigger: Trigger) -> None:
         row = transition(record.status, trigger)
         record.status = row.end
-        self._changed(record, row.event)
+        self.changed(record, row.event)
 
     def _end(self, record: SubscriptionRecord, trigger: Trigger) -> None:
         incomplete = record.status is SubscriptionStatus.INCOMPLETE
@@ -387,12 +369,16 @@ class Subscriptions:
                 record.first_payment_id, PaymentStatus.CANCELED if canceled else PaymentStatus.FAILED
             )
         self._invoices.void_all(record)
+        if record.pending is not None:
+            self.drop_pending(record, record.pending)
+        record.scheduled = None
         record.ended_at, record.payment_failed_at = self._world.now, None
         self._move(record, trigger)
         if incomplete and record.session_id is not None:
             self._world.end_session(record.session_id, succeeded=False)
 
-    def _changed(self, record: SubscriptionRecord, event_type: EventType) -> None:
+    def changed(self, record: SubscriptionRecord, event_type: EventType) -> None:
+        """Tell a change."""
         record.version += 1
         self._told(record, event_type)
 

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 
 import attrs
 
-from ...jsonlike import JsonObject, text
+from ...jsonlike import JsonObject, has_identities
 from ...signatures import TimestampedScheme
 
 __all__ = ["SIGNATURE", "Delivery"]
 
 
 def _is_event(data: JsonObject) -> bool:
-    return bool(text(data, "id")) and bool(text(data, "type"))
+    return has_identities(data, "id", "type")
 
 
 SIGNATURE = TimestampedScheme("the memory provider", "Paylattice-Signature", _is_event)

@@ -10,7 +10,7 @@ import attrs
 
 from ...errors import Diagnosis, MalformedPayload
 from ...events import WebhookEvent
-from ...jsonlike import JsonObject, text
+from ...jsonlike import JsonObject, has_identities
 from ...serialization import converter
 
 if TYPE_CHECKING:
@@ -42,14 +42,13 @@ def event_from(data: JsonObject, provider: str, now: datetime) -> WebhookEvent:
     Raises:
         MalformedPayload: it is no event, or that of an embedded provider with another name.
     """
-    found = {"id": text(data, "id"), "type": text(data, "type")}
-    if not all(found.values()) or data.get("provider") not in {provider, None}:
+    if not has_identities(data, "id", "type") or data.get("provider") not in {provider, None}:
         message = f"the body is signed but is no event of the memory provider that is called {provider!r}"
         raise MalformedPayload(message, diagnosis=Diagnosis.BODY_NOT_AN_EVENT)
     try:
         event = _converter().structure(data, WebhookEvent)
     except Exception:  # noqa: BLE001 - whatever the body made it stumble over
-        usual = {"created_at": now.isoformat(), "dedupe_key": found["id"]}
+        usual = {"created_at": now.isoformat(), "dedupe_key": data["id"]}
         event = _converter().structure({**usual, **_readable(data)}, WebhookEvent)
     return attrs.evolve(event, dedupe_key=event.dedupe_key or event.id, provider=provider, raw=data)
 

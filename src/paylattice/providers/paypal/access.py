@@ -94,7 +94,7 @@ class TokenCache:
         if kept is not None:
             return kept
         before = self._failures.get(account)
-        async with self._lock(account, transport):
+        async with self._lock(account, transport).held():
             kept = self._usable(account)
             if kept is not None:
                 return kept

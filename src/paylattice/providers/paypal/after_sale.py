@@ -3,9 +3,19 @@
 from collections.abc import Mapping
 
 from ...idempotency import new_key
-from ...models import CheckoutSession, PaymentMethod, Subscription
+from ...models import (
+    ChangePayment,
+    ChangeTime,
+    CheckoutSession,
+    Invoice,
+    PaymentMethod,
+    Subscription,
+    SubscriptionChange,
+)
 from ...provider import BaseProvider
+from .invoices import Invoices
 from .outstanding import Outstanding
+from .subscriptions import Subscriptions
 from .vault import Vault
 
 __all__ = ["AfterSale"]
@@ -14,8 +24,28 @@ __all__ = ["AfterSale"]
 class AfterSale(BaseProvider):
     """What can still be done with what was sold. :class:`PayPalProvider` makes the parts that do it."""
 
+    _invoices: Invoices
     _outstanding: Outstanding
+    _subscriptions: Subscriptions
     _vault: Vault
+
+    async def change_subscription(
+        self,
+        subscription_id: str,
+        *,
+        plan_id: str | None = None,
+        quantity: int | None = None,
+        prorate: bool = True,
+        when: ChangeTime | None = None,
+        payment: ChangePayment = "invoice",
+        idempotency_key: str | None = None,
+    ) -> SubscriptionChange:
+        """Another plan of the same product, or another quantity, from the next period on, once the payer agrees.
+
+        Up to the next period, PayPal charges nothing and credits nothing: ``prorate`` makes no difference. But it shows the new
+        plan as soon as the payer has agreed.
+        """
+        return await self._subscriptions.revise(subscription_id, plan_id, quantity)
 
     async def bill_outstanding(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
         """Capture the outstanding balance from the payer's account.
@@ -27,6 +57,18 @@ class AfterSale(BaseProvider):
             Declined: PayPal, or the payer's bank, said no. Ask again under another key.
         """
         return await self._outstanding.bill(subscription_id, idempotency_key or new_key())
+
+    async def get_invoice(self, invoice_id: str) -> Invoice | None:
+        """A payment of a subscription, which is its own invoice, or what you wrote with PayPal's Invoicing, ``INV2-...``."""
+        return await self._invoices.find(invoice_id)
+
+    async def void_invoice(self, invoice_id: str, *, idempotency_key: str | None = None) -> Invoice:
+        """Cancel an invoice that you wrote and sent with PayPal's Invoicing, ``INV2-...``. PayPal tells the payer by e-mail.
+
+        Raises:
+            UnsupportedOperation: it is a payment of a subscription.
+        """
+        return await self._invoices.void(invoice_id)
 
     async def create_setup_session(
         self,

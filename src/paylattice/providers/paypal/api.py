@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar, TypeVar, overload
 from urllib.parse import parse_qsl, urlsplit
@@ -36,7 +36,10 @@ LISTED: Mapping[str, str] = {"page_size": "20", "page": "1", "total_required": "
 _TOKEN_PATH = "/v1/oauth2/token"  # noqa: S105 - a path
 _MOST_PAGES = 1000
 _LONGEST_KEY = 78
-"""What the endpoint with the least room takes; https://developer.paypal.com/api/rest/reference/idempotency/."""
+"""What the endpoint with the least room takes, of those that the operations use;
+https://developer.paypal.com/api/rest/reference/idempotency/."""
+_SHORTEST_LIMIT = 38
+"""What the endpoint with the least room of all takes: https://developer.paypal.com/docs/api/catalog-products/v1/."""
 _WHOSE = ("customer_id",)
 """What a link to the next page cannot change."""
 PLAIN = "[A-Z0-9]+"
@@ -105,6 +108,16 @@ class PayPalAPI(JSONAPI[PayPalConfig]):
             and not request.path.endswith("/void")
         )
 
+    def native_headers(self, path: str) -> Mapping[str, str]:
+        """Asks for the whole object, as the operations do."""
+        return {} if path.startswith(_WITHOUT_PREFER) else REPRESENTATION
+
+    async def call(
+        self, method: str, path: str, params: Mapping[str, object] | Sequence[object] | None, key: str | None
+    ) -> dict[str, object]:
+        """A native request; a key that some endpoint of PayPal's refuses is sent as a digest of itself."""
+        return await super().call(method, path, params, _short(key, _SHORTEST_LIMIT))
+
     @overload
     async def send(self, request: Request) -> JsonObject: ...
 
@@ -157,9 +170,8 @@ class PayPalAPI(JSONAPI[PayPalConfig]):
         into: Callable[[JsonObject], T],
     ) -> T:
         """Send a write whose endpoint takes a key. One that is too long for PayPal is sent as a digest of itself."""
-        short = sub_key(key, "paypal") if key is not None and len(key) > _LONGEST_KEY else key
-        headers: Mapping[str, str] = {} if path.startswith(_WITHOUT_PREFER) else REPRESENTATION
-        request = Request("POST", path, json=dict(body), headers=headers, idempotency_key=short)
+        headers = self.native_headers(path)
+        request = Request("POST", path, json=dict(body), headers=headers, idempotency_key=_short(key))
         return await self.send(request, into)
 
     async def act(self, path: str, body: Mapping[str, object]) -> JsonObject:
@@ -210,6 +222,10 @@ class PayPalAPI(JSONAPI[PayPalConfig]):
                 message = "PayPal's list does not end: a page came a second time, or there are too many"
                 raise InvalidResponse(message)
             seen.add(mark)
+
+
+def _short(key: str | None, longest: int = _LONGEST_KEY) -> str | None:
+    return sub_key(key, "paypal") if key is not None and len(key) > longest else key
 
 
 def _same(data: JsonObject) -> JsonObject:

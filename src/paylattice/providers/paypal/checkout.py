@@ -1,6 +1,7 @@
 """PayPal's pages: where the payer agrees to a subscription, or to one payment."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 import attrs
 
@@ -43,12 +44,16 @@ class Checkout:
         metadata: Mapping[str, str] | None,
         quantity: int,
         trial_days: int | None,
+        start_at: datetime | None,
         email: str | None,
         key: str,
     ) -> CheckoutSession:
         """Create a subscription that waits for the payer's consent."""
-        if trial_days == 0:
-            await self._refuse_trial_of(plan_id)
+        if start_at is not None and trial_days is not None:
+            message = "trial_days and start_at both say when the first payment is due: give one of them"
+            raise InvalidRequest(message, param="start_at")
+        if start_at is not None or trial_days == 0:
+            await self._refuse_trial_of(plan_id, "trial_days" if start_at is None else "start_at")
         body = requests.subscription_request(
             customer_id=customer_id,
             plan_id=plan_id,
@@ -56,13 +61,14 @@ class Checkout:
             cancel_url=cancel_url,
             quantity=quantity,
             trial_days=trial_days,
+            start_at=start_at,
             email=email,
             now=self._api.now(),
         )
         session = await self._subscriptions.start(body, key)
         return attrs.evolve(session, metadata=metadata, customer_id=session.customer_id or customer_id)
 
-    async def _refuse_trial_of(self, plan_id: str) -> None:
+    async def _refuse_trial_of(self, plan_id: str, param: str) -> None:
         """A trial cycle of a plan cannot be left out of a subscription.
 
         Raises:
@@ -71,10 +77,10 @@ class Checkout:
         plan = await self._plans.find(plan_id)
         if plan is not None and plan.trial_days:
             message = (
-                f"PayPal's trial is a cycle of the plan (this one has {plan.trial_days} days), which trial_days=0 cannot "
+                f"PayPal's trial is a cycle of the plan (this one has {plan.trial_days} days), which {param}= cannot "
                 "take away: sell a plan without a trial"
             )
-            raise InvalidRequest(message, param="trial_days")
+            raise InvalidRequest(message, param=param)
 
     async def pay(
         self,

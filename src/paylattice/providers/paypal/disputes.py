@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from ...jsonlike import JsonObject, child, children, identity, rfc3339, text
-from ...models import Dispute, DisputeStatus
+from ...models import Dispute, DisputeCategory, DisputeStatus
 from .amounts import optional_money_from
 
-__all__ = ["DISPUTE_OUTCOME", "DISPUTE_STATUS", "dispute_from"]
+__all__ = ["DISPUTE_CATEGORY", "DISPUTE_OUTCOME", "DISPUTE_STATUS", "dispute_from"]
 
 DISPUTE_STATUS: Mapping[str | None, DisputeStatus] = {
     "OPEN": DisputeStatus.UNDER_REVIEW,
@@ -26,6 +26,20 @@ DISPUTE_OUTCOME: Mapping[str | None, DisputeStatus] = {
     "NONE": DisputeStatus.CLOSED,
 }
 """The outcome code in a dispute. With a payout, PayPal paid the buyer itself, and the merchant keeps the money."""
+
+DISPUTE_CATEGORY: Mapping[str | None, DisputeCategory] = {
+    "CANCELED_RECURRING_BILLING": DisputeCategory.CANCELED,
+    "CREDIT_NOT_PROCESSED": DisputeCategory.CREDIT_NOT_PROCESSED,
+    "DUPLICATE_TRANSACTION": DisputeCategory.DUPLICATE,
+    "INCORRECT_AMOUNT": DisputeCategory.WRONG_AMOUNT,
+    "MERCHANDISE_OR_SERVICE_NOT_AS_DESCRIBED": DisputeCategory.NOT_AS_DESCRIBED,
+    "MERCHANDISE_OR_SERVICE_NOT_RECEIVED": DisputeCategory.NOT_RECEIVED,
+    "OTHER": DisputeCategory.OTHER,
+    "PAYMENT_BY_OTHER_MEANS": DisputeCategory.DUPLICATE,
+    "PROBLEM_WITH_REMITTANCE": DisputeCategory.OTHER,
+    "UNAUTHORISED": DisputeCategory.UNAUTHORIZED,
+}
+"""https://developer.paypal.com/docs/api/customer-disputes/v1/#definition-dispute_reason"""
 
 
 def dispute_from(data: JsonObject) -> Dispute:
@@ -48,6 +62,7 @@ def dispute_from(data: JsonObject) -> Dispute:
         outcome=outcome.lower() if outcome else None,
         created_at=rfc3339(data, "create_time"),
         raw_status=raw_status,
+        category=DISPUTE_CATEGORY.get(reason, DisputeCategory.UNKNOWN),
         provider="paypal",
         raw=data,
     )

@@ -13,6 +13,7 @@ from ...errors import (
     AuthenticationError,
     Conflict,
     Declined,
+    DeclineReason,
     IdempotencyMismatch,
     InvalidRequest,
     NotFound,
@@ -198,6 +199,9 @@ def error_response_from(body: JsonObject) -> ErrorResponse | None:
     word = (code or "").upper()
     kind = _kind(word, (name or "").upper())
     decline = decline_in((body,))
+    says_why = (
+        decline.reason is not DeclineReason.UNKNOWN
+    )  # the processor does: the issue says only that it was declined
     if word in _REFUNDS_OF_V1 and code == name:
         return ErrorResponse(kind=Conflict, code=code, message=said, transient=False)
     if word in ISSUES and url is not None:
@@ -207,8 +211,8 @@ def error_response_from(body: JsonObject) -> ErrorResponse | None:
         code=code,
         message=said,
         param=_param(first),
-        reason=ISSUES.get(word) or decline.reason,
-        advice=ISSUE_ADVICE.get(word) or decline.advice,
+        reason=decline.reason if says_why else ISSUES.get(word) or decline.reason,
+        advice=decline.advice or (None if says_why else ISSUE_ADVICE.get(word)),
         url=url,
         transient=False if kind is Conflict else None,
     )

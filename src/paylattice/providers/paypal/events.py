@@ -8,30 +8,19 @@ and refund, whatever number of events tells of it: PayPal sends two about one sa
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TypeAlias, TypedDict
+from typing import TypeAlias
 
 import attrs
 
 from ...errors import InvalidResponse
 from ...events import EventType, WebhookEvent
-from ...jsonlike import JsonObject, as_object, child, children, identity, rfc3339, text
-from ...models import (
-    CheckoutSession,
-    CheckoutStatus,
-    Dispute,
-    DisputeStatus,
-    Invoice,
-    Payment,
-    PaymentMethod,
-    PaymentStatus,
-    Refund,
-    RefundStatus,
-    Subscription,
-)
+from ...jsonlike import JsonObject, as_object, child, children, identities, rfc3339, text
+from ...models import CheckoutSession, CheckoutStatus, DisputeStatus
 from ...redaction import redact
 from . import orders, wire
 from .disputes import dispute_from
-from .order_parts import agreed, order_of, parts_of
+from .event_words import Carried, word_by
+from .order_parts import agreed, order_of
 from .sale_invoices import invoice_from_sale
 from .verification.transmission import Signed
 
@@ -92,7 +81,7 @@ EVENT_TYPES: Mapping[str, EventType] = {
 }
 
 SENT: frozenset[EventType] = frozenset(
-    {*EVENT_TYPES.values(), _E.PAYMENT_SUCCEEDED, _E.CHECKOUT_FAILED}
+    {*EVENT_TYPES.values(), _E.PAYMENT_SUCCEEDED, _E.CHECKOUT_FAILED, _E.INVOICE_PAYMENT_RECORDED}
     | {_E.DISPUTE_NEEDS_RESPONSE, _E.DISPUTE_WON, _E.DISPUTE_LOST}
 )
 """The shared events that PayPal sends."""
@@ -142,47 +131,37 @@ _NAMES_SUBSCRIPTION: Mapping[str, str] = {
 """Where the id of the subscription is."""
 
 
-class _Carried(TypedDict, total=False):
-    subscription: Subscription
-    payment: Payment
-    refund: Refund
-    checkout_session: CheckoutSession
-    invoice: Invoice
-    dispute: Dispute
-    payment_method: PaymentMethod
+_NOTHING: Carried = {}
+_Read: TypeAlias = Callable[[JsonObject, datetime], Carried]
 
 
-_NOTHING: _Carried = {}
-_Read: TypeAlias = Callable[[JsonObject, datetime], _Carried]
-
-
-def _subscription(data: JsonObject, now: datetime) -> _Carried:
+def _subscription(data: JsonObject, now: datetime) -> Carried:
     return {"subscription": wire.subscription_from(data, now)}
 
 
-def _sale(data: JsonObject, _now: datetime) -> _Carried:
+def _sale(data: JsonObject, _now: datetime) -> Carried:
     invoice = invoice_from_sale(data)
     payment = orders.payment_from_sale(data)
     return {"payment": payment} if invoice is None else {"payment": payment, "invoice": invoice}
 
 
-def _capture(data: JsonObject, _now: datetime) -> _Carried:
+def _capture(data: JsonObject, _now: datetime) -> Carried:
     return {"payment": orders.payment_from_capture(data, order_of(data))}
 
 
-def _refund(data: JsonObject, _now: datetime) -> _Carried:
+def _refund(data: JsonObject, _now: datetime) -> Carried:
     return {"refund": orders.refund_from(data, payment_id=order_of(data))}
 
 
-def _authorization(data: JsonObject, _now: datetime) -> _Carried:
+def _authorization(data: JsonObject, _now: datetime) -> Carried:
     return {"payment": orders.payment_from_authorization(data, order_of(data))}
 
 
-def _order(data: JsonObject, _now: datetime) -> _Carried:
+def _order(data: JsonObject, _now: datetime) -> Carried:
     return {"checkout_session": orders.order_session_from(data)}
 
 
-def _left(data: JsonObject, _now: datetime) -> _Carried:
+def _left(data: JsonObject, _now: datetime) -> Carried:
     order_id = text(data, "order_id")
     if order_id is None:
         return {}
@@ -193,15 +172,15 @@ def _left(data: JsonObject, _now: datetime) -> _Carried:
     }
 
 
-def _invoice(data: JsonObject, _now: datetime) -> _Carried:
+def _invoice(data: JsonObject, _now: datetime) -> Carried:
     return {"invoice": wire.searched_invoice_from(child(data, "invoice") or data)}
 
 
-def _dispute(data: JsonObject, _now: datetime) -> _Carried:
+def _dispute(data: JsonObject, _now: datetime) -> Carried:
     return {"dispute": dispute_from(data)}
 
 
-def _token(data: JsonObject, _now: datetime) -> _Carried:
+def _token(data: JsonObject, _now: datetime) -> Carried:
     return {"payment_method": wire.payment_method_from(data)}
 
 
@@ -247,9 +226,7 @@ def event_from(
     Raises:
         InvalidResponse: it has no id, no type, or no time.
     """
-    event_id, name, created = data.get("id"), data.get("event_type"), rfc3339(data, "create_time")
-    if not (isinstance(event_id, str) and event_id and isinstance(name, str) and name):  # this runs for every delivery
-        event_id, name = identity(data, "id", "event"), identity(data, "event_type", "event")
+    (event_id, name), created = identities(data, "event", "id", "event_type"), rfc3339(data, "create_time")
     if created is None:
         created = otherwise if signed is None else signed.sent_at
     if created is None:
@@ -258,7 +235,7 @@ def event_from(
     resource = as_object(data.get("resource")) or {}
     shared = EVENT_TYPES.get(name)
     carried = _carried(name, resource, now, event_id)
-    shared = _by_what_it_carries(shared, carried)
+    shared = word_by(shared, carried)
     money_id = _money_id(name, resource)
     about = money_id or (carried["dispute"].id if "dispute" in carried and shared in _OF_DISPUTES else None)
     delivery_id, known_as = _also_known_as(data, event_id, signed)
@@ -280,39 +257,9 @@ def event_from(
     )
 
 
-_ORDER_EVENTS: Mapping[CheckoutStatus, EventType] = {
-    CheckoutStatus.COMPLETE: _E.CHECKOUT_COMPLETED,
-    CheckoutStatus.OPEN: _E.CHECKOUT_PENDING,
-    CheckoutStatus.PENDING: _E.CHECKOUT_PENDING,
-    CheckoutStatus.EXPIRED: _E.CHECKOUT_FAILED,
-}
-"""An order that is said to be completed, by the standing of its captures: they may be pending, or declined. Of which some were
-paid and others were not, no shared word tells: the event keeps PayPal's."""
 _OF_DISPUTES = frozenset({_E.DISPUTE_OPENED, _E.DISPUTE_WON, _E.DISPUTE_LOST, _E.DISPUTE_CLOSED})
 _OF_ORDERS = frozenset({_E.CHECKOUT_COMPLETED, _E.CHECKOUT_FAILED})
 """What happens to a dispute, or an order, once, and PayPal may tell under two names."""
-_UNDER_WAY = frozenset({PaymentStatus.PENDING, PaymentStatus.PROCESSING})
-_CAME_BACK = frozenset({RefundStatus.FAILED, RefundStatus.CANCELED})
-
-
-def _by_what_it_carries(shared: EventType | None, carried: _Carried) -> EventType | None:
-    if shared is _E.SUBSCRIPTION_PAUSED and "subscription" in carried:
-        paused = EventType.of_status(carried["subscription"].status)
-        return paused if paused is _E.SUBSCRIPTION_UNPAID else shared
-    if shared is _E.CHECKOUT_COMPLETED and "checkout_session" in carried:
-        session = carried["checkout_session"]
-        in_parts = bool(parts_of(session.raw).captures)
-        return _ORDER_EVENTS.get(session.status, None if in_parts else shared)
-    if shared in {_E.PAYMENT_SUCCEEDED, _E.INVOICE_PAID} and "payment" in carried:
-        payment = carried["payment"]  # two words for one fact: the cautious one counts
-        if payment.status in _UNDER_WAY and not orders.was_taken_back(payment.raw):
-            return _E.PAYMENT_PROCESSING
-        return _E.INVOICE_PAID if "invoice" in carried else _E.PAYMENT_SUCCEEDED
-    if shared is _E.DISPUTE_CLOSED and "dispute" in carried and carried["dispute"].status.is_over:
-        return _E.of_dispute(carried["dispute"].status)  # which is not told by the update beside it, too
-    if shared is _E.REFUND_SUCCEEDED and "refund" in carried:
-        return _E.REFUND_FAILED if carried["refund"].status in _CAME_BACK else shared
-    return shared
 
 
 def _named_customer(resource: JsonObject) -> str | None:
@@ -322,7 +269,7 @@ def _named_customer(resource: JsonObject) -> str | None:
     return told or agreed(children(resource, "purchase_units"), "custom_id")
 
 
-def _also(shared: EventType | None, carried: _Carried, money_id: str | None) -> tuple[str, ...]:
+def _also(shared: EventType | None, carried: Carried, money_id: str | None) -> tuple[str, ...]:
     """A paid period is a payment, too; and any event of a dispute can say that evidence is wanted, until when."""
     if shared is _E.INVOICE_PAID and "payment" in carried:
         return (f"{_E.PAYMENT_SUCCEEDED}:{money_id}",)
@@ -342,6 +289,8 @@ def _confirmed_key(again: WebhookEvent, told: WebhookEvent) -> str:
     """What an event is known by that was read again: only then is it certain what happened to the order."""
     if again.checkout_session is not None and again.type in _OF_ORDERS:
         return f"{again.type}:{again.checkout_session.id}"
+    if again.invoice is not None and again.payment is None and again.type is _E.INVOICE_PAID:
+        return f"{again.type}:{again.invoice.id}"  # also read back from the event of a part, when all was paid since
     counts_once = _money_id(again.provider_type or "", child(again.raw, "resource")) is not None
     return again.dedupe_key if counts_once else told.dedupe_key
 
@@ -373,7 +322,7 @@ def is_proven(event: WebhookEvent) -> bool:
     return event.id not in event.known_as
 
 
-def _carried(name: str, resource: JsonObject, now: datetime, event_id: str) -> _Carried:
+def _carried(name: str, resource: JsonObject, now: datetime, event_id: str) -> Carried:
     read = _READERS.get(name)
     if read is None:
         return _NOTHING

@@ -5,7 +5,7 @@ authorizations and captures that come later are in it. Captures and authorizatio
 subscriptions (an older kind of object), go by their own ids.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
@@ -14,12 +14,12 @@ from ...models import CheckoutSession, CheckoutStatus, Payment, PaymentStatus, R
 from ...money import Money
 from . import order_parts
 from .amounts import money_from, optional_money_from
+from .declines import decline_in
 from .generations import capital_word_of, status_in, word_of
 from .order_parts import AUTHORIZATION_STATUS, CAPTURE_STATUS, TAKEN, Captured
 from .wire import approval_url
 
 __all__ = [
-    "is_held",
     "joined",
     "order_session_from",
     "payment_from_authorization",
@@ -60,12 +60,16 @@ def payment_from_order(order: JsonObject) -> Payment:
 
     One that is COMPLETED may hold a capture that is pending, or was declined.
     """
-    units = order_parts.parts_of(order).units
+    parts = order_parts.parts_of(order)
+    units = parts.units
     amount = order_parts.amount_of(units)
-    taken = order_parts.taken_by(order_parts.captured_of(order), amount)
+    captured = order_parts.captured_of(order)
+    taken = order_parts.taken_by(captured, amount)
+    fee, net = _fees(each.data for each in captured)
     returned = order_parts.given_back(order, amount)
     status = order_parts.standing_of(order)
     reserved = order_parts.reserving(order) if status is PaymentStatus.AUTHORIZED else ()
+    declined = decline_in((*parts.authorizations, *parts.captures)) if status is PaymentStatus.FAILED else None
     return Payment(
         id=identity(order, "id", "order"),
         amount=amount,
@@ -77,9 +81,34 @@ def payment_from_order(order: JsonObject) -> Payment:
         created_at=rfc3339(order, "create_time"),
         raw_status=order_parts.words_of(order),
         capture_before=order_parts.lapses_at(reserved[-1]) if reserved else None,
+        fee=fee,
+        net=net,
+        decline_reason=None if declined is None else declined.reason,
+        decline_code=None if declined is None else declined.code,
         provider="paypal",
         raw=order,
     )
+
+
+def _fees(captures: Iterable[JsonObject]) -> tuple[Money | None, Money | None]:
+    """What PayPal keeps of captures or a sale, and what is left; None where one of them does not say it.
+
+    https://developer.paypal.com/docs/api/payments/v2/#definition-seller_receivable_breakdown; v1 gives the fee of a sale alone.
+    """
+    known: list[tuple[Money, Money]] = []
+    for data in captures:
+        fee = optional_money_from(data, "seller_receivable_breakdown", "paypal_fee")
+        net = optional_money_from(data, "seller_receivable_breakdown", "net_amount")
+        if fee is None and net is None:
+            fee, amount = optional_money_from(data, "transaction_fee"), optional_money_from(data, "amount")
+            net = amount - fee if fee is not None and amount is not None and fee.currency == amount.currency else None
+        if fee is None or net is None or fee.currency != net.currency:
+            return None, None
+        known.append((fee, net))
+    if len({fee.currency for fee, _ in known}) != 1:
+        return None, None
+    (first_fee, first_net), *others = known
+    return sum((fee for fee, _ in others), first_fee), sum((net for _, net in others), first_net)
 
 
 def order_session_from(order: JsonObject) -> CheckoutSession:
@@ -137,7 +166,7 @@ def payment_from_sale(data: JsonObject) -> Payment:
     return attrs.evolve(payment, invoice_id=payment.id, subscription_id=subscription_id)
 
 
-def is_held(payment: JsonObject) -> bool:
+def _is_held(payment: JsonObject) -> bool:
     """Whether PayPal has taken the money from the payer, and keeps it from the merchant for the time being."""
     return (text(payment, "payment_hold_status") or "").upper() == "HELD"
 
@@ -159,7 +188,7 @@ def _payment(
     """A payment. One that is both completed and held is PROCESSING until PayPal releases it: the cautious word counts."""
     amount = money_from(data, "amount", what=what)
     status = status_in(table, data, PaymentStatus.UNKNOWN)
-    if is_held(data) and status is PaymentStatus.SUCCEEDED:
+    if _is_held(data) and status is PaymentStatus.SUCCEEDED:
         status = PaymentStatus.PROCESSING
     taken: Money | None = amount if status in TAKEN else amount * 0
     returned = amount if status is PaymentStatus.REFUNDED else None
@@ -169,6 +198,8 @@ def _payment(
         status = order_parts.after_refunds(taken, returned)
     elif status in TAKEN and what == "authorization":
         taken = None  # it does not say how much
+    fee, net = _fees([each.data for each in captured] or [data]) if status in TAKEN else (None, None)
+    declined = decline_in((data,)) if status is PaymentStatus.FAILED else None
     return Payment(
         id=identifier or identity(data, "id", what),
         amount=amount,
@@ -178,6 +209,10 @@ def _payment(
         refunded=returned,
         created_at=rfc3339(data, "create_time"),
         raw_status=word_of(data),
+        fee=fee,
+        net=net,
+        decline_reason=None if declined is None else declined.reason,
+        decline_code=None if declined is None else declined.code,
         provider="paypal",
         raw=data,
     )

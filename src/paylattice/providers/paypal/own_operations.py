@@ -1,9 +1,10 @@
-"""PayPal's own operations on authorizations, which no other provider has."""
+"""PayPal's own operations on orders and authorizations, which no other provider has."""
 
 from ...guard import provider_specific
 from ...idempotency import new_key
-from ...models import Payment
+from ...models import CheckoutSession, Payment
 from ...money import Money
+from .browser_orders import BrowserOrders
 from .payments import Payments
 
 __all__ = ["AuthorizationOperations"]
@@ -13,6 +14,30 @@ class AuthorizationOperations:
     """Reserving money, taking it in parts, and reserving it anew."""
 
     _payments: Payments
+    _browser_orders: BrowserOrders
+
+    @provider_specific(returns=CheckoutSession, writes=True)
+    async def create_order(
+        self,
+        amount: Money,
+        *,
+        customer_id: str | None = None,
+        description: str | None = None,
+        capture: bool = True,
+        idempotency_key: str | None = None,
+    ) -> CheckoutSession:
+        """Create an order for PayPal's JavaScript: its card fields and its buttons take the session's id. PayPal's alone.
+
+        When the payer has approved it, pass its id as the ``token`` of ``create_payment``.
+
+        Args:
+            amount: what to charge.
+            customer_id: your id of the customer, if you have one. PayPal keeps it in ``custom_id``.
+            description: shown to the payer.
+            capture: False only authorizes.
+            idempotency_key: calls with the same key create one order. None: the library makes a key for this call.
+        """
+        return await self._browser_orders.open(amount, customer_id, description, capture, idempotency_key or new_key())
 
     @provider_specific(returns=Payment, writes=True)
     async def authorize_payment(self, order_id: str, *, idempotency_key: str | None = None) -> Payment:

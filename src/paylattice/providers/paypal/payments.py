@@ -26,7 +26,7 @@ from .payment_lookup import ORDERS, Found, Kind, PaymentLookup
 from .vault import Vault
 from .wire import approval_url, vaulted_kind
 
-__all__ = ["Payments"]
+__all__ = ["Payments", "checked_order", "for_the_payer"]
 
 _CAPTURED_WORDS = frozenset({"CAPTURED", "PARTIALLY_CAPTURED"})
 _VOIDED_WITH_ITS_ORIGINAL = "CANNOT_BE_VOIDED"
@@ -66,17 +66,17 @@ class Payments:
             invoice_id=key,
             source=requests.vaulted_source(vaulted_kind(token) or "", payment_method_id),
         )
-        order = await self._api.create(ORDERS, body, key, _checked_order)
+        order = await self._api.create(ORDERS, body, key, checked_order)
         if not _has_moved(order) and text(order, "status") in {"APPROVED", "CREATED"}:
             order = await self._complete(order, "capture" if capture else "authorize", key)
-        return _outcome_of(await self._whole(order))
+        return await self.outcome(order)
 
     async def _complete(self, order: JsonObject, step: str, key: str) -> JsonObject:
         """Capture or authorize an approved order. What was done before is not done again."""
         order_id = identity(order, "id", "order")
 
         async def write() -> JsonObject:
-            return await self._api.create(f"{Kind.ORDER.path(order_id)}/{step}", {}, sub_key(key, step), _checked_order)
+            return await self._api.create(f"{Kind.ORDER.path(order_id)}/{step}", {}, sub_key(key, step), checked_order)
 
         async def read() -> JsonObject | None:
             now = await self._lookup.order(order_id)
@@ -85,8 +85,12 @@ class Payments:
         try:
             answer = await self._api.write_then_verify(write, read)
         except (Declined, ActionRequired) as error:
-            raise _for_the_payer(error, order) from None
+            raise for_the_payer(error, order) from None
         return await self._whole(answer)
+
+    async def outcome(self, order: JsonObject) -> Payment:
+        """The payment of an order that a write was answered with."""
+        return _outcome_of(await self._whole(order))
 
     async def _whole(self, order: JsonObject) -> JsonObject:
         """The order that a write was answered with, read again where PayPal left out what it had no news of."""
@@ -323,7 +327,8 @@ def _with_id(data: JsonObject) -> JsonObject:
     return data
 
 
-def _checked_order(data: JsonObject) -> JsonObject:
+def checked_order(data: JsonObject) -> JsonObject:
+    """The order, whose id can go into a path."""
     path_of(identity(data, "id", "order"))
     return data
 
@@ -380,7 +385,7 @@ def _page(order: JsonObject) -> str | None:
     return web_address(approval_url(order, "payer-action", "approve"))
 
 
-def _for_the_payer(error: PaymentError, order: JsonObject) -> PaymentError:
+def for_the_payer(error: PaymentError, order: JsonObject) -> PaymentError:
     """The error, with the payment it is about, and with the page where the buyer can choose another way to pay."""
     order_id = text(order, "id")
     if isinstance(error, Declined | ActionRequired):

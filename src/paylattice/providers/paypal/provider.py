@@ -16,16 +16,16 @@ from ...models import (
     Invoice,
     Payment,
     PaymentMethod,
-    Plan,
     Refund,
     Subscription,
-    SubscriptionChange,
 )
 from ...money import Money
 from ...provider import Capability, Headers, UnsupportedReason
 from .access import TokenCache
+from .account import Account
 from .after_sale import AfterSale
 from .api import PayPalAPI
+from .browser_orders import BrowserOrders
 from .capabilities import CAPABILITIES, UNSUPPORTED
 from .checkout import Checkout
 from .config import PayPalConfig
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 __all__ = ["PayPalProvider"]
 
 
-class PayPalProvider(AuthorizationOperations, AfterSale):
+class PayPalProvider(AuthorizationOperations, AfterSale, Account):
     """PayPal.
 
     There are no customers at PayPal: ``create_customer`` makes an id, which travels in the ``custom_id`` of subscriptions and
@@ -78,6 +78,7 @@ class PayPalProvider(AuthorizationOperations, AfterSale):
     events_kept: timedelta | None = EVENTS_KEPT
     sends: frozenset[EventType] | None = SENT
     never_leads_to: frozenset[EventType] = NEVER_LED_TO
+    checkout_starts_later = True
     capabilities: frozenset[Capability] = CAPABILITIES
     unsupported: Mapping[Capability, UnsupportedReason] = UNSUPPORTED
 
@@ -101,6 +102,7 @@ class PayPalProvider(AuthorizationOperations, AfterSale):
         self._checkout = Checkout(api, self._subscriptions, self._vault)
         self._invoices = Invoices(api, self._subscriptions)
         self._payments = Payments(api, lookup, self._vault)
+        self._browser_orders = BrowserOrders(api, self._payments)
         self._refunds = Refunds(api, lookup)
         self._transactions = Transactions(api, lookup)
         self._plans = Plans(api)
@@ -124,13 +126,14 @@ class PayPalProvider(AuthorizationOperations, AfterSale):
 
     async def create_customer(
         self,
-        email: str,
+        email: str | None = None,
         name: str | None = None,
         metadata: Mapping[str, str] | None = None,
         *,
+        phone: str | None = None,
         idempotency_key: str | None = None,
     ) -> Customer:
-        """An id for a customer, made here: nothing is sent. The same key makes the same id."""
+        """An id for a customer, made here: nothing is sent, and no phone number kept. The same key makes the same id."""
         return customer_for(email, name, metadata, idempotency_key or new_key())
 
     # Checkout
@@ -145,14 +148,15 @@ class PayPalProvider(AuthorizationOperations, AfterSale):
         *,
         quantity: int = 1,
         trial_days: int | None = None,
+        start_at: datetime | None = None,
         customer_email: str | None = None,
         idempotency_key: str | None = None,
     ) -> CheckoutSession:
         """PayPal's page where the payer agrees to a subscription. The session has the subscription's id.
 
-        ``quantity`` needs a plan with ``quantity_supported``. ``trial_days`` puts off the start
-        (:func:`~.requests.subscription_request`); 0 needs a plan without a trial. The payer may use any account, whatever
-        ``customer_email`` is. PayPal cannot keep ``metadata``: it is on the returned session only.
+        ``quantity`` needs a plan with ``quantity_supported``. ``trial_days`` puts off the start, as
+        ``start_at`` does (:func:`~.requests.subscription_request`); 0, or a start, needs a plan without a trial. The payer may
+        use any account, whatever ``customer_email`` is. PayPal cannot keep ``metadata``: it is on the returned session only.
         """
         return await self._checkout.subscribe(
             customer_id,
@@ -162,6 +166,7 @@ class PayPalProvider(AuthorizationOperations, AfterSale):
             metadata,
             quantity,
             trial_days,
+            start_at,
             customer_email,
             idempotency_key or new_key(),
         )
@@ -215,21 +220,6 @@ class PayPalProvider(AuthorizationOperations, AfterSale):
         PayPal bills every period in advance, and no usage: ``final_invoice`` makes no difference.
         """
         return await self._subscriptions.cancel(subscription_id, reason)
-
-    async def change_subscription(
-        self,
-        subscription_id: str,
-        *,
-        plan_id: str | None = None,
-        quantity: int | None = None,
-        prorate: bool = True,
-        idempotency_key: str | None = None,
-    ) -> SubscriptionChange:
-        """Another plan of the same product, or another quantity, from the next period on, once the payer agrees.
-
-        PayPal prorates nothing: ``prorate`` makes no difference.
-        """
-        return await self._subscriptions.revise(subscription_id, plan_id, quantity)
 
     async def pause_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
         """Suspend it: nothing is charged until it is resumed."""
@@ -285,19 +275,26 @@ class PayPalProvider(AuthorizationOperations, AfterSale):
         self,
         amount: Money,
         *,
-        customer_id: str,
-        payment_method_id: str,
+        customer_id: str | None = None,
+        payment_method_id: str | None = None,
+        token: str | None = None,
+        verification_token: str | None = None,
         capture: bool = True,
         description: str | None = None,
         metadata: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
     ) -> Payment:
-        """Charge a payment method of the vault, a token, while the payer is away. PayPal cannot keep ``metadata``.
+        """Charge a payment method of the vault while the payer is away, or an order that the payer has approved in the browser.
 
-        ``customer_id`` is the customer of PayPal's vault, or the ``merchant_customer_id`` that the token was saved with.
+        ``customer_id`` is the customer of PayPal's vault, or the ``merchant_customer_id`` that it was saved with. ``token`` is
+        the ``orderID`` of PayPal's JavaScript: of :meth:`create_order`, or of a payment session. ``metadata`` is not kept, and
+        ``verification_token`` not used.
         """
+        key = idempotency_key or new_key()
+        if token is not None:
+            return await self._browser_orders.charge(amount, customer_id, token, capture, key)
         return await self._payments.create(
-            amount, customer_id, payment_method_id, capture, description, idempotency_key or new_key()
+            amount, customer_id or "", payment_method_id or "", capture, description, key
         )
 
     async def refund_payment(
@@ -311,7 +308,7 @@ class PayPalProvider(AuthorizationOperations, AfterSale):
         """Give money back, of a payment or of a subscription's sale; None: all that is left."""
         return await self._refunds.create(payment_id, amount, reason, idempotency_key or new_key())
 
-    async def find_payment(self, key: str, since: datetime, *, customer_id: str) -> Payment | None:
+    async def find_payment(self, key: str, since: datetime, *, customer_id: str | None) -> Payment | None:
         """Return the customer's payment whose invoice id is the key, of those made while the key was good.
 
         It is found only if your application may use PayPal's transaction search, after up to three hours, for three years.
@@ -332,15 +329,7 @@ class PayPalProvider(AuthorizationOperations, AfterSale):
         """Delete a token of the vault. Twice is no error."""
         await self._vault.remove(payment_method_id)
 
-    # Plans and events
-
-    async def get_plan(self, plan_id: str) -> Plan | None:
-        """The plan, ``P-...``; None if there is none."""
-        return await self._plans.find(plan_id)
-
-    async def list_plans(self) -> list[Plan]:
-        """All active plans."""
-        return await self._plans.all()
+    # Events
 
     async def list_events(self, since: datetime, limit: int = 100) -> list[WebhookEvent]:
         """Return events since a time, oldest first. PayPal keeps them for about 30 days, and lists the newest first."""

@@ -53,6 +53,7 @@ def subscription_request(
     cancel_url: str,
     quantity: int,
     trial_days: int | None,
+    start_at: datetime | None,
     email: str | None,
     now: datetime,
 ) -> dict[str, object]:
@@ -79,6 +80,8 @@ def subscription_request(
         midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         start = midnight + timedelta(days=trial_days + 1)
         body["start_time"] = wire_time(start)
+    if start_at is not None:
+        body["start_time"] = wire_time(start_at)
     return body
 
 
@@ -89,7 +92,7 @@ def order_request(
     customer_id: str | None,
     description: str | None,
     invoice_id: str | None,
-    source: Mapping[str, object],
+    source: Mapping[str, object] | None,
 ) -> dict[str, object]:
     """An order for one payment.
 
@@ -100,7 +103,7 @@ def order_request(
         description: for the payer; cut to 127 characters.
         invoice_id: PayPal takes one id for one payment only, for as long as the account exists: a second net below the
             idempotency key, which it forgets after hours.
-        source: how it is paid.
+        source: how it is paid; None: the browser says it.
     """
     unit: dict[str, object] = {"amount": v2_amount(amount)}
     if customer_id is not None:
@@ -109,7 +112,8 @@ def order_request(
         unit["description"] = _shortened(description, _LONGEST_DESCRIPTION)
     if invoice_id is not None and len(invoice_id) <= _LONGEST_ID:
         unit["invoice_id"] = invoice_id
-    return {"intent": "CAPTURE" if capture else "AUTHORIZE", "purchase_units": [unit], "payment_source": source}
+    body: dict[str, object] = {"intent": "CAPTURE" if capture else "AUTHORIZE", "purchase_units": [unit]}
+    return body if source is None else {**body, "payment_source": source}
 
 
 def wallet_source(success_url: str, cancel_url: str) -> dict[str, object]:

@@ -8,11 +8,11 @@ from datetime import datetime
 import attrs
 
 from ...jsonlike import JsonObject, child, identity, rfc3339, text
-from ...models import Invoice, InvoiceLine, InvoiceReason, InvoiceStatus, Subscription
+from ...models import Invoice, InvoiceLine, InvoiceReason, InvoiceStatus, PaymentStatus, Subscription
 from ...money import Money
 from .amounts import money_from
 from .generations import status_in, word_of
-from .orders import is_held, payment_from_sale
+from .orders import payment_from_sale
 from .periods import SLACK, cycles_from, has_left_its_cycles, period_around
 from .wire import TRANSACTION_STATUS
 
@@ -27,7 +27,7 @@ def invoice_from_sale(sale: JsonObject) -> Invoice | None:
     sale_id = identity(sale, "id", "sale")
     amount = money_from(sale, "amount", what="sale")
     status = status_in(TRANSACTION_STATUS, sale, InvoiceStatus.UNKNOWN)
-    if status is InvoiceStatus.PAID and is_held(sale):
+    if payment_from_sale(sale).status is PaymentStatus.PROCESSING:
         status = InvoiceStatus.OPEN
     paid, when = status is InvoiceStatus.PAID, rfc3339(sale, "create_time")
     return Invoice(

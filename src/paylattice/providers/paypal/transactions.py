@@ -35,8 +35,17 @@ class Transactions:
         self._api = api
         self._lookup = lookup
 
-    async def payment_under(self, key: str, since: datetime, until: datetime, customer_id: str) -> Payment | None:
-        """The customer's payment of that time whose invoice id is the key; None, too, if PayPal does not let it be known."""
+    async def payment_under(
+        self, key: str, since: datetime, until: datetime, customer_id: str | None
+    ) -> Payment | None:
+        """The payment of that time whose invoice id is the key; None, too, if PayPal does not let it be known.
+
+        Args:
+            key: the idempotency key.
+            since: from when on.
+            until: to when.
+            customer_id: who paid; None: a guest.
+        """
         for number in range(1, _MOST_PAGES + 1):
             params = {
                 "start_date": wire_time(since - _CLOCKS_DIFFER),
@@ -58,7 +67,7 @@ class Transactions:
                 return None
         return None
 
-    async def _payment_of(self, transaction: JsonObject, key: str, customer_id: str) -> Payment | None:
+    async def _payment_of(self, transaction: JsonObject, key: str, customer_id: str | None) -> Payment | None:
         """The order's payment, if the transaction has the invoice id. Its refunds have it, too, and are none."""
         transaction_id = text(transaction, "transaction_id")
         if text(transaction, "invoice_id") != key or not transaction_id:

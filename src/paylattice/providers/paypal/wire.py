@@ -269,6 +269,7 @@ def payment_method_from(data: JsonObject) -> PaymentMethod:
         customer_id=text(child(data, "customer"), "id"),
         exp_month=int(expiry[2]) if expiry is not None else None,
         exp_year=int(expiry[1]) if expiry is not None else None,
+        listed_under=text(child(data, "customer"), "id"),
         provider="paypal",
         raw=data,
     )

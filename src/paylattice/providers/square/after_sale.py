@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from ...models import PaymentMethod, Subscription, SubscriptionChange
+from ...guard import provider_specific
+from ...models import ChangePayment, ChangeTime, Customer, Invoice, PaymentMethod, Subscription, SubscriptionChange
 from ...provider import BaseProvider
 from .customers import Customers
+from .invoices import Invoices
 from .starting import Starting
 from .subscriptions import Subscriptions
 
@@ -16,8 +18,13 @@ class AfterSale(BaseProvider):
     """What can still be done with what was sold. :class:`SquareProvider` makes the parts that do it."""
 
     _customers: Customers
+    _invoices: Invoices
     _starting: Starting
     _subscriptions: Subscriptions
+
+    async def list_customers(self, *, after: str | None = None, limit: int = 100) -> list[Customer]:
+        """Return a page of the profiles, oldest first; merged ones are left out. Square shows a new profile after a while."""
+        return await self._customers.page(after, limit)
 
     async def create_subscription(
         self,
@@ -55,11 +62,58 @@ class AfterSale(BaseProvider):
         """Delete the scheduled cancellation, or clear its date. The state is read first: Square takes no key for this."""
         return await self._subscriptions.uncancel(subscription_id)
 
+    async def change_subscription(
+        self,
+        subscription_id: str,
+        *,
+        plan_id: str | None = None,
+        quantity: int | None = None,
+        prorate: bool = True,
+        when: ChangeTime | None = None,
+        payment: ChangePayment = "invoice",
+        idempotency_key: str | None = None,
+    ) -> SubscriptionChange:
+        """Change the plan from the next billing date on: see ``scheduled_changes``. Square never prorates it.
+
+        Raises:
+            InvalidRequest: a quantity was given, which Square does not know.
+        """
+        return await self._subscriptions.change(
+            subscription_id, plan_id=plan_id, quantity=quantity, key=idempotency_key
+        )
+
+    async def cancel_scheduled_change(
+        self, subscription_id: str, *, idempotency_key: str | None = None
+    ) -> Subscription:
+        """Delete the scheduled swap of plans. The state is read first: Square takes no key for this."""
+        return await self._subscriptions.keep_plan(subscription_id)
+
     async def set_payment_method(
         self, subscription_id: str, payment_method_id: str, *, idempotency_key: str | None = None
     ) -> Subscription:
         """Charge another card on file. The state is read first: Square takes no key for this."""
         return await self._subscriptions.pay_with(subscription_id, payment_method_id)
+
+    async def get_invoice(self, invoice_id: str) -> Invoice | None:
+        """The invoice, ``inv:...``, with its payments; None if there is none."""
+        return await self._invoices.find(invoice_id)
+
+    async def void_invoice(self, invoice_id: str, *, idempotency_key: str | None = None) -> Invoice:
+        """Cancel a published invoice. The state is read first: Square takes no key for this."""
+        return await self._invoices.void(invoice_id)
+
+    @provider_specific(returns=Invoice, writes=True)
+    async def publish_invoice(self, invoice_id: str, *, idempotency_key: str | None = None) -> Invoice:
+        """Publish a draft: it can be paid on its page, and Square sends it as it says. Square's alone. Twice is no error.
+
+        Args:
+            invoice_id: Square's id of the invoice.
+            idempotency_key: calls with the same key have one effect. None: the library makes a key for this call.
+
+        Raises:
+            NotFound: the invoice does not exist.
+        """
+        return await self._invoices.publish(invoice_id, idempotency_key)
 
     async def save_payment_method(
         self,

@@ -1,7 +1,7 @@
 """Square's API: headers, errors inside a 200, keys, searches, pages, the location."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar, TypeVar, overload
 
@@ -21,7 +21,7 @@ from ...transport.primitives import mutex
 from ..api import JSONAPI, ErrorResponse, Request, Response, path_of
 from . import errors
 from .config import SquareConfig
-from .wire import Location, location_from
+from .locations import Location, location_from
 
 if TYPE_CHECKING:
     from ...transport import Transport
@@ -101,6 +101,7 @@ class SquareAPI(JSONAPI[SquareConfig]):
         self._mutex = mutex()
         self._asking: Lock | None = None
         self._location: Location | None = None
+        self._has_no_location = False
         self._merges: dict[str, str] = {}
 
     def now(self) -> datetime:
@@ -125,6 +126,12 @@ class SquareAPI(JSONAPI[SquareConfig]):
         """Who was asked, and what for."""
         asked = super().asked(request)
         return attrs.evolve(asked, secrets=lambda: (*asked.secrets(), self.config.token()))
+
+    async def call(
+        self, method: str, path: str, params: Mapping[str, object] | Sequence[object] | None, key: str | None
+    ) -> dict[str, object]:
+        """A native request; a key that is too long for Square is sent as a digest of itself."""
+        return await super().call(method, path, params, wire_key(key))
 
     @overload
     async def send(self, request: Request) -> JsonObject: ...
@@ -234,10 +241,25 @@ class SquareAPI(JSONAPI[SquareConfig]):
             if self._asking is None:
                 self._asking = self.transport.lock()
             lock = self._asking
-        async with lock:
+        async with lock.held():
             if self._location is None:
                 self._location = await self._read_location()
             return self._location
+
+    @property
+    def known_location(self) -> Location | None:
+        """The location that sells, if it was read before."""
+        return self._location
+
+    async def merchant_id(self) -> str | None:
+        """The seller whose location it is; None if no location is configured, or it cannot be known, which is asked once."""
+        if self.config.location_id is None or self._has_no_location:
+            return None
+        try:
+            return (await self.location()).merchant_id
+        except ConfigurationError:
+            self._has_no_location = True
+            return None
 
     async def _read_location(self) -> Location:
         configured = self.config.location_id

@@ -16,7 +16,7 @@ from ...money import Money
 from .amounts import optional_money_from
 from .periods import CADENCES, Phase, days_of
 
-__all__ = ["PLAN", "VARIATION", "Variation", "plan_from", "price_of_link", "variation_from"]
+__all__ = ["PLAN", "VARIATION", "Variation", "ids_in", "plan_from", "price_of_link", "variation_from"]
 
 VARIATION = "SUBSCRIPTION_PLAN_VARIATION"
 PLAN = "SUBSCRIPTION_PLAN"
@@ -42,18 +42,24 @@ class Variation:
         """The first phase that costs money."""
         return next((phase for phase in self.phases if not phase.is_free), None)
 
+    @property
+    def is_relative(self) -> bool:
+        """Whether what it costs is made from an order: it is sold with an item."""
+        return any(phase.relative for phase in self.phases)
+
     def is_sold_at(self, location_id: str | None) -> bool:
         """Whether it can be subscribed to at the location."""
         if self.deleted:
             return False
         here: object = location_id
-        if here is not None and here in _ids(self.data, "absent_at_location_ids"):
+        if here is not None and here in ids_in(self.data, "absent_at_location_ids"):
             return False
         everywhere = self.data.get("present_at_all_locations") is not False
-        return everywhere or here is None or here in _ids(self.data, "present_at_location_ids")
+        return everywhere or here is None or here in ids_in(self.data, "present_at_location_ids")
 
 
-def _ids(data: JsonObject, key: str) -> list[object]:
+def ids_in(data: JsonObject, key: str) -> list[object]:
+    """The ids in a list; an empty one where there is none."""
     value = data.get(key)
     return cast("list[object]", value) if isinstance(value, list) else []
 
@@ -70,26 +76,34 @@ def variation_from(data: JsonObject) -> Variation:
         id=identity(data, "id", "plan variation"),
         name=text(about, "name"),
         plan_id=text(about, "subscription_plan_id"),
-        phases=tuple(_phase_from(phase) for _, phase in phases),
+        phases=tuple(_phase_from(phase, number) for number, phase in phases),
         anchor=anchor,
         deleted=flag(data, "is_deleted"),
         data=data,
     )
 
 
-def _phase_from(data: JsonObject) -> Phase:
-    pricing = child(data, "pricing")
+def _phase_from(data: JsonObject, number: int) -> Phase:
+    pricing, ordinal = child(data, "pricing"), integer(data, "ordinal")
     price = optional_money_from(pricing, "price_money") or optional_money_from(pricing, "price")
     return Phase(
         cadence=text(data, "cadence"),
         periods=integer(data, "periods"),
         price=price or optional_money_from(data, "recurring_price_money"),
         relative=text(pricing, "type") == "RELATIVE",
+        discounted=bool(pricing.get("discount_ids")),
+        ordinal=number if ordinal is None else ordinal,
     )
 
 
-def plan_from(data: JsonObject, location_id: str | None = None) -> Plan:
-    """A plan variation: amount and interval are those of its first paid phase; a free phase before it is its trial."""
+def plan_from(data: JsonObject, location_id: str | None = None, item_price: Money | None = None) -> Plan:
+    """A plan variation: amount and interval are those of its first paid phase; a free phase before it is its trial.
+
+    Args:
+        data: the variation.
+        location_id: where it is to be sold.
+        item_price: what the item costs that an item-based one sells; None: it is not item-based, or that is not known.
+    """
     variation = variation_from(data)
     paid = variation.paid
     interval, count = CADENCES.get(paid.cadence or "", (None, 1)) if paid else (None, 1)
@@ -97,7 +111,7 @@ def plan_from(data: JsonObject, location_id: str | None = None) -> Plan:
     return Plan(
         id=variation.id,
         name=variation.name,
-        amount=paid.price if paid and not paid.relative else None,
+        amount=_price(paid, item_price) if paid else None,
         interval=interval,
         interval_count=count,
         trial_days=days_of(free) or None,
@@ -106,6 +120,12 @@ def plan_from(data: JsonObject, location_id: str | None = None) -> Plan:
         provider="square",
         raw=data,
     )
+
+
+def _price(paid: Phase, item_price: Money | None) -> Money | None:
+    if not paid.relative:
+        return paid.price
+    return None if paid.discounted else item_price
 
 
 def price_of_link(variation: Variation) -> Money:
@@ -118,8 +138,11 @@ def price_of_link(variation: Variation) -> Money:
     paid = variation.paid
     if variation.deleted:
         why = "it is deleted"
-    elif any(phase.relative for phase in variation.phases):
-        why = "its price is relative, made from an order, and links take fixed prices only"
+    elif variation.is_relative:
+        why = (
+            "it is item-based (RELATIVE), and Square's links sell no items by subscription. Subscribe with create_subscription "
+            'and a card on file, or sell on invoices\' pages: SquareConfig(checkout="invoice")'
+        )
     elif tuple(phase.is_free for phase in variation.phases) not in _SIMPLE:
         why = "links take plans with one paid phase, or with a free and a paid one"
     if why is None and paid is not None and paid.price is not None:

@@ -1,6 +1,7 @@
 """Hosted pages: which kind of page a session is, and what both kinds need."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from ...errors import InvalidRequest
 from ...models import CheckoutSession, Customer
@@ -9,7 +10,7 @@ from . import catalog
 from .api import SquareAPI
 from .customers import Customers
 from .invoice_checkout import PREFIX, InvoiceCheckout
-from .payment_links import PaymentLinks
+from .payment_links import NO_EVIDENCE, Evidence, PaymentLinks
 from .payments import Payments
 from .plans import Plans
 from .subscriptions import Subscriptions
@@ -35,7 +36,7 @@ class Checkout:
         self._customers = customers
         self._plans = plans
         self._links = PaymentLinks(api, payments, subscriptions)
-        self._invoices = InvoiceCheckout(api, subscriptions)
+        self._invoices = InvoiceCheckout(api, plans.items, subscriptions)
 
     async def subscribe(
         self,
@@ -45,10 +46,17 @@ class Checkout:
         metadata: Mapping[str, str] | None,
         quantity: int,
         trial_days: int | None,
+        start_at: datetime | None,
         email: str | None,
         key: str | None,
     ) -> CheckoutSession:
         """Create a page for a subscription, of the kind that the settings choose."""
+        if start_at is not None:
+            message = (
+                "Square's pages charge the first period at once. To start later, save a card with save_payment_method, and "
+                "use create_subscription(start_at=...)"
+            )
+            raise InvalidRequest(message, param="start_at")
         variation = await self._plans.to_subscribe_to(plan_id)
         _check_supported(variation, quantity, trial_days)
         customer = await self._customer(customer_id)
@@ -75,11 +83,11 @@ class Checkout:
             amount, success_url, location_id, customer, customer_id, description=description, metadata=metadata, key=key
         )
 
-    async def find(self, session_id: str) -> CheckoutSession | None:
+    async def find(self, session_id: str, evidence: Evidence = NO_EVIDENCE) -> CheckoutSession | None:
         """Read the session of either kind; None if there is none."""
         if session_id.startswith(PREFIX):
             return await self._invoices.find(session_id.removeprefix(PREFIX))
-        return await self._links.find(session_id)
+        return await self._links.find(session_id, evidence)
 
     async def expire(self, session_id: str) -> CheckoutSession:
         """Delete the link of an open session; what is not open is answered as it is."""

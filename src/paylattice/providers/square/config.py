@@ -9,7 +9,7 @@ import attrs
 from ...config import ProviderConfig, Secret, env, secrets_from, url_from
 from ...errors import ConfigurationError
 
-__all__ = ["API_VERSION", "SANDBOX", "SquareConfig", "Token"]
+__all__ = ["API_VERSION", "MAIN", "SANDBOX", "SquareConfig", "Token"]
 
 API_VERSION = "2026-09-16"
 """The version of Square's API that this provider speaks, whatever the application's default is."""
@@ -17,6 +17,8 @@ API_VERSION = "2026-09-16"
 SANDBOX = "https://connect.squareupsandbox.com"
 BASE_URLS: Mapping[str, str] = {"sandbox": SANDBOX, "production": "https://connect.squareup.com"}
 CHECKOUTS = ("link", "invoice")
+MAIN = "main"
+"""In place of the id of the main location: https://developer.squareup.com/reference/square/locations-api/retrieve-location."""
 
 Token: TypeAlias = Callable[[], "Secret | str"]
 """Hands out the access token that is good now: OAuth tokens live for 30 days."""

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
 from ...arguments import check_utc
-from ...errors import Conflict, NotFound
+from ...errors import Conflict, InvalidRequest, NotFound
 from ...jsonlike import JsonObject, flag, integer, text
 from ...models import Customer, PaymentMethod
 from ...transport.messages import Request
@@ -17,6 +17,8 @@ from .api import SquareAPI, get_page, part, path_of, search, write
 from .times import moment_of, stamp
 
 __all__ = ["Customers"]
+
+_PAGE = 100
 
 
 class Customers:
@@ -31,10 +33,22 @@ class Customers:
         self._reference_key = api.config.reference_key
 
     async def create(
-        self, email: str, name: str | None, metadata: Mapping[str, str] | None, key: str | None
+        self,
+        email: str | None,
+        name: str | None,
+        phone: str | None,
+        metadata: Mapping[str, str] | None,
+        key: str | None,
     ) -> Customer:
-        """A new profile."""
-        body = requests.customer_request(email, name, metadata, reference_key=self._reference_key)
+        """A new profile.
+
+        Raises:
+            InvalidRequest: nothing says who it is.
+        """
+        body = requests.customer_request(email, name, phone, metadata, reference_key=self._reference_key)
+        if not body.keys() - {"reference_id"}:
+            message = "Square makes no profile of nobody: give email=, name= or phone="
+            raise InvalidRequest(message, param="email", provider=self._api.name)
         return await self._api.create("/v2/customers", body, key, part("customer", self._model))
 
     async def find(self, customer_id: str) -> Customer | None:
@@ -47,11 +61,52 @@ class Customers:
         path = path_of("v2", "customers", customer_id)
         return await self._api.find(path, lambda data: self._checked(wire.object_in(data, "customer")))
 
+    async def page(self, after: str | None, limit: int) -> list[Customer]:
+        """The profiles behind one of them, oldest first. A cursor of Square's lives for minutes, so its time leads on.
+
+        Raises:
+            NotFound: there is no profile ``after``, or it was merged into another one.
+        """
+        since, passed = await self._created_at(after), after is None
+        sort = {"field": "CREATED_AT", "order": "ASC"}
+        query = (
+            {"sort": sort} if since is None else {"filter": {"created_at": {"start_at": stamp(since)}}, "sort": sort}
+        )
+
+        def ask(cursor: str | None) -> Request:
+            body = {"query": query, "limit": min(limit + 1, _PAGE), **({"cursor": cursor} if cursor else {})}
+            return search("/v2/customers/search", body)
+
+        def is_behind(data: JsonObject) -> bool:
+            nonlocal passed
+            made = moment_of(data, "created_at")
+            at_once = since is not None and made is not None and made <= since  # made in the same millisecond
+            seen = passed
+            passed = passed or text(data, "id") == after
+            return not at_once or (seen and text(data, "id") != after)
+
+        return [self._model(data) for data in await self._api.listed(ask, "customers", limit=limit, keep=is_behind)]
+
+    async def _created_at(self, customer_id: str | None) -> datetime | None:
+        if customer_id is None:
+            return None
+        profile = await self.profile(customer_id)
+        made = None if profile is None else moment_of(profile, "created_at")
+        if profile is None or made is None or text(profile, "id") != customer_id:
+            message = "Square has no such customer to go on after: it was deleted, or merged into another one"
+            raise NotFound(message, provider=self._api.name)
+        return made
+
     async def update(
-        self, customer_id: str, email: str | None, name: str | None, metadata: Mapping[str, str] | None
+        self,
+        customer_id: str,
+        email: str | None,
+        name: str | None,
+        phone: str | None,
+        metadata: Mapping[str, str] | None,
     ) -> Customer:
         """Change what is given. Of a merged profile, the one that it was merged into is changed."""
-        body = requests.customer_request(email, name, metadata, reference_key=self._reference_key, update=True)
+        body = requests.customer_request(email, name, phone, metadata, reference_key=self._reference_key, update=True)
         try:
             return await self._update(customer_id, body)
         except Conflict:  # another request was faster: the version has changed
@@ -136,6 +191,14 @@ class Customers:
             return found
         return await fetch(customer.id)
 
+    async def notice_merge(self, asked: str, answered: str | None) -> None:
+        """Read the profile that was asked for, once, where an answer to a write is about another one.
+
+        Square may have merged the two. Then the answer is good, and so are all others about the new profile.
+        """
+        if answered not in {None, asked} and not self._api.is_merged(asked, str(answered)):
+            await self._api.read_after_write(lambda: self.find(asked))
+
     async def _existing(self, customer_id: str) -> JsonObject:
         profile = await self.profile(customer_id)
         if profile is None:
@@ -153,7 +216,7 @@ class Customers:
         self._model(data)
         return data
 
-    async def created(self, since: datetime, email: str, metadata: Mapping[str, str] | None) -> Customer | None:
+    async def created(self, since: datetime, email: str | None, metadata: Mapping[str, str] | None) -> Customer | None:
         """Find the one profile with this reference and e-mail address that was made since; None if there is none, or several.
 
         Square compares without regard to case, so it is compared again here.
@@ -207,7 +270,9 @@ class Customers:
         body: dict[str, object] = {"source_id": token, "card": {"customer_id": customer_id}}
         if verification_token is not None:
             body["verification_token"] = verification_token
-        return await self._api.create("/v2/cards", body, key, part("card", wire.payment_method_from))
+        card = await self._api.create("/v2/cards", body, key, part("card", wire.payment_method_from))
+        await self.notice_merge(customer_id, card.customer_id)
+        return card
 
     async def disable_card(self, card_id: str) -> None:
         """Disable a card, for good. Disabling what is disabled is no error."""

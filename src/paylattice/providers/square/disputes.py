@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 
 from ...jsonlike import JsonObject, child, identity, text
-from ...models import Dispute, DisputeStatus
+from ...models import Dispute, DisputeCategory, DisputeStatus
 from .amounts import optional_money_from
 from .times import moment_of
 
-__all__ = ["DISPUTE_STATUS", "dispute_from"]
+__all__ = ["DISPUTE_CATEGORY", "DISPUTE_STATUS", "dispute_from"]
 
 DISPUTE_STATUS: Mapping[str | None, DisputeStatus] = {
     "INQUIRY_EVIDENCE_REQUIRED": DisputeStatus.NEEDS_RESPONSE,
@@ -20,6 +20,19 @@ DISPUTE_STATUS: Mapping[str | None, DisputeStatus] = {
     "ACCEPTED": DisputeStatus.LOST,
 }
 """https://developer.squareup.com/reference/square/enums/DisputeState; who accepts a dispute has lost it."""
+
+DISPUTE_CATEGORY: Mapping[str | None, DisputeCategory] = {
+    "AMOUNT_DIFFERS": DisputeCategory.WRONG_AMOUNT,
+    "CANCELLED": DisputeCategory.CANCELED,
+    "CUSTOMER_REQUESTS_CREDIT": DisputeCategory.CREDIT_NOT_PROCESSED,
+    "DUPLICATE": DisputeCategory.DUPLICATE,
+    "EMV_LIABILITY_SHIFT": DisputeCategory.BANK,
+    "NO_KNOWLEDGE": DisputeCategory.UNAUTHORIZED,
+    "NOT_AS_DESCRIBED": DisputeCategory.NOT_AS_DESCRIBED,
+    "NOT_RECEIVED": DisputeCategory.NOT_RECEIVED,
+    "PAID_BY_OTHER_MEANS": DisputeCategory.DUPLICATE,
+}
+"""https://developer.squareup.com/reference/square/enums/DisputeReason"""
 
 
 def dispute_from(data: JsonObject) -> Dispute:
@@ -36,6 +49,7 @@ def dispute_from(data: JsonObject) -> Dispute:
         outcome=raw_status.lower() if raw_status and status.is_over else None,
         created_at=moment_of(data, "created_at"),
         raw_status=raw_status,
+        category=DISPUTE_CATEGORY.get(reason, DisputeCategory.UNKNOWN),
         provider="square",
         raw=data,
     )

@@ -93,6 +93,9 @@ _TRANSIENT = frozenset({"CONFLICT"})
 _COMPANIONS = frozenset({"GIFT_CARD_AVAILABLE_AMOUNT"})
 """Codes that only come beside the one that says what happened."""
 
+_GENERAL = frozenset({"GENERIC_DECLINE", "CARD_DECLINED"})
+"""Codes that say no more than that it was declined: one that comes beside them says why."""
+
 _STATUS_OF: Mapping[type[PaymentError], int] = {
     ProviderUnavailable: 500,
     AuthenticationError: 401,
@@ -102,6 +105,12 @@ _STATUS_OF: Mapping[type[PaymentError], int] = {
     RateLimited: 429,
 }
 
+_SOURCE = "source_id"
+"""What pays, or is saved: of a 404 that names it, what was sent is wrong; what the request is about is there."""
+
+_DETAILS = ("card_details", "bank_account_details", "square_account_details")
+"""Where a payment says what went wrong with its source: https://developer.squareup.com/reference/square/objects/Payment."""
+
 _SERVER_ERROR = 500
 _CLIENT_ERROR = 400
 
@@ -109,12 +118,19 @@ _CLIENT_ERROR = 400
 def errors_in(body: JsonObject) -> tuple[JsonObject, ...]:
     """The errors of a body, the most telling first; what has neither code nor category is none."""
     found = [error for error in children(body, "errors") if text(error, "code") or text(error, "category")]
-    return tuple(sorted(found, key=lambda error: text(error, "code") in _COMPANIONS))
+    return tuple(sorted(found, key=_says_less))
+
+
+def _says_less(error: JsonObject) -> tuple[bool, bool]:
+    code = text(error, "code")
+    return code in _COMPANIONS, code in _GENERAL
 
 
 def _kind(error: JsonObject, status: int) -> type[PaymentError] | None:
     category = text(error, "category")
     by_code = KINDS.get(text(error, "code") or "")
+    if by_code is NotFound and text(error, "field") == _SOURCE:
+        return InvalidRequest
     if by_code is not None:
         return by_code
     if status in _BY_STATUS and category != "PAYMENT_METHOD_ERROR":
@@ -165,7 +181,7 @@ def decline_of(payment: JsonObject) -> ErrorResponse | None:
     """What is wrong with a payment that was answered and did not succeed; None if nothing is."""
     if text(payment, "status") not in {"FAILED", "CANCELED"}:
         return None
-    found = errors_in(child(payment, "card_details"))
+    found = tuple(error for details in _DETAILS for error in errors_in(child(payment, details)))
     code = text(found[0], "code") if found else None
     return ErrorResponse(
         kind=Declined,

@@ -106,9 +106,6 @@ _ONCE = frozenset(
 """What happens to an object once, and Square tells several times, under other ids: a completed payment is updated again when
 its fee is known, and a charge that failed may come as two kinds of event."""
 
-_CHARGE_FAILED = "unable to charge"
-"""From the description that Square writes into the invoice of a subscription whose card could not be charged."""
-
 _OBJECTS = frozenset({"customer", "subscription", "invoice", "payment", "refund", "card", "dispute"})
 _NONE: JsonObject = FrozenMap()
 
@@ -190,17 +187,18 @@ def _is_refunded(payment: JsonObject) -> bool:
 
 
 def _could_not_be_charged(invoice: JsonObject) -> bool:
-    """Whether the card on file could not be charged.
+    """Whether the card on file could not be charged: nothing charges the invoice any more, and Square has written why.
 
-    The description stays when the invoice is paid later, and an invoice that is sent by e-mail has no automatic payment from
-    the start: all three together tell.
+    What it has written is not read: it is in the seller's language. An invoice that is sent by e-mail has no automatic payment
+    from the start, and nothing is written into it; the text stays when the invoice is paid later.
+    https://developer.squareup.com/docs/subscriptions-api/subscription-billing
     """
     sources = {text(request, "automatic_payment_source") for request in children(invoice, "payment_requests")}
     return (
         bool(text(invoice, "subscription_id"))
         and text(invoice, "status") == "UNPAID"
         and sources == {"NONE"}
-        and _CHARGE_FAILED in (text(invoice, "description") or "").lower()
+        and bool(text(invoice, "description"))
     )
 
 

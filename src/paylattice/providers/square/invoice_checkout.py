@@ -11,6 +11,7 @@ from ...jsonlike import JsonObject, identity, text
 from ...models import CheckoutSession, CheckoutStatus, Customer, SubscriptionStatus
 from . import catalog, requests, wire
 from .api import SquareAPI, path_of
+from .items import Items
 from .states import invoice_ids
 from .subscriptions import Subscriptions
 
@@ -42,11 +43,13 @@ class InvoiceCheckout:
 
     Args:
         api: how to ask Square.
+        items: makes the templates of item-based subscriptions.
         subscriptions: reads subscriptions and their invoices.
     """
 
-    def __init__(self, api: SquareAPI, subscriptions: Subscriptions) -> None:
+    def __init__(self, api: SquareAPI, items: Items, subscriptions: Subscriptions) -> None:
         self._api = api
+        self._items = items
         self._subscriptions = subscriptions
 
     async def subscribe(self, customer: Customer, variation: catalog.Variation, key: str | None) -> CheckoutSession:
@@ -56,13 +59,9 @@ class InvoiceCheckout:
                 "without a card, Square subscribes customers only with name and e-mail address: update_customer first"
             )
             raise InvalidRequest(message, param="customer_id")
-        if any(phase.relative for phase in variation.phases):
-            message = (
-                "the plan variation has relative prices, which need an order template: subscribe with Square's own API"
-            )
-            raise InvalidRequest(message, param="plan_id")
         location = await self._api.location()
         body = requests.subscription_request(customer.id, variation.id, location.id)
+        body |= await self._items.phases_of(variation, customer.id, location.id, key)
         data = await self._api.create("/v2/subscriptions", body, key, subscription_in)
         return await self._api.read_after_write(lambda: self._with_first_invoice(data))
 
@@ -102,7 +101,7 @@ class InvoiceCheckout:
         raw |= {name: value for name, value in (("invoice", invoice), ("order", order)) if value is not None}
         return CheckoutSession(
             id=PREFIX + subscription_id,
-            url=wire.https(text(invoice, "public_url")) if invoice and status is CheckoutStatus.OPEN else None,
+            url=wire.page_url(text(invoice, "public_url")) if invoice and status is CheckoutStatus.OPEN else None,
             customer_id=text(data, "customer_id"),
             status=status,
             subscription_id=subscription_id,

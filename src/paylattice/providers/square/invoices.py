@@ -4,17 +4,18 @@ An invoice names an order, and the order its payments; neither payment nor order
 does not stand in it either: https://developer.squareup.com/docs/subscriptions-api/subscription-billing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import attrs
 
+from ...errors import Conflict, NotFound
 from ...invoice_facts import described_by
-from ...jsonlike import JsonObject, children, text
+from ...jsonlike import JsonObject, children, integer, text
 from ...models import Invoice, InvoiceReason, InvoiceStatus, Subscription
 from ..api import Request
 from . import requests, wire
-from .api import SquareAPI, search
+from .api import SquareAPI, part, path_of, search, write
 from .customers import Customers
 from .states import invoice_ids
 from .subscriptions import Subscriptions
@@ -50,9 +51,10 @@ class Invoices:
         self._subscriptions = subscriptions
 
     async def of_customer(self, customer_id: str, limit: int, subscription_id: str | None) -> list[Invoice]:
-        """Return the customer's invoices at the location, newest first, with their payments, reasons and periods.
+        """Return the customer's invoices, newest first, with their payments, reasons and periods.
 
-        The payments of a hundred invoices take one request, and each subscription some, of the first five.
+        They are those at the location, and at every other one where the customer has a subscription: Square searches one
+        location at a time. The payments of a hundred invoices take one request, and each subscription some, of the first five.
         """
         location = await self._api.location()
 
@@ -60,26 +62,104 @@ class Invoices:
             return subscription_id is None or text(data, "subscription_id") == subscription_id
 
         async def of(owner_id: str) -> list[JsonObject]:
-            def ask(cursor: str | None) -> Request:
-                return search("/v2/invoices/search", requests.invoices_request(owner_id, location.id, cursor))
+            found: list[JsonObject] = []
+            for place in await self._places(owner_id, subscription_id, location.id):
 
-            return await self._api.listed(ask, "invoices", limit=limit, keep=is_it)
+                def ask(cursor: str | None, place: str = place) -> Request:
+                    return search("/v2/invoices/search", requests.invoices_request(owner_id, place, cursor))
+
+                found += await self._api.listed(ask, "invoices", limit=limit, keep=is_it)
+            return found
 
         found = await self._customers.followed(customer_id, of, wire.recipient_of)
+        found = sorted(found, key=lambda data: moment_of(data, "created_at") or _NEVER, reverse=True)[:limit]
         invoices = [wire.invoice_from(data, currency=location.currency) for data in found]
-        invoices = await self._described(await self.with_payments(invoices))
-        return sorted(invoices, key=lambda invoice: invoice.created_at or _NEVER, reverse=True)
+        return await self._described(await self.with_payments(invoices))
 
-    async def of_order(self, order_id: str | None, customer_id: str | None) -> Invoice | None:
+    async def _places(self, owner_id: str, subscription_id: str | None, here: str) -> tuple[str, ...]:
+        """The locations where the profile's invoices are: a subscription is billed where it was sold."""
+        if subscription_id is not None:
+            data = await self._subscriptions.read(subscription_id)
+            return ((None if data is None else text(data, "location_id")) or here,)
+        return tuple(dict.fromkeys((here, *await self._subscriptions.places_of(owner_id))))
+
+    async def find(self, invoice_id: str) -> Invoice | None:
+        """The invoice with its payments, its reason and its period; None if there is none."""
+        found = await self._read(invoice_id)
+        return None if found is None else (await self._described(await self.with_payments([found])))[0]
+
+    async def publish(self, invoice_id: str, key: str | None) -> Invoice:
+        """Send a draft to the customer. One that was sent before is answered as it is."""
+        found = await self._existing(invoice_id)
+        if found.status is not InvoiceStatus.DRAFT:
+            return found
+        return await self._api.create(
+            path_of("v2", "invoices", invoice_id, "publish"), _version_of(found), key, await self._model()
+        )
+
+    async def void(self, invoice_id: str) -> Invoice:
+        """Cancel an invoice. One that is canceled already is answered as it is.
+
+        Raises:
+            Conflict: it is paid, or a draft.
+        """
+        try:
+            return await self._void(invoice_id)
+        except Conflict as error:
+            if error.http_status is None:
+                raise
+            return await self._void(invoice_id)  # it has another version by now
+
+    async def _void(self, invoice_id: str) -> Invoice:
+        found = await self._existing(invoice_id)
+        if found.status is InvoiceStatus.VOID:
+            return found
+        if found.status is not InvoiceStatus.OPEN:
+            message = f"the invoice is {found.status}: only one that was published, and not paid, can be voided"
+            raise Conflict(message)
+        model = await self._model()
+
+        async def cancel() -> Invoice:
+            path = path_of("v2", "invoices", invoice_id, "cancel")
+            return await self._api.send(write("POST", path, _version_of(found)), model)
+
+        async def look() -> Invoice | None:
+            now = await self._read(invoice_id)
+            return now if now is not None and now.status is InvoiceStatus.VOID else None
+
+        return await self._api.write_then_verify(cancel, look)
+
+    async def _model(self) -> Callable[[JsonObject], Invoice]:
+        location = await self._api.location()
+        return part("invoice", lambda data: wire.invoice_from(data, currency=location.currency))
+
+    async def _read(self, invoice_id: str) -> Invoice | None:
+        return await self._api.find(path_of("v2", "invoices", invoice_id), await self._model())
+
+    async def _existing(self, invoice_id: str) -> Invoice:
+        found = await self._read(invoice_id)
+        if found is None:
+            message = "Square has no such invoice, in this account and environment (sandbox or production)"
+            raise NotFound(message, provider=self._api.name)
+        return found
+
+    async def of_order(
+        self, order_id: str | None, customer_id: str | None, location_id: str | None = None
+    ) -> Invoice | None:
         """The invoice of an order, among the last hundred of the customer; None if none of them is.
 
-        Square searches invoices by customer and not by order: one request.
+        Square searches invoices by customer and location, and not by order: one request.
+
+        Args:
+            order_id: the order that was paid.
+            customer_id: who paid it.
+            location_id: where it was paid; None: where the settings say.
         """
         if order_id is None or customer_id is None:
             return None
         location = await self._api.location()
         answer = await self._api.send(
-            search("/v2/invoices/search", requests.invoices_request(customer_id, location.id, None))
+            search("/v2/invoices/search", requests.invoices_request(customer_id, location_id or location.id, None))
         )
         for data in children(answer, "invoices"):
             if wire.order_of(data) == order_id:
@@ -108,8 +188,13 @@ class Invoices:
         return found
 
 
+def _version_of(invoice: Invoice) -> dict[str, object]:
+    """What keeps two writers apart."""
+    return {"version": integer(invoice.raw, "version") or 0}
+
+
 def _paid_by(invoice: Invoice, order: JsonObject) -> Invoice:
     paid_at = invoice.paid_at
     if paid_at is None and invoice.status is InvoiceStatus.PAID:
-        paid_at = moment_of(order, "closed_at")
+        paid_at = wire.paid_at(order)
     return attrs.evolve(invoice, payment_ids=wire.payments_of(order), paid_at=paid_at)

@@ -3,6 +3,7 @@
 import attrs
 
 from ...events import EventType, WebhookEvent
+from ...jsonlike import text
 from ...payment_facts import after_dispute
 from .invoices import Invoices
 from .payments import Payments
@@ -23,7 +24,7 @@ async def followed(event: WebhookEvent, payments: Payments, invoices: Invoices) 
         return event
     payment = after_dispute(payment, event.dispute)
     order_id = order_of(payment.raw)
-    invoice = await invoices.of_order(order_id, payment.customer_id)
+    invoice = await invoices.of_order(order_id, payment.customer_id, text(payment.raw, "location_id"))
     if invoice is not None:
         payment = attrs.evolve(payment, invoice_id=invoice.id, subscription_id=invoice.subscription_id)
     return attrs.evolve(

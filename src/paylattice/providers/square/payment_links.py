@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import attrs
 
+from ...arguments import is_id
 from ...errors import InvalidRequest, InvalidResponse
 from ...frozen import FrozenMap
 from ...jsonlike import JsonObject, child, identity, text
@@ -19,18 +20,21 @@ from . import catalog, requests, wire
 from .amounts import optional_money_from
 from .api import SquareAPI, path_of, write
 from .payments import Payments
-from .requests import Started, started_from
+from .requests import Started, mark_in, started_from
 from .states import invoice_ids
 from .subscriptions import Subscriptions
 from .times import moment_of
 
-__all__ = ["PaymentLinks"]
+__all__ = ["NO_EVIDENCE", "Evidence", "PaymentLinks"]
 
 _LINKS = "/v2/online-checkout/payment-links"
 _HEAD_START = timedelta(minutes=1)
 """How much earlier than its payment a subscription may have been made, by Square's own clocks."""
 
 _A_DAY = timedelta(days=1)
+_EVIDENCE = frozenset({"payment_id", "orderid", "transactionid"})
+"""Square adds the last two to the URL to which the buyer comes back, in production only:
+https://developer.squareup.com/forums/t/20871."""
 
 _PAID = frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED})
 _DONE = _PAID | {PaymentStatus.AUTHORIZED}
@@ -45,6 +49,25 @@ ORDER_STATUS: Mapping[str | None, CheckoutStatus] = {
     "CANCELED": CheckoutStatus.EXPIRED,
 }
 """What the state of a link's order says as long as there is no payment; only a payment completes a checkout."""
+
+
+@attrs.frozen
+class Evidence:
+    """What is known of a session besides.
+
+    Args:
+        params: where to look for a payment that is not on the link's order: ``payment_id``; or what Square adds to the URL to
+            which the buyer comes back. A buyer can write it.
+        claimed: subscriptions that other links have made.
+        alone: whether no one else has a page for the plan that can be paid.
+    """
+
+    params: Mapping[str, str] = FrozenMap()
+    claimed: frozenset[str] = frozenset()
+    alone: bool = False
+
+
+NO_EVIDENCE = Evidence()
 
 
 class PaymentLinks:
@@ -95,6 +118,7 @@ class PaymentLinks:
             success_url=success_url,
             email=email or customer.email,
             phone=text(customer.raw, "phone_number"),
+            key=key,
         )
         return await self._api.create(_LINKS, body, key, _opened(started))
 
@@ -138,10 +162,10 @@ class PaymentLinks:
         )
         return await self._api.create(_LINKS, body, key, _opened(started))
 
-    async def find(self, link_id: str) -> CheckoutSession | None:
+    async def find(self, link_id: str, evidence: Evidence = NO_EVIDENCE) -> CheckoutSession | None:
         """Read the session; None if there is no such link."""
         link = await self._api.find(f"{_LINKS}{path_of(link_id)}", _link)
-        return None if link is None else await self._session(link)
+        return None if link is None else await self._session(link, evidence)
 
     async def expire(self, link_id: str) -> CheckoutSession:
         """Delete the link of an open session; what is not open is answered as it is.
@@ -167,7 +191,7 @@ class PaymentLinks:
         after = await self._session(link)
         return attrs.evolve(after, status=CheckoutStatus.EXPIRED, url=None) if after.url is not None else after
 
-    async def _session(self, link: JsonObject) -> CheckoutSession:
+    async def _session(self, link: JsonObject, evidence: Evidence = NO_EVIDENCE) -> CheckoutSession:
         started = started_from(link)
         plan_id = text(child(link, "checkout_options"), "subscription_plan_id") or started.plan_id
         order_id = wire.order_of(link)
@@ -175,14 +199,18 @@ class PaymentLinks:
         raw: dict[str, object] = {"payment_link": link, **({"order": order} if order else {})}
         named = wire.payments_of(order) if order else ()
         payments = [payment for payment_id in named if (payment := await self._payments.find(payment_id)) is not None]
+        if not named and evidence.params and plan_id is not None:
+            payments = await self._elsewhere(link, order or {}, evidence)
+            named = tuple(payment.id for payment in payments)
         counting = [payment for payment in payments if payment.status not in _NOTHING]
         subscription: JsonObject | None = None
         if payments:
             raw |= {"payment": payments[0].raw} if len(payments) == 1 else {"payments": [each.raw for each in payments]}
-        nothing_to_pay = not named and text(order or {}, "state") == "COMPLETED"  # a free trial
+        nothing_to_pay = not named and await self._is_free(order or {}, plan_id)
         paid = _is_paid_by(counting, order or {})
         if plan_id and (nothing_to_pay or paid):
-            subscription = await self._bought(link, order or {}, [payment.raw for payment in counting], plan_id)
+            counted = [payment.raw for payment in counting]
+            subscription = await self._bought(link, order or {}, counted, plan_id, evidence.claimed)
             if subscription is not None:
                 raw["subscription"] = subscription
         status = CheckoutStatus.OPEN
@@ -209,8 +237,40 @@ class PaymentLinks:
             raw=raw,
         )
 
+    async def _is_free(self, order: JsonObject, plan_id: str | None) -> bool:
+        """Whether an order without a payment was bought: that of a free trial, which Square may leave open."""
+        if text(order, "state") == "COMPLETED":
+            return True
+        if plan_id is None or text(order, "customer_id") is None or text(order, "state") == "CANCELED":
+            return False
+        return await self._subscriptions.begins_free(plan_id)
+
+    async def _elsewhere(self, link: JsonObject, order: JsonObject, evidence: Evidence) -> list[Payment]:
+        """The payments for the link that are on another order: each has the link's note, which no buyer can write.
+
+        A payment without any note is the link's, too, if its order was named, it is of the link's place, amount and time, and
+        no one else has a page on which it can have been made.
+        """
+        ours: dict[str, Payment] = {}
+        for value, name in _ids_in(evidence.params).items():
+            path = path_of("v2", "orders", value)
+            other = await self._api.find(path, wire.order_in) if name != "payment_id" else None
+            for payment_id in wire.payments_of(other) if other is not None else (value,):
+                payment = await self._payments.find(payment_id)
+                if payment is None:
+                    continue
+                fits = evidence.alone and other is not None and _may_be_for(link, order, payment)
+                if _is_for(link, payment) or fits:
+                    ours[payment.id] = payment
+        return list(ours.values())
+
     async def _bought(
-        self, link: JsonObject, order: JsonObject, payments: Sequence[JsonObject], plan_id: str
+        self,
+        link: JsonObject,
+        order: JsonObject,
+        payments: Sequence[JsonObject],
+        plan_id: str,
+        claimed: Collection[str],
     ) -> JsonObject | None:
         """The subscription that a paid link made; None while it is not there.
 
@@ -225,6 +285,8 @@ class PaymentLinks:
             return None
         open_to_time: list[JsonObject] = []
         for data in await self._subscriptions.bought(buyer, plan_id, paid - _HEAD_START):
+            if text(data, "id") in claimed:
+                continue
             proof = await self._is_billed_by(data, order, {text(payment, "id") for payment in payments})
             if proof:
                 return data
@@ -253,6 +315,31 @@ class PaymentLinks:
         return False if of_the_first_period else None
 
 
+def _ids_in(params: Mapping[str, str]) -> Mapping[str, str]:
+    """The ids of orders and payments that the evidence names, each once, with its name: no more than there are names."""
+    named = {name.lower(): value for name, value in params.items() if name.lower() in _EVIDENCE and is_id(value)}
+    return {value: name for name, value in named.items()}
+
+
+def _is_for(link: JsonObject, payment: Payment) -> bool:
+    """Whether a payment has the link's note: its mark, which no other link has."""
+    note = text(payment.raw, "note")
+    return mark_in(note) is not None and note == text(link, "payment_note")
+
+
+def _may_be_for(link: JsonObject, order: JsonObject, payment: Payment) -> bool:
+    """Whether a payment without any note can be for the link: by time, place and amount."""
+    begun, paid = moment_of(link, "created_at"), payment.created_at
+    return (
+        text(payment.raw, "note") is None
+        and begun is not None
+        and paid is not None
+        and paid >= begun - _HEAD_START
+        and optional_money_from(order, "total_money") == payment.amount
+        and text(payment.raw, "location_id") == text(order, "location_id")
+    )
+
+
 def _is_paid_by(payments: Sequence[Payment], order: JsonObject) -> bool:
     """Whether the payments, each of which is in or reserved, pay for the whole order: a gift card may pay for a part of it."""
     if not payments or any(payment.status not in _DONE for payment in payments):
@@ -270,7 +357,7 @@ def _apart(one: datetime | None, other: datetime | None) -> timedelta:
 
 
 def _address(link: JsonObject) -> str:
-    url = wire.https(text(link, "url")) or wire.https(text(link, "long_url"))
+    url = wire.page_url(text(link, "url")) or wire.page_url(text(link, "long_url"))
     if url is None:
         message = "the answer is no payment link: it has no https address"
         raise InvalidResponse(message)

@@ -110,18 +110,21 @@ class Payments:
     async def create(
         self,
         amount: Money,
-        customer_id: str,
-        payment_method_id: str,
+        *,
+        customer_id: str | None,
+        source_id: str,
+        verification_token: str | None,
         capture: bool,
         description: str | None,
         metadata: Mapping[str, str] | None,
         key: str | None,
     ) -> Payment:
-        """Charge a card on file."""
+        """Charge a card on file, or a token of the browser."""
         body = requests.payment_request(
             amount,
             customer_id=customer_id,
-            payment_method_id=payment_method_id,
+            source_id=source_id,
+            verification_token=verification_token,
             location_id=await self.selling(amount),
             capture=capture,
             description=description,
@@ -252,8 +255,8 @@ class Payments:
             raise Conflict(message, provider=self._api.name)
         return max(reversed(given), key=_made_at).amount  # of several in one instant, the one that Square names last
 
-    async def made_under(self, key: str, since: datetime, until: datetime, customer_id: str) -> Payment | None:
-        """The customer's payment of that time that was made under the key; None, too, if there are too many to look at."""
+    async def made_under(self, key: str, since: datetime, until: datetime) -> Payment | None:
+        """The payment of that time that was made under the key; None, too, if there are too many to look at."""
         location = await self._api.location()
         params = {
             "begin_time": stamp(since),
@@ -267,7 +270,7 @@ class Payments:
         for _ in range(_MOST_PAGES):
             page = await self._api.page(get_page("/v2/payments", params, cursor), "payments")
             for data in children(page, "payments"):
-                if _ends_with(data, "note", mark) and text(data, "customer_id") == customer_id:
+                if _ends_with(data, "note", mark):
                     return self._model(data)
             cursor = text(page, "cursor")
             if not cursor:

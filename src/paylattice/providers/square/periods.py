@@ -40,6 +40,8 @@ _MOST_PHASES = 50
 _MONTHS_IN_A_YEAR = 12
 _CLAMPED = timedelta(days=3)
 """How far the end of a month may move a boundary: from the 31st to the 28th."""
+_LATE = timedelta(days=1)
+"""How long after the beginning of its period an invoice may be made."""
 
 
 @attrs.frozen
@@ -51,12 +53,16 @@ class Phase:
         periods: how many; None: it does not end.
         price: per period; None: none that is fixed.
         relative: whether the price is made from an order.
+        discounted: whether Square takes a discount off it.
+        ordinal: its place in the plan.
     """
 
     cadence: str | None
     periods: int | None = None
     price: Money | None = None
     relative: bool = False
+    discounted: bool = False
+    ordinal: int = 0
 
     @property
     def is_free(self) -> bool:
@@ -145,14 +151,33 @@ class Calendar:
     def __init__(self, start: date, phases: Sequence[Phase], anchor: int | None = None) -> None:
         self._stretches = tuple(_stretches(start, phases, anchor))
 
-    def end_of(self, charged: date) -> date | None:
-        """The day after the period that is paid through this date; None if the date is near no boundary."""
+    def moved_to(self, first: date) -> "Calendar | None":
+        """The boundaries if a period began on this day, which is near none of the boundaries; None if it is near one.
+
+        A pause ends on a day of its own, and Square bills from there on.
+        """
+        stretch = self._stretch_on(first)
+        if stretch is None or any(abs(first - day) <= _LATE for day in self._near(first)):
+            return None
+        return Calendar(first, (attrs.evolve(stretch.phase, periods=None),), stretch.anchor)
+
+    def phases_from(self, day: date) -> tuple[Phase, ...]:
+        """The phases that have not ended by the day."""
+        return tuple(each.phase for each in self._stretches if each.end is None or each.end > day)
+
+    def end_of(self, charged: date, *, exactly: bool = False) -> date | None:
+        """The day after the period that is paid through this date; None if the date is near no boundary.
+
+        Args:
+            charged: as Square says it, in either reading.
+            exactly: whether the date has to be the boundary, or the day before.
+        """
         near = self._near(charged)
         after = charged + timedelta(days=1) if charged < date.max else charged
         for day in (after, charged):
             if day in near:
                 return day
-        for day in sorted(near, key=lambda other: abs(other - after)):
+        for day in () if exactly else sorted(near, key=lambda other: abs(other - after)):
             return day if abs(day - after) <= _CLAMPED and self._is_monthly(day) else None
         return None
 

@@ -1,6 +1,7 @@
 """Reading plans: one, all of them, and what does not change about a variation."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 
 from ...errors import InvalidRequest
 from ...jsonlike import JsonObject, child, children, flag, text
@@ -8,6 +9,8 @@ from ...models import Plan
 from ...transport.primitives import mutex
 from . import catalog
 from .api import SquareAPI, get_page, path_of
+from .config import MAIN
+from .items import Items
 from .wire import object_in
 
 __all__ = ["Plans"]
@@ -24,6 +27,8 @@ class Plans:
 
     def __init__(self, api: SquareAPI) -> None:
         self._api = api
+        self.items: Items = Items(api)
+        """What item-based plans sell."""
         self._known: OrderedDict[str, catalog.Variation] = OrderedDict()
         self._mutex = mutex()
 
@@ -32,7 +37,19 @@ class Plans:
         found = await self._object(plan_id)
         if found is None or text(found, "type") != catalog.VARIATION or flag(found, "is_deleted"):
             return None
-        return catalog.plan_from(found, self._api.config.location_id)
+        return (await self._plans_from([found]))[0]
+
+    async def _plans_from(self, found: Sequence[JsonObject]) -> list[Plan]:
+        """The plans that the variations are, at the location that sells; item-based ones with the price of their item."""
+        here = await self._here()
+        items = await self.items.sold_by([catalog.variation_from(data) for data in found], here)
+        prices = [None if (item := items.get(text(data, "id") or "")) is None else item.price for data in found]
+        return [catalog.plan_from(data, here, price) for data, price in zip(found, prices, strict=True)]
+
+    async def _here(self) -> str | None:
+        """The id of the location that sells: Square's word ``main`` stands for one, and is in no list of locations."""
+        configured = self._api.config.location_id
+        return (await self._api.location()).id if configured == MAIN else configured
 
     async def all(self) -> list[Plan]:
         """All plan variations that can be subscribed to at the location, each once."""
@@ -45,8 +62,7 @@ class Plans:
             if text(plan, "type") == catalog.PLAN
         ]
         by_id = {text(data, "id"): data for data in (*inner, *found) if text(data, "type") == catalog.VARIATION}
-        plans = [catalog.plan_from(data, self._api.config.location_id) for data in by_id.values()]
-        return [plan for plan in plans if plan.active]
+        return [plan for plan in await self._plans_from(list(by_id.values())) if plan.active]
 
     async def to_subscribe_to(self, plan_id: str) -> catalog.Variation:
         """The variation, as it is now.

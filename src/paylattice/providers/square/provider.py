@@ -15,23 +15,22 @@ from ...models import (
     Invoice,
     Payment,
     PaymentMethod,
-    Plan,
     Refund,
     Subscription,
-    SubscriptionChange,
 )
 from ...money import Money
 from ...provider import Capability, Headers, UnsupportedReason
+from .account import Account
 from .after_sale import AfterSale
 from .api import SquareAPI
 from .capabilities import CAPABILITIES, UNSUPPORTED, UNSUPPORTED_BY_INVOICE
-from .checkout import PREFIX, Checkout
+from .checkout import Checkout
 from .config import SquareConfig
 from .customers import Customers
 from .event_list import EVENTS_KEPT, EventList
 from .events import SENT
-from .invoices import Invoices, described
-from .links import followed
+from .hooks import Hooks
+from .invoices import Invoices
 from .payments import Payments
 from .plans import Plans
 from .starting import Starting
@@ -43,10 +42,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SquareProvider"]
 
-_CLOCKS_DIFFER = timedelta(minutes=10)
 
-
-class SquareProvider(AfterSale):
+class SquareProvider(AfterSale, Account, Hooks):
     """Square.
 
     Args:
@@ -97,30 +94,15 @@ class SquareProvider(AfterSale):
                 {**type(self).unsupported, **UNSUPPORTED_BY_INVOICE}
             )
 
-    def is_same(self, asked: str, answered: str) -> bool:
-        """Whether Square was seen to have merged the one profile into the other."""
-        return self._api.is_merged(asked, answered)
-
-    def checkout_session_of(self, subscription_id: str) -> str:
-        """The session whose page is an invoice's. That of a link does not follow from the subscription."""
-        return f"{PREFIX}{subscription_id}"
-
-    async def follow_links(self, event: WebhookEvent) -> WebhookEvent:
-        """Follow a refund or a dispute to its payment, and that by its order to its checkout or to its invoice."""
-        return await followed(event, self._payments, self._invoices)
-
-    def describe_invoice(self, invoice: Invoice, subscription: Subscription) -> Invoice:
-        """The invoice with its reason and period: the subscription lists its invoices, and tells its current period."""
-        return described(invoice, subscription)
-
     # Customers
 
     async def create_customer(
         self,
-        email: str,
+        email: str | None = None,
         name: str | None = None,
         metadata: Mapping[str, str] | None = None,
         *,
+        phone: str | None = None,
         idempotency_key: str | None = None,
     ) -> Customer:
         """Create a profile. Square does not mind a second one with the same e-mail address, and none is looked for.
@@ -128,7 +110,7 @@ class SquareProvider(AfterSale):
         ``name`` is split at its last space into given and family name. Of the metadata, Square keeps one word, that of
         ``SquareConfig(reference_key=...)``, as the ``reference_id``.
         """
-        return await self._customers.create(email, name, metadata, idempotency_key)
+        return await self._customers.create(email, name, phone, metadata, idempotency_key)
 
     async def get_customer(self, customer_id: str) -> Customer | None:
         """Return the customer, or None. For a merged profile, this is the one it was merged into (``merged_from``)."""
@@ -141,10 +123,11 @@ class SquareProvider(AfterSale):
         email: str | None = None,
         name: str | None = None,
         metadata: Mapping[str, str] | None = None,
+        phone: str | None = None,
         idempotency_key: str | None = None,
     ) -> Customer:
         """Change the given fields; an empty value takes the one word of metadata away."""
-        return await self._customers.update(customer_id, email, name, metadata)
+        return await self._customers.update(customer_id, email, name, phone, metadata)
 
     async def delete_customer(self, customer_id: str, *, idempotency_key: str | None = None) -> None:
         """Delete the profile. Square then deactivates its subscriptions.
@@ -153,21 +136,6 @@ class SquareProvider(AfterSale):
             Conflict: the profile was merged into another one, which holds what belongs to others, too.
         """
         await self._customers.delete(customer_id)
-
-    async def find_created_customer(
-        self,
-        key: str,
-        since: datetime,
-        *,
-        email: str,
-        name: str | None = None,
-        metadata: Mapping[str, str] | None = None,
-    ) -> Customer | None:
-        """The one profile with this reference and this e-mail address that was made since.
-
-        Square's search knows a new profile after some seconds, at times after more than a minute.
-        """
-        return await self._customers.created(since, email, metadata)
 
     # Checkout
 
@@ -181,6 +149,7 @@ class SquareProvider(AfterSale):
         *,
         quantity: int = 1,
         trial_days: int | None = None,
+        start_at: datetime | None = None,
         customer_email: str | None = None,
         idempotency_key: str | None = None,
     ) -> CheckoutSession:
@@ -189,9 +158,12 @@ class SquareProvider(AfterSale):
         ``plan_id`` is a plan VARIATION, whose price is read, and charged; ``quantity`` is 1, ``trial_days`` that of its
         own free phase. With a link, the buyer may become another profile than ``customer_id``. An invoice's page leads nowhere
         afterwards, and keeps no metadata. ``cancel_url`` is not used: Square has no place for it.
+
+        Raises:
+            InvalidRequest: ``start_at`` was given: Square's pages charge at once. ``create_subscription`` takes it.
         """
         return await self._checkout.subscribe(
-            customer_id, plan_id, success_url, metadata, quantity, trial_days, customer_email, idempotency_key
+            customer_id, plan_id, success_url, metadata, quantity, trial_days, start_at, customer_email, idempotency_key
         )
 
     async def create_payment_session(
@@ -248,22 +220,6 @@ class SquareProvider(AfterSale):
         """
         return await self._subscriptions.cancel(subscription_id)
 
-    async def change_subscription(
-        self,
-        subscription_id: str,
-        *,
-        plan_id: str | None = None,
-        quantity: int | None = None,
-        prorate: bool = True,
-        idempotency_key: str | None = None,
-    ) -> SubscriptionChange:
-        """Change the plan from the next billing date on: see ``scheduled_changes``. Square never prorates it.
-
-        Raises:
-            InvalidRequest: a quantity was given, which Square does not know.
-        """
-        return await self._subscriptions.change(subscription_id, plan_id=plan_id, quantity=quantity)
-
     async def pause_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
         """Bill no more from the next billing date on. Until then ``collection_paused`` says so, afterwards the status."""
         return await self._subscriptions.pause(subscription_id)
@@ -275,7 +231,7 @@ class SquareProvider(AfterSale):
     async def get_invoices(
         self, customer_id: str, limit: int = 10, *, subscription_id: str | None = None
     ) -> list[Invoice]:
-        """Return the customer's invoices at the location, newest first."""
+        """Return the customer's invoices, newest first: at the location, and wherever the customer has a subscription."""
         return await self._invoices.of_customer(customer_id, limit, subscription_id)
 
     # Payments
@@ -298,21 +254,35 @@ class SquareProvider(AfterSale):
         self,
         amount: Money,
         *,
-        customer_id: str,
-        payment_method_id: str,
+        customer_id: str | None = None,
+        payment_method_id: str | None = None,
+        token: str | None = None,
+        verification_token: str | None = None,
         capture: bool = True,
         description: str | None = None,
         metadata: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
     ) -> Payment:
-        """Charge a card on file, ``ccof:...``, in the location's currency, while the payer is away.
+        """Charge a card on file, ``ccof:...``, or a token of the Web Payments SDK (``cnon:...``), in the location's currency.
+
+        ``verification_token`` is that of the buyer's verification, where the SDK's ``tokenize`` does not include it.
 
         Square releases what is only authorized after seven days. Of the metadata, it keeps one word, that of
         ``SquareConfig(reference_key=...)``, with at most 40 characters.
         """
-        return await self._payments.create(
-            amount, customer_id, payment_method_id, capture, description, metadata, idempotency_key
+        payment = await self._payments.create(
+            amount,
+            customer_id=customer_id,
+            source_id=token or payment_method_id or "",
+            verification_token=verification_token,
+            capture=capture,
+            description=description,
+            metadata=metadata,
+            key=idempotency_key,
         )
+        if customer_id is not None:
+            await self._customers.notice_merge(customer_id, payment.customer_id)
+        return payment
 
     async def refund_payment(
         self,
@@ -325,20 +295,6 @@ class SquareProvider(AfterSale):
         """Refund a payment, in whole or in part. It nearly always begins as pending: watch ``refund.succeeded``."""
         return await self._payments.refund(payment_id, amount, reason, idempotency_key)
 
-    async def find_payment(self, key: str, since: datetime, *, customer_id: str) -> Payment | None:
-        """Return the payment whose note ends with the key's mark, of those that the location took while the key was good.
-
-        At most 5,000 payments are read.
-        """
-        until = since + self.idempotency_lifetime + _CLOCKS_DIFFER
-        return await self._payments.made_under(key, since - _CLOCKS_DIFFER, until, customer_id)
-
-    async def find_refund(
-        self, key: str, since: datetime, *, payment_id: str, amount: Money | None = None
-    ) -> Refund | None:
-        """Return the payment's refund whose reason ends with the key's mark."""
-        return await self._payments.refunded_under(key, payment_id)
-
     async def get_payment_methods(self, customer_id: str) -> list[PaymentMethod]:
         """The customer's cards on file that can be charged."""
         return await self._customers.cards(customer_id)
@@ -347,15 +303,7 @@ class SquareProvider(AfterSale):
         """Disable a card on file, for good. Removing twice is no error."""
         await self._customers.disable_card(payment_method_id)
 
-    # Plans and events
-
-    async def get_plan(self, plan_id: str) -> Plan | None:
-        """The plan variation; None if there is none."""
-        return await self._plans.find(plan_id)
-
-    async def list_plans(self) -> list[Plan]:
-        """All plan variations that can be subscribed to at the location."""
-        return await self._plans.all()
+    # Events
 
     async def list_events(self, since: datetime, limit: int = 100) -> list[WebhookEvent]:
         """Return events since a time, oldest first, up to 28 days old. Square shows them to the account's own token only."""

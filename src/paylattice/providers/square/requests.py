@@ -9,7 +9,7 @@ import attrs
 
 from ...errors import InvalidRequest
 from ...frozen import FrozenMap
-from ...idempotency import sub_key
+from ...idempotency import mark_of as own_mark_of
 from ...jsonlike import JsonObject, parse_object, string_map, text
 from ...models import NOTHING
 from ...money import Money
@@ -24,6 +24,7 @@ __all__ = [
     "events_request",
     "invoices_request",
     "link_request",
+    "mark_in",
     "mark_of",
     "order_link_request",
     "payment_request",
@@ -48,7 +49,9 @@ _LONGEST_BUYER_PHONE = 17
 _LONGEST_DESCRIPTION = 4096
 _MOST_METADATA = 10
 _LONGEST_METADATA_VALUE = 255
+_BETWEEN_DIGITS = re.compile(r"[ ().-]")
 _METADATA_KEY = re.compile(r"[A-Za-z0-9_-]{1,60}")
+_MARK = re.compile(r"\(ref\. ([0-9a-f-]{36})\)")
 _PAGE = 100
 
 
@@ -61,7 +64,13 @@ def _at_most(value: str | None, longest: int, param: str) -> str | None:
 
 def mark_of(key: str) -> str:
     """What stands at the end of a note: Square forgets the key itself, and keeps no metadata with a payment."""
-    return f"(ref. {sub_key(key, 'note')})"
+    return f"(ref. {own_mark_of(key)})"
+
+
+def mark_in(note: str | None) -> str | None:
+    """The mark of which a note consists; None: it is another note."""
+    found = _MARK.fullmatch(note or "")
+    return None if found is None else found[1]
 
 
 def _marked(text: str | None, key: str | None, longest: int, param: str) -> str | None:
@@ -96,11 +105,25 @@ def reference_of(metadata: Mapping[str, str] | None, reference_key: str, *, long
     return _at_most((metadata or {}).get(reference_key), longest, "metadata")
 
 
+def _phone_number(phone: str | None) -> str | None:
+    """The number as Square keeps it: without what makes it readable."""
+    return None if phone is None else _BETWEEN_DIGITS.sub("", phone)
+
+
 def customer_request(
-    email: str | None, name: str | None, metadata: Mapping[str, str] | None, *, reference_key: str, update: bool = False
+    email: str | None,
+    name: str | None,
+    phone: str | None,
+    metadata: Mapping[str, str] | None,
+    *,
+    reference_key: str,
+    update: bool = False,
 ) -> dict[str, object]:
     """What creates or changes a profile. In an update, a name of one word and an empty reference take away what was there."""
-    body: dict[str, object] = {"email_address": _at_most(email, _LONGEST_EMAIL, "email")}
+    body: dict[str, object] = {
+        "email_address": _at_most(email, _LONGEST_EMAIL, "email"),
+        "phone_number": _phone_number(phone),
+    }
     if name is not None:
         given, family = split_name(name)
         body["given_name"] = _at_most(given, _LONGEST_NAME, "name")
@@ -169,8 +192,9 @@ def link_request(
     success_url: str,
     email: str | None,
     phone: str | None,
+    key: str | None,
 ) -> dict[str, object]:
-    """A payment link that subscribes to ``started.plan_id``."""
+    """A payment link that subscribes to ``started.plan_id``. Its payment has the mark of the key in its note."""
     quick_pay = {
         "name": (name or "Subscription")[:_LONGEST_ITEM],
         "price_money": money_body(price),
@@ -185,6 +209,7 @@ def link_request(
             "description": started.in_words(),
             "quick_pay": quick_pay,
             "checkout_options": options,
+            "payment_note": None if key is None else mark_of(key),
             "pre_populated_data": _buyer(email, phone),
         }
     )
@@ -264,8 +289,9 @@ def resumption(day: str) -> dict[str, object]:
 def payment_request(
     amount: Money,
     *,
-    customer_id: str,
-    payment_method_id: str,
+    customer_id: str | None,
+    source_id: str,
+    verification_token: str | None,
     location_id: str,
     capture: bool,
     description: str | None,
@@ -273,11 +299,12 @@ def payment_request(
     reference_key: str,
     key: str | None,
 ) -> dict[str, object]:
-    """What charges a card on file. Its note is the description, with a mark made of the key after it."""
+    """What charges a card on file, or a token. Its note is the description, with a mark made of the key after it."""
     reference = reference_of(metadata, reference_key, longest=_LONGEST_PAYMENT_REFERENCE, what="payment")
     return _given(
         {
-            "source_id": payment_method_id,
+            "source_id": source_id,
+            "verification_token": verification_token,
             "amount_money": money_body(amount),
             "autocomplete": capture,
             "customer_id": customer_id,

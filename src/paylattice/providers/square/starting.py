@@ -59,17 +59,14 @@ class Starting:
             message = "Square deactivates subscriptions of customers without a name or an e-mail address: update_customer first"
             raise InvalidRequest(message, param="customer_id")
         variation = await self._plans.to_subscribe_to(plan_id)
-        if any(phase.relative for phase in variation.phases):
-            message = (
-                "the plan variation has relative prices, which need an order template: subscribe with Square's own API"
-            )
-            raise InvalidRequest(message, param="plan_id")
         location = await self._api.location()
         body = requests.subscription_request(customer.id, variation.id, location.id)
+        body |= await self._plans.items.phases_of(variation, customer.id, location.id, key)
         body |= {"card_id": payment_method_id, **({} if key is None else {"source": {"name": requests.source_of(key)}})}
         if start_at is not None:
             body["start_date"] = today(start_at, zone_of(location.timezone)).isoformat()
         data = await self._api.create("/v2/subscriptions", body, key, subscription_in)
+        await self._customers.notice_merge(customer_id, text(data, "customer_id"))
         return SubscriptionChange(await self._api.read_after_write(lambda: self._subscriptions.model(data)))
 
     async def begun_under(self, key: str, customer_id: str) -> Subscription | None:

@@ -11,8 +11,10 @@ import attrs
 
 from ...jsonlike import JsonObject, children, identity, integer, text
 from ...models import ScheduledChange, Subscription, SubscriptionItem, SubscriptionStatus
+from ...money import Money
+from .amounts import optional_money_from
 from .catalog import Variation
-from .periods import Calendar
+from .periods import Calendar, Phase
 from .standing import counting, failed_at, is_asked, is_owed, is_paid
 from .times import day_of, midnight, moment_of, today, zone_of
 
@@ -39,6 +41,7 @@ ACTIONS: Mapping[str, str] = {
 }
 """https://developer.squareup.com/reference/square/enums/SubscriptionActionType"""
 
+_OVER = frozenset({"CANCELED", "COMPLETED"})
 _NEWEST = 3
 
 
@@ -73,7 +76,7 @@ def invoices_that_tell(data: JsonObject) -> tuple[str, ...]:
 
 def is_decided(data: JsonObject, known: Known) -> bool:
     """Whether another invoice would say nothing more about the status."""
-    if text(data, "status") != "ACTIVE" or _is_trialing(data, known):
+    if text(data, "status") != "ACTIVE" or _is_free(data, known):
         return True
     return any(is_paid(invoice) for invoice in known.invoices or ())
 
@@ -85,7 +88,7 @@ def status_of(data: JsonObject, known: Known) -> SubscriptionStatus:
         return status
     if _is_trialing(data, known):
         return SubscriptionStatus.TRIALING
-    if known.invoices is None:
+    if known.invoices is None or _is_free(data, known):
         return status
     return _status_by_invoices(data, known, known.invoices)
 
@@ -132,10 +135,41 @@ def _calendar(data: JsonObject, known: Known) -> Calendar | None:
     return Calendar(start, known.variation.phases, anchor if fits else None)
 
 
-def _is_trialing(data: JsonObject, known: Known) -> bool:
+def _own_price(data: JsonObject) -> Money | None:
+    """What a period costs in place of the plan's fixed price; None: what the plan says.
+
+    https://developer.squareup.com/docs/subscriptions-api/manage-subscriptions#override-the-subscription-price.
+    """
+    return optional_money_from(data, "price_override_money")
+
+
+def _costs_nothing(data: JsonObject, phase: Phase) -> bool:
+    """Whether the subscription pays nothing for a phase: the plan's phase is free, or the price of its own is 0."""
+    own = None if phase.relative else _own_price(data)
+    return phase.is_free or (own is not None and own.amount == 0)
+
+
+def _is_free(data: JsonObject, known: Known) -> bool:
+    """Whether nothing is charged today: in a trial, or because nothing is charged any more."""
     days = _calendar(data, known)
     phase = days.phase_on(today(known.now, _zone(data, known))) if days else None
-    return phase is not None and phase.is_free and text(data, "status") == "ACTIVE"
+    own = _own_price(data)
+    if phase is None or (own is not None and own.amount > 0 and invoice_ids(data)):
+        return False  # it is not documented whether a price of its own counts in a free phase, too: an invoice says it
+    return _costs_nothing(data, phase) and text(data, "status") == "ACTIVE"
+
+
+def _is_trialing(data: JsonObject, known: Known) -> bool:
+    """Whether nothing is charged today, and something will be."""
+    days = _calendar(data, known)
+    if days is None or not _is_free(data, known):
+        return False
+    here = today(known.now, _zone(data, known))
+    return days.trial_end(here) is not None and _is_ever_charged(data, days, here)
+
+
+def _is_ever_charged(data: JsonObject, days: Calendar, since: date) -> bool:
+    return any(not _costs_nothing(data, phase) for phase in days.phases_from(since))
 
 
 @attrs.frozen
@@ -150,20 +184,23 @@ def _dates(data: JsonObject, known: Known, status: SubscriptionStatus) -> _Dates
     if days is not None and status is SubscriptionStatus.TRIALING:
         end = days.trial_end(today(known.now, _zone(data, known)))
         return _Dates(day_of(data, "start_date"), end, end)
+    trial_end = _trial_ended(data, days) if days is not None else None
     charged = day_of(data, "charged_through_date")
     if charged is None:
-        return _Dates(trial_end=_trial_ended(data, days) if days is not None else None)
-    end = days.end_of(charged) if days else None
-    if days is not None and end is not None:
-        return _Dates(days.start_of(end), end, _trial_ended(data, days))
-    end = _next(charged)
-    return _Dates(_last_billed(data, known, end), end)
+        return _Dates(trial_end=trial_end)
+    billed = _last_billed(data, known, _next(charged))
+    moved = days.moved_to(billed) if days is not None and billed is not None else None
+    for calendar in (moved, days):
+        end = calendar.end_of(charged, exactly=calendar is moved) if calendar is not None else None
+        if calendar is not None and end is not None:
+            return _Dates(calendar.start_of(end), end, trial_end)
+    return _Dates(billed, _next(charged), trial_end if days is not None else None)
 
 
 def _trial_ended(data: JsonObject, days: Calendar) -> date | None:
-    """The day after the free phases at the beginning; None if there are none."""
+    """The day after the free phases at the beginning; None if there are none, or nothing is ever charged."""
     start = day_of(data, "start_date")
-    return days.trial_end(start) if start is not None else None
+    return days.trial_end(start) if start is not None and _is_ever_charged(data, days, start) else None
 
 
 def _paid_through(data: JsonObject, known: Known, status: SubscriptionStatus, dates: _Dates) -> date | None:
@@ -189,7 +226,7 @@ def _next(day: date) -> date | None:
 
 
 def _last_billed(data: JsonObject, known: Known, end: date | None) -> date | None:
-    """Where no cadence says it, the period began when the last invoice was made."""
+    """The day on which the last invoice was made: it begins a period, also where a pause has moved the dates."""
     for invoice in known.invoices or ():
         made = moment_of(invoice, "created_at")
         day = today(made, _zone(data, known)) if made else None
@@ -213,7 +250,11 @@ def _ends_on(data: JsonObject, known: Known, dates: _Dates) -> date | None:
 
 
 def scheduled(data: JsonObject, known: Known, ends_on: date | None = None) -> tuple[ScheduledChange, ...]:
-    """The scheduled changes that the answer contains."""
+    """The scheduled changes that the answer contains; its last period, too, of a plan that ends by itself.
+
+    ``completed_date`` is the day that Square expects, and can be in the future:
+    https://developer.squareup.com/docs/changelog/connect-logs/2025-09-24.
+    """
     zone = _zone(data, known)
     changes: list[ScheduledChange] = []
     for action in children(data, "actions"):
@@ -228,6 +269,9 @@ def scheduled(data: JsonObject, known: Known, ends_on: date | None = None) -> tu
                 plan_id=text(action, "new_plan_variation_id"),
             )
         )
+    completed = day_of(data, "completed_date")
+    if completed and text(data, "status") not in _OVER and all(change.action != "complete" for change in changes):
+        changes.append(ScheduledChange(action="complete", effective_at=midnight(completed, zone)))
     return tuple(changes)
 
 
@@ -255,7 +299,7 @@ def subscription_from(data: JsonObject, known: Known) -> Subscription:
     ended = {
         SubscriptionStatus.CANCELED: cancel_at,
         SubscriptionStatus.EXPIRED: midnight(completed, zone) if completed else None,
-    }
+    }.get(status)
     pausing = any(change.action == "pause" for change in changes)
     return Subscription(
         id=found,
@@ -285,7 +329,8 @@ def subscription_from(data: JsonObject, known: Known) -> Subscription:
         scheduled_changes=changes,
         payment_failed_at=_payment_failed_at(data, known, status),
         paid_through=midnight(paid, zone) if paid else None,
-        ended_at=ended.get(status),
+        ended_at=ended if ended is not None and ended <= known.now else None,  # canceled at once, it names a later day
+        plan_overridden=_own_price(data) is not None,
         provider="square",
         raw=data,
     )

@@ -68,9 +68,13 @@ class Subscriptions:
         never = datetime.min.replace(tzinfo=UTC)
         return sorted(models, key=lambda model: model.created_at or never, reverse=True)
 
+    async def places_of(self, customer_id: str) -> list[str]:
+        """The locations at which the customer has subscriptions."""
+        return [place for data in await self._search(customer_id) if (place := text(data, "location_id"))]
+
     async def bought(self, customer_id: str, plan_id: str, since: datetime) -> list[JsonObject]:
-        """The customer's subscriptions to a plan that were made since."""
-        found = await self._search(customer_id)
+        """The customer's subscriptions to a plan that were made since; those of the profile it was merged into, too."""
+        found = await self._customers.followed(customer_id, self._search, lambda data: text(data, "customer_id"))
         return [
             data
             for data in found
@@ -78,6 +82,11 @@ class Subscriptions:
             and (made := moment_of(data, "created_at")) is not None
             and made >= since
         ]
+
+    async def begins_free(self, plan_id: str) -> bool:
+        """Whether the plan begins with a phase that costs nothing."""
+        variation = await self._plans.variation(plan_id)
+        return variation is not None and any(phase.is_free for phase in variation.phases[:1])
 
     async def _search(self, customer_id: str) -> list[JsonObject]:
         def ask(cursor: str | None) -> Request:
@@ -130,7 +139,7 @@ class Subscriptions:
         data = await self._existing(subscription_id)
         if text(data, "status") in _ENDED or _is_canceling(data):
             return await self.model(data)
-        return await self._act(data, "cancel", None, _is_canceling)
+        return await self._act(data, "cancel", None, _is_canceled)
 
     async def uncancel(self, subscription_id: str) -> Subscription:
         """Take a scheduled cancellation back. What is not set to end is answered as it is."""
@@ -201,8 +210,13 @@ class Subscriptions:
             lambda found: text(found, "status") not in _STOPPED or _resumes_by(found, soon),
         )
 
-    async def change(self, subscription_id: str, *, plan_id: str | None, quantity: int | None) -> SubscriptionChange:
-        """Schedule another plan for the next billing date. There is no quantity, and no proration."""
+    async def change(
+        self, subscription_id: str, *, plan_id: str | None, quantity: int | None, key: str | None = None
+    ) -> SubscriptionChange:
+        """Schedule another plan for the next billing date. There is no quantity, and no proration.
+
+        Only the order template of an item-based plan is made under the key: Square takes none for the change itself.
+        """
         data = await self._existing(subscription_id)
         if quantity not in {None, 1}:
             message = (
@@ -222,16 +236,21 @@ class Subscriptions:
         if swaps and text(data, "plan_variation_id") == plan_id:  # back to the plan that it still has
             return SubscriptionChange(await self._drop(data, "SWAP_PLAN"))
         variation = await self._plans.to_subscribe_to(plan_id)
-        if any(phase.relative for phase in variation.phases):
-            message = (
-                "the plan variation has relative prices, which need an order template: swap to it with Square's own API"
-            )
-            raise InvalidRequest(message, param="plan_id")
+        location_id = text(data, "location_id") or (await self._api.location()).id
+        phases = await self._plans.items.phases_of(variation, text(data, "customer_id"), location_id, key)
         if swaps:
             await self._drop(data, "SWAP_PLAN")
             data = await self._existing(subscription_id)
-        body = {"new_plan_variation_id": plan_id}
+        body = {"new_plan_variation_id": plan_id, **phases}
         return SubscriptionChange(await self._act(data, "swap-plan", body, lambda found: _comes_to(found, plan_id)))
+
+    async def keep_plan(self, subscription_id: str) -> Subscription:
+        """Take scheduled swaps of plans back. Where there is none, the subscription is answered as it is."""
+        data = await self._existing(subscription_id)
+        self._refuse_ended(data)
+        if not _ids_of(_actions(data, "SWAP_PLAN")):
+            return await self.model(data)
+        return await self._drop(data, "SWAP_PLAN")
 
     async def _act(
         self, data: JsonObject, action: str, body: JsonObject | None, done: Callable[[JsonObject], bool]
@@ -333,6 +352,11 @@ def _is_pausing(data: JsonObject) -> bool:
 
 def _is_canceling(data: JsonObject) -> bool:
     return bool(text(data, "canceled_date")) or bool(_actions(data, "CANCEL"))
+
+
+def _is_canceled(data: JsonObject) -> bool:
+    """Whether it ends: with a period, or at once, where no period is paid."""
+    return _is_canceling(data) or text(data, "status") in _ENDED
 
 
 def _resumes_by(data: JsonObject, day: date) -> bool:

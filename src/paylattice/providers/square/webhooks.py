@@ -18,7 +18,7 @@ from ...diagnoses import Diagnoses
 from ...errors import Diagnosis, InvalidResponse, InvalidSignature, MalformedPayload, WebhookError
 from ...events import WebhookEvent
 from ...headers import header
-from ...jsonlike import JsonObject, parse_event, parse_object, text
+from ...jsonlike import JsonObject, has_identities, parse_event, parse_object
 from ...provider import Headers
 from ...signatures import SigningKey, delivery_error, raw_body, rewritten, secret_from
 from .config import SquareConfig
@@ -91,7 +91,7 @@ def verified(
             raise _error(body, signatures, keys, url, other_urls)
         raise delivery_error(InvalidSignature, Diagnosis.WRONG_SECRET, sender=_SENDER, header=HEADER)
     data = parse_event(body)
-    if data is None or not text(data, "event_id") or not text(data, "type"):
+    if data is None or not has_identities(data, "event_id", "type"):
         raise delivery_error(MalformedPayload, Diagnosis.BODY_NOT_AN_EVENT, sender=_SENDER, header=HEADER)
     return data
 

@@ -8,8 +8,6 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta, tzinfo
 
-import attrs
-
 from ...errors import InvalidResponse
 from ...frozen import FrozenMap
 from ...jsonlike import JsonObject, as_object, child, children, identity, integer, text
@@ -27,17 +25,17 @@ from ...models import (
 )
 from ...money import Money
 from .amounts import money_from, optional_money_from, total_of
+from .errors import decline_of
 from .times import day_of, midnight, moment_of, zone_of
 
 __all__ = [
-    "Location",
     "customer_from",
     "invoice_from",
     "joined_name",
-    "location_from",
     "object_in",
     "order_in",
     "order_of",
+    "paid_at",
     "payment_from",
     "payment_method_from",
     "payment_of",
@@ -95,41 +93,6 @@ CARD_BRANDS: Mapping[str, str] = {
 """https://developer.squareup.com/reference/square/enums/CardBrand; others keep Square's word, in lower case."""
 
 
-@attrs.frozen
-class Location:
-    """The location that sells.
-
-    Args:
-        id: Square's id.
-        currency: of every amount.
-        timezone: the IANA name.
-        name: for people.
-        active: whether it can sell.
-    """
-
-    id: str
-    currency: str | None = None
-    timezone: str | None = None
-    name: str | None = None
-    active: bool = True
-
-    def in_words(self) -> str:
-        """For a message."""
-        about = ", ".join(filter(None, (self.name, self.currency, None if self.active else "inactive")))
-        return f"{self.id} ({about})" if about else self.id
-
-
-def location_from(data: JsonObject) -> Location:
-    """A location."""
-    return Location(
-        id=identity(data, "id", "location"),
-        currency=text(data, "currency"),
-        timezone=text(data, "timezone"),
-        name=text(data, "name"),
-        active=text(data, "status") != "INACTIVE",
-    )
-
-
 # --- names -------------------------------------------------------------------------------------------------------
 
 
@@ -163,6 +126,7 @@ def customer_from(data: JsonObject, *, reference_key: str, asked: str | None = N
         metadata=_referred(data, reference_key),
         created_at=moment_of(data, "created_at"),
         merged_from=asked if asked not in {None, found} else None,
+        phone=text(data, "phone_number"),
         provider="square",
         raw=data,
     )
@@ -206,7 +170,9 @@ def payment_from(data: JsonObject, *, reference_key: str, refunds: Iterable[Refu
     counted = total_of(refund.amount for refund in refunds if refund.status not in _CAME_BACK)
     if counted is not None and (refunded is None or counted > refunded):
         refunded = counted
+    declined = decline_of(data) if status is PaymentStatus.FAILED else None
     captured = total if status is PaymentStatus.SUCCEEDED else Money(0, total.currency)
+    fee, net = _fees(data, captured)
     if status is PaymentStatus.SUCCEEDED and refunded is not None and refunded.amount > 0:
         whole = refunded.currency == total.currency and refunded >= total
         status = PaymentStatus.REFUNDED if whole else PaymentStatus.PARTIALLY_REFUNDED
@@ -223,9 +189,26 @@ def payment_from(data: JsonObject, *, reference_key: str, refunds: Iterable[Refu
         created_at=moment_of(data, "created_at"),
         raw_status=raw_status,
         capture_before=moment_of(data, "delayed_until") if status is PaymentStatus.AUTHORIZED else None,
+        fee=fee,
+        net=net,
+        decline_reason=declined.reason if declined is not None else None,
+        decline_code=declined.code if declined is not None else None,
         provider="square",
         raw=data,
     )
+
+
+def _fees(data: JsonObject, captured: Money) -> tuple[Money | None, Money | None]:
+    """What Square keeps of a payment, adjustments included, and what is left after the application's own fee, too.
+
+    Square knows the fee a moment after the payment: https://developer.squareup.com/reference/square/objects/ProcessingFee.
+    """
+    parts = [optional_money_from(each, "amount_money") for each in children(data, "processing_fee")]
+    fee = None if None in parts else total_of(parts)
+    own = optional_money_from(data, "app_fee_money")
+    if fee is None or fee.currency != captured.currency or not captured.amount:
+        return None, None
+    return fee, captured - fee - (own if own is not None and own.currency == fee.currency else fee * 0)
 
 
 _MARK = re.compile(r" ?\(ref\. [0-9a-f-]{36}\)\Z")
@@ -283,7 +266,7 @@ def invoice_from(data: JsonObject, *, currency: str | None = None, paid_at: date
         amount_paid=total_of(optional_money_from(request, "total_completed_amount_money") for request in requests),
         subscription_id=text(data, "subscription_id"),
         number=text(data, "invoice_number"),
-        hosted_url=https(text(data, "public_url")),
+        hosted_url=page_url(text(data, "public_url")),
         created_at=moment_of(data, "created_at"),
         raw_status=raw_status,
         reason=InvoiceReason.UNKNOWN if text(data, "subscription_id") else InvoiceReason.MANUAL,
@@ -299,10 +282,7 @@ def recipient_of(invoice: JsonObject) -> str | None:
 
 def is_automatic(invoice: JsonObject) -> bool:
     """Whether a card or a bank account is charged without the payer's doing."""
-    return _are_automatic(children(invoice, "payment_requests"))
-
-
-def _are_automatic(requests: tuple[JsonObject, ...]) -> bool:
+    requests = children(invoice, "payment_requests")
     return any(text(request, "automatic_payment_source") not in {None, "NONE"} for request in requests)
 
 
@@ -312,7 +292,7 @@ def _last_day(requests: tuple[JsonObject, ...]) -> date | None:
 
 def _due_date(data: JsonObject, requests: tuple[JsonObject, ...]) -> datetime | None:
     """The beginning of the last day on which it is to be paid; None where it is charged automatically."""
-    day = None if _are_automatic(requests) else _last_day(requests)
+    day = None if is_automatic(data) else _last_day(requests)
     return midnight(day, _zone(data)) if day else None
 
 
@@ -329,9 +309,9 @@ def _zone(data: JsonObject) -> tzinfo:
     return zone_of(text(data, "timezone"))
 
 
-def https(url: str | None) -> str | None:
-    """The address if it is one that a customer may be sent to; None otherwise."""
-    return url if url is not None and url.startswith("https://") else None
+def page_url(url: str | None) -> str | None:
+    """The address if it is one that a customer may be sent to, by https or to a page on this machine; None otherwise."""
+    return url if url is not None and url.startswith(("https://", "http://127.0.0.1:")) else None
 
 
 def order_of(data: JsonObject) -> str | None:
@@ -350,10 +330,15 @@ def payments_of(order: JsonObject) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found for found in ids if found))
 
 
+def paid_at(order: JsonObject) -> datetime | None:
+    """When an order was paid: with its last payment, or when it was closed; None if it was not, or does not say when."""
+    paid = [moment for tender in children(order, "tenders") if (moment := moment_of(tender, "created_at"))]
+    return max(paid, default=None) or moment_of(order, "closed_at")
+
+
 def payment_of(order: JsonObject) -> str | None:
     """The id of the payment that an order was paid with; None if it was not, or with several, of which none is all."""
-    found = payments_of(order)
-    return found[0] if len(found) == 1 else None
+    return found[0] if len(found := payments_of(order)) == 1 else None
 
 
 def object_in(data: JsonObject, name: str) -> JsonObject:

@@ -2,11 +2,25 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Literal
 
-from ...models import CheckoutSession, Customer, PaymentMethod, Subscription, SubscriptionChange
+from ...models import (
+    ChangePayment,
+    ChangePreview,
+    ChangeTime,
+    CheckoutSession,
+    Customer,
+    Invoice,
+    PaymentMethod,
+    Subscription,
+    SubscriptionChange,
+)
 from ...provider import BaseProvider
+from .customers import Customers
+from .invoices import Invoices
 from .outstanding import Outstanding
 from .payment_methods import PaymentMethods
+from .previews import Previews
 from .starting import Starting
 from .subscriptions import Subscriptions
 
@@ -16,10 +30,21 @@ __all__ = ["AfterSale"]
 class AfterSale(BaseProvider):
     """What can still be done with what was sold. :class:`StripeProvider` makes the parts that do it."""
 
+    _invoices: Invoices
+    _customers: Customers
     _methods: PaymentMethods
     _outstanding: Outstanding
+    _previews: Previews
     _starting: Starting
     _subscriptions: Subscriptions
+
+    async def missing_because(self, customer_id: str) -> Literal["deleted", "other_mode"] | None:
+        """Why a customer is not found, as far as Stripe says."""
+        return await self._customers.missing_because(customer_id)
+
+    async def list_customers(self, *, after: str | None = None, limit: int = 100) -> list[Customer]:
+        """Return a page of the account's customers, newest first. Stripe lists 100 for each request."""
+        return await self._customers.listed(after, limit)
 
     async def create_subscription(
         self,
@@ -36,7 +61,7 @@ class AfterSale(BaseProvider):
         """Begin a subscription now. A first payment that is declined, or waits for the payer, leaves it incomplete.
 
         ``approval_url`` is then the page of its first invoice, and ``client_secret`` that of its payment. Stripe gives an
-        incomplete one up after 23 hours. ``start_at`` is refused: Stripe needs a schedule for it.
+        incomplete one up after 23 hours. With ``start_at`` it is Stripe's trial up to then, instead of the price's own.
         """
         return await self._starting.begin(
             customer_id,
@@ -57,6 +82,60 @@ class AfterSale(BaseProvider):
         """Take back an end that is set, whether by the period or by a date of the Dashboard."""
         return await self._subscriptions.uncancel(subscription_id, idempotency_key)
 
+    async def change_subscription(
+        self,
+        subscription_id: str,
+        *,
+        plan_id: str | None = None,
+        quantity: int | None = None,
+        prorate: bool = True,
+        when: ChangeTime | None = None,
+        payment: ChangePayment = "invoice",
+        subscription_item_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> SubscriptionChange:
+        """Change the plan, the quantity or both; what is not given stays as it is.
+
+        A change at the period's end is a subscription schedule of two phases, which lets go of the subscription after the
+        second. What another schedule had planned is replaced. Only Stripe takes ``subscription_item_id``, for a subscription
+        with several items.
+        """
+        return await self._subscriptions.change(
+            subscription_id, plan_id, quantity, prorate, when, payment, subscription_item_id, idempotency_key
+        )
+
+    async def cancel_scheduled_change(
+        self, subscription_id: str, *, idempotency_key: str | None = None
+    ) -> Subscription:
+        """Release the subscription from its schedule, whoever made that. An end that the schedule has set stays."""
+        return await self._subscriptions.unplan(subscription_id, idempotency_key)
+
+    async def preview_change(
+        self,
+        subscription_id: str,
+        *,
+        plan_id: str | None = None,
+        quantity: int | None = None,
+        prorate: bool = True,
+        when: ChangeTime | None = None,
+        payment: ChangePayment = "invoice",
+        subscription_item_id: str | None = None,
+    ) -> ChangePreview:
+        """Stripe's own preview of the invoices; ``raw`` has them as ``now`` and ``next``, None where there is none.
+
+        Another billing period is billed at once, whatever ``payment`` says. ``due_next`` is without usage, where the change is
+        billed at once, or begins another billing period at the period's end; then also without what is left of earlier changes.
+        Only Stripe takes ``subscription_item_id``.
+        """
+        wanted = await self._subscriptions.wanted(subscription_id, plan_id, quantity, subscription_item_id)
+        return await self._previews.of_change(wanted, prorate, when, payment)
+
+    async def extend_trial(
+        self, subscription_id: str, until: datetime, *, idempotency_key: str | None = None
+    ) -> Subscription:
+        """Move the end of the trial, without proration. Stripe takes one of up to two years."""
+        return await self._subscriptions.extend_trial(subscription_id, until, idempotency_key)
+
     async def set_payment_method(
         self, subscription_id: str, payment_method_id: str, *, idempotency_key: str | None = None
     ) -> Subscription:
@@ -66,6 +145,20 @@ class AfterSale(BaseProvider):
     async def bill_outstanding(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
         """Pay the subscription's open invoices, oldest first, with its payment method or the customer's default."""
         return await self._outstanding.bill(subscription_id, idempotency_key)
+
+    async def get_invoice(self, invoice_id: str) -> Invoice | None:
+        """The invoice, ``in_...``, with the payments that paid it; None if there is none."""
+        return await self._invoices.find(invoice_id)
+
+    async def pay_invoice(
+        self, invoice_id: str, payment_method_id: str | None = None, *, idempotency_key: str | None = None
+    ) -> Invoice:
+        """Charge for an open invoice, or one that was given up as uncollectible. ``ActionRequired`` has the invoice's page."""
+        return await self._invoices.pay(invoice_id, payment_method_id, idempotency_key)
+
+    async def void_invoice(self, invoice_id: str, *, idempotency_key: str | None = None) -> Invoice:
+        """Void an open invoice, or one that was given up as uncollectible. Stripe keeps it, with its number."""
+        return await self._invoices.void(invoice_id, idempotency_key)
 
     async def create_setup_session(
         self,

@@ -1,25 +1,28 @@
 """Requests to Stripe's API, as the operations need them: read, find, change, delete, and lists over all their pages."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar, cast
 from urllib.parse import quote
 
 import attrs
 
-from ...arguments import check_id
+from ...arguments import is_id
 from ...errors import ConfigurationError, InvalidRequest, InvalidResponse, NotFound, PaymentError
+from ...idempotency import new_key
 from ...jsonlike import JsonObject, as_object, flag, parse_object, text
 from ...models import Model
-from ...transport.answers import Asked, failure_from, is_success, unreadable
+from ...transport.answers import SUCCESS, Asked, failure_from, unreadable
 from ...transport.messages import Response
 from .config import StripeConfig
 from .errors import error_response_from
 
 if TYPE_CHECKING:
+    from stripe import StripeClient
+
     from ...transport import Transport
     from .sdk import SDK
 
-__all__ = ["Answer", "StripeAPI", "path_of"]
+__all__ = ["Answer", "StripeAPI", "path_of", "sdk_client"]
 
 M = TypeVar("M", bound=Model)
 
@@ -72,16 +75,9 @@ def path_of(*parts: str) -> str:
     Raises:
         InvalidResponse: an id, which Stripe itself gave, would lead elsewhere.
     """
-    for identifier in parts[1::2]:
-        try:
-            check_id("id", identifier)
-        except InvalidRequest:
-            broken = True
-        else:
-            broken = False
-        if broken:
-            message = "an id in Stripe's answer cannot be one"
-            raise InvalidResponse(message)
+    if not all(map(is_id, parts[1::2])):
+        message = "an id in Stripe's answer cannot be one"
+        raise InvalidResponse(message)
     return "/v1/" + "/".join(quote(part, safe="/" if index % 2 == 0 else "") for index, part in enumerate(parts))
 
 
@@ -102,11 +98,20 @@ class StripeAPI:
         self._transport = transport
         self._sdk: SDK | None = None
 
+    @property
+    def config(self) -> StripeConfig:
+        """The provider's settings."""
+        return self._config
+
     def at(self, account_id: str | None) -> "StripeAPI":
         """The API for a connected account; None: as it is."""
         if account_id in {None, self._account_id}:
             return self
         return StripeAPI(self._config, self._transport, account_id)
+
+    def client(self) -> "StripeClient":
+        """The SDK's own client, set up like this."""
+        return sdk_client(self._config, self._transport)
 
     async def get(self, path: str, params: Mapping[str, object] = _NONE) -> JsonObject:
         """The object at the path.
@@ -125,17 +130,47 @@ class StripeAPI:
             return None
         return None if flag(found, "deleted") else found
 
+    async def calculated(self, path: str, params: Mapping[str, object]) -> JsonObject:
+        """What Stripe calculates from the parameters: a POST that changes nothing, and may be repeated as any read."""
+        return _object(await self._send("post", path, params), self._asked())
+
     async def post(self, path: str, params: Mapping[str, object], key: str | None) -> Answer:
         """Create or change something, under an idempotency key."""
         response = await self._send("post", path, params, key)
         asked = self._asked(writes=True, key=key)
         return Answer(_object(response, asked), response, asked)
 
+    async def write(
+        self, path: str, params: Mapping[str, object], key: str | None, into: Callable[[JsonObject], M]
+    ) -> M:
+        """Create or change something, and read the answer; see :meth:`post` and :meth:`Answer.into`."""
+        return (await self.post(path, params, key)).into(into)
+
     async def delete(self, path: str, params: Mapping[str, object] = _NONE) -> Answer:
         """Delete something. Stripe knows no idempotency key here: a failure leaves the caller to look at the state."""
         response = await self._send("delete", path, params)
         asked = self._asked(writes=True)
         return Answer(_object(response, asked), response, asked)
+
+    async def call(
+        self, method: str, path: str, params: Mapping[str, object] | Sequence[object] | None, key: str | None
+    ) -> dict[str, object]:
+        """A native request: see :meth:`paylattice.PaymentProvider.request`. Every POST has a key.
+
+        Raises:
+            InvalidRequest: Stripe has no such method, or takes no list.
+        """
+        given: object = {} if params is None else params
+        if method not in {"GET", "POST", "DELETE"} or not isinstance(given, Mapping):
+            name = "params" if method in {"GET", "POST", "DELETE"} else "method"
+            message = f"{name}: Stripe's API has GET, POST and DELETE, and takes a dict of parameters"
+            raise InvalidRequest(message, param=name)
+        named = cast("Mapping[str, object]", given)
+        if method == "GET":
+            return dict(await self.get(path, named))
+        return dict(
+            (await (self.delete(path, named) if method == "DELETE" else self.post(path, named, key or new_key()))).data
+        )
 
     async def pages(
         self,
@@ -199,7 +234,7 @@ class StripeAPI:
 
 def _object(response: Response, asked: Asked) -> JsonObject:
     data = parse_object(response.body)
-    if is_success(response):
+    if response.status in SUCCESS:
         if data is None:
             raise unreadable("its body is no JSON object", response, asked)
         return data
@@ -223,6 +258,21 @@ def _sdk(config: StripeConfig, transport: Callable[[], "Transport"]) -> "SDK":
         pass
     else:
         return SDK(config, transport)
+    raise missing_sdk()
+
+
+def sdk_client(config: StripeConfig, transport: Callable[[], "Transport"]) -> "StripeClient":
+    """The client of Stripe's SDK, for the application.
+
+    Raises:
+        ConfigurationError: the SDK is not installed.
+    """
+    try:
+        from .sdk import client_for  # noqa: PLC0415 - only who sends pays for the SDK
+    except ImportError:
+        pass
+    else:
+        return client_for(config, transport)
     raise missing_sdk()
 
 

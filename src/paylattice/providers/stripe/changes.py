@@ -5,18 +5,74 @@ that is asked for. Stripe makes the change all the same, unless ``payment_behavi
 ``pending_update`` holds it until the invoice is paid: https://docs.stripe.com/billing/subscriptions/pending-updates.
 """
 
+import attrs
+
 from ...arguments import web_address
 from ...errors import InvalidRequest
-from ...jsonlike import JsonObject, child, children, reference, text
+from ...jsonlike import JsonObject, child, children, integer, reference, text
 from ...models import Subscription, SubscriptionChange
 from .invoice_parts import has_invoice_payments
+from .lookups import price_facts
+from .requests import Params, PriceFacts, change_request
 from .wire import is_metered, price_of
 
-__all__ = ["change_from", "expanded_for_change", "item_to_change", "waiting_for_payer"]
+__all__ = ["WantedChange", "change_from", "expanded_for_change", "item_to_change", "waiting_for_payer"]
 
 _CHANGE = "subscription_update"
 _OWED = "open"
 _BY_ITSELF = "charge_automatically"
+
+
+@attrs.frozen
+class WantedChange:
+    """What a subscription's item is to be.
+
+    Args:
+        subscription: as it was read, with its schedule and all items.
+        item: as it is.
+        plan_id: what it is to be to.
+        quantity: how many units it is to have.
+        price: what is known of a plan that is new; of one that stays, nothing.
+        changes_plan: whether another plan was asked for, or the same one by name.
+    """
+
+    subscription: JsonObject = attrs.field(repr=False)
+    item: JsonObject = attrs.field(repr=False)
+    plan_id: str | None
+    quantity: int | None
+    price: PriceFacts
+    changes_plan: bool
+
+    @property
+    def item_id(self) -> str:
+        """The item's id."""
+        return text(self.item, "id") or ""
+
+    @property
+    def is_same(self) -> bool:
+        """Whether the item is that already."""
+        plan_id = reference(self.item, "price") or reference(self.item, "plan")
+        return self.plan_id == plan_id and (self.price.metered or self.quantity == integer(self.item, "quantity"))
+
+    def request(self, *, prorate: bool, payment: str) -> Params:
+        """What changes it: see :func:`~.requests.change_request`."""
+        return change_request(
+            self.item_id,
+            plan_id=self.plan_id,
+            quantity=self.quantity,
+            metered=self.price.metered,
+            prorate=prorate,
+            payment=payment,
+        )
+
+    @property
+    def restarts(self) -> bool:
+        """Whether its periods are of another length then, so that Stripe begins a new one."""
+        now = price_facts(price_of(self.item))
+        return self.changes_plan and (self.price.interval, self.price.interval_count) != (
+            now.interval,
+            now.interval_count,
+        )
 
 
 def item_to_change(subscription: JsonObject, item_id: str | None, *, metered: bool) -> JsonObject:

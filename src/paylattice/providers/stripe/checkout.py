@@ -1,6 +1,7 @@
 """Pages at Stripe: Checkout for subscriptions and payments, and the customer's own billing portal."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from ...arguments import web_address
 from ...errors import InvalidRequest, InvalidResponse
@@ -15,6 +16,7 @@ from .wire import checkout_session_from
 __all__ = ["Checkout"]
 
 _SESSIONS = "/v1/checkout/sessions"
+TRIAL_END = "subscription_data[trial_end]"
 
 
 class Checkout:
@@ -38,9 +40,14 @@ class Checkout:
         metadata: Mapping[str, str] | None,
         quantity: int,
         trial_days: int | None,
+        start_at: datetime | None,
         key: str | None,
     ) -> CheckoutSession:
-        """A page for a subscription."""
+        """A page for a subscription.
+
+        Raises:
+            InvalidRequest: it is to start within two days, which Stripe's page cannot.
+        """
         metadata_of(metadata)
         params = checkout_request(
             customer_id,
@@ -51,8 +58,19 @@ class Checkout:
             metadata=metadata,
             quantity=quantity,
             trial_days=trial_days,
+            start_at=start_at,
         )
-        return (await self._api.post(_SESSIONS, params, key)).into(checkout_session_from)
+        try:
+            return await self._api.write(_SESSIONS, params, key, checkout_session_from)
+        except InvalidRequest as error:
+            if start_at is None or error.param != TRIAL_END:
+                raise
+            why = error.message
+        message = (
+            f"Stripe's page takes a start that is two days away, or more ({why}). For an earlier one, save a payment method "
+            "with create_setup_session, and use create_subscription(start_at=...)"
+        )
+        raise InvalidRequest(message, param="start_at")
 
     async def pay(
         self,
@@ -75,7 +93,7 @@ class Checkout:
             metadata=metadata,
             capture=capture,
         )
-        return (await self._api.post(_SESSIONS, params, key)).into(checkout_session_from)
+        return await self._api.write(_SESSIONS, params, key, checkout_session_from)
 
     async def find(self, session_id: str) -> CheckoutSession | None:
         """Return the session of either kind, or None if it does not exist."""
@@ -88,11 +106,10 @@ class Checkout:
     async def expire(self, session_id: str, key: str | None) -> CheckoutSession:
         """Expire the session. What is not open any more is answered as it is."""
         try:
-            answer = await self._api.post(f"{path_of('checkout/sessions', session_id)}/expire", {}, key)
+            path = f"{path_of('checkout/sessions', session_id)}/expire"
+            return await self._api.write(path, {}, key, checkout_session_from)
         except InvalidRequest as error:
             failure = error
-        else:
-            return answer.into(checkout_session_from)
         found = await self.find(session_id)
         if found is None or found.status is CheckoutStatus.OPEN:
             raise failure

@@ -168,6 +168,11 @@ class StripeConfig(ProviderConfig):
     )
 
     @property
+    def is_unrestricted(self) -> bool:
+        """Whether the secret key may do everything, as those that begin with ``rk_`` may not."""
+        return self.secret_key is not None and self.secret_key.reveal().startswith("sk_")
+
+    @property
     def livemode(self) -> bool | None:
         """Whether the secret key moves real money; None if neither it, nor ``mode``, nor the publishable key says so."""
         if self.mode is not None:

@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Literal
 
 from ...errors import Conflict, InvalidRequest, NotFound, OutcomeUnknown, PaymentError
 from ...jsonlike import flag, reference
 from ...models import Customer, PaymentMethod
 from .api import StripeAPI, path_of
-from .requests import customer_request
+from .errors import RESOURCE_MISSING
+from .requests import created_since, customer_request
 from .wire import customer_from, payment_method_from
 
 __all__ = ["Customers"]
 
-_HEAD_START = 600
-"""Seconds that Stripe's clock may be behind this machine's."""
+_IN_THE_OTHER_MODE = "a similar object exists in "
 
 
 class Customers:
@@ -27,23 +28,57 @@ class Customers:
         self._api = api
 
     async def create(
-        self, email: str, name: str | None, metadata: Mapping[str, str] | None, key: str | None
+        self,
+        email: str | None,
+        name: str | None,
+        phone: str | None,
+        metadata: Mapping[str, str] | None,
+        key: str | None,
     ) -> Customer:
         """Create a customer."""
-        answer = await self._api.post("/v1/customers", customer_request(email, name, metadata), key)
-        return answer.into(customer_from)
+        params = customer_request(email, name, phone, metadata)
+        return await self._api.write("/v1/customers", params, key, customer_from)
 
     async def find(self, customer_id: str) -> Customer | None:
         """Return the customer, or None if it does not exist or was deleted."""
         found = await self._api.find(path_of("customers", customer_id))
         return None if found is None else customer_from(found)
 
+    async def listed(self, after: str | None, limit: int) -> list[Customer]:
+        """Return the customers behind one of them, newest first.
+
+        Raises:
+            NotFound: Stripe has no customer ``after``.
+        """
+        cursor: dict[str, object] = {} if after is None else {"starting_after": after}
+        try:
+            return [customer_from(data) for data in await self._api.listed("/v1/customers", cursor, limit=limit)]
+        except InvalidRequest as error:
+            if error.code != RESOURCE_MISSING:
+                raise
+        message = "Stripe has no such customer to go on after, in this account and mode"
+        raise NotFound(message, provider="stripe")
+
+    async def missing_because(self, customer_id: str) -> Literal["deleted", "other_mode"] | None:
+        """Why a customer is not found: Stripe shows deleted ones, and says in words if the other mode has one of the id."""
+        try:
+            found = await self._api.get(path_of("customers", customer_id))
+        except NotFound as error:
+            return "other_mode" if _IN_THE_OTHER_MODE in error.message else None
+        return "deleted" if flag(found, "deleted") else None
+
     async def update(
-        self, customer_id: str, email: str | None, name: str | None, metadata: Mapping[str, str] | None, key: str | None
+        self,
+        customer_id: str,
+        email: str | None,
+        name: str | None,
+        phone: str | None,
+        metadata: Mapping[str, str] | None,
+        key: str | None,
     ) -> Customer:
         """Change what is given."""
-        params = customer_request(email, name, metadata)
-        return (await self._api.post(path_of("customers", customer_id), params, key)).into(customer_from)
+        params = customer_request(email, name, phone, metadata)
+        return await self._api.write(path_of("customers", customer_id), params, key, customer_from)
 
     async def delete(self, customer_id: str) -> None:
         """Delete the customer. Stripe has no idempotency key for this, so the state is read where the outcome is unknown."""
@@ -64,11 +99,11 @@ class Customers:
         except PaymentError:
             return False
 
-    async def created(self, since: datetime, email: str, metadata: Mapping[str, str] | None) -> Customer | None:
+    async def created(self, since: datetime, email: str | None, metadata: Mapping[str, str] | None) -> Customer | None:
         """The customer with all of the metadata, made since then; without metadata none can be told from another."""
         if not metadata:
             return None
-        asked = {"email": email, "created": {"gte": int(since.timestamp()) - _HEAD_START}}
+        asked = {"created": created_since(since), **({} if email is None else {"email": email})}
         async for data in self._api.pages("/v1/customers", asked):
             customer = customer_from(data)
             if all(customer.metadata.get(word) == value for word, value in metadata.items()):

@@ -226,8 +226,10 @@ def _snapshot_type(stripe_type: str, subject: JsonObject, before: JsonObject) ->
 
 def _refund_of(stripe_type: str, charge: JsonObject) -> JsonObject | None:
     """The newest refund of a charge that was refunded, where the charge holds its refunds: until 2022-11-15 it does."""
+    if stripe_type != "charge.refunded":
+        return None
     refunds = children(child(charge, "refunds"), "data")
-    if stripe_type != "charge.refunded" or not refunds:
+    if not refunds:
         return None
     newest = max(refunds, key=lambda each: integer(each, "created") or 0)
     return {**{name: charge.get(name) for name in ("customer", "payment_intent")}, **newest}

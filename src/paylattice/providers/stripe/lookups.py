@@ -17,7 +17,7 @@ from .api import StripeAPI, path_of
 from .requests import PriceFacts
 from .wire import is_metered, price_of
 
-__all__ = ["Lookups", "UsageRoute"]
+__all__ = ["Lookups", "UsageRoute", "price_facts"]
 
 T = TypeVar("T")
 
@@ -88,6 +88,17 @@ class UsageRoute:
         return {self.meter.customer_key: self.customer_id, self.meter.value_key: str(quantity)}
 
 
+def price_facts(price: JsonObject) -> PriceFacts:
+    """What does not change about a price, or about a plan, which versions before prices had."""
+    recurring = child(price, "recurring") or price
+    return PriceFacts(
+        is_metered(price),
+        integer(recurring, "trial_period_days"),
+        text(recurring, "interval"),
+        integer(recurring, "interval_count") or 1,
+    )
+
+
 class Lookups:
     """Asks and remembers.
 
@@ -115,8 +126,7 @@ class Lookups:
         if found is None:
             message = "Stripe has no such price, in this account and mode (test or live)"
             raise InvalidRequest(message, param="plan_id")
-        trial_days = integer(child(found, "recurring") or found, "trial_period_days")
-        return self._prices.put(plan_id, PriceFacts(is_metered(found), trial_days))
+        return self._prices.put(plan_id, price_facts(found))
 
     async def usage_route(self, item_id: str) -> UsageRoute:
         """How usage of the item is reported.

@@ -1,10 +1,11 @@
 """What a subscription at Stripe owes: its open invoices, collected again."""
 
-from ...errors import ActionRequired, Conflict, InvalidRequest, NotFound
+from ...errors import NotFound
 from ...idempotency import sub_key
 from ...jsonlike import text
 from ...models import Subscription
-from .api import StripeAPI, path_of
+from .api import StripeAPI
+from .invoices import Invoices
 from .subscriptions import Subscriptions
 
 __all__ = ["Outstanding"]
@@ -15,11 +16,13 @@ class Outstanding:
 
     Args:
         api: where the invoices are.
+        invoices: charges for them.
         subscriptions: whose they are.
     """
 
-    def __init__(self, api: StripeAPI, subscriptions: Subscriptions) -> None:
+    def __init__(self, api: StripeAPI, invoices: Invoices, subscriptions: Subscriptions) -> None:
         self._api = api
+        self._invoices = invoices
         self._subscriptions = subscriptions
 
     async def bill(self, subscription_id: str, key: str | None) -> Subscription:
@@ -32,16 +35,8 @@ class Outstanding:
         owed = await self._api.listed("/v1/invoices", {"subscription": subscription_id, "status": "open"})
         for invoice in reversed(owed):
             invoice_id = text(invoice, "id") or ""
-            its_key = None if key is None else sub_key(key, invoice_id)
-            try:
-                await self._api.post(f"{path_of('invoices', invoice_id)}/pay", {}, its_key)
-            except ActionRequired as error:
-                error.url = error.url or text(invoice, "hosted_invoice_url")
-                raise
-            except (Conflict, InvalidRequest):  # it may have been paid meanwhile: by Stripe's own retry, or on its page
-                again = await self._api.get(path_of("invoices", invoice_id))
-                if text(again, "status") == "open":
-                    raise
+            # it may be paid meanwhile, by Stripe's own retry or on its page
+            await self._invoices.collected(invoice_id, None, None if key is None else sub_key(key, invoice_id))
         return await self._existing(subscription_id)
 
     async def _existing(self, subscription_id: str) -> Subscription:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ...errors import ActionRequired, Conflict, InvalidRequest
+from ...errors import ActionRequired, Conflict, InvalidRequest, NotFound
 from ...jsonlike import JsonObject, child, reference, text
 from ...models import CheckoutSession, Customer, PaymentMethod
 from .api import StripeAPI, path_of
@@ -38,17 +38,30 @@ class PaymentMethods:
         kept = metadata_of(metadata)
         if kept:
             params |= {"metadata": kept, "setup_intent_data": {"metadata": kept}}
-        return (await self._api.post(_SESSIONS, params, key)).into(checkout_session_from)
+        return await self._api.write(_SESSIONS, params, key, checkout_session_from)
 
     async def save(self, customer_id: str, token: str, key: str | None) -> PaymentMethod:
         """Attach a payment method: one of the browser's, or that of a SetupIntent or a setup session.
 
+        Raises:
+            ActionRequired: the customer has not finished.
+            InvalidRequest: the token is none, or it is another customer's.
+        """
+        try:
+            return await self._attached(customer_id, await self._method_of(customer_id, token), key)
+        except NotFound:
+            pass
+        message = "Stripe knows no such token, in this account and mode (test or live)"
+        raise InvalidRequest(message, param="token")
+
+    async def _attached(self, customer_id: str, method_id: str, key: str | None) -> PaymentMethod:
+        """The payment method, attached to the customer.
+
         Stripe attaches it by itself where the intent or the session has the customer: then it is answered as it is.
         """
-        method_id = await self._method_of(customer_id, token)
         path = path_of("payment_methods", method_id)
         try:
-            return (await self._api.post(f"{path}/attach", {"customer": customer_id}, key)).into(payment_method_from)
+            return await self._api.write(f"{path}/attach", {"customer": customer_id}, key, payment_method_from)
         except (Conflict, InvalidRequest) as error:
             failure = error
         found = await self._api.find(path)
@@ -59,7 +72,7 @@ class PaymentMethods:
     async def choose(self, customer_id: str, payment_method_id: str, key: str | None) -> Customer:
         """Pay the customer's invoices with it."""
         params = {"invoice_settings": {"default_payment_method": payment_method_id}}
-        return (await self._api.post(path_of("customers", customer_id), params, key)).into(customer_from)
+        return await self._api.write(path_of("customers", customer_id), params, key, customer_from)
 
     async def _method_of(self, customer_id: str, token: str) -> str:
         """The payment method that a token stands for.

@@ -15,16 +15,17 @@ from .amounts import money_of, wire_amount, wire_currency
 from .api import StripeAPI, path_of
 from .errors import unsuccessful_payment
 from .invoice_parts import has_invoice_payments
-from .requests import Params, payment_request, refund_request, tagged
+from .requests import Params, created_since, payment_request, refund_request, tagged
 from .wire import KEY_WORD, customer_of, invoice_subscription_id, payment_from, refund_from
 
 __all__ = ["Payments"]
 
-_HEAD_START = 600
-"""Seconds by which the clocks here and there may differ."""
 _LISTED = ["data.latest_charge"]
 _EXPANDED: Mapping[str, object] = {"expand": ["latest_charge"]}
+_WITH_FEE: Mapping[str, object] = {"expand": ["latest_charge.balance_transaction"]}
 _MOST_DISPUTES = 10
+_CLOCKS_DIFFER_BY = 600
+"""Seconds."""
 
 
 class Payments:
@@ -33,15 +34,17 @@ class Payments:
     Args:
         api: where they are.
         api_version: which the API speaks.
+        reads_balance: whether the key may read balance transactions, which hold the fees.
     """
 
-    def __init__(self, api: StripeAPI, api_version: str) -> None:
+    def __init__(self, api: StripeAPI, api_version: str, *, reads_balance: bool) -> None:
         self._api = api
         self._has_invoice_payments = has_invoice_payments(api_version)
+        self._expanded = _WITH_FEE if reads_balance else _EXPANDED
 
     async def find(self, payment_id: str) -> Payment | None:
-        """The payment with its charge, the invoice that it pays, and the outcome of a dispute; None if it does not exist."""
-        found = await self._api.find(path_of("payment_intents", payment_id), _EXPANDED)
+        """The payment with its charge and fee, its invoice, and the outcome of a dispute; None if it does not exist."""
+        found = await self._api.find(path_of("payment_intents", payment_id), self._expanded)
         if found is None:
             return None
         payment = payment_from(found)
@@ -111,8 +114,10 @@ class Payments:
     async def create(
         self,
         amount: Money,
-        customer_id: str,
-        payment_method_id: str,
+        *,
+        customer_id: str | None,
+        payment_method_id: str | None,
+        token: str | None,
         capture: bool,
         description: str | None,
         metadata: Mapping[str, str] | None,
@@ -128,6 +133,7 @@ class Payments:
             amount,
             customer_id=customer_id,
             payment_method_id=payment_method_id,
+            token=token,
             capture=capture,
             description=description,
             metadata=metadata,
@@ -151,17 +157,15 @@ class Payments:
             found = await self._api.get(path)
             _same_currency(found, amount)
             _at_most_authorized(found, amount)
-        return (await self._api.post(f"{path}/capture", params, key)).into(payment_from)
+        return await self._api.write(f"{path}/capture", params, key, payment_from)
 
     async def cancel(self, payment_id: str, key: str | None) -> Payment:
         """Give it up. What is canceled already is answered as it is."""
         path = path_of("payment_intents", payment_id)
         try:
-            answer = await self._api.post(f"{path}/cancel", _EXPANDED, key)
+            return await self._api.write(f"{path}/cancel", _EXPANDED, key, payment_from)
         except Conflict as error:
             failure = error
-        else:
-            return answer.into(payment_from)
         found = await self._api.get(path, _EXPANDED)
         if text(found, "status") != "canceled":
             raise failure
@@ -176,11 +180,14 @@ class Payments:
         params = tagged(refund_request(payment_id, amount, reason), key)
         if amount is not None:
             _same_currency(await self._api.get(path_of("payment_intents", payment_id)), amount)
-        return (await self._api.post("/v1/refunds", params, key)).into(refund_from)
+        return await self._api.write("/v1/refunds", params, key, refund_from)
 
-    async def made_under(self, key: str, since: datetime, customer_id: str) -> Payment | None:
-        """The customer's payment that was made under the key since a time."""
-        asked = {"customer": customer_id, "created": {"gte": int(since.timestamp()) - _HEAD_START}, "expand": _LISTED}
+    async def made_under(self, key: str, since: datetime, until: datetime, customer_id: str | None) -> Payment | None:
+        """The customer's, or a guest's, payment that was made under the key between two times."""
+        created = {**created_since(since), "lte": int(until.timestamp()) + _CLOCKS_DIFFER_BY}
+        asked: Params = {"created": created, "expand": _LISTED}
+        if customer_id is not None:
+            asked["customer"] = customer_id
         async for data in self._api.pages("/v1/payment_intents", asked):
             if string_map(data, "metadata").get(KEY_WORD) == key:
                 return payment_from(data)

@@ -18,13 +18,12 @@ from ...models import (
     Invoice,
     Payment,
     PaymentMethod,
-    Plan,
     Refund,
     Subscription,
-    SubscriptionChange,
 )
 from ...money import Money
 from ...provider import Capability, Headers
+from .account import Account
 from .after_sale import AfterSale
 from .api import StripeAPI, missing_sdk
 from .changes import expanded_for_change
@@ -39,6 +38,7 @@ from .outstanding import Outstanding
 from .payment_methods import PaymentMethods
 from .payments import Payments
 from .plans import Plans
+from .previews import Previews
 from .read_back import ReadBack
 from .starting import Starting
 from .subscriptions import Subscriptions
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 __all__ = ["StripeProvider"]
 
 
-class StripeProvider(AfterSale):
+class StripeProvider(AfterSale, Account):
     """Stripe.
 
     Args:
@@ -65,6 +65,7 @@ class StripeProvider(AfterSale):
 
     name = "stripe"
     config_class: ClassVar[type[ProviderConfig] | None] = StripeConfig
+    checkout_starts_later = True
     capabilities: frozenset[Capability] = frozenset(Capability)
     events_kept: timedelta | None = EVENTS_KEPT
     sends: frozenset[EventType] | None = SENT
@@ -81,7 +82,7 @@ class StripeProvider(AfterSale):
         settings.require("secret_key")
         if sys.modules.get("stripe") is None and find_spec("stripe") is None:
             raise missing_sdk()
-        api = StripeAPI(settings, self._opened)
+        self._api = api = StripeAPI(settings, self._opened)
         lookups = Lookups(api, self._clock)
         self._customers = Customers(api)
         self._checkout = Checkout(api, lookups)
@@ -89,9 +90,10 @@ class StripeProvider(AfterSale):
         self._usage = Usage(api, lookups, self._clock)
         self._invoices = Invoices(api, settings.api_version)
         self._methods = PaymentMethods(api)
-        self._outstanding = Outstanding(api, self._subscriptions)
+        self._outstanding = Outstanding(api, self._invoices, self._subscriptions)
+        self._previews = Previews(api)
         self._starting = Starting(api, lookups, expanded_for_change(settings.api_version))
-        self._payments = Payments(api, settings.api_version)
+        self._payments = Payments(api, settings.api_version, reads_balance=settings.is_unrestricted)
         self._plans = Plans(api)
         self._events = EventList(api, settings.account)
         self._read_back = ReadBack(api, settings.api_version)
@@ -110,14 +112,15 @@ class StripeProvider(AfterSale):
 
     async def create_customer(
         self,
-        email: str,
+        email: str | None = None,
         name: str | None = None,
         metadata: Mapping[str, str] | None = None,
         *,
+        phone: str | None = None,
         idempotency_key: str | None = None,
     ) -> Customer:
         """Create a customer. Stripe does not mind a second one with the same e-mail address."""
-        return await self._customers.create(email, name, metadata, idempotency_key)
+        return await self._customers.create(email, name, phone, metadata, idempotency_key)
 
     async def get_customer(self, customer_id: str) -> Customer | None:
         """Return the customer, or None if it does not exist or was deleted."""
@@ -130,10 +133,11 @@ class StripeProvider(AfterSale):
         email: str | None = None,
         name: str | None = None,
         metadata: Mapping[str, str] | None = None,
+        phone: str | None = None,
         idempotency_key: str | None = None,
     ) -> Customer:
         """Change the given fields; metadata is merged key by key, and an empty value takes its key away."""
-        return await self._customers.update(customer_id, email, name, metadata, idempotency_key)
+        return await self._customers.update(customer_id, email, name, phone, metadata, idempotency_key)
 
     async def delete_customer(self, customer_id: str, *, idempotency_key: str | None = None) -> None:
         """Delete the customer, which ends its subscriptions at once. Stripe keeps its invoices and payments."""
@@ -144,7 +148,7 @@ class StripeProvider(AfterSale):
         key: str,
         since: datetime,
         *,
-        email: str,
+        email: str | None,
         name: str | None = None,
         metadata: Mapping[str, str] | None = None,
     ) -> Customer | None:
@@ -163,15 +167,17 @@ class StripeProvider(AfterSale):
         *,
         quantity: int = 1,
         trial_days: int | None = None,
+        start_at: datetime | None = None,
         customer_email: str | None = None,
         idempotency_key: str | None = None,
     ) -> CheckoutSession:
         """A Checkout page for a subscription to a recurring price, ``price_...``.
 
         ``success_url`` may hold ``{CHECKOUT_SESSION_ID}``. ``customer_email`` is not used: Stripe takes the customer's.
+        ``start_at`` must be at least 48 hours away.
         """
         return await self._checkout.subscribe(
-            customer_id, plan_id, success_url, cancel_url, metadata, quantity, trial_days, idempotency_key
+            customer_id, plan_id, success_url, cancel_url, metadata, quantity, trial_days, start_at, idempotency_key
         )
 
     async def create_payment_session(
@@ -244,26 +250,6 @@ class StripeProvider(AfterSale):
             subscription_id, at_period_end, reason, final_invoice, void_open_invoices, idempotency_key
         )
 
-    async def change_subscription(
-        self,
-        subscription_id: str,
-        *,
-        plan_id: str | None = None,
-        quantity: int | None = None,
-        prorate: bool = True,
-        payment: str = "invoice",
-        subscription_item_id: str | None = None,
-        idempotency_key: str | None = None,
-    ) -> SubscriptionChange:
-        """Change the plan, the quantity or both, at once; what is not given stays as it is.
-
-        Only Stripe takes ``payment`` (``invoice``: with the next invoice; ``now``; ``first``: now, and changed once it is paid)
-        and ``subscription_item_id``, for a subscription with several items.
-        """
-        return await self._subscriptions.change(
-            subscription_id, plan_id, quantity, prorate, payment, subscription_item_id, idempotency_key
-        )
-
     async def pause_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
         """Stop billing.
 
@@ -302,7 +288,7 @@ class StripeProvider(AfterSale):
     # Payments
 
     async def get_payment(self, payment_id: str) -> Payment | None:
-        """The payment, ``pi_...``; None if there is none."""
+        """The payment, ``pi_...``; None if there is none. ``fee`` and ``net`` need a key without restrictions (``sk_...``)."""
         return await self._payments.find(payment_id)
 
     async def capture_payment(
@@ -319,16 +305,29 @@ class StripeProvider(AfterSale):
         self,
         amount: Money,
         *,
-        customer_id: str,
-        payment_method_id: str,
+        customer_id: str | None = None,
+        payment_method_id: str | None = None,
+        token: str | None = None,
+        verification_token: str | None = None,
         capture: bool = True,
         description: str | None = None,
         metadata: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
     ) -> Payment:
-        """Charge a saved payment method while the payer is away."""
+        """Charge a saved payment method while the payer is away, or a token while the payer is there.
+
+        A token is a confirmation token (``ctoken_...``), or a PaymentMethod (``pm_...``). ``ActionRequired`` has the
+        ``client_secret`` for ``stripe.handleNextAction``. ``verification_token`` is not used.
+        """
         return await self._payments.create(
-            amount, customer_id, payment_method_id, capture, description, metadata, idempotency_key
+            amount,
+            customer_id=customer_id,
+            payment_method_id=payment_method_id,
+            token=token,
+            capture=capture,
+            description=description,
+            metadata=metadata,
+            key=idempotency_key,
         )
 
     async def refund_payment(
@@ -345,9 +344,9 @@ class StripeProvider(AfterSale):
         """
         return await self._payments.refund(payment_id, amount, reason, idempotency_key)
 
-    async def find_payment(self, key: str, since: datetime, *, customer_id: str) -> Payment | None:
+    async def find_payment(self, key: str, since: datetime, *, customer_id: str | None) -> Payment | None:
         """The payment with the key in its metadata."""
-        return await self._payments.made_under(key, since, customer_id)
+        return await self._payments.made_under(key, since, since + self.idempotency_lifetime, customer_id)
 
     async def find_refund(
         self, key: str, since: datetime, *, payment_id: str, amount: Money | None = None
@@ -363,15 +362,7 @@ class StripeProvider(AfterSale):
         """Detach a payment method from its customer, for good. Removing twice is no error."""
         await self._customers.detach(payment_method_id, idempotency_key)
 
-    # Plans and events
-
-    async def get_plan(self, plan_id: str) -> Plan | None:
-        """The price, ``price_...``; None if there is none."""
-        return await self._plans.find(plan_id)
-
-    async def list_plans(self) -> list[Plan]:
-        """All active recurring prices of active products."""
-        return await self._plans.all()
+    # Events
 
     async def list_events(self, since: datetime, limit: int = 100) -> list[WebhookEvent]:
         """Return events since a time, oldest first. Stripe keeps them for 30 days, and lists the newest first."""

@@ -18,6 +18,7 @@ __all__ = [
     "cancellation",
     "change_request",
     "checkout_request",
+    "created_since",
     "customer_request",
     "payment_request",
     "payment_session_request",
@@ -32,6 +33,8 @@ _MOST_KEYS = 50
 _LONGEST_KEY = 40
 _LONGEST_VALUE = 500
 _LONGEST_IDENTIFIER = 100
+_CLOCKS_DIFFER_BY = 600
+"""Seconds, at the most: Stripe's clock and that of whoever asked."""
 PAYMENTS: Mapping[str, Params] = {
     "invoice": {},
     "now": {"proration_behavior": "always_invoice"},
@@ -48,10 +51,14 @@ class PriceFacts:
     Args:
         metered: whether usage is reported and billed afterwards.
         trial_days: the price's own trial.
+        interval: how long a period is: day, week, month or year.
+        interval_count: how many of them.
     """
 
     metered: bool = False
     trial_days: int | None = None
+    interval: str | None = None
+    interval_count: int = 1
 
 
 def metadata_of(metadata: Mapping[str, str] | None) -> dict[str, str]:
@@ -76,9 +83,11 @@ def metadata_of(metadata: Mapping[str, str] | None) -> dict[str, str]:
     return found
 
 
-def customer_request(email: str | None, name: str | None, metadata: Mapping[str, str] | None) -> Params:
+def customer_request(
+    email: str | None, name: str | None, phone: str | None, metadata: Mapping[str, str] | None
+) -> Params:
     """What creates or changes a customer."""
-    return _given({"email": email, "name": name, "metadata": metadata_of(metadata)})
+    return _given({"email": email, "name": name, "phone": phone, "metadata": metadata_of(metadata)})
 
 
 def checkout_request(
@@ -91,10 +100,20 @@ def checkout_request(
     metadata: Mapping[str, str] | None,
     quantity: int,
     trial_days: int | None,
+    start_at: datetime | None,
 ) -> Params:
-    """What creates a page for a subscription. Metadata goes to the subscription, too: Stripe does not copy it."""
+    """What creates a page for a subscription. Metadata goes to the subscription, too: Stripe does not copy it.
+
+    Raises:
+        InvalidRequest: it has a trial and a later start.
+    """
     kept = metadata_of(metadata)
-    trial = price.trial_days if trial_days is None else trial_days
+    trial: Params = {"trial_period_days": (price.trial_days if trial_days is None else trial_days) or None}
+    if start_at is not None:
+        if trial_days is not None:
+            message = "trial_days and start_at both say when the first payment is due: give one of them"
+            raise InvalidRequest(message, param="start_at")
+        trial = {"trial_end": int(start_at.timestamp())}
     return _given(
         {
             "mode": "subscription",
@@ -103,7 +122,7 @@ def checkout_request(
             "success_url": success_url,
             "cancel_url": cancel_url,
             "metadata": kept,
-            "subscription_data": _given({"metadata": kept, "trial_period_days": trial or None}),
+            "subscription_data": _given({"metadata": kept, **trial}),
         }
     )
 
@@ -143,27 +162,38 @@ def payment_session_request(
 def payment_request(
     amount: Money,
     *,
-    customer_id: str,
-    payment_method_id: str,
+    customer_id: str | None,
+    payment_method_id: str | None,
+    token: str | None,
     capture: bool,
     description: str | None,
     metadata: Mapping[str, str] | None,
 ) -> Params:
-    """What charges a saved payment method while the payer is away."""
+    """What charges a saved payment method while the payer is away, or a token while the payer is there."""
     return _given(
         {
             "amount": wire_amount(amount),
             "currency": wire_currency(amount),
             "customer": customer_id,
-            "payment_method": payment_method_id,
+            **(_saved(payment_method_id) if token is None else _presented(token)),
             "confirm": True,
-            "off_session": True,
             "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
             "capture_method": None if capture else "manual",
             "description": description,
             "metadata": metadata_of(metadata),
         }
     )
+
+
+def _saved(payment_method_id: str | None) -> Params:
+    return {"payment_method": payment_method_id, "off_session": True}
+
+
+def _presented(token: str) -> Params:
+    """What Stripe.js made: https://docs.stripe.com/payments/finalize-payments-on-the-server."""
+    if token.startswith("ctoken_"):
+        return {"confirmation_token": token}
+    return {"payment_method": token, "use_stripe_sdk": True}
 
 
 def refund_request(payment_id: str, amount: Money | None, reason: str | None) -> Params:
@@ -237,3 +267,8 @@ def tagged(params: Params, key: str | None) -> Params:
     if key is None or len(metadata) >= _MOST_KEYS:
         return params
     return {**params, "metadata": {**metadata, KEY_WORD: key}}
+
+
+def created_since(since: datetime) -> Params:
+    """The condition that something was made since a time of this machine's clock, or of another one's here."""
+    return {"gte": int(since.timestamp()) - _CLOCKS_DIFFER_BY}

@@ -17,24 +17,29 @@ import sys
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import cast
+from urllib.parse import urlsplit
 
 _SDK_WAS_HERE = "stripe" in sys.modules
 
 import stripe  # noqa: E402 - whether it was here must be known before
 
+from ...driving import run  # noqa: E402
 from ...errors import ConfigurationError, InvalidRequest  # noqa: E402
 from ...guard import current_operation  # noqa: E402
-from ...transport import Request, Response, Transport  # noqa: E402
+from ...transport import AsyncTransport, Request, Response, Transport  # noqa: E402
 from .config import StripeConfig  # noqa: E402
 from .errors import retry_hint  # noqa: E402
 
-__all__ = ["SDK"]
+__all__ = ["SDK", "client_for"]
 
 if not _SDK_WAS_HERE:
     stripe.enable_telemetry = False
 
 _TELLTALE = frozenset({"X-Stripe-Client-User-Agent", "X-Stripe-Client-Telemetry"})
 """Headers that describe this machine and how it is used. Nothing depends on them."""
+
+_CALCULATED = frozenset({"/v1/invoices/create_preview"})
+"""The paths whose POST calculates something, and changes nothing."""
 
 _sending: ContextVar[bool] = ContextVar("paylattice_stripe_sending", default=False)
 
@@ -70,23 +75,68 @@ class _HTTPClient(stripe.HTTPClient):
         self, method: str, url: str, headers: Mapping[str, str], post_data: str | None = None
     ) -> tuple[bytes, int, Mapping[str, str]]:
         """Send with the transport, and hand its answer around the SDK."""
+        return b"{}", 200, _Beside(await self._answer(method, url, headers, post_data))
+
+    async def _answer(
+        self, method: str, url: str, headers: Mapping[str, str], post_data: str | bytes | None
+    ) -> Response:
         request = Request(
             method=method.upper(),
             url=url,
             headers={name: value for name, value in headers.items() if name not in _TELLTALE},
-            content=post_data.encode() if post_data is not None else None,
+            content=post_data.encode() if isinstance(post_data, str) else post_data,
             idempotency_key=headers.get("Idempotency-Key"),
             provider="stripe",
             operation=current_operation(),
             hint=retry_hint,
+            reads=urlsplit(url).path in _CALCULATED,
         )
-        return b"{}", 200, _Beside(await self._paylattice_transport().send(request))
+        return await self._paylattice_transport().send(request)
 
     def close(self) -> None:
         """Nothing: the transport belongs to the provider."""
 
     async def close_async(self) -> None:
         """Nothing: the transport belongs to the provider."""
+
+
+class _OpenHTTPClient(_HTTPClient):
+    """The same, for the application's own use of the SDK, which reads the answers itself."""
+
+    async def request_async(
+        self, method: str, url: str, headers: Mapping[str, str], post_data: str | bytes | None = None
+    ) -> tuple[bytes, int, Mapping[str, str]]:
+        """Send with the transport."""
+        answer = await self._answer(method, url, headers, post_data)
+        return answer.body, answer.status, answer.headers
+
+    def request(  # type: ignore[override]  # the SDK says str of the body, and reads bytes as well
+        self, method: str, url: str, headers: Mapping[str, str] | None, post_data: str | bytes | None = None
+    ) -> tuple[bytes, int, Mapping[str, str]]:
+        """Send with the transport, which must be a blocking one."""
+        if isinstance(self._paylattice_transport(), AsyncTransport):
+            message = "this client sends with an async transport: call the methods that end in _async, and await them"
+            raise ConfigurationError(message, provider="stripe")
+        return run(self.request_async(method, url, headers or {}, post_data))
+
+
+def client_for(config: StripeConfig, transport: Callable[[], Transport]) -> stripe.StripeClient:
+    """The SDK's client for an application's own calls: over the transport, with its retries, and with the SDK's errors."""
+    return _client(config, _OpenHTTPClient(transport), stripe_account=config.account)
+
+
+def _client(
+    config: StripeConfig, http_client: _HTTPClient, *, stripe_account: str | None = None
+) -> stripe.StripeClient:
+    base = config.base_url
+    return stripe.StripeClient(
+        config.secret_key.reveal() if config.secret_key else "",
+        stripe_account=stripe_account,
+        stripe_version=config.api_version,
+        max_network_retries=0,
+        http_client=http_client,
+        base_addresses={"api": base, "connect": base, "files": base, "meter_events": base} if base else {},
+    )
 
 
 def _spelled(params: Mapping[str, object]) -> dict[str, object]:
@@ -111,15 +161,8 @@ class SDK:
     """
 
     def __init__(self, config: StripeConfig, transport: Callable[[], Transport]) -> None:
-        base = config.base_url
         logging.getLogger("stripe").addFilter(_DISCREET)
-        self._client = stripe.StripeClient(
-            config.secret_key.reveal() if config.secret_key else "",
-            stripe_version=config.api_version,
-            max_network_retries=0,
-            http_client=_HTTPClient(transport),
-            base_addresses={"api": base, "connect": base, "files": base, "meter_events": base} if base else {},
-        )
+        self._client = _client(config, _HTTPClient(transport))
 
     async def send(
         self, method: str, path: str, params: Mapping[str, object], key: str | None, account_id: str | None = None

@@ -9,14 +9,12 @@ from ...models import Subscription, SubscriptionChange, SubscriptionStatus
 from .api import StripeAPI
 from .changes import waiting_for_payer
 from .lookups import Lookups
-from .requests import Params, metadata_of, tagged
+from .requests import Params, created_since, metadata_of, tagged
 from .wire import KEY_WORD, subscription_from
 
 __all__ = ["Starting"]
 
 _PATH = "/v1/subscriptions"
-_HEAD_START = 600
-"""Seconds that the clock of whoever asked may be ahead of Stripe's."""
 
 
 class Starting:
@@ -46,9 +44,10 @@ class Starting:
         key: str | None,
     ) -> SubscriptionChange:
         """Begin one. Where the first payment fails or waits, it is incomplete: Stripe gives it up after 23 hours."""
-        if start_at is not None:
-            message = "Stripe begins subscriptions at once: trial_end= charges nothing before, or use its schedules"
+        if start_at is not None and trial_end is not None:
+            message = "trial_end and start_at both say when the first payment is due: give one of them"
             raise InvalidRequest(message, param="start_at")
+        free_until = start_at or trial_end  # a schedule would begin then, too, but has no subscription up to that time
         price = await self._lookups.price(plan_id)
         item: Params = {"price": plan_id} if price.metered else {"price": plan_id, "quantity": quantity}
         params: Params = {
@@ -60,8 +59,8 @@ class Starting:
         }
         if payment_method_id is not None:
             params["default_payment_method"] = payment_method_id
-        if trial_end is not None:
-            params["trial_end"] = int(trial_end.timestamp())
+        if free_until is not None:
+            params["trial_end"] = int(free_until.timestamp())
         elif price.trial_days:
             params["trial_period_days"] = price.trial_days
         answer = await self._api.post(_PATH, tagged(params, key), key)
@@ -69,7 +68,7 @@ class Starting:
 
     async def begun_under(self, key: str, since: datetime, customer_id: str) -> Subscription | None:
         """The customer's subscription with the key in its metadata."""
-        created = {"gte": int(since.timestamp()) - _HEAD_START}
+        created = created_since(since)
         async for data in self._api.pages(_PATH, {"customer": customer_id, "status": "all", "created": created}):
             if string_map(data, "metadata").get(KEY_WORD) == key:
                 return subscription_from(data)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from ...diagnoses import Diagnoses
 from ...errors import Diagnosis, InvalidResponse, MalformedPayload
 from ...events import WebhookEvent
-from ...jsonlike import JsonObject, texts
+from ...jsonlike import JsonObject, has_identities
 from ...provider import Headers
 from ...signatures import SigningKey, TimestampedScheme, secret_from
 from .config import StripeConfig
@@ -19,8 +19,8 @@ __all__ = ["SIGNATURE", "Webhooks", "delivered"]
 
 
 def _is_event(data: JsonObject) -> bool:
-    kind, event_id, event_type = texts(data, "object", "id", "type")  # the kind alone does not make it an event
-    return kind in {SNAPSHOT, THIN, None} and bool(event_id) and bool(event_type)
+    kind = data.get("object")  # alone, it does not make it an event
+    return kind in (SNAPSHOT, THIN, None) and has_identities(data, "id", "type")
 
 
 SIGNATURE = TimestampedScheme("Stripe", "Stripe-Signature", _is_event)

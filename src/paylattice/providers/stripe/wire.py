@@ -5,7 +5,7 @@ before and after 2025-03-31 (basil: periods moved to the items, an invoice's sub
 become ``UNKNOWN``; only identity and money are demanded. The amounts are those of :mod:`.amounts`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import attrs
 
@@ -39,8 +39,10 @@ from ...models import (
     Subscription,
     SubscriptionItem,
 )
+from . import declines
 from .amounts import money_from, money_of, optional_money_from
 from .invoice_parts import billed_period, lines_of, payment_ids_of, reason_of
+from .phases import scheduled_changes
 from .standing import standing_of
 
 __all__ = [
@@ -58,6 +60,8 @@ __all__ = [
     "refund_from",
     "subscription_from",
 ]
+
+_CUSTOMERS = ("customer", "customer_account")
 
 INVOICE_STATUS: Mapping[str | None, InvoiceStatus] = {
     "draft": InvoiceStatus.DRAFT,
@@ -107,7 +111,11 @@ KEY_WORD = "paylattice_key"
 
 def customer_of(data: JsonObject) -> str | None:
     """The customer that an object is of; an account that stands in for one, where accounts of version 2 are customers."""
-    return reference(data, "customer") or text(data, "customer_account")
+    return _first(references(data, *_CUSTOMERS))
+
+
+def _first(ids: Iterable[str | None]) -> str | None:
+    return next(filter(None, ids), None)
 
 
 def customer_from(data: JsonObject) -> Customer:
@@ -118,6 +126,7 @@ def customer_from(data: JsonObject) -> Customer:
         name=text(data, "name"),
         metadata=string_map(data, "metadata"),
         created_at=timestamp(data, "created"),
+        phone=text(data, "phone"),
         provider="stripe",
         raw=data,
     )
@@ -217,6 +226,7 @@ def subscription_from(data: JsonObject) -> Subscription:
         collection_paused=is_held,
         created_at=created,
         raw_status=raw_status,
+        scheduled_changes=scheduled_changes(data),
         payment_failed_at=standing.payment_failed_at,
         paid_through=standing.paid_through,
         ended_at=ended_at,
@@ -293,19 +303,19 @@ def invoice_subscription_id(data: JsonObject) -> str | None:
 
 def checkout_session_from(data: JsonObject) -> CheckoutSession:
     """A Checkout Session, of either kind."""
-    raw_status, payment_status, url = texts(data, "status", "payment_status", "url")
-    subscription_id, payment_id = references(data, "subscription", "payment_intent")
+    raw_status, payment_status, url, mode = texts(data, "status", "payment_status", "url", "mode")
+    subscription_id, payment_id, *customers = references(data, "subscription", "payment_intent", *_CUSTOMERS)
     gone_through = CHECKOUT_STATUS.get((raw_status, payment_status))
     return CheckoutSession(
         id=identity(data, "id", "checkout session"),
         url=url,
-        customer_id=customer_of(data),
+        customer_id=_first(customers),
         metadata=string_map(data, "metadata"),
         status=gone_through or OPEN_CHECKOUT_STATUS.get(raw_status, CheckoutStatus.UNKNOWN),
         subscription_id=subscription_id,
         payment_id=payment_id,
         expires_at=timestamp(data, "expires_at"),
-        payment_method_id=reference(child(data, "setup_intent"), "payment_method"),
+        payment_method_id=reference(child(data, "setup_intent"), "payment_method") if mode == "setup" else None,
         raw_status=raw_status,
         provider="stripe",
         raw=data,
@@ -316,10 +326,11 @@ def payment_from(data: JsonObject) -> Payment:
     """A PaymentIntent. Its latest charge should be expanded: the intent itself knows nothing of refunds."""
     raw_status = text(data, "status")
     status = PAYMENT_STATUS.get(raw_status, PaymentStatus.UNKNOWN)
-    if raw_status == "requires_payment_method" and child(data, "last_payment_error"):
+    error = child(data, "last_payment_error")
+    if raw_status == "requires_payment_method" and error:
         status = PaymentStatus.FAILED
     charge = child(data, "latest_charge")
-    card = child(charge, "payment_method_details", "card")
+    card, balance = child(charge, "payment_method_details", "card"), child(charge, "balance_transaction")
     payment = Payment(
         id=identity(data, "id", "payment"),
         amount=money_from(data, "amount", "payment"),
@@ -334,6 +345,10 @@ def payment_from(data: JsonObject) -> Payment:
         invoice_id=reference(data, "invoice"),
         subscription_id=invoice_subscription_id(child(data, "invoice")),
         capture_before=timestamp(card, "capture_before") if status is PaymentStatus.AUTHORIZED else None,
+        fee=optional_money_from(balance, "fee"),
+        net=optional_money_from(balance, "net"),
+        decline_reason=declines.reason_of(error) if status is PaymentStatus.FAILED else None,
+        decline_code=text(error, "decline_code") or text(error, "code") if status is PaymentStatus.FAILED else None,
         provider="stripe",
         raw=data,
     )

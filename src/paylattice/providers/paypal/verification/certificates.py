@@ -168,7 +168,7 @@ class CertificateStore:
             flight = self._flights.setdefault(url, _Flight(self._lock()))
             flight.passengers += 1
         try:
-            async with flight.lock:
+            async with flight.lock.held():
                 yield
         finally:
             with self._mutex:

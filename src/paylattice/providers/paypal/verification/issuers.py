@@ -110,7 +110,7 @@ class Chains:
         if known is not None:
             return known
         if not self._was_in_vain(signer):
-            async with self._alone:
+            async with self._alone.held():
                 if not self._was_in_vain(signer):
                     found = self._found(signer, when) or await self._found_with_issuers(signer, when)
                     if found is not None:

@@ -74,7 +74,7 @@ class Postback:
             slot = min(self._slots, key=lambda each: each.passengers)
             slot.passengers += 1
         try:
-            async with slot.lock:
+            async with slot.lock.held():
                 yield
         finally:
             with self._mutex:
