@@ -74,7 +74,9 @@ async def link_paid_and_refunded(square: SquareProvider, _: Facts, pay: Payer) -
 
 async def subscription_link(square: SquareProvider, facts: Facts, _: Payer) -> None:
     customer = await square.create_customer("ada@example.com")
-    session = await square.create_checkout_session(customer.id, facts["plan"], SUCCESS, CANCEL, {"org_id": "org_1"})
+    session = await square.create_checkout_session(
+        customer.id, facts["plan"], SUCCESS, CANCEL, {"org_id": "org_1"}, idempotency_key="cassette-link"
+    )
     assert session.url is not None
     found = await square.get_checkout_session(session.id)
     assert found is not None

@@ -8,6 +8,7 @@ import attrs
 
 from paylattice import (
     Capability,
+    ChangePreview,
     CheckoutSession,
     Customer,
     Invoice,
@@ -45,7 +46,7 @@ class WrittenForAnotherContract(InMemoryProvider):
 
 @caught_by("it_declares_capabilities_of_this_library")
 class DeclaresStrangeThings(InMemoryProvider):
-    capabilities = frozenset({*Capability, "teleportation"})  # type: ignore[arg-type]
+    capabilities = frozenset({*InMemoryProvider.capabilities, "teleportation"})  # type: ignore[arg-type]
 
 
 @caught_by("its_unsupported_reasons_are_about_what_it_lacks")
@@ -69,7 +70,7 @@ class DeclaresWhatItLacks(InMemoryProvider):
     "what_is_declared_is_there_and_what_is_not_is_refused_with_a_reason", operations="pause_subscription get_customer"
 )
 class DoesWhatItDoesNotDeclare(InMemoryProvider):
-    capabilities = frozenset(Capability) - {Capability.PAUSE}
+    capabilities = InMemoryProvider.capabilities - {Capability.PAUSE}
 
 
 async def _pauses(self: InMemoryProvider, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
@@ -85,7 +86,7 @@ unguarded(DoesWhatItDoesNotDeclare, pause_subscription=_pauses)
     operations="pause_subscription get_customer",
 )
 class RefusesWithoutAReason(InMemoryProvider):
-    capabilities = frozenset(Capability) - {Capability.PAUSE}
+    capabilities = InMemoryProvider.capabilities - {Capability.PAUSE}
     unsupported = {Capability.PAUSE: UnsupportedReason(" ")}  # noqa: RUF012 - as plugins write it
 
 
@@ -135,13 +136,13 @@ class LosesTheEmail(InMemoryProvider):
     get_customer = through("get_customer", lambda found: found and attrs.evolve(found, email=None))
 
 
-@caught_by("a_customer_is_found_again")
+@caught_by("a_customer_is_found_again", "customers_are_listed_page_by_page")
 class FindsTheDeleted(InMemoryProvider):
     async def delete_customer(self, customer_id: str, *, idempotency_key: str | None = None) -> None:
         pass
 
 
-@caught_by("a_customer_is_found_again")
+@caught_by("a_customer_is_found_again", "a_customer_needs_no_e_mail_address")
 class UpdatesWhatIsNotGiven(InMemoryProvider):
     update_customer = through("update_customer", lambda made: attrs.evolve(made, email=None))
 
@@ -160,6 +161,7 @@ class ReplacesMetadata(InMemoryProvider):
         email: str | None = None,
         name: str | None = None,
         metadata: Mapping[str, str] | None = None,
+        phone: str | None = None,
         idempotency_key: str | None = None,
     ) -> Customer:
         made = await super().update_customer(customer_id, email=email, name=name, metadata=metadata)
@@ -193,6 +195,11 @@ class HasNoPage(InMemoryProvider):
     "a_completed_checkout_is_a_subscription",
     "a_subscription_changes_its_plan",
     "a_subscription_begins_without_a_page",
+    "a_change_at_the_period_s_end_leaves_the_paid_plan_until_then",
+    "a_scheduled_change_is_taken_back",
+    "a_subscription_with_a_scheduled_change_can_be_ended",
+    "a_preview_of_a_change_is_what_the_change_then_costs",
+    "a_preview_tells_a_change_that_is_billed_at_once_from_one_that_is_not",
 )
 class MistakesThePlan(InMemoryProvider):
     get_subscription = through("get_subscription", lambda found: found and attrs.evolve(found, plan_id="another"))
@@ -228,6 +235,60 @@ class CancelsLater(InMemoryProvider):
 class TakesNoCancellationBack(InMemoryProvider):
     async def uncancel_subscription(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
         return self._subscriptions.get(subscription_id).model()
+
+
+@caught_by("a_scheduled_change_is_taken_back")
+class KeepsWhatIsScheduled(InMemoryProvider):
+    async def cancel_scheduled_change(
+        self, subscription_id: str, *, idempotency_key: str | None = None
+    ) -> Subscription:
+        return self._subscriptions.get(subscription_id).model()
+
+
+@caught_by("a_change_at_the_period_s_end_leaves_the_paid_plan_until_then", "a_scheduled_change_is_taken_back")
+class ChangesAtOnce(InMemoryProvider):
+    async def change_subscription(
+        self,
+        subscription_id: str,
+        *,
+        plan_id: str | None = None,
+        quantity: int | None = None,
+        prorate: bool = True,
+        when: Any = None,
+        payment: Any = "invoice",
+        idempotency_key: str | None = None,
+    ) -> SubscriptionChange:
+        return await super().change_subscription(subscription_id, plan_id=plan_id, quantity=quantity, payment=payment)
+
+
+@caught_by("a_preview_of_a_change_is_what_the_change_then_costs")
+class ChangesWhatItPreviews(InMemoryProvider):
+    async def preview_change(
+        self,
+        subscription_id: str,
+        *,
+        plan_id: str | None = None,
+        quantity: int | None = None,
+        prorate: bool = True,
+        when: Any = None,
+        payment: Any = "invoice",
+    ) -> ChangePreview:
+        found = await super().preview_change(subscription_id, plan_id=plan_id, when=when, payment=payment)
+        await self.change_subscription(subscription_id, plan_id=plan_id, when=when, payment=payment)
+        return found
+
+
+@caught_by("a_preview_of_a_change_is_what_the_change_then_costs")
+class PromisesTooLittle(InMemoryProvider):
+    preview_change = through("preview_change", lambda found: attrs.evolve(found, due_now=found.due_now * 0))
+
+
+@caught_by("a_preview_tells_a_change_that_is_billed_at_once_from_one_that_is_not")
+class ShowsTheNextInvoiceAsDue(InMemoryProvider):
+    preview_change = through(
+        "preview_change",
+        lambda found: found if found.lines_now else attrs.evolve(found, due_now=found.due_next),
+    )
 
 
 @caught_by("what_is_owed_is_collected_again")
@@ -285,9 +346,13 @@ class IgnoresTheQuantity(InMemoryProvider):
         plan_id: str | None = None,
         quantity: int | None = None,
         prorate: bool = True,
+        when: Any = None,
+        payment: Any = "invoice",
         idempotency_key: str | None = None,
     ) -> SubscriptionChange:
-        return await super().change_subscription(subscription_id, plan_id=plan_id, quantity=1)
+        return await super().change_subscription(
+            subscription_id, plan_id=plan_id, quantity=1, when=when, payment=payment
+        )
 
 
 @caught_by("a_subscription_is_paused_and_resumed")
@@ -522,10 +587,11 @@ class RecoversAsNew(InMemoryProvider):
 class SaysThatNothingHappened(InMemoryProvider):
     async def create_customer(
         self,
-        email: str,
+        email: str | None = None,
         name: str | None = None,
         metadata: Mapping[str, str] | None = None,
         *,
+        phone: str | None = None,
         idempotency_key: str | None = None,
     ) -> Customer:
         try:

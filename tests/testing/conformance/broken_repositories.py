@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import timedelta, timezone
 from typing import Any, ClassVar, TypeVar
 
@@ -419,7 +419,7 @@ class Unlocked(InMemoryRepository):
 
     def __init__(self) -> None:
         super().__init__()
-        self._lock = nullcontext()  # type: ignore[assignment]  # a lock that locks nothing
+        self._lock = _Open()
 
 
 class LocksNoRow(InMemoryRepository):
@@ -461,15 +461,24 @@ class NeverReleasesTheLock(InMemoryRepository):
             try:
                 yield tx
             except BaseException:
-                self._lock = _Stuck()  # type: ignore[assignment]  # a lock that nobody gets
+                self._lock = _Stuck()
                 raise
 
 
-class _Stuck:
-    async def __aenter__(self) -> None:
-        await asyncio.sleep(3600)
+class _Open:
+    """A lock that locks nothing."""
 
-    async def __aexit__(self, *_: object) -> None: ...
+    def held(self) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
+
+
+class _Stuck:
+    """A lock that nobody gets."""
+
+    @asynccontextmanager
+    async def held(self) -> AsyncGenerator[None]:
+        await asyncio.sleep(3600)
+        yield
 
 
 class ForgetsEverything(InMemoryRepository):

@@ -187,10 +187,11 @@ class ReadsAfterwards(AcmeProvider):
 
     async def create_customer(
         self,
-        email: str,
+        email: str | None = None,
         name: str | None = None,
         metadata: Mapping[str, str] | None = None,
         *,
+        phone: str | None = None,
         idempotency_key: str | None = None,
     ) -> Customer:
         body = wire.customer_request(email, name, metadata)
@@ -205,10 +206,11 @@ class BelievesAnything(AcmeProvider):
 
     async def create_customer(
         self,
-        email: str,
+        email: str | None = None,
         name: str | None = None,
         metadata: Mapping[str, str] | None = None,
         *,
+        phone: str | None = None,
         idempotency_key: str | None = None,
     ) -> Customer:
         body = wire.customer_request(email, name, metadata)
@@ -282,6 +284,7 @@ class ClosesWhatIsNotItsOwn(AcmeProvider):
     "a_rate_limit_says_how_long_to_wait",
     # and as it reaches another Acme each time
     "a_customer_is_found_again",
+    "a_customer_needs_no_e_mail_address",
     "metadata_is_kept_or_refused",
     "a_checkout_opens",
     "a_completed_checkout_is_a_subscription",

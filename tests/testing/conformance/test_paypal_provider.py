@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import ClassVar
 
 import pytest
 
@@ -20,7 +21,12 @@ class TestPayPal(ProviderConformance):
     access = ("/v1/oauth2/token",)
     searches = ("/search-invoices",)
     without_requests = frozenset({"create_customer"})
-    examples = {"get_invoices.subscription_id": "I-CONFORMANCE1"}  # noqa: RUF012 - read only
+    examples: ClassVar[Mapping[str, object]] = {
+        "get_invoices.subscription_id": "I-CONFORMANCE1",
+        "request.path": "/v1/catalogs/products",
+        "request.params": {"name": "Native", "type": "SERVICE"},
+        "void_invoice.invoice_id": "INV2-AAAA-BBBB-CCCC-DDDD",
+    }
     plan_id = "P-PRO"
     other_plan_id = "P-TEAM"
     without_keys = frozenset(
@@ -30,6 +36,7 @@ class TestPayPal(ProviderConformance):
             "pause_subscription",
             "remove_payment_method",
             "resume_subscription",
+            "void_invoice",
         }
     )
 
@@ -76,6 +83,12 @@ class TestPayPal(ProviderConformance):
         self.paypal.complete_checkout(session.id)
         return session.id
 
+    async def charge_token(self, provider: BaseProvider, amount: Money, customer_id: str | None) -> str:
+        assert isinstance(provider, PayPalProvider)
+        order = await provider.create_order(amount, customer_id=customer_id)
+        self.paypal.complete_checkout(order.id)
+        return order.id
+
     def payer(self, provider: BaseProvider, customer_id: str) -> str:
         owners = [token["customer"] for token in self.paypal._world.all("token")]
         ids = {owner.get("merchant_customer_id"): owner["id"] for owner in owners}
@@ -86,6 +99,9 @@ class TestPayPal(ProviderConformance):
         self.paypal.renew(subscription.id)
         self.paypal.advance(days=10)
         self.paypal.fail_payments(subscription.id, fail=False)
+
+    async def open_invoice(self, provider: BaseProvider, subscription: Subscription | None) -> str:
+        return self.paypal.add_invoice("ada@example.com", "19.00")
 
     def complete_setup(self, provider: BaseProvider, session: CheckoutSession) -> None:
         self.paypal.complete_checkout(session.id)

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import pytest
 
-from paylattice import CheckoutSession, Customer, Money
+from paylattice import CheckoutSession, Customer, Money, Subscription
 from paylattice.idempotency import new_key
 from paylattice.provider import BaseProvider
 from paylattice.providers.square import SquareConfig, SquareProvider
@@ -20,6 +20,10 @@ TOKEN = "standin-token"
 class SquareHooks(ProviderConformance):
     """What the suite has to be told about Square."""
 
+    examples: ClassVar[Mapping[str, object]] = {
+        "request.path": "/v2/customers",
+        "request.params": {"email_address": "native@example.com"},
+    }
     plan_id = "PRO"
     other_plan_id = "TEAM"
     searches = ("/search", "/v2/events", "/batch-retrieve")
@@ -37,8 +41,10 @@ class SquareHooks(ProviderConformance):
             "remove_payment_method",
             "resume_subscription",
             "uncancel_subscription",
+            "cancel_scheduled_change",
             "set_payment_method",
             "update_customer",
+            "void_invoice",
         }
     )
     checkout: ClassVar[str] = "link"
@@ -78,6 +84,13 @@ class SquareHooks(ProviderConformance):
 
     def declining_payment_method(self, provider: BaseProvider, customer_id: str) -> str:
         return self.square.add_payment_method(customer_id, declines="GENERIC_DECLINE")
+
+    async def open_invoice(self, provider: BaseProvider, subscription: Subscription | None) -> str:
+        assert subscription is not None
+        self.square.decline_next_payment(customer_id=subscription.customer_id)
+        self.square.renew(subscription.id)
+        (newest, *_) = await provider.get_invoices(subscription.customer_id or "", 1, subscription_id=subscription.id)
+        return newest.id
 
     def key_on_the_wire(self, request: SentRequest) -> str | None:
         body = request.json()

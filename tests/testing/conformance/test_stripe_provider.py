@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from typing import ClassVar
 
 import pytest
 
@@ -20,7 +21,12 @@ class TestStripe(ProviderConformance):
     plan_id = "price_pro"
     other_plan_id = "price_team"
     metered_plan_id = "price_calls"
+    examples: ClassVar[Mapping[str, object]] = {
+        "request.path": "/v1/customers",
+        "request.params": {"email": "native@example.com"},
+    }
     without_keys = frozenset({"delete_customer", "cancel_subscription"})
+    searches = ("/create_preview",)
 
     @pytest.fixture
     def provider(self) -> StripeProvider:
@@ -45,6 +51,9 @@ class TestStripe(ProviderConformance):
 
     def payment_token(self, provider: BaseProvider, customer_id: str) -> str:
         return "pm_card_visa"
+
+    def charge_token(self, provider: BaseProvider, amount: Money, customer_id: str | None) -> str:
+        return self.stripe.add_confirmation_token()
 
     def miss_payment(self, provider: BaseProvider, subscription: Subscription) -> None:
         self.stripe.decline_next_payment(customer_id=subscription.customer_id)

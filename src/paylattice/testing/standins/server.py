@@ -13,6 +13,7 @@ from .dispatch import Dispatcher
 from .faults import Fault, Faults, Kind
 from .loopback import serving
 from .messages import Answer, Call, Delivery, SeenRequest, Unanswered
+from .relocation import Relocation
 from .store import JSON, Store
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class StandIn(Dispatcher[R, K], Generic[W, R, K]):
         self._lock = threading.RLock()
         self._seen: list[SeenRequest] = []
         self._served: str | None = None
+        self._relocation: Relocation | None = None
 
     # --- requests ------------------------------------------------------------------------------------------------
 
@@ -79,11 +81,19 @@ class StandIn(Dispatcher[R, K], Generic[W, R, K]):
             port: 0: a free one.
         """
         with serving(self, port) as base:
-            self._served = base
+            self.served_at(base)
             try:
                 yield base
             finally:
-                self._served = None
+                self.served_at(None)
+
+    def served_at(self, base: str | None) -> None:
+        """Tell where the stand-in is served, for the addresses that it says of itself. None: nowhere."""
+        self._served = base
+
+    def relocate(self, relocation: Relocation | None) -> None:
+        """Say other addresses for the pages that people are sent to, in answers and in webhooks. None: the provider's own."""
+        self._relocation = relocation
 
     def handle(self, call: Call) -> Answer:
         """Answer a request.
@@ -97,6 +107,8 @@ class StandIn(Dispatcher[R, K], Generic[W, R, K]):
             self._replayed = False
             if fault is None or fault.after_effect:
                 answer = self._respond(call)
+                if self._relocation is not None:
+                    answer = Answer(answer.status, answer.headers, self._relocation.body(answer.body))
             replayed = self._replayed
             if fault is not None:
                 answer = self._instead(fault, answer)
@@ -150,6 +162,8 @@ class StandIn(Dispatcher[R, K], Generic[W, R, K]):
         with self._lock:
             events, self._world.outbox = self._world.outbox, []
             when = at if at is not None else self._now_for_signatures()
+            if self._relocation is not None:
+                events = [self._relocation.value(event) for event in events]
             return [self._signed(event, when) for event in events]
 
     def redeliver(self, event_id: str) -> None:

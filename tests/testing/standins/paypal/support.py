@@ -1,18 +1,15 @@
 """PayPal's stand-in and a provider in front of it, in both worlds, and requests of no library."""
 
-import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 
-from paylattice import Money, driving
+from paylattice import Money
 from paylattice.providers.paypal import PayPalConfig, PayPalProvider
 from paylattice.testing.standins import PayPalStandIn
-from paylattice.transport import AsyncTransport, BlockingTransport, RetryPolicy
-
-T = TypeVar("T")
+from tests.kit import BothWorlds
 
 NOW = datetime(2026, 10, 31, 12, tzinfo=UTC)
 OK, NO = "https://app.test/ok", "https://app.test/no"
@@ -21,27 +18,20 @@ WHOLE = {"Prefer": "return=representation"}
 BASE = "https://api-m.sandbox.paypal.com"
 
 
-class PayPalShop:
-    """``run`` is ``asyncio.run``, or no event loop at all."""
+class PayPalShop(BothWorlds):
+    """The stand-in, a provider, and what most tests begin with."""
 
     def __init__(
         self, mode: str = "blocking", *, attempts: int = 4, stand_in: type[PayPalStandIn] = PayPalStandIn, **more: Any
     ) -> None:
-        self.mode = mode
+        super().__init__(mode)
         self.server = stand_in(now=NOW, clock=lambda: self.server.now, **more)
-        self.slept: list[float] = []
         self.provider = self.another(attempts=attempts)
         self._client = httpx.Client(transport=self.server.transport(), base_url=BASE)
         self._token: str | None = None
 
     def another(self, *, attempts: int = 4, **settings: Any) -> PayPalProvider:
         """Another provider for the same account, as another process would have it."""
-        transport: AsyncTransport | BlockingTransport
-        retry = RetryPolicy(attempts=attempts)
-        if self.mode == "async":
-            transport = AsyncTransport(transport=self.server.transport(), retry=retry, sleep=self._sleep)
-        else:
-            transport = BlockingTransport(transport=self.server.transport(), retry=retry, sleep=self.slept.append)
         config = PayPalConfig(
             client_id=self.server.client_id,
             client_secret=self.server.client_secret,
@@ -49,16 +39,11 @@ class PayPalShop:
             trust_store=self.server.trust_store,
             **settings,
         )
+        transport = self.transport(self.server.transport(), attempts=attempts)
         return PayPalProvider(config, transport=transport, clock=self._seconds)
 
     def _seconds(self) -> float:
         return self.server.now.timestamp()
-
-    async def _sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-
-    def run(self, call: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run(call) if self.mode == "async" else driving.run(call)
 
     def told(self) -> list[str]:
         """The types of the webhooks that wait."""

@@ -243,6 +243,10 @@ def vault(shop: PayPalShop) -> None:
 def the_rest(shop: PayPalShop) -> None:
     shop.server.add_invoice("ada@example.com", "12.50", status="PAID")
     shop.get(f"/v2/invoicing/invoices/{shop.server.add_invoice('ada@example.com', '10.00', 'EUR')}")
+    shop.server.pay_invoice(shop.server.add_invoice("grace@example.com", "10.00"))
+    unpaid = f"/v2/invoicing/invoices/{shop.server.add_invoice('grace@example.com', '10.00')}"
+    for status in (204, 422):
+        assert shop.raw("POST", f"{unpaid}/cancel", {"send_to_recipient": True}).status_code == status
     found = shop.post(
         "/v2/invoicing/search-invoices?total_required=true&page_size=1", {"recipient_email": "ada@example.com"}
     )

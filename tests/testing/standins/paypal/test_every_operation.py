@@ -24,14 +24,19 @@ from .support import NO, NOW, OK, PayPalShop
 USD = Money(1900, "USD")
 LACKS = {
     "get_customer": Capability.CUSTOMERS,
+    "list_customers": Capability.LIST_CUSTOMERS,
     "update_customer": Capability.CUSTOMERS,
     "delete_customer": Capability.CUSTOMERS,
     "expire_checkout_session": Capability.EXPIRE_CHECKOUT,
     "uncancel_subscription": Capability.UNCANCEL,
     "create_subscription": Capability.CREATE_SUBSCRIPTION,
+    "cancel_scheduled_change": Capability.CANCEL_SCHEDULED_CHANGE,
+    "preview_change": Capability.PREVIEW_CHANGE,
+    "extend_trial": Capability.EXTEND_TRIAL,
     "set_payment_method": Capability.SET_PAYMENT_METHOD,
     "set_default_payment_method": Capability.DEFAULT_PAYMENT_METHOD,
     "create_usage_record": Capability.METERED_USAGE,
+    "pay_invoice": Capability.PAY_INVOICE,
 }
 
 
@@ -218,6 +223,43 @@ def test_invoices_that_the_merchant_wrote_are_searched(shop: PayPalShop) -> None
     assert (found.amount, found.status, found.number) == (USD, InvoiceStatus.PAID, "0001")
 
 
+def test_an_invoice_is_what_the_merchant_wrote_or_a_payment_of_a_subscription(shop: PayPalShop) -> None:
+    subscription = subscribed(shop)
+    (listed,) = shop.run(shop.provider.get_invoices("org_1", subscription_id=subscription))
+    found = shop.run(shop.provider.get_invoice(listed.id))
+    assert found is not None
+    same = ("id", "amount", "status", "customer_id", "subscription_id", "reason", "period_start", "payment_ids")
+    assert [getattr(found, name) for name in same] == [getattr(listed, name) for name in same]
+    with pytest.raises(UnsupportedOperation) as caught:
+        shop.run(shop.provider.void_invoice(listed.id))
+    assert "refund_payment" in (caught.value.alternative or "")
+    assert shop.run(shop.provider.refund_payment(listed.payment_ids[0])).amount == listed.amount
+    assert shop.run(shop.provider.get_invoice("INV2-0000-0000-0000-0000")) is None
+    assert shop.run(shop.provider.get_invoice("0AB12345CD6789012")) is None
+
+
+def test_an_invoice_that_the_merchant_wrote_is_paid_on_its_page_or_voided(shop: PayPalShop) -> None:
+    first = shop.server.add_invoice("ada@example.com", "19.00")
+    with pytest.raises(UnsupportedOperation) as caught:
+        shop.run(shop.provider.pay_invoice(first))
+    assert "hosted_url of get_invoice" in (caught.value.alternative or "")
+    found = shop.run(shop.provider.get_invoice(first))
+    assert found is not None
+    assert found.hosted_url is not None
+    shop.server.pay_invoice(found.hosted_url.rpartition("#")[2])
+    paid = shop.run(shop.provider.get_invoice(first))
+    assert paid is not None
+    assert (paid.status, paid.amount_paid, len(paid.payment_ids)) == (InvoiceStatus.PAID, USD, 1)
+    with pytest.raises(Conflict, match="only an open one"):
+        shop.run(shop.provider.void_invoice(first))
+    second = shop.server.add_invoice("ada@example.com", "19.00")
+    shop.server.faults.lose_next_answer(path=f"/v2/invoicing/invoices/{second}/cancel")
+    assert shop.run(shop.provider.void_invoice(second)).status is InvoiceStatus.VOID
+    assert shop.run(shop.provider.void_invoice(second)).status is InvoiceStatus.VOID
+    with pytest.raises(NotFound):
+        shop.run(shop.provider.void_invoice("INV2-0000-0000-0000-0000"))
+
+
 @pytest.mark.parametrize("operation", sorted(LACKS))
 def test_what_paypal_lacks_is_refused_with_a_reason(shop: PayPalShop, operation: str) -> None:
     arguments = {
@@ -225,7 +267,8 @@ def test_what_paypal_lacks_is_refused_with_a_reason(shop: PayPalShop, operation:
         "set_payment_method": ("I-1", "tok"),
         "create_subscription": ("org_1", "P-PRO"),
         "set_default_payment_method": ("org_1", "tok"),
-        "update_customer": ("org_1",),
+        "list_customers": (),
+        "extend_trial": ("I-1", NOW),
     }.get(operation, ("org_1",))
     with pytest.raises(UnsupportedOperation) as caught:
         shop.run(getattr(shop.provider, operation)(*arguments))
@@ -480,6 +523,12 @@ def test_what_does_not_exist_cannot_be_changed(shop: PayPalShop) -> None:
             shop.run(call)
 
 
+def test_what_the_protocol_has_not_is_a_native_request(shop: PayPalShop) -> None:
+    made = shop.run(shop.provider.request("POST", "/v1/catalogs/products", {"name": "Gym", "type": "SERVICE"}))
+    found = shop.run(shop.provider.request("GET", f"/v1/catalogs/products/{made['id']}"))
+    assert (made["type"], found["name"]) == ("SERVICE", "Gym")
+
+
 def test_every_operation_of_the_protocol_is_called_in_this_file() -> None:
     import sys
     from pathlib import Path
@@ -489,11 +538,17 @@ def test_every_operation_of_the_protocol_is_called_in_this_file() -> None:
     lacks = set(Capability) - PayPalShop().provider.capabilities
     assert lacks == {
         Capability.CUSTOMERS,
+        Capability.LIST_CUSTOMERS,
         Capability.EXPIRE_CHECKOUT,
         Capability.METERED_USAGE,
         Capability.CANCEL_AT_PERIOD_END,
         Capability.UNCANCEL,
+        Capability.CHANGE_NOW,
+        Capability.CANCEL_SCHEDULED_CHANGE,
+        Capability.PREVIEW_CHANGE,
+        Capability.EXTEND_TRIAL,
         Capability.CREATE_SUBSCRIPTION,
         Capability.SET_PAYMENT_METHOD,
         Capability.DEFAULT_PAYMENT_METHOD,
+        Capability.PAY_INVOICE,
     }

@@ -1,20 +1,16 @@
 """A stand-in for Square and a provider in front of it, in both worlds; and requests of no library."""
 
-import asyncio
 import itertools
 import json
-from collections.abc import Coroutine
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 
-from paylattice import Money, driving
+from paylattice import Money
 from paylattice.providers.square import API_VERSION, SquareConfig, SquareProvider
 from paylattice.testing import SquareStandIn
-from paylattice.transport import AsyncTransport, BlockingTransport, RetryPolicy
-
-T = TypeVar("T")
+from tests.kit import BothWorlds
 
 NOW = datetime(2026, 10, 31, 18, 30, 15, 123456, tzinfo=UTC)
 """The 31st, in Los Angeles too."""
@@ -26,40 +22,28 @@ def usd(amount: int) -> dict[str, Any]:
     return {"amount": amount, "currency": "USD"}
 
 
-class Market:
-    """``run`` is ``asyncio.run``, or no event loop at all."""
+class Market(BothWorlds):
+    """The stand-in, a provider, and what most tests begin with."""
 
     def __init__(self, mode: str = "blocking", *, attempts: int = 4, **stand_in: Any) -> None:
-        self.mode = mode
+        super().__init__(mode)
         self.server = SquareStandIn(**{"now": NOW, **stand_in})
-        self.slept: list[float] = []
         self.provider = self.another(attempts=attempts)
         self._keys = itertools.count(1)
 
     def another(self, *, attempts: int = 4, **settings: Any) -> SquareProvider:
         """Another provider for the same account, as another process would have it."""
-        transport: AsyncTransport | BlockingTransport
-        retry = RetryPolicy(attempts=attempts)
-        if self.mode == "async":
-            transport = AsyncTransport(transport=self.server.transport(), retry=retry, sleep=self._sleep)
-        else:
-            transport = BlockingTransport(transport=self.server.transport(), retry=retry, sleep=self.slept.append)
         usual: dict[str, Any] = {
             "access_token": self.server.access_token,
             "location_id": self.server.location_id,
             "webhook_signature_key": self.server.signature_key,
             "webhook_url": self.server.webhook_url,
         }
-        return SquareProvider(SquareConfig(**{**usual, **settings}), transport=transport, clock=self._now)
+        transport = self.transport(self.server.transport(), attempts=attempts)
+        return SquareProvider(SquareConfig(**{**usual, **settings}), transport=transport, clock=self._seconds)
 
-    def _now(self) -> float:
+    def _seconds(self) -> float:
         return self.server.now.timestamp()
-
-    async def _sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-
-    def run(self, call: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run(call) if self.mode == "async" else driving.run(call)
 
     @property
     def faults_of_requests(self) -> list[tuple[str, str]]:
@@ -129,6 +113,22 @@ class Market:
         """One of a subscription's invoices; the newest is number 0."""
         identifier = self.subscription(subscription_id)["invoice_ids"][number]
         return self.ok("GET", f"/v2/invoices/{identifier}")["invoice"]
+
+    def draft_invoice(self, customer_id: str, amount: int = 1900) -> str:
+        """The id of an invoice that the seller has written, and not published."""
+        item = {"name": "Boots", "quantity": "1", "base_price_money": usd(amount)}
+        order = {"location_id": LOCATION, "line_items": [item], "customer_id": customer_id}
+        order_id = self.ok("POST", "/v2/orders", {"order": order, "idempotency_key": self.key()})["order"]["id"]
+        invoice = {
+            "location_id": LOCATION,
+            "order_id": order_id,
+            "primary_recipient": {"customer_id": customer_id},
+            "payment_requests": [{"request_type": "BALANCE", "due_date": "2030-01-01"}],
+            "delivery_method": "SHARE_MANUALLY",
+            "accepted_payment_methods": {"card": True},
+        }
+        made = self.ok("POST", "/v2/invoices", {"invoice": invoice, "idempotency_key": self.key()})
+        return str(made["invoice"]["id"])
 
     def settle_refunds(self, *, succeeded: bool = True) -> None:
         """The bank decides about every refund that is pending."""

@@ -210,6 +210,8 @@ def catalog(market: Recorded) -> str:
     plan_id = {one["client_object_id"]: one["object_id"] for one in made["id_mappings"]}["#m"]
     market.server.add_plan("TEAM", Money(4900, "USD"), trial_periods=2, periods=12)
     market.server.add_plan("ITEMS", Money(0, "USD"), relative=True)
+    market.server.add_plan("BOOK", Money(0, "USD"), item=market.server.add_item("book", Money(900, "USD"), None))
+    ok("POST", "/v2/catalog/batch-retrieve", {"object_ids": ["book", "BOOK", "gone"]})
     ok("GET", f"/v2/catalog/object/{plan_id}", include_related_objects="true")
     ok("GET", "/v2/catalog/list", types="SUBSCRIPTION_PLAN,SUBSCRIPTION_PLAN_VARIATION")
     ok("POST", "/v2/catalog/search", {"object_types": [variation["type"]], "include_related_objects": True})

@@ -88,6 +88,16 @@ def test_a_page_that_is_not_wanted_any_more_is_closed(market: Market) -> None:
     assert (late.status, late.subscription_id) == (CheckoutStatus.COMPLETE, subscription)
 
 
+def test_customers_are_listed_behind_one_another(market: Market) -> None:
+    made = [market.run(market.provider.create_customer(f"{name}@example.com", "Ada")).id for name in "abcd"]
+    found = market.run(market.provider.list_customers(after=made[0], limit=2))
+    assert [each.id for each in found] == made[1:3]
+    market.server.merge(made[1], made[2])
+    with pytest.raises(NotFound, match="go on after"):
+        market.run(market.provider.list_customers(after=made[1]))
+    assert made[3] in {each.id for each in market.run(market.provider.list_customers(after=made[0]))}
+
+
 def test_a_merged_customer_is_followed(market: Market) -> None:
     first, second = (market.run(market.provider.create_customer("ada@example.com", "Ada")) for _ in range(2))
     card = market.server.add_payment_method(first.id)
@@ -316,6 +326,17 @@ def test_a_card_of_the_browser_is_saved_and_pays_the_subscription(market: Market
     assert market.run(market.provider.set_payment_method(subscription_id, saved.id)) == changed
 
 
+def test_a_token_that_square_does_not_know_saves_and_charges_nothing(market: Market) -> None:
+    customer = market.customer()
+    with pytest.raises(InvalidRequest) as saving:
+        market.run(market.provider.save_payment_method(customer, "tok_of_another_kind"))
+    with pytest.raises(InvalidRequest) as paying:
+        market.run(market.provider.create_payment(USD, token="tok_of_another_kind"))
+    assert (saving.value.param, paying.value.param) == ("source_id", "source_id")
+    assert market.run(market.provider.get_payment_methods(customer)) == []
+    assert market.server.count("payment") == 0
+
+
 def test_a_subscription_begins_with_a_card_on_file_and_is_found_by_its_key(market: Market) -> None:
     customer = market.run(market.provider.create_customer("ada@example.com", "Ada Lovelace")).id
     card = market.run(market.provider.save_payment_method(customer, "cnon:new")).id
@@ -359,8 +380,12 @@ def test_what_square_lacks_names_the_way_that_the_test_above_goes(market: Market
         market.run(market.provider.create_setup_session("CUST", OK, NO))
     with pytest.raises(UnsupportedOperation, match="Send the customer to the hosted_url of the open invoice"):
         market.run(market.provider.bill_outstanding("sub-1"))
+    with pytest.raises(UnsupportedOperation, match="Show the price of get_plan"):
+        market.run(market.provider.preview_change("sub-1", plan_id="MAX"))
     with pytest.raises(UnsupportedOperation, match="Call set_payment_method for each"):
         market.run(market.provider.set_default_payment_method("CUST", "ccof:1"))
+    with pytest.raises(UnsupportedOperation, match=r"Begin another subscription with create_subscription\(start_at"):
+        market.run(market.provider.extend_trial("sub-1", NOW))
 
 
 def test_a_subscription_is_paused_and_resumed(market: Market) -> None:
@@ -380,6 +405,18 @@ def test_a_subscription_is_paused_and_resumed(market: Market) -> None:
     assert resumed is not None
     assert resumed.status is SubscriptionStatus.ACTIVE
     assert market.server.money_taken() == 3800
+
+
+def test_a_swap_is_taken_back_and_the_plan_stays(market: Market) -> None:
+    _, subscription_id = bought(market)
+    market.run(market.provider.change_subscription(subscription_id, plan_id="TEAM"))
+    kept = market.run(market.provider.cancel_scheduled_change(subscription_id))
+    assert (kept.plan_id, kept.scheduled_changes) == ("PRO", ())
+    assert market.run(market.provider.cancel_scheduled_change(subscription_id)) == kept
+    market.server.renew(subscription_id)
+    renewed = market.run(market.provider.get_subscription(subscription_id))
+    assert renewed is not None
+    assert renewed.plan_id == "PRO"
 
 
 def test_a_plan_is_changed_for_the_next_period(market: Market) -> None:
@@ -446,6 +483,43 @@ def test_invoices_are_newest_first_and_of_one_subscription_if_asked(market: Mark
     assert (owed.amount_paid, owed.hosted_url is not None) == (Money(0, "USD"), True)
     of_it = market.run(market.provider.get_invoices(customer, 1, subscription_id=second))
     assert [invoice.subscription_id for invoice in of_it] == [second]
+
+
+def test_an_invoice_is_found_published_and_voided_and_paid_on_its_page_alone(market: Market) -> None:
+    subscription = market.subscribed()
+    customer = str(market.subscription(subscription)["customer_id"])
+
+    def owed() -> str:
+        market.server.decline_next_payment()
+        market.server.renew(subscription)
+        (newest, *_) = market.run(market.provider.get_invoices(customer, 1))
+        assert newest.status is InvoiceStatus.OPEN
+        return newest.id
+
+    first = owed()
+    with pytest.raises(UnsupportedOperation) as caught:
+        market.run(market.provider.pay_invoice(first))
+    assert "hosted_url of get_invoice" in (caught.value.alternative or "")
+    found = market.run(market.provider.get_invoice(first))
+    assert found is not None
+    assert found.hosted_url is not None
+    market.server.pay_invoice(found.hosted_url.rpartition("/")[2])
+    paid = market.run(market.provider.get_invoice(first))
+    assert paid is not None
+    assert (paid.status, len(paid.payment_ids)) == (InvoiceStatus.PAID, 1)
+    with pytest.raises(Conflict, match="not paid"):
+        market.run(market.provider.void_invoice(first))
+    second = owed()
+    assert market.run(market.provider.void_invoice(second)).status is InvoiceStatus.VOID
+    assert market.run(market.provider.void_invoice(second)).status is InvoiceStatus.VOID
+    assert market.run(market.provider.get_invoice("inv:0-other")) is None
+    draft = market.draft_invoice(customer)
+    with pytest.raises(Conflict, match="draft"):
+        market.run(market.provider.void_invoice(draft))
+    published = market.run(market.provider.publish_invoice(draft))
+    assert (published.status, published.hosted_url is not None) == (InvoiceStatus.OPEN, True)
+    assert market.run(market.provider.publish_invoice(draft)).id == draft
+    assert market.run(market.provider.void_invoice(draft)).status is InvoiceStatus.VOID
 
 
 # --- payments ----------------------------------------------------------------------------------------------------
@@ -629,6 +703,14 @@ def test_yen_have_no_cents() -> None:
     payment = market.run(market.provider.get_payment(done.payment_id or ""))
     assert payment is not None
     assert payment.amount == Money(1900, "JPY")
+
+
+def test_what_the_protocol_has_not_is_a_native_request(market: Market) -> None:
+    body = {"email_address": "ada@example.com"}
+    made = market.run(market.provider.request("POST", "/v2/customers", body, idempotency_key="ada"))
+    again = market.run(market.provider.request("POST", "/v2/customers", body, idempotency_key="ada"))
+    assert made == again
+    assert market.server.count("customer") == 1
 
 
 def test_every_operation_of_the_protocol_is_here() -> None:

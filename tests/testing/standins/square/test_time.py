@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from paylattice import Money
-from paylattice.testing.standins.square.billing import CHARGE_FAILED
 
 from .support import LOCATION, Market, usd
+
+UNABLE = "Le paiement par carte a échoué."
+"""Square writes in the seller's language."""
 
 
 @pytest.fixture
@@ -93,6 +95,7 @@ def test_a_renewal_tells_of_its_invoice_and_not_of_the_subscription(market: Mark
 
 
 def test_a_charge_that_fails_changes_the_invoice_and_nothing_else(market: Market) -> None:
+    market.server.variants.charge_failed_in_words = UNABLE
     identifier = market.subscribed()
     market.told()
     market.server.decline_next_payment("INSUFFICIENT_FUNDS")
@@ -100,14 +103,14 @@ def test_a_charge_that_fails_changes_the_invoice_and_nothing_else(market: Market
     assert market.subscription(identifier)["status"] == "ACTIVE"
     invoice = market.invoice(identifier)
     (asked,) = invoice["payment_requests"]
-    assert (invoice["status"], invoice["description"]) == ("UNPAID", CHARGE_FAILED)
+    assert (invoice["status"], invoice["description"]) == ("UNPAID", UNABLE)
     assert (asked["automatic_payment_source"], "card_id" in asked) == ("NONE", False)
     assert invoice["next_payment_amount_money"] == usd(1900)
     assert market.told()[-2:] == ["invoice.scheduled_charge_failed", "invoice.updated"]
     market.server.renew(identifier)
     assert [row["status"] for row in market.server.objects("invoice")] == ["PAID", "UNPAID", "PAID"]
     market.server.pay_invoice(invoice["id"])
-    assert market.invoice(identifier, 1)["description"] == CHARGE_FAILED
+    assert market.invoice(identifier, 1)["description"] == UNABLE
     assert market.invoice(identifier, 1)["status"] == "PAID"
 
 

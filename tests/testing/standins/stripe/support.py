@@ -1,49 +1,33 @@
 """A stand-in and a provider in front of it, in both worlds."""
 
-import asyncio
-from collections.abc import Coroutine
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 
-from paylattice import Money, driving
+from paylattice import Money
 from paylattice.providers.stripe import StripeConfig, StripeProvider
 from paylattice.testing.standins import StripeStandIn
-from paylattice.transport import AsyncTransport, BlockingTransport, RetryPolicy
-
-T = TypeVar("T")
+from tests.kit import BothWorlds
 
 NOW = datetime(2026, 10, 31, 12, tzinfo=UTC)
 OK, NO = "https://app.test/ok", "https://app.test/no"
 
 
-class Shop:
-    """``run`` is ``asyncio.run``, or no event loop at all."""
+class Shop(BothWorlds):
+    """The stand-in, a provider, and what most tests begin with."""
 
     def __init__(self, mode: str, *, attempts: int = 4, **stand_in: Any) -> None:
-        self.mode = mode
+        super().__init__(mode)
         self.now = NOW.timestamp()
         self.server = StripeStandIn(now=NOW, clock=lambda: self.now, **stand_in)
-        self.slept: list[float] = []
         self.provider = self.another(attempts=attempts)
 
     def another(self, *, attempts: int = 4) -> StripeProvider:
         """Another provider for the same account, as another process would have it."""
-        transport: AsyncTransport | BlockingTransport
-        retry = RetryPolicy(attempts=attempts)
-        if self.mode == "async":
-            transport = AsyncTransport(transport=self.server.transport(), retry=retry, sleep=self._sleep)
-        else:
-            transport = BlockingTransport(transport=self.server.transport(), retry=retry, sleep=self.slept.append)
         config = StripeConfig(secret_key=self.server.secret_key, webhook_secret=self.server.webhook_secret)
+        transport = self.transport(self.server.transport(), attempts=attempts)
         return StripeProvider(config, transport=transport, clock=lambda: self.now)
-
-    async def _sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-
-    def run(self, call: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run(call) if self.mode == "async" else driving.run(call)
 
     def customer(self, *, card: bool = True, **card_arguments: Any) -> str:
         customer = self.run(self.provider.create_customer("ada@example.com", "Ada"))

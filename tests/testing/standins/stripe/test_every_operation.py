@@ -58,6 +58,14 @@ def test_a_customer_is_created_read_changed_and_deleted(shop: Shop) -> None:
     assert shop.told() == ["customer.created", "customer.updated", "customer.deleted"]
 
 
+def test_a_customer_who_is_not_found_was_deleted_or_is_in_the_other_mode(shop: Shop) -> None:
+    gone = shop.customer(card=False)
+    shop.run(shop.provider.delete_customer(gone))
+    shop.server.note_other_mode("cus_live")
+    found = [shop.run(shop.provider.missing_because(each)) for each in (gone, "cus_live", "cus_none")]
+    assert found == ["deleted", "other_mode", None]
+
+
 def test_a_deleted_customer_has_no_subscription_any_more(shop: Shop) -> None:
     subscription = shop.subscription()
     (customer,) = shop.server.objects("customer")
@@ -90,6 +98,27 @@ def test_a_checkout_becomes_a_subscription(shop: Shop) -> None:
     assert subscription.current_period_end == NOW.replace(month=11, day=30)
     assert shop.server.money_taken() == 5700
     assert shop.run(shop.provider.get_checkout_session("cs_test_other")) is None
+
+
+def test_a_change_is_previewed(shop: Shop) -> None:
+    shop.server.add_plan("price_max", Money(4900, "USD"))
+    subscription = shop.subscription()
+    shop.server.advance(days=15)
+    call = shop.provider.preview_change(subscription, plan_id="price_max", payment="now")
+    preview = shop.run(call)
+    assert (preview.due_now, preview.due_next) == (Money(4900 // 2 - 1900 // 2, "USD"), Money(4900, "USD"))
+    assert preview.next_at == NOW.replace(month=11, day=30)
+    assert [(line.plan_id, line.proration) for line in preview.lines_now] == [("price_pro", True), ("price_max", True)]
+
+
+def test_customers_are_listed_behind_one_another(shop: Shop) -> None:
+    made = [shop.customer(card=False) for _ in range(4)]
+    shop.run(shop.provider.delete_customer(made[1]))
+    found = shop.run(shop.provider.list_customers(after=made[3], limit=2))
+    assert [each.id for each in found] == [made[2], made[0]]
+    assert shop.run(shop.provider.list_customers(after=made[0])) == []
+    with pytest.raises(NotFound, match="go on after"):
+        shop.run(shop.provider.list_customers(after="cus_other"))
 
 
 def test_a_checkout_with_a_trial_takes_no_money(shop: Shop) -> None:
@@ -206,8 +235,6 @@ def test_a_subscription_begins_with_a_saved_card_and_is_found_by_its_key(shop: S
     assert found is not None
     assert found.id == begun.subscription.id
     assert shop.run(shop.provider.find_subscription("order-8", NOW, customer_id=customer)) is None
-    with pytest.raises(InvalidRequest, match="trial_end="):
-        shop.run(shop.provider.create_subscription(customer, "price_pro", payment_method_id=card, start_at=NOW))
 
 
 def test_what_is_owed_is_paid_with_another_card(shop: Shop) -> None:
@@ -232,6 +259,44 @@ def test_what_is_owed_is_paid_with_another_card(shop: Shop) -> None:
     with pytest.raises(ActionRequired) as caught:
         shop.run(shop.provider.bill_outstanding(subscription))
     assert (caught.value.url or "").startswith("https://invoice.stripe.com/")
+
+
+def test_an_open_invoice_is_found_paid_and_voided(shop: Shop) -> None:
+    subscription = shop.subscription()
+    customer = str(shop.server.objects("customer")[0]["id"])
+
+    def owed() -> str:
+        shop.server.decline_next_payment()
+        shop.server.renew(subscription)
+        (newest, *_) = shop.run(shop.provider.get_invoices(customer, 1))
+        assert newest.status is InvoiceStatus.OPEN
+        return newest.id
+
+    first = owed()
+    shop.server.require_authentication()
+    with pytest.raises(ActionRequired) as caught:
+        shop.run(shop.provider.pay_invoice(first))
+    assert (caught.value.url or "").startswith("https://invoice.stripe.com/")
+    assert (caught.value.client_secret or "").startswith(f"{caught.value.payment_id}_secret_")
+    other = shop.server.add_payment_method(customer)
+    taken = shop.server.money_taken()
+    paid = shop.run(shop.provider.pay_invoice(first, other))
+    assert (paid.status, paid.payment_ids) == (InvoiceStatus.PAID, (caught.value.payment_id,))
+    assert shop.server.money_taken() == taken + 1900
+    assert shop.run(shop.provider.get_invoice(first)) == paid
+    assert (paid.pdf_url or "").endswith("/pdf")
+    with pytest.raises(Conflict, match="only an open one can be voided"):
+        shop.run(shop.provider.void_invoice(first))
+    second = owed()
+    assert shop.run(shop.provider.void_invoice(second)).status is InvoiceStatus.VOID
+    assert shop.run(shop.provider.void_invoice(second)).status is InvoiceStatus.VOID
+    with pytest.raises(Conflict, match="only an open one can be paid"):
+        shop.run(shop.provider.pay_invoice(second))
+    assert shop.run(shop.provider.get_invoice("in_other")) is None
+    draft = str(shop.raw("POST", "/v1/invoices", customer=customer).json()["id"])
+    for call in (shop.provider.pay_invoice, shop.provider.void_invoice):
+        with pytest.raises(Conflict, match="draft"):
+            shop.run(call(draft))
 
 
 def test_a_first_payment_that_waits_for_the_payer_says_where_and_how(shop: Shop) -> None:
@@ -292,6 +357,44 @@ def test_a_change_of_plan_keeps_the_item_and_the_quantity_and_prorates(shop: Sho
     renewal, first = shop.run(shop.provider.get_invoices(changed.customer_id or ""))
     assert first.amount == Money(3800, "USD")
     assert renewal.amount == Money(9800 - 1900 + 4900, "USD")
+
+
+@pytest.mark.parametrize("token", ["pm_none", "seti_none", "cs_test_none"])
+def test_a_token_that_stripe_does_not_know_saves_nothing(shop: Shop, token: str) -> None:
+    customer = shop.customer()
+    before = shop.run(shop.provider.get_payment_methods(customer))
+    with pytest.raises(InvalidRequest, match="no such token") as caught:
+        shop.run(shop.provider.save_payment_method(customer, token))
+    assert caught.value.param == "token"
+    assert shop.run(shop.provider.get_payment_methods(customer)) == before
+
+
+def test_a_scheduled_change_is_taken_back_and_the_plan_stays(shop: Shop) -> None:
+    subscription = shop.subscription()
+    shop.server.add_plan("price_max", Money(4900, "USD"))
+    planned = shop.run(shop.provider.change_subscription(subscription, plan_id="price_max", when="period_end"))
+    assert [change.plan_id for change in planned.subscription.scheduled_changes] == ["price_max"]
+    kept = shop.run(shop.provider.cancel_scheduled_change(subscription))
+    assert (kept.plan_id, kept.scheduled_changes) == ("price_pro", ())
+    assert shop.run(shop.provider.cancel_scheduled_change(subscription)) == kept
+    shop.server.advance(months=1)
+    assert shop.server.money_taken() == 2 * 1900
+
+
+def test_a_longer_trial_moves_the_first_payment(shop: Shop) -> None:
+    shop.server.add_plan("price_pro", USD)
+    customer = shop.customer()
+    shop.server.add_payment_method(customer)
+    trial_end = NOW + timedelta(days=7)
+    started = shop.run(shop.provider.create_subscription(customer, "price_pro", trial_end=trial_end)).subscription
+    longer = shop.run(shop.provider.extend_trial(started.id, trial_end + timedelta(days=7)))
+    assert (longer.status, longer.trial_end) == (SubscriptionStatus.TRIALING, trial_end + timedelta(days=7))
+    shop.server.advance(days=13)
+    assert shop.server.money_taken() == 0
+    shop.server.advance(days=2)
+    assert shop.server.money_taken() == 1900
+    with pytest.raises(Conflict):
+        shop.run(shop.provider.extend_trial(started.id, NOW + timedelta(days=60)))
 
 
 def test_a_change_of_quantity_alone(shop: Shop) -> None:
@@ -557,6 +660,11 @@ def test_missed_events_are_listed_oldest_first() -> None:
     assert [event.id for event in later] == [every[-1].id]
     shop.server.advance(days=30)
     assert [event.id for event in shop.run(shop.provider.list_events(NOW))] == []
+
+
+def test_what_the_protocol_has_not_is_a_native_request(shop: Shop) -> None:
+    made = shop.run(shop.provider.request("POST", "/v1/products", {"name": "Gym", "metadata": {"floor": "2"}}))
+    assert shop.run(shop.provider.request("GET", f"/v1/products/{made['id']}"))["metadata"] == {"floor": "2"}
 
 
 def test_every_operation_of_the_protocol_is_called_in_this_file() -> None:

@@ -12,6 +12,7 @@ from paylattice.testing.standins.stripe import world
 from .support import Shop
 
 KINDS: dict[str, type] = {
+    "balance_transaction": stripe.BalanceTransaction,
     "billing.meter": stripe.billing.Meter,
     "billing.meter_event": stripe.billing.MeterEvent,
     "billing_portal.session": stripe.billing_portal.Session,

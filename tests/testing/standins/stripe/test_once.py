@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from paylattice.errors import OutcomeUnknown
 from paylattice.operations import OPERATIONS
 from paylattice.providers.stripe import StripeProvider
 
-from .support import NO, OK, Shop
+from .support import NO, NOW, OK, Shop
 
 KEY = "one-key"
 CUSTOMER, METHOD, INTENT, HELD, SUB = (
@@ -23,11 +24,13 @@ CUSTOMER, METHOD, INTENT, HELD, SUB = (
 )
 PAGE = "cs_test_standin000001"
 SPARE = "pm_standin000002"
+OWED = "in_standin000006"
 USD = Money(500, "USD")
 Call = Callable[[StripeProvider], Coroutine[Any, Any, Any]]
 
 WRITES: dict[str, Call] = {
     "create_customer": lambda p: p.create_customer("b@b.test", idempotency_key=KEY),
+    "request": lambda p: p.request("POST", "/v1/customers", {"email": "b@b.test"}, idempotency_key=KEY),
     "update_customer": lambda p: p.update_customer(CUSTOMER, name="B", idempotency_key=KEY),
     "delete_customer": lambda p: p.delete_customer(CUSTOMER, idempotency_key=KEY),
     "create_checkout_session": lambda p: p.create_checkout_session(CUSTOMER, "price_pro", OK, NO, idempotency_key=KEY),
@@ -41,8 +44,15 @@ WRITES: dict[str, Call] = {
         CUSTOMER, "price_pro", payment_method_id=METHOD, idempotency_key=KEY
     ),
     "bill_outstanding": lambda p: p.bill_outstanding("sub_standin000005", idempotency_key=KEY),
+    "pay_invoice": lambda p: p.pay_invoice(OWED, idempotency_key=KEY),
+    "void_invoice": lambda p: p.void_invoice(OWED, idempotency_key=KEY),
     "uncancel_subscription": lambda p: p.uncancel_subscription("sub_standin000004", idempotency_key=KEY),
     "change_subscription": lambda p: p.change_subscription(SUB, plan_id="price_max", quantity=2, idempotency_key=KEY),
+    "change_subscription at its period's end": lambda p: p.change_subscription(
+        SUB, plan_id="price_max", when="period_end", idempotency_key=KEY
+    ),
+    "extend_trial": lambda p: p.extend_trial("sub_standin000007", NOW + timedelta(days=20), idempotency_key=KEY),
+    "cancel_scheduled_change": lambda p: p.cancel_scheduled_change("sub_standin000006", idempotency_key=KEY),
     "pause_subscription": lambda p: p.pause_subscription(SUB, idempotency_key=KEY),
     "resume_subscription": lambda p: p.resume_subscription("sub_standin000002", idempotency_key=KEY),
     "create_usage_record": lambda p: p.create_usage_record("si_standin000003", 7, idempotency_key=KEY),
@@ -81,6 +91,10 @@ def shop_in(mode: str) -> Shop:
     shop.server.decline_next_payment()
     more = {"items[0][id]": "si_standin000005", "items[0][quantity]": "2", "proration_behavior": "always_invoice"}
     shop.raw("POST", f"/v1/subscriptions/{owing}", **more)  # no month passes, in which what else is here would end
+    scheduled = shop.server.add_subscription(customer, "price_pro")
+    shop.run(shop.provider.change_subscription(scheduled, plan_id="price_max", when="period_end"))
+    begin: Any = {"start_at": NOW + timedelta(days=10), "idempotency_key": "begin"}
+    shop.run(shop.provider.create_subscription(customer, "price_pro", **begin))
     shop.server.forget_requests()
     return shop
 

@@ -10,12 +10,14 @@ from ....money import Money
 from ....operations import OPERATIONS, Capability, Operation
 from ....protocol import PaymentProvider
 
-__all__ = ["CALLS", "EMAIL", "WRITES", "Call", "unlike"]
+__all__ = ["CALLS", "EMAIL", "PHONE", "WRITES", "Call", "unlike"]
 
 EMAIL = "conformance@example.com"
+PHONE = "+15550100123"
 
 _SAMPLES: Mapping[str, object] = {
     "email": EMAIL,
+    "phone": PHONE,
     "customer_id": "cus_conformance1",
     "plan_id": "plan_conformance1",
     "success_url": "https://example.com/thanks",
@@ -25,19 +27,26 @@ _SAMPLES: Mapping[str, object] = {
     "subscription_item_id": "si_conformance1",
     "quantity": 3,
     "timestamp": datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1),
+    "invoice_id": "in_conformance1",
     "payment_id": "pay_conformance1",
     "payment_method_id": "pm_conformance1",
     "amount": Money(1900, "USD"),
     "token": "tok_conformance1",
     "since": datetime.now(UTC).replace(microsecond=0) - timedelta(days=1),
     "name": "Conformance",
+    "until": datetime.now(UTC).replace(microsecond=0) + timedelta(days=20),
+    "method": "POST",
+    "path": "/v1/conformance",
 }
 
 _ALSO: Mapping[str, str] = {
+    "create_customer": "email",
     "update_customer": "name",
     "create_subscription": "payment_method_id",
     "change_subscription": "plan_id quantity",
+    "preview_change": "plan_id quantity",
     "create_usage_record": "timestamp",
+    "create_payment": "customer_id payment_method_id",
     "refund_payment": "amount",
 }
 """What an operation is called with besides what it cannot do without."""
@@ -92,6 +101,8 @@ WRITES = tuple(call for call in CALLS if call.operation.writes)
 
 def unlike(name: str, value: object) -> object:
     """Another valid value of the argument: with it, the call is another operation."""
+    if name == "method":
+        return "PUT"
     if isinstance(value, Money):
         return Money(value.amount - 1, value.currency)
     if isinstance(value, bool):

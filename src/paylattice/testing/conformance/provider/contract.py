@@ -4,17 +4,18 @@ import asyncio
 from collections.abc import Mapping
 from typing import cast
 
+import attrs
 import pytest
 
 from ....config import ProviderConfig, Secret
-from ....errors import IdempotencyMismatch, InvalidRequest, PaymentError, UnsupportedOperation
+from ....errors import ConfigurationError, IdempotencyMismatch, InvalidRequest, PaymentError, UnsupportedOperation
 from ....operations import Capability, UnsupportedReason
 from ....provider import CONTRACT_VERSION, BaseProvider, config_of
 from ....transport import AsyncTransport
 from ..expectations import expect
 from .calls import CALLS, WRITES, Call, unlike
 from .checks import ProviderChecks
-from .harness import ProviderHarness
+from .harness import ProviderHarness, secrets_of
 from .hooks import on_the_wire
 from .wire import SentRequest, server_error
 
@@ -46,6 +47,20 @@ class ContractChecks(ProviderChecks):
             provider.contract_version in range(1, CONTRACT_VERSION + 1),
             f"contract_version is {provider.contract_version}, this library speaks 1 to {CONTRACT_VERSION}",
         )
+
+    def test_what_it_gives_to_browsers_is_public(self, harness: ProviderHarness) -> None:
+        """``browser_settings()`` sends nothing and holds no secret; or it says that there is no JavaScript."""
+        provider = harness.provider
+        try:
+            found = provider.browser_settings()
+        except (ConfigurationError, UnsupportedOperation) as error:
+            expect(str(error).strip(), "browser_settings() is refused without a reason")
+            return
+        expect(found.provider == provider.get_provider_name(), "browser_settings() is of another provider")
+        expect((found.sdk_url or "https://").startswith("https://"), "the address of the script is not https")
+        shown = repr(attrs.astuple(found))
+        expect(not any(secret in shown for secret in secrets_of(provider)), "browser_settings() holds a secret")
+        expect(harness.wire is None or not harness.wire.seen, "browser_settings() sent a request")
 
     def test_it_declares_capabilities_of_this_library(self, provider: BaseProvider) -> None:
         """``capabilities`` is a frozenset of ``Capability``."""

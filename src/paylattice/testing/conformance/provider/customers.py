@@ -3,7 +3,7 @@
 from ....errors import InvalidRequest
 from ....operations import Capability
 from ..expectations import expect
-from .calls import EMAIL
+from .calls import EMAIL, PHONE
 from .fixtures import ProviderFixtures
 from .harness import ProviderHarness
 from .models import expect_model
@@ -49,6 +49,44 @@ class CustomerChecks(ProviderFixtures):
             await provider.delete_customer(customer.id)
             expect(await provider.get_customer(customer.id) is None, "a deleted customer counts as None")
             await provider.delete_customer(customer.id)
+
+        harness.run(life())
+
+    def test_a_customer_needs_no_e_mail_address(self, harness: ProviderHarness) -> None:
+        """Many applications have none to give. A phone number is kept as it is, or left out."""
+        self.only_if_simulated(harness)
+
+        async def life() -> None:
+            provider = harness.provider
+            customer = await provider.create_customer(name="Ada Lovelace", phone=PHONE)
+            expect(customer.email is None, "the customer has an e-mail address that nobody gave")
+            expect(customer.phone in {PHONE, None}, "the customer has another phone number than was given")
+            if _C.CUSTOMERS not in provider.capabilities:
+                return
+            changed = await provider.update_customer(customer.id, email=EMAIL)
+            expect(changed.email == EMAIL, "update_customer did not add the e-mail address")
+            expect(changed.phone == customer.phone, "update_customer changed what was not given")
+
+        harness.run(life())
+
+    def test_customers_are_listed_page_by_page(self, harness: ProviderHarness) -> None:
+        """Each is on one page, the deleted are on none, and what is read under an id is what the list shows."""
+        self.only_if_simulated(harness, _C.CUSTOMERS, _C.LIST_CUSTOMERS)
+
+        async def life() -> None:
+            provider = harness.provider
+            made = [(await provider.create_customer(EMAIL, f"Ada {number}")).id for number in range(_SEVERAL + 1)]
+            gone = made.pop(1)
+            await provider.delete_customer(gone)
+            seen: list[str] = []
+            while page := await provider.list_customers(after=seen[-1] if seen else None, limit=2):
+                for customer in page:
+                    expect_model(customer, _name(harness))
+                expect(len(page) <= 2, "a page holds more customers than were asked for")  # noqa: PLR2004
+                seen += [customer.id for customer in page]
+                expect(len(seen) == len(set(seen)), "a customer is listed twice: 'after' has to lead on")
+            expect(set(made) <= set(seen), "list_customers leaves a customer out")
+            expect(gone not in seen, "list_customers lists a deleted customer")
 
         harness.run(life())
 

@@ -193,7 +193,9 @@ class FailureChecks(ProviderChecks):
         for what, error, seen in self.outcomes(harness, call, servers):
             if error is None:
                 expect(
-                    call.operation.optional or call.operation.many or call.operation.returns in {bool, type(None)},
+                    call.operation.optional
+                    or call.operation.many
+                    or call.operation.returns in {bool, dict, type(None)},
                     f"{call} made a {call.operation.returns.__name__} of an answer that makes no sense ({what})",
                 )
             elif seen and seen[-1].writes:

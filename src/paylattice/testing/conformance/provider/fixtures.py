@@ -1,7 +1,7 @@
 """How a conformance suite comes to have customers, subscriptions and payments at the provider."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
 import attrs
@@ -62,6 +62,26 @@ class ProviderFixtures(ProviderChecks):
             raise AssertionError("the subscription that a completed checkout names cannot be found")
         return subscription
 
+    async def in_trial(self, harness: ProviderHarness) -> Subscription:
+        """A subscription in a trial, which began without a page."""
+        self.only_if_declared(harness, _C.CREATE_SUBSCRIPTION, _C.EXTEND_TRIAL)
+        provider = harness.provider
+        made = (await self.subscribed(harness)).created_at or datetime.now(UTC)
+        customer = await self.new_customer(harness)
+        method = await settled(self.saved_payment_method(provider, customer.id))
+        begun = await provider.create_subscription(
+            customer.id, await self.some_plan(harness), payment_method_id=method, start_at=made + timedelta(days=10)
+        )
+        return begun.subscription
+
+    async def scheduled(self, harness: ProviderHarness) -> Subscription:
+        """A subscription with a change that is scheduled for the period's end, as it was before it was."""
+        self.only_if_declared(harness, _C.CHANGE_AT_PERIOD_END)
+        subscription = await self.subscribed(harness)
+        plan = await self.some_plan(harness, other_than=subscription.plan_id)
+        await harness.provider.change_subscription(subscription.id, plan_id=plan, when="period_end")
+        return subscription
+
     def money(self, amount: int = 1900) -> Money:
         """An amount in the currency of the checks."""
         return Money(amount, self.currency)
@@ -99,6 +119,11 @@ class ProviderFixtures(ProviderChecks):
     def reads_sessions(harness: ProviderHarness) -> bool:
         """Whether a payment page can be read again."""
         return _C.CHECKOUT in harness.provider.capabilities
+
+    async def owed(self, harness: ProviderHarness) -> str:
+        """The id of an open invoice."""
+        sells = {_C.CHECKOUT, _C.SUBSCRIPTIONS} <= harness.provider.capabilities
+        return await self.open_invoice(harness.provider, await self.subscribed(harness) if sells else None)
 
     async def real(self, harness: ProviderHarness, call: Call) -> Call:  # noqa: PLR0912, PLR0915 - a table of operations
         """The call, with arguments that exist at the provider and can take effect now."""
@@ -138,6 +163,13 @@ class ProviderFixtures(ProviderChecks):
                 else:
                     change = {"plan_id": await self.some_plan(harness, other_than=subscription.plan_id)}
                 arguments = {"subscription_id": subscription.id, **change}
+            case "cancel_scheduled_change":
+                subscription = await self.scheduled(harness)
+                arguments = {"subscription_id": subscription.id}
+            case "extend_trial":
+                subscription = await self.in_trial(harness)
+                until = (subscription.trial_end or datetime.now(UTC)) + timedelta(days=5)
+                arguments = {"subscription_id": subscription.id, "until": until}
             case "set_payment_method":
                 subscription = await self.subscribed(harness)
                 owner = subscription.customer_id or (await self.new_customer(harness)).id
@@ -162,6 +194,8 @@ class ProviderFixtures(ProviderChecks):
                     "quantity": 7,
                     "timestamp": max(now, subscription.current_period_start or now),
                 }
+            case "pay_invoice" | "void_invoice":
+                arguments = {"invoice_id": await self.owed(harness)}
             case "capture_payment" | "cancel_payment":
                 arguments = {"payment_id": (await self.paid(harness, capture=False)).id}
             case "create_payment":
@@ -184,27 +218,40 @@ class ProviderFixtures(ProviderChecks):
             case "remove_payment_method":
                 customer = await self.new_customer(harness)
                 arguments = {"payment_method_id": await settled(self.saved_payment_method(provider, customer.id))}
+            case "request":
+                if "request.path" not in self.examples:
+                    self.needs("examples", "a native request that makes something: request.path and request.params")
+                arguments = dict(self.sample(call).arguments)
             case _:
                 pytest.skip(f"the suite has no arguments for {call}")
         return attrs.evolve(call, arguments=arguments)
 
-    async def existing(self, harness: ProviderHarness, call: Call) -> Call:
+    async def existing(self, harness: ProviderHarness, call: Call) -> Call:  # noqa: PLR0912 - a table of operations
         """The call of an operation that reads, with arguments under which there is something to be read."""
         provider = harness.provider
         arguments: dict[str, object]
         match call.name:
             case "get_customer":
                 arguments = {"customer_id": (await self.new_customer(harness)).id}
+            case "list_customers":
+                await self.new_customer(harness)
+                arguments = {}
             case "get_checkout_session":
                 arguments = {"session_id": (await self.open_checkout(harness)).id}
             case "get_subscription":
                 arguments = {"subscription_id": (await self.subscribed(harness)).id}
+            case "preview_change":
+                subscription = await self.subscribed(harness)
+                plan = await self.some_plan(harness, other_than=subscription.plan_id)
+                arguments = {"subscription_id": subscription.id, "plan_id": plan}
             case "list_subscriptions":
                 arguments = {"customer_id": (await self.subscribed(harness)).customer_id}
             case "get_invoices":
                 subscription = await self.subscribed(harness)
                 owner = subscription.customer_id or (await self.new_customer(harness)).id
                 arguments = {"customer_id": owner, "subscription_id": subscription.id}
+            case "get_invoice":
+                arguments = {"invoice_id": await self.owed(harness)}
             case "get_payment":
                 arguments = {"payment_id": (await self.paid(harness)).id}
             case "get_payment_methods":

@@ -5,7 +5,8 @@ from typing import ClassVar, NoReturn, TypeVar
 
 import pytest
 
-from ....models import CheckoutSession, Subscription
+from ....models import CheckoutSession, InvoiceStatus, Subscription
+from ....money import Money
 from ....provider import BaseProvider, config_of, transport_of
 from ....transport import Transport
 from ....transport.base import HTTPTransport
@@ -111,6 +112,13 @@ class ProviderHooks:
         """A new token of a browser, with which ``save_payment_method`` saves a payment method for the customer."""
         self.needs("payment_token", "what the provider's JavaScript returns for a card or an account")
 
+    def charge_token(self, provider: BaseProvider, amount: Money, customer_id: str | None) -> Awaitable[str] | str:
+        """A new token of a browser, with which ``create_payment`` charges this amount; of a guest, if there is no customer.
+
+        The default is that of :meth:`payment_token`.
+        """
+        return self.payment_token(provider, customer_id or "")
+
     def complete_setup(self, provider: BaseProvider, session: CheckoutSession) -> Awaitable[None] | None:
         """Play the customer who saves a payment method on the session's page, which ``create_setup_session`` made."""
         self.needs("complete_setup", "who saves a payment method on the setup page")
@@ -122,6 +130,24 @@ class ProviderHooks:
     def miss_payment(self, provider: BaseProvider, subscription: Subscription) -> Awaitable[None] | None:
         """Let the next payment of a subscription fail, so that it owes it; the one after that succeeds."""
         self.needs("miss_payment", "how a subscription comes to owe a payment")
+
+    async def open_invoice(self, provider: BaseProvider, subscription: Subscription | None) -> str:  # noqa: RET503 - needs() does not return
+        """The id of an invoice that a customer has not paid. The default lets a payment of the subscription be missed.
+
+        Args:
+            provider: the provider.
+            subscription: one that has just begun; None if the provider has none.
+        """
+        if subscription is None or subscription.customer_id is None:
+            self.needs("open_invoice", "how an invoice comes to be open")
+        missed = self.miss_payment(provider, subscription)
+        if missed is not None:
+            await missed
+        listed = await provider.get_invoices(subscription.customer_id, subscription_id=subscription.id)
+        for invoice in listed:
+            if invoice.status is InvoiceStatus.OPEN:
+                return invoice.id
+        self.needs("open_invoice", "how an invoice comes to be open: a missed payment left none")
 
     def payer(self, provider: BaseProvider, customer_id: str) -> str:
         """The id under which the provider lists what the customer has saved, where it is another than the customer's."""

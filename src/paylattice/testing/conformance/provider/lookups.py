@@ -20,8 +20,16 @@ _LOOKUPS = tuple(call for call in CALLS if call.operation.optional)
 _CHANGES = tuple(
     call
     for call in CALLS
-    if call.name in {"update_customer", "cancel_subscription", "uncancel_subscription", "change_subscription"}
+    if call.name
+    in {
+        "update_customer",
+        "cancel_subscription",
+        "uncancel_subscription",
+        "cancel_scheduled_change",
+        "change_subscription",
+    }
     or call.name in {"pause_subscription", "resume_subscription", "capture_payment", "cancel_payment", "refund_payment"}
+    or call.name in {"pay_invoice", "void_invoice"}
 )
 
 

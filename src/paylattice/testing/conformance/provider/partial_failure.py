@@ -160,6 +160,8 @@ class PartialFailureChecks(ProviderFixtures):
 
         async def unreadable() -> None:
             for what, nonsense in _NONSENSE.items():
+                if nonsense == b"{}" and call.operation.returns is dict:
+                    continue  # JSON is handed on as it is
                 real = await self.real(harness, call)
                 key = f"conformance-{what.replace(' ', '-')}"
                 unknown: OutcomeUnknown | None = None

@@ -1,5 +1,7 @@
 """Checks of a provider: one-off payments, from the page or a saved card to the refund."""
 
+import pytest
+
 from ....errors import Conflict, Declined, InvalidRequest, PaymentError, UnsupportedOperation
 from ....models import PaymentStatus, RefundStatus
 from ....money import Money
@@ -188,6 +190,56 @@ class PaymentChecks(ProviderFixtures):
             await provider.remove_payment_method(method)
 
         harness.run(life())
+
+    @pytest.mark.parametrize("guest", [False, True], ids=["customer", "guest"])
+    def test_a_token_of_the_browser_pays_once(self, harness: ProviderHarness, *, guest: bool) -> None:
+        """Of a customer, or of a guest: the same key brings the payment, and another key takes nothing more."""
+        self.only_if_simulated(harness, _C.DIRECT_PAYMENTS)
+        provider = harness.provider
+
+        async def life() -> None:
+            customer_id = None if guest else (await self.new_customer(harness)).id
+            token = await settled(self.charge_token(provider, self.money(), customer_id))
+            paid = await provider.create_payment(
+                self.money(), customer_id=customer_id, token=token, idempotency_key="conformance-token"
+            )
+            expect_model(paid, _name(harness))
+            expect(paid.status is PaymentStatus.SUCCEEDED, f"a payment with a good token is {paid.status}")
+            held = self.effects(provider)
+            again = await provider.create_payment(
+                self.money(), customer_id=customer_id, token=token, idempotency_key="conformance-token"
+            )
+            expect(again.id == paid.id, "one key charged a token twice")
+            error: PaymentError | None = None
+            try:
+                await provider.create_payment(
+                    self.money(), customer_id=customer_id, token=token, idempotency_key="conformance-token-again"
+                )
+            except PaymentError as exc:
+                error = exc
+            expect(isinstance(error, InvalidRequest), f"a token that was used is an InvalidRequest, not {error!r}")
+            expect(self.effects(provider) == held, "a token paid twice")
+
+        harness.run(life())
+
+    def test_a_payment_has_one_source(self, harness: ProviderHarness) -> None:
+        """A saved payment method of a customer, or a token; nothing is sent otherwise."""
+        self.only_if_declared(harness, _C.DIRECT_PAYMENTS)
+
+        create, money = harness.provider.create_payment, self.money()
+
+        async def calls() -> None:
+            for call in (
+                create(money),
+                create(money, customer_id="cus_1"),
+                create(money, payment_method_id="pm_1"),
+                create(money, customer_id="cus_1", payment_method_id="pm_1", token="tok_1"),  # noqa: S106 - a sample
+            ):
+                with pytest.raises(InvalidRequest):
+                    await call
+
+        harness.run(calls())
+        expect(harness.wire is None or not harness.wire.seen, "a payment without a source, or with two, was sent")
 
     def test_a_charge_that_is_declined_says_so(self, harness: ProviderHarness) -> None:
         """A Declined with a reason; a payment that exists in spite of it is named, and has not succeeded."""

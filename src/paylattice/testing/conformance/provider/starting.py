@@ -1,8 +1,11 @@
 """Checks of a provider: a subscription begins without a page, and what it owes is collected."""
 
+from datetime import timedelta
+
 import pytest
 
 from ....errors import InvalidRequest
+from ....models import SubscriptionStatus
 from ....operations import Capability
 from ..expectations import expect
 from .fixtures import ProviderFixtures
@@ -44,6 +47,33 @@ class StartingChecks(ProviderFixtures):
                     begun.approval_url or begun.client_secret,
                     "a pending subscription says neither where (approval_url) nor how (client_secret) the payer pays",
                 )
+
+        harness.run(life())
+
+    def test_a_later_start_costs_nothing_before(self, harness: ProviderHarness) -> None:
+        """It is free until then, or has not begun."""
+        self.only_if_simulated(harness, _C.CREATE_SUBSCRIPTION, _C.SUBSCRIPTIONS, _C.INVOICES)
+        provider = harness.provider
+
+        async def life() -> None:
+            customer = await self.new_customer(harness)
+            method = await settled(self.saved_payment_method(provider, customer.id))
+            plan = await self.some_plan(harness)
+            now = (
+                await provider.create_subscription(customer.id, plan, payment_method_id=method)
+            ).subscription.created_at
+            if now is None:
+                pytest.skip("the provider does not say when a subscription was made, which says what its time is")
+            later, start = await self.new_customer(harness), now + timedelta(days=20)
+            method = await settled(self.saved_payment_method(provider, later.id))
+            begun = await provider.create_subscription(later.id, plan, payment_method_id=method, start_at=start)
+            found = begun.subscription
+            expect(not begun.is_pending, "a subscription that starts later waits for the payer")
+            if found.status is not SubscriptionStatus.INCOMPLETE:
+                near = found.trial_end is not None and abs(found.trial_end - start) <= timedelta(days=1)
+                expect(near, f"a subscription with start_at= is {found.status}, and its trial does not end then")
+            paid = [each for each in await provider.get_invoices(later.id) if each.amount.amount > 0]
+            expect(not paid, "a subscription is charged before its start_at")
 
         harness.run(life())
 

@@ -9,11 +9,13 @@
 Every check runs twice: on an event loop, and blocking, as :mod:`paylattice.sync` does. No pytest plugin is needed.
 """
 
+from .changes import ChangeChecks
 from .contract import ContractChecks
 from .customers import CustomerChecks
 from .failures import FailureChecks
 from .hostile_responses import HostileAnswerChecks
 from .idempotency import IdempotencyChecks
+from .invoices import InvoiceChecks
 from .lookups import LookupChecks
 from .partial_failure import PartialFailureChecks
 from .payment_methods import PaymentMethodChecks
@@ -30,8 +32,10 @@ class ProviderConformance(
     FailureChecks,
     CustomerChecks,
     SubscriptionChecks,
+    ChangeChecks,
     StartingChecks,
     LookupChecks,
+    InvoiceChecks,
     PaymentChecks,
     PaymentMethodChecks,
     IdempotencyChecks,

@@ -84,10 +84,11 @@ class KeyChecks(RepositoryChecks):
         async def check(repo: Repository, _actors: Actors) -> None:
             for kind in KINDS:
                 table = table_of(kind)
-                for columns in (key.columns for key in table.unique_keys if set(key.columns) & set(table.updatable)):
-                    first = sample(kind, 1)
+                may_change = [key.columns for key in table.unique_keys if set(key.columns) & set(table.updatable)]
+                for number, columns in enumerate(may_change):
+                    first, other, third, fourth, fifth = (sample(kind, 10 * number + each) for each in range(1, 6))
                     same = {name: getattr(first, name) for name in columns if name not in table.updatable}
-                    second = with_values(sample(kind, 2), **same)
+                    second = with_values(other, **same)
                     await repo.insert(first)
                     await repo.insert(second)
                     moved = with_values(second, **{name: getattr(first, name) for name in columns})
@@ -95,14 +96,14 @@ class KeyChecks(RepositoryChecks):
                     async with repo.transaction() as tx:
                         taken = await repo.update(moved, tx=tx)
                         expect(taken is False, f"{what} is another row's: update must answer False")
-                        expect(await repo.insert(sample(kind, 3), tx=tx), "a refused update ended the transaction")
-                    for each in (first, second, sample(kind, 3)):
+                        expect(await repo.insert(third, tx=tx), "a refused update ended the transaction")
+                    for each in (first, second, third):
                         await expect_there(repo, each)
-                    free = with_values(second, **{name: getattr(sample(kind, 4), name) for name in columns})
+                    free = with_values(second, **{name: getattr(fourth, name) for name in columns})
                     free = with_values(free, **{n: getattr(second, n) for n in columns if n not in table.updatable})
                     expect(await repo.update(free), "a free key was refused")
                     await expect_there(repo, free)
-                    takes_over = sample(kind, 5, **{name: getattr(second, name) for name in columns})
+                    takes_over = with_values(fifth, **{name: getattr(second, name) for name in columns})
                     expect(await repo.insert(takes_over), "a key that was given up cannot be taken")
 
         self.drive(repository, check)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from ..shapes import sendable
 from . import disputes, orders, payments, sales
 from .dispatch import PayPalRequests
-from .invoices import add_invoice
+from .invoices import add_invoice, pay
 from .sales import given_back
 
 __all__ = ["PayPalMoney"]
@@ -163,6 +163,21 @@ class PayPalMoney(PayPalRequests):
         with self._lock:
             money = {"currency_code": currency, "value": amount}
             return str(add_invoice(self._world, recipient, money, status)["id"])
+
+    def pay_invoice(self, invoice_id: str, part: str | None = None) -> Mapping[str, object]:
+        """Play the payer who pays an invoice that the merchant wrote, on its page.
+
+        Args:
+            invoice_id: the invoice's id.
+            part: how much of it, as PayPal writes it; None: all that is due.
+
+        Raises:
+            ValueError: there is nothing to pay, or not so much.
+        """
+        with self._lock:
+            invoice = self._world.need("invoice", invoice_id)
+            pay(self._world, invoice, part)
+            return dict(sendable(invoice))
 
     def money_taken(self, currency: str = "USD") -> Decimal:
         """What was captured, and paid for subscriptions, and not given back.

@@ -13,9 +13,8 @@ from .orders import close, new_order, single_item, tender
 from .payments import complete, pay
 from .world import JSON, World, part, stamp
 
-__all__ = ["CHARGE_FAILED", "bill", "charge", "is_open", "new_invoice", "page_of", "pay_invoice", "price_of", "publish"]
+__all__ = ["bill", "charge", "is_open", "new_invoice", "page_of", "pay_invoice", "price_of", "publish"]
 
-CHARGE_FAILED = "We were unable to charge your card on file for this subscription."
 _HUNDRED = Decimal(100)
 _TO_BE_PAID = frozenset({"UNPAID", "PARTIALLY_PAID", "SCHEDULED"})
 
@@ -143,7 +142,7 @@ def charge(world: World, invoice: JSON, order: JSON, card: JSON) -> None:
         asked = invoice["payment_requests"][0]
         asked["automatic_payment_source"] = "NONE"
         asked.pop("card_id", None)
-        world.change(invoice, decimals=0, description=CHARGE_FAILED)
+        world.change(invoice, decimals=0, description=world.variants.charge_failed_in_words)
         if world.variants.tells_failed_charges:
             world.tell("invoice.scheduled_charge_failed", invoice)
         world.tell("invoice.updated", invoice)

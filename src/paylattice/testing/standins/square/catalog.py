@@ -14,12 +14,27 @@ from .refusals import bad, conflict
 from .routes import Key, Request, Route
 from .world import JSON, World, money_of, part, parts, stamp
 
-__all__ = ["CATALOG_ROUTES", "PLAN", "VARIATION", "new_plan", "phases_of", "shown_object", "variation_for"]
+__all__ = [
+    "CATALOG_ROUTES",
+    "ITEM_VARIATION",
+    "PLAN",
+    "VARIATION",
+    "is_eligible",
+    "new_item",
+    "new_plan",
+    "phases_of",
+    "shown_object",
+    "variation_for",
+]
 
 PLAN = "SUBSCRIPTION_PLAN"
 VARIATION = "SUBSCRIPTION_PLAN_VARIATION"
+ITEM = "ITEM"
+ITEM_VARIATION = "ITEM_VARIATION"
 _PLAN_DATA = "subscription_plan_data"
 _DATA = "subscription_plan_variation_data"
+_ITEM_DATA = "item_data"
+_ITEM_VARIATION_DATA = "item_variation_data"
 _PLACES = ("present_at_all_locations", "present_at_location_ids", "absent_at_location_ids")
 _PAGE = 100
 _MOST = 1000
@@ -47,7 +62,10 @@ def variation_for(world: World, identifier: object, field: str) -> JSON:
 
 
 def shown_object(world: World, found: JSON) -> JSON:
-    """A catalog object as it is sent: a plan with its variations."""
+    """A catalog object as it is sent: a plan or an item with its variations."""
+    if found["type"] == ITEM:
+        own = world.all("catalog", lambda row: row.get(_ITEM_VARIATION_DATA, {}).get("item_id") == found["id"])
+        return {**found, _ITEM_DATA: {**found[_ITEM_DATA], "variations": own}}
     if found["type"] != PLAN:
         return found
     inner = world.all("catalog", lambda row: row.get(_DATA, {}).get("subscription_plan_id") == found["id"])
@@ -55,15 +73,54 @@ def shown_object(world: World, found: JSON) -> JSON:
     return {**found, _PLAN_DATA: data}
 
 
-def new_plan(world: World, name: str, phases: list[JSON], *, known_as: str | None = None) -> JSON:
+def new_plan(
+    world: World, name: str, phases: list[JSON], *, known_as: str | None = None, item_id: str | None = None
+) -> JSON:
     """A plan with one variation, as the Dashboard makes it.
+
+    Args:
+        world: where.
+        name: of both.
+        phases: of the variation.
+        known_as: the variation's id.
+        item_id: the only item that can be sold with it; None: all can.
 
     Returns:
         The variation.
     """
-    plan = _add(world, PLAN, {_PLAN_DATA: {"name": name, "all_items": True}}, None)
+    sells: JSON = {"all_items": True} if item_id is None else {"all_items": False, "eligible_item_ids": [item_id]}
+    plan = _add(world, PLAN, {_PLAN_DATA: {"name": name, **sells}}, None)
     about = {"name": name, "phases": _numbered(world, phases), "subscription_plan_id": plan["id"]}
     return _add(world, VARIATION, {_DATA: about}, known_as)
+
+
+def new_item(world: World, name: str, prices: Mapping[str, JSON | None], *, known_as: str | None = None) -> JSON:
+    """An item with its variations.
+
+    Args:
+        world: where.
+        name: of the item.
+        prices: of the variations, by their names; None: it is entered when it is sold.
+        known_as: the item's id.
+    """
+    item = _add(world, ITEM, {_ITEM_DATA: {"name": name, "product_type": "REGULAR"}}, known_as)
+    for ordinal, (variation, price) in enumerate(prices.items()):
+        cost = (
+            {"pricing_type": "VARIABLE_PRICING"}
+            if price is None
+            else {"pricing_type": "FIXED_PRICING", "price_money": price}
+        )
+        about = {"item_id": item["id"], "name": variation, "ordinal": ordinal, **cost}
+        _add(world, ITEM_VARIATION, {_ITEM_VARIATION_DATA: about}, None)
+    return item
+
+
+def is_eligible(world: World, variation: Mapping[str, Any], item_variation_id: object) -> bool:
+    """Whether an item can be sold with a variation of a plan; something that is no item only if all can."""
+    plan = world.get("catalog", variation[_DATA].get("subscription_plan_id")) or {}
+    data: JSON = plan.get(_PLAN_DATA, {})
+    item = (world.get("catalog", item_variation_id) or {}).get(_ITEM_VARIATION_DATA, {}).get("item_id")
+    return bool(data.get("all_items")) or item in parts(data, "eligible_item_ids")
 
 
 def _add(world: World, kind: str, data: JSON, known_as: str | None) -> JSON:
@@ -175,6 +232,12 @@ def _get(world: World, request: Request) -> JSON:
     return answer
 
 
+def _retrieve(world: World, request: Request) -> JSON:
+    found = [world.get("catalog", identifier) for identifier in request.body["object_ids"]]
+    objects = [shown_object(world, row) for row in found if row is not None]
+    return {"objects": objects} if objects else {}
+
+
 def _listed(world: World, types: Sequence[str]) -> list[JSON]:
     return [shown_object(world, row) for row in world.all("catalog", lambda row: not types or row["type"] in types)]
 
@@ -246,6 +309,13 @@ _SEARCH: Fields = {
     "limit": int,
     "include_category_path_to_root": ELSEWHERE,
 }
+_RETRIEVED: Fields = {
+    "object_ids!": [str],
+    "include_related_objects": ELSEWHERE,
+    "catalog_version": ELSEWHERE,
+    "include_deleted_objects": ELSEWHERE,
+    "include_category_path_to_root": ELSEWHERE,
+}
 _PAST = "catalog_version include_category_path_to_root"
 _ONE = "/v2/catalog/object/{object_id}"
 CATALOG_ROUTES = (
@@ -255,4 +325,5 @@ CATALOG_ROUTES = (
     Route("GET", _ONE, _get, query="include_related_objects", query_elsewhere=_PAST),
     Route("GET", "/v2/catalog/list", _list, query="cursor types", query_elsewhere="catalog_version"),
     Route("POST", "/v2/catalog/search", _search, _SEARCH),
+    Route("POST", "/v2/catalog/batch-retrieve", _retrieve, _RETRIEVED),
 )

@@ -7,6 +7,7 @@ from functools import partial
 from .. import clock
 from ..clock import Due
 from .lifecycle import next_turn, turn
+from .links import subscribe
 from .payments import expire
 from .refunds import SETTLES_AFTER, settle
 from .world import World
@@ -24,6 +25,8 @@ def _agenda(world: World) -> Iterator[Due]:
         when = next_turn(subscription)
         if when is not None:
             yield when, partial(turn, world, subscription)
+    for link in world.all("payment_link", lambda row: "_subscribes_at" in row):
+        yield link["_subscribes_at"], partial(subscribe, world, link)
     for payment in world.all("payment", lambda row: row["status"] == "APPROVED"):
         yield payment["_until"], partial(expire, world, payment)
     for refund in world.all("refund", lambda row: row["status"] == "PENDING"):

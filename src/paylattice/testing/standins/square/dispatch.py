@@ -130,7 +130,9 @@ class SquareRequests(StandIn[World, _Todo, Answer]):
         key = _key_of(route, body)
         sent = {name: value for name, value in body.items() if name != _KEY or route.key is None}
         where = None if key is None else (call.method, call.path, key)
-        return Prepared(_Todo(route, ids, query, sent, key), where, sent)
+        kept = self._world.variants.keys_kept
+        todo = _Todo(route, ids, query, sent, key)
+        return Prepared(todo, where, sent, float("inf") if kept is None else kept.total_seconds())
 
     def _perform(self, prepared: Prepared[_Todo], headers: Mapping[str, str]) -> tuple[Answer, Answer]:
         todo = prepared.request

@@ -26,6 +26,7 @@ __all__ = [
     "next_turn",
     "schedule",
     "shown",
+    "stop",
     "turn",
 ]
 
@@ -218,7 +219,7 @@ def turn(world: World, subscription: JSON) -> None:
     cancel, resume = (_due(subscription, kind, day) for kind in ("CANCEL", "RESUME"))
     status = subscription["status"]
     if cancel is not None:
-        _stop(world, subscription, "CANCELED", day)
+        stop(world, subscription, "CANCELED", day)
     elif status == "PENDING":
         _become(world, subscription, "ACTIVE")
         begin(world, subscription)
@@ -237,7 +238,8 @@ def _due(subscription: Mapping[str, Any], kind: str, day: date) -> JSON | None:
     return action if action is not None and action["_on"] <= day else None
 
 
-def _stop(world: World, subscription: JSON, status: str, day: date) -> None:
+def stop(world: World, subscription: JSON, status: str, day: date) -> None:
+    """Let a subscription be over."""
     subscription["actions"] = []
     subscription["_ends"] = None
     _note(world, subscription, "STOP_SUBSCRIPTION", day)
@@ -258,7 +260,7 @@ def _next_period(world: World, subscription: JSON) -> None:
         _note(world, subscription, "PLAN_CHANGE", day)
         _become(world, subscription, "ACTIVE")
     elif not _count(world, subscription, day):
-        _stop(world, subscription, "COMPLETED", day)
+        stop(world, subscription, "COMPLETED", day)
         return
     if pause is not None:
         drop_action(subscription, pause)

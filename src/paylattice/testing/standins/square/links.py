@@ -13,12 +13,12 @@ from .lifecycle import begin, new_subscription
 from .orders import ORDER, close, new_order, order_from, single_item
 from .pages import limit_of, page
 from .payments import complete, pay
-from .profiles import new_customer, profile_of
+from .profiles import merge, new_customer, profile_of
 from .refusals import bad
 from .routes import Key, Request, Route
 from .world import JSON, World, money_of, part
 
-__all__ = ["CARD", "LINK_ROUTES", "buy"]
+__all__ = ["CARD", "LINK_ROUTES", "buy", "subscribe"]
 
 USUAL_PHONE = "+15005550006"
 _SIMPLE = ((False,), (True, False))
@@ -66,16 +66,19 @@ def buy(
     variation = world.need("catalog", plan_id) if plan_id else None
     payment: JSON | None = None
     others: list[JSON] = []
+    link["_paid_on"] = order["id"]
     if variation is None or not _is_free(phases_of(variation)[0]):
         verdict = world.verdict(buyer["id"])
-        about = {"note": link.get("payment_note")}
+        paid_order = _order_to_pay(world, link, order, buyer, subscribes=variation is not None)
+        noted = variation is None or world.variants.links_copy_notes
+        about = {"note": link.get("payment_note")} if noted else {}
         total = order["total_money"]
         if gift_card:
             first = {**total, "amount": gift_card}
-            others = [pay(world, order, first, GIFT_CARD, customer_id=buyer["id"], capture=False, about=about)]
+            others = [pay(world, paid_order, first, GIFT_CARD, customer_id=buyer["id"], capture=False, about=about)]
         payment = pay(
             world,
-            order,
+            paid_order,
             {**total, "amount": total["amount"] - gift_card},
             CARD,
             customer_id=buyer["id"],
@@ -87,17 +90,40 @@ def buy(
             return payment
         payment["_traceable"] = traceable
     link["_used"] = True
-    if order["state"] == "DRAFT":
+    if order["state"] == "DRAFT" and link["_paid_on"] == order["id"]:
         world.change(order, state="OPEN", customer_id=buyer["id"])
         world.tell_order(order)
-    if payment is None:
-        close(world, order)
-    elif capture:
+    if payment is not None and capture:
         for each in (*others, payment):
             complete(world, each)
+    _finish(world, link, order, paid=payment is not None and capture, free=payment is None)
     if variation is not None and world.variants.links_subscribe:
-        _subscribe(world, link, buyer["id"], variation, payment, declines)
+        link["_subscribes_at"] = world.now + world.variants.links_subscribe_after
+        link["_bought_by"] = (buyer["id"], payment, declines)
+        if link["_subscribes_at"] <= world.now:
+            subscribe(world, link)
+    if world.variants.links_merge_buyers:
+        twin = {name: buyer[name] for name in ("given_name", "family_name", "email_address") if buyer.get(name)}
+        merge(world, buyer["id"], new_customer(world, twin, source="DIRECTORY")["id"])
     return payment
+
+
+def _order_to_pay(world: World, link: JSON, order: JSON, buyer: JSON, *, subscribes: bool) -> JSON:
+    """The order that the payment is on."""
+    if not subscribes or not world.variants.links_pay_another_order:
+        return order
+    location = world.need("location", order["location_id"])
+    items = single_item("Subscription", order["total_money"])
+    another = new_order(world, location, items, about={"customer_id": buyer["id"]})
+    link["_paid_on"] = another["id"]
+    return another
+
+
+def _finish(world: World, link: JSON, order: JSON, *, paid: bool, free: bool) -> None:
+    """Complete the order of a link that was bought, where Square does that."""
+    completes = paid and world.variants.link_orders_complete and link["_paid_on"] == order["id"]
+    if completes or (free and world.variants.free_orders_complete):
+        close(world, order)
 
 
 def _buyer(world: World, link: JSON, phone: str | None, as_new_customer: bool | None) -> JSON:
@@ -119,9 +145,12 @@ def _buyer(world: World, link: JSON, phone: str | None, as_new_customer: bool | 
     return new_customer(world, about, source="INSTANT_PROFILE")
 
 
-def _subscribe(
-    world: World, link: JSON, customer_id: str, variation: JSON, payment: JSON | None, declines: str | None
-) -> None:
+def subscribe(world: World, link: JSON) -> None:
+    """Make the subscription that was bought by a link."""
+    del link["_subscribes_at"]
+    bought_by, payment, declines = link["_bought_by"]
+    customer_id = str((profile_of(world, bought_by) or {"id": bought_by})["id"])
+    variation = world.need("catalog", link["checkout_options"]["subscription_plan_id"])
     order = world.need("order", link["order_id"])
     location = world.need("location", order["location_id"])
     card = new_card(world, customer_id, declines=declines)

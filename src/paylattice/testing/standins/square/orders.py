@@ -33,7 +33,10 @@ def order_from(world: World, sent: Mapping[str, Any], *, state: str, field: str 
     """
     location = world.location_for(sent["location_id"], f"{field}.location_id")
     _check_metadata(part(sent, "metadata"), f"{field}.metadata")
-    items = parts(sent, "line_items")
+    items = [
+        _of_catalog(world, item, f"{field}.line_items[{number}].catalog_object_id")
+        for number, item in enumerate(parts(sent, "line_items"))
+    ]
     for number, item in enumerate(items):
         where = f"{field}.line_items[{number}]"
         if not _QUANTITY.fullmatch(item["quantity"]) or not Decimal(item["quantity"]):
@@ -43,6 +46,23 @@ def order_from(world: World, sent: Mapping[str, Any], *, state: str, field: str 
         money_of(location, item["base_price_money"], f"{where}.base_price_money", zero=True)
     about = {name: sent[name] for name in ("customer_id", "reference_id", "metadata") if sent.get(name)}
     return new_order(world, location, items, state=state, about=about, source=sent.get("source"))
+
+
+def _of_catalog(world: World, item: JSON, field: str) -> JSON:
+    """An item of an order; if it is one of the catalog, with its name and price there, unless it is sent with others.
+
+    Raises:
+        Refusal: there is no such variation of an item.
+    """
+    if not item.get("catalog_object_id"):
+        return item
+    found = world.get("catalog", item["catalog_object_id"])
+    if found is None or found["type"] != "ITEM_VARIATION":
+        raise bad("NOT_FOUND", f"Item variation with catalog object ID {item['catalog_object_id']} not found.", field)
+    about = found["item_variation_data"]
+    of = world.need("catalog", about["item_id"])["item_data"]["name"]
+    kept = {"name": of, "variation_name": about["name"], "catalog_version": found["version"]}
+    return {**kept, "base_price_money": about.get("price_money"), **{name: each for name, each in item.items() if each}}
 
 
 def _check_metadata(metadata: Mapping[str, Any], field: str) -> None:
@@ -180,9 +200,10 @@ _ITEM: Fields = {
     "variation_name": Text(400),
     "item_type": One("ITEM CUSTOM_AMOUNT"),
     "base_price_money": MONEY,
+    "catalog_object_id": Text(192),
     **dict.fromkeys(
         (
-            *("quantity_unit", "catalog_object_id", "catalog_version", "metadata", "modifiers", "applied_taxes"),
+            *("quantity_unit", "catalog_version", "metadata", "modifiers", "applied_taxes"),
             *("applied_discounts", "applied_service_charges", "variation_total_price_money", "gross_sales_money"),
             *("total_tax_money", "total_discount_money", "total_money", "pricing_blocklists"),
             "total_service_charge_money",

@@ -1,7 +1,7 @@
 """The seller at Square's stand-in: locations, plans, profiles, and subscriptions that are sold by hand."""
 
 from ..amounts import Amount, currency_of
-from .catalog import new_plan, variation_for
+from .catalog import new_item, new_plan, variation_for
 from .dates import cadence_for
 from .dispatch import SquareRequests
 from .lifecycle import begin, new_subscription
@@ -39,6 +39,7 @@ class SquareSeller(SquareRequests):
         trial_periods: int = 0,
         trial_cadence: str = "WEEKLY",
         relative: bool = False,
+        item: str | None = None,
     ) -> str:
         """Play the seller who makes a plan with one variation.
 
@@ -55,6 +56,7 @@ class SquareSeller(SquareRequests):
             trial_periods: how many free periods come before, in place of ``trial_days``.
             trial_cadence: how long these are.
             relative: whether the price is made from an order, as with plans that the Dashboard makes of items.
+            item: the id of the item that such a plan sells, in place of the amount; None: all can be sold with it.
 
         Returns:
             The id of the variation.
@@ -68,17 +70,36 @@ class SquareSeller(SquareRequests):
         if trial_days:
             trial_periods, trial_cadence = trial_days, "DAILY"
         with self._lock:
-            currency = self._world.location["currency"]
-            if currency_of(amount) != currency:
-                message = f"the main location takes {currency}, not {currency_of(amount)}"
-                raise ValueError(message)
-            price = {"amount": int(amount.to_decimal().scaleb(0 if currency == "JPY" else 2)), "currency": currency}
-            pricing: JSON = {"type": "RELATIVE"} if relative else {"type": "STATIC", "price_money": price}
+            price = self._money(amount)
+            pricing: JSON = {"type": "RELATIVE"} if relative or item else {"type": "STATIC", "price_money": price}
             paid: JSON = {"cadence": cadence, "pricing": pricing, **({"periods": periods} if periods else {})}
-            free = {"type": "STATIC", "price_money": {"amount": 0, "currency": currency}}
+            free = {"type": "STATIC", "price_money": {**price, "amount": 0}}
             trial: JSON = {"cadence": trial_cadence, "periods": trial_periods, "pricing": free}
             phases = [trial, paid] if trial_periods else [paid]
-            return str(new_plan(self._world, plan_id, phases, known_as=plan_id)["id"])
+            return str(new_plan(self._world, plan_id, phases, known_as=plan_id, item_id=item)["id"])
+
+    def add_item(self, item_id: str, *prices: Amount | None) -> str:
+        """Play the seller who puts an item into the catalogue.
+
+        Args:
+            item_id: its id, and its name.
+            prices: of its variations, in the currency of the main location; None: it is entered when it is sold.
+
+        Returns:
+            The item's id.
+        """
+        with self._lock:
+            by_name = {
+                f"Variation {number}": None if each is None else self._money(each) for number, each in enumerate(prices)
+            }
+            return str(new_item(self._world, item_id, by_name, known_as=item_id)["id"])
+
+    def _money(self, amount: Amount) -> JSON:
+        currency = self._world.location["currency"]
+        if currency_of(amount) != currency:
+            message = f"the main location takes {currency}, not {currency_of(amount)}"
+            raise ValueError(message)
+        return {"amount": int(amount.to_decimal().scaleb(0 if currency == "JPY" else 2)), "currency": currency}
 
     def add_customer(self, email: str, *, name: str | None = "Ada Lovelace", phone: str | None = None) -> str:
         """Play the seller who adds a profile.
@@ -100,13 +121,16 @@ class SquareSeller(SquareRequests):
         with self._lock:
             return str(merge(self._world, from_id, to_id)["id"])
 
-    def add_subscription(self, customer: str, plan_id: str, *, card: str | None = None) -> str:
+    def add_subscription(
+        self, customer: str, plan_id: str, *, card: str | None = None, location_id: str | None = None
+    ) -> str:
         """Play the seller who subscribes a customer.
 
         Args:
             customer: the id of the profile.
             plan_id: of the variation.
             card: of the card that is charged; None: invoices are sent.
+            location_id: where it is sold; None: at the main location.
 
         Returns:
             The subscription's id.
@@ -116,7 +140,8 @@ class SquareSeller(SquareRequests):
             variation = variation_for(world, plan_id, "plan_variation_id")
             about = {"card_id": world.need("card", card)["id"]} if card else {}
             owner = str(world.need("customer", customer)["id"])
-            made = new_subscription(world, world.location, owner, variation, about=about)
+            place = world.location if location_id is None else world.location_for(location_id, "location_id")
+            made = new_subscription(world, place, owner, variation, about=about)
             begin(world, made)
             return str(made["id"])
 

@@ -187,6 +187,14 @@ class SquareStandIn(SquareSeller):
             )
             return None if payment is None else dict(sendable(payment))
 
+    def returned_with(self, session_id: str) -> Mapping[str, str]:
+        """What Square adds to the URL to which the buyer of a link comes back; in the sandbox nothing."""
+        with self._lock:
+            link = self._world.need("payment_link", session_id)
+            if self._world.sandbox or "_paid_on" not in link:
+                return {}
+            return {"orderId": link["_paid_on"], "transactionId": link["_paid_on"]}
+
     def abandon_checkout(self, session_id: str) -> Mapping[str, object]:
         """Play the buyer who never returns. Square sends no event, and keeps the page."""
         with self._lock:

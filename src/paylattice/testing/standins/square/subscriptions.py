@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from ..shapes import sendable
-from .catalog import phases_of, variation_for
+from .catalog import is_eligible, phases_of, variation_for
 from .clock import advance_to
 from .dates import date_from, today, zone_for
 from .fields import ELSEWHERE, MONEY, Fields, One, Text
@@ -25,6 +25,7 @@ from .lifecycle import (
     new_subscription,
     schedule,
     shown,
+    stop,
 )
 from .pages import limit_of, page
 from .profiles import profile_of
@@ -105,6 +106,10 @@ def _prices(world: World, location: JSON, variation: JSON, body: Mapping[str, An
         order = world.get("order", template)
         if order is None or order["state"] != "DRAFT":
             raise bad("INVALID_VALUE", "The order template must be an order in state DRAFT.", "phases")
+        if order["location_id"] != location["id"]:
+            raise bad("INVALID_VALUE", "The order template is of another location.", "phases")
+        if not all(is_eligible(world, variation, each.get("catalog_object_id")) for each in parts(order, "line_items")):
+            raise bad("INVALID_VALUE", "The order template holds an item that the plan does not sell.", "phases")
         entry = {"uid": world.new_id("phase-"), "ordinal": phase["ordinal"], "order_template_id": template}
         found.setdefault("phases", []).append({**entry, "plan_phase_uid": phase["uid"]})
     return found
@@ -185,6 +190,10 @@ _CANCELABLE = frozenset({"ACTIVE", "PENDING", *STOPPED})
 
 def _cancel(world: World, request: Request) -> JSON:
     subscription = _asked(world, request, "CANCEL", _CANCELABLE)
+    if world.variants.cancels_unbilled_at_once and not subscription["_ends"]:
+        subscription["canceled_date"] = today(world.now, subscription).isoformat()
+        stop(world, subscription, "CANCELED", today(world.now, subscription))
+        return {"subscription": shown(subscription)}
     if subscription["status"] == "PENDING":
         on = date.fromisoformat(subscription["start_date"])
     else:

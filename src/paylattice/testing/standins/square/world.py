@@ -68,6 +68,15 @@ class Variants:
         pending_refunds_count: whether a pending refund is in ``refunded_money`` already.
         search_lag: how long a new profile is not found by a search.
         invoice_after: how many times a new subscription is read before its first invoice is there.
+        links_pay_another_order: whether a link's payment for a subscription is on another order than the link's own.
+        link_orders_complete: whether the order of a paid link is completed; otherwise it stays open.
+        free_orders_complete: whether the order of a link that begins with a free phase is completed; otherwise it stays open.
+        links_subscribe_after: how long after its payment the subscription of a link is made.
+        links_merge_buyers: whether the profile of a link's buyer is merged with another one right after the purchase.
+        links_copy_notes: whether a link's payment for a subscription has the note that the link was given.
+        cancels_unbilled_at_once: whether a cancellation takes effect at once where no period is paid.
+        charge_failed_in_words: what Square writes into an invoice whose card could not be charged, in the seller's language.
+        keys_kept: how long an idempotency key is remembered, which Square does not publish; None: for ever.
     """
 
     empty_pages: bool = False
@@ -77,6 +86,15 @@ class Variants:
     pending_refunds_count: bool = True
     search_lag: timedelta = timedelta()
     invoice_after: int = 0
+    links_pay_another_order: bool = False
+    link_orders_complete: bool = False
+    free_orders_complete: bool = True
+    links_subscribe_after: timedelta = timedelta()
+    links_merge_buyers: bool = False
+    links_copy_notes: bool = True
+    cancels_unbilled_at_once: bool = False
+    charge_failed_in_words: str = "We were unable to charge your card on file for this subscription."
+    keys_kept: timedelta | None = None
 
 
 @attrs.define

@@ -9,10 +9,10 @@ from .lifecycle import Start, start
 from .metadata import merged
 from .pages import page
 from .payment_methods import new_card
+from .prices import price_for
 from .refusals import invalid
 from .routes import Params, Route, retrieve
 from .setups import new_setup
-from .subscriptions import price_for
 from .world import JSON, World
 
 __all__ = ["CHECKOUT_ROUTES", "complete", "expire", "settle"]
@@ -27,6 +27,7 @@ _ONLY_IN = {
 }
 """Parameters that go with certain modes (Stripe takes a currency in others, too; this stand-in sells by the prices alone)."""
 _SOONEST = 30 * 60
+_SHORTEST_TRIAL = 2 * _DAY
 
 
 def _create(world: World, params: Params) -> JSON:
@@ -44,10 +45,7 @@ def _create(world: World, params: Params) -> JSON:
     if not world.now + _SOONEST <= expires_at <= world.now + _DAY:
         message = "expires_at must be between 30 minutes and 24 hours from now."
         raise invalid(message, param="expires_at")
-    trial = params.get("subscription_data", {}).get("trial_period_days")
-    if trial is not None and trial < 1:
-        message = "The minimum number of trial period days is 1."
-        raise invalid(message, param="subscription_data[trial_period_days]")
+    trial = _trial_end(world, params.get("subscription_data", {}))
     total = 0 if trial else sum(line["amount_total"] for line in lines)
     identifier = world.new_id("cs_test")
     data: JSON = {
@@ -83,6 +81,25 @@ def _create(world: World, params: Params) -> JSON:
         "_params": params,
     }
     return world.add("cs_test", data, known_as=identifier)
+
+
+def _trial_end(world: World, data: Params) -> int | None:
+    """When the trial of what is sold would end, if it began now.
+
+    Raises:
+        Refusal: there are two, or it is too short.
+    """
+    days, until = data.get("trial_period_days"), data.get("trial_end")
+    if days is not None and until is not None:
+        message = "You may only specify one of these parameters: trial_end, trial_period_days."
+        raise invalid(message, param="subscription_data[trial_end]")
+    if days is not None and days < 1:
+        message = "The minimum number of trial period days is 1."
+        raise invalid(message, param="subscription_data[trial_period_days]")
+    if until is not None and until < world.now + _SHORTEST_TRIAL:
+        message = "The `trial_end` date has to be at least 2 days in the future."
+        raise invalid(message, param="subscription_data[trial_end]")
+    return until if days is None else world.now + days * _DAY
 
 
 def _lines_of(world: World, params: Params, mode: str) -> list[JSON]:
@@ -200,7 +217,8 @@ def expire(world: World, session: JSON) -> JSON:
 
 def _subscribe(world: World, session: JSON, customer: str) -> JSON | None:
     data = session["_params"].get("subscription_data", {})
-    trial = data.get("trial_period_days")
+    days, trial = data.get("trial_period_days"), data.get("trial_end")
+    trial = world.now + days * _DAY if days else trial
     verdict = None if trial else world.bank.verdict(customer, None)
     if verdict is not None:
         return None
@@ -208,7 +226,7 @@ def _subscribe(world: World, session: JSON, customer: str) -> JSON | None:
     wanted = Start(
         customer,
         [(world.need("price", line["price"]["id"]), line["quantity"] or 0) for line in session["_line_items"]],
-        world.now + trial * _DAY if trial else None,
+        trial,
         method["id"],
         merged({}, data.get("metadata", {})),
         data.get("billing_mode", {}).get("type", "flexible"),
@@ -297,6 +315,7 @@ _LINES = (
 _CREATE = (
     f"mode:payment|setup|subscription! success_url! cancel_url customer customer_email client_reference_id {_LINES} "
     "metadata[*] expires_at:int subscription_data[metadata][*] subscription_data[trial_period_days]:int "
+    "subscription_data[trial_end]:int "
     "subscription_data[billing_mode][type]:classic|flexible payment_intent_data[metadata][*] "
     "currency allowed_payment_method_types[] setup_intent_data[metadata][*] "
     "payment_intent_data[description] payment_intent_data[capture_method]:automatic|automatic_async|manual"

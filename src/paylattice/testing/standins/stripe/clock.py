@@ -8,9 +8,10 @@ from ..clock import Due
 from . import payments
 from .checkout import expire
 from .collection import collect, failed_for_good, subscription_of
-from .invoices import bill, void
+from .invoices import bill, pending_lines, void
 from .lifecycle import ENDED, end, items_of, move_to, period_of, renewal_lines, usage_lines
 from .periods import period_after
+from .schedules import dates_of
 from .world import JSON, World
 
 __all__ = ["advance_to"]
@@ -27,6 +28,8 @@ def advance_to(world: World, moment: int) -> None:
 
 
 def _agenda(world: World) -> Iterator[Due]:
+    for schedule in world.all("subscription_schedule"):  # before what is billed by its next phase
+        yield from dates_of(world, schedule)
     for subscription in world.all("subscription"):
         if subscription["status"] not in ENDED:
             yield from _dates_of(world, subscription)
@@ -52,13 +55,14 @@ def _dates_of(world: World, subscription: JSON) -> Iterator[Due]:
 
 
 def _end(world: World, subscription: JSON) -> None:
-    """Set to end with its period, it is asked for its usage in a last invoice.
+    """Set to end with its period, it is asked for its usage, and what waits for an invoice, in a last one.
 
     https://docs.stripe.com/billing/subscriptions/cancel#cancel-at-the-end-of-the-current-billing-cycle
     """
     period = period_of(world, subscription)
     usage = usage_lines(world, subscription, period)
-    if subscription["cancel_at_period_end"] and period[1] <= world.now and any(line.amount for line in usage):
+    owes = any(line.amount for line in (*usage, *pending_lines(world, subscription)))
+    if subscription["cancel_at_period_end"] and period[1] <= world.now and owes:
         bill(world, subscription, usage, "subscription_cycle")
     end(world, subscription)
 

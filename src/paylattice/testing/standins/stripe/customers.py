@@ -4,7 +4,7 @@ from .lifecycle import end
 from .metadata import merged
 from .pages import page
 from .payment_methods import usable_method
-from .refusals import missing
+from .refusals import in_other_mode, missing
 from .routes import Params, Route
 from .world import JSON, World
 
@@ -53,6 +53,8 @@ def _create(world: World, params: Params) -> JSON:
 def _get(world: World, _params: Params, customer_id: str) -> JSON:
     if world.was_deleted("customer", customer_id):
         return _gone(customer_id)
+    if customer_id in world.in_other_mode:
+        raise in_other_mode("customer", customer_id)
     return world.need("customer", customer_id)
 
 

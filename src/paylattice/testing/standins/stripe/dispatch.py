@@ -26,6 +26,7 @@ from .intents import INTENT_ROUTES
 from .invoices import INVOICE_ROUTES
 from .parameters import checked
 from .payment_methods import PAYMENT_METHOD_ROUTES
+from .previews import PREVIEW_ROUTES
 from .refunds import REFUND_ROUTES
 from .refusals import Refusal, invalid
 from .rendering import check_expandable, expanded, rendered
@@ -47,6 +48,7 @@ ROUTES: tuple[Route, ...] = (
     *SUBSCRIPTION_ROUTES,
     *SCHEDULE_ROUTES,
     *INVOICE_ROUTES,
+    *PREVIEW_ROUTES,
     *INTENT_ROUTES,
     *REFUND_ROUTES,
     *DISPUTE_ROUTES,

@@ -3,7 +3,7 @@
 from . import payments
 from .metadata import merged
 from .pages import page
-from .payment_methods import usable_method
+from .payment_methods import confirmed_with, usable_method
 from .refusals import Refusal, invalid
 from .routes import Params, Route, retrieve
 from .world import JSON, World
@@ -28,7 +28,9 @@ def _create(world: World, params: Params) -> JSON:
         message = "You cannot pass `off_session` without `confirm`."
         raise invalid(message, param="off_session")
     method = None
-    if "payment_method" in params:
+    if "confirmation_token" in params:
+        method = confirmed_with(world, params)
+    elif "payment_method" in params:
         method = usable_method(world, params["payment_method"], customer, "payment_method")
         if method["customer"] is not None and customer is None:
             message = "The payment method belongs to a customer: pass that customer, too."
@@ -106,7 +108,8 @@ def _list_charges(world: World, params: Params) -> JSON:
 
 
 _CREATE = (
-    "amount:int! currency! customer payment_method confirm:bool off_session:bool error_on_requires_action:bool "
+    "amount:int! currency! customer payment_method confirmation_token use_stripe_sdk:bool confirm:bool off_session:bool "
+    "error_on_requires_action:bool "
     "capture_method:automatic|automatic_async|manual automatic_payment_methods[enabled]:bool "
     "automatic_payment_methods[allow_redirects]:always|never description metadata[*] return_url"
 )

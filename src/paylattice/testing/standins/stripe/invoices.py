@@ -13,7 +13,7 @@ from .refusals import Refusal, invalid
 from .routes import Params, Route, retrieve
 from .world import JSON, World
 
-__all__ = ["INVOICE_ROUTES", "Line", "bill", "new_invoice", "void"]
+__all__ = ["INVOICE_ROUTES", "Line", "bill", "new_invoice", "pending_lines", "void"]
 
 
 @attrs.frozen
@@ -54,8 +54,8 @@ def bill(
     Returns:
         The invoice, and the error of a declined payment.
     """
-    pending = [one for one in world.all("invoiceitem", invoice=None) if one["_subscription"] == subscription["id"]]
-    every = [*lines, *(_line_of(world, one) for one in pending)]
+    pending = _pending(world, subscription)
+    every = [*lines, *pending_lines(world, subscription)]
     invoice = new_invoice(world, subscription["customer"], subscription["currency"], every, reason, subscription)
     for one in pending:
         world.change(one, invoice=invoice["id"])
@@ -74,6 +74,15 @@ def bill(
     else:
         intent_of(world, invoice)
     return invoice, None
+
+
+def _pending(world: World, subscription: JSON) -> list[JSON]:
+    return [one for one in world.all("invoiceitem", invoice=None) if one["_subscription"] == subscription["id"]]
+
+
+def pending_lines(world: World, subscription: JSON) -> list[Line]:
+    """What waits for the subscription's next invoice, whatever that bills."""
+    return [_line_of(world, one) for one in _pending(world, subscription)]
 
 
 def new_invoice(

@@ -6,7 +6,7 @@ from .refusals import invalid
 from .routes import Params, Route, retrieve
 from .world import JSON, World
 
-__all__ = ["PAYMENT_METHOD_ROUTES", "new_card", "usable_method"]
+__all__ = ["PAYMENT_METHOD_ROUTES", "confirmed_with", "new_card", "new_confirmation_token", "usable_method"]
 
 
 def new_card(
@@ -36,6 +36,28 @@ def new_card(
         "_verdict": verdict,
     }
     return world.add("pm", data, "payment_method.attached" if customer else None)
+
+
+def new_confirmation_token(world: World, verdict: str | None) -> JSON:
+    """What Stripe.js makes of a card that a payer has typed in: https://docs.stripe.com/api/confirmation_tokens."""
+    return world.add("ctoken", {"object": "confirmation_token", "payment_intent": None, "_verdict": verdict})
+
+
+def confirmed_with(world: World, params: Params) -> JSON:
+    """The payment method of a confirmation token, which confirms one intent.
+
+    Raises:
+        Refusal: there is none, it was used before, or nothing is confirmed.
+    """
+    token = world.need("confirmation_token", params["confirmation_token"], "confirmation_token")
+    if not params.get("confirm") or "payment_method" in params:
+        message = "A confirmation_token is passed together with confirm, and without a payment_method."
+        raise invalid(message, param="confirmation_token")
+    if token["payment_intent"] is not None:
+        message = "The provided confirmation_token has already been used to confirm an intent."
+        raise invalid(message, param="confirmation_token")
+    token["payment_intent"] = "used"
+    return new_card(world, None, verdict=token["_verdict"])
 
 
 def usable_method(world: World, identifier: str, customer: str | None, param: str) -> JSON:

@@ -102,6 +102,7 @@ def capture(world: World, intent: JSON, amount: int) -> None:
     charge = world.need("charge", intent["latest_charge"])
     released = intent["amount"] - amount
     world.change(charge, "charge.captured", amount_captured=amount, amount_refunded=released, captured=True)
+    charge["balance_transaction"] = _booked(world, charge)
     world.change(intent, "payment_intent.succeeded", amount_capturable=0, amount_received=amount, status="succeeded")
 
 
@@ -172,4 +173,31 @@ def _charge(world: World, intent: JSON, method: JSON, *, captured: bool, failure
         "refunded": False,
         "status": "failed" if failure else "succeeded",
     }
-    return world.add("ch", data, "charge.failed" if failure else "charge.succeeded")
+    charge = world.add("ch", data, "charge.failed" if failure else "charge.succeeded")
+    if captured:
+        charge["balance_transaction"] = _booked(world, charge)
+    return charge
+
+
+def _booked(world: World, charge: JSON) -> str:
+    """Stripe books a captured charge, with its fee, a moment later: https://docs.stripe.com/api/balance_transactions."""
+    amount, currency = charge["amount_captured"], charge["currency"]
+    fee = min(amount, round(amount * 0.029) + 30)
+    what = {"amount": fee, "application": None, "currency": currency, "description": "Fees", "type": "stripe_fee"}
+    data: JSON = {
+        "object": "balance_transaction",
+        "amount": amount,
+        "available_on": world.now + 2 * 86_400,
+        "balance_type": "payments",
+        "currency": currency,
+        "description": charge["description"],
+        "exchange_rate": None,
+        "fee": fee,
+        "fee_details": [what],
+        "net": amount - fee,
+        "reporting_category": "charge",
+        "source": charge["id"],
+        "status": "pending",
+        "type": "charge",
+    }
+    return str(world.add("txn", data)["id"])

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from ..dispatch import Refused
 
-__all__ = ["Refusal", "card_error", "invalid", "missing"]
+__all__ = ["Refusal", "card_error", "in_other_mode", "invalid", "missing"]
 
 
 class Refusal(Refused):
@@ -37,6 +37,14 @@ def missing(kind: str, identifier: str, param: str = "id") -> Refusal:
         "type": "invalid_request_error",
     }
     return Refusal(404 if param == "id" else 400, error)
+
+
+def in_other_mode(kind: str, identifier: str) -> Refusal:
+    """There is such an object, and the key is of the other mode."""
+    refused = missing(kind, identifier)
+    elsewhere = "a similar object exists in live mode, but a test mode key was used to make this request."
+    message = f"{refused.error['message']}; {elsewhere}"
+    return Refusal(refused.status, {**refused.error, "message": message})
 
 
 _OWN_CODES = frozenset(

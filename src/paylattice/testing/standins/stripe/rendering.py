@@ -13,6 +13,7 @@ _EMBEDDED_ITEMS = 10
 _DEEPEST = 4
 
 _REFERENCES: Mapping[str, str] = {
+    "balance_transaction": "balance_transaction",
     "charge": "charge",
     "customer": "customer",
     "default_payment_method": "payment_method",
@@ -29,6 +30,7 @@ _REFERENCES: Mapping[str, str] = {
 """Fields that hold an id, and the kind of what it is of."""
 
 _ABSENT: Mapping[str, tuple[str, ...]] = {
+    "balance_transaction": ("livemode",),
     "billing.meter_event": ("id",),
     "invoiceitem": ("created",),
     "refund": ("livemode",),

@@ -17,7 +17,7 @@ from .clock import advance_to
 from .dispatch import StripeRequests
 from .events import delivery_of, thin_of
 from .lifecycle import Start, period_of, start
-from .payment_methods import new_card
+from .payment_methods import new_card, new_confirmation_token
 from .rendering import rendered
 from .usage import new_meter
 from .world import JSON, World
@@ -128,6 +128,23 @@ class StripeStandIn(StripeRequests):
     def _meter_for(self, name: str) -> JSON:
         sent = {"display_name": name, "event_name": name, "default_aggregation": {"formula": "sum"}}
         return new_meter(self._world, sent)
+
+    def note_other_mode(self, identifier: str) -> None:
+        """Say of an id that there is such a customer in live mode."""
+        self._world.in_other_mode.add(identifier)
+
+    def add_confirmation_token(self, *, declines: str | None = None, requires_action: bool = False) -> str:
+        """Play the payer who types a card into Stripe's form on your page.
+
+        Args:
+            declines: the decline code of the payment with it.
+            requires_action: whether the payer must authenticate.
+
+        Returns:
+            The confirmation token that Stripe.js returns: it pays once.
+        """
+        with self._lock:
+            return str(new_confirmation_token(self._world, AUTHENTICATE if requires_action else declines)["id"])
 
     def add_payment_method(
         self,

@@ -13,7 +13,6 @@ from .lifecycle import (
     end,
     items_of,
     move_to,
-    not_recurring,
     period_of,
     renewal_lines,
     start,
@@ -24,29 +23,16 @@ from .pages import page
 from .payment_methods import usable_method
 from .pending import keep_pending
 from .periods import period_after
+from .prices import price_for
 from .refusals import Refusal, invalid, missing
 from .routes import Params, Route, retrieve
 from .schedules import refuse_if_managed
 from .world import JSON, World
 
-__all__ = ["SUBSCRIPTION_ROUTES", "price_for"]
+__all__ = ["SUBSCRIPTION_ROUTES", "change_items", "rhythm_of"]
 
 _DAY = 86_400
-
-
-def price_for(world: World, identifier: str, param: str) -> JSON:
-    """A price that can be subscribed to.
-
-    Raises:
-        Refusal: there is none, it is switched off, or paid only once.
-    """
-    price = world.need("price", identifier, param)
-    if not price["active"]:
-        message = "The price specified is inactive. This field only accepts active prices."
-        raise invalid(message, param=param)
-    if price["recurring"] is None:
-        raise not_recurring(price)
-    return price
+_LONGEST_TRIAL = 2 * 366 * _DAY
 
 
 def _create(world: World, params: Params) -> JSON:
@@ -93,8 +79,11 @@ def _trial_end(world: World, params: Params) -> int | None:
     if "trial_period_days" in params:
         days = params["trial_period_days"]
         return world.now + days * _DAY if days > 0 else None
-    until = params.get("trial_end")
-    return until if until is not None and until > world.now else None
+    until: int | None = params.get("trial_end")
+    if until is not None and not world.now < until <= world.now + _LONGEST_TRIAL:
+        message = "Invalid timestamp: trial_end must be in the future, and at most two years from now."
+        raise invalid(message, param="trial_end")
+    return until
 
 
 def _update(world: World, params: Params, subscription_id: str) -> JSON:
@@ -115,7 +104,9 @@ def _update(world: World, params: Params, subscription_id: str) -> JSON:
             usable_method(world, chosen, subscription["customer"], "default_payment_method")
         subscription["default_payment_method"] = chosen
     if "items" in params:
-        _change_items(world, subscription, params)
+        change_items(world, subscription, params)
+    if "trial_end" in params:
+        _move_trial(world, subscription, _trial_end(world, params))
     if "metadata" in params:
         subscription["metadata"] = merged(subscription["metadata"], params["metadata"])
     if "pause_collection" in params:
@@ -126,6 +117,16 @@ def _update(world: World, params: Params, subscription_id: str) -> JSON:
     _note_reason(subscription, params)
     world.tell("customer.subscription.updated", subscription, before)
     return subscription
+
+
+def _move_trial(world: World, subscription: JSON, until: int | None) -> None:
+    """Let a trial end at another time, with which the billing cycle begins."""
+    if subscription["status"] != "trialing":
+        message = "This stand-in moves the end of a trial that runs."
+        raise invalid(message, param="trial_end")
+    begin = period_of(world, subscription)[0]
+    move_to(world, subscription, (begin, until or world.now))
+    subscription.update(trial_end=until, billing_cycle_anchor=until, _warned=False)
 
 
 def _schedule_end(world: World, subscription: JSON, params: Params) -> None:
@@ -148,7 +149,12 @@ def _note_reason(subscription: JSON, params: Params) -> None:
     subscription["cancellation_details"] = {**subscription["cancellation_details"], **sent}
 
 
-def _change_items(world: World, subscription: JSON, params: Params) -> None:
+def change_items(world: World, subscription: JSON, params: Params) -> None:
+    """Change its items, and bill what that costs, as the parameters say.
+
+    Raises:
+        Refusal: an item cannot be changed so.
+    """
     behavior = params.get("proration_behavior", "create_prorations")
     period = period_of(world, subscription)
     present = {item["id"]: item for item in items_of(world, subscription)}
@@ -166,7 +172,7 @@ def _change_items(world: World, subscription: JSON, params: Params) -> None:
             changes_price = sent.get("price", item["price"]) != item["price"]
             item["price"] = sent.get("price", item["price"])
             item["quantity"] = sent.get("quantity", 1 if changes_price else item["quantity"])
-    rhythm = _rhythm(world, subscription)
+    rhythm = rhythm_of(world, subscription)
     moves = rhythm != next(price["recurring"] for price, _ in old.values())
     if behavior != "none":
         credit_and_charge(world, subscription, old, charge=not moves)
@@ -199,7 +205,8 @@ def _check_items(world: World, present: Mapping[str, JSON], wanted: list[Params]
         raise invalid(message, param="items")
 
 
-def _rhythm(world: World, subscription: JSON) -> Mapping[str, Any]:
+def rhythm_of(world: World, subscription: JSON) -> Mapping[str, Any]:
+    """How often it is billed."""
     recurring: Mapping[str, Any] = world.need("price", items_of(world, subscription)[0]["price"])["recurring"]
     return recurring
 
@@ -278,7 +285,7 @@ def _resume(world: World, params: Params, subscription_id: str) -> JSON:
     world.change(subscription, "customer.subscription.resumed", status=status, status_details=None)
     if trialing:
         return subscription
-    period = period_after(world.now, _rhythm(world, subscription), world.now)
+    period = period_after(world.now, rhythm_of(world, subscription), world.now)
     subscription["billing_cycle_anchor"] = world.now
     move_to(world, subscription, period)
     bill(world, subscription, renewal_lines(world, subscription, (world.now, world.now), period), "subscription_update")
@@ -317,7 +324,7 @@ _CREATE = (
 )
 _UPDATE = (
     "items[][id] items[][price] items[][quantity]:int items[][deleted]:bool metadata[*]? default_payment_method? "
-    "cancel_at_period_end:bool cancel_at:int? pause_collection[behavior]:keep_as_draft|mark_uncollectible|void? "
+    "cancel_at_period_end:bool cancel_at:int? trial_end:int pause_collection[behavior]:keep_as_draft|mark_uncollectible|void? "
     f"pause_collection[resumes_at]:int {_PRORATION} {_DETAILS} payment_behavior:allow_incomplete|pending_if_incomplete"
 )
 

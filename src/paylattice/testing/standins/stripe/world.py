@@ -26,6 +26,7 @@ class World(Store):
         retry_days: when the payment of a renewal is tried again, in days after the attempt before.
         when_retries_fail: the status of a subscription whose last retry failed.
         livemode: what all objects and events say of themselves.
+        in_other_mode: the ids that exist in the other mode.
     """
 
     now: int
@@ -35,6 +36,7 @@ class World(Store):
     when_retries_fail: str = "canceled"
     livemode: bool = False
     bank: Bank = attrs.field(factory=Bank)
+    in_other_mode: set[str] = attrs.field(factory=set[str])
     request: tuple[str | None, str | None] = (None, None)
 
     def new_id(self, prefix: str) -> str:
