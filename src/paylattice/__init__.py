@@ -24,9 +24,11 @@ if TYPE_CHECKING:
         BillingCheckout,
         BillingCustomer,
         BillingEvent,
+        BillingMigration,
         BillingOperation,
         BillingSubscription,
         CheckoutState,
+        MigrationStep,
         OperationState,
         UnmatchedEvent,
     )
@@ -37,10 +39,13 @@ if TYPE_CHECKING:
     from .events import EventType, WebhookEvent
     from .idempotency import operation_key
     from .models import (
+        BrowserSettings,
+        ChangePreview,
         CheckoutSession,
         CheckoutStatus,
         Customer,
         Dispute,
+        DisputeCategory,
         DisputeStatus,
         Invoice,
         InvoiceLine,
@@ -74,18 +79,22 @@ __all__ = [
     "BillingCheckout",
     "BillingCustomer",
     "BillingEvent",
+    "BillingMigration",
     "BillingOperation",
     "BillingRepository",
     "BillingService",
     "BillingSubscription",
+    "BrowserSettings",
     "Capability",
     "CaughtUp",
+    "ChangePreview",
     "CheckoutSession",
     "CheckoutState",
     "CheckoutStatus",
     "Customer",
     "Difference",
     "Dispute",
+    "DisputeCategory",
     "DisputeStatus",
     "EndedSubscriptions",
     "EventContext",
@@ -99,6 +108,7 @@ __all__ = [
     "InvoiceReason",
     "InvoiceStatus",
     "MaintenanceReport",
+    "MigrationStep",
     "Money",
     "NotEnded",
     "OpenCheckout",
@@ -155,8 +165,8 @@ _HOMES = {
     "billing.owners": "RefusalReason RefusedSubscription",
     "billing.replaced_customers": "ReplacedCustomer",
     "billing.records": (
-        "BillingBookmark BillingCheckout BillingCustomer BillingEvent BillingOperation BillingSubscription CheckoutState "
-        "OperationState UnmatchedEvent"
+        "BillingBookmark BillingCheckout BillingCustomer BillingEvent BillingMigration BillingOperation BillingSubscription "
+        "CheckoutState MigrationStep OperationState UnmatchedEvent"
     ),
     "billing.replies": "WebhookReply",
     "billing.repository": "BillingRepository",
@@ -165,9 +175,9 @@ _HOMES = {
     "events": "EventType WebhookEvent",
     "idempotency": "operation_key",
     "models": (
-        "CheckoutSession CheckoutStatus Customer Dispute DisputeStatus Invoice InvoiceLine InvoiceReason InvoiceStatus "
-        "OpenCheckout Payment PaymentMethod PaymentStatus Plan Refund RefundStatus ScheduledChange Subscription "
-        "SubscriptionChange SubscriptionItem SubscriptionStatus"
+        "BrowserSettings ChangePreview CheckoutSession CheckoutStatus Customer Dispute DisputeCategory DisputeStatus Invoice "
+        "InvoiceLine InvoiceReason InvoiceStatus OpenCheckout Payment PaymentMethod PaymentStatus Plan Refund RefundStatus "
+        "ScheduledChange Subscription SubscriptionChange SubscriptionItem SubscriptionStatus"
     ),
     "money": "Money",
     "provider": "BaseProvider Capability UnsupportedReason PaymentProvider",

@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 
 from .errors import InvalidProvider
 from .operations import OPERATIONS, Capability
+from .protocol.hooks import BillingHooks
 from .provider import BaseProvider, PaymentProvider
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _OWN = frozenset({"config_class", "recover", "require", "transport"})
 _METHODS = tuple(
     dict.fromkeys(
         name
-        for home in (PaymentProvider, BaseProvider)
+        for home in (*PaymentProvider.__bases__, PaymentProvider, BillingHooks, BaseProvider)
         for name, member in vars(home).items()
         if name[0] != "_" and inspect.isfunction(member) and name not in _OWN
     )
@@ -108,10 +109,14 @@ def _check(given: object) -> None:
         raise InvalidProvider(message)
 
 
+_TIMES: tuple[Mapping[str, object], ...] = ({"when": "now"}, {"when": "period_end"})
+
+
 def _needed(declared: set[object]) -> list[str]:
     """The operations that are always there, or go with what is declared."""
     ways: Mapping[str, set[Capability | None]] = {
-        name: {row.capability_for({}), row.capability_for({"at_period_end": True})} for name, row in OPERATIONS.items()
+        name: {row.capability_for(arguments) for arguments in ({}, {"at_period_end": True}, *_TIMES)}
+        for name, row in OPERATIONS.items()
     }
     return [name for name, way in ways.items() if way & {None, *declared}]
 

@@ -3,6 +3,7 @@
 The names are those of the protocol, so that the same word is held to the same rule in every operation of every provider.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,15 @@ from .errors import InvalidRequest
 from .idempotency import MAX_KEY_LENGTH
 from .money import Money
 
-__all__ = ["check_argument", "check_arguments", "check_id", "check_timedelta", "check_utc", "web_address"]
+__all__ = [
+    "check_argument",
+    "check_arguments",
+    "check_id",
+    "check_timedelta",
+    "check_utc",
+    "is_id",
+    "web_address",
+]
 
 _MAX_ID = 255
 _MAX_TEXT = 5000
@@ -21,8 +30,13 @@ _MAX_URL = 5000
 _MAX_TOKEN = 16384
 _MAX_INTEGER = 10**15
 _NOT_IN_AN_ID = frozenset("/\\?#% ")
+_FEWEST_DIGITS, _MOST_DIGITS = 5, 16
+_SEPARATORS = re.compile(r"[ ().-]")
 _UNSENDABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters other than white space, and halves of characters, which UTF-8 cannot say."""
+
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_PATH = re.compile(r"(/([A-Za-z0-9._~!$&'()*+,;=:@-]|%(?!2[eEfF]|5[cC]|00)[0-9A-Fa-f]{2})+)+")
 
 
 def _fail(name: str, rule: str) -> InvalidRequest:
@@ -41,6 +55,15 @@ def check_id(name: str, value: object) -> None:
         raise _fail(name, f"must not be empty, nor longer than {_MAX_ID} characters")
     if value.strip(".") == "" or not value.isprintable() or not _NOT_IN_AN_ID.isdisjoint(value):
         raise _fail(name, "is no id: it holds one of / \\ ? # %, white space or control characters, or only dots")
+
+
+def is_id(value: object) -> bool:
+    """Whether it is an id that can go into a path: see :func:`check_id`."""
+    try:
+        check_id("", value)
+    except InvalidRequest:
+        return False
+    return True
 
 
 def check_utc(name: str, value: object) -> None:
@@ -101,6 +124,13 @@ def _email(name: str, value: object) -> None:
         raise _fail(name, "is not an e-mail address")
 
 
+def _phone(name: str, value: object) -> None:
+    _text(name, value)
+    digits = _SEPARATORS.sub("", str(value)).removeprefix("+")
+    if not _FEWEST_DIGITS <= len(digits) <= _MOST_DIGITS or not digits.isascii() or not digits.isdigit():
+        raise _fail(name, "is not a phone number, such as +15550100123")
+
+
 def _url(name: str, value: object) -> None:
     if not isinstance(value, str):
         raise _fail(name, f"must be a str, not {said_as(value)}")
@@ -152,6 +182,14 @@ def _flag(name: str, value: object) -> None:
         raise _fail(name, f"must be True or False, not {said_as(value)}")
 
 
+def _one_of(*words: str) -> Callable[[str, object], None]:
+    def check(name: str, value: object) -> None:
+        if not isinstance(value, str) or value not in words:
+            raise _fail(name, f"must be one of {', '.join(words)}")
+
+    return check
+
+
 def _key(name: str, value: object) -> None:
     fits = isinstance(value, str) and 0 < len(value) <= MAX_KEY_LENGTH and value.isascii() and value.isprintable()
     if not fits or value != str(value).strip():
@@ -159,10 +197,52 @@ def _key(name: str, value: object) -> None:
         raise _fail(name, rule.format(MAX_KEY_LENGTH))
 
 
+def _method(name: str, value: object) -> None:
+    if not isinstance(value, str) or value not in _METHODS:
+        raise _fail(name, f"must be one of {', '.join(_METHODS)}")
+
+
+def _path(name: str, value: object) -> None:
+    """A path below the provider's own address: the credentials go nowhere else."""
+    if not isinstance(value, str):
+        raise _fail(name, f"must be a str, not {said_as(value)}")
+    if (
+        len(value) > _MAX_URL
+        or not _PATH.fullmatch(value)
+        or any(each.strip(".") == "" for each in value.split("/")[1:])
+    ):
+        raise _fail(
+            name,
+            "must be a path of the provider's API, such as /v1/things/thing_1: without a host, a query (use params), a "
+            "fragment, empty parts, or parts of dots only; other characters quoted, but no / or \\",
+        )
+
+
+def _params(name: str, value: object) -> None:
+    if not isinstance(value, dict | list):
+        raise _fail(name, f"must be a dict (or a list, where the API takes one), not {said_as(value)}")
+    try:
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    except (TypeError, ValueError, RecursionError):
+        fits = False
+    else:
+        fits = _has_names(cast("object", value))
+    if not fits:
+        raise _fail(name, "must be plain JSON: dict with str keys, list, str, int, float, bool and None")
+
+
+def _has_names(value: object) -> bool:
+    if isinstance(value, dict):
+        each = cast("dict[object, object]", value)
+        return all(isinstance(key, str) for key in each) and all(map(_has_names, each.values()))
+    return not isinstance(value, list | tuple) or all(map(_has_names, cast("list[object]", value)))
+
+
 _CHECKS: Mapping[str, Callable[[str, object], None]] = {
     "email": _email,
     "customer_email": _email,
     "name": _text,
+    "phone": _phone,
     "description": _text,
     "reason": _text,
     "token": _token,
@@ -178,6 +258,7 @@ _CHECKS: Mapping[str, Callable[[str, object], None]] = {
     "timestamp": check_utc,
     "trial_end": check_utc,
     "start_at": check_utc,
+    "until": check_utc,
     "since": check_utc,
     "idempotency_key": _key,
     "at_period_end": _flag,
@@ -185,11 +266,17 @@ _CHECKS: Mapping[str, Callable[[str, object], None]] = {
     "void_open_invoices": _flag,
     "prorate": _flag,
     "capture": _flag,
+    "method": _method,
+    "path": _path,
+    "params": _params,
+    "when": _one_of("now", "period_end"),
+    "payment": _one_of("invoice", "now", "first"),
 }
 
 
 _IN_ONE_OPERATION: Mapping[tuple[str, str], Callable[[str, object], None]] = {
     ("create_usage_record", "quantity"): _integer(0),
+    ("list_customers", "after"): check_id,
 }
 
 
@@ -204,10 +291,36 @@ def check_argument(operation: str, name: str, value: object) -> None:
         check(name, value)
 
 
-def check_arguments(operation: str, arguments: Iterable[tuple[str, object]]) -> None:
-    """Check several arguments, in their order: see :func:`check_argument`."""
+def _one_source(arguments: Mapping[str, object]) -> None:
+    saved, token = arguments.get("payment_method_id"), arguments.get("token")
+    if (saved is None) is (token is None):
+        raise _fail(
+            "payment_method_id", "or token has to be given, and not both: a saved payment method, or a browser's"
+        )
+    if saved is not None and arguments.get("customer_id") is None:
+        raise _fail("customer_id", "has to say whose saved payment method it is")
+
+
+_TOGETHER: Mapping[str, Callable[[Mapping[str, object]], None]] = {"create_payment": _one_source}
+
+
+def check_arguments(
+    operation: str, arguments: Iterable[tuple[str, object]], together: Mapping[str, object] | None = None
+) -> None:
+    """Check several arguments, in their order: see :func:`check_argument`.
+
+    Args:
+        operation: whose arguments they are.
+        arguments: their names and values.
+        together: all of the operation's arguments, if they are to be compared with one another, too.
+
+    Raises:
+        InvalidRequest: one is wrong, some exclude one another, or one is missing.
+    """
     for name, value in arguments:
         check_argument(operation, name, value)
+    if together is not None and operation in _TOGETHER:
+        _TOGETHER[operation](together)
 
 
 def web_address(url: str | None) -> str | None:

@@ -45,8 +45,10 @@ flag: Check = instance(bool, "True or False")
 
 def word(name: str, value: object) -> None:
     """A text that is not empty."""
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str):
         raise wrong(name, value, "a str that is not empty")
+    if not value.strip():
+        raise InvalidRequest(f"{name} must be a str that is not empty", param=name)
 
 
 def whole(name: str, value: object) -> None:

@@ -263,6 +263,10 @@ class ActionRequired(PaymentError):
         """The secret with which a browser component runs the step; None once the error has travelled to another process."""
         return getattr(self, "_client_secret", None)
 
+    @client_secret.setter
+    def client_secret(self, value: str | None) -> None:
+        self._client_secret = value
+
 
 class Conflict(PaymentError):
     """The object's current state forbids the operation, or another request is changing it."""

@@ -183,7 +183,8 @@ class WebhookEvent(Model):
         known_as: other keys under which the event may have been applied.
         also: keys of further words that the event tells: the word, a colon, and of what. Each is told once, whichever event
             brings it.
-        account_id: the account at the provider in which it happened, if that is not the credentials' own (Stripe Connect).
+        account_id: the account at the provider in which it happened, if that is not the credentials' own (Stripe Connect; at
+            Square, another seller of the application).
         livemode: False for test events. None: the provider does not say.
         provider_type: the provider's own name of the event.
         raw: the whole delivery, unchanged.

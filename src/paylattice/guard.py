@@ -16,6 +16,7 @@ import functools
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from contextvars import ContextVar
+from copy import deepcopy
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, ParamSpec, TypeVar, cast
@@ -54,6 +55,8 @@ _LEADS_OUT = frozenset(
         "find_payment",
         "find_refund",
         "find_subscription",
+        "missing_because",
+        "read_checkout",
         "recover",
         "require",
     }
@@ -129,7 +132,7 @@ def checked(provider: Guarded, operation: str, arguments: Mapping[str, object]) 
     """
     given = {name: value for name, value in arguments.items() if value is not None}
     try:
-        check_arguments(operation, given.items())
+        check_arguments(operation, given.items(), given)
     except InvalidRequest as error:
         error.provider, error.operation = provider.get_provider_name(), operation
         raise
@@ -185,14 +188,16 @@ def _guarded(
         outer = _current.get()
         try:
             _check(self, operation, arguments, parameters, outer)
+            if "params" in arguments:  # they are nested, and may be changed before the operation is repeated
+                arguments["params"] = deepcopy(arguments["params"])
             if takes_key:
                 if arguments["idempotency_key"] is None:
-                    arguments["idempotency_key"] = new_key()
+                    arguments["idempotency_key"] = new_key() if operation.makes_keys else None
                 elif outer is None:
                     self.key_ledger.note(str(arguments["idempotency_key"]), operation.name, arguments)
             token = _current.set(_Running(operation, self, arguments))
             try:
-                result = await _own_errors_only(self, operation, method, *_spread(arguments, parameters))
+                result = await _own_errors_only(self, operation, method, arguments, parameters)
             finally:
                 _current.reset(token)
             _compare(self, operation, arguments, result)
@@ -240,7 +245,7 @@ def _check(
         and (value is not None or name in parameters.never_none)
     ]
     if unchecked:
-        check_arguments(operation.name, unchecked)
+        check_arguments(operation.name, unchecked, arguments)
 
 
 def _checked_before(provider: Guarded, operation: Operation, outer: _Running | None) -> Mapping[str, object]:
@@ -258,16 +263,17 @@ async def _own_errors_only(
     provider: Guarded,
     operation: Operation,
     method: Callable[..., Awaitable[object]],
-    args: Sequence[object],
-    kwargs: Mapping[str, object],
+    arguments: Mapping[str, object],
+    parameters: Parameters,
 ) -> object:
+    args, kwargs = _spread(arguments, parameters)
     try:
         return await method(provider, *args, **kwargs)
     except PaymentError:
         raise
     except Exception as exc:  # noqa: BLE001 - whatever it is, it must not carry a payload to the caller
         broken = stray(provider, exc)
-    if operation.writes:
+    if operation.writes_with(arguments):
         raise ResponseOutcomeUnknown(broken)
     raise InvalidResponse(broken)
 
@@ -292,7 +298,7 @@ def _compare(provider: Guarded, operation: Operation, arguments: Mapping[str, ob
                 continue
             wrong = f"the answer is about another {attribute} than the {argument} that was asked for"
     if wrong is not None:
-        failure = ResponseOutcomeUnknown if operation.writes else InvalidResponse
+        failure = ResponseOutcomeUnknown if operation.writes_with(arguments) else InvalidResponse
         raise failure(f"{wrong}; it is not passed on")
 
 
@@ -319,11 +325,14 @@ def _complete(error: PaymentError, provider: Guarded, operation: Operation, argu
     error.operation = operation.name
     if isinstance(error, ActionRequired):
         error.url = web_address(error.url)
-    if not operation.writes:
+    if not operation.writes_with(arguments):
         return
     key = arguments.get("idempotency_key")
     error.idempotency_key = str(key) if key else error.idempotency_key
-    if isinstance(error, OutcomeUnknown):
+    again_with = dict(arguments)
+    if not operation.makes_keys:  # without the key that it was sent with, it would be another one
+        again_with["idempotency_key"] = error.idempotency_key
+    if isinstance(error, OutcomeUnknown) and (operation.makes_keys or error.idempotency_key is not None):
         # the guard's half of recover()
         def replay(again: Guarded) -> Awaitable[object]:
             if not again._is_account_of(provider):  # pyright: ignore[reportPrivateUsage] - the two halves of recover()
@@ -331,7 +340,7 @@ def _complete(error: PaymentError, provider: Guarded, operation: Operation, argu
                     "this error comes from a provider with other settings, perhaps of another account: recover it there"
                 )
                 raise InvalidRequest(message, param="error", provider=again.get_provider_name())
-            repeat: Awaitable[object] = getattr(again, operation.name)(**arguments)
+            repeat: Awaitable[object] = getattr(again, operation.name)(**again_with)
             return repeat
 
         error._replay = replay  # pyright: ignore[reportPrivateUsage] - the two halves of recover()

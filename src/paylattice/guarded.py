@@ -63,7 +63,8 @@ def not_written(provider: Guarded, capability: Capability | None) -> list[str]:
     if capability is None or capability not in provider.capabilities:
         return []
     needed = (name for name, row in OPERATIONS.items() if row.capability is capability and row.since > 1)
-    return [name for name in needed if getattr(getattr(type(provider), name, None), "__module__", "") == _PROTOCOL]
+    homes = {name: getattr(getattr(type(provider), name, None), "__module__", "") for name in needed}
+    return [name for name, home in homes.items() if home.startswith(f"{_PROTOCOL}.")]
 
 
 def _only_declared(provider: Guarded, operation: str, capability: Capability | None) -> UnsupportedReason:

@@ -1,9 +1,12 @@
 """Finds a header, whatever a framework hands out: a mapping or pairs, text or bytes, in any case."""
 
 from collections.abc import Iterable, Mapping
-from typing import cast
+from typing import TypeAlias, cast
 
-__all__ = ["header"]
+__all__ = ["Headers", "header"]
+
+Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
+"""HTTP headers as any framework provides them: a mapping, or pairs."""
 
 
 def header(headers: object, name: str) -> str | None:

@@ -18,6 +18,7 @@ __all__ = [
     "child",
     "children",
     "flag",
+    "has_identities",
     "identities",
     "identity",
     "integer",
@@ -183,10 +184,10 @@ def identity(data: JsonObject, key: str, what: str) -> str:
         what: what the object is, for the message.
 
     Raises:
-        InvalidResponse: it is missing, empty or no text.
+        InvalidResponse: it is missing, empty, blank or no text.
     """
     value = text(data, key)
-    if not value:
+    if not value or value.isspace():
         message = f"the answer is no {what}: its {key!r} is missing or no text"
         raise InvalidResponse(message)
     return value
@@ -195,6 +196,12 @@ def identity(data: JsonObject, key: str, what: str) -> str:
 def identities(data: JsonObject, what: str, *keys: str) -> tuple[str, ...]:
     """Several texts that the object cannot be without, in the order of the keys; see :func:`identity`."""
     return tuple([identity(data, key, what) for key in keys])
+
+
+def has_identities(data: JsonObject, *keys: str) -> bool:
+    """Whether the object has all of the texts that it cannot be without; see :func:`identity`."""
+    values = [data.get(key) for key in keys]
+    return all(isinstance(value, str) and bool(value) and not value.isspace() for value in values)
 
 
 def whole(data: JsonObject, key: str, what: str) -> int:

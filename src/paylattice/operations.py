@@ -7,6 +7,7 @@ import attrs
 
 from .events import WebhookEvent
 from .models import (
+    ChangePreview,
     CheckoutSession,
     Customer,
     Invoice,
@@ -25,6 +26,7 @@ class Capability(StrEnum):
     """What a provider can do. ``create_customer`` and webhooks are always there."""
 
     CUSTOMERS = "customers"
+    LIST_CUSTOMERS = "list_customers"
     CHECKOUT = "checkout"
     EXPIRE_CHECKOUT = "expire_checkout"
     PAYMENTS = "payments"
@@ -37,10 +39,17 @@ class Capability(StrEnum):
     CANCEL_AT_PERIOD_END = "cancel_at_period_end"
     UNCANCEL = "uncancel"
     CHANGE_SUBSCRIPTION = "change_subscription"
+    CHANGE_NOW = "change_now"
+    CHANGE_AT_PERIOD_END = "change_at_period_end"
+    CANCEL_SCHEDULED_CHANGE = "cancel_scheduled_change"
+    PREVIEW_CHANGE = "preview_change"
+    EXTEND_TRIAL = "extend_trial"
     PAUSE = "pause"
     BILL_OUTSTANDING = "bill_outstanding"
     METERED_USAGE = "metered_usage"
     INVOICES = "invoices"
+    PAY_INVOICE = "pay_invoice"
+    VOID_INVOICE = "void_invoice"
     PAYMENT_METHODS = "payment_methods"
     SETUP_SESSION = "setup_session"
     SAVE_PAYMENT_METHOD = "save_payment_method"
@@ -48,6 +57,7 @@ class Capability(StrEnum):
     DEFAULT_PAYMENT_METHOD = "default_payment_method"
     PLANS = "plans"
     LIST_EVENTS = "list_events"
+    NATIVE_REQUESTS = "native_requests"
 
 
 @attrs.frozen
@@ -76,6 +86,7 @@ class Operation:
         optional: whether None is an answer.
         echoes: argument -> attribute of the answer that must be equal to it.
         since: the version of the contract that added it.
+        makes_keys: whether a write without an idempotency key gets one. Not every endpoint of every API takes one.
     """
 
     name: str
@@ -86,9 +97,18 @@ class Operation:
     optional: bool = False
     echoes: Mapping[str, str] = attrs.field(factory=dict[str, str])
     since: int = 1
+    makes_keys: bool = True
+
+    def writes_with(self, arguments: Mapping[str, object]) -> bool:
+        """Whether this call can change something: a native request says so by its method."""
+        return self.writes and arguments.get("method") != "GET"
 
     def capability_for(self, arguments: Mapping[str, object]) -> Capability | None:
-        """The capability that this call needs: each way to cancel is one of its own."""
+        """The capability that this call needs: each way to cancel, and each time of a change, is one of its own."""
+        if self.name == "change_subscription":
+            if arguments.get("when") == "now" or arguments.get("payment", "invoice") != "invoice":
+                return Capability.CHANGE_NOW
+            return Capability.CHANGE_AT_PERIOD_END if arguments.get("when") == "period_end" else self.capability
         if self.name == "cancel_subscription" and arguments.get("at_period_end"):
             return Capability.CANCEL_AT_PERIOD_END
         return self.capability
@@ -98,6 +118,7 @@ _C = Capability
 _ROWS = (
     Operation("create_customer", None, Customer, writes=True),
     Operation("get_customer", _C.CUSTOMERS, Customer, optional=True, echoes={"customer_id": "id"}),
+    Operation("list_customers", _C.LIST_CUSTOMERS, Customer, many=True, since=2),
     Operation("update_customer", _C.CUSTOMERS, Customer, writes=True, echoes={"customer_id": "id"}),
     Operation("delete_customer", _C.CUSTOMERS, type(None), writes=True),
     Operation(
@@ -132,6 +153,22 @@ _ROWS = (
         echoes={"subscription_id": "subscription.id"},
     ),
     Operation(
+        "cancel_scheduled_change",
+        _C.CANCEL_SCHEDULED_CHANGE,
+        Subscription,
+        writes=True,
+        echoes={"subscription_id": "id"},
+        since=2,
+    ),
+    Operation(
+        "preview_change",
+        _C.PREVIEW_CHANGE,
+        ChangePreview,
+        echoes={"subscription_id": "subscription_id"},
+        since=2,
+    ),
+    Operation("extend_trial", _C.EXTEND_TRIAL, Subscription, writes=True, echoes={"subscription_id": "id"}, since=2),
+    Operation(
         "set_payment_method",
         _C.SET_PAYMENT_METHOD,
         Subscription,
@@ -152,6 +189,9 @@ _ROWS = (
         many=True,
         echoes={"customer_id": "customer_id", "subscription_id": "subscription_id"},
     ),
+    Operation("get_invoice", _C.INVOICES, Invoice, optional=True, echoes={"invoice_id": "id"}, since=2),
+    Operation("pay_invoice", _C.PAY_INVOICE, Invoice, writes=True, echoes={"invoice_id": "id"}, since=2),
+    Operation("void_invoice", _C.VOID_INVOICE, Invoice, writes=True, echoes={"invoice_id": "id"}, since=2),
     Operation("get_payment", _C.PAYMENTS, Payment, optional=True, echoes={"payment_id": "id"}),
     Operation("capture_payment", _C.PAYMENTS, Payment, writes=True, echoes={"payment_id": "id"}),
     Operation("cancel_payment", _C.PAYMENTS, Payment, writes=True, echoes={"payment_id": "id"}),
@@ -196,6 +236,7 @@ _ROWS = (
     Operation("get_plan", _C.PLANS, Plan, optional=True, echoes={"plan_id": "id"}),
     Operation("list_plans", _C.PLANS, Plan, many=True),
     Operation("list_events", _C.LIST_EVENTS, WebhookEvent, many=True),
+    Operation("request", _C.NATIVE_REQUESTS, dict, writes=True, since=2, makes_keys=False),
 )
 
 OPERATIONS: Mapping[str, Operation] = {row.name: row for row in _ROWS}

@@ -14,27 +14,20 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from .config import ProviderConfig
 from .construction import check_methods, refused, said_as, seconds_clock
 from .diagnoses import Diagnoses
-from .errors import ConfigurationError, InvalidRequest, OutcomeUnknown, PaymentError, UnsupportedOperation
+from .errors import ConfigurationError, InvalidRequest, OutcomeUnknown, PaymentError
 from .event_lists import since_by_since
 from .frames import clearing_all
 from .frozen import FrozenMap
 from .guard import guard_class
 from .guarded import Guarded, not_written, unsupported_operation
 from .idempotency import KeyLedger
-from .invoice_facts import described_by
 from .operations import Capability, UnsupportedReason
 from .protocol import Headers, PaymentProvider
+from .protocol.hooks import BillingHooks
+from .provider_pages import ProviderPages
 
 if TYPE_CHECKING:
     from .events import EventType, WebhookEvent
-    from .models import (
-        Customer,
-        Invoice,
-        Payment,
-        Refund,
-        Subscription,
-    )
-    from .money import Money
     from .transport import Transport
 
 __all__ = ["CONTRACT_VERSION", "BaseProvider", "Capability", "Headers", "PaymentProvider", "UnsupportedReason"]
@@ -43,7 +36,7 @@ CONTRACT_VERSION = 2
 """The version of the contract between this library and its providers. Every version has all operations of those before."""
 
 
-class BaseProvider(PaymentProvider):
+class BaseProvider(ProviderPages, BillingHooks):
     """The base class of providers: inherit it, override what the provider can do, and declare it.
 
     Args:
@@ -78,6 +71,8 @@ class BaseProvider(PaymentProvider):
     preserves_customer: bool = True
     """Whether the result of a checkout session belongs to the customer that you created it for. If False, the provider may
     book it on another profile of the buyer, and only the session leads to its result."""
+    checkout_starts_later: bool = False
+    """Whether ``create_checkout_session`` takes ``start_at``. A migration needs it at its target."""
     account_id: str | None = None
     """The account at the provider that it acts for, if that is not the credentials' own. Billing ignores events of others."""
     customer_id_is_proof: bool = True
@@ -207,45 +202,13 @@ class BaseProvider(PaymentProvider):
         replay = error._replay  # pyright: ignore[reportPrivateUsage] - the two halves of recover()
         if replay is None:
             message = (
-                "this error comes from another process: call the operation again with error.idempotency_key "
+                "it was sent without an idempotency key: read the provider's state, and send it again only if nothing happened"
+                if error.idempotency_key is None
+                else "this error comes from another process: call the operation again with error.idempotency_key "
                 "and the same arguments"
             )
             raise InvalidRequest(message, param="error", provider=self.get_provider_name())
         return await replay(self)
-
-    async def verify_with_provider(self, event: "WebhookEvent") -> "WebhookEvent":
-        """Read an event's facts again from the provider, if a verified delivery alone does not prove them.
-
-        Billing calls this before it applies an event (unless ``refetch=False``). The default trusts the delivery.
-
-        Raises:
-            VerificationUnavailable: the facts cannot be found, or cannot be read now; the provider delivers again.
-        """
-        return event
-
-    async def follow_links(self, event: "WebhookEvent") -> "WebhookEvent":
-        """Return the event with the customer, the subscription and the checkout that its money leads to, where it lacks them.
-
-        Billing calls this for a refund, a dispute or a payment that names no customer, so that the provider's objects decide
-        who owns it: refund, payment, order, invoice, subscription; and for a paid invoice that does not name its payments. It
-        takes a few reads at most, and leaves out what it cannot find. The default follows nothing.
-
-        Args:
-            event: an event about money.
-        """
-        return event
-
-    def describe_invoice(self, invoice: "Invoice", subscription: "Subscription") -> "Invoice":
-        """Return the invoice with its reason, its period and its lines, where it lacks them and its subscription has them.
-
-        Billing calls this before handlers run, with a subscription that it has just read; this sends nothing. The default
-        uses the subscription's current period and start.
-
-        Args:
-            invoice: the invoice of an event.
-            subscription: the subscription that it bills, as the provider returned it.
-        """
-        return described_by(subscription, invoice)
 
     @clearing_all
     async def events_since(self, since: datetime) -> AsyncGenerator[list["WebhookEvent"]]:
@@ -259,89 +222,6 @@ class BaseProvider(PaymentProvider):
         """
         async for events in since_by_since(self.list_events, since):
             yield events
-
-    async def find_created_customer(
-        self,
-        key: str,
-        since: datetime,
-        *,
-        email: str,
-        name: str | None = None,
-        metadata: "Mapping[str, str] | None" = None,
-    ) -> "Customer | None":
-        """Return the customer that ``create_customer`` made with these arguments, in a process that crashed afterwards.
-
-        Billing calls this when the provider has forgotten the key. The default cannot know, and returns None. If you
-        override it, be sure: another customer with the same e-mail address is not the one.
-
-        Args:
-            key: the idempotency key of the creation.
-            since: when the creation began; aware.
-            email: the e-mail address that was passed to ``create_customer``.
-            name: the name that was passed to it.
-            metadata: the metadata that was passed to it.
-        """
-        return None
-
-    async def customer_portal(self, customer_id: str, return_url: str) -> str:
-        """Return the URL of the provider's own page where a customer manages subscriptions, cards and invoices.
-
-        Billing calls this for :meth:`paylattice.BillingService.portal`. The default says that there is none.
-
-        Args:
-            customer_id: the provider's id of the customer.
-            return_url: where the customer returns.
-
-        Raises:
-            UnsupportedOperation: the provider has no such page, or none that can be linked to.
-        """
-        raise UnsupportedOperation(
-            reason="it has no page of its own where you can send a customer to manage a subscription",
-            alternative="make one, of billing.subscriptions, change_plan, cancel and invoices",
-            provider=self.get_provider_name(),
-            operation="customer_portal",
-        )
-
-    async def find_payment(self, key: str, since: datetime, *, customer_id: str) -> "Payment | None":
-        """Return the payment that ``create_payment`` made under an idempotency key, even if the provider has forgotten the key.
-
-        Billing calls this before it gives up a charge whose answer was lost: it never charges again. The default cannot
-        know, and returns None. If you override it, store the key with the payment, and return no other payment.
-
-        Args:
-            key: the idempotency key of the charge.
-            since: when the charge was first sent, or about to be sent; aware.
-            customer_id: the provider's id of the charged customer.
-        """
-        return None
-
-    async def find_refund(
-        self, key: str, since: datetime, *, payment_id: str, amount: "Money | None" = None
-    ) -> "Refund | None":
-        """Return the refund that ``refund_payment`` made under an idempotency key, even if the provider has forgotten the key.
-
-        The default cannot know, and returns None. If you override it, store the key with the refund, and return no other.
-
-        Args:
-            key: the idempotency key of the refund.
-            since: when the refund was first sent, or about to be sent; aware.
-            payment_id: the provider's id of the refunded payment.
-            amount: the amount that was passed to ``refund_payment``. A provider that sends several requests for one refund
-                needs it to know whether all of it was given back.
-        """
-        return None
-
-    async def find_subscription(self, key: str, since: datetime, *, customer_id: str) -> "Subscription | None":
-        """Return the subscription that ``create_subscription`` began under an idempotency key, even if that is forgotten.
-
-        The default cannot know, and returns None. If you override it, store the key with the subscription, and return no other.
-
-        Args:
-            key: the idempotency key of the subscription.
-            since: when it was first asked for; aware.
-            customer_id: the provider's id of the customer.
-        """
-        return None
 
     async def aclose(self) -> None:
         """Close the transport, unless you passed it in: then you close it."""

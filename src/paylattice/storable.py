@@ -14,8 +14,8 @@ from typing import Any, cast
 import attrs
 
 from . import models
-from .arguments import check_id
-from .errors import Diagnosis, InvalidRequest, MalformedPayload
+from .arguments import is_id
+from .errors import Diagnosis, MalformedPayload
 from .events import WebhookEvent
 from .money import Money
 
@@ -134,11 +134,7 @@ def _is_keepable_id(value: object) -> bool:
 
 def _is_sendable_id(value: object) -> bool:
     """Whether the object could be asked for: it is, before the event is applied, and the answer would never change."""
-    try:
-        check_id("", value)
-    except InvalidRequest:
-        return False
-    return _is_keepable_id(value)
+    return is_id(value) and _is_keepable_id(value)
 
 
 def _not_keepable(name: str) -> str:

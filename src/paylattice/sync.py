@@ -1,7 +1,6 @@
 """Providers, billing and the embedded repository without ``await``: for Django, Flask, Celery, scripts.
 
-Nothing here is a second implementation: each method drives the coroutine of the same name from its first line to its
-last, in the calling thread, with no event loop (see :mod:`paylattice.driving`).
+Each method drives the coroutine of the same name, in the calling thread, without an event loop: :mod:`paylattice.driving`.
 """
 
 import inspect
@@ -14,18 +13,20 @@ from typing import Any, Final, Generic, Self, TypeVar
 from . import registry
 from .adapting import listed
 from .billing.construction import check_repository, check_transport, provider_of
+from .billing.maintenance.maintain import Also
 from .billing.memory import InMemoryRepository as AsyncInMemoryRepository
 from .billing.memory import InMemoryTransaction
 from .billing.owners import RefusedSubscription
 from .billing.replaced_customers import ReplacedCustomer
 from .billing.repository import BillingRepository, BlockingBillingRepository, Tx
-from .billing.seconds import OnSecond
+from .billing.second_subscriptions import OnSecond
 from .billing.service import BillingService as AsyncBillingService
 from .billing.service import RejectedWebhook
 from .config import ProviderConfig
 from .driving import awaitable, blocking, driven, drives, run, twin
 from .events import EventType
 from .frames import clearing_class, clearing_ours
+from .models import BrowserSettings
 from .operations import OPERATIONS, Capability
 from .provider import BaseProvider, Headers, PaymentProvider, UnsupportedReason, send_with
 from .transport import BlockingTransport, Transport
@@ -56,8 +57,7 @@ class Provider:
     """A provider without ``await``.
 
     Args:
-        wrapped: the provider; one that was given no transport makes itself a blocking one. Operations that
-            only this provider has are called like the others, without ``await``.
+        wrapped: the provider; given no transport, it makes itself a blocking one. Its own operations need no ``await`` either.
         transport: closed together with the provider.
     """
 
@@ -111,6 +111,11 @@ class Provider:
     def get_provider_name(self) -> str:
         """The name under which the provider is registered."""
         return self.wrapped.get_provider_name()
+
+    @clearing_ours
+    def browser_settings(self) -> BrowserSettings:
+        """See :meth:`paylattice.BaseProvider.browser_settings`."""
+        return self.wrapped.browser_settings()
 
     @clearing_ours
     def require(self, *capabilities: Capability) -> None:
@@ -199,9 +204,8 @@ class InMemoryRepository:
     """
 
     def __init__(self, *, max_events: int | None = None) -> None:
-        self.wrapped: AsyncInMemoryRepository = AsyncInMemoryRepository(
-            max_events=max_events, primitives=BlockingPrimitives()
-        )
+        waits = BlockingPrimitives()
+        self.wrapped: AsyncInMemoryRepository = AsyncInMemoryRepository(max_events=max_events, primitives=waits)
 
     @contextmanager
     def transaction(self) -> Generator[InMemoryTransaction]:
@@ -243,6 +247,7 @@ class _Awaitable(Generic[Tx]):
 
     def __init__(self, wrapped: BlockingBillingRepository[Tx]) -> None:
         self.wrapped = wrapped
+        self.should_retry: Callable[[Exception], bool] | None = getattr(wrapped, "should_retry", None)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Tx]:
@@ -303,6 +308,10 @@ class BillingService(Generic[Tx]):
         """Where the records are kept."""
         return self._repository
 
+    def now(self) -> datetime:
+        """The time by the service's clock."""
+        return self.wrapped.now()
+
     def provider(self, name: str) -> Provider:
         """One of the providers."""
         self.wrapped.provider(name)
@@ -313,15 +322,24 @@ class BillingService(Generic[Tx]):
         return self.wrapped.on(event_type, everywhere=everywhere)
 
     ensure_customer: Final = blocking(AsyncBillingService.ensure_customer)
+    update_customer: Final = blocking(AsyncBillingService.update_customer)
+    transfer: Final = blocking(AsyncBillingService.transfer)
+    export: Final = blocking(AsyncBillingService.export)
+    erase: Final = blocking(AsyncBillingService.erase)
     start_checkout: Final = blocking(AsyncBillingService.start_checkout)
     confirm_return: Final = blocking(AsyncBillingService.confirm_return)
+    assign_customer: Final = blocking(AsyncBillingService.assign_customer)
     assign_subscription: Final = blocking(AsyncBillingService.assign_subscription)
     subscriptions: Final = blocking(AsyncBillingService.subscriptions)
     subscription: Final = blocking(AsyncBillingService.subscription)
     access: Final = blocking(AsyncBillingService.access)
     cancel: Final = blocking(AsyncBillingService.cancel)
     subscribe: Final = blocking(AsyncBillingService.subscribe)
+    cancel_and_refund: Final = blocking(AsyncBillingService.cancel_and_refund)
     uncancel: Final = blocking(AsyncBillingService.uncancel)
+    cancel_scheduled_change: Final = blocking(AsyncBillingService.cancel_scheduled_change)
+    preview_change: Final = blocking(AsyncBillingService.preview_change)
+    extend_trial: Final = blocking(AsyncBillingService.extend_trial)
     cancel_all: Final = blocking(AsyncBillingService.cancel_all)
     close_organisation: Final = blocking(AsyncBillingService.close_organisation)
     had_trial: Final = blocking(AsyncBillingService.had_trial)
@@ -338,6 +356,14 @@ class BillingService(Generic[Tx]):
     capture: Final = blocking(AsyncBillingService.capture)
     void: Final = blocking(AsyncBillingService.void)
     refund: Final = blocking(AsyncBillingService.refund)
+    pay_invoice: Final = blocking(AsyncBillingService.pay_invoice)
+    void_invoice: Final = blocking(AsyncBillingService.void_invoice)
+    start_setup: Final = blocking(AsyncBillingService.start_setup)
+    save_payment_method: Final = blocking(AsyncBillingService.save_payment_method)
+    payment_methods: Final = blocking(AsyncBillingService.payment_methods)
+    set_payment_method: Final = blocking(AsyncBillingService.set_payment_method)
+    remove_payment_method: Final = blocking(AsyncBillingService.remove_payment_method)
+    bill_outstanding: Final = blocking(AsyncBillingService.bill_outstanding)
     respond: Final = blocking(AsyncBillingService.respond)
     handle_webhook: Final = blocking(AsyncBillingService.handle_webhook)
     parse_webhook: Final = blocking(AsyncBillingService.parse_webhook)
@@ -347,6 +373,11 @@ class BillingService(Generic[Tx]):
     catch_up: Final = blocking(AsyncBillingService.catch_up)
     reconcile: Final = blocking(AsyncBillingService.reconcile)
     maintain: Final = blocking(AsyncBillingService.maintain)
+
+    def maintain_also(self, provider_name: str, work: Also) -> None:
+        """Let :meth:`maintain` do some further work. See :meth:`paylattice.BillingService.maintain_also`."""
+        self.wrapped.maintain_also(provider_name, work)
+
     recover_open: Final = blocking(AsyncBillingService.recover_open)
 
     def close(self) -> None:

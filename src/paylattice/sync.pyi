@@ -5,13 +5,16 @@
 from collections.abc import Awaitable, Callable, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from stripe import StripeClient
 from types import TracebackType
 from typing import Generic, Literal, Self, TypeVar, overload
 from .billing.access import Access, AccessPolicy
 from .billing.closing import EndedSubscriptions
 from .billing.commands.checkout import Once
 from .billing.deliveries import RejectedWebhook
+from .billing.erasing import ErasedOrganisation
 from .billing.maintenance.catch_up import CaughtUp
+from .billing.maintenance.maintain import Also
 from .billing.maintenance.purge import PurgedEvents
 from .billing.maintenance.reconcile import Difference, Reconciled
 from .billing.maintenance.recover import Recovered
@@ -24,24 +27,28 @@ from .billing.records.subscriptions import BillingSubscription
 from .billing.replaced_customers import ReplacedCustomer
 from .billing.replies import WebhookReply
 from .billing.repository import BillingRepository, BlockingBillingRepository, Tx
-from .billing.seconds import OnSecond
+from .billing.second_subscriptions import OnSecond
 from .billing.service import BillingService as AsyncBillingService
 from .billing.tables import Index, Record
+from .billing.transferring import TransferredOrganisation
 from .config import ProviderConfig
 from .declines import DeclineReason
 from .driving import run as run
 from .errors import PaymentError
 from .events import EventType, WebhookEvent
+from .headers import Headers
+from .models.browser import BrowserSettings
 from .models.checkouts import CheckoutSession, OpenCheckout
 from .models.customers import Customer, PaymentMethod
 from .models.disputes import Dispute
 from .models.invoices import Invoice
 from .models.payments import Payment, Refund
 from .models.plans import Plan
-from .models.subscriptions import Subscription, SubscriptionChange
+from .models.previews import ChangePreview
+from .models.subscriptions import ChangePayment, ChangeTime, Subscription, SubscriptionChange
 from .money import Money
 from .operations import Capability, UnsupportedReason
-from .protocol import Headers, PaymentProvider
+from .protocol import PaymentProvider
 from .provider import BaseProvider
 from .providers.memory import InMemoryProvider as AsyncInMemoryProvider, MemoryConfig
 from .providers.memory.webhooks import Delivery
@@ -87,6 +94,9 @@ class Provider:
     def get_provider_name(self) -> str:
         """The name under which the provider is registered."""
 
+    def browser_settings(self) -> BrowserSettings:
+        """See :meth:`paylattice.BaseProvider.browser_settings`."""
+
     def require(self, *capabilities: Capability) -> None:
         """See :meth:`paylattice.BaseProvider.require`."""
 
@@ -113,16 +123,20 @@ class Provider:
 
     def create_customer(
         self,
-        email: str,
+        email: str | None = None,
         name: str | None = None,
         metadata: Mapping[str, str] | None = None,
         *,
+        phone: str | None = None,
         idempotency_key: str | None = None,
     ) -> Customer:
         """Create a customer. The provider does not look for one with the same e-mail address."""
 
     def get_customer(self, customer_id: str) -> Customer | None:
         """Return the customer, or None if it does not exist or was deleted."""
+
+    def list_customers(self, *, after: str | None = None, limit: int = 100) -> list[Customer]:
+        """Return a page of the account's customers, deleted ones left out, in an order of the provider's own."""
 
     def update_customer(
         self,
@@ -131,6 +145,7 @@ class Provider:
         email: str | None = None,
         name: str | None = None,
         metadata: Mapping[str, str] | None = None,
+        phone: str | None = None,
         idempotency_key: str | None = None,
     ) -> Customer:
         """Change the given fields of a customer. None leaves a field as it is."""
@@ -148,6 +163,7 @@ class Provider:
         *,
         quantity: int = 1,
         trial_days: int | None = None,
+        start_at: datetime | None = None,
         customer_email: str | None = None,
         idempotency_key: str | None = None,
     ) -> CheckoutSession:
@@ -214,9 +230,35 @@ class Provider:
         plan_id: str | None = None,
         quantity: int | None = None,
         prorate: bool = True,
+        when: ChangeTime | None = None,
+        payment: ChangePayment = 'invoice',
         idempotency_key: str | None = None,
     ) -> SubscriptionChange:
-        """Change the plan, the quantity or both. If the result has an ``approval_url``, the payer has to consent there first."""
+        """Change the plan, the quantity or both, now or at the end of the paid period."""
+
+    def cancel_scheduled_change(self, subscription_id: str, *, idempotency_key: str | None = None) -> Subscription:
+        """Take a change of plan or quantity back that is scheduled for the period's end: the subscription goes on as it is."""
+
+    def preview_change(
+        self,
+        subscription_id: str,
+        *,
+        plan_id: str | None = None,
+        quantity: int | None = None,
+        prorate: bool = True,
+        when: ChangeTime | None = None,
+        payment: ChangePayment = 'invoice',
+    ) -> ChangePreview:
+        """Return what a change would cost, and change nothing."""
+
+    def extend_trial(
+        self,
+        subscription_id: str,
+        until: datetime,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Subscription:
+        """Let a free trial last longer. The first payment, and all later ones, are due later by as much."""
 
     def set_payment_method(
         self,
@@ -249,6 +291,21 @@ class Provider:
     def get_invoices(self, customer_id: str, limit: int = 10, *, subscription_id: str | None = None) -> list[Invoice]:
         """Return the customer's invoices, newest first."""
 
+    def get_invoice(self, invoice_id: str) -> Invoice | None:
+        """Return the invoice, or None if it does not exist."""
+
+    def pay_invoice(
+        self,
+        invoice_id: str,
+        payment_method_id: str | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Invoice:
+        """Charge a saved payment method for an open invoice while the payer is away. Paying a paid invoice takes nothing."""
+
+    def void_invoice(self, invoice_id: str, *, idempotency_key: str | None = None) -> Invoice:
+        """Void an open invoice: nobody can pay it any more. Voiding it twice is no error."""
+
     def get_payment(self, payment_id: str) -> Payment | None:
         """Return the payment, or None if it does not exist."""
 
@@ -268,14 +325,16 @@ class Provider:
         self,
         amount: Money,
         *,
-        customer_id: str,
-        payment_method_id: str,
+        customer_id: str | None = None,
+        payment_method_id: str | None = None,
+        token: str | None = None,
+        verification_token: str | None = None,
         capture: bool = True,
         description: str | None = None,
         metadata: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
     ) -> Payment:
-        """Charge a saved payment method while the payer is away."""
+        """Charge a saved payment method while the payer is away, or what a payer's browser has just got for a card."""
 
     def refund_payment(
         self,
@@ -332,6 +391,16 @@ class Provider:
     def list_events(self, since: datetime, limit: int = 100) -> list[WebhookEvent]:
         """Return events since a time, oldest first, to catch up on missed deliveries."""
 
+    def request(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, object] | Sequence[object] | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> dict[str, object]:
+        """Call any endpoint of the provider's API, for what this library has no operation for."""
+
 class StripeProvider(Provider):
     """Stripe without ``await``, with what only Stripe has."""
 
@@ -339,6 +408,36 @@ class StripeProvider(Provider):
     @property
     def wrapped(self) -> AsyncStripeProvider:
         """The provider itself."""
+
+    def change_subscription(
+        self,
+        subscription_id: str,
+        *,
+        plan_id: str | None = None,
+        quantity: int | None = None,
+        prorate: bool = True,
+        when: ChangeTime | None = None,
+        payment: ChangePayment = 'invoice',
+        subscription_item_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> SubscriptionChange:
+        """Change the plan, the quantity or both; what is not given stays as it is."""
+
+    def preview_change(
+        self,
+        subscription_id: str,
+        *,
+        plan_id: str | None = None,
+        quantity: int | None = None,
+        prorate: bool = True,
+        when: ChangeTime | None = None,
+        payment: ChangePayment = 'invoice',
+        subscription_item_id: str | None = None,
+    ) -> ChangePreview:
+        """Stripe's own preview of the invoices; ``raw`` has them as ``now`` and ``next``, None where there is none."""
+
+    def sdk(self) -> StripeClient:
+        """Return Stripe's official client for this configuration, for its types and for what a native request cannot send."""
 
     def create_billing_portal_session(
         self,
@@ -361,19 +460,6 @@ class StripeProvider(Provider):
     ) -> Subscription:
         """End the subscription now, or when the paid period does. Nothing is refunded or credited."""
 
-    def change_subscription(
-        self,
-        subscription_id: str,
-        *,
-        plan_id: str | None = None,
-        quantity: int | None = None,
-        prorate: bool = True,
-        payment: str = 'invoice',
-        subscription_item_id: str | None = None,
-        idempotency_key: str | None = None,
-    ) -> SubscriptionChange:
-        """Change the plan, the quantity or both, at once; what is not given stays as it is."""
-
 class PayPalProvider(Provider):
     """PayPal without ``await``, with what only PayPal has."""
 
@@ -381,6 +467,17 @@ class PayPalProvider(Provider):
     @property
     def wrapped(self) -> AsyncPayPalProvider:
         """The provider itself."""
+
+    def create_order(
+        self,
+        amount: Money,
+        *,
+        customer_id: str | None = None,
+        description: str | None = None,
+        capture: bool = True,
+        idempotency_key: str | None = None,
+    ) -> CheckoutSession:
+        """Create an order for PayPal's JavaScript: its card fields and its buttons take the session's id. PayPal's alone."""
 
     def authorize_payment(self, order_id: str, *, idempotency_key: str | None = None) -> Payment:
         """Reserve the money of an order that was created with ``capture=False`` and approved. PayPal's alone."""
@@ -413,6 +510,9 @@ class SquareProvider(Provider):
     @property
     def wrapped(self) -> AsyncSquareProvider:
         """The provider itself."""
+
+    def publish_invoice(self, invoice_id: str, *, idempotency_key: str | None = None) -> Invoice:
+        """Publish a draft: it can be paid on its page, and Square sends it as it says. Square's alone. Twice is no error."""
 
 class InMemoryProvider(Provider):
     """The embedded provider without ``await``, with its controls: time travel, payers, deliveries."""
@@ -463,8 +563,8 @@ class InMemoryProvider(Provider):
     def authenticate_payment(self, payment_id: str, *, succeeded: bool = True) -> Payment:
         """Play the payer who authenticates a payment, or fails to. An invoice that waited for it is then paid."""
 
-    def pay_invoice(self, invoice_id: str) -> Invoice:
-        """Play the customer who pays an open invoice, which can fail, too: the invoice that is returned says how it went."""
+    def pay_hosted_invoice(self, invoice_id: str) -> Invoice:
+        """Play the customer who pays an open invoice on its page. This can fail, too: look at the invoice that is returned."""
 
     def pay_outstanding(self, subscription_id: str) -> Subscription:
         """Play the customer who pays the open invoices of a subscription, oldest first."""
@@ -641,6 +741,9 @@ class BillingService(Generic[Tx]):
     def repository(self) -> BlockingBillingRepository[Tx]:
         """Where the records are kept."""
 
+    def now(self) -> datetime:
+        """The time by the service's clock."""
+
     def provider(self, name: str) -> Provider:
         """One of the providers."""
 
@@ -651,24 +754,47 @@ class BillingService(Generic[Tx]):
         self,
         org_id: str,
         *,
-        email: str,
+        email: str | None = None,
         name: str | None = None,
+        phone: str | None = None,
         metadata: Mapping[str, str] | None = None,
         provider_name: str | None = None,
     ) -> BillingCustomer:
         """Return the organisation's customer. Create it at the provider if there is none yet."""
+
+    def update_customer(
+        self,
+        org_id: str,
+        *,
+        email: str | None = None,
+        name: str | None = None,
+        phone: str | None = None,
+        provider_name: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> BillingCustomer:
+        """Correct the organisation's e-mail address, name or phone number, at its providers and in the record."""
+
+    def transfer(self, org_id: str, to_org_id: str) -> TransferredOrganisation:
+        """Give the billing of an organisation to another one: a company is merged, or a workspace gets a new id."""
+
+    def export(self, org_id: str) -> dict[str, object]:
+        """Return everything that is stored about the organisation, ready for JSON: what it may ask you for."""
+
+    def erase(self, org_id: str, *, end_subscriptions: bool = True) -> ErasedOrganisation:
+        """Forget the organisation: end its subscriptions, delete its customers, take what is personal out of the records."""
 
     def start_checkout(
         self,
         org_id: str,
         plan_id: str,
         *,
-        email: str,
+        email: str | None = None,
         name: str | None = None,
         success_url: str,
         cancel_url: str,
         quantity: int = 1,
         trial_days: int | Once | None = None,
+        start_at: datetime | None = None,
         metadata: Mapping[str, str] | None = None,
         provider_name: str | None = None,
         allow_second: bool = False,
@@ -678,12 +804,16 @@ class BillingService(Generic[Tx]):
 
     def confirm_return(
         self,
-        session_id: str,
+        session_id: str | None = None,
         *,
         org_id: str | None = None,
         provider_name: str | None = None,
+        params: Mapping[str, str] | None = None,
     ) -> BillingSubscription | None:
         """Store the result of a finished checkout, when the customer's browser returns before the webhook arrives."""
+
+    def assign_customer(self, org_id: str, customer_id: str, *, provider_name: str | None = None) -> BillingCustomer:
+        """Give a customer that exists at the provider to an organisation, with all its subscriptions."""
 
     def assign_subscription(
         self,
@@ -738,6 +868,9 @@ class BillingService(Generic[Tx]):
     ) -> SubscriptionChange:
         """Subscribe the organisation with a payment method that it has saved. The same key subscribes once."""
 
+    def cancel_and_refund(self, org_id: str, subscription_id: str, *, idempotency_key: str) -> BillingSubscription:
+        """End a subscription now, or with its period where the provider ends none sooner; and give its last payment back."""
+
     def uncancel(
         self,
         org_id: str,
@@ -746,6 +879,38 @@ class BillingService(Generic[Tx]):
         idempotency_key: str | None = None,
     ) -> BillingSubscription:
         """Take back a cancellation at the end of the period: the subscription goes on. One that is not set to end stays so."""
+
+    def cancel_scheduled_change(
+        self,
+        org_id: str,
+        *,
+        subscription_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> BillingSubscription:
+        """Take a change back that is scheduled for the period's end. Without one, nothing happens."""
+
+    def preview_change(
+        self,
+        org_id: str,
+        plan_id: str | None = None,
+        *,
+        subscription_id: str | None = None,
+        quantity: int | None = None,
+        prorate: bool = True,
+        when: ChangeTime | None = None,
+        payment: ChangePayment = 'invoice',
+    ) -> ChangePreview:
+        """Return what :meth:`BillingService.change_plan` would cost with these arguments. Nothing is changed or stored."""
+
+    def extend_trial(
+        self,
+        org_id: str,
+        until: datetime,
+        *,
+        subscription_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> BillingSubscription:
+        """Let a free trial last longer. Access continues, and the first payment is due then. A longer trial stays as it is."""
 
     def cancel_all(
         self,
@@ -783,9 +948,11 @@ class BillingService(Generic[Tx]):
         quantity: int | None = None,
         expected_quantity: int | None = None,
         prorate: bool = True,
+        when: ChangeTime | None = None,
+        payment: ChangePayment = 'invoice',
         idempotency_key: str | None = None,
     ) -> SubscriptionChange:
-        """Change the plan, the quantity or both. If the result has an ``approval_url``, the payer has to consent there first."""
+        """Change the plan, the quantity or both, now or at the end of the paid period."""
 
     def add_quantity(
         self,
@@ -840,10 +1007,13 @@ class BillingService(Generic[Tx]):
         amount: Money,
         *,
         payment_method_id: str | None = None,
+        token: str | None = None,
+        verification_token: str | None = None,
+        provider_name: str | None = None,
         description: str | None = None,
         idempotency_key: str,
     ) -> Payment:
-        """Charge a saved payment method of the organisation. The same key charges once, however late you repeat the call."""
+        """Charge a saved payment method of the organisation, or what its payer's browser has just got for a card."""
 
     def authorize(
         self,
@@ -851,10 +1021,13 @@ class BillingService(Generic[Tx]):
         amount: Money,
         *,
         payment_method_id: str | None = None,
+        token: str | None = None,
+        verification_token: str | None = None,
+        provider_name: str | None = None,
         description: str | None = None,
         idempotency_key: str,
     ) -> Payment:
-        """Reserve money on a saved payment method. :meth:`capture` takes it, :meth:`void` releases it."""
+        """Reserve money on a saved payment method, or a browser's token. :meth:`capture` takes it, :meth:`void` releases it."""
 
     def capture(self, org_id: str, payment_id: str, *, amount: Money | None = None, idempotency_key: str) -> Payment:
         """Take the money of an authorized payment. The rest is released."""
@@ -874,6 +1047,71 @@ class BillingService(Generic[Tx]):
         idempotency_key: str,
     ) -> Refund:
         """Refund a payment of the organisation. The same key refunds once, however late you repeat the call."""
+
+    def pay_invoice(
+        self,
+        org_id: str,
+        invoice_id: str,
+        *,
+        payment_method_id: str | None = None,
+        idempotency_key: str,
+    ) -> Invoice:
+        """Charge a saved payment method for an open invoice of the organisation. An invoice is paid once, whatever the key."""
+
+    def void_invoice(self, org_id: str, invoice_id: str, *, idempotency_key: str) -> Invoice:
+        """Void an open invoice of the organisation: nobody can pay it any more."""
+
+    def start_setup(
+        self,
+        org_id: str,
+        *,
+        success_url: str,
+        cancel_url: str,
+        email: str | None = None,
+        name: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        provider_name: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> CheckoutSession:
+        """Open a hosted page where the organisation saves a payment method, and pays nothing."""
+
+    def save_payment_method(
+        self,
+        org_id: str,
+        token: str,
+        *,
+        verification_token: str | None = None,
+        email: str | None = None,
+        name: str | None = None,
+        provider_name: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> PaymentMethod:
+        """Save a payment method: what the organisation's browser got, or what was agreed to on the page of :meth:`start_setup`."""
+
+    def payment_methods(self, org_id: str) -> list[PaymentMethod]:
+        """List the organisation's saved payment methods, at all its providers."""
+
+    def set_payment_method(
+        self,
+        org_id: str,
+        payment_method_id: str,
+        *,
+        subscription_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> list[BillingSubscription]:
+        """Choose which saved payment method pays: one subscription, or all current ones and those to come."""
+
+    def remove_payment_method(self, org_id: str, payment_method_id: str, *, idempotency_key: str | None = None) -> None:
+        """Remove a saved payment method for good. One that was removed before is no error."""
+
+    def bill_outstanding(
+        self,
+        org_id: str,
+        *,
+        subscription_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> BillingSubscription:
+        """Collect what a subscription owes, with what pays it now. The same key collects once."""
 
     def respond(self, provider_name: str, body: bytes, headers: Headers, *, url: str | None = None) -> WebhookReply:
         """Verify a delivery, apply it exactly once, and say what to answer."""
@@ -934,6 +1172,9 @@ class BillingService(Generic[Tx]):
         purge_checkouts_after: timedelta | None = None,
     ) -> MaintenanceReport:
         """Do all scheduled work once. Run it from one job, every five minutes."""
+
+    def maintain_also(self, provider_name: str, work: Also) -> None:
+        """Let :meth:`maintain` do some further work. See :meth:`paylattice.BillingService.maintain_also`."""
 
     def recover_open(self, *, older_than: timedelta = ...) -> Recovered:
         """Find out the outcome of operations that a crash or a lost answer left open."""

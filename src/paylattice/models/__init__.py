@@ -6,20 +6,35 @@ readable in ``raw_status``; it never raises. ``raw`` is the provider's own objec
 """
 
 from .base import NOTHING, Model
+from .browser import BrowserSettings
 from .checkouts import CheckoutSession, CheckoutStatus, OpenCheckout
 from .customers import Customer, PaymentMethod
-from .disputes import Dispute, DisputeStatus
+from .disputes import Dispute, DisputeCategory, DisputeStatus
 from .invoices import Invoice, InvoiceLine, InvoiceReason, InvoiceStatus
 from .payments import Payment, PaymentStatus, Refund, RefundStatus
 from .plans import Plan
-from .subscriptions import ScheduledChange, Subscription, SubscriptionChange, SubscriptionItem, SubscriptionStatus
+from .previews import ChangePreview
+from .subscriptions import (
+    ChangePayment,
+    ChangeTime,
+    ScheduledChange,
+    Subscription,
+    SubscriptionChange,
+    SubscriptionItem,
+    SubscriptionStatus,
+)
 
 __all__ = [
     "NOTHING",
+    "BrowserSettings",
+    "ChangePayment",
+    "ChangePreview",
+    "ChangeTime",
     "CheckoutSession",
     "CheckoutStatus",
     "Customer",
     "Dispute",
+    "DisputeCategory",
     "DisputeStatus",
     "Invoice",
     "InvoiceLine",

@@ -21,6 +21,7 @@ class Customer(Model):
         metadata: your own keys and values.
         created_at: UTC.
         merged_from: the id that you asked for, if the provider has merged that profile into this one.
+        phone: the phone number, where the provider keeps one.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Customer(Model):
     metadata: FrozenMap[str, str] = attrs.field(default=NOTHING, converter=string_map, repr=False)
     created_at: datetime | None = None
     merged_from: str | None = None
+    phone: str | None = attrs.field(default=None, repr=False)
 
 
 @attrs.frozen
@@ -43,6 +45,8 @@ class PaymentMethod(Model):
         customer_id: the provider's id of the customer.
         exp_month: the month in which the card expires, 1 to 12.
         exp_year: the year in which the card expires, four digits.
+        listed_under: the id that ``get_payment_methods`` lists it under, where that is not ``customer_id``: at PayPal,
+            the vault's own id of the payer.
     """
 
     id: str
@@ -52,3 +56,4 @@ class PaymentMethod(Model):
     customer_id: str | None = None
     exp_month: int | None = None
     exp_year: int | None = None
+    listed_under: str | None = None

@@ -8,7 +8,7 @@ import attrs
 from ..money import Money
 from .base import Model
 
-__all__ = ["Dispute", "DisputeStatus"]
+__all__ = ["Dispute", "DisputeCategory", "DisputeStatus"]
 
 
 class DisputeStatus(StrEnum):
@@ -31,6 +31,31 @@ class DisputeStatus(StrEnum):
         return self in {DisputeStatus.WON, DisputeStatus.LOST, DisputeStatus.CLOSED}
 
 
+class DisputeCategory(StrEnum):
+    """Why a payer disputes a payment, in words that are the same for every provider."""
+
+    UNAUTHORIZED = "unauthorized"
+    """The payer says that they did not pay, or does not recognize the payment."""
+    NOT_RECEIVED = "not_received"
+    """What was sold did not arrive."""
+    NOT_AS_DESCRIBED = "not_as_described"
+    """What was sold was not what was promised."""
+    CANCELED = "canceled"
+    """The payer says that they had canceled, or had given it back."""
+    CREDIT_NOT_PROCESSED = "credit_not_processed"
+    """The payer waits for a refund."""
+    DUPLICATE = "duplicate"
+    """The payer was charged twice, or has paid otherwise."""
+    WRONG_AMOUNT = "wrong_amount"
+    """The payer was charged another amount."""
+    BANK = "bank"
+    """The payer's bank or the card scheme has an objection of its own, for example to how the card was read."""
+    OTHER = "other"
+    """The payer gave another reason, or none."""
+    UNKNOWN = "unknown"
+    """The provider does not say, or has no word for it that is known here."""
+
+
 @attrs.frozen
 class Dispute(Model):
     """A payer's claim, at the bank or at the provider, that a payment was wrong: a chargeback, or an inquiry before one.
@@ -46,6 +71,7 @@ class Dispute(Model):
         outcome: how it ended, in the provider's own word, in lower case. None: it has not ended.
         created_at: UTC.
         raw_status: the provider's own status.
+        category: see :class:`DisputeCategory`.
     """
 
     id: str
@@ -57,3 +83,4 @@ class Dispute(Model):
     outcome: str | None = None
     created_at: datetime | None = None
     raw_status: str | None = None
+    category: DisputeCategory = DisputeCategory.UNKNOWN

@@ -10,7 +10,7 @@ from ..money import Money
 from .base import Model, id_tuple
 from .payments import PaymentStatus
 
-__all__ = ["Invoice", "InvoiceLine", "InvoiceReason", "InvoiceStatus"]
+__all__ = ["Invoice", "InvoiceLine", "InvoiceReason", "InvoiceStatus", "line_tuple"]
 
 
 class InvoiceStatus(StrEnum):
@@ -76,7 +76,8 @@ class InvoiceLine(Model):
     description: str | None = attrs.field(default=None, repr=False)
 
 
-def _lines(value: Iterable[InvoiceLine]) -> tuple[InvoiceLine, ...]:
+def line_tuple(value: Iterable[InvoiceLine]) -> tuple[InvoiceLine, ...]:
+    """Lines as a tuple."""
     return tuple(value)
 
 
@@ -125,7 +126,7 @@ class Invoice(Model):
     period_start: datetime | None = None
     period_end: datetime | None = None
     payment_ids: tuple[str, ...] = attrs.field(default=(), converter=id_tuple)
-    lines: tuple[InvoiceLine, ...] = attrs.field(default=(), converter=_lines, repr=False)
+    lines: tuple[InvoiceLine, ...] = attrs.field(default=(), converter=line_tuple, repr=False)
 
     @property
     def amount_cents(self) -> int:

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import attrs
 
+from ..declines import DeclineReason
 from ..frozen import FrozenMap
 from ..money import Money
 from .base import NOTHING, Model, id_tuple, string_map
@@ -61,6 +62,11 @@ class Payment(Model):
         subscription_id: the subscription that it paid for. None: none, or the provider does not say.
         capture_before: until when the provider reserves the money of an authorized payment; UTC. None: nothing is reserved, or
             the provider does not say.
+        fee: what the provider keeps of the captured amount; in the currency of your balance. None: the provider does not say,
+            or not yet.
+        net: what is left of the captured amount for you, before refunds; in the same currency as ``fee``. None: as for ``fee``.
+        decline_reason: why it was declined. None: it was not, or the provider does not say in the payment.
+        decline_code: the provider's own code for that.
     """
 
     id: str
@@ -77,6 +83,10 @@ class Payment(Model):
     invoice_id: str | None = None
     subscription_id: str | None = None
     capture_before: datetime | None = None
+    fee: Money | None = None
+    net: Money | None = None
+    decline_reason: DeclineReason | None = None
+    decline_code: str | None = None
 
 
 @attrs.frozen

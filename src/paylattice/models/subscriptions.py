@@ -2,13 +2,28 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal, TypeAlias
 
 import attrs
 
 from ..frozen import FrozenMap
 from .base import NOTHING, Model, string_map
 
-__all__ = ["ScheduledChange", "Subscription", "SubscriptionChange", "SubscriptionItem", "SubscriptionStatus"]
+__all__ = [
+    "ChangePayment",
+    "ChangeTime",
+    "ScheduledChange",
+    "Subscription",
+    "SubscriptionChange",
+    "SubscriptionItem",
+    "SubscriptionStatus",
+]
+
+ChangeTime: TypeAlias = Literal["now", "period_end"]
+"""When another plan or quantity begins."""
+
+ChangePayment: TypeAlias = Literal["invoice", "now", "first"]
+"""How the rest of the period is paid after a change: with the next invoice, now, or now and before anything is changed."""
 
 
 class SubscriptionStatus(StrEnum):
@@ -83,11 +98,13 @@ class ScheduledChange:
         action: ``cancel``, ``pause``, ``resume`` or ``change_plan``; otherwise the provider's own word in lower case.
         effective_at: when; UTC. None: the provider does not say.
         plan_id: the new plan, if the plan changes.
+        quantity: the new number of units, if the provider says so.
     """
 
     action: str
     effective_at: datetime | None = None
     plan_id: str | None = None
+    quantity: int | None = None
 
 
 @attrs.frozen

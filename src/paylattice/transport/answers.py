@@ -34,7 +34,7 @@ from ..redaction import matching, redact
 from .messages import REQUEST_ID, Response
 from .retry import SERVER_ERROR, retry_after
 
-__all__ = ["WORD", "Asked", "ErrorResponse", "failure_from", "is_success", "object_from", "unreadable"]
+__all__ = ["SUCCESS", "WORD", "Asked", "ErrorResponse", "failure_from", "object_from", "unreadable"]
 
 _BY_STATUS: Mapping[int, type[PaymentError]] = {
     400: InvalidRequest,
@@ -84,7 +84,7 @@ _REPLAYED_FAILURE = (
     "{sender} stored this failure under the idempotency key and will only repeat it: read the object's state, "
     "and if nothing happened, send it again with a new key"
 )
-_SUCCESS = range(200, 300)
+SUCCESS = range(200, 300)
 _REDIRECTS = range(300, 400)
 _MISSING = frozenset({404, 410})
 _EMPTY = frozenset({204, 205})
@@ -158,11 +158,6 @@ class _Context(TypedDict, total=False):
     http_status: int
     request_id: str | None
     idempotency_key: str | None
-
-
-def is_success(response: Response) -> bool:
-    """Whether the request was accepted."""
-    return response.status in _SUCCESS
 
 
 def object_from(response: Response) -> JsonObject | None:

@@ -1,6 +1,7 @@
 """The default transports: ``httpx.AsyncClient`` and ``httpx.Client``, or those of httpx2, which read alike."""
 
 from collections.abc import Awaitable, Callable, Hashable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from ..construction import is_async, refused
@@ -80,17 +81,21 @@ class AsyncTransport(AsyncHTTPTransport["httpx.AsyncClient"]):
     def _shared_with(self) -> Hashable:
         return self._library, self._transport and id(self._transport)  # the client holds it, so the id stays unique
 
+    @cached_property
+    def _http(self) -> HTTPLibrary:
+        return library(self._library, self._given or self._transport)
+
     def _new_client(self) -> "httpx.AsyncClient":
-        http = library(self._library, self._transport)
-        return http.AsyncClient(
-            transport=self._transport, verify=_tls(http, self._transport), follow_redirects=False, cookies=_no_cookies()
+        verify = _tls(self._http, self._transport)
+        return self._http.AsyncClient(
+            transport=self._transport, verify=verify, follow_redirects=False, cookies=_no_cookies()
         )
 
     async def _close(self, client: "httpx.AsyncClient") -> None:
         await client.aclose()
 
     async def _ask(self, client: "httpx.AsyncClient", request: Request, timeouts: Remaining, body: Body) -> Response:
-        sending = _built(library(self._library, client), request, timeouts, self._given)
+        sending = _built(self._http, request, timeouts, self._given)
         with discreet():
             answer = await client.send(sending, stream=True, follow_redirects=False)
         try:
@@ -149,17 +154,21 @@ class BlockingTransport(BlockingHTTPTransport["httpx.Client"]):
     def _shared_with(self) -> Hashable:
         return self._library, self._transport and id(self._transport)  # the client holds it, so the id stays unique
 
+    @cached_property
+    def _http(self) -> HTTPLibrary:
+        return library(self._library, self._given or self._transport)
+
     def _new_client(self) -> "httpx.Client":
-        http = library(self._library, self._transport)
-        return http.Client(
-            transport=self._transport, verify=_tls(http, self._transport), follow_redirects=False, cookies=_no_cookies()
+        verify = _tls(self._http, self._transport)
+        return self._http.Client(
+            transport=self._transport, verify=verify, follow_redirects=False, cookies=_no_cookies()
         )
 
     def _close(self, client: "httpx.Client") -> None:
         client.close()
 
     def _ask(self, client: "httpx.Client", request: Request, timeouts: Remaining, body: Body) -> Response:
-        sending = _built(library(self._library, client), request, timeouts, self._given)
+        sending = _built(self._http, request, timeouts, self._given)
         with discreet():
             answer = client.send(sending, stream=True, follow_redirects=False)
         try:

@@ -24,8 +24,12 @@ def mutex() -> AbstractContextManager[bool]:
     return threading.RLock()
 
 
-class Lock(AbstractAsyncContextManager[None], Protocol):
-    """``async with lock:`` one at a time."""
+class Lock(Protocol):
+    """``async with lock.held():`` one at a time."""
+
+    def held(self) -> AbstractAsyncContextManager[None]:
+        """Hold it, here: on the running event loop, or in the calling thread."""
+        ...
 
 
 class Primitives(Protocol):
@@ -119,18 +123,10 @@ class _LoopLock(Lock):
     def __init__(self) -> None:
         self._locks: PerLoop[asyncio.Lock] = PerLoop()
 
-    def _mine(self) -> "asyncio.Lock":
+    def held(self) -> AbstractAsyncContextManager[None]:
         import asyncio  # noqa: PLC0415 - already loaded here
 
         return self._locks.get(asyncio.Lock)
-
-    async def __aenter__(self) -> None:
-        await self._mine().acquire()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._mine().release()
 
 
 class BlockingPrimitives:
@@ -152,9 +148,12 @@ class BlockingPrimitives:
         return [await call() for call in calls]
 
 
-class _ThreadLock(Lock):
+class _ThreadLock(Lock, AbstractAsyncContextManager[None]):
     def __init__(self) -> None:
         self._lock = threading.Lock()
+
+    def held(self) -> AbstractAsyncContextManager[None]:
+        return self
 
     async def __aenter__(self) -> None:
         self._lock.acquire()

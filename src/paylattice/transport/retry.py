@@ -50,12 +50,10 @@ class RetryPolicy:
 
     def after_answer(self, request: Request, response: Response, attempt: int) -> bool:
         """Return whether to send the request again after this answer."""
-        if attempt >= self.attempts or not request.repeatable:
-            return False
-        hint = request.hint(response) if request.hint else None
-        if hint is not None:
-            return hint
-        return response.status in _TRANSIENT or response.status >= SERVER_ERROR
+        wanted = request.hint(response) if request.hint else None
+        if wanted is None:
+            wanted = response.status in _TRANSIENT or response.status >= SERVER_ERROR
+        return wanted and attempt < self.attempts and request.repeatable
 
     def after_silence(self, request: Request, attempt: int, *, sent: bool) -> bool:
         """Return whether to send the request again without an answer. A request that was never sent can always be repeated."""
