@@ -16,6 +16,7 @@ from paylattice import (
     BillingCheckout,
     BillingCustomer,
     BillingEvent,
+    BillingMigration,
     BillingOperation,
     BillingSubscription,
     Capability,
@@ -45,6 +46,7 @@ RECORDS = (
     UnmatchedEvent,
     BillingOperation,
     BillingBookmark,
+    BillingMigration,
 )
 
 
@@ -166,6 +168,8 @@ def capabilities_page() -> str:
             operations[operation.capability].append(f"`{name}`")
     operations[Capability.CANCEL_NOW] = ["`cancel_subscription()`"]
     operations[Capability.CANCEL_AT_PERIOD_END] = ["`cancel_subscription(at_period_end=True)`"]
+    operations[Capability.CHANGE_NOW] = ['`change_subscription(when="now")`']
+    operations[Capability.CHANGE_AT_PERIOD_END] = ['`change_subscription(when="period_end")`']
     rows = [
         f"| capability | operations | {' | '.join(columns)} |",
         f"|---|---|{'---|' * len(columns)}",
@@ -423,6 +427,11 @@ def billing_table() -> str:
     return file_table(lambda name: name.startswith("billing."))
 
 
+def migration_table() -> str:
+    """The files of migration."""
+    return file_table(lambda name: name.startswith("migration."))
+
+
 def rooms_table() -> str:
     """Which files the folders of the providers have in common."""
     folders = [path for path in sorted((PACKAGE / "providers").iterdir()) if (path / "provider.py").exists()]
@@ -485,6 +494,7 @@ providers never leads to.
 
 One delivery can report two events: PayPal's payment of a subscription is `invoice.paid` and `payment.succeeded`, and a new
 dispute can need your response at once. Each arrives once, also if the provider tells it again, or in two ways.
+`category` of a dispute and `decline_reason` of a failed payment say why, in words that all providers share.
 An invoice over zero (a trial at Stripe, a discount) is `invoice.paid`, too: check its `amount` and its `reason`.
 
 Billing follows money through the provider's objects: from a refund or a dispute to its payment, then by order and invoice to
@@ -502,6 +512,7 @@ PAGES: dict[str, Callable[[], str]] = {
         rooms=rooms_table,
         billing_map=billing_picture,
         billing=billing_table,
+        migration=migration_table,
     ),
     "capabilities.md": capabilities_page,
     "errors.md": errors_page,

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from paylattice.operations import OPERATIONS
+from paylattice.provider import BaseProvider
 
 SRC = Path(__file__).parents[1] / "src"
 HOME = "paylattice.sync"
@@ -74,8 +75,7 @@ def class_of(module: str, name: str) -> tuple[str, ast.ClassDef]:
 
 def takes_more(method: Function) -> bool:
     """Whether a provider's method takes arguments that the protocol's does not."""
-    _, protocol = class_of("paylattice.protocol", "PaymentProvider")
-    known = [each for each in protocol.body if isinstance(each, Function) and each.name == method.name]
+    _, known = methods("paylattice.protocol", "PaymentProvider", method.name)
     theirs = {each.arg for like in known for each in like.args.kwonlyargs}
     return bool(known) and any(each.arg not in theirs for each in method.args.kwonlyargs)
 
@@ -264,7 +264,11 @@ class Stub(ast.NodeTransformer):
         bases = [base.id for base in cls.bases if isinstance(base, ast.Name)]
         for there, part in [class_of(home, base) for base in bases] + [(home, cls)]:
             for each in part.body:
-                if isinstance(each, Function) and ("provider_specific" in decorators(each) or takes_more(each)):
+                if not isinstance(each, Function):
+                    continue
+                plain = isinstance(each, ast.FunctionDef) and name != "InMemoryProvider" and each.name[0] != "_"
+                own = plain and not hasattr(BaseProvider, each.name)
+                if own or "provider_specific" in decorators(each) or takes_more(each):
                     self.function(there, each)
         if name == "InMemoryProvider":
             home, cls = class_of(home, "Controls")
