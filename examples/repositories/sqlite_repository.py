@@ -104,7 +104,8 @@ class SQLiteRepository:
 
     def next_ticket(self) -> int:
         with self._connection(None) as connection:
-            [(ticket,)] = connection.execute("update billing_tickets set last = last + 1 returning last").fetchall()
+            sql = "insert into billing_tickets values (1, 1) on conflict (id) do update set last = last + 1 returning last"
+            [(ticket,)] = connection.execute(sql).fetchall()
             return int(ticket)
 
     def insert(self, record: Record, *, tx: Tx = None) -> bool:

@@ -1,14 +1,14 @@
-"""The SQLAlchemy example with one part of it left out. Not collected by itself: ``test_sqlalchemy_repository.py`` runs it."""
+"""The repository for SQLAlchemy with a part left out. Not collected by itself: ``test_sqlalchemy_repository.py`` runs it."""
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy_repository import SQLAlchemyRepository
 
 from paylattice import BillingEvent
 from paylattice.billing.records import Record, table_of
+from paylattice.repositories.sqlalchemy import SQLAlchemyRepository
 
 from .left_out import KEYS
 from .sqlalchemy_support import SQLAlchemyChecks
@@ -24,7 +24,7 @@ DROP = """
 
 
 class Double(SQLAlchemyChecks):
-    """One of the example's parts is missing."""
+    """One of the parts is missing."""
 
     patience = 2.0
     grace = 0.1
@@ -39,10 +39,10 @@ for name, (table, columns) in KEYS.items():
     globals()[name] = type(name, (Double,), {"statements": (without(table, columns),), "__module__": __name__})
 
 
-class LooksBeforeItInserts(SQLAlchemyRepository):
+class LooksBeforeItInserts(SQLAlchemyRepository[AsyncConnection]):
     """Instead of a unique key, a look whether the event is there."""
 
-    async def insert(self, record: Record, *, tx: AsyncConnection | None = None) -> bool:
+    async def insert(self, record: Record, *, tx: Any = None) -> bool:
         if isinstance(record, BillingEvent):
             for columns in table_of(BillingEvent).keys:
                 key = {name: getattr(record, name) for name in columns}
@@ -56,11 +56,12 @@ class TestALookInPlaceOfTheKeysOfEvents(Double):
     statements = tuple(without(table, columns) for table, columns in KEYS.values() if table == "billing_events")
 
 
-class CommitsEachStatement(SQLAlchemyRepository):
+class CommitsEachStatement(SQLAlchemyRepository[AsyncConnection]):
     """No transaction."""
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[AsyncConnection]:
+        assert self._single is not None
         async with self._single.connect() as connection:
             yield connection
 
@@ -69,7 +70,7 @@ class TestWithoutATransaction(Double):
     kind = CommitsEachStatement
 
 
-class DoesNotLock(SQLAlchemyRepository):
+class DoesNotLock(SQLAlchemyRepository[AsyncConnection]):
     """No FOR UPDATE."""
 
     async def get(self, kind: Any, key: Mapping[str, object], *, lock: bool = False, tx: Any = None) -> Any:

@@ -5,6 +5,7 @@ from collections.abc import Generator
 
 import pytest
 
+from tests.mariadb import MariaDB
 from tests.postgres import NoServerError, PostgresServer, running_server
 
 from .crash.checkouts import run_checkouts
@@ -61,6 +62,21 @@ def test_two_processes_that_maintain_at_the_same_time_do_everything_once(
     assert not report.problems
     assert report.facts["operations left open"] == 20
     assert report.facts["events left waiting"] == 10
+
+
+def test_nothing_is_lost_and_nothing_done_twice_on_mariadb(
+    mariadb: MariaDB, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reports = [
+        run_webhooks(mariadb, events=60, copies=4, workers=2, kills=8),
+        run_checkouts(mariadb, orgs=12, clicks=3, workers=2, kills=8),
+        run_money(mariadb, orgs=2, workers=2, kills=8),
+        run_maintenance(mariadb, orgs=12),
+    ]
+    with capsys.disabled():
+        sys.stdout.write("".join(f"\n{report}\n" for report in reports))
+    assert [report.problems for report in reports] == [[], [], [], []]
+    assert all(int(str(report.facts["workers killed"])) > 3 for report in reports[:3])
 
 
 def test_the_run_notices_a_repository_without_transactions(mortal: PostgresServer) -> None:

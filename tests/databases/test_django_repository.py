@@ -1,9 +1,10 @@
-"""The Django example keeps the promises, on PostgreSQL and on SQLite; leaving out a part of it does not."""
+"""The repository for Django keeps the promises on each database; leaving out a part of it does not. Its app works."""
 
 from pathlib import Path
 
 import pytest
 
+from tests.mariadb import MariaDB
 from tests.postgres import PostgresServer, fresh_databases
 
 from .django_support import DATABASE
@@ -15,12 +16,25 @@ def check(run: Run) -> None:
     assert run.failed == {}
     assert "TestDjangoRepository" not in run.skipped
     assert run.passed["TestFailures"]
+    assert len(run.passed["TestTheApp"]) >= 8
     assert len(run.passed["TestDjangoRepository"]) > 20
 
 
 def test_it_passes_the_suite_on_postgresql(postgres: PostgresServer, tmp_path: Path) -> None:
     with fresh_databases(postgres) as databases:
         check(run_suite("django_checks", tmp_path, {DATABASE: postgres.url(databases.create())}))
+
+
+def test_it_passes_the_suite_through_pgbouncer(
+    pgbouncer: PostgresServer, postgres: PostgresServer, tmp_path: Path
+) -> None:
+    with fresh_databases(postgres) as databases:
+        check(run_suite("django_checks", tmp_path, {DATABASE: pgbouncer.url(databases.create())}))
+
+
+def test_it_passes_the_suite_on_mariadb(mariadb: MariaDB, tmp_path: Path) -> None:
+    with mariadb.database() as name:
+        check(run_suite("django_checks", tmp_path, {DATABASE: mariadb.url(name)}))
 
 
 def test_it_passes_the_suite_on_sqlite(tmp_path: Path) -> None:

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy_repository import SQLAlchemyRepository
 from sqlite_repository import SQLiteRepository
 
 from paylattice import BillingService, WebhookOutcome, sync
 from paylattice.errors import MalformedPayload
 from paylattice.providers.memory import InMemoryProvider, MemoryConfig
+from paylattice.repositories.sqlalchemy import SQLAlchemyRepository
 from tests.postgres import PostgresServer
 
 from .sqlalchemy_support import database

@@ -3,7 +3,7 @@
 import asyncio
 
 import attrs
-from sqlalchemy import JSON, Column, DateTime, MetaData, String, Table, UniqueConstraint, select
+from sqlalchemy import JSON, BigInteger, Column, DateTime, MetaData, String, Table, UniqueConstraint, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -16,7 +16,8 @@ customers = Table(
     "customers",
     meta,
     *(Column(name, String, primary_key=name == "id") for name in ("id", "org_id", "provider", "external_customer_id")),
-    *(Column(name, String) for name in ("email", "name")),
+    *(Column(name, String) for name in ("email", "name", "phone", "erased_customer_id")),
+    Column("ticket", BigInteger),
     Column("metadata", JSON),
     *(Column(name, DateTime(timezone=True)) for name in ("created_at", "updated_at")),
 )

@@ -1,14 +1,15 @@
-"""The SQLAlchemy example keeps the promises on a real server, with either driver; leaving out a part of it does not."""
+"""The repository for SQLAlchemy keeps the promises on each database, with each driver; leaving out a part of it does not."""
 
 from collections.abc import Mapping
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from tests.postgres import PostgresServer
 
 from .left_out import MISSED_BY
-from .sqlalchemy_support import SQLAlchemyChecks
+from .sqlalchemy_support import BlockingSQLAlchemyChecks, SQLAlchemyChecks, blocking_sessions, sessions
 from .suites import Run, run_suite
 
 LOCKS = "test_a_locked_row_changes_for_nobody_else"
@@ -17,6 +18,15 @@ HERE: Mapping[str, frozenset[str]] = {
     "TestALookInPlaceOfTheKeysOfEvents": frozenset({"test_of_many_inserts_of_one_key_one_gets_through"}),
     "TestWithoutForUpdate": frozenset({LOCKS}),
 }
+UNPREPARED: Mapping[str, Mapping[str, object]] = {
+    "psycopg": {"prepare_threshold": None},
+    "asyncpg": {
+        "statement_cache_size": 0,
+        "prepared_statement_cache_size": 0,
+        "prepared_statement_name_func": lambda: f"__{uuid4()}__",
+    },
+}
+"""As docs/repositories.md says: a pooler gives each transaction another connection, so no statement stays prepared."""
 SOUND = "test_what_is_not_there_is_none"
 """What every double passes: it is not the database that is broken."""
 
@@ -27,6 +37,59 @@ class TestOnPsycopg(SQLAlchemyChecks):
 
 class TestOnAsyncpg(SQLAlchemyChecks):
     driver = "asyncpg"
+
+
+class TestOnAsyncmy(SQLAlchemyChecks):
+    driver = "asyncmy"
+
+
+class TestOnAiomysql(SQLAlchemyChecks):
+    driver = "aiomysql"
+
+
+class TestOnAiosqlite(SQLAlchemyChecks):
+    driver = "aiosqlite"
+
+
+class TestSessionsOnPsycopg(SQLAlchemyChecks):
+    driver = "psycopg"
+    over = sessions
+
+
+class TestSessionsOnAsyncmy(SQLAlchemyChecks):
+    driver = "asyncmy"
+    over = sessions
+
+
+class TestBlockingOnPsycopg(BlockingSQLAlchemyChecks):
+    driver = "psycopg"
+
+
+class TestBlockingOnPyMySQL(BlockingSQLAlchemyChecks):
+    driver = "pymysql"
+
+
+class TestBlockingSessionsOnSQLite(BlockingSQLAlchemyChecks):
+    driver = "pysqlite"
+    over = blocking_sessions
+
+
+class TestOnPsycopgThroughPgbouncer(SQLAlchemyChecks):
+    driver = "psycopg"
+    pooled = True
+    options = UNPREPARED["psycopg"]
+
+
+class TestOnAsyncpgThroughPgbouncer(SQLAlchemyChecks):
+    driver = "asyncpg"
+    pooled = True
+    options = UNPREPARED["asyncpg"]
+
+
+class TestBlockingOnPsycopgThroughPgbouncer(BlockingSQLAlchemyChecks):
+    driver = "psycopg"
+    pooled = True
+    options = UNPREPARED["psycopg"]
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "examples" / "repositories"))
 
-from tests.postgres import PostgresServer, running_server
+from tests.mariadb import running_mariadb
+from tests.postgres import running_server
 
 from .checkouts import run_checkouts
 from .maintenance import run_maintenance
 from .money import run_money
 from .report import Report
+from .rows import Server
 from .webhooks import run_webhooks
 
 
@@ -31,17 +33,19 @@ def main() -> int:
     parser.add_argument("--crashes", type=int, default=3, help="of the database server")
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--part", choices=["webhooks", "checkouts", "money", "maintenance"], default=None)
+    parser.add_argument("--mariadb", action="store_true", help="on MariaDB, whose server does not crash")
     asked = parser.parse_args()
     everybody = {"workers": asked.workers, "kills": asked.kills, "seed": asked.seed}
-    parts: dict[str, Callable[[PostgresServer], Report]] = {
+    crashes = 0 if asked.mariadb else asked.crashes
+    parts: dict[str, Callable[[Server], Report]] = {
         "webhooks": lambda server: run_webhooks(
-            server, events=asked.events, copies=asked.copies, server_crashes=asked.crashes, **everybody
+            server, events=asked.events, copies=asked.copies, server_crashes=crashes, **everybody
         ),
         "checkouts": lambda server: run_checkouts(server, orgs=asked.orgs, clicks=5, **everybody),
         "money": lambda server: run_money(server, orgs=asked.payers, **everybody),
         "maintenance": lambda server: run_maintenance(server, orgs=asked.maintained),
     }
-    with running_server() as server:
+    with running_mariadb() if asked.mariadb else running_server() as server:
         reports = [part(server) for name, part in parts.items() if asked.part in {None, name}]
     sys.stdout.write("\n\n".join(map(str, reports)) + "\n")
     return 1 if any(report.problems for report in reports) else 0

@@ -9,16 +9,13 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 
-import psycopg
-from psycopg.rows import dict_row
-
 from paylattice import Money
 from paylattice.testing.standins import StripeStandIn
-from tests.postgres import PostgresServer
 
 from ..sqlalchemy_support import database
 from .crew import Crew, Job, at_work
 from .report import Report
+from .rows import Rows, Server, engine_url, reading
 from .worker import TABLES, Settings
 
 __all__ = ["run_checkouts", "send"]
@@ -28,7 +25,7 @@ COPIES = 3
 
 
 def run_checkouts(
-    server: PostgresServer, *, orgs: int, clicks: int, workers: int, kills: int, seed: int | None = None
+    server: Server, *, orgs: int, clicks: int, workers: int, kills: int, seed: int | None = None
 ) -> Report:
     """Let organisations subscribe, and kill on the way.
 
@@ -46,11 +43,11 @@ def run_checkouts(
     stand_in.add_plan("pro", Money(1999, "USD"), trial_days=None)
     begin = time.monotonic()
     with database(server, *TABLES) as name, stand_in.serve() as base:
-        crew = Crew(Settings(server.url(name, "psycopg"), base), workers, each=4, dice=random.Random(seed))
+        crew = Crew(Settings(engine_url(server, name), base), workers, each=4, dice=random.Random(seed))
         sent = asyncio.run(_live(crew, stand_in, orgs, clicks, kills))
-        with psycopg.connect(server.url(name), row_factory=dict_row) as connection:
-            problems = [*_wrong_checkouts(connection, stand_in, crew, orgs)]
-            problems += _wrong_lives(connection, stand_in, crew, sent)
+        with reading(server, name) as rows:
+            problems = [*_wrong_checkouts(rows, stand_in, crew, orgs)]
+            problems += _wrong_lives(rows, stand_in, crew, sent)
     outcomes = Counter(answer for about in sent for answer in crew.answers[about])
     return Report(
         f"checkouts and subscriptions at a stand-in, read again before they are stored, seed {seed}",
@@ -134,19 +131,12 @@ def send(crew: Crew, stand_in: StripeStandIn, **more: str) -> list[str]:
     return [str(json.loads(each.payload)["id"]) for each in waiting]
 
 
-Connection = psycopg.Connection[dict[str, object]]
-
-
-def _rows(connection: Connection, sql: str) -> list[dict[str, object]]:
-    return connection.execute(sql).fetchall()  # type: ignore[call-overload,no-any-return]  # the statements are ours
-
-
-def _wrong_checkouts(connection: Connection, stand_in: StripeStandIn, crew: Crew, orgs: int) -> Iterable[str]:
+def _wrong_checkouts(rows: Rows, stand_in: StripeStandIn, crew: Crew, orgs: int) -> Iterable[str]:
     """What is not as it must be of customers and pages."""
     made = Counter(str(each["metadata"]["org_id"]) for each in stand_in.objects("customer"))  # type: ignore[index]
     if made != Counter(f"org-{number}" for number in range(orgs)):
         yield f"the provider made {sum(made.values())} customers for {orgs} organisations"
-    records = [row["external_customer_id"] for row in _rows(connection, "select * from billing_customers")]
+    records = [row["external_customer_id"] for row in rows("select * from billing_customers")]
     if sorted(map(str, records)) != sorted(str(each["id"]) for each in stand_in.objects("customer")):
         yield "the customers here are not those at the provider"
     for number in range(orgs):
@@ -155,14 +145,14 @@ def _wrong_checkouts(connection: Connection, stand_in: StripeStandIn, crew: Crew
             yield f"one click of org-{number} opened {len(pages)} pages"
     if stand_in.count("checkout.session") != orgs:
         yield f"the provider made {stand_in.count('checkout.session')} pages for {orgs} clicks"
-    left = _rows(connection, "select operation from billing_operations where state <> 'done'")
+    left = rows("select operation from billing_operations where state <> 'done'")
     if left or not all(answer.startswith("0 open") for answer in crew.answers["recover"]):
         yield "an operation of the operation log is still open"
 
 
-def _wrong_lives(connection: Connection, stand_in: StripeStandIn, crew: Crew, sent: list[str]) -> Iterable[str]:
+def _wrong_lives(rows: Rows, stand_in: StripeStandIn, crew: Crew, sent: list[str]) -> Iterable[str]:
     """What is not as it must be of events, money and subscriptions."""
-    stored = Counter(row["external_event_id"] for row in _rows(connection, "select * from billing_events"))
+    stored = Counter(row["external_event_id"] for row in rows("select * from billing_events"))
     once = {  # a completed page counts once, whichever event tells of it
         str(each["id"]): f"checkout.completed:{each['data']['object']['id']}"  # type: ignore[index]
         for each in stand_in.objects("event")
@@ -172,16 +162,16 @@ def _wrong_lives(connection: Connection, stand_in: StripeStandIn, crew: Crew, se
     if not kept <= set(stored):
         yield f"{len(kept - set(stored))} events were never applied"
     for table, once in (("ledger", "event_id"), ("handled", "event_id, word")):
-        twice = _rows(connection, f"select {once} from {table} group by {once} having count(*) > 1")
+        twice = rows(f"select {once} from {table} group by {once} having count(*) > 1")
         if twice:
             yield f"{len(twice)} events are in the table {table} more than once"
-    if _rows(connection, "select external_event_id from billing_unmatched_events"):
+    if rows("select external_event_id from billing_unmatched_events"):
         yield "an event is still unmatched"
     for table in ("ledger", "balances"):
-        [total] = _rows(connection, f"select coalesce(sum(cents), 0)::bigint as cents from {table}")
+        [total] = rows(f"select coalesce(sum(cents), 0) as cents from {table}")
         if total["cents"] != stand_in.money_taken():
             yield f"the {table} hold {total['cents']} cents, and the provider took {stand_in.money_taken()}"
-    by_id = {row["external_subscription_id"]: row for row in _rows(connection, "select * from billing_subscriptions")}
+    by_id = {row["external_subscription_id"]: row for row in rows("select * from billing_subscriptions")}
     for truth in stand_in.objects("subscription"):
         found = by_id.pop(truth["id"], {})
         if found.get("status") != truth["status"]:

@@ -10,28 +10,26 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-import psycopg
-from psycopg.rows import dict_row
 from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy_repository import SQLAlchemyRepository
 
 from paylattice import BillingCustomer, BillingService, Money, RetryPolicy, WebhookOutcome, errors
 from paylattice.billing.store import Store
 from paylattice.providers.stripe import StripeConfig, StripeProvider
+from paylattice.repositories.sqlalchemy import SQLAlchemyRepository
 from paylattice.testing.standins import StripeStandIn
 from paylattice.transport import AsyncTransport
-from tests.postgres import PostgresServer
 
 from ..sqlalchemy_support import database
 from .crew import Crew, at_work
 from .report import Report
+from .rows import Rows, Server, engine_url, reading
 from .stream import PAGES
 from .worker import TABLES, Settings
 
 __all__ = ["run_maintenance"]
 
 
-def run_maintenance(server: PostgresServer, *, orgs: int, workers: int = 2) -> Report:
+def run_maintenance(server: Server, *, orgs: int, workers: int = 2) -> Report:
     """Leave work behind, and let several processes do it at the same time.
 
     Args:
@@ -44,14 +42,15 @@ def run_maintenance(server: PostgresServer, *, orgs: int, workers: int = 2) -> R
     stand_in.add_plan("pro", Money(1999, "USD"), trial_days=None)
     begin = time.monotonic()
     with database(server, *TABLES) as name, stand_in.serve() as base:
-        url = server.url(name, "psycopg")
+        url = engine_url(server, name)
         asyncio.run(_leave_behind(url, stand_in, orgs))
-        left = {kind: _count(server.url(name), sql) for kind, sql in _LEFT.items()}
+        with reading(server, name) as rows:
+            left = {kind: len(rows(sql)) for kind, sql in _LEFT.items()}
         crew = Crew(Settings(url, base), workers, each=1, dice=random.Random(1))
         asyncio.run(_maintain(crew))
         reports = [json.loads(answer) for answer in crew.answers["maintain"]]
-        with psycopg.connect(server.url(name), row_factory=dict_row) as connection:
-            problems = [*_problems(connection, stand_in, orgs, reports, workers)]
+        with reading(server, name) as rows:
+            problems = [*_problems(rows, stand_in, orgs, reports, workers)]
     return Report(
         f"{workers} processes that maintain at the same time",
         {
@@ -71,16 +70,9 @@ def run_maintenance(server: PostgresServer, *, orgs: int, workers: int = 2) -> R
 
 
 _LEFT = {
-    "operations left open": "select count(*) from billing_operations where state = 'open'",
-    "events left waiting": "select count(*) from billing_unmatched_events",
+    "operations left open": "select * from billing_operations where state = 'open'",
+    "events left waiting": "select * from billing_unmatched_events",
 }
-
-
-def _count(url: str, sql: str) -> int:
-    with psycopg.connect(url) as connection:
-        found = connection.execute(sql).fetchone()  # type: ignore[call-overload]  # the statements are ours
-    assert found is not None
-    return int(found[0])
 
 
 async def _leave_behind(url: str, stand_in: StripeStandIn, orgs: int) -> None:
@@ -130,15 +122,8 @@ async def _maintain(crew: Crew) -> None:
         await crew.finish()
 
 
-Connection = psycopg.Connection[dict[str, object]]
-
-
-def _rows(connection: Connection, sql: str) -> list[dict[str, object]]:
-    return connection.execute(sql).fetchall()  # type: ignore[call-overload,no-any-return]  # the statements are ours
-
-
 def _problems(
-    connection: Connection, stand_in: StripeStandIn, orgs: int, reports: list[dict[str, object]], workers: int
+    rows: Rows, stand_in: StripeStandIn, orgs: int, reports: list[dict[str, object]], workers: int
 ) -> Iterable[str]:
     """What is not as it must be."""
     if len(reports) != workers:
@@ -147,37 +132,37 @@ def _problems(
         for name in ("needs_a_person", "failed_parts", "unfinished"):
             if report[name]:
                 yield f"a report has {name}: {report[name]}"
-    yield from _wrong_operations(connection, stand_in, orgs)
-    yield from _wrong_events(connection, stand_in, orgs)
+    yield from _wrong_operations(rows, stand_in, orgs)
+    yield from _wrong_events(rows, stand_in, orgs)
 
 
-def _wrong_operations(connection: Connection, stand_in: StripeStandIn, orgs: int) -> Iterable[str]:
+def _wrong_operations(rows: Rows, stand_in: StripeStandIn, orgs: int) -> Iterable[str]:
     made = Counter(str(each["metadata"]["org_id"]) for each in stand_in.objects("customer"))  # type: ignore[index]
     if made != Counter(f"org-{number}" for number in range(orgs)):
         yield f"the provider made {sum(made.values())} customers for {orgs} organisations"
-    records = [str(row["external_customer_id"]) for row in _rows(connection, "select * from billing_customers")]
+    records = [str(row["external_customer_id"]) for row in rows("select * from billing_customers")]
     if sorted(records) != sorted(str(each["id"]) for each in stand_in.objects("customer")):
         yield "the customers here are not those at the provider"
     pages = sum(number % 4 in {1, 2} for number in range(orgs))
     if stand_in.count("checkout.session") != pages:
         yield f"the provider made {stand_in.count('checkout.session')} pages for {pages} clicks"
-    if _rows(connection, "select key from billing_operations where state <> 'done'"):
+    if rows("select * from billing_operations where state <> 'done'"):
         yield "an operation is not done"
 
 
-def _wrong_events(connection: Connection, stand_in: StripeStandIn, orgs: int) -> Iterable[str]:
-    if _rows(connection, "select external_event_id from billing_unmatched_events"):
+def _wrong_events(rows: Rows, stand_in: StripeStandIn, orgs: int) -> Iterable[str]:
+    if rows("select external_event_id from billing_unmatched_events"):
         yield "an event still waits"
     for table, once in (("ledger", "event_id"), ("handled", "event_id, word")):
-        if _rows(connection, f"select {once} from {table} group by {once} having count(*) > 1"):
+        if rows(f"select {once} from {table} group by {once} having count(*) > 1"):
             yield f"an event is in the table {table} more than once"
-    [created] = _rows(connection, "select count(*) as number from handled where word = 'customer.created'")
+    [created] = rows("select count(*) as number from handled where word = 'customer.created'")
     if created["number"] != orgs:
         yield f"{created['number']} of the {orgs} events of new customers were handled"
-    [total] = _rows(connection, "select coalesce(sum(cents), 0)::bigint as cents from ledger")
+    [total] = rows("select coalesce(sum(cents), 0) as cents from ledger")
     if total["cents"] != stand_in.money_taken() or not total["cents"]:
         yield f"the ledger holds {total['cents']} cents, and the provider took {stand_in.money_taken()}"
-    stored = _rows(connection, "select * from billing_subscriptions")
+    stored = rows("select * from billing_subscriptions")
     if {str(row["external_subscription_id"]): row["status"] for row in stored} != {
         str(each["id"]): each["status"] for each in stand_in.objects("subscription")
     }:

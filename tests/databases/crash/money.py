@@ -12,21 +12,19 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 import attrs
-import psycopg
-from psycopg.rows import dict_row
 from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy_repository import SQLAlchemyRepository
 
 from paylattice import BillingService, Money
 from paylattice.providers.stripe import StripeConfig, StripeProvider
+from paylattice.repositories.sqlalchemy import SQLAlchemyRepository
 from paylattice.testing.standins import StripeStandIn
 from paylattice.transport import AsyncTransport
-from tests.postgres import PostgresServer
 
 from ..sqlalchemy_support import database
 from .checkouts import send
 from .crew import Crew, Job, at_work
 from .report import Report
+from .rows import Rows, Server, engine_url, reading
 from .stream import PAGES
 from .worker import NOT_SENT, TABLES, Settings
 
@@ -74,7 +72,7 @@ class Round:
     not_sent: int = 0
 
 
-def run_money(server: PostgresServer, *, orgs: int, workers: int, kills: int, seed: int | None = None) -> Report:
+def run_money(server: Server, *, orgs: int, workers: int, kills: int, seed: int | None = None) -> Report:
     """Let organisations be charged, refunded and changed, and kill on the way.
 
     Args:
@@ -90,13 +88,13 @@ def run_money(server: PostgresServer, *, orgs: int, workers: int, kills: int, se
         stand_in.add_plan(plan, Money(cents, "USD"), trial_days=None)
     begin = time.monotonic()
     with database(server, *TABLES) as name, stand_in.serve() as base:
-        url = server.url(name, "psycopg")
+        url = engine_url(server, name)
         asyncio.run(_open(url, stand_in, orgs))
         crew = Crew(Settings(url, base), workers, each=4, dice=random.Random(seed), longest=0.1)
         rounds, sent = asyncio.run(_live(crew, stand_in, orgs, kills))
-        with psycopg.connect(server.url(name), row_factory=dict_row) as connection:
-            problems = [*_wrong_money(stand_in, orgs), *_wrong_ledger(connection, stand_in)]
-            problems += [*_wrong_rows(connection, crew), *_wrong_ends(connection, stand_in)]
+        with reading(server, name) as rows:
+            problems = [*_wrong_money(stand_in, orgs), *_wrong_ledger(rows, stand_in)]
+            problems += [*_wrong_rows(rows, crew), *_wrong_ends(rows, stand_in)]
     return Report(
         f"charges, refunds and changes at a stand-in, asked for again {LATER.days} days after each kill, seed {seed}",
         {
@@ -185,8 +183,6 @@ async def _come_back(crew: Crew, jobs: list[Job]) -> Round:
 
 
 # --- what is not as it must be -------------------------------------------------------------------------------------------
-
-Connection = psycopg.Connection[dict[str, object]]
 _ASKED_FOR = "of the run"
 """The description of each payment that the run asks for; the subscriptions' own have others."""
 
@@ -228,44 +224,36 @@ def _ledger(stand_in: StripeStandIn) -> Counter[str]:
     return found
 
 
-def _rows(connection: Connection, sql: str) -> list[dict[str, object]]:
-    return connection.execute(sql).fetchall()  # type: ignore[call-overload,no-any-return]  # the statements are ours
-
-
-def _wrong_ledger(connection: Connection, stand_in: StripeStandIn) -> Iterable[str]:
+def _wrong_ledger(rows: Rows, stand_in: StripeStandIn) -> Iterable[str]:
     """Whether the application's handlers have booked the same."""
     ours = {str(each["id"]) for each in _payments(stand_in)}
     booked: Counter[str] = Counter()
-    for row in _rows(connection, "select org_id, payment_id, cents from takings"):
+    for row in rows("select org_id, payment_id, cents from takings"):
         if row["payment_id"] in ours:
             booked[str(row["org_id"])] += int(str(row["cents"]))
     if booked != _ledger(stand_in):
         total = sum(_ledger(stand_in).values())
         yield f"the ledger holds {sum(booked.values())} cents, and the provider took {total}"
-    if _rows(connection, "select event_id from takings group by event_id having count(*) > 1"):
+    if rows("select event_id from takings group by event_id having count(*) > 1"):
         yield "an event is in the ledger more than once"
 
 
-def _wrong_rows(connection: Connection, crew: Crew) -> Iterable[str]:
+def _wrong_rows(rows: Rows, crew: Crew) -> Iterable[str]:
     """Whether the operation log says what was done, and nothing is open."""
-    if _rows(connection, "select key from billing_operations where state = 'open'"):
+    if rows("select * from billing_operations where state = 'open'"):
         yield "an operation is still open"
-    if _rows(connection, "select external_event_id from billing_unmatched_events"):
+    if rows("select external_event_id from billing_unmatched_events"):
         yield "an event is still unmatched"
-    abandoned = {
-        str(row["key"]) for row in _rows(connection, "select key from billing_operations where state = 'abandoned'")
-    }
+    abandoned = {str(row["key"]) for row in rows("select * from billing_operations where state = 'abandoned'")}
     money = {each for each in abandoned if each.startswith("org-")}
     never_sent = {about for about, answers in crew.answers.items() if NOT_SENT in answers}
     if money != never_sent:
         yield f"abandoned, and not reported: {money - never_sent}; reported, and not abandoned: {never_sent - money}"
 
 
-def _wrong_ends(connection: Connection, stand_in: StripeStandIn) -> Iterable[str]:
+def _wrong_ends(rows: Rows, stand_in: StripeStandIn) -> Iterable[str]:
     """Whether each subscription was changed, and has ended, here and there."""
-    stored = {
-        str(row["external_subscription_id"]): row for row in _rows(connection, "select * from billing_subscriptions")
-    }
+    stored = {str(row["external_subscription_id"]): row for row in rows("select * from billing_subscriptions")}
     for truth in stand_in.objects("subscription"):
         row = stored[str(truth["id"])]
         if (row["status"], row["plan_id"], truth["status"]) != ("canceled", "team", "canceled"):

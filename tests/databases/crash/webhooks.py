@@ -10,23 +10,23 @@ from collections import Counter
 from collections.abc import Iterable
 
 import psycopg
-from psycopg.rows import dict_row
+import sqlalchemy as sa
 
-from tests.postgres import PostgresServer
+from paylattice.repositories.sqlalchemy import BlockingSQLAlchemyRepository
+from tests.mariadb import MariaDB
 
 from ..sqlalchemy_support import database
 from .crew import Crew, Job, at_work
 from .report import Report
+from .rows import Rows, Server, blocking_engine, engine_url, reading
 from .stream import Stream, make_stream
 from .worker import TABLES, Settings
 
 __all__ = ["run_webhooks"]
 
-COLUMNS = "id, org_id, provider, external_customer_id, metadata, created_at"
-
 
 def run_webhooks(
-    server: PostgresServer,
+    server: Server,
     *,
     events: int,
     copies: int,
@@ -34,7 +34,7 @@ def run_webhooks(
     kills: int,
     server_crashes: int = 0,
     seed: int | None = None,
-    repository: str = "sqlalchemy_repository:SQLAlchemyRepository",
+    repository: str = "paylattice.repositories.sqlalchemy:SQLAlchemyRepository",
 ) -> Report:
     """Deliver, kill, deliver again, and look whether everything is there once.
 
@@ -52,12 +52,12 @@ def run_webhooks(
     dice = random.Random(seed)
     stream = make_stream(events, seed=seed)
     with database(server, *TABLES) as name:
-        crew = Crew(Settings(server.url(name, "psycopg"), repository=repository), workers, each=4, dice=dice)
+        crew = Crew(Settings(engine_url(server, name), repository=repository), workers, each=4, dice=dice)
         begin = time.monotonic()
         asyncio.run(_deliver(crew, server, name, stream, copies, kills, server_crashes))
         seconds = time.monotonic() - begin
-        with psycopg.connect(server.url(name), row_factory=dict_row) as connection:
-            problems = [*_problems(connection, stream)]
+        with reading(server, name) as rows:
+            problems = [*_problems(rows, stream)]
     outcomes = Counter(answer for about, all_ in crew.answers.items() if about != "apply unmatched" for answer in all_)
     silent = [about for about in stream.types if "processed" not in crew.answers[about]]
     unheard = [about for about in silent if not {"stale", "unmatched"} & set(crew.answers[about])]
@@ -81,7 +81,7 @@ def run_webhooks(
 
 
 async def _deliver(
-    crew: Crew, server: PostgresServer, name: str, stream: Stream, copies: int, kills: int, server_crashes: int
+    crew: Crew, server: Server, name: str, stream: Stream, copies: int, kills: int, server_crashes: int
 ) -> None:
     deliveries: list[Job] = [
         {
@@ -95,7 +95,7 @@ async def _deliver(
     ]
     crew.dice.shuffle(deliveries)
     late = len(stream.customers) // 4
-    _insert_customers(server.url(name), stream, slice(late, None))
+    _insert_customers(server, name, stream, slice(late, None))
     async with at_work(crew):
         killer = asyncio.create_task(crew.killing(kills, len(deliveries)))
         crasher = asyncio.create_task(_crashing(crew, server, name, server_crashes, len(deliveries)))
@@ -104,7 +104,7 @@ async def _deliver(
         await crew.reach(half)
         # Whose events had nobody to belong to, and were unmatched: now they appear, one by one.
         for place in range(late):
-            _insert_customers(server.url(name), stream, slice(place, place + 1))
+            _insert_customers(server, name, stream, slice(place, place + 1))
             crew.give([{"do": "apply unmatched", "about": "apply unmatched"}])
             await crew.reach(half + place * half // (2 * late))
         await crew.finish()
@@ -114,8 +114,11 @@ async def _deliver(
         await crew.finish()
 
 
-async def _crashing(crew: Crew, server: PostgresServer, name: str, crashes: int, jobs: int) -> None:
-    """Kill a process of the database server: it ends all the others, recovers from its log, and takes connections again."""
+async def _crashing(crew: Crew, server: Server, name: str, crashes: int, jobs: int) -> None:
+    """Kill a process of PostgreSQL: it ends all the others, recovers from its log, and takes connections again."""
+    if isinstance(server, MariaDB):
+        assert crashes == 0, "MariaDB is one process, and would not start again by itself"
+        return
     for number in range(crashes):
         await crew.reach(jobs * (2 * number + 1) // (2 * crashes))
         with psycopg.connect(server.url(name), autocommit=True) as connection:
@@ -126,29 +129,22 @@ async def _crashing(crew: Crew, server: PostgresServer, name: str, crashes: int,
         await asyncio.sleep(0.2)
 
 
-def _insert_customers(url: str, stream: Stream, which: slice) -> None:
+def _insert_customers(server: Server, name: str, stream: Stream, which: slice) -> None:
     """As an application does that has just created them at the provider."""
-    rows = [
-        (each.id, each.org_id, each.provider, each.external_customer_id, each.created_at)
-        for each in stream.customers[which]
-    ]
-    while True:
-        try:
-            with psycopg.connect(url) as connection:
-                insert = f"insert into billing_customers ({COLUMNS}) values (%s, %s, %s, %s, '{{}}', %s) on conflict do nothing"
-                connection.cursor().executemany(insert, rows)
-        except psycopg.OperationalError:  # the server was made to crash, and recovers
-            time.sleep(0.05)
-        else:
-            return
+    with blocking_engine(server, name) as engine:
+        repository = BlockingSQLAlchemyRepository(engine)
+        for customer in stream.customers[which]:
+            while True:
+                try:
+                    repository.insert(customer)
+                except sa.exc.OperationalError:  # the server was made to crash, and recovers
+                    time.sleep(0.05)
+                else:
+                    break
 
 
-def _problems(connection: "psycopg.Connection[dict[str, object]]", stream: Stream) -> Iterable[str]:
+def _problems(rows: Rows, stream: Stream) -> Iterable[str]:
     """What is not as it must be."""
-
-    def rows(sql: str) -> list[dict[str, object]]:
-        return connection.execute(sql).fetchall()  # type: ignore[call-overload,no-any-return]  # the statements are ours
-
     stored = Counter(row["external_event_id"] for row in rows("select external_event_id from billing_events"))
     if stored != Counter(stream.types.keys()):
         yield f"events never applied: {set(stream.types) - set(stored)}; nobody's: {set(stored) - set(stream.types)}"
@@ -163,7 +159,7 @@ def _problems(connection: "psycopg.Connection[dict[str, object]]", stream: Strea
         if ran != 1:
             yield f"the handlers of {event} for {word} ran {ran} times"
     for what, sql in (
-        ("ledger", "select org_id, sum(cents)::bigint as cents from ledger group by org_id"),
+        ("ledger", "select org_id, sum(cents) as cents from ledger group by org_id"),
         ("balances", "select org_id, cents from balances"),
     ):
         found = Counter({row["org_id"]: row["cents"] for row in rows(sql)})

@@ -14,27 +14,24 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[3] / "examples" / "repositories"))
 
 import attrs
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
-from sqlalchemy_repository import SQLAlchemyRepository
 
 from paylattice import BaseProvider, BillingService, EventContext, EventType, Money, WebhookEvent, errors
 from paylattice.providers.memory import InMemoryProvider, MemoryConfig
+from paylattice.repositories.sqlalchemy import SQLAlchemyRepository
 
 from .stream import CLOCK, PAGES, SECRET
 
 Context = EventContext[AsyncConnection]
 
 TABLES = (
-    "create table ledger (event_id text not null, org_id text not null, cents bigint not null)",
-    "create table balances (org_id text primary key, cents bigint not null)",
-    "create table takings (event_id text not null, org_id text not null, payment_id text, cents bigint not null)",
-    "create table handled (event_id text not null, word text not null)",
+    "create table ledger (event_id varchar(100) not null, org_id varchar(100) not null, cents bigint not null)",
+    "create table balances (org_id varchar(100) primary key, cents bigint not null)",
+    "create table takings (event_id varchar(100) not null, org_id varchar(100) not null, payment_id text, cents bigint)",
+    "create table handled (event_id varchar(100) not null, word varchar(100) not null)",
 )
 """The application's own. No key of the ledger keeps a second entry out: only that no handler's work is committed twice."""
 
@@ -52,7 +49,7 @@ class Settings:
 
     database: str
     stripe: str | None = None
-    repository: str = "sqlalchemy_repository:SQLAlchemyRepository"
+    repository: str = "paylattice.repositories.sqlalchemy:SQLAlchemyRepository"
 
     def provider(self) -> BaseProvider:
         if self.stripe is None:
@@ -78,7 +75,7 @@ class Clock:
 def service(settings: Settings, clock: Clock) -> BillingService[AsyncConnection]:
     module, _, kind = settings.repository.partition(":")
     engine = create_async_engine(settings.database, pool_size=8, pool_pre_ping=True)
-    repository: SQLAlchemyRepository = getattr(importlib.import_module(module), kind)(engine)
+    repository: SQLAlchemyRepository[AsyncConnection] = getattr(importlib.import_module(module), kind)(engine)
     billing = BillingService(settings.provider(), repository, refetch=settings.stripe is not None, clock=clock.now)
 
     async def note(event: WebhookEvent, context: Context, word: str) -> None:
@@ -99,11 +96,10 @@ def service(settings: Settings, clock: Clock) -> BillingService[AsyncConnection]
             "cents": event.invoice.amount_paid.amount,
         }
         await context.transaction.execute(text("insert into ledger values (:event_id, :org_id, :cents)"), row)
-        add = (
-            "insert into balances values (:org_id, :cents) "
-            "on conflict (org_id) do update set cents = balances.cents + excluded.cents"
-        )
-        await context.transaction.execute(text(add), {"org_id": row["org_id"], "cents": row["cents"]})
+        balance = {"org_id": row["org_id"], "cents": row["cents"]}
+        add = text("update balances set cents = cents + :cents where org_id = :org_id")
+        if (await context.transaction.execute(add, balance)).rowcount == 0:
+            await context.transaction.execute(text("insert into balances values (:org_id, :cents)"), balance)
 
     @billing.on(EventType.PAYMENT_SUCCEEDED)
     @billing.on(EventType.REFUND_SUCCEEDED)
