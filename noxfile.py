@@ -123,13 +123,13 @@ def stripe_versions(session: nox.Session, version: str) -> None:
 def quick(session: nox.Session) -> None:
     """Less than a minute: style, types, the core's tests and Stripe's; ``nox -s quick -- square`` for another provider's."""
     session.install(*group("build"))
-    session.install("--no-build-isolation", "-e", ".[all,httpx2,aiohttp,urllib3]", *group("quick"))
+    session.install("--no-build-isolation", "-e", ".[all,httpx2,aiohttp,urllib3,sqlalchemy,django]", *group("quick"))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")  # its cache leaves it what has changed, and what that touches
     providers = [f"providers/{name}" for name in session.posargs or ["stripe"]]
     parts = ["core", "cli", "transport", "providers/test_api.py", *providers]
-    session.run("python", "-m", "pytest", "-q", *[f"tests/{part}" for part in parts])
+    session.run("python", "-m", "pytest", "-q", *SHARED, *[f"tests/{part}" for part in parts])
 
 
 @nox.session
@@ -165,7 +165,7 @@ def typing(session: nox.Session) -> None:
 @nox.session
 def verifytypes(session: nox.Session) -> None:
     """What a type checker knows of the installed package: every public symbol must have its type."""
-    session.install(".[all,httpx2,aiohttp,urllib3]", "pyright[nodejs]", "pytest")
+    session.install(".[all,httpx2,aiohttp,urllib3,sqlalchemy,django]", "django-stubs>=5.1", "pyright[nodejs]", "pytest")
     session.chdir(session.create_tmp())
     session.run(
         "pyright", "--verifytypes", "paylattice", "--ignoreexternal", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
@@ -212,8 +212,9 @@ def bench(session: nox.Session) -> None:
         "pytest>=8.3",
         "squareup>=42",
         "paypal-server-sdk>=2.4",
-        "sqlalchemy[asyncio]>=2.0.36",
+        *PYPROJECT["project"]["optional-dependencies"]["sqlalchemy"],
         "psycopg[binary]>=3.2",
+        "pymysql>=1.1",
     )
     session.run("python", "benchmarks", "benchmarks/results.json")
 

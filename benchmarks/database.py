@@ -16,20 +16,19 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "examples" / "repositories"))
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from measure import Figure, alternate_async
 from server import subscription
-from sqlalchemy import insert, text, update
+from sqlalchemy import MetaData, bindparam, insert, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy_repository import ROWS, SQLAlchemyRepository, equal, metadata
 from tests.postgres import NoServerError, running_server
 
 from paylattice import BillingCustomer, BillingEvent, BillingService, BillingSubscription
 from paylattice.billing.records import table_of
 from paylattice.billing.store import Store
 from paylattice.providers.stripe import StripeConfig, StripeProvider
+from paylattice.repositories.sqlalchemy import SQLAlchemyRepository, include_metadata
 
 __all__ = ["NoServerError", "measured", "ratios"]
 
@@ -38,9 +37,12 @@ SUBSCRIPTIONS = 200
 """So many, in turns: deliveries at the same time seldom wait for one row."""
 PRODUCTION = {"fsync": "on", "full_page_writes": "on", "shared_buffers": "128MB"}
 
-EVENTS, SUBSCRIPTION_ROWS = ROWS[BillingEvent], ROWS[BillingSubscription]
+TABLES = include_metadata(MetaData())
+EVENTS, SUBSCRIPTION_ROWS = TABLES.records[BillingEvent], TABLES.records[BillingSubscription]
 INSERT = insert(EVENTS)
-UPDATE = update(SUBSCRIPTION_ROWS).where(*equal(SUBSCRIPTION_ROWS, ("provider", "external_subscription_id")))
+UPDATE = update(SUBSCRIPTION_ROWS).where(
+    *(SUBSCRIPTION_ROWS.c[name] == bindparam(f"key_{name}") for name in ("provider", "external_subscription_id"))
+)
 SHORT_INSERT = text(
     "insert into billing_events (id, provider, external_event_id, event_type, metadata, processed_at, created_at) "
     "values (:id, 'bare', :id, 'subscription.updated', '{}', now(), now())"
@@ -113,7 +115,7 @@ def rows(number: int) -> tuple[dict[str, object], dict[str, object]]:
 
 async def _prepare(engine: AsyncEngine, service: BillingService) -> None:
     async with engine.begin() as connection:
-        await connection.run_sync(metadata.create_all)
+        await connection.run_sync(TABLES.metadata.create_all)
     now = datetime.now(UTC)
     for number in range(SUBSCRIPTIONS):
         ids = {"id": f"record-{number}", "org_id": f"org-{number}", "external_customer_id": f"cus_{number}"}

@@ -1,18 +1,26 @@
-"""A MariaDB server of the tests' own, on a free port of 127.0.0.1, in a folder that goes with it."""
+"""A MariaDB server of the tests' own, on a free port of 127.0.0.1, in a folder that goes with it.
 
+``PAYLATTICE_MARIADB_URL`` names a running one, which is then used and left alone: tests that start Python again hand it on.
+"""
+
+import itertools
 import os
+import secrets
 import shutil
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import attrs
+import pymysql
 import pytest
 
-__all__ = ["MariaDB", "mariadb"]
+__all__ = ["MariaDB", "mariadb", "running_mariadb"]
 
 _WHERE = ("/usr/sbin", "/usr/bin", "/usr/local/bin", "/usr/libexec")
 _PATIENCE = 60
@@ -29,34 +37,70 @@ def _program(*names: str) -> str:
     return found
 
 
+_numbers = itertools.count(1)
+_SETTINGS = {
+    "innodb-flush-log-at-trx-commit": "2",  # what a process wrote outlives it all the same; only the machine must not fail
+    "innodb-buffer-pool-size": "64M",
+    "default-time-zone": "+05:30",  # not UTC: times have to come back in UTC whatever the server thinks
+    "skip-name-resolve": "ON",
+    "skip-log-bin": "ON",
+}
+
+
 @attrs.frozen
 class MariaDB:
     """A server.
 
     Args:
-        client: the program that talks to it.
-        socket: where it listens.
+        port: of 127.0.0.1, where it listens.
+        password: of the user ``tests``, who may do everything.
+        pid: of the server that was started here; None: somebody else's.
     """
 
-    client: str
-    socket: Path
+    port: int
+    password: str = attrs.field(repr=False)
+    pid: int | None = None
 
-    def execute(self, sql: str) -> str:
-        """Run statements in the test's database; what they answer, without headings.
+    def url(self, database: str = "test", driver: str = "") -> str:
+        """The address of a database; with ``driver="pymysql"`` for SQLAlchemy."""
+        scheme = f"mysql+{driver}" if driver else "mysql"
+        return f"{scheme}://tests:{self.password}@127.0.0.1:{self.port}/{database}"
+
+    def execute(self, sql: str, database: str = "test") -> list[tuple[object, ...]]:
+        """Run statements; the rows of the last one.
 
         Raises:
-            CalledProcessError: one of them is refused.
+            MySQLError: one of them is refused.
         """
-        command = [
-            self.client,
-            "--no-defaults",
-            f"--socket={self.socket}",
-            "--user=root",
-            "--batch",
-            "--skip-column-names",
-        ]
-        command += ["--default-character-set=utf8mb4", "test"]
-        return subprocess.run(command, input=sql, capture_output=True, text=True, check=True, encoding="utf-8").stdout
+        several = pymysql.constants.CLIENT.MULTI_STATEMENTS
+        with (
+            pymysql.connect(
+                host="127.0.0.1",
+                port=self.port,
+                user="tests",
+                password=self.password,
+                database=database or None,
+                charset="utf8mb4",
+                client_flag=several,
+                autocommit=True,
+            ) as connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(sql)
+            rows = cursor.fetchall()
+            while cursor.nextset():
+                rows = cursor.fetchall()
+            return list(rows)
+
+    @contextmanager
+    def database(self) -> Generator[str]:
+        """The name of a new database, until the end of the block."""
+        name = f"t{os.getpid()}_{next(_numbers)}"
+        self.execute(f"create database {name}")
+        try:
+            yield name
+        finally:
+            self.execute(f"drop database {name}")
 
 
 def _free_port() -> int:
@@ -65,40 +109,65 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture(scope="session")
-def mariadb() -> Generator[MariaDB]:
-    """A server, until the session ends; skipped where none is installed, unless PAYLATTICE_MARIADB is ``required``."""
+@contextmanager
+def running_mariadb() -> Generator[MariaDB]:
+    """A server, until the end of the block; where none is installed, the test is skipped, or fails if one is required."""
     server, install = _program("mariadbd", "mysqld"), _program("mariadb-install-db", "mysql_install_db")
-    client = _program("mariadb", "mysql")
     home = Path(tempfile.mkdtemp(prefix="paylattice-mariadb-"))
-    data, talk = home / "data", home / "socket"
     own = ["--user=root"] if os.geteuid() == 0 else []
     try:
-        subprocess.run(
-            [install, "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal", *own],
-            capture_output=True,
-            check=True,
+        command = [install, "--no-defaults", f"--datadir={home / 'data'}", "--auth-root-authentication-method=socket"]
+        subprocess.run([*command, *own], capture_output=True, check=True)
+        found = MariaDB(_free_port(), secrets.token_hex(16))
+        first = home / "first.sql"
+        first.write_text(
+            "create database if not exists test;\n"
+            f"create user tests@'127.0.0.1' identified by '{found.password}';\n"
+            "grant all on *.* to tests@'127.0.0.1' with grant option;\n",
+            encoding="ascii",
         )
-        options = [f"--datadir={data}", f"--socket={talk}", f"--port={_free_port()}", "--bind-address=127.0.0.1"]
-        options += [f"--pid-file={home / 'pid'}", f"--log-error={home / 'log'}", *own]
+        options = {
+            "datadir": home / "data",
+            "socket": home / "socket",
+            "pid-file": home / "pid",
+            "log-error": home / "log.err",
+        }
+        options |= {"port": found.port, "bind-address": "127.0.0.1", "init-file": first, **_SETTINGS}
         running = subprocess.Popen(
-            [server, "--no-defaults", *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [server, "--no-defaults", *(f"--{name}={value}" for name, value in options.items()), *own],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         try:
-            found, deadline = MariaDB(client, talk), time.monotonic() + _PATIENCE
-            while True:
-                try:
-                    found.execute("create database if not exists test; select 1")
-                    break
-                except subprocess.CalledProcessError as error:
-                    ready = [client, "--no-defaults", f"--socket={talk}", "--user=root", "-e", "create database test"]
-                    subprocess.run(ready, capture_output=True, check=False)
-                    if running.poll() is not None or time.monotonic() > deadline:
-                        raise RuntimeError((home / "log").read_text()[-2000:] + error.stderr) from None
-                    time.sleep(0.1)
-            yield found
+            _wait(found, running, home / "log.err")
+            yield attrs.evolve(found, pid=running.pid)
         finally:
             running.terminate()
             running.wait(_PATIENCE)
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _wait(server: MariaDB, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            server.execute("select 1")
+        except pymysql.MySQLError as error:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{error}\n{log.read_text()[-2000:]}") from error
+            time.sleep(0.05)
+        else:
+            return
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Generator[MariaDB]:
+    """A server, until the session ends; skipped where none is installed, unless PAYLATTICE_MARIADB is ``required``."""
+    url = os.environ.get("PAYLATTICE_MARIADB_URL")
+    if url:
+        said = urlsplit(url)
+        yield MariaDB(int(said.port or 3306), str(said.password))
+        return
+    with running_mariadb() as server:
+        yield server

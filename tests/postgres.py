@@ -122,7 +122,7 @@ def _version(directory: Path) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", str(directory)))
 
 
-def _account() -> str | None:
+def server_account() -> str | None:
     """Whom the server runs as: root may not, so it takes another's account."""
     if os.geteuid() != 0:
         return None
@@ -143,7 +143,7 @@ def running_server(**settings: str) -> Generator[PostgresServer]:
     Raises:
         NoServerError: there is none to start.
     """
-    directory, account = binaries(), _account()
+    directory, account = binaries(), server_account()
     home = Path(tempfile.mkdtemp(prefix="paylattice-postgres-", dir="/tmp" if account else None))
     try:
         password = secrets.token_hex(16)
@@ -172,14 +172,14 @@ def _initialise(command: list[str | Path], options: Mapping[str, object], home: 
         capture_output=True,
         text=True,
         check=False,
-        **_identity(account),
+        **identity(account),
     )
     if done.returncode:
         message = f"initdb failed: {done.stderr.strip() or done.stdout.strip()}"
         raise NoServerError(message)
 
 
-def _identity(account: str | None) -> dict[str, object]:
+def identity(account: str | None) -> dict[str, object]:
     if account is None:
         return {}
     return {"user": account, "group": pwd.getpwnam(account).pw_gid, "extra_groups": []}
@@ -193,7 +193,7 @@ def _start(
     directory: Path, account: str | None, home: Path, password: str, settings: Mapping[str, str]
 ) -> tuple[PostgresServer, "subprocess.Popen[bytes]"]:
     for _ in range(5):  # somebody else may take the port before the server does
-        port = _free_port()
+        port = free_port()
         chosen = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with (home / "log").open("wb") as log:
             process = subprocess.Popen(
@@ -204,7 +204,7 @@ def _start(
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # ^C is for pytest, which then ends the server
-                **_identity(account),
+                **identity(account),
             )
         server = PostgresServer("127.0.0.1", port, "tests", password, process.pid)
         if _answers(server, process):
@@ -216,7 +216,7 @@ def _start(
     raise NoServerError(message)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -239,7 +239,7 @@ def _following(pid: int, home: Path, account: str | None) -> Generator[None]:
         ["/bin/sh", "-c", FOLLOW, "sh", str(pid), str(home)],
         stdin=subprocess.PIPE,
         start_new_session=True,
-        **_identity(account),
+        **identity(account),
     )
     try:
         yield

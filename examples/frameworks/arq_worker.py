@@ -1,7 +1,7 @@
 """arq (async worker): the web process only verifies and queues, the worker applies. ``arq arq_worker.WorkerSettings``.
 
 The web process: ``await pool.enqueue_job("apply", await billing.parse_webhook(name, body, headers))``. Events are frozen
-values, which pickle (arq's own way) as they are. Give both processes the same repository: see ``examples/repositories``.
+values, which pickle (arq's own way) as they are. Give both processes the same database: see ``paylattice.repositories``.
 """
 
 import os

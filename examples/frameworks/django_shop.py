@@ -15,7 +15,7 @@ from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "repositories")]
+sys.path.insert(0, str(Path(__file__).parent))
 
 ADDRESS = os.environ.get("SHOP_URL", "http://127.0.0.1:8000")
 ORG = "org_1"  # the logged-in organisation, from your session
@@ -34,7 +34,7 @@ if not settings.configured:
                 },
             }
         },
-        INSTALLED_APPS=["django_repository"],
+        INSTALLED_APPS=["paylattice.repositories.django"],
         MIDDLEWARE=["django.middleware.csrf.CsrfViewMiddleware"],
         ROOT_URLCONF=__name__,
         SECRET_KEY=os.environ.get("SHOP_SECRET_KEY", "for trying out"),
@@ -44,17 +44,17 @@ if not settings.configured:
     call_command("migrate", verbosity=0)
 
 import embedded
-from django_repository.repository import DjangoRepository
 
 from paylattice.errors import Conflict
-from paylattice.sync import BillingService, create_provider
+from paylattice.repositories.django import billing_service
+from paylattice.sync import create_provider
 
 if TYPE_CHECKING:
     from paylattice import EventContext, WebhookEvent
 
 provider = create_provider(os.environ.get("PAYMENT_PROVIDER", "memory"))
 embedded.stock(provider.wrapped)
-billing = BillingService(provider, DjangoRepository())
+billing = billing_service(provider)
 welcomed: list[str | None] = []
 
 

@@ -15,7 +15,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from paylattice import BillingService, EventContext, InMemoryRepository, WebhookEvent, create_provider
 from paylattice.errors import Conflict
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "repositories")]
+sys.path.insert(0, str(Path(__file__).parent))
 
 import embedded
 
@@ -28,14 +28,17 @@ async def repository(stack: AsyncExitStack) -> Any:
     url = os.environ.get("DATABASE_URL")
     if not url:
         return InMemoryRepository()
-    import sqlalchemy_repository as pg
+    from sqlalchemy import MetaData
     from sqlalchemy.ext.asyncio import create_async_engine
+
+    from paylattice.repositories.sqlalchemy import SQLAlchemyRepository, include_metadata
 
     engine = create_async_engine(url)
     stack.push_async_callback(engine.dispose)
+    tables = include_metadata(MetaData())  # your application's own MetaData, and Alembic makes the tables
     async with engine.begin() as connection:
-        await connection.run_sync(pg.metadata.create_all)
-    return pg.SQLAlchemyRepository(engine)
+        await connection.run_sync(tables.metadata.create_all)
+    return SQLAlchemyRepository(engine)
 
 
 @asynccontextmanager

@@ -538,6 +538,11 @@ async def a_card_expires(stage: Stage) -> None:
         stage.source.send_event(name, {"id": "seti_1", "object": "setup_intent", "customer": customer})
 
 
+@tells("invoice.payment_recorded", "paypal")
+async def a_part_of_an_invoice_by_hand_is_paid(stage: Stage) -> None:
+    stage.source.pay_invoice(stage.source.add_invoice("ada@example.com", "5.00"), "2.00")
+
+
 @tells("invoice.created invoice.updated invoice.voided", "paypal")
 async def an_invoice_is_written_by_hand(stage: Stage) -> None:
     """PayPal's Invoicing knows the e-mail address of who is to pay, and nobody's customer."""

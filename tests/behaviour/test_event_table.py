@@ -27,7 +27,7 @@ CLAIMED = {
     )
 }
 """Where a buyer's browser could have written the customer's id: the handler gets it as ``context.claimed_customer``."""
-NOBODYS = {("paypal", word) for word in ("invoice.created", "invoice.updated", "invoice.voided")}
+NOBODYS = {("paypal", f"invoice.{word}") for word in ("created", "updated", "voided", "payment_recorded")}
 """The invoices of PayPal's Invoicing are for an e-mail address."""
 _OBJECTS = ("customer", "subscription", "invoice", "payment", "refund", "dispute", "payment_method", "checkout_session")
 

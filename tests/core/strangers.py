@@ -41,10 +41,11 @@ class Kiosk:
 
     async def create_customer(
         self,
-        email: str,
+        email: str | None = None,
         name: str | None = None,
         metadata: Mapping[str, str] | None = None,
         *,
+        phone: str | None = None,
         idempotency_key: str | None = None,
     ) -> Customer:
         made = Customer(
@@ -64,6 +65,7 @@ class Kiosk:
         email: str | None = None,
         name: str | None = None,
         metadata: Mapping[str, str] | None = None,
+        phone: str | None = None,
         idempotency_key: str | None = None,
     ) -> Customer:
         known = await self.get_customer(customer_id)
@@ -90,6 +92,7 @@ class Kiosk:
         *,
         quantity: int = 1,
         trial_days: int | None = None,
+        start_at: datetime | None = None,
         customer_email: str | None = None,
         idempotency_key: str | None = None,
     ) -> CheckoutSession:

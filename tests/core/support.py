@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 
 from paylattice import (
     BaseProvider,
+    BrowserSettings,
     Capability,
+    ChangePreview,
     CheckoutSession,
     CheckoutStatus,
     Customer,
     Dispute,
+    DisputeCategory,
     DisputeStatus,
     EventType,
     Invoice,
@@ -149,6 +152,16 @@ sessions = st.builds(
     perhaps(ids),
     **common,
 )
+previews = st.builds(
+    ChangePreview,
+    ids,
+    amounts,
+    perhaps(amounts),
+    perhaps(moments),
+    st.lists(lines, max_size=2),
+    st.lists(lines, max_size=2),
+    **common,
+)
 payments = st.builds(
     Payment,
     ids,
@@ -188,6 +201,7 @@ disputes = st.builds(
     perhaps(texts),
     perhaps(moments),
     perhaps(texts),
+    st.sampled_from(DisputeCategory),
     **common,
 )
 events = st.builds(
@@ -212,6 +226,10 @@ events = st.builds(
     **common,
 )
 
+browser_settings = st.builds(
+    BrowserSettings, texts, perhaps(texts), texts, perhaps(ids), perhaps(ids), st.none() | st.booleans()
+)
+
 MODELS = {
     "Money": amounts,
     "Customer": customers,
@@ -224,7 +242,9 @@ MODELS = {
     "Dispute": disputes,
     "Invoice": invoices,
     "InvoiceLine": lines,
+    "ChangePreview": previews,
     "CheckoutSession": sessions,
+    "BrowserSettings": browser_settings,
     "Payment": payments,
     "Refund": refunds,
     "WebhookEvent": events,
@@ -264,10 +284,11 @@ class Acme(BaseProvider):
 
     async def create_customer(
         self,
-        email: str,
+        email: str | None = None,
         name: str | None = None,
         metadata: Mapping[str, str] | None = None,
         *,
+        phone: str | None = None,
         idempotency_key: str | None = None,
     ) -> Customer:
         return await self.answer(email=email, name=name, metadata=metadata, idempotency_key=idempotency_key)
@@ -302,6 +323,8 @@ class Acme(BaseProvider):
         plan_id: str | None = None,
         quantity: int | None = None,
         prorate: bool = True,
+        when: Any = None,
+        payment: Any = "invoice",
         idempotency_key: str | None = None,
     ) -> SubscriptionChange:
         return await self.answer(subscription_id=subscription_id)
@@ -328,8 +351,10 @@ class Acme(BaseProvider):
         self,
         amount: Money,
         *,
-        customer_id: str,
-        payment_method_id: str,
+        customer_id: str | None = None,
+        payment_method_id: str | None = None,
+        token: str | None = None,
+        verification_token: str | None = None,
         capture: bool = True,
         description: str | None = None,
         metadata: Mapping[str, str] | None = None,

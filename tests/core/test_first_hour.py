@@ -300,6 +300,7 @@ GOOD: dict[str, Any] = {
     "amount": Money(100, "USD"),
     "description": "d",
     "email": "ada@example.com",
+    "phone": "+15550100123",
     "name": "Ada",
     "quantity": 1,
     "since": datetime(2026, 1, 1, tzinfo=UTC),
@@ -393,18 +394,23 @@ def test_wrong_arguments_of_a_service(name: str) -> None:
 CHECKED_ELSEWHERE = {
     *(
         "at_period_end",
+        "payment",
+        "until",
+        "when",
+        "work",
         "body",
         "budget",
         "cancel_url",
         "purge_unmatched_after",
         "email",
+        "phone",
         "event",
         "event_type",
         "in_flight",
     ),
     *("name", "payload", "plan_id", "prorate", "reason", "reconcile_every"),
     *("success_url", "timestamp", "trial_days", "trial_end", "start_at", "purge_checkouts_after"),
-    *("amount", "description", "payment_id", "payment_method_id", "invoice_id"),
+    *("amount", "description", "payment_id", "invoice_id"),
 }
 """By the guard, where they are recorded and sent; by who reads them; or by the method itself."""
 

@@ -76,7 +76,8 @@ def pay(provider: Acme, amount: Money = PAYMENT.amount, **more: Any) -> Awaitabl
     ("param", "call"),
     [
         ("email", lambda p: p.create_customer("nobody")),
-        ("email", lambda p: p.create_customer(None)),
+        ("phone", lambda p: p.create_customer(phone="call me")),
+        ("phone", lambda p: p.create_customer(phone="+1")),
         ("email", lambda p: p.create_customer({"a": 1})),
         ("name", lambda p: p.create_customer("a@b", "")),
         ("metadata", lambda p: p.create_customer("a@b", metadata={"a": 1})),
@@ -184,14 +185,15 @@ def test_every_operation_that_goes_to_the_provider_is_in_the_table() -> None:
 
     apart = {"parse_webhook", "aclose"}
     coroutines = {
-        name for name, member in vars(PaymentProvider).items() if inspect.iscoroutinefunction(member) and name[0] != "_"
+        name for name, member in inspect.getmembers(PaymentProvider, inspect.iscoroutinefunction) if name[0] != "_"
     }
     assert set(OPERATIONS) == coroutines - apart
 
 
 def test_every_capability_is_needed_by_an_operation() -> None:
     needed = {row.capability for row in OPERATIONS.values()} | {
-        OPERATIONS["cancel_subscription"].capability_for({"at_period_end": True})
+        OPERATIONS["cancel_subscription"].capability_for({"at_period_end": True}),
+        *(OPERATIONS["change_subscription"].capability_for({"when": when}) for when in ("now", "period_end")),
     }
     assert needed - {None} == set(Capability)
 
@@ -267,10 +269,11 @@ def test_a_subclass_may_send_more_under_the_callers_key() -> None:
     class Tagged(Acme):
         async def create_customer(
             self,
-            email: str,
+            email: str | None = None,
             name: str | None = None,
             metadata: Mapping[str, str] | None = None,
             *,
+            phone: str | None = None,
             idempotency_key: str | None = None,
         ) -> Customer:
             tagged = {**(metadata or {}), "tag": "x"}
@@ -508,10 +511,11 @@ def test_recovery_repeats_what_was_asked_for_whatever_became_of_the_callers_dict
     class Greedy(Acme):
         async def create_customer(
             self,
-            email: str,
+            email: str | None = None,
             name: str | None = None,
             metadata: Any = None,
             *,
+            phone: str | None = None,
             idempotency_key: str | None = None,
         ) -> Customer:
             answer = await self.answer(metadata=dict(metadata))

@@ -20,7 +20,18 @@ CORE = {
     name
     for name in MODULES
     if name.split(".")[1:2]
-    not in ([], ["providers"], ["billing"], ["testing"], ["sync"], ["cli"], ["__main__"], ["registry"])
+    not in (
+        [],
+        ["providers"],
+        ["billing"],
+        ["migration"],
+        ["testing"],
+        ["sync"],
+        ["cli"],
+        ["__main__"],
+        ["registry"],
+        ["repositories"],
+    )
 }
 HEAVY = {"httpx", "stripe", "requests", "cattrs", "cryptography", "asyncio", "ssl"}
 
@@ -149,7 +160,7 @@ def test_what_makes_providers_by_name_imports_none_of_them_before_it_is_asked_fo
 
 @pytest.mark.parametrize("name", sorted(CORE))
 def test_the_core_knows_no_provider_no_billing_and_no_tests(name: str) -> None:
-    above = ("providers", "billing", "testing", "sync", "cli")
+    above = ("providers", "billing", "migration", "testing", "sync", "cli", "repositories")
     assert reached(name, *(f"paylattice.{room}" for room in above)) == set()
 
 
@@ -181,7 +192,23 @@ def test_no_provider_knows_another(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(set(MODULES)))
 def test_billing_knows_no_provider(name: str) -> None:
     if name.startswith("paylattice.billing"):
-        assert reached(name, "paylattice.providers", "paylattice.testing") == set()
+        assert reached(name, "paylattice.providers", "paylattice.testing", "paylattice.repositories") == set()
+
+
+@pytest.mark.parametrize("name", sorted(set(MODULES)))
+def test_what_a_repository_stands_on_is_known_to_its_folder_only(name: str) -> None:
+    for library in ("sqlalchemy", "django"):
+        if not name.startswith(f"paylattice.repositories.{library}"):
+            assert reached(name, library, f"paylattice.repositories.{library}") == set()
+
+
+@pytest.mark.parametrize("name", sorted(set(MODULES)))
+def test_billing_knows_no_migration_and_migration_no_provider(name: str) -> None:
+    if name.startswith("paylattice.billing"):
+        assert reached(name, "paylattice.migration") == set()
+    if name.startswith("paylattice.migration"):
+        assert reached(name, "paylattice.providers", "paylattice.testing", "asyncio") == set()
+        assert name == "paylattice.migration.sync" or not reached(name, "paylattice.sync")
 
 
 @pytest.mark.parametrize("name", sorted(name for name in MODULES if name.startswith("paylattice.testing.standins")))

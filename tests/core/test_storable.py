@@ -6,6 +6,7 @@ import hmac
 import json
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
@@ -216,7 +217,9 @@ def test_a_delivery_about_a_stranger_that_is_too_deep_to_be_unmatched_is_malform
     sender, repository = SENDERS[name], InMemoryRepository()
     billing = BillingService(sender.provider, repository, refetch=False)
     body = sender.body(inside={"anything": nested(400)})
-    with pytest.raises(MalformedPayload, match="64 deep"):
+    # at Square, what was sold elsewhere is ignored at once, and need not be kept
+    refused = nullcontext() if name == "square" else pytest.raises(MalformedPayload, match="64 deep")
+    with refused:
         asyncio.run(billing.handle_webhook(name, body, sender.headers(body)))
     assert asyncio.run(Store(repository).list_unmatched(name)) == []
 

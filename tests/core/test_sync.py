@@ -38,10 +38,12 @@ FOR_THE_CORE = {
     "verify_with_provider",
     "customer_portal",
     "find_created_customer",
+    "missing_because",
     "find_payment",
     "find_refund",
     "find_subscription",
     "follow_links",
+    "read_checkout",
 }
 
 
@@ -147,7 +149,7 @@ def test_a_provider_that_waits_for_an_event_loop_is_told_what_to_implement() -> 
     class Suspends(BaseProvider):
         name = "suspends"
 
-        async def create_customer(self, email: str, *args: object, **kwargs: object) -> Customer:  # type: ignore[override]
+        async def create_customer(self, email: str | None = None, *args: object, **kwargs: object) -> Customer:  # type: ignore[override]
             await asyncio.sleep(0)
             return Customer("1", email)
 

@@ -50,14 +50,17 @@ def test_what_the_base_of_all_providers_adds_is_there_too() -> None:
     for_the_core = {
         "browser_makes_subscriptions",
         "access_until_period_end",
+        "checkout_starts_later",
         "account_id",
         "preserves_customer",
+        "checkout_mark",
         "checkout_session_of",
         "verify_with_provider",
         "customer_id_is_proof",
         "describe_invoice",
         "events_since",
         "customer_portal",
+        "missing_because",
         "find_created_customer",
         "find_payment",
         "find_refund",
@@ -65,6 +68,7 @@ def test_what_the_base_of_all_providers_adds_is_there_too() -> None:
         "follow_links",
         "is_same",
         "never_leads_to",
+        "read_checkout",
         "sends",
     }
     assert missing == of_no_use_to_who_calls | for_the_core

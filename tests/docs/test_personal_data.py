@@ -5,6 +5,7 @@ A life with every provider is lived under a marked name, and every record that i
 
 import asyncio
 import json
+from datetime import datetime
 from typing import Any
 
 import attrs
@@ -22,10 +23,12 @@ RECORDS = (
     records.UnmatchedEvent,
     records.BillingOperation,
     records.BillingBookmark,
+    records.BillingMigration,
 )
 PROVIDERS = ("memory", "stripe", "paypal", "square")
 MARK = "xyzzy"
 EMAIL = f"{MARK}@example.com"
+PHONE = "+15550177099"
 
 
 class Written(InMemoryRepository):
@@ -64,18 +67,19 @@ async def life(billing: BillingService[Any], street: Street) -> None:
 
     words = {"buyer": MARK} if street.name in {"memory", "stripe"} else {}  # the others keep no words of a customer
     yes, no = f"https://app.test/{MARK}", f"https://app.test/no?{MARK}"
-    await billing.ensure_customer("org", email=EMAIL, name=MARK, metadata=words)
+    await billing.ensure_customer("org", email=EMAIL, name=MARK, phone=PHONE, metadata=words)
     session = await billing.start_checkout(
         "org", "plan_pro", email=EMAIL, name=MARK, metadata=words, success_url=yes, cancel_url=no
     )
-    street.subscribe(session.id)
-    await deliver()
-    await billing.confirm_return(session.id, org_id="org")
-
+    await billing.repository.insert(a_migration(street.name, street.now()))
     stranger = await provider.create_customer(EMAIL, MARK)
     elsewhere = await provider.create_checkout_session(stranger.id, "plan_pro", yes, no)
     street.subscribe(elsewhere.id)
+    await deliver()  # it may be what the open page sold, as far as is known
+
+    street.subscribe(session.id)
     await deliver()
+    await billing.confirm_return(session.id, org_id="org")
 
     await billing.cancel("org", reason=MARK, at_period_end=Capability.CANCEL_NOW not in provider.capabilities)
     await deliver()
@@ -83,8 +87,26 @@ async def life(billing: BillingService[Any], street: Street) -> None:
     await billing.aclose()
 
 
+def a_migration(source: str, now: datetime) -> records.BillingMigration:
+    """The record of one, which takes two providers: ids, times and words of its own."""
+    return records.BillingMigration(
+        source=source,
+        source_subscription_id="sub",
+        org_id="org",
+        target="another",
+        plan_id="plan_pro",
+        quantity=1,
+        step=records.MigrationStep.PLANNED,
+        attempt=1,
+        created_at=now,
+        updated_at=now,
+        expires_at=now,
+    )
+
+
 def holds_the_mark(value: object) -> bool:
-    return MARK in json.dumps(value, default=str).lower()
+    text = json.dumps(value, default=str).lower()
+    return MARK in text or PHONE in text
 
 
 def declared() -> set[tuple[str, str]]:

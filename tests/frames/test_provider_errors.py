@@ -87,7 +87,7 @@ def test_nor_if_an_argument_is_refused(name: str, face: str) -> None:
 @every_provider
 def test_nor_if_the_method_is_called_wrongly(name: str, face: str) -> None:
     there = street(name, face, HOSTILE["HTML"])
-    with pytest.raises(TypeError, match="missing a required argument") as caught:
+    with pytest.raises(TypeError, match="unexpected keyword argument 'emial'") as caught:
         there.fails("create_customer", {"emial": CREATE["email"], "name": CREATE["name"]})
     assert leaks(caught.value, wanted(name)) == []
 
@@ -131,7 +131,7 @@ def test_what_the_caller_was_handling_is_left_alone(name: str, face: str) -> Non
 def test_every_operation_of_the_protocol_was_tried() -> None:
     tried = {operation for name in SECRETS for operation, _ in calls(street(name, "async", HOSTILE["HTML"]).provider)}
     missing = {
-        name for name in vars(PaymentProvider) if name.startswith(("create_", "get_", "list_", "update_"))
+        name for name in dir(PaymentProvider) if name.startswith(("create_", "get_", "list_", "update_"))
     } - tried
     assert missing <= {"get_provider_name"}
 

@@ -164,7 +164,7 @@ def test_a_lock_lets_one_task_in_at_a_time() -> None:
 
         async def visit() -> None:
             nonlocal inside, most
-            async with lock:
+            async with lock.held():
                 inside += 1
                 most = max(most, inside)
                 await asyncio.sleep(0)
@@ -182,7 +182,7 @@ def test_a_lock_lets_one_thread_in_at_a_time() -> None:
 
     async def visit() -> None:
         nonlocal inside, most
-        async with lock:
+        async with lock.held():
             inside += 1
             most = max(most, inside)
             threading.Event().wait(0.001)
@@ -202,7 +202,7 @@ def test_a_lock_is_free_again_after_an_error(make: Callable[[], Any]) -> None:
         lock = make().lock()
         for _ in range(2):
             with pytest.raises(KeyError):
-                async with lock:
+                async with lock.held():
                     raise KeyError
 
     asyncio.run(main())
@@ -210,7 +210,7 @@ def test_a_lock_is_free_again_after_an_error(make: Callable[[], Any]) -> None:
 
 async def contend(lock: Any) -> None:
     async def visit() -> None:
-        async with lock:
+        async with lock.held():
             await asyncio.sleep(0)
 
     await asyncio.gather(visit(), visit())

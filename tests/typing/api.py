@@ -13,6 +13,7 @@ from paylattice import (
     BillingService,
     BillingSubscription,
     Capability,
+    ChangePreview,
     CheckoutSession,
     Customer,
     EventContext,
@@ -64,6 +65,7 @@ async def providers() -> None:
     assert_type(await provider.get_subscription("sub_1"), Subscription | None)
     assert_type(await provider.cancel_subscription("sub_1", at_period_end=True), Subscription)
     assert_type(await provider.change_subscription("sub_1", quantity=2), SubscriptionChange)
+    assert_type(await provider.preview_change("sub_1", quantity=2), ChangePreview)
     assert_type(await provider.create_usage_record("si_1", 3, datetime.now(UTC)), bool)
     assert_type(await provider.get_invoices(customer.id, 5), list[Invoice])
     assert_type(provider.capabilities, frozenset[Capability])

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 
 import attrs
 
+from paylattice import sync
 from paylattice.provider import BaseProvider
 
 from . import foreign, vocabulary
@@ -262,4 +263,5 @@ def _by_name(name: str, value: list[object]) -> list[object]:
 
 def _any_provider(found: list[object]) -> list[object]:
     """What is annotated as some provider may be any of them."""
-    return list(vocabulary.VARIABLES["provider"]) if Instance(BaseProvider) in found else found
+    some = Instance(BaseProvider) in found or Instance(sync.Provider) in found
+    return list(vocabulary.VARIABLES["provider"]) if some else found

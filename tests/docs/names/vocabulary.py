@@ -29,6 +29,7 @@ from paylattice.providers.paypal import PayPalProvider, TokenCache
 from paylattice.providers.square import SquareProvider
 from paylattice.providers.stripe import StripeProvider
 from paylattice.testing.conformance.provider import ProviderHooks
+from tests.django_settings import set_up
 
 from .inference import Instance, members, parameters
 
@@ -43,7 +44,7 @@ PROVIDERS: Mapping[str, type[BaseProvider]] = {
 PROVIDER_NAMES = frozenset(PROVIDERS) | {"acme"}
 """Those, and the one of the guide to writing a provider."""
 EVENTS = frozenset(str(word) for word in EventType)
-_HIDDEN = ("paylattice.testing.standins.", "paylattice.cli")
+_HIDDEN = ("paylattice.testing.standins.", "paylattice.cli", "paylattice.repositories.django.management")
 """Modules whose names no page is about."""
 
 
@@ -53,6 +54,7 @@ _HIDDEN = ("paylattice.testing.standins.", "paylattice.cli")
 @cache
 def modules() -> Mapping[str, object]:
     """Every module of the package, by its name."""
+    set_up()
     found: dict[str, object] = {"paylattice": paylattice}
     for info in pkgutil.walk_packages(paylattice.__path__, "paylattice."):
         found[info.name] = importlib.import_module(info.name)

@@ -15,7 +15,7 @@ from paylattice import (
     WebhookEvent,
 )
 from paylattice.config import ProviderConfig
-from paylattice.errors import NotFound
+from paylattice.errors import InvalidRequest, NotFound
 from paylattice.provider import Headers
 from paylattice.providers.api import Request, path_of
 from paylattice.signatures import SigningKey, secret_from
@@ -66,10 +66,11 @@ class AcmeProvider(BaseProvider):
 
     async def create_customer(
         self,
-        email: str,
+        email: str | None = None,
         name: str | None = None,
         metadata: Mapping[str, str] | None = None,
         *,
+        phone: str | None = None,
         idempotency_key: str | None = None,
     ) -> Customer:
         """Create a customer."""
@@ -89,6 +90,7 @@ class AcmeProvider(BaseProvider):
         email: str | None = None,
         name: str | None = None,
         metadata: Mapping[str, str] | None = None,
+        phone: str | None = None,
         idempotency_key: str | None = None,
     ) -> Customer:
         """Change the given fields; Acme merges the tags."""
@@ -117,10 +119,18 @@ class AcmeProvider(BaseProvider):
         *,
         quantity: int = 1,
         trial_days: int | None = None,
+        start_at: datetime | None = None,
         customer_email: str | None = None,
         idempotency_key: str | None = None,
     ) -> CheckoutSession:
-        """A page where the customer subscribes."""
+        """A page where the customer subscribes.
+
+        Raises:
+            InvalidRequest: ``start_at`` was given: Acme charges at once, or after a trial.
+        """
+        if start_at is not None:
+            message = "Acme charges at once, or after a trial: use trial_days"
+            raise InvalidRequest(message, param="start_at")
         body = {
             "customer": customer_id,
             "plan": plan_id,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from paylattice import EventType, WebhookEvent
 from paylattice.errors import Diagnosis, MalformedPayload
-from paylattice.jsonlike import JsonObject, child, rfc3339, text
+from paylattice.jsonlike import JsonObject, child, has_identities, rfc3339, text
 from paylattice.signatures import TimestampedScheme
 
 from .wire import customer_from, subscription_from
@@ -18,7 +18,7 @@ EVENTS: Mapping[str, EventType] = {
 
 
 def _is_event(data: JsonObject) -> bool:
-    return bool(text(data, "event_ref")) and bool(text(data, "kind"))
+    return has_identities(data, "event_ref", "kind")
 
 
 SIGNATURE = TimestampedScheme("Acme", "Acme-Signature", _is_event)
