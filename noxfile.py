@@ -221,7 +221,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def crash(session: nox.Session) -> None:
-    """Workers that are killed again and again: what is there in the end, once, to the cent. ``-- --mariadb``: not on PostgreSQL."""
+    """Workers that are killed again and again: what is there in the end, once, to the cent. ``-- --mariadb``: on MariaDB."""
     install(session, "tests")
     session.run("python", "-m", "tests.databases.crash", *session.posargs)
 
