@@ -240,7 +240,7 @@ class World:
         self.server = CertificateServer(*answers)
         mock = httpx.MockTransport(self.server)
         retry = RetryPolicy(attempts=attempts, base=0.0)
-        timeouts = Timeouts(connect=1, read=1, total=2)
+        timeouts = Timeouts(connect=10, read=10, total=30)
         self.transport: AsyncTransport | BlockingTransport
         if mode == "async":
             self.transport = AsyncTransport(transport=mock, retry=retry, timeouts=timeouts)
